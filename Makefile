@@ -1,0 +1,60 @@
+# `make demo` and `make test` need Python 3.11 or newer, Node 20 or newer, git and make; all else they install.
+PYTHON ?= python3
+UV = .venv/bin/uv
+DEMO = build/demo
+# Tools whose pins clash with ours live in environments of their own.
+CHECKOV = build/tools/checkov-3.3.30
+SAM = build/tools/aws-sam-cli-1.170.0
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint golden bench lock package clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## install what development needs into .venv
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet uv==0.13.9
+	$(UV) pip sync --quiet requirements.lock
+	$(UV) pip install --quiet --no-deps --editable .
+	touch $@
+
+demo: install ## generate a project and prove it on the local stack
+	rm -rf $(DEMO)
+	.venv/bin/sls-patterns new scalable-webhook $(DEMO) --defaults
+	.venv/bin/sls-patterns local test $(DEMO)
+
+test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the whole test suite
+	SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
+		.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup
+
+lint: install ## check style and types of this repository
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+golden: install ## write the golden files anew; read the diff
+	.venv/bin/python tests/golden.py
+
+bench: install ## measure, and report ratios
+	.venv/bin/python tests/bench.py
+
+lock: install ## resolve the dependencies anew
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra local --group dev pyproject.toml --output-file requirements.lock
+
+package: install ## build wheel and sdist into dist/
+	$(UV) build --no-build-isolation --quiet
+
+clean: ## remove what was built or installed here
+	rm -rf .venv build dist
+
+$(CHECKOV)/bin/checkov: | .venv/installed
+	$(UV) venv --quiet --clear $(CHECKOV)
+	$(UV) pip install --quiet --python $(CHECKOV) checkov==3.3.30
+
+$(SAM)/bin/sam: | .venv/installed
+	$(UV) venv --quiet --clear $(SAM)
+	$(UV) pip install --quiet --python $(SAM) aws-sam-cli==1.170.0

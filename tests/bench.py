@@ -1,0 +1,87 @@
+"""How fast the command line is, each figure beside what it is measured against.
+
+Whole processes, alternating with their rival so that a busy machine hits both; the median counts.
+"""
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[1]
+ROUNDS = 15
+
+
+def seconds(command: list[str | Path], folder: Path) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def compare(
+    ours: list[str | Path], theirs: list[str | Path], folder: Path, tidy: Callable[[], None]
+) -> tuple[float, float]:
+    """Return the median seconds of both commands."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for command, measured in zip((ours, theirs), times, strict=True):
+            tidy()
+            measured.append(seconds(command, folder))
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def git_checkout_of_the_template(folder: Path) -> Path:
+    """Return a repository that holds the template as it is now, as its owner would publish it."""
+    repository = folder / "template"
+    repository.mkdir()
+    shutil.copy(ROOT / "copier.yml", repository)
+    shutil.copytree(ROOT / "templates", repository / "templates")
+    git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.invalid"]
+    for command in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "now"], ["tag", "v0.0.1"]):
+        subprocess.run([*git, *command], cwd=repository, check=True)
+    return repository
+
+
+def first_proof(folder: Path) -> float:
+    """Return the seconds from `new` to the first proof that has passed, on a warm cache."""
+    project = folder / "proven"
+    start = time.perf_counter()
+    seconds([BIN / "sls-patterns", "new", "scalable-webhook", project, "--defaults"], folder)
+    arguments = ["local", "test", project, "--", "-k", "test_accepted"]
+    seconds([BIN / "sls-patterns", *arguments], folder)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    ours = BIN / "sls-patterns"
+    nothing: list[str | Path] = [sys.executable, "-c", "pass"]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        template = git_checkout_of_the_template(folder)
+
+        def tidy() -> None:
+            shutil.rmtree(folder / "project", ignore_errors=True)
+
+        new = [ours, "new", "scalable-webhook", "project", "--defaults", "--no-git"]
+        answers = ["--defaults", "--data", "pattern=scalable-webhook"]
+        copy = [BIN / "copier", "copy", "--quiet", *answers, template, "project"]
+        for what, command, rival in (
+            ("new, against copier copy", new, copy),
+            ("--help, against python -c pass", [ours, "--help"], nothing),
+            ("list, against python -c pass", [ours, "list"], nothing),
+        ):
+            mine, theirs = compare(command, rival, folder, tidy)
+            print(f"{what}: {mine:.3f} s / {theirs:.3f} s = {mine / theirs:.2f}")
+        first_proof(folder)  # fills the caches
+        shutil.rmtree(folder / "proven")
+        warm = first_proof(folder)
+        print(f"new to first proof, caches warm: {warm:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What is generated and reviewed: the golden files, and the index of the patterns.
+
+Golden files hold every byte of every variant, one text archive for each pattern. An archive holds
+each distinct content once, under a line that names its path and the variants that have it, so that
+its diff reads like the diff of one project. The index is what Copier asks from: it cannot look into
+folders. `make golden` writes both.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rendering import render_project
+from variants import Variant, all_variants
+
+from sls_patterns_cli import catalog
+
+GOLDEN = Path(__file__).parent / "golden"
+INDEX = Path(__file__).parents[1] / "templates/patterns/index.yml"
+RULE = "─" * 8
+
+
+def archive(projects: dict[str, Path]) -> str:
+    """Return the archive of rendered projects, keyed by the name of their variant.
+
+    Raises:
+        ValueError: a file has no text, does not end its last line, or holds a line like ours.
+    """
+    contents: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for variant, project in sorted(projects.items()):
+        for path, content in _files(project):
+            contents[path, content].append(variant)
+    return "".join(
+        f"{RULE} {path} ({', '.join(variants) if len(variants) < len(projects) else 'all'})\n"
+        f"{content}"
+        for (path, content), variants in sorted(contents.items())
+    )
+
+
+def _files(project: Path) -> Iterable[tuple[str, str]]:
+    for file in sorted(project.rglob("*")):
+        if file.is_dir():
+            continue
+        path = file.relative_to(project).as_posix()
+        if file.is_symlink():
+            raise ValueError(f"{path} is a symbolic link")
+        content = file.read_bytes().decode()
+        if content and not content.endswith("\n"):
+            raise ValueError(f"{path} does not end its last line")
+        if content.endswith("\n\n") or content.startswith("\n"):
+            raise ValueError(f"{path} begins or ends with an empty line")
+        if "\r" in content or any(line.startswith(RULE) for line in content.splitlines()):
+            raise ValueError(f"{path} holds a carriage return or a line of the archive's own")
+        yield path, content
+
+
+def render_all(variants: Iterable[Variant], into: Path) -> dict[str, dict[str, Path]]:
+    """Render the variants; return their folders by pattern and variant."""
+    projects: dict[str, dict[str, Path]] = defaultdict(dict)
+    for variant in variants:
+        folder = into / variant.pattern / variant.options
+        projects[variant.pattern][variant.options] = render_project(folder, **variant.answers)
+    return projects
+
+
+def index() -> str:
+    """Return the choices of the question for the pattern: slugs by title."""
+    return "".join(f'"{pattern.title}": {pattern.slug}\n' for pattern in catalog.patterns())
+
+
+def golden_file(pattern: str) -> Path:
+    return GOLDEN / f"{pattern}.txt"
+
+
+def write() -> None:
+    """Write index and archives, and remove the archives of patterns that are gone."""
+    INDEX.write_text(index(), newline="\n")
+    GOLDEN.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        projects = render_all(all_variants(), Path(folder))
+        for pattern, of_pattern in projects.items():
+            golden_file(pattern).write_text(archive(of_pattern), newline="\n")
+            print(f"{golden_file(pattern).name}: {len(of_pattern)} variants")
+    for file in GOLDEN.glob("*.txt"):
+        if file.stem not in projects:
+            file.unlink()
+            print(f"{file.name}: removed")
+
+
+if __name__ == "__main__":
+    write()

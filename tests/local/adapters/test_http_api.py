@@ -1,0 +1,140 @@
+"""HTTP APIs: routes from the definition, addresses, permission, hidden failures, CORS."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from local.support import DeployStack
+
+API = """
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration: {AllowOrigins: ["https://example.com"], AllowMethods: [POST]}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            if event["rawPath"] == "/fail":
+                raise ValueError("secret detail")
+            return {"path": event["rawPath"], "parameters": event.get("pathParameters"),
+                    "route": event["routeKey"], "body": event.get("body")}
+      Events:
+        Item: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: "/items/{id}"}}
+        Fail: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: ANY, Path: /fail}}
+        More: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /MORE}}
+Outputs:
+  Endpoint: {Value: !GetAtt Api.ApiEndpoint}
+  Written: {Value: !Sub "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+  Api: {Value: !Ref Api}
+  Function: {Value: !Ref Function}
+"""
+
+UNPERMITTED = """
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.13
+      Handler: index.handler
+      Role: !GetAtt Role.Arn
+      Code: {ZipFile: "def handler(event, context): return 'reached'"}
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      Body:
+        openapi: 3.0.1
+        info: {title: unpermitted, version: "1"}
+        paths:
+          /:
+            get:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                httpMethod: POST
+                payloadFormatVersion: "2.0"
+                uri: !GetAtt Function.Arn
+  Stage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {ApiId: !Ref Api, StageName: $default, AutoDeploy: true}
+Outputs: {Endpoint: {Value: !GetAtt Api.ApiEndpoint}}
+"""
+
+
+def request(
+    url: str, method: str = "GET", body: bytes | None = None, **headers: str
+) -> tuple[int, Any, Any]:
+    headers = {"Content-Type": "text/plain", **headers}
+    sent = urllib.request.Request(  # noqa: S310 (an address of the emulator)
+        url, data=body, method=method, headers=headers
+    )
+    try:
+        with urllib.request.urlopen(sent, timeout=20) as answer:  # noqa: S310
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None, answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read()), error.headers
+
+
+@pytest.fixture(scope="module")
+def api(deploy_stack: DeployStack) -> dict[str, str]:
+    return deploy_stack(API, "http-api")
+
+
+def test_both_ways_to_write_an_address_can_be_called_as_they_are(api: dict[str, str]) -> None:
+    assert api["Endpoint"] == api["Written"]
+    assert api["Endpoint"].startswith("http://127.0.0.1:")
+    assert request(f"{api['Endpoint']}/MORE")[0] == 200
+
+
+def test_routes_of_the_definition_reach_the_function(api: dict[str, str]) -> None:
+    status, answer, _ = request(f"{api['Endpoint']}/items/7", "POST", b"text")
+    assert status == 200
+    assert answer == {
+        "path": "/items/7",
+        "parameters": {"id": "7"},
+        "route": "POST /items/{id}",
+        "body": "text",
+    }
+
+
+def test_other_paths_and_methods_are_not_found(api: dict[str, str]) -> None:
+    assert request(f"{api['Endpoint']}/nothing")[0] == 404
+    assert request(f"{api['Endpoint']}/items/7", "DELETE")[0] == 404
+
+
+def test_a_functions_failure_is_hidden_from_the_caller(api: dict[str, str]) -> None:
+    status, answer, _ = request(f"{api['Endpoint']}/fail")
+    assert (status, answer) == (500, {"message": "Internal Server Error"})
+
+
+def test_a_preflight_request_is_answered_from_the_cors_configuration(api: dict[str, str]) -> None:
+    status, _, headers = request(
+        f"{api['Endpoint']}/items/7", "OPTIONS", Origin="https://example.com"
+    )
+    assert status == 204
+    assert headers["Access-Control-Allow-Origin"] == "https://example.com"
+
+
+def test_an_update_of_the_stack_replaces_the_routes_and_keeps_the_address(
+    deploy_stack: DeployStack, api: dict[str, str]
+) -> None:
+    updated = deploy_stack(API.replace("Path: /MORE", "Path: /less"), "http-api")
+    assert updated["Endpoint"] == api["Endpoint"]
+    assert request(f"{api['Endpoint']}/less")[0] == 200
+    assert request(f"{api['Endpoint']}/MORE")[0] == 404
+
+
+def test_without_a_permission_the_function_is_not_invoked(deploy_stack: DeployStack) -> None:
+    endpoint = deploy_stack(UNPERMITTED)["Endpoint"]
+    status, answer, _ = request(f"{endpoint}/")
+    assert (status, answer) == (500, {"message": "Internal Server Error"})

@@ -1,0 +1,180 @@
+"""Queues: their policies, that they lose nothing, and the way back from a dead-letter queue."""
+
+import base64
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from local.support import Client, DeployStack, wait_until
+
+DEAD_LETTER_QUEUE = """
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 1
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetters.Arn, maxReceiveCount: 1}
+  DeadLetters: {Type: "AWS::SQS::Queue"}
+  Other: {Type: "AWS::SQS::Queue"}
+Outputs:
+  Queue: {Value: !Ref Queue}
+  DeadLetters: {Value: !Ref DeadLetters}
+  DeadLettersArn: {Value: !GetAtt DeadLetters.Arn}
+  Other: {Value: !Ref Other}
+  OtherArn: {Value: !GetAtt Other.Arn}
+"""
+
+
+def receive(sqs: Any, queue: str) -> list[Any]:
+    answer = sqs.receive_message(
+        QueueUrl=queue, MessageSystemAttributeNames=["All"], MaxNumberOfMessages=10
+    )
+    return list(answer.get("Messages", []))
+
+
+def dead_letter(sqs: Any, stack: dict[str, str], body: str) -> None:
+    """Send a message to the queue and fail it, so that it ends in the dead-letter queue."""
+    sqs.send_message(QueueUrl=stack["Queue"], MessageBody=body)
+    assert receive(sqs, stack["Queue"])
+
+    def is_dead() -> bool:
+        receive(sqs, stack["Queue"])
+        counts = sqs.get_queue_attributes(QueueUrl=stack["DeadLetters"], AttributeNames=["All"])
+        return bool(counts["Attributes"]["ApproximateNumberOfMessages"] == "1")
+
+    wait_until(is_dead)
+
+
+@pytest.fixture
+def stack(deploy_stack: DeployStack) -> dict[str, str]:
+    return deploy_stack(DEAD_LETTER_QUEUE)
+
+
+def test_a_policy_that_denies_insecure_transport_lets_requests_through(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack("""
+Resources:
+  Queue: {Type: "AWS::SQS::Queue"}
+  Policy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Queue]
+      PolicyDocument:
+        Statement:
+          - {Effect: Deny, Principal: "*", Action: "sqs:*", Resource: !GetAtt Queue.Arn,
+             Condition: {Bool: {"aws:SecureTransport": false}}}
+  Closed: {Type: "AWS::SQS::Queue"}
+  ClosedPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Closed]
+      PolicyDocument:
+        Statement:
+          - {Effect: Deny, Principal: "*", Action: "sqs:*", Resource: !GetAtt Closed.Arn,
+             Condition: {Bool: {"aws:SecureTransport": true}}}
+Outputs: {Queue: {Value: !Ref Queue}, Closed: {Value: !Ref Closed}}
+""")
+    sqs = client("sqs")
+    sqs.send_message(QueueUrl=outputs["Queue"], MessageBody="hello")
+    with pytest.raises(sqs.exceptions.ClientError, match="AccessDenied"):
+        sqs.send_message(QueueUrl=outputs["Closed"], MessageBody="hello")
+
+
+def test_a_queue_loses_no_message_while_others_are_received(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    """Sends from many threads while a consumer, which deletes what it gets, empties the queue."""
+    queue = deploy_stack("""
+Resources:
+  Queue: {Type: "AWS::SQS::Queue"}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            for record in event["Records"]:
+                print("got " + record["body"])
+      LoggingConfig: {LogGroup: lossless}
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn}}}
+Outputs: {Queue: {Value: !Ref Queue}}
+""")["Queue"]
+    sqs = client("sqs")
+    sent = {f"message-{number}" for number in range(300)}
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda body: sqs.send_message(QueueUrl=queue, MessageBody=body), sent):
+            pass
+
+    def handled() -> set[str]:
+        pages = (
+            client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName="lossless", filterPattern='"got "')
+        )
+        return {event["message"].split()[1] for page in pages for event in page["events"]}
+
+    wait_until(lambda: handled() == sent)
+
+
+def test_a_send_waits_while_the_poller_rebuilds_the_list_of_messages() -> None:
+    """The lock itself: what a send does must not fall between the steps of a poll."""
+    from ministack.services import sqs
+
+    from sls_patterns_cli.local.adapters import queue_locking
+
+    entered, go_on, sent = threading.Event(), threading.Event(), threading.Event()
+
+    def rebuild() -> None:
+        entered.set()
+        assert go_on.wait(5)
+
+    original = sqs._queues_lock
+    sqs._queues_lock = threading.RLock()
+    try:
+        poll = threading.Thread(target=queue_locking._locked(rebuild))
+        send = threading.Thread(target=queue_locking._locked(sent.set))
+        poll.start()
+        assert entered.wait(5)
+        send.start()
+        send.join(0.2)
+        assert not sent.is_set()
+        go_on.set()
+        assert sent.wait(5)
+    finally:
+        sqs._queues_lock = original
+
+
+def test_a_redrive_returns_messages_to_their_source_as_new_ones(
+    stack: dict[str, str], client: Client
+) -> None:
+    sqs = client("sqs")
+    dead_letter(sqs, stack, "again")
+
+    handle = sqs.start_message_move_task(SourceArn=stack["DeadLettersArn"])["TaskHandle"]
+
+    assert json.loads(base64.b64decode(handle))["sourceArn"] == stack["DeadLettersArn"]
+    (message,) = wait_until(lambda: receive(sqs, stack["Queue"]))
+    assert message["Body"] == "again"
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+    assert receive(sqs, stack["DeadLetters"]) == []
+    (task,) = sqs.list_message_move_tasks(SourceArn=stack["DeadLettersArn"])["Results"]
+    assert task["Status"] == "COMPLETED"
+    assert task["ApproximateNumberOfMessagesMoved"] == 1
+
+
+def test_a_redrive_can_name_another_destination(stack: dict[str, str], client: Client) -> None:
+    sqs = client("sqs")
+    dead_letter(sqs, stack, "elsewhere")
+
+    sqs.start_message_move_task(SourceArn=stack["DeadLettersArn"], DestinationArn=stack["OtherArn"])
+
+    (message,) = wait_until(lambda: receive(sqs, stack["Other"]))
+    assert message["Body"] == "elsewhere"
+
+
+def test_only_a_dead_letter_queue_can_be_redriven(stack: dict[str, str], client: Client) -> None:
+    sqs = client("sqs")
+    with pytest.raises(sqs.exceptions.ClientError, match="must be configured as a DLQ"):
+        sqs.start_message_move_task(SourceArn=stack["OtherArn"])

@@ -1,0 +1,75 @@
+"""Which Python a runtime gets."""
+
+from pathlib import Path
+
+import pytest
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import interpreters
+
+FAKE = """#!/bin/sh
+echo {path}
+echo {version} | tr . '\\n'
+"""
+
+
+def fake(path: Path, version: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(FAKE.format(path=path, version=version))
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without any Python, but for the parts of the system that the fakes use."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/nowhere")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "uv"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tr").symlink_to("/usr/bin/tr")
+    return tmp_path
+
+
+def test_the_runtimes_own_version_on_the_path_comes_first(machine: Path) -> None:
+    fake(machine / "bin/python3.13", "3.13.2")
+    fake(machine / "pyenv/versions/3.13.9/bin/python3", "3.13.9")
+    found, notice = interpreters.find("python3.13")
+    assert (found.version_text, notice) == ("3.13.2", None)
+
+
+@pytest.mark.parametrize("place", ["pyenv/versions/3.13.0", "uv/cpython-3.13.0-linux-gnu"])
+def test_pyenv_and_uv_are_looked_into(machine: Path, place: str) -> None:
+    fake(machine / place / "bin/python3", "3.13.0")
+    found, notice = interpreters.find("python3.13")
+    assert found.executable == machine / place / "bin/python3"
+    assert notice is None
+
+
+def test_a_shim_that_leads_nowhere_is_passed_over(machine: Path) -> None:
+    shim = machine / "bin/python3.13"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    fake(machine / "pyenv/versions/3.13.1/bin/python3", "3.13.1")
+    assert interpreters.find("python3.13")[0].version_text == "3.13.1"
+
+
+def test_the_nearest_version_is_taken_with_a_notice(machine: Path) -> None:
+    fake(machine / "bin/python3.11", "3.11.7")
+    fake(machine / "bin/python3.14", "3.14.0")
+    fake(machine / "pyenv/versions/3.12.1/bin/python3", "3.12.1")
+    found, notice = interpreters.find("python3.13")
+    assert found.version_text == "3.14.0"
+    assert notice
+    assert "Python 3.13 is not installed" in notice
+    assert "3.14.0" in notice
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_machine_without_python_is_told_so() -> None:
+    with pytest.raises(UserError, match=r"No Python 3\.13 on this machine"):
+        interpreters.find("python3.13")
+
+
+def test_a_runtime_that_is_not_served_is_named() -> None:
+    with pytest.raises(UserError, match=r"nodejs24\.x"):
+        interpreters.find("nodejs24.x")

@@ -1,0 +1,150 @@
+"""From a project to what is deployed: reading, assembling, scaling time, failing clearly."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local.support import DeployStack, write
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import cloudformation, project, timescale
+
+ANSWERS = """
+pattern: scalable-webhook
+project_name: hooks
+runtime: python
+runtime_version: python3.13
+topology: function
+iac: {iac}
+datastore: dynamodb
+region: eu-west-1
+"""
+
+
+def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"not a generated project: it has no \.copier-answers"):
+        project.load(tmp_path)
+    with pytest.raises(UserError, match="is not a folder"):
+        project.load(tmp_path / "nowhere")
+
+
+def test_an_answer_that_is_missing_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {".copier-answers.yml": "pattern: scalable-webhook\n"})
+    with pytest.raises(UserError, match="no answer for 'project_name'"):
+        project.load(tmp_path)
+
+
+def test_a_project_knows_its_lambda_runtime(tmp_path: Path) -> None:
+    write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="sam")})
+    assert project.load(tmp_path).lambda_runtime == "python3.13"
+
+
+def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> None:
+    function = "Type: AWS::Serverless::Function, Properties: {Handler: a.b}"
+    write(
+        tmp_path,
+        {
+            ".copier-answers.yml": ANSWERS.format(iac="sam"),
+            "template.yaml": "Transform: AWS::Serverless-2016-10-31\n"
+            "Globals: {Function: {CodeUri: src/, Runtime: python3.13}}\n"
+            f"Resources: {{One: {{{function}}}, Two: {{{function}}}}}\n",
+            "src/a.py": "",
+        },
+    )
+    assembly = cloudformation.assemble(project.load(tmp_path))
+    assert assembly.code == {"src.zip": tmp_path / "src"}
+    for name in ("One", "Two"):
+        code = assembly.template["Resources"][name]["Properties"]["Code"]
+        assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "src.zip"}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "has no template.yaml"),
+        ({"template.yaml": "a: [b"}, "is not valid YAML"),
+        ({"template.yaml": "a: b"}, "has no Resources"),
+        (
+            {
+                "template.yaml": "Transform: AWS::Serverless-2016-10-31\n"
+                "Resources: {F: {Type: 'AWS::Serverless::Function',"
+                " Properties: {CodeUri: gone/}}}"
+            },
+            "the code folder gone/, which does not exist",
+        ),
+        (
+            {
+                "template.yaml": "Transform: AWS::Serverless-2016-10-31\n"
+                "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {InlineCode: x}}}"
+            },
+            "is not valid SAM",
+        ),
+    ],
+)
+def test_a_bad_template_is_one_clear_line(
+    tmp_path: Path, files: dict[str, str], message: str
+) -> None:
+    write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="sam"), **files})
+    with pytest.raises(UserError, match=message) as refused:
+        cloudformation.assemble(project.load(tmp_path))
+    assert "\n" not in refused.value.message
+
+
+def test_other_infrastructure_is_refused_by_name(tmp_path: Path) -> None:
+    write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="cdk")})
+    with pytest.raises(UserError, match="'cdk'"):
+        cloudformation.assemble(project.load(tmp_path))
+
+
+def test_waits_are_divided_and_reported() -> None:
+    template: dict[str, Any] = {
+        "Resources": {
+            "Long": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 360}},
+            "Default": {"Type": "AWS::SQS::Queue"},
+            "Short": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 1}},
+            "Mapping": {
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "Properties": {"MaximumBatchingWindowInSeconds": 120},
+            },
+            "Table": {"Type": "AWS::DynamoDB::Table"},
+        }
+    }
+    changes = timescale.scale(template)
+    resources = template["Resources"]
+    assert resources["Long"]["Properties"]["VisibilityTimeout"] == 6
+    assert resources["Default"]["Properties"]["VisibilityTimeout"] == 1
+    assert resources["Short"]["Properties"]["VisibilityTimeout"] == 1
+    assert resources["Mapping"]["Properties"]["MaximumBatchingWindowInSeconds"] == 2
+    assert changes == [
+        "Long visibility 360 s -> 6 s",
+        "Default visibility 30 s -> 1 s",
+        "Mapping batching window 120 s -> 2 s",
+    ]
+
+
+def test_a_failed_deploy_names_every_resource_that_failed(deploy_stack: DeployStack) -> None:
+    with pytest.raises(UserError) as failed:
+        deploy_stack("""
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {RedrivePolicy: {deadLetterTargetArn: nonsense, maxReceiveCount: 0}}
+""")
+    assert failed.value.exit_code == 1
+    assert "Queue (AWS::SQS::Queue): " in failed.value.message
+    assert "\n" not in failed.value.message
+
+
+def test_a_template_that_is_refused_is_one_message(deploy_stack: DeployStack) -> None:
+    with pytest.raises(UserError, match=r"was refused: .*AWS::No::Thing"):
+        deploy_stack("""
+Resources: {Thing: {Type: "AWS::No::Thing"}}
+""")
+
+
+def test_deploying_the_same_again_changes_nothing(deploy_stack: DeployStack) -> None:
+    body = """
+Resources: {Queue: {Type: "AWS::SQS::Queue"}}
+Outputs: {Queue: {Value: !Ref Queue}}
+"""
+    assert deploy_stack(body, "twice") == deploy_stack(body, "twice")

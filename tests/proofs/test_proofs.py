@@ -1,0 +1,22 @@
+"""Every proof that a pattern declares passes on the local stack, and nothing else runs."""
+
+from pathlib import Path
+
+import pytest
+from proofs.proving import prove, test_name
+from rendering import render_project
+from variants import Variant, all_variants
+
+from sls_patterns_cli import catalog
+
+
+@pytest.mark.parametrize("variant", all_variants(), ids=str)
+def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
+    project = render_project(tmp_path / "project", **variant.answers)
+    topology = catalog.pattern(variant.pattern).topology(variant.topology)
+
+    run = prove(project)
+
+    assert run.failed == set(), run.printed
+    assert run.passed == {test_name(proof.id) for proof in topology.proofs}
+    assert run.exit_code == 0

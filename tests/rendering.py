@@ -1,0 +1,28 @@
+"""Renders projects with Copier itself, from the template in the working tree."""
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def template() -> Path:
+    """Return a plain folder with the template as it is: of a repository Copier takes HEAD."""
+    folder = Path(tempfile.mkdtemp(prefix="sls-patterns-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copy(ROOT / "copier.yml", folder)
+    shutil.copytree(ROOT / "templates", folder / "templates")
+    return folder
+
+
+def render_project(destination: Path, **answers: str) -> Path:
+    """Render a project as of a version that never changes; return its folder."""
+    from copier import run_copy
+
+    origin = {"_commit": "v0.0.0", "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
+    run_copy(str(template()), destination, data={**answers, **origin}, defaults=True, quiet=True)
+    return destination
