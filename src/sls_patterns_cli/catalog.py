@@ -1,0 +1,90 @@
+"""Finds the template, its version and the patterns in it."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.pattern import Pattern
+
+DISTRIBUTION = "sls-patterns-cli"
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def template_root() -> Path:
+    """The folder that holds copier.yml and templates/: package data, else this repository."""
+    for root in (_PACKAGE / "_template", _PACKAGE.parent.parent):
+        if (root / "copier.yml").is_file() and (root / "templates").is_dir():
+            return root
+    raise UserError("this installation has no template; install sls-patterns again", exit_code=1)
+
+
+def version() -> str:
+    """The version of the package and so of its template; a checkout's stands in pyproject.toml."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        import tomllib
+
+        try:
+            project = tomllib.loads((template_root() / "pyproject.toml").read_text("utf-8"))
+            return str(project["project"]["version"])
+        except (OSError, KeyError):
+            return "0.0.0"
+
+
+@cache
+def slugs() -> tuple[str, ...]:
+    """The patterns' names, in the order in which Copier offers them."""
+    return tuple(_load("templates/patterns/index.yml").values())
+
+
+def regions() -> tuple[str, ...]:
+    """The AWS regions that the template accepts."""
+    return tuple(_load("templates/regions.yml"))
+
+
+def known(slug: str) -> str:
+    """`slug` if a pattern has that name; else raise UserError with the nearest name."""
+    if slug in slugs():
+        return slug
+    near = get_close_matches(slug, slugs(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose from: {', '.join(slugs())}"
+    raise UserError(f"unknown pattern {slug!r}; {hint}")
+
+
+def pattern(slug: str) -> Pattern:
+    """The pattern named `slug`; raises UserError if there is none or its declaration is wrong."""
+    declared = _load(f"templates/patterns/{known(slug)}/pattern.yml")
+    return Pattern.from_declaration(slug, declared, vocabulary())
+
+
+def patterns() -> Iterator[Pattern]:
+    """Every pattern, in the order of `slugs`."""
+    return map(pattern, slugs())
+
+
+@cache
+def vocabulary() -> dict[str, Any]:
+    """The kinds of nodes and edges, and how each edge fails: templates/graph.yml."""
+    loaded: dict[str, Any] = _load("templates/graph.yml")
+    return loaded
+
+
+def _load(path: str) -> Any:
+    """The content of a YAML file of the template."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load((template_root() / path).read_bytes(), Loader=loader)  # noqa: S506 - safe
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", exit_code=1) from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: {error}", exit_code=1) from error

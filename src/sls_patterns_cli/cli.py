@@ -1,0 +1,295 @@
+"""The commands: what each takes, and which module does it."""
+
+# ruff: noqa: FBT001, FBT002 - a command's flags are booleans
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from sls_patterns_cli import catalog, console, destination, interrupts
+from sls_patterns_cli.errors import UserError
+
+
+def _unset(*flags: str) -> dict[str, Any]:
+    """Context settings with a value for flags; for a flag without, Typer loads pydantic (70 ms)."""
+    return {"default_map": dict.fromkeys(("help", *flags), False)}
+
+
+app = typer.Typer(
+    help="Make complete serverless projects for AWS from patterns, and prove them on this machine.",
+    # Plain help and plain errors: importing rich costs more than all the rest.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_unset("install_completion", "show_completion"),
+)
+local_app = typer.Typer(help="Run a project on this machine, without AWS.", rich_markup_mode=None)
+app.add_typer(local_app, name="local")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; errors of the user become one line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows its code.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(arguments, prog_name="sls-patterns", standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        console.show_error(error.message)
+        return error.exit_code
+    except typer.TyperException as error:
+        console.show_error(error.format_message())
+        return 2
+    except typer.Abort:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; what is still buffered must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.show(f"sls-patterns {catalog.version()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        console.show(context.get_help())
+
+
+def _complete(kind: str) -> Any:
+    """A completion of the values that the template offers for `kind` of option."""
+
+    def values(context: typer.Context) -> list[str]:
+        if kind == "pattern":
+            return list(catalog.slugs())
+        if kind == "region":
+            return list(catalog.regions())
+        slug = context.params.get("pattern")
+        patterns = [catalog.pattern(slug)] if slug in catalog.slugs() else catalog.patterns()
+        offered = {
+            value
+            for pattern in patterns
+            for value in {
+                "topology": [topology.name for topology in pattern.topologies],
+                "runtime": pattern.runtimes,
+                "iac": pattern.flavours,
+                "datastore": pattern.datastores,
+            }[kind]
+        }
+        return sorted(offered)
+
+    return values
+
+
+Pattern = Annotated[str, typer.Argument(autocompletion=_complete("pattern"), help="Its name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command("list", context_settings=_unset())
+def list_patterns(json: Json = False) -> None:
+    """List the patterns."""
+    patterns = list(catalog.patterns())
+    if json:
+        console.show_json([pattern.as_dict() for pattern in patterns])
+    else:
+        console.show_patterns(patterns)
+
+
+@app.command()
+def show(
+    pattern: Pattern,
+    topology: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=_complete("topology"), help="Which one; the default is the first."
+        ),
+    ] = None,
+    json: Json = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid diagram.")] = False,
+) -> None:
+    """Show a pattern: its options, nodes, edges, how each edge fails, and the proofs."""
+    if json and mermaid:
+        raise UserError("--json and --mermaid exclude each other")
+    shown = catalog.pattern(pattern)
+    arranged = shown.topology(topology)
+    if json:
+        console.show_json(
+            {
+                **shown.as_dict(),
+                "topology": arranged.name,
+                "nodes": [node.as_dict() for node in arranged.nodes],
+                "edges": [edge.as_dict() for edge in arranged.edges],
+                "proofs": [proof.as_dict() for proof in arranged.proofs],
+            }
+        )
+    elif mermaid:
+        from sls_patterns_cli import diagram
+
+        console.show(diagram.mermaid(arranged).rstrip())
+    else:
+        console.show_pattern(shown, arranged)
+
+
+@app.command()
+def new(  # noqa: PLR0913, PLR0917 - the options of a command
+    pattern: Annotated[
+        str | None,
+        typer.Argument(autocompletion=_complete("pattern"), help="Asked for if left out."),
+    ] = None,
+    dest: Annotated[
+        Path | None, typer.Argument(help="The new folder; ./<name> if left out.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The project's name; the pattern's if left out.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(autocompletion=_complete("runtime"))] = None,
+    runtime_version: Annotated[str | None, typer.Option()] = None,
+    topology: Annotated[str | None, typer.Option(autocompletion=_complete("topology"))] = None,
+    iac: Annotated[
+        str | None, typer.Option(autocompletion=_complete("iac"), help="The IaC flavour.")
+    ] = None,
+    datastore: Annotated[str | None, typer.Option(autocompletion=_complete("datastore"))] = None,
+    region: Annotated[str | None, typer.Option(autocompletion=_complete("region"))] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Answer any other question of the template."),
+    ] = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Ask nothing; take the defaults.")
+    ] = False,
+    no_git: Annotated[bool, typer.Option("--no-git", help="Make no git repository.")] = False,
+    json: Json = False,
+) -> int:
+    """Make a new project; what is left out is asked for in a terminal."""
+    ask = not (defaults or json) and sys.stdin.isatty() and sys.stdout.isatty()
+    options = {
+        "pattern": ("PATTERN", pattern),
+        "project_name": ("--name", name),
+        "topology": ("--topology", topology),
+        "runtime": ("--runtime", runtime),
+        "runtime_version": ("--runtime-version", runtime_version),
+        "iac": ("--iac", iac),
+        "datastore": ("--datastore", datastore),
+        "region": ("--region", region),
+    }
+    given = {
+        question: (option, value)
+        for question, (option, value) in options.items()
+        if value is not None
+    }
+    for pair in data or ():
+        key, separator, value = pair.partition("=")
+        if not (separator and key):
+            raise UserError(f"--data {pair!r} is not of the form KEY=VALUE")
+        if key in given:
+            raise UserError(f"--data {key} and {given[key][0]} answer the same question")
+        given[key] = (f"--data {key}", value)
+    if "pattern" in given:
+        catalog.known(given["pattern"][1])
+    elif not ask:
+        raise UserError(f"which pattern? choose from: {', '.join(catalog.slugs())}")
+
+    interrupts.handle()
+    try:
+        # Before any question, and before Copier is imported.
+        target = None if dest is None else destination.absolute(dest)
+        if target:
+            destination.refuse_unless_free(target)
+        from sls_patterns_cli import render, tools
+
+        project = render.create(given, target, ask=ask, repository=not no_git)
+    except KeyboardInterrupt:
+        return interrupts.exit_code()
+    missing = tools.missing(project.answers)
+    if json:
+        console.show_json(
+            {
+                "path": str(project.path),
+                "answers": project.answers,
+                "files": project.files,
+                "git": project.has_repository,
+                "missing_tools": missing,
+            }
+        )
+    else:
+        console.show_project(project, missing)
+    return 0
+
+
+class _PassesArguments(TyperCommand):
+    """A command whose arguments after `--` are for another program, whatever comes before."""
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        if "--" in arguments:
+            split = arguments.index("--")
+            context.obj = arguments[split + 1 :]
+            arguments = arguments[:split]
+        return super().parse_args(context, arguments)
+
+
+ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
+
+
+@local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")
+def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
+    """Deploy a project on this machine, run its proofs, and clear up.
+
+    What follows -- goes to the proofs' test runner. The exit code is the proofs'.
+    """
+    try:
+        from sls_patterns_cli.local import session
+
+        return session.test(path, context.obj or [])
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from error
+
+
+@local_app.command("up")
+def local_up(path: ProjectPath = Path()) -> int:
+    """Deploy a project on this machine and follow its logs, until Ctrl-C."""
+    try:
+        from sls_patterns_cli.local import session
+
+        return session.up(path, _examples(path))
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from error
+
+
+def _extra_missing(error: ModuleNotFoundError) -> Exception:
+    """`error`, or what to do if it is one of the modules of the extra [local]."""
+    if (error.name or "").partition(".")[0] == __package__:
+        return error
+    return UserError(
+        f"local needs {error.name}: install {catalog.DISTRIBUTION} with its extra [local]"
+    )
+
+
+def _examples(path: Path) -> list[tuple[str, str]]:
+    """Calls that show the project's pattern at work: each a title and a command."""
+    try:
+        import yaml
+
+        answers = yaml.safe_load((path / ".copier-answers.yml").read_bytes())
+        pattern = catalog.pattern(answers["pattern"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return []  # No project of this tool's: whether it can run is not for examples to say.
+    return [(example.title, example.command) for example in pattern.examples]

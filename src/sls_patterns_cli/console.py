@@ -1,0 +1,170 @@
+"""What the terminal shows: plain text, with colours only where they are wanted."""
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
+
+if TYPE_CHECKING:
+    from sls_patterns_cli.render import Project
+
+_BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
+
+
+def show(text: str = "") -> None:
+    """Print `text` and a line's end on stdout; everything there goes through here."""
+    print(text)  # noqa: T201
+
+
+def show_json(value: Any) -> None:
+    """Print `value` as JSON, and nothing else."""
+    show(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_error(message: str) -> None:
+    """Print an error as one line on stderr, whatever is in it."""
+    line = " ".join(message.split())
+    print(f"sls-patterns: {line}", file=sys.stderr)  # noqa: T201
+
+
+def show_patterns(patterns: Iterable[Pattern]) -> None:
+    """Print each pattern's name and summary."""
+    for number, pattern in enumerate(patterns):
+        if number:
+            show()
+        show(f"{_bold(pattern.slug)}  {pattern.title}")
+        _paragraph(pattern.summary)
+        show(f"  {_options(pattern)}")
+
+
+def show_pattern(pattern: Pattern, topology: Topology) -> None:
+    """Print what a pattern offers, one topology's graph, and what is proven of it."""
+    show(f"{_bold(pattern.title)} ({pattern.slug})")
+    _paragraph(pattern.summary, indent="")
+    _heading("Options, the default first")
+    _table(
+        [
+            ("topology", ", ".join(each.name for each in pattern.topologies)),
+            ("runtime", ", ".join(pattern.runtimes)),
+            ("iac", ", ".join(pattern.flavours)),
+            ("datastore", ", ".join(topology.datastores)),
+        ]
+    )
+    _heading(f"Topology {topology.name}")
+    _paragraph(topology.summary)
+    _heading("Nodes")
+    _table([(node.name, node.kind, _node_facts(node)) for node in topology.nodes])
+    _heading("Edges: -> waits for the answer, => does not; ! is where a failure goes")
+    for edge in topology.edges:
+        _show_edge(edge)
+    _heading("Proofs")
+    _table([(proof.id, proof.text) for proof in topology.proofs])
+
+
+def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
+    """Print a new project's tree, its variant, what to do next and what is in the way."""
+    folder = os.path.relpath(project.path)
+    show(_bold(f"{folder}/"))
+    _table(_tree(project.files))
+    chosen = (
+        f"{question.replace('_', ' ')} {answer}"
+        for question, answer in project.answers.items()
+        if question != "project_name"
+    )
+    show(f"\n{', '.join(chosen)}")
+    show(f"\nNext{'' if folder == '.' else f', after cd {shlex.quote(folder)}'}:")
+    _table(
+        [
+            ("make test", "run the unit tests"),
+            ("sls-patterns local test", "prove it on this machine, without AWS"),
+            ("make deploy", "deploy it to AWS"),
+        ]
+    )
+    if project.git_problem:
+        show(f"\n{project.git_problem}")
+    if missing_tools:
+        show(f"\nNot on this machine, and needed by the project: {', '.join(missing_tools)}")
+
+
+def _show_edge(edge: Edge) -> None:
+    arrow = "=>" if edge.call == "async" else "->"
+    show(f"  {edge.source} {arrow} {edge.target}{_facts(edge.attributes)}")
+    failure = edge.failure
+    if failure.end is None:
+        show(f"      ! {failure.mechanism}")
+    else:
+        show(_red(f"      ! {failure.end} ({failure.id}): {failure.mechanism}"))
+
+
+def _node_facts(node: Node) -> str:
+    facts = {key: value for key, value in node.attributes.items() if key != "does"}
+    return f"{node.attributes.get('does', '')}{_facts(facts)}".strip()
+
+
+def _facts(attributes: Any) -> str:
+    listed = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in attributes.items())
+    return f" ({listed})" if listed else ""
+
+
+def _options(pattern: Pattern) -> str:
+    topologies = [topology.name for topology in pattern.topologies]
+    offered = (topologies, pattern.runtimes, pattern.flavours, pattern.datastores)
+    return " | ".join(", ".join(names) for names in offered)
+
+
+def _tree(files: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each folder with the names of the files in it."""
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        path = Path(file)
+        folders.setdefault(path.parent.as_posix(), []).append(path.name)
+    for folder in sorted(folders):
+        yield ("." if folder == "." else f"{folder}/", " ".join(folders[folder]))
+
+
+def _table(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows in columns; what is too long for the last column is wrapped within it."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    indent = sum(widths) + 2 * len(widths) + 2
+    for *cells, last in rows:
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=True))
+        _paragraph(last, indent=" " * indent, first=f"  {start}")
+
+
+def _paragraph(text: str, indent: str = "  ", first: str | None = None) -> None:
+    start = indent if first is None else first
+    lines = textwrap.wrap(
+        text,
+        width=max(60, shutil.get_terminal_size((100, 24)).columns),
+        initial_indent=start,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    show("\n".join(lines) if lines else start.rstrip())
+
+
+def _heading(text: str) -> None:
+    show(f"\n{_bold(text)}")
+
+
+def _bold(text: str) -> str:
+    return _coloured(_BOLD, text)
+
+
+def _red(text: str) -> str:
+    return _coloured(_RED, text)
+
+
+def _coloured(colour: str, text: str) -> str:
+    # https://no-color.org: any value that is not empty.
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return f"{colour}{text}{_RESET}" if wanted and os.environ.get("TERM") != "dumb" else text

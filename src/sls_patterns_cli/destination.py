@@ -1,0 +1,111 @@
+"""Makes a folder whole or not at all: everything is written beside it, then moved into place."""
+
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sls_patterns_cli import interrupts
+from sls_patterns_cli.errors import UserError
+
+PREFIX = ".sls-patterns-"
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root on; raises UserError if the current folder was deleted."""
+    try:
+        # Not resolved: a symbolic link in it is the user's way of saying where.
+        return Path(os.path.abspath(path))  # noqa: PTH100
+    except FileNotFoundError as error:
+        raise UserError("the current folder does not exist any more") from error
+
+
+def refuse_unless_free(destination: Path) -> None:
+    """Raise UserError unless a project can be made at `destination`; writes nothing."""
+    try:
+        if destination.is_dir():
+            if any(destination.iterdir()):
+                raise UserError(f"{destination} is not empty")
+            parent = destination
+        elif os.path.lexists(destination):
+            raise UserError(f"{destination} is a file")
+        else:
+            parent = destination.parent
+            while not os.path.lexists(parent):
+                parent = parent.parent
+        if not parent.is_dir():
+            raise UserError(f"{parent} is a file, so nothing can be made in it")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise UserError(f"{parent} is not writable")
+    except OSError as error:
+        raise UserError(f"{destination}: {error.strerror}") from error
+
+
+class Staging:
+    """A temporary folder, `folder`, that `publish` makes the folder `destination`.
+
+    Left without `publish`, it leaves nothing behind, nor any parent folder it had to make.
+    """
+
+    def __init__(self, destination: Path) -> None:
+        self.destination = destination
+        self._made: list[Path] = []
+        # An empty destination keeps its inode, as a shell may stand in it: it is filled, and
+        # so the temporary folder is inside it, in the same file system.
+        self._fill = destination.is_dir()
+        parent = destination if self._fill else destination.parent
+        self.folder = parent / f"{PREFIX}{secrets.token_hex(4)}"
+
+    def __enter__(self) -> Self:
+        missing = []
+        parent = self.folder.parent
+        while not parent.exists():
+            missing.append(parent)
+            parent = parent.parent
+        try:
+            for path in [*reversed(missing), self.folder]:
+                self._made.append(path)
+                path.mkdir()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._made:
+            self._remove()
+
+    def publish(self) -> None:
+        """Move everything into place; from here on a signal changes nothing."""
+        interrupts.defer()
+        if self._fill:
+            moved: list[Path] = []
+            try:
+                for entry in sorted(self.folder.iterdir()):
+                    entry.rename(self.destination / entry.name)
+                    moved.append(entry)
+            except OSError:
+                for entry in moved:
+                    (self.destination / entry.name).rename(entry)
+                raise
+            self.folder.rmdir()
+        else:
+            self.folder.rename(self.destination)
+        self._made.clear()
+
+    def _remove(self) -> None:
+        # A second Ctrl-C must not stop the clearing up.
+        with interrupts.ignored():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            for path in reversed(self._made):
+                # One that was never made, or that somebody else uses by now, stays as it is.
+                with suppress(OSError):
+                    path.rmdir()

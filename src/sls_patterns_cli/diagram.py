@@ -1,0 +1,24 @@
+"""Draws a pattern's topology with the same template that draws it in a project's README."""
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.pattern import Topology
+
+
+def mermaid(topology: Topology) -> str:
+    """The topology as Mermaid flowchart text, in the catalogue's notation."""
+    environment = Environment(  # noqa: S701 - no HTML
+        loader=FileSystemLoader(catalog.template_root() / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    nodes = [node.as_dict() for node in topology.nodes]
+    return environment.get_template("diagram.mmd.jinja").render(
+        nodes=nodes,
+        edges=[edge.as_dict() for edge in topology.edges],
+        node_of={node["name"]: node for node in nodes},
+        vocabulary=catalog.vocabulary(),
+    )

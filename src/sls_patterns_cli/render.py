@@ -1,0 +1,196 @@
+"""Renders projects with Copier; the only module that imports it (300 ms), so import it lazily."""
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import yaml
+from copier._jinja_ext import SandboxedEnvironment
+from copier._main import Worker
+from copier._settings import SettingsModel
+from copier._template import Template
+from copier.errors import InteractiveSessionError, UserMessageError
+
+from sls_patterns_cli import catalog, git
+from sls_patterns_cli.destination import PREFIX, Staging, absolute, refuse_unless_free
+from sls_patterns_cli.errors import UserError
+
+# Copier parses YAML with PyYAML's slow loader; the C one saves about 40 ms of each `new`.
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
+
+TEMPLATE_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
+"""Where updates come from, recorded in every project; reserved until the owner names a host."""
+
+Given = Mapping[str, tuple[str, str]]
+"""The questions answered beforehand: how each was (such as `--datastore`), and the answer."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that was made; `files` are relative to `path`, and without git's own."""
+
+    path: Path
+    answers: dict[str, Any]
+    files: list[str]
+    has_repository: bool
+    git_problem: str | None
+    """Why there is no repository though one was wanted, as one line."""
+
+
+def create(given: Given, target: Path | None, *, ask: bool, repository: bool) -> Project:
+    """Make a project from the template: whole, or nothing at all.
+
+    `given` answers questions; what it leaves open is asked for if `ask`, else defaults are taken.
+    `target` is the new folder, by default one in the current folder with the project's name. With
+    `repository` it becomes a git repository unless it lies in one. Raises UserError for a wrong
+    answer or a target that is not free, KeyboardInterrupt if the user or a signal ended it.
+    """
+    with ExitStack() as stack:
+
+        def stage(answers: Mapping[str, Any]) -> Staging:
+            place = target or absolute(Path(answers["project_name"]))
+            refuse_unless_free(place)
+            return stack.enter_context(Staging(place))
+
+        worker = stack.enter_context(_worker(given, ask=ask))
+        worker.given, worker.stage = given, stage
+        try:
+            worker.run_copy()
+            return _finish(worker, repository=repository)
+        except InteractiveSessionError as error:
+            raise UserError("the answers ended early; give them as options") from error
+        except UserMessageError as error:
+            raise UserError(str(error), exit_code=1) from error
+        except OSError as error:
+            where = error.filename or worker.dst_path
+            raise UserError(f"{where}: {error.strerror}", exit_code=1) from error
+
+
+def _worker(given: Given, *, ask: bool) -> "_Worker":
+    return _Worker(
+        src_path=str(catalog.template_root()),
+        # Nothing is there; the folder is made once the questions are answered.
+        dst_path=absolute(Path(f"{PREFIX}later")),
+        data={
+            "_src_path": TEMPLATE_ADDRESS,
+            "_commit": f"v{catalog.version()}",
+            **{question: answer for question, (_, answer) in given.items()},
+        },
+        # Not the user's own for Copier: they would change defaults, or be broken.
+        settings=SettingsModel(),
+        defaults=not ask,
+        quiet=True,
+        cleanup_on_error=False,
+    )
+
+
+def _finish(worker: "_Worker", *, repository: bool) -> Project:
+    """Commit what was rendered and move it into place."""
+    folder, place = worker.staging.folder, worker.staging.destination
+    recorded = yaml.safe_load((folder / worker.answers_relpath).read_text("utf-8"))
+    answers = {key: value for key, value in recorded.items() if not key.startswith("_")}
+    files = sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+    wanted = repository and not git.is_inside_repository(place)
+    message = f"Create {answers['project_name']} from the pattern {answers['pattern']}"
+    problem = git.first_commit(folder, message) if wanted else None
+    worker.staging.publish()
+    return Project(place, answers, files, wanted and problem is None, problem)
+
+
+class _Worker(Worker):
+    """Copier's worker for a new folder outside git and for a template that is a plain folder.
+
+    What is private in Copier is overridden here alone; `tests/cli/test_render.py` fails when
+    Copier changes it.
+    """
+
+    given: Given
+    stage: Callable[[Mapping[str, Any]], Staging]
+    staging: Staging
+
+    def _ask(self) -> None:
+        """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""
+        _refuse_unasked(self.given, self.template)
+        try:
+            super()._ask()
+        except ValueError as error:
+            raise _wrong_answer(error, self.given) from error
+        for question, (option, _) in self.given.items():
+            # One with choices was checked against them; any other value would change nothing.
+            hidden = question in self.answers.hidden
+            if hidden and not self.template.questions_data[question].get("choices"):
+                raise UserError(f"{option} is not asked for with these answers")
+        self.staging = self.stage(self.answers.combined)
+        self.dst_path = self.staging.folder
+        del self.subproject
+
+    @cached_property
+    def template(self) -> Template:
+        """The template as the plain folder it is.
+
+        Copier would render the last tag of an editable install's repository, and runs four git
+        processes to find out that package data is none.
+        """
+        template = super().template
+        vars(template)["vcs"] = None
+        return template
+
+    @cached_property
+    def jinja_env(self) -> SandboxedEnvironment:
+        """Copier's environment, which compiles the same text only once (saves about 80 ms)."""
+        environment = super().jinja_env
+        compile_text = environment.compile
+        compiled: dict[tuple[str, str | None, str | None], CodeType] = {}
+
+        def compile_once(
+            source: str, name: str | None = None, filename: str | None = None, **options: Any
+        ) -> CodeType:
+            key = (source, name, filename)
+            if key in compiled:
+                # Compiling has an effect that must not be lost: it resets the yield tag.
+                environment.preprocess(source, name, filename)
+            else:
+                compiled[key] = compile_text(source, name, filename, **options)
+            return compiled[key]
+
+        environment.compile = compile_once  # type: ignore[method-assign,assignment]
+        return environment
+
+    def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
+        """Nothing: a new folder has no index yet; a process for each file costs about 25 ms."""
+
+
+def _refuse_unasked(given: Given, template: Template) -> None:
+    """Raise UserError for what is no question, or one that Copier computes and never asks."""
+    asked = [
+        question
+        for question, details in template.questions_data.items()
+        if details.get("when") is not False
+    ]
+    for question, (option, _) in given.items():
+        if question not in asked:
+            raise UserError(f"{option} is no question; the questions are: {', '.join(asked)}")
+
+
+def _wrong_answer(error: ValueError, given: Given) -> UserError:
+    """What Copier says about a wrong answer, in this tool's words and with what is allowed."""
+    text = str(error)
+    if found := re.fullmatch(r"Invalid choice for '(\w+)': (.*)", text, re.DOTALL):
+        question, detail = found.groups()
+        option = given[question][0] if question in given else question
+        if choice := re.fullmatch(r"(.*) is not in (\[.*\])", detail, re.DOTALL):
+            allowed = ", ".join(map(str, ast.literal_eval(choice[2])))
+            return UserError(f"{option}: {choice[1]} is not offered; choose from: {allowed}")
+        return UserError(f"{option}: {detail}")
+    if found := re.fullmatch(r"Validation error for question '(\w+)': (.*)", text, re.DOTALL):
+        question, detail = found.groups()
+        return UserError(f"{given[question][0] if question in given else question}: {detail}")
+    return UserError(text)

@@ -1,0 +1,167 @@
+"""What `list` and `show` tell, people and programs."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pexpect
+import pytest
+from command import Cli
+
+LIST_MAY_IMPORT = {"sls_patterns_cli", "typer", "annotated_doc", "shellingham", "yaml", "_yaml"}
+
+
+def succeed(cli: Cli, *arguments: str) -> str:
+    done = cli(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def webhook(cli: Cli, *arguments: str) -> Any:
+    return json.loads(succeed(cli, "show", "scalable-webhook", "--json", *arguments))
+
+
+def test_list_names_every_pattern_with_its_summary(cli: Cli) -> None:
+    told = succeed(cli, "list")
+    assert told.startswith("scalable-webhook  Scalable Webhook\n  Takes webhooks in at any rate")
+
+
+def test_list_as_json(cli: Cli) -> None:
+    patterns = {pattern["slug"]: pattern for pattern in json.loads(succeed(cli, "list", "--json"))}
+    pattern = patterns["scalable-webhook"]
+    assert set(pattern) == {"slug", "title", "summary", "topologies", "runtimes", "flavours"}
+    assert pattern["title"] == "Scalable Webhook"
+    topology = pattern["topologies"][0]
+    assert set(topology) == {"name", "summary", "datastores"}
+    assert (topology["name"], topology["datastores"][0]) == ("function", "dynamodb")
+    assert "python" in pattern["runtimes"]
+    assert "sam" in pattern["flavours"]
+
+
+def test_show_as_json_says_how_each_edge_calls_and_fails(cli: Cli) -> None:
+    pattern = webhook(cli)
+    assert pattern["topology"] == "function"
+    edges = {(edge["from"], edge["to"]): edge for edge in pattern["edges"]}
+    consumed = edges["deliveries", "process"]
+    assert consumed["call"] == "async"
+    assert consumed["batch_size"] == 10
+    assert consumed["failure"]["id"] == "E1"
+    assert consumed["failure"]["end"] == "deliveries-dlq"
+    called = edges["api", "receive"]
+    assert (called["call"], called["failure"]["end"]) == ("sync", None)
+    assert called["failure"]["mechanism"] == "the caller gets an error answer"
+
+
+def test_show_as_json_holds_what_list_holds_and_the_nodes_and_proofs(cli: Cli) -> None:
+    pattern = webhook(cli)
+    listed = json.loads(succeed(cli, "list", "--json"))
+    assert {key: pattern[key] for key in listed[0]} in listed
+    assert {"name": "deliveries", "kind": "queue"}.items() <= pattern["nodes"][4].items()
+    assert all(set(proof) == {"id", "text", "where"} for proof in pattern["proofs"])
+    assert pattern["proofs"][0]["id"] == "scalable-webhook.accepted"
+
+
+def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
+    told = succeed(cli, "show", "scalable-webhook")
+    for line in (
+        "Scalable Webhook (scalable-webhook)",
+        "  datastore  dynamodb",
+        "  process         function   stores each event once (timeout 10)",
+        "  receive -> deliveries",
+        "  deliveries => process (batch size 10, max concurrency 5)",
+        (
+            "      ! deliveries-dlq (E1): after maxReceiveCount receives SQS moves the message to "
+            "the queue's dead-letter queue"
+        ),
+    ):
+        assert line in told.splitlines()
+    assert "scalable-webhook.poison-in-dlq" in told
+
+
+def test_the_diagram_is_that_of_the_projects_readme(cli: Cli) -> None:
+    diagram = succeed(cli, "show", "scalable-webhook", "--mermaid")
+    assert diagram.startswith("flowchart LR\n")
+    assert "deliveries ==> process\n" in diagram
+    assert cli("new", "scalable-webhook").returncode == 0
+    assert diagram in (cli.folder / "scalable-webhook/README.md").read_text()
+
+
+def in_terminal(cli: Cli, **environment: str) -> str:
+    done = pexpect.run(
+        " ".join([*cli.command, "show scalable-webhook"]),
+        cwd=str(cli.folder),
+        env=cli.environment | {"TERM": "xterm"} | environment,
+    )
+    assert isinstance(done, bytes)
+    return done.decode()
+
+
+def test_colours_are_for_terminals_only(cli: Cli) -> None:
+    assert "\x1b[31m      ! deliveries-dlq" in in_terminal(cli)
+    assert "\x1b" not in in_terminal(cli, NO_COLOR="1")
+    assert "\x1b" not in in_terminal(cli, TERM="dumb")
+    assert "\x1b" not in succeed(cli, "show", "scalable-webhook")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(cli: Cli) -> None:
+    with cli.start("show", "scalable-webhook", "--json") as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+def test_ascii_terminals_get_codes_for_other_characters(cli: Cli) -> None:
+    done = cli("new", "scalable-wébhook", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "\\xe9" in done.stderr
+
+
+def test_list_imports_nothing_slow(cli: Cli) -> None:
+    program = (
+        "import sys; from sls_patterns_cli import cli; cli.run(['list']);"
+        "names = {name.partition('.')[0] for name in sys.modules};"
+        "print(*(names - sys.stdlib_module_names - {'__main__'}), file=sys.stderr)"
+    )
+    plain = "import sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+
+    def modules(code: str) -> set[str]:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, cwd=cli.folder, env=cli.environment, capture_output=True, text=True, check=True
+        )
+        return set(done.stderr.split())
+
+    imported = {name for name in modules(program) - modules(plain) if "cython" not in name}
+    assert imported <= LIST_MAY_IMPORT
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("show ", "scalable-webhook"),
+        ("new scal", "scalable-webhook"),
+        ("show scalable-webhook --topology ", "function"),
+        ("new scalable-webhook --datastore ", "dynamodb"),
+        ("new scalable-webhook --iac ", "sam"),
+        ("new --runtime ", "python"),
+        ("new --region eu-n", "eu-north-1"),
+    ],
+)
+def test_completion(cli: Cli, words: str, expected: str) -> None:
+    words = f"sls-patterns {words}"
+    done = cli(
+        _SLS_PATTERNS_COMPLETE="complete_bash",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split(" ")) - 1),
+    )
+    assert expected in done.stdout.splitlines()
+
+
+def test_help_names_every_command(cli: Cli) -> None:
+    told = succeed(cli, "--help")
+    assert succeed(cli) == told
+    for command in ("list", "show", "new", "local"):
+        assert f"\n  {command} " in told
+    assert succeed(cli, "--version").startswith("sls-patterns ")

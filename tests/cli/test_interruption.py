@@ -1,0 +1,96 @@
+"""A signal leaves nothing behind, or a whole project; Ctrl-C in a prompt leaves nothing."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command import Cli
+
+ENOUGH = 30  # seconds, for what takes less than one
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + ENOUGH
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def blocking_git(folder: Path, blocked: str) -> str:
+    """A PATH whose git hangs at the subcommand `blocked` and says so by a file."""
+    folder.mkdir()
+    fake = folder / "git"
+    fake.write_text(
+        f"""#!/bin/sh
+PATH={os.environ["PATH"]}
+for argument; do
+    if [ "$argument" = {blocked} ]; then : > "{folder}/reached"; exec sleep {ENOUGH}; fi
+done
+exec git "$@"
+"""
+    )
+    fake.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("subcommand", ["init", "add", "commit"])
+def test_a_signal_while_git_works_leaves_nothing(
+    cli: Cli, tmp_path: Path, number: signal.Signals, subcommand: str
+) -> None:
+    path = blocking_git(tmp_path / "bin", subcommand)
+    with cli.start("new", "scalable-webhook", "a/b", PATH=path) as process:
+        wait_for((tmp_path / "bin/reached").exists)
+        assert list(cli.folder.glob("a/.sls-patterns-*/template.yaml"))
+        process.send_signal(number)
+        assert process.wait(ENOUGH) == 128 + number
+        assert process.stderr
+        assert process.stderr.read() == ""
+    assert not list(cli.folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "moment", [".sls-patterns-*", ".sls-patterns-*/*", ".sls-patterns-*/src/*/*/*"]
+)
+def test_a_signal_while_files_are_written_leaves_nothing(
+    cli: Cli, number: signal.Signals, moment: str
+) -> None:
+    code = None
+    for attempt in range(10):
+        place = f"project-{attempt}"
+        with cli.start("new", "scalable-webhook", place, "--no-git") as process:
+            wait_for(lambda: list(cli.folder.glob(moment)) or process.poll() is not None)
+            process.send_signal(number)
+            code = process.wait(ENOUGH)
+        assert not list(cli.folder.glob(".sls-patterns-*"))
+        if code == 128 + number:
+            assert not (cli.folder / place).exists()
+            return
+        # It came too late for this one: the project is whole.
+        assert code == 0
+        assert (cli.folder / place / "tests/unit/conftest.py").is_file()
+    pytest.fail("no signal came in time")
+
+
+def test_a_second_signal_does_not_stop_the_clearing_up(cli: Cli, tmp_path: Path) -> None:
+    path = blocking_git(tmp_path / "bin", "commit")
+    with cli.start("new", "scalable-webhook", PATH=path) as process:
+        wait_for((tmp_path / "bin/reached").exists)
+        for _ in range(20):
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(ENOUGH) == 128 + signal.SIGTERM
+    assert not list(cli.folder.iterdir())
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored(cli: Cli, tmp_path: Path) -> None:
+    path = blocking_git(tmp_path / "bin", "init")
+    nohup = Cli(cli.folder, cli.environment, ("nohup", *cli.command))
+    with nohup.start("new", "scalable-webhook", PATH=path) as process:
+        wait_for((tmp_path / "bin/reached").exists)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(ENOUGH) == 128 + signal.SIGTERM

@@ -1,0 +1,88 @@
+"""`local test` and `local up` hand over what they were given; the stack itself is tests/local."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Cli
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli import cli as command_line
+from sls_patterns_cli.local import session
+
+WITHOUT_EXTRA = """
+import importlib.metadata, sys
+EXTRA = ("boto3", "botocore", "ministack", "samtranslator")
+sys.modules.update(dict.fromkeys(EXTRA))
+version = importlib.metadata.version
+def installed(name):
+    if name in EXTRA:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+importlib.metadata.version = installed
+"""
+"""Makes Python start as if the packages of the extra were not installed."""
+
+Calls = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    made: Calls = []
+
+    def proven(path: Path, arguments: Sequence[str]) -> int:
+        made.append(("test", path, list(arguments)))
+        return 5
+
+    def stayed(path: Path, examples: Sequence[tuple[str, str]]) -> int:
+        made.append(("up", path, list(examples)))
+        return 0
+
+    monkeypatch.setattr(session, "test", proven)
+    monkeypatch.setattr(session, "up", stayed)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        ([], (Path(), [])),
+        (["there"], (Path("there"), [])),
+        (["--", "-k", "redrive"], (Path(), ["-k", "redrive"])),
+        (["there", "--", "-x", "--", "y"], (Path("there"), ["-x", "--", "y"])),
+    ],
+)
+def test_what_follows_two_dashes_goes_to_the_test_runner(
+    calls: Calls, arguments: list[str], call: tuple[Any, ...]
+) -> None:
+    assert command_line.run(["local", "test", *arguments]) == 5
+    assert calls == [("test", *call)]
+
+
+def test_up_gets_the_examples_of_the_projects_pattern(calls: Calls, tmp_path: Path) -> None:
+    (tmp_path / ".copier-answers.yml").write_text("pattern: scalable-webhook\n")
+    assert command_line.run(["local", "up", str(tmp_path)]) == 0
+    declared = catalog.pattern("scalable-webhook").examples
+    assert calls == [("up", tmp_path, [(each.title, each.command) for each in declared])]
+
+
+def test_the_missing_extra_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "sitecustomize.py").write_text(WITHOUT_EXTRA)
+    project = tmp_path / "project"
+    assert cli("new", "scalable-webhook", project).returncode == 0
+    done = cli("local", "test", project, PYTHONPATH=str(blocked))
+    assert done.returncode == 2
+    assert done.stderr.startswith("sls-patterns: ")
+    assert "[local]" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_that_is_no_project_is_one_line(cli: Cli) -> None:
+    for command in ("test", "up"):
+        done = cli("local", command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("sls-patterns: ")
+        assert done.stderr.count("\n") == 1

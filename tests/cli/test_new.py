@@ -1,0 +1,167 @@
+"""What `new` makes, and what it says."""
+
+import filecmp
+import json
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from command import Cli
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.render import TEMPLATE_ADDRESS
+
+
+def made(cli: Cli, *arguments: str, **environment: str) -> Any:
+    done = cli("new", "scalable-webhook", *arguments, "--json", **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Each file's mode and content, git's own left out."""
+    return {
+        path.relative_to(folder).as_posix(): (stat.S_IMODE(path.stat().st_mode), path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+
+
+def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
+    project = made(cli)
+    assert set(project) == {"path", "answers", "files", "git", "missing_tools"}
+    assert project["path"] == str(cli.folder / "scalable-webhook")
+    assert project["answers"] == {
+        "pattern": "scalable-webhook",
+        "project_name": "scalable-webhook",
+        "topology": "function",
+        "runtime": "python",
+        "runtime_version": "python3.13",
+        "iac": "sam",
+        "datastore": "dynamodb",
+        "region": "us-east-1",
+    }
+    assert project["files"] == sorted(tree(cli.folder / "scalable-webhook"))
+    assert project["git"] is True
+
+
+def test_options_and_data_reach_the_project(cli: Cli) -> None:
+    options = ("--name", "my-hook", "--region", "eu-north-1", "--runtime", "python")
+    project = made(cli, *options, "--data", "runtime_version=python3.14", "--datastore", "dynamodb")
+    folder = cli.folder / "my-hook"
+    assert (folder / "src/my_hook/handlers/receive.py").is_file()
+    assert project["answers"]["runtime_version"] == "python3.14"
+    assert "python3.14" in (folder / "template.yaml").read_text()
+    assert "eu-north-1" in (folder / "samconfig.toml").read_text()
+
+
+def test_the_answers_file_records_where_updates_come_from(cli: Cli) -> None:
+    made(cli)
+    answers = yaml.safe_load((cli.folder / "scalable-webhook/.copier-answers.yml").read_text())
+    assert answers["_src_path"] == TEMPLATE_ADDRESS
+    version = cli("--version").stdout.split()[1]
+    assert answers["_commit"] == f"v{version}"
+
+
+def test_the_project_is_that_of_plain_copier_without_trust(cli: Cli, tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    shutil.copytree(catalog.template_root() / "templates", template / "templates")
+    shutil.copy(catalog.template_root() / "copier.yml", template)
+    answers = [f"--data={answer}" for answer in ("pattern=scalable-webhook", "project_name=hook")]
+    subprocess.run(
+        [sys.executable, "-m", "copier", "copy", "--defaults", *answers, template, "plain"],
+        cwd=cli.folder,
+        env=cli.environment,
+        capture_output=True,
+        check=True,
+    )
+    made(cli, "ours", "--name", "hook")
+    ours, plain = tree(cli.folder / "ours"), tree(cli.folder / "plain")
+    _, recorded = ours.pop(".copier-answers.yml")
+    _, expected = plain.pop(".copier-answers.yml")
+    assert ours == plain
+    assert [line for line in recorded.splitlines() if line[:1] != b"_"] == expected.splitlines()
+
+
+def test_an_empty_folder_is_filled_where_it_is(cli: Cli) -> None:
+    before = cli.folder.stat().st_ino
+    assert made(cli, ".")["path"] == str(cli.folder)
+    assert cli.folder.stat().st_ino == before
+    assert (cli.folder / ".git/HEAD").is_file()
+    assert not list(cli.folder.glob(".sls-patterns-*"))
+
+
+def test_parent_folders_are_made_with_the_users_permissions(cli: Cli) -> None:
+    made(cli, "a/b/hook")
+    reference = cli.folder / "reference"
+    reference.mkdir()
+    for folder in ("a", "a/b", "a/b/hook"):
+        assert (cli.folder / folder).stat().st_mode == reference.stat().st_mode
+    assert [entry.name for entry in (cli.folder / "a/b").iterdir()] == ["hook"]
+
+
+def test_no_parent_folder_stays_after_a_failure(cli: Cli) -> None:
+    assert cli("new", "scalable-webhook", "a/b/hook", "--name", "Bad").returncode == 2
+    assert not list(cli.folder.iterdir())
+
+
+def test_it_ends_with_the_tree_the_variant_and_what_comes_next(cli: Cli) -> None:
+    done = cli("new", "scalable-webhook", "my hook", "--name", "hook")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "my hook/"
+    assert any(line.split()[:2] == ["src/hook/handlers/", "__init__.py"] for line in lines)
+    variant = (
+        "pattern scalable-webhook, topology function, runtime python, runtime version python3.13, "
+        "iac sam, datastore dynamodb, region us-east-1"
+    )
+    assert lines[lines.index(variant) + 2 :][:4] == [
+        "Next, after cd 'my hook':",
+        "  make test                run the unit tests",
+        "  sls-patterns local test  prove it on this machine, without AWS",
+        "  make deploy              deploy it to AWS",
+    ]
+
+
+@pytest.fixture
+def few_tools(tmp_path: Path) -> Path:
+    """A PATH with git, make and python3 alone."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for tool in ("git", "make", "python3"):
+        found = shutil.which(tool)
+        assert found
+        (folder / tool).symlink_to(found)
+    return folder
+
+
+def test_missing_tools_are_named_in_one_line(cli: Cli, few_tools: Path) -> None:
+    done = cli("new", "scalable-webhook", "told", PATH=str(few_tools))
+    assert done.stdout.splitlines()[-1] == (
+        "Not on this machine, and needed by the project: sam, aws"
+    )
+    assert made(cli, "asked", PATH=str(few_tools))["missing_tools"] == ["sam", "aws"]
+    (few_tools / "sam").symlink_to(sys.executable)
+    (few_tools / "aws").symlink_to(sys.executable)
+    assert made(cli, "complete", PATH=str(few_tools))["missing_tools"] == []
+
+
+def test_two_projects_of_the_same_answers_are_the_same(cli: Cli) -> None:
+    made(cli, "one")
+    made(cli, "two")
+    assert not filecmp.dircmp(cli.folder / "one", cli.folder / "two", ignore=[".git"]).diff_files
+    assert tree(cli.folder / "one") == tree(cli.folder / "two")
+
+
+def test_the_users_settings_for_copier_change_nothing(cli: Cli) -> None:
+    settings = Path(cli.environment["HOME"], "settings.yml")
+    settings.write_text("defaults: {region: eu-west-1, project_name: [broken")
+    assert made(cli, COPIER_SETTINGS_PATH=str(settings))["answers"]["region"] == "us-east-1"
+    settings.write_text("defaults: {region: eu-west-1}")
+    project = made(cli, "again", COPIER_SETTINGS_PATH=str(settings))
+    assert project["answers"]["region"] == "us-east-1"

@@ -1,0 +1,133 @@
+"""In a terminal `new` asks what is missing, with Copier's own prompts."""
+
+import signal
+from pathlib import Path
+
+import pexpect
+import pytest
+import yaml
+from command import Cli
+
+CLEAR_LINE = "\x15"
+ENTER = "\r"
+CTRL_C = "\x03"
+CTRL_D = "\x04"
+
+
+def terminal(cli: Cli, *arguments: str) -> "pexpect.spawn[str]":
+    return pexpect.spawn(
+        cli.command[0],
+        [*cli.command[1:], *arguments],
+        cwd=str(cli.folder),
+        # Otherwise each prompt asks the terminal where its cursor is, and none answers here.
+        env=cli.environment | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"},
+        encoding="utf-8",
+        dimensions=(50, 150),
+        timeout=30,
+    )
+
+
+def code(process: "pexpect.spawn[str]") -> int | None:
+    process.expect(pexpect.EOF)
+    process.close()
+    ended: int | None = process.exitstatus
+    return ended
+
+
+def answers(folder: Path) -> dict[str, str]:
+    loaded: dict[str, str] = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+    return loaded
+
+
+def test_everything_missing_is_asked_for(cli: Cli) -> None:
+    process = terminal(cli, "new")
+    process.expect("Which pattern")
+    process.send(ENTER)
+    process.expect("project's name")
+    process.send(CLEAR_LINE + "asked-for" + ENTER)
+    process.expect("Which version")
+    process.send(ENTER)
+    process.expect("Which AWS region")
+    process.send(CLEAR_LINE + "eu-west-1" + ENTER)
+    process.expect("Next, after cd asked-for")
+    assert code(process) == 0
+    made = answers(cli.folder / "asked-for")
+    assert (made["pattern"], made["region"]) == ("scalable-webhook", "eu-west-1")
+
+
+def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
+    process = terminal(cli, "new", "scalable-webhook", "--runtime-version", "python3.13")
+    process.expect("project's name")
+    process.send(CLEAR_LINE + "Wrong_Name" + ENTER)
+    process.expect("lower-case letters")
+    process.send(CLEAR_LINE + "right-name" + ENTER)
+    process.expect("Which AWS region")
+    process.send(ENTER)
+    assert code(process) == 0
+    assert answers(cli.folder / "right-name")["project_name"] == "right-name"
+
+
+def test_what_is_given_is_not_asked_for(cli: Cli) -> None:
+    given = ("--name", "hook", "--runtime-version", "python3.13", "--region", "us-east-1")
+    process = terminal(cli, "new", "scalable-webhook", *given)
+    process.expect("Next, after cd hook")
+    assert code(process) == 0
+
+
+def test_defaults_ask_nothing(cli: Cli) -> None:
+    process = terminal(cli, "new", "scalable-webhook", "--defaults")
+    process.expect("Next, after cd scalable-webhook")
+    assert code(process) == 0
+
+
+@pytest.mark.parametrize("question", ["Which pattern", "project's name"])
+def test_ctrl_c_in_a_prompt_leaves_nothing(cli: Cli, question: str) -> None:
+    pattern = [] if question == "Which pattern" else ["scalable-webhook", "a/b"]
+    process = terminal(cli, "new", *pattern)
+    process.expect(question)
+    process.send(CTRL_C)
+    process.expect(pexpect.EOF)
+    assert "Traceback" not in (process.before or "")
+    assert code(process) == 130
+    assert not list(cli.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("question", "number"),
+    [
+        ("Which pattern", signal.SIGTERM),
+        ("Which pattern", signal.SIGHUP),
+        ("project's name", signal.SIGINT),
+        ("project's name", signal.SIGTERM),
+        ("project's name", signal.SIGHUP),
+    ],
+)
+def test_a_signal_in_a_prompt_leaves_nothing(
+    cli: Cli, question: str, number: signal.Signals
+) -> None:
+    pattern = [] if question == "Which pattern" else ["scalable-webhook", "a/b"]
+    process = terminal(cli, "new", *pattern)
+    process.expect(question)
+    process.kill(number)
+    process.expect(pexpect.EOF)
+    assert "Traceback" not in (process.before or "")
+    assert code(process) == 128 + number
+    assert not list(cli.folder.iterdir())
+
+
+def test_an_ended_input_is_one_line(cli: Cli) -> None:
+    process = terminal(cli, "new", "scalable-webhook")
+    process.expect("project's name")
+    process.send(CLEAR_LINE + CTRL_D)
+    process.expect("sls-patterns: the answers ended early; give them as options")
+    assert code(process) == 2
+    assert not list(cli.folder.iterdir())
+
+
+def test_a_destination_in_the_way_is_refused_before_any_question(cli: Cli) -> None:
+    (cli.folder / "full").mkdir()
+    (cli.folder / "full/file").touch()
+    process = terminal(cli, "new", "scalable-webhook", "full")
+    index = process.expect(["full is not empty", "project's name"])
+    assert index == 0
+    assert code(process) == 2

@@ -1,0 +1,20 @@
+"""The command line as users run it: a process, in a folder that is not this repository."""
+
+import os
+from pathlib import Path
+
+import pytest
+from command import Cli
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    home, folder = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    folder.mkdir()
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("GIT_", "XDG_", "COPIER_", "NO_COLOR", "COLUMNS", "EMAIL"))
+    }
+    return Cli(folder, kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"})
