@@ -50,6 +50,17 @@ Resources:
             if event == "unserialisable":
                 return object()
             raise Refused(f"no {invocations}")
+  Talkative:
+    Type: AWS::Serverless::Function
+    Properties:
+      LoggingConfig: {LogGroup: talkative}
+      InlineCode: |
+        import os
+        def handler(event, context):
+            for number in range(event["lines"]):
+                print(f"line {number}")
+            if event.get("die"):
+                os._exit(1)
   Broken:
     Type: AWS::Serverless::Function
     Properties: {InlineCode: "import nothing_of_that_name"}
@@ -75,6 +86,7 @@ Outputs:
   Silent: {Value: !Ref Silent}
   Failing: {Value: !Ref Failing}
   Broken: {Value: !Ref Broken}
+  Talkative: {Value: !Ref Talkative}
   Slow: {Value: !Ref Slow}
   Reserved: {Value: !Ref Reserved}
 """
@@ -131,6 +143,24 @@ def test_a_functions_log_goes_to_its_declared_group_in_its_declared_format(
     assert warning["logger"] == "mine"
     assert warning["requestId"]
     assert "printed" in lines
+
+
+def test_the_log_is_whole_when_the_invocation_returns(invoke: Invoke, client: Client) -> None:
+    def lines() -> int:
+        pages = (
+            client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName="talkative", filterPattern="line")
+        )
+        return sum(len(page["events"]) for page in pages)
+
+    assert invoke("Talkative", {"lines": 3000}) == (None, None)
+    assert lines() == 3000
+    error, _ = invoke("Talkative", {"lines": 2, "die": True})
+    assert error
+    assert lines() == 3002
+    assert invoke("Talkative", {"lines": 1}) == (None, None)
+    assert lines() == 3003
 
 
 def test_a_warm_silent_invocation_takes_no_50_ms(invoke: Invoke) -> None:

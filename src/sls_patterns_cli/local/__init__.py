@@ -1,0 +1,8 @@
+"""Proves a generated project on this machine: a local AWS emulator, no Docker, no AWS account.
+
+`test` and `up` are the way in; `docs/design.md` says why the parts are what they are.
+"""
+
+from sls_patterns_cli.local.session import test, up
+
+__all__ = ["test", "up"]

@@ -1,0 +1,75 @@
+"""Closes the gaps between the emulator and AWS that a generated project touches.
+
+One module for each gap. Its docstring says what AWS does, with the page that documents it, and
+what the plain emulator does; its `apply()` puts the difference right inside the emulator's
+process. `replace` refuses to put anything in place of code that is not the code the adapter was
+written for, so another version of the emulator fails at its start, not silently in a proof.
+"""
+
+import functools
+import hashlib
+import importlib
+import inspect
+import textwrap
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+ADAPTERS = (
+    "secure_transport",
+    "queue_locking",
+    "queue_redrive",
+    "event_source_permissions",
+    "event_source_visibility",
+    "event_source_scaling",
+    "function_errors",
+    "function_updates",
+    "python_functions",
+    "reserved_concurrency",
+    "secret_resource",
+    "http_api_definition",
+    "http_api_endpoint",
+    "http_api_integration",
+)
+"""Names of the modules in this package, in the order in which they are applied."""
+
+
+class EmulatorChangedError(Exception):
+    """What an adapter replaces is not what it was written for."""
+
+
+def apply_all() -> None:
+    """Apply every adapter to the emulator in this process; raises EmulatorChangedError."""
+    for name in ADAPTERS:
+        importlib.import_module(f"{__name__}.{name}").apply()
+
+
+def replace(
+    owner: Any,
+    name: str,
+    fingerprint: str,
+    make: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> None:
+    """Put `make(original)` in the place of the function `name` of a module, class or mapping.
+
+    `fingerprint` is that of the function's source; raises EmulatorChangedError when it is another.
+    """
+    mapping = isinstance(owner, MutableMapping)
+    original = owner[name] if mapping else getattr(owner, name)
+    check(original, fingerprint)
+    # The wrapper leads back to the original, so that two adapters can meet at one function.
+    replacement = functools.update_wrapper(make(original), original)
+    if mapping:
+        owner[name] = replacement
+    else:
+        setattr(owner, name, replacement)
+
+
+def check(function: Callable[..., Any], fingerprint: str) -> None:
+    """Raise EmulatorChangedError unless the source of `function` has this fingerprint."""
+    source = textwrap.dedent(inspect.getsource(function))
+    found = hashlib.sha256(source.encode()).hexdigest()[:12]
+    if found != fingerprint:
+        raise EmulatorChangedError(
+            f"{function.__module__}.{function.__qualname__} has the fingerprint {found}, "
+            f"not {fingerprint}: read what changed before adapting it."
+        )

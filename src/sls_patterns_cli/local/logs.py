@@ -1,0 +1,63 @@
+"""Follows what the functions of a stack log."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Self
+
+from sls_patterns_cli.local.emulator import Emulator
+
+INTERVAL_SECONDS = 0.5
+
+Report = Callable[[str], None]
+
+
+class LogFollower:
+    """Reports each new line of every function of a stack as `[function] line`, in a thread."""
+
+    def __init__(self, emulator: Emulator, stack: str, report: Report) -> None:
+        self._logs = emulator.client("logs")
+        self._groups = _log_groups(emulator, stack)
+        self._report = report
+        self._seen = dict.fromkeys(self._groups, 0)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="logs", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(INTERVAL_SECONDS):
+            for group, function in self._groups.items():
+                for line in self._new_lines(group):
+                    self._report(f"[{function}] {line}")
+
+    def _new_lines(self, group: str) -> list[str]:
+        try:
+            pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            events: list[Any] = [event for page in pages for event in page["events"]]
+        except self._logs.exceptions.ResourceNotFoundException:
+            return []  # a group that Lambda makes exists from the first invocation
+        new = events[self._seen[group] :]
+        self._seen[group] = len(events)
+        return [event["message"].rstrip() for event in new]
+
+
+def _log_groups(emulator: Emulator, stack: str) -> dict[str, str]:
+    """The functions' logical names by their log groups."""
+    resources = emulator.client("cloudformation").describe_stack_resources(StackName=stack)
+    functions = emulator.client("lambda")
+    groups = {}
+    for resource in resources["StackResources"]:
+        if resource["ResourceType"] == "AWS::Lambda::Function":
+            configuration = functions.get_function_configuration(
+                FunctionName=resource["PhysicalResourceId"]
+            )
+            group = configuration.get("LoggingConfig", {}).get("LogGroup")
+            name = configuration["FunctionName"]
+            groups[group or f"/aws/lambda/{name}"] = resource["LogicalResourceId"]
+    return groups

@@ -1,0 +1,1 @@
+"""Programs that run beside a function's code, on the function's own interpreter."""

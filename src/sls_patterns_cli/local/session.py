@@ -1,0 +1,153 @@
+"""`local test` and `local up`: build, start, deploy, prove or stay, and leave nothing behind."""
+
+import os
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sls_patterns_cli import interrupts
+from sls_patterns_cli.local import build, interpreters, tether, timescale
+from sls_patterns_cli.local import emulator as emulators
+from sls_patterns_cli.local import project as projects
+from sls_patterns_cli.local.emulator import Emulator
+from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.project import Project
+
+Report = Callable[[str], None]
+
+Example = tuple[str, str]
+"""What a call shows, and the shell command, which takes the stack's outputs as variables."""
+
+PROOFS = "tests/e2e"
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 (the one place that prints)
+
+
+def test(  # no test of pytest's
+    path: Path,
+    arguments: Sequence[str] = (),  # noqa: PT028
+    report: Report = _print,  # noqa: PT028
+) -> int:
+    """Deploy the project in `path` locally, run its proofs and tear everything down.
+
+    `arguments` go to the proofs' test runner. Returns its exit code, or 128 plus the number of the
+    signal that ended it; raises UserError.
+    """
+    started = time.monotonic()
+    interrupts.handle()
+    try:
+        with _stack(path, report) as stack:
+            python = build.test_environment(stack.project, stack.interpreter, report)
+            report(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
+            command = [str(python), "-m", "pytest", *_selection(stack.project, arguments)]
+            environment = {
+                **stack.emulator.client_environment(os.environ),
+                "STACK_NAME": stack.project.stack_name,
+            }
+            environment.pop("VIRTUAL_ENV", None)
+            return tether.run(command, cwd=stack.project.root, env=environment).returncode
+    except KeyboardInterrupt:
+        return interrupts.exit_code()
+
+
+def up(path: Path, examples: Sequence[Example] = (), report: Report = _print) -> int:
+    """Deploy the project in `path` locally and stay, following its logs, until a signal ends it.
+
+    Returns 0 when it is ended so; raises UserError.
+    """
+    from sls_patterns_cli.local.logs import LogFollower
+
+    interrupts.handle()
+    try:
+        with _stack(path, report) as stack:
+            for line in _welcome(stack, examples):
+                report(line)
+            with LogFollower(stack.emulator, stack.project.stack_name, report):
+                threading.Event().wait()
+    except KeyboardInterrupt:
+        report("Stopped")
+    return 0
+
+
+@dataclass(frozen=True)
+class _Stack:
+    project: Project
+    interpreter: Interpreter
+    emulator: Emulator
+    outputs: dict[str, str]
+
+
+@contextmanager
+def _stack(path: Path, report: Report) -> Iterator[_Stack]:
+    """The project in `path`, deployed to an emulator that ends with the block."""
+    project = projects.load(path)
+    emulators.require()
+    interpreter, notice = interpreters.find(project.lambda_runtime)
+    if notice:
+        report(notice)
+    emulator = Emulator(project.region, {project.lambda_runtime: interpreter.executable})
+    try:
+        emulator.launch()
+        outputs = _deploy(project, interpreter, emulator, report)
+        yield _Stack(project, interpreter, emulator, outputs)
+    finally:
+        with interrupts.ignored():
+            emulator.stop()
+
+
+def _selection(project: Project, arguments: Sequence[str]) -> list[str]:
+    """The test runner's arguments: all proofs, unless some of the arguments name tests."""
+    names_tests = any((project.root / each.partition("::")[0]).exists() for each in arguments)
+    return list(arguments) if names_tests else [PROOFS, *arguments]
+
+
+def _deploy(
+    project: Project, interpreter: Interpreter, emulator: Emulator, report: Report
+) -> dict[str, str]:
+    from sls_patterns_cli.local import cloudformation, deploy
+
+    assembly = cloudformation.assemble(project)
+    packages = {
+        key: build.package(project, folder, interpreter, report)
+        for key, folder in assembly.code.items()
+    }
+    changes = timescale.scale(assembly.template)
+    emulator.wait()
+    report(f"Local AWS at {emulator.url}; functions run on Python {interpreter.version_text}")
+    if changes:
+        report(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
+    started = time.monotonic()
+    deploy.upload(emulator, packages)
+    outputs = deploy.deploy(emulator, project.stack_name, assembly.template)
+    report(
+        f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
+        f"in {time.monotonic() - started:.1f} s"
+    )
+    return outputs
+
+
+def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:
+    variables = {
+        **{
+            name: value
+            for name, value in stack.emulator.client_environment({}).items()
+            if name in ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID")
+            or name == "AWS_SECRET_ACCESS_KEY"
+        },
+        **stack.outputs,
+    }
+    yield ""
+    for name, value in variables.items():
+        yield f"export {name}={shlex.quote(value)}"
+    for title, command in examples:
+        yield ""
+        yield f"# {title}"
+        yield command
+    yield ""
+    yield "The functions' logs follow; Ctrl-C stops everything."
