@@ -8,23 +8,26 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
+OURS = str(BIN / "sls-patterns")
 ROUNDS = 15
 
+Command = Sequence[str | Path]
 
-def seconds(command: list[str | Path], folder: Path) -> float:
+
+def seconds(command: Command, folder: Path) -> float:
     start = time.perf_counter()
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return time.perf_counter() - start
 
 
 def compare(
-    ours: list[str | Path], theirs: list[str | Path], folder: Path, tidy: Callable[[], None]
+    ours: Command, theirs: Command, folder: Path, tidy: Callable[[], None]
 ) -> tuple[float, float]:
     """Return the median seconds of both commands."""
     times: tuple[list[float], list[float]] = ([], [])
@@ -41,7 +44,7 @@ def git_checkout_of_the_template(folder: Path) -> Path:
     repository.mkdir()
     shutil.copy(ROOT / "copier.yml", repository)
     shutil.copytree(ROOT / "templates", repository / "templates")
-    git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.invalid"]
+    git: Command = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.invalid"]
     for command in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "now"], ["tag", "v0.0.1"]):
         subprocess.run([*git, *command], cwd=repository, check=True)
     return repository
@@ -51,15 +54,14 @@ def first_proof(folder: Path) -> float:
     """Return the seconds from `new` to the first proof that has passed, on a warm cache."""
     project = folder / "proven"
     start = time.perf_counter()
-    seconds([BIN / "sls-patterns", "new", "scalable-webhook", project, "--defaults"], folder)
-    arguments = ["local", "test", project, "--", "-k", "test_accepted"]
-    seconds([BIN / "sls-patterns", *arguments], folder)
+    seconds([OURS, "new", "scalable-webhook", str(project), "--defaults"], folder)
+    arguments = ["local", "test", str(project), "--", "-k", "test_accepted"]
+    seconds([OURS, *arguments], folder)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    ours = BIN / "sls-patterns"
-    nothing: list[str | Path] = [sys.executable, "-c", "pass"]
+    nothing: Command = [sys.executable, "-c", "pass"]
     with TemporaryDirectory() as name:
         folder = Path(name)
         template = git_checkout_of_the_template(folder)
@@ -67,13 +69,13 @@ def main() -> None:
         def tidy() -> None:
             shutil.rmtree(folder / "project", ignore_errors=True)
 
-        new = [ours, "new", "scalable-webhook", "project", "--defaults", "--no-git"]
+        new: Command = [OURS, "new", "scalable-webhook", "project", "--defaults", "--no-git"]
         answers = ["--defaults", "--data", "pattern=scalable-webhook"]
-        copy = [BIN / "copier", "copy", "--quiet", *answers, template, "project"]
+        copy: Command = [str(BIN / "copier"), "copy", "--quiet", *answers, str(template), "project"]
         for what, command, rival in (
             ("new, against copier copy", new, copy),
-            ("--help, against python -c pass", [ours, "--help"], nothing),
-            ("list, against python -c pass", [ours, "list"], nothing),
+            ("--help, against python -c pass", [OURS, "--help"], nothing),
+            ("list, against python -c pass", [OURS, "list"], nothing),
         ):
             mine, theirs = compare(command, rival, folder, tidy)
             print(f"{what}: {mine:.3f} s / {theirs:.3f} s = {mine / theirs:.2f}")

@@ -25,7 +25,7 @@ def prove(project: Path, *proofs: str) -> Run:
     """Run all proofs of the project, or only those named by their ids."""
     report = project / ".sls-patterns/report.xml"
     report.parent.mkdir(exist_ok=True)
-    names = " or ".join(test_name(proof) for proof in proofs)
+    names = " or ".join(name_of_test(proof) for proof in proofs)
     result = subprocess.run(
         [
             SLS_PATTERNS,
@@ -51,6 +51,6 @@ def prove(project: Path, *proofs: str) -> Run:
     )
 
 
-def test_name(proof: str) -> str:
-    """Return the name of the test that shows a proof."""
-    return f"test_{proof.replace('-', '_')}"
+def name_of_test(proof: str) -> str:
+    """Return the name of the test that shows a proof, of which the id may name the pattern too."""
+    return f"test_{proof.rpartition('.')[2].replace('-', '_')}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from proofs.proving import prove, test_name
+from proofs.proving import name_of_test, prove
 from rendering import render_project
 from variants import Variant, all_variants
 
@@ -45,23 +45,25 @@ def mutants() -> Iterator[Mutant]:
                 )
 
 
-@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: f"{mutant.proof}: {mutant.what}")
+@pytest.mark.parametrize(
+    "mutant", list(mutants()), ids=lambda mutant: f"{mutant.proof}: {mutant.what}"
+)
 def test_the_proof_notices(mutant: Mutant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **mutant.variant.answers)
     mutant.break_project(project)
 
     run = prove(project, mutant.proof)
 
-    assert run.failed == {test_name(mutant.proof)}, run.printed
+    assert run.failed == {name_of_test(mutant.proof)}, run.printed
     assert run.exit_code == 1
 
 
-@pytest.mark.parametrize("variant", all_variants(), ids=str)
+@pytest.mark.parametrize("variant", list(all_variants()), ids=str)
 def test_every_proof_has_a_mutant(variant: Variant) -> None:
     topology = catalog.pattern(variant.pattern).topology(variant.topology)
 
     proofs = {mutant.proof for mutant in mutants() if mutant.variant == variant}
 
-    assert {test_name(proof) for proof in proofs} == {
-        test_name(proof.id) for proof in topology.proofs
+    assert {name_of_test(proof) for proof in proofs} == {
+        name_of_test(proof.id) for proof in topology.proofs
     }

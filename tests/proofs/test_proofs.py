@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from proofs.proving import prove, test_name
+from proofs.proving import name_of_test, prove
 from rendering import render_project
 from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
 
 
-@pytest.mark.parametrize("variant", all_variants(), ids=str)
+@pytest.mark.parametrize("variant", list(all_variants()), ids=str)
 def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
     topology = catalog.pattern(variant.pattern).topology(variant.topology)
@@ -18,5 +18,5 @@ def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
     run = prove(project)
 
     assert run.failed == set(), run.printed
-    assert run.passed == {test_name(proof.id) for proof in topology.proofs}
+    assert run.passed == {name_of_test(proof.id) for proof in topology.proofs}
     assert run.exit_code == 0

@@ -1,0 +1,176 @@
+"""Alarms that ring, and that somebody hears."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import ge, gt, le, lt
+from typing import Any
+
+from contract.iam import resource_policy, statements
+from contract.stack import Resource, Stack
+from contract.violations import Violation, is_but
+
+# What fits into a minute or two: SQS metrics come every minute, a longer period rings later.
+LONGEST_PERIOD = 300
+
+COMPARISONS = {
+    "GreaterThanThreshold": gt,
+    "GreaterThanOrEqualToThreshold": ge,
+    "LessThanThreshold": lt,
+    "LessThanOrEqualToThreshold": le,
+}
+
+
+TOPIC = "AWS::SNS::Topic"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric to be watched: rings for `bad`, is silent for `good`, by one of the statistics."""
+
+    namespace: str
+    name: str
+    dimension: str
+    statistics: tuple[str, ...] = ("Sum",)
+    good: float = 0
+    bad: float = float("inf")
+
+    def __str__(self) -> str:
+        return f"{self.namespace} {self.name}"
+
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/dead-letter-queues-alarms-cloudwatch.html
+DEAD_LETTERS = Metric(
+    "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", ("Maximum",), bad=1
+)
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+FUNCTION = [
+    Metric("AWS/Lambda", "Errors", "FunctionName"),
+    Metric("AWS/Lambda", "Throttles", "FunctionName"),
+]
+# https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+EXPRESS = [
+    Metric("AWS/States", "ExecutionsFailed", "StateMachineArn", bad=1),
+    Metric("AWS/States", "ExecutionsTimedOut", "StateMachineArn", bad=1),
+]
+STANDARD = [*EXPRESS, Metric("AWS/States", "ExecutionsAborted", "StateMachineArn", bad=1)]
+# https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+DELIVERY = [
+    Metric("AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", ("Maximum",)),
+    Metric(
+        "AWS/Firehose", "DeliveryToS3.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
+    ),
+    Metric("AWS/Firehose", "ThrottledRecords", "DeliveryStreamName"),
+]
+TRANSFORM = Metric(
+    "AWS/Firehose", "ExecuteProcessing.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
+)
+
+
+def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violation]:
+    """Say what keeps anybody from hearing of a metric of the resource."""
+    alarms = [
+        alarm
+        for alarm in stack.of_type("AWS::CloudWatch::Alarm")
+        if alarm.get("Namespace") == metric.namespace
+        and alarm.get("MetricName") == metric.name
+        and any(
+            dimension.get("Name") == metric.dimension
+            and _is_dimension(stack, resource, dimension.get("Value"))
+            for dimension in alarm.get("Dimensions") or []
+        )
+    ]
+    if not alarms:
+        yield Violation("alarm", resource.name, f"no alarm watches {metric}")
+    complaints = [list(_rings(stack, alarm, metric)) for alarm in alarms]
+    if complaints and all(complaints):
+        yield from complaints[0]
+
+
+def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
+    """Tell whether it names the resource: an ARN or URL instead is a metric that never comes."""
+    text = stack.text(value)
+    if resource.type == "AWS::StepFunctions::StateMachine":
+        return text in stack.arns(resource)
+    if resource.type == "AWS::SQS::Queue":
+        return text == f"${{{resource.name}.QueueName}}"
+    return text == f"${{{resource.name}}}"
+
+
+def _rings(stack: Stack, alarm: Resource, metric: Metric) -> Iterator[Violation]:
+    """Say why the alarm would not ring, or would ring always."""
+
+    def wrong(name: str, must: str) -> Violation:
+        return is_but("alarm", alarm.name, name, alarm.get(name), must)
+
+    if alarm.get("Statistic") not in metric.statistics:
+        yield wrong("Statistic", " or ".join(metric.statistics))
+    period = stack.number(alarm.get("Period"))
+    if period is None or period > LONGEST_PERIOD:
+        yield wrong("Period", f"at most {LONGEST_PERIOD}")
+    if stack.number(alarm.get("EvaluationPeriods")) is None:
+        yield wrong("EvaluationPeriods", "a number")
+    if alarm.get("TreatMissingData") == "breaching":
+        yield wrong("TreatMissingData", "notBreaching, since no data is no failure")
+    compare = COMPARISONS.get(alarm.get("ComparisonOperator"))
+    threshold = alarm.get("Threshold")
+    if compare is None:
+        yield wrong("ComparisonOperator", "a comparison with the threshold")
+    elif not isinstance(threshold, int | float):
+        yield wrong("Threshold", "a number")
+    elif not compare(metric.bad, threshold) or compare(metric.good, threshold):
+        says = f"{alarm.get('ComparisonOperator')} {threshold} must ring for {metric.bad:g}"
+        yield Violation("alarm", alarm.name, f"{says} and not for {metric.good:g}")
+
+
+def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
+    """Say why nobody hears the alarm when it rings."""
+    if alarm.get("ActionsEnabled") in (False, "false"):
+        yield is_but("alarm", alarm.name, "ActionsEnabled", "false", "true")
+    actions = alarm.get("AlarmActions") or []
+    topics = [stack.by_arn(action, TOPIC) for action in actions]
+    given = [stack.text(action)[2:-1] in stack.parameters for action in actions]
+    if not any(topics) and not any(given):
+        must = "a topic of this stack or a parameter"
+        yield is_but("alarm", alarm.name, "AlarmActions", alarm.get("AlarmActions"), must)
+    for topic in topics:
+        if topic:
+            yield from _deaf(stack, topic)
+
+
+def _deaf(stack: Stack, topic: Resource) -> Iterator[Violation]:
+    """Say why CloudWatch cannot publish to the topic.
+
+    https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger and
+    https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+    """
+    publisher = "cloudwatch.amazonaws.com"
+    key_id = topic.get("KmsMasterKeyId")
+    if "alias/aws/sns" in stack.text(key_id):
+        must = "none or a customer key: CloudWatch cannot publish with the key of SNS"
+        yield is_but("alarm", topic.name, "KmsMasterKeyId", key_id, must)
+    key = stack.named(key_id, "AWS::KMS::Key") if key_id else None
+    if key:
+        document = key.get("KeyPolicy")
+        for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            if not any(
+                s.allow and publisher in s.services and s.covers(action, "*")
+                for s in statements(stack, document)
+            ):
+                says = f"the key's policy must let {publisher} call {action}"
+                yield Violation("alarm", key.name, says)
+    policy = list(resource_policy(stack, topic))
+    # A topic without a policy admits its own account; one that has a policy only what this says.
+    admitted = [
+        s
+        for s in policy
+        if s.allow
+        and publisher in s.services
+        and any(s.covers("sns:Publish", arn) for arn in stack.arns(topic))
+    ]
+    if policy and not admitted:
+        says = f"the topic's policy must let {publisher} call sns:Publish"
+        yield Violation("alarm", topic.name, says)
+    for statement in admitted:
+        if "${AWS::AccountId}" not in statement.values("aws:SourceAccount"):
+            says = f"the topic's policy must let {publisher} in for aws:SourceAccount only"
+            yield Violation("alarm", topic.name, says)

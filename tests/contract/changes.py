@@ -1,0 +1,65 @@
+"""Broken templates: with something removed, or with something else in a place."""
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from contract.stack import Template
+
+REMOVE = object()
+
+# What says nothing of failures in any template, by the path of the property.
+WITHOUT_MEANING = (
+    r".*\.(\w*Description|Tags|Sid|PolicyName|Id|LogGroupName|LogFormat|Version)\b.*",
+    r"\w+\.(Handler|Runtime|MemorySize|Architectures|BatchSize|BillingMode)\b.*",
+    # Without it an alarm has insufficient data until there is a failure, and rings then.
+    r"\w+\.TreatMissingData",
+)
+
+
+def changed(template: Template, path: str, value: Any) -> Template:
+    """Return the template with another value, or none (REMOVE), at `Resource.Property.0.…`."""
+    changed_template = deepcopy(template)
+    name, *keys = path.split(".")
+    resource = changed_template["Resources"].get(name)
+    if not keys:
+        _put(changed_template["Resources"], name, value)
+        return changed_template
+    holder = resource["Properties"]
+    for key in keys[:-1]:
+        holder = holder[int(key) if isinstance(holder, list) else key]
+    _put(holder, int(keys[-1]) if isinstance(holder, list) else keys[-1], value)
+    return changed_template
+
+
+def removals(template: Template, ignore: tuple[str, ...]) -> Iterator[tuple[str, Template]]:
+    """Return the template without each of its resources, properties and list items in turn."""
+    ignored = re.compile("|".join(f"(?:{pattern})" for pattern in ignore))
+    for name, resource in template["Resources"].items():
+        for path in [name, *_paths(resource.get("Properties", {}), name)]:
+            if not ignored.fullmatch(path):
+                yield path, changed(template, path, REMOVE)
+
+
+def _paths(value: Any, prefix: str) -> Iterator[str]:
+    """Return the path of everything inside; a reference is taken whole."""
+    if isinstance(value, dict):
+        if any(key == "Ref" or key.startswith("Fn::") for key in value):
+            return
+        keys = list(value)
+    else:
+        keys = list(map(str, range(len(value)))) if isinstance(value, list) else []
+    for key in keys:
+        if "." in key:  # cannot be told from a path
+            continue
+        yield f"{prefix}.{key}"
+        inner = value[int(key)] if isinstance(value, list) else value[key]
+        yield from _paths(inner, f"{prefix}.{key}")
+
+
+def _put(holder: Any, key: Any, value: Any) -> None:
+    if value is REMOVE:
+        del holder[key]
+    else:
+        holder[key] = value

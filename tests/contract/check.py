@@ -1,0 +1,28 @@
+"""The failure-edge contract, recomputed from CloudFormation alone."""
+
+from collections.abc import Iterator
+
+from contract.edges import Edge, edges
+from contract.ends import edge_violations
+from contract.stack import Template, stacks
+from contract.standards import standard_violations
+from contract.state_machines import state_machine_violations
+from contract.violations import Violation
+
+
+def violations(template: Template) -> list[Violation]:
+    """Return every broken rule of every stack that the template may become; [] is a pass."""
+    return list(dict.fromkeys(_violations(template)))
+
+
+def asynchronous_edges(template: Template) -> set[Edge]:
+    """Return the asynchronous edges of every stack that the template may become."""
+    return {edge for stack in stacks(template) for edge in edges(stack)}
+
+
+def _violations(template: Template) -> Iterator[Violation]:
+    for stack in stacks(template):
+        for edge in edges(stack):
+            yield from edge_violations(stack, edge)
+        yield from state_machine_violations(stack)
+        yield from standard_violations(stack)

@@ -1,0 +1,337 @@
+"""Asks each asynchronous edge for its end, and the end for somebody who is told."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from contract.alarms import DEAD_LETTERS, DELIVERY, TRANSFORM, watched
+from contract.edges import (
+    BUCKET,
+    MACHINE,
+    QUEUE,
+    STREAM,
+    TABLE,
+    TOPIC,
+    Edge,
+    delivery_destination,
+    error_prefix,
+    invoke_config,
+    target_name,
+    transforms,
+)
+from contract.iam import admits, may, role_of
+from contract.stack import Resource, Stack
+from contract.violations import Violation, is_but
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+LONGEST_RETENTION = 1209600
+DEFAULT_RETENTION = 345600
+DEFAULT_VISIBILITY = 30
+
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+VISIBILITY_FACTOR = 6
+FEWEST_RECEIVES = 5
+CONCURRENCY = range(2, 1001)
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
+RETRIES = range(3)
+EVENT_AGE = range(60, 21601)
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+STREAM_RETRIES = range(10001)
+LONGEST_RECORD_AGE = 604800
+# A stream's target may be down for so long: patterns.md says about six hours.
+LONGEST_OUTAGE = 21600
+
+# Events and schedules: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html
+# and https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
+DELIVERY_RETRIES = range(186)
+DELIVERY_AGE = range(60, 86401)
+
+# What Lambda's poller asks for in the name of the function's role.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
+# https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-example-lamda-process-dynamodb-streams.html
+POLLING = {
+    QUEUE: ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    STREAM: (
+        "kinesis:DescribeStream",
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+    ),
+    TABLE: ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+}
+
+
+def edge_violations(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """Say what an edge lacks of what must hold for its mechanism."""
+    if edge.mechanism in CHECKS:
+        yield from CHECKS[edge.mechanism](stack, edge)
+
+
+def dead_letter_queue(stack: Stack, name: str, *, fifo: bool = False) -> Iterator[Violation]:
+    """Say what a queue lacks of what must hold for every dead-letter queue.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    """
+    queue = stack.resources[name]
+    retention = stack.number(queue.get("MessageRetentionPeriod"))
+    if retention != LONGEST_RETENTION:
+        must = f"{LONGEST_RETENTION} (14 days)"
+        yield is_but("DLQ", name, "MessageRetentionPeriod", retention, must)
+    if is_fifo(queue) != fifo:
+        kinds = {True: "FIFO", False: "standard"}
+        says = f"is a {kinds[not fifo]} queue, but must be a {kinds[fifo]} queue"
+        yield Violation("DLQ", name, says)
+    yield from watched(stack, queue, DEAD_LETTERS)
+
+
+def is_fifo(resource: Resource) -> bool:
+    """Tell whether a queue or topic is first in, first out."""
+    return resource.get("FifoQueue") in (True, "true") or resource.get("FifoTopic") in (
+        True,
+        "true",
+    )
+
+
+def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E1: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html."""
+    queue, function = stack.resources[edge.source], stack.resources[edge.target]
+    mapping = stack.resources[edge.declared_by]
+    timeout = stack.number(function.get("Timeout"), 3) or 0
+    window = stack.number(mapping.get("MaximumBatchingWindowInSeconds"), 0) or 0
+    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY) or 0
+    if visibility < VISIBILITY_FACTOR * timeout + window:
+        least = f"at least {VISIBILITY_FACTOR} x {timeout} (Timeout of {function.name}) + {window}"
+        yield is_but("E1", queue.name, "VisibilityTimeout", visibility, least)
+    if edge.end is None:
+        yield Violation("E1", queue.name, "RedrivePolicy must name a queue of this stack")
+    else:
+        yield from dead_letter_queue(stack, edge.end, fifo=is_fifo(queue))
+        kept = stack.number(queue.get("MessageRetentionPeriod"), DEFAULT_RETENTION) or 0
+        kept_after = stack.number(
+            stack.resources[edge.end].get("MessageRetentionPeriod"), DEFAULT_RETENTION
+        )
+        if kept >= (kept_after or 0):
+            must = f"less than the {kept_after} of {edge.end}"
+            yield is_but("E1", queue.name, "MessageRetentionPeriod", kept, must)
+    receives = stack.number(queue.get("RedrivePolicy", "maxReceiveCount"))
+    if receives is None or receives < FEWEST_RECEIVES:
+        must = f"at least {FEWEST_RECEIVES}"
+        yield is_but("E1", queue.name, "RedrivePolicy.maxReceiveCount", receives, must)
+    yield from _reports_items(mapping, "E1")
+    if edge.limit is not None and edge.limit not in CONCURRENCY:
+        name = "ScalingConfig.MaximumConcurrency"
+        yield is_but("E1", mapping.name, name, edge.limit, "from 2 to 1000")
+    reserved = stack.number(function.get("ReservedConcurrentExecutions"))
+    if reserved is not None and (edge.limit is None or reserved < edge.limit):
+        must = (
+            "left out: throttled receives count towards the dead-letter queue; "
+            "ScalingConfig.MaximumConcurrency bounds the consumers"
+        )
+        yield is_but("E1", function.name, "ReservedConcurrentExecutions", reserved, must)
+    yield from _polls(stack, edge, "E1")
+
+
+def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E2: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html."""
+    function = stack.resources[edge.target]
+    config = invoke_config(stack, edge.target, edge.qualifier)
+    if config is None:
+        says = f"no EventInvokeConfig for {edge.qualifier}, which {edge.source} invokes"
+        yield Violation("E2", function.name, says)
+    else:
+        for name, allowed in (
+            ("MaximumRetryAttempts", RETRIES),
+            ("MaximumEventAgeInSeconds", EVENT_AGE),
+        ):
+            yield from _explicit(stack, config, (name,), allowed, "E2")
+    if edge.end is None:
+        says = "OnFailure or DeadLetterConfig must name a queue of this stack"
+        yield Violation("E2", function.name, says)
+        return
+    yield from dead_letter_queue(stack, edge.end)
+    yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E2")
+
+
+def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E3: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html."""
+    rule = stack.resources[edge.declared_by]
+    sender = "events.amazonaws.com"
+    if edge.end is None:
+        says = "DeadLetterConfig of its target must name a queue of this stack"
+        yield Violation("E3", rule.name, says)
+    else:
+        yield from dead_letter_queue(stack, edge.end)
+        yield from _let_in(stack, stack.resources[edge.end], sender, rule, "E3")
+    targets = rule.get("Targets") or []
+    target = next(t for t in targets if target_name(stack, t.get("Arn")) == edge.target)
+    for name, allowed in (
+        ("MaximumRetryAttempts", DELIVERY_RETRIES),
+        ("MaximumEventAgeInSeconds", DELIVERY_AGE),
+    ):
+        holder = Resource(rule.name, rule.type, target)
+        yield from _explicit(stack, holder, ("RetryPolicy", name), allowed, "E3")
+    resource = stack.resources.get(edge.target)
+    if resource and resource.type == QUEUE:
+        yield from _let_in(stack, resource, sender, rule, "E3")
+    if resource and resource.type == MACHINE:
+        acting = Resource(rule.name, rule.type, target)
+        yield from _allowed(stack, acting, "states:StartExecution", resource, "E3")
+
+
+def _topic_to_subscriber(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E4: https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html."""
+    subscription = stack.resources[edge.declared_by]
+    topic = stack.resources.get(edge.source)
+    if topic is None or topic.type != TOPIC:
+        says = f"TopicArn {edge.source} must be a topic of this stack"
+        yield Violation("E4", subscription.name, says)
+        return
+    sender = "sns.amazonaws.com"
+    if edge.end is None:
+        yield Violation("E4", subscription.name, "RedrivePolicy must name a queue of this stack")
+    else:
+        yield from dead_letter_queue(stack, edge.end, fifo=is_fifo(topic))
+        yield from _let_in(stack, stack.resources[edge.end], sender, topic, "E4")
+    target = stack.resources.get(edge.target)
+    if target and target.type == QUEUE:
+        yield from _let_in(stack, target, sender, topic, "E4")
+
+
+def _stream_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E5: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html."""
+    mapping, function = stack.resources[edge.declared_by], stack.resources[edge.target]
+    arn = mapping.get("DestinationConfig", "OnFailure", "Destination")
+    bucket = stack.by_arn(arn, BUCKET)
+    if bucket is None:
+        says = "OnFailure must name a bucket of this stack: queues and topics get no records"
+        yield Violation("E5", mapping.name, says)
+    else:
+        yield from _told_of_objects(stack, edge, bucket)
+        objects = f"${{{bucket.name}.Arn}}/*"
+        yield from _allowed(stack, function, "s3:PutObject", objects, "E5")
+        yield from _allowed(stack, function, "s3:ListBucket", bucket, "E5")
+    yield from _explicit(stack, mapping, ("MaximumRetryAttempts",), STREAM_RETRIES, "E5")
+    age = range(LONGEST_OUTAGE, LONGEST_RECORD_AGE + 1)
+    yield from _explicit(stack, mapping, ("MaximumRecordAgeInSeconds",), age, "E5")
+    if mapping.get("BisectBatchOnFunctionError") not in (True, "true"):
+        value = mapping.get("BisectBatchOnFunctionError")
+        yield is_but("E5", mapping.name, "BisectBatchOnFunctionError", value, "true")
+    yield from _reports_items(mapping, "E5")
+    yield from _polls(stack, edge, "E5")
+
+
+def _schedule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E6: https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html."""
+    schedule = stack.resources[edge.declared_by]
+    if edge.end is None:
+        says = "DeadLetterConfig of its target must name a queue of this stack"
+        yield Violation("E6", schedule.name, says)
+    else:
+        yield from dead_letter_queue(stack, edge.end)
+        queue = stack.resources[edge.end]
+        yield from _allowed(stack, schedule, "sqs:SendMessage", queue, "E6")
+    for name, allowed in (
+        ("MaximumRetryAttempts", DELIVERY_RETRIES),
+        ("MaximumEventAgeInSeconds", DELIVERY_AGE),
+    ):
+        yield from _explicit(stack, schedule, ("Target", "RetryPolicy", name), allowed, "E6")
+    target = stack.resources.get(edge.target)
+    if target:
+        actions = {
+            "AWS::Lambda::Function": "lambda:InvokeFunction",
+            MACHINE: "states:StartExecution",
+            QUEUE: "sqs:SendMessage",
+        }
+        invoked = stack.named(schedule.get("Target", "Arn")) or target
+        if target.type in actions:
+            yield from _allowed(stack, schedule, actions[target.type], invoked, "E6")
+
+
+def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E8: https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html."""
+    delivery = stack.resources[edge.declared_by]
+    destination = delivery_destination(delivery)
+    prefix = str(destination.get("ErrorOutputPrefix", ""))
+    errors, normal = error_prefix(destination), str(destination.get("Prefix", ""))
+    if "!{firehose:error-output-type}" not in prefix or not errors:
+        must = "a fixed folder and !{firehose:error-output-type}"
+        name = "ErrorOutputPrefix"
+        yield is_but("E8", delivery.name, name, destination.get("ErrorOutputPrefix"), must)
+    if errors and normal.startswith(errors):
+        must = f"outside {errors}, where every object is an error"
+        yield is_but("E8", delivery.name, "Prefix", normal, must)
+    bucket = stack.by_arn(destination.get("BucketARN"), BUCKET)
+    if bucket is None:
+        yield Violation("E8", delivery.name, "BucketARN must name a bucket of this stack")
+        return
+    yield from _told_of_objects(stack, edge, bucket, errors)
+    objects = f"${{{bucket.name}.Arn}}/*"
+    yield from _allowed(stack, delivery, "s3:PutObject", objects, "E8")
+    changing = list(transforms(stack, delivery))
+    for function in changing:
+        yield from _allowed(stack, delivery, "lambda:InvokeFunction", function, "E8")
+    for metric in [*DELIVERY, *([TRANSFORM] if changing else [])]:
+        yield from watched(stack, delivery, metric)
+
+
+CHECKS: Mapping[str, Callable[[Stack, Edge], Iterator[Violation]]] = {
+    "E1": _queue_to_function,
+    "E2": _asynchronous_invoke,
+    "E3": _rule_to_target,
+    "E4": _topic_to_subscriber,
+    "E5": _stream_to_function,
+    "E6": _schedule_to_target,
+    "E8": _delivery,
+}
+
+
+def _told_of_objects(
+    stack: Stack, edge: Edge, bucket: Resource, prefix: str = ""
+) -> Iterator[Violation]:
+    if edge.end is None:
+        where = f" under {prefix}" if prefix else ""
+        says = f"must tell a queue of this stack of s3:ObjectCreated:*{where}"
+        yield Violation(edge.mechanism, bucket.name, says)
+    else:
+        yield from dead_letter_queue(stack, edge.end)
+
+
+def _let_in(
+    stack: Stack, queue: Resource, service: str, source: Resource, rule: str
+) -> Iterator[Violation]:
+    if not admits(stack, queue, service, "sqs:SendMessage", source):
+        says = f"its policy must let {service} send for {source.name} alone"
+        yield Violation(rule, queue.name, says)
+
+
+def _allowed(
+    stack: Stack, acting: Resource, action: str, on: Resource | str, rule: str
+) -> Iterator[Violation]:
+    if not may(stack, role_of(stack, acting), action, on):
+        name = on if isinstance(on, str) else on.name
+        yield Violation(rule, acting.name, f"its role must be allowed {action} on {name}")
+
+
+def _polls(stack: Stack, edge: Edge, rule: str) -> Iterator[Violation]:
+    source, function = stack.resources[edge.source], stack.resources[edge.target]
+    for action in POLLING[source.type]:
+        yield from _allowed(stack, function, action, source, rule)
+
+
+def _reports_items(mapping: Resource, rule: str) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting."""
+    types = mapping.get("FunctionResponseTypes") or []
+    if "ReportBatchItemFailures" not in types:
+        must = "ReportBatchItemFailures"
+        yield is_but(rule, mapping.name, "FunctionResponseTypes", types or None, must)
+
+
+def _explicit(
+    stack: Stack, resource: Resource, path: tuple[str, ...], allowed: range, rule: str
+) -> Iterator[Violation]:
+    value = stack.number(resource.get(*path))
+    if value is None or value not in allowed:
+        must = f"from {allowed.start} to {allowed.stop - 1}"
+        yield is_but(rule, resource.name, ".".join(path), value, must)

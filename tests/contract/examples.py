@@ -1,0 +1,485 @@
+"""The least stack for each mechanism that keeps the contract, as CloudFormation.
+
+Numbers are written out, so that the contract is measured against them and not against itself.
+"""
+
+import json
+from typing import Any
+
+Resources = dict[str, Any]
+
+BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+
+
+def ref(name: str) -> dict[str, Any]:
+    return {"Ref": name}
+
+
+def get(name: str, attribute: str = "Arn") -> dict[str, Any]:
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+def resource(type_: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": type_, "Properties": properties}
+
+
+def template(*parts: Resources) -> dict[str, Any]:
+    """Return a template of the parts and of the topic that alarms go to."""
+    topic = {
+        "Alarms": resource("AWS::SNS::Topic"),
+        "AlarmsPolicy": resource(
+            "AWS::SNS::TopicPolicy",
+            Topics=[ref("Alarms")],
+            PolicyDocument={
+                "Statement": [
+                    admit("cloudwatch", "sns:Publish", ref("Alarms"), account=True),
+                    only_tls("sns:Publish", ref("Alarms")),
+                ]
+            },
+        ),
+    }
+    merged: Resources = dict(topic)
+    for part in parts:
+        merged |= part
+    return {"Resources": merged}
+
+
+def admit(service: str, action: str, on: Any, source: Any = None, *, account: bool = False) -> Any:
+    condition: dict[str, Any] = {"ArnEquals": {"aws:SourceArn": source}}
+    if account:
+        condition = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": action,
+        "Resource": on,
+        "Condition": condition,
+    }
+
+
+def only_tls(action: str, on: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": on,
+        "Condition": {"Bool": {"aws:SecureTransport": False}},
+    }
+
+
+def allow(action: Any, on: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": on}
+
+
+def role(service: str, *statements: Any, managed: tuple[str, ...] = ()) -> dict[str, Any]:
+    trust = {"Service": f"{service}.amazonaws.com"}
+    policy = {"PolicyName": "own", "PolicyDocument": {"Statement": list(statements)}}
+    return resource(
+        "AWS::IAM::Role",
+        AssumeRolePolicyDocument={
+            "Statement": [{"Effect": "Allow", "Principal": trust, "Action": "sts:AssumeRole"}]
+        },
+        **({"ManagedPolicyArns": list(managed)} if managed else {}),
+        **({"Policies": [policy]} if statements else {}),
+    )
+
+
+def alarm(namespace: str, metric: str, dimension: str, value: Any, **other: Any) -> dict[str, Any]:
+    settings = {
+        "Statistic": "Sum",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 0,
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "AlarmActions": [ref("Alarms")],
+    }
+    return resource(
+        "AWS::CloudWatch::Alarm",
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[{"Name": dimension, "Value": value}],
+        **settings | other,
+    )
+
+
+def function(name: str, *statements: Any, **properties: Any) -> Resources:
+    return {
+        name: resource(
+            "AWS::Lambda::Function",
+            Timeout=10,
+            Role=get(f"{name}Role"),
+            LoggingConfig={"LogGroup": ref(f"{name}Log")},
+            **properties,
+        ),
+        f"{name}Role": role("lambda", *statements, managed=(BASIC_EXECUTION,)),
+        f"{name}Log": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+        f"{name}Errors": alarm("AWS/Lambda", "Errors", "FunctionName", ref(name)),
+        f"{name}Throttles": alarm("AWS/Lambda", "Throttles", "FunctionName", ref(name)),
+    }
+
+
+def queue(name: str, *statements: Any, **properties: Any) -> Resources:
+    return {
+        name: resource("AWS::SQS::Queue", SqsManagedSseEnabled=True, **properties),
+        f"{name}Policy": resource(
+            "AWS::SQS::QueuePolicy",
+            Queues=[ref(name)],
+            PolicyDocument={"Statement": [*statements, only_tls("sqs:*", get(name))]},
+        ),
+    }
+
+
+def dead_letters(name: str, *statements: Any, **properties: Any) -> Resources:
+    return {
+        **queue(name, *statements, MessageRetentionPeriod=1209600, **properties),
+        f"{name}Alarm": alarm(
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            "QueueName",
+            get(name, "QueueName"),
+            Statistic="Maximum",
+        ),
+    }
+
+
+def topic(name: str, **properties: Any) -> Resources:
+    return {
+        name: resource("AWS::SNS::Topic", **properties),
+        f"{name}Policy": resource(
+            "AWS::SNS::TopicPolicy",
+            Topics=[ref(name)],
+            PolicyDocument={"Statement": [only_tls("sns:Publish", ref(name))]},
+        ),
+    }
+
+
+def bucket(name: str, told: str, prefix: str = "") -> Resources:
+    """Return a bucket that tells a queue of every object created under the prefix."""
+    only = {"Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": prefix}]}}} if prefix else {}
+    told_of = {"Event": "s3:ObjectCreated:*", "Queue": get(told), **only}
+    objects = {"Fn::Sub": f"${{{name}.Arn}}/*"}
+    encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    return {
+        name: resource(
+            "AWS::S3::Bucket",
+            BucketEncryption={"ServerSideEncryptionConfiguration": [encryption]},
+            NotificationConfiguration={"QueueConfigurations": [told_of]},
+        ),
+        f"{name}Policy": resource(
+            "AWS::S3::BucketPolicy",
+            Bucket=ref(name),
+            PolicyDocument={"Statement": [only_tls("s3:*", [get(name), objects])]},
+        ),
+    }
+
+
+def permission(name: str, service: str, source: Any) -> dict[str, Any]:
+    return resource(
+        "AWS::Lambda::Permission",
+        Action="lambda:InvokeFunction",
+        FunctionName=ref(name),
+        Principal=f"{service}.amazonaws.com",
+        SourceArn=source,
+    )
+
+
+def asynchronous(name: str, *statements: Any) -> Resources:
+    """Return a function whose asynchronous invokes end in `Failed` (E2)."""
+    return {
+        **function(name, *statements, allow("sqs:SendMessage", get("Failed"))),
+        **dead_letters("Failed"),
+        f"{name}Invokes": resource(
+            "AWS::Lambda::EventInvokeConfig",
+            FunctionName=ref(name),
+            Qualifier="$LATEST",
+            MaximumRetryAttempts=2,
+            MaximumEventAgeInSeconds=3600,
+            DestinationConfig={"OnFailure": {"Destination": get("Failed")}},
+        ),
+    }
+
+
+def e1() -> dict[str, Any]:
+    """Return a queue and its consumer."""
+    polling = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    return template(
+        queue(
+            "Orders",
+            VisibilityTimeout=65,
+            MessageRetentionPeriod=345600,
+            RedrivePolicy={"deadLetterTargetArn": get("Dead"), "maxReceiveCount": 5},
+        ),
+        dead_letters("Dead"),
+        function("Store", allow(polling, get("Orders"))),
+        {
+            "Mapping": resource(
+                "AWS::Lambda::EventSourceMapping",
+                EventSourceArn=get("Orders"),
+                FunctionName=ref("Store"),
+                MaximumBatchingWindowInSeconds=5,
+                FunctionResponseTypes=["ReportBatchItemFailures"],
+                ScalingConfig={"MaximumConcurrency": 2},
+            )
+        },
+    )
+
+
+def e2() -> dict[str, Any]:
+    """Return a function that a log group's subscription filter invokes."""
+    return template(
+        asynchronous("Work"),
+        {
+            "AppLog": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+            "Filter": resource(
+                "AWS::Logs::SubscriptionFilter",
+                LogGroupName=ref("AppLog"),
+                DestinationArn=get("Work"),
+                FilterPattern="",
+            ),
+            "Permit": permission("Work", "logs", get("AppLog")),
+        },
+    )
+
+
+def e3() -> dict[str, Any]:
+    """Return a rule of a custom bus with a queue as its target."""
+    target = {
+        "Id": "inbox",
+        "Arn": get("Inbox"),
+        "DeadLetterConfig": {"Arn": get("Dead")},
+        "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
+    }
+    return template(
+        queue("Inbox", admit("events", "sqs:SendMessage", get("Inbox"), get("Rule"))),
+        dead_letters("Dead", admit("events", "sqs:SendMessage", get("Dead"), get("Rule"))),
+        {
+            "Bus": resource("AWS::Events::EventBus", Name="orders"),
+            "Rule": resource(
+                "AWS::Events::Rule",
+                EventBusName=ref("Bus"),
+                EventPattern={"source": ["orders"]},
+                Targets=[target],
+            ),
+        },
+    )
+
+
+def e4() -> dict[str, Any]:
+    """Return a topic with a queue and a function as its subscribers."""
+    dead = {"deadLetterTargetArn": get("Dead")}
+    return template(
+        topic("News"),
+        queue("Inbox", admit("sns", "sqs:SendMessage", get("Inbox"), ref("News"))),
+        dead_letters("Dead", admit("sns", "sqs:SendMessage", get("Dead"), ref("News"))),
+        asynchronous("Work"),
+        {
+            "ToInbox": resource(
+                "AWS::SNS::Subscription",
+                TopicArn=ref("News"),
+                Protocol="sqs",
+                Endpoint=get("Inbox"),
+                RedrivePolicy=dead,
+            ),
+            "ToWork": resource(
+                "AWS::SNS::Subscription",
+                TopicArn=ref("News"),
+                Protocol="lambda",
+                Endpoint=get("Work"),
+                RedrivePolicy=dead,
+            ),
+            "Permit": permission("Work", "sns", ref("News")),
+        },
+    )
+
+
+def e5() -> dict[str, Any]:
+    """Return a stream and the function that reads it."""
+    polling = [
+        "kinesis:DescribeStream",
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+    ]
+    return template(
+        {
+            "Clicks": resource(
+                "AWS::Kinesis::Stream",
+                StreamEncryption={"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
+            ),
+            "Mapping": resource(
+                "AWS::Lambda::EventSourceMapping",
+                EventSourceArn=get("Clicks"),
+                FunctionName=ref("Read"),
+                MaximumRetryAttempts=1000,
+                MaximumRecordAgeInSeconds=21600,
+                BisectBatchOnFunctionError=True,
+                FunctionResponseTypes=["ReportBatchItemFailures"],
+                DestinationConfig={"OnFailure": {"Destination": get("Bad")}},
+            ),
+        },
+        function(
+            "Read",
+            allow(polling, get("Clicks")),
+            allow("s3:PutObject", {"Fn::Sub": "${Bad.Arn}/*"}),
+            allow("s3:ListBucket", get("Bad")),
+        ),
+        bucket("Bad", "Told"),
+        dead_letters("Told", admit("s3", "sqs:SendMessage", get("Told"), account=True)),
+    )
+
+
+def e6() -> dict[str, Any]:
+    """Return a schedule that invokes a function."""
+    return template(
+        asynchronous("Work"),
+        dead_letters("Dead"),
+        {
+            "Hourly": resource(
+                "AWS::Scheduler::Schedule",
+                ScheduleExpression="rate(1 hour)",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                Target={
+                    "Arn": get("Work"),
+                    "RoleArn": get("HourlyRole"),
+                    "DeadLetterConfig": {"Arn": get("Dead")},
+                    "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600},
+                },
+            ),
+            "HourlyRole": role(
+                "scheduler",
+                allow("lambda:InvokeFunction", get("Work")),
+                allow("sqs:SendMessage", get("Dead")),
+            ),
+        },
+    )
+
+
+def _machine(**properties: Any) -> Resources:
+    retry = {"ErrorEquals": ["States.ALL"], "BackoffRate": 2, "JitterStrategy": "FULL"}
+    charge = {
+        "Type": "Task",
+        "Resource": "${charge}",
+        "TimeoutSeconds": 15,
+        "Retry": [retry],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
+        "End": True,
+    }
+    definition = {
+        "StartAt": "Charge",
+        "TimeoutSeconds": 300,
+        "States": {"Charge": charge, "Failed": {"Type": "Fail"}},
+    }
+    return {
+        **function("Pay"),
+        "Saga": resource(
+            "AWS::StepFunctions::StateMachine",
+            RoleArn=get("SagaRole"),
+            Definition=definition,
+            DefinitionSubstitutions={"charge": get("Pay")},
+            **properties,
+        ),
+        "SagaRole": role("states", allow("lambda:InvokeFunction", get("Pay"))),
+        **{
+            f"Saga{status}": alarm(
+                "AWS/States", f"Executions{status}", "StateMachineArn", ref("Saga")
+            )
+            for status in ("Failed", "TimedOut")
+        },
+    }
+
+
+def e7() -> dict[str, Any]:
+    """Return a standard state machine that a function starts."""
+    return template(
+        _machine(),
+        function("Start", allow("states:StartExecution", ref("Saga"))),
+        dead_letters("Broken", admit("events", "sqs:SendMessage", get("Broken"), get("Rule"))),
+        {
+            "SagaAborted": alarm("AWS/States", "ExecutionsAborted", "StateMachineArn", ref("Saga")),
+            "Rule": resource(
+                "AWS::Events::Rule",
+                EventPattern={
+                    "source": ["aws.states"],
+                    "detail-type": ["Step Functions Execution Status Change"],
+                    "detail": {
+                        "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                        "stateMachineArn": [ref("Saga")],
+                    },
+                },
+                Targets=[{"Id": "broken", "Arn": get("Broken")}],
+            ),
+        },
+    )
+
+
+def e7x() -> dict[str, Any]:
+    """Return an express state machine."""
+    group = {"CloudWatchLogsLogGroup": {"LogGroupArn": get("SagaLog")}}
+    logging = {"Level": "ERROR", "Destinations": [group]}
+    return template(
+        _machine(StateMachineType="EXPRESS", LoggingConfiguration=logging),
+        {"SagaLog": resource("AWS::Logs::LogGroup", RetentionInDays=30)},
+    )
+
+
+def e8() -> dict[str, Any]:
+    """Return Firehose that delivers a bucket's objects through a function."""
+    processor = {
+        "Type": "Lambda",
+        "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": get("Change")}],
+    }
+    success = {"Statistic": "Average", "ComparisonOperator": "LessThanThreshold", "Threshold": 1}
+    late = {"Statistic": "Maximum", "Threshold": 900}
+
+    def delivery_alarm(metric: str, **other: Any) -> Any:
+        return alarm("AWS/Firehose", metric, "DeliveryStreamName", ref("Delivery"), **other)
+
+    return template(
+        function("Change"),
+        bucket("Lake", "Told", "errors/"),
+        dead_letters("Told", admit("s3", "sqs:SendMessage", get("Told"), account=True)),
+        {
+            "Delivery": resource(
+                "AWS::KinesisFirehose::DeliveryStream",
+                ExtendedS3DestinationConfiguration={
+                    "BucketARN": get("Lake"),
+                    "RoleARN": get("DeliveryRole"),
+                    "Prefix": "clicks/",
+                    "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+                    "ProcessingConfiguration": {"Enabled": True, "Processors": [processor]},
+                },
+            ),
+            "DeliveryRole": role(
+                "firehose",
+                allow("s3:PutObject", {"Fn::Sub": "${Lake.Arn}/*"}),
+                allow("lambda:InvokeFunction", get("Change")),
+            ),
+            "Late": delivery_alarm("DeliveryToS3.DataFreshness", **late),
+            "Undelivered": delivery_alarm("DeliveryToS3.Success", **success),
+            "Unchanged": delivery_alarm("ExecuteProcessing.Success", **success),
+            "Throttled": delivery_alarm("ThrottledRecords"),
+        },
+    )
+
+
+EXAMPLES = {
+    "E1": e1,
+    "E2": e2,
+    "E3": e3,
+    "E4": e4,
+    "E5": e5,
+    "E6": e6,
+    "E7": e7,
+    "E7x": e7x,
+    "E8": e8,
+}
+
+
+def as_definition_string(saga: dict[str, Any]) -> dict[str, Any]:
+    """Return E7 with its definition written as `cdk synth` writes it: a Join of texts."""
+    machine = saga["Resources"]["Saga"]["Properties"]
+    del machine["DefinitionSubstitutions"]
+    before, after = json.dumps(machine.pop("Definition")).split("${charge}")
+    machine["DefinitionString"] = {"Fn::Join": ["", [before, get("Pay"), after]]}
+    return saga

@@ -1,0 +1,62 @@
+"""Compares what the contract finds in a template with what the pattern's graph declares."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from contract.edges import Edge
+
+from sls_patterns_cli.pattern import Topology
+
+MECHANISM = re.compile(r"E\d+x?")
+
+# The mechanism, the two ends by their nodes, where the failures end, the most consumers at a time.
+Comparable = tuple[str, str, str, str | None, int | None]
+
+
+def differences(found: Iterable[Edge], topology: Topology) -> list[str]:
+    """Say what only the template or only the graph has; [] where they agree."""
+    in_template, in_graph = set(_of_template(found, topology)), set(_of_graph(topology))
+    return [
+        *(
+            f"only the template has {_say(edge)}"
+            for edge in sorted(in_template - in_graph, key=str)
+        ),
+        *(f"only the graph has {_say(edge)}" for edge in sorted(in_graph - in_template, key=str)),
+    ]
+
+
+def _of_template(found: Iterable[Edge], topology: Topology) -> Iterator[Comparable]:
+    for edge in found:
+        end = _node(edge.end, topology) if edge.end else None
+        # The dead-letter queue belongs to the node whose failures it takes.
+        dead_letters = f"{end}-dlq" if edge.end else None
+        source, target = _node(edge.source, topology), _node(edge.target, topology)
+        yield edge.mechanism, source, target, dead_letters, edge.limit
+
+
+def _of_graph(topology: Topology) -> Iterator[Comparable]:
+    for edge in topology.edges:
+        if edge.call == "async":
+            limit = edge.attributes.get("max_concurrency")
+            for mechanism in MECHANISM.findall(edge.failure.id):
+                yield mechanism, edge.source, edge.target, edge.failure.end, limit
+
+
+def _node(logical_id: str, topology: Topology) -> str:
+    """Return the node a resource belongs to: the one with the longest name that begins its id.
+
+    SAM's ids are `DeliveriesQueue`, those of CDK `DeliveriesQueue5A8F3C1E`, of the node
+    `deliveries`. An id that belongs to no node stays as it is, and so is a difference.
+    """
+    names = (node.name for node in topology.nodes if logical_id.startswith(_pascal(node.name)))
+    return max(names, key=len, default=logical_id)
+
+
+def _pascal(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _say(edge: Comparable) -> str:
+    mechanism, source, target, end, limit = edge
+    bound = f", {limit} consumers at a time" if limit else ""
+    return f"{source} => {target} by {mechanism}, ending in {end}{bound}"

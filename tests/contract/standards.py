@@ -1,0 +1,421 @@
+"""What must hold of every resource, whatever edges it has: patterns.md, "Settings common to all".
+
+The local stack enforces none of it (local.md), so this is where it is held.
+"""
+
+import re
+from collections.abc import Iterator
+
+from contract.alarms import FUNCTION, heard, watched
+from contract.edges import (
+    APIS,
+    BUCKET,
+    LOG_FILTER,
+    MACHINE,
+    MAPPING,
+    QUEUE,
+    RULE,
+    STREAM,
+    TABLE,
+    TOPIC,
+    api_of,
+)
+from contract.ends import POLLING
+from contract.iam import (
+    Statement,
+    admits,
+    managed_policies,
+    may,
+    resource_policy,
+    role_of,
+    role_statements,
+    trusts,
+)
+from contract.stack import Resource, Stack, find_all
+from contract.violations import Violation, is_but
+
+# Types whose asynchronous edges edges.py finds, or that have none. Another type is refused until
+# somebody has thought about how it fails.
+KNOWN_TYPES = re.compile(
+    r"AWS::(ApiGateway|ApiGatewayV2|CloudWatch|DynamoDB|EC2|ElastiCache|IAM|KMS|Logs|RDS)::\w+"
+    r"|AWS::Lambda::(Function|Alias|Version|Permission|EventSourceMapping|EventInvokeConfig"
+    r"|LayerVersion)"
+    r"|AWS::Events::(Rule|EventBus)|AWS::Scheduler::(Schedule|ScheduleGroup)"
+    r"|AWS::SQS::(Queue|QueuePolicy)|AWS::SNS::(Topic|TopicPolicy|Subscription)"
+    r"|AWS::S3::(Bucket|BucketPolicy)|AWS::Kinesis::(Stream|StreamConsumer)"
+    r"|AWS::KinesisFirehose::DeliveryStream|AWS::StepFunctions::StateMachine"
+    r"|AWS::SecretsManager::(Secret|ResourcePolicy)|AWS::SSM::Parameter"
+    r"|AWS::RedshiftServerless::\w+|AWS::CDK::Metadata"
+    r"|AWS::CloudFormation::CustomResource|Custom::\w+"
+)
+
+# AWS's own policies that a function may have: the one stated exception to naming every action.
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+BASIC_EXECUTION = "AWSLambdaBasicExecutionRole"
+VPC_EXECUTION = "AWSLambdaVPCAccessExecutionRole"
+
+# Actions that know no resource, so that theirs is "*".
+# https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+WITHOUT_RESOURCE = {
+    "cloudwatch:putmetricdata",
+    "dynamodb:liststreams",
+    "ec2:assignprivateipaddresses",
+    "ec2:createnetworkinterface",
+    "ec2:deletenetworkinterface",
+    "ec2:describenetworkinterfaces",
+    "ec2:describesecuritygroups",
+    "ec2:describesubnets",
+    "ec2:describevpcs",
+    "ec2:unassignprivateipaddresses",
+    "kinesis:liststreams",
+    "logs:createlogdelivery",
+    "logs:deletelogdelivery",
+    "logs:describeloggroups",
+    "logs:describeresourcepolicies",
+    "logs:getlogdelivery",
+    "logs:listlogdeliveries",
+    "logs:putresourcepolicy",
+    "logs:updatelogdelivery",
+    "xray:getsamplingrules",
+    "xray:getsamplingstatisticsummaries",
+    "xray:getsamplingtargets",
+    "xray:puttelemetryrecords",
+    "xray:puttracesegments",
+}
+
+# What a function reaches through its role.
+USED_BY_ROLE = (QUEUE, TOPIC, TABLE, STREAM, BUCKET, MACHINE, "AWS::SecretsManager::Secret")
+
+# What goes over the network to these, and below which part of their ARN.
+SENT_TO = {
+    QUEUE: (("sqs:SendMessage", ""), ("sqs:ReceiveMessage", "")),
+    TOPIC: (("sns:Publish", ""),),
+    BUCKET: (("s3:PutObject", "/*"), ("s3:GetObject", "/*"), ("s3:ListBucket", "")),
+}
+
+# Which service acts in the name of the role that a resource names.
+ACTING = {
+    "AWS::Lambda::Function": "lambda.amazonaws.com",
+    "AWS::Scheduler::Schedule": "scheduler.amazonaws.com",
+    "AWS::StepFunctions::StateMachine": "states.amazonaws.com",
+    "AWS::Events::Rule": "events.amazonaws.com",
+    "AWS::KinesisFirehose::DeliveryStream": "firehose.amazonaws.com",
+}
+
+# API Gateway waits no longer: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+LONGEST_ANSWER = 29
+
+# Signed on the function's own machine, or called by Lambda itself and not by the code.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
+
+
+def standard_violations(stack: Stack) -> Iterator[Violation]:
+    """Say where the stack falls short of what every stack must have."""
+    for resource in stack.resources.values():
+        if not KNOWN_TYPES.fullmatch(resource.type):
+            says = f"{resource.type} is unknown to the contract, and so is how it fails"
+            yield Violation("edge", resource.name, says)
+    yield from _ends_of_edges(stack)
+    yield from _encryption(stack)
+    yield from _transport(stack)
+    for table in stack.of_type(TABLE):
+        recovery = table.get("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")
+        if recovery not in (True, "true"):
+            name = "PointInTimeRecoveryEnabled"
+            yield is_but("recovery", table.name, name, recovery, "true")
+    for group in stack.of_type("AWS::Logs::LogGroup"):
+        if group.get("RetentionInDays") is None:
+            yield is_but("logs", group.name, "RetentionInDays", None, "a number of days")
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+        yield from heard(stack, alarm)
+    for function in stack.functions:
+        yield from _function(stack, function)
+    yield from _trust(stack)
+    for role in stack.of_type("AWS::IAM::Role"):
+        yield from _role(stack, role)
+    yield from _dangling(stack)
+    yield from _permissions(stack)
+
+
+def _ends_of_edges(stack: Stack) -> Iterator[Violation]:
+    """What leads out of the stack, or nowhere, is an edge whose end nobody can check."""
+    for mapping in stack.of_type(MAPPING):
+        if stack.by_arn(mapping.get("EventSourceArn"), *POLLING) is None:
+            says = "EventSourceArn must be that of a queue, stream or table of this stack"
+            yield Violation("edge", mapping.name, says)
+        if stack.function(mapping.get("FunctionName")) is None:
+            yield Violation("edge", mapping.name, "FunctionName must be a function of this stack")
+    for log_filter in stack.of_type(LOG_FILTER):
+        if stack.function(log_filter.get("DestinationArn")) is None:
+            says = "DestinationArn must be a function of this stack"
+            yield Violation("edge", log_filter.name, says)
+    for bucket in stack.of_type(BUCKET):
+        yield from _told(stack, bucket)
+
+
+def _told(stack: Stack, bucket: Resource) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html."""
+    told = bucket.get("NotificationConfiguration") or {}
+    for kind, action in (("Queue", "sqs:SendMessage"), ("Topic", "sns:Publish")):
+        for notification in told.get(f"{kind}Configurations") or []:
+            target = stack.by_arn(notification.get(kind), QUEUE, TOPIC)
+            if target is None:
+                says = f"must tell a {kind.lower()} of this stack"
+                yield Violation("edge", bucket.name, says)
+            elif not admits(stack, target, "s3.amazonaws.com", action, bucket):
+                says = f"its policy must let s3.amazonaws.com in for {bucket.name} alone"
+                yield Violation("policy", target.name, says)
+
+
+def _encryption(stack: Stack) -> Iterator[Violation]:
+    for queue in stack.of_type(QUEUE):
+        managed = queue.get("SqsManagedSseEnabled")
+        if managed not in (True, "true"):
+            yield is_but("encryption", queue.name, "SqsManagedSseEnabled", managed, "true")
+    for bucket in stack.of_type(BUCKET):
+        if not any(find_all(bucket.get("BucketEncryption"), "SSEAlgorithm")):
+            yield is_but("encryption", bucket.name, "BucketEncryption", None, "set")
+    for stream in stack.of_type(STREAM):
+        encryption = stream.get("StreamEncryption") or {}
+        if encryption.get("EncryptionType") != "KMS" or not encryption.get("KeyId"):
+            yield is_but("encryption", stream.name, "StreamEncryption", None, "KMS with a key")
+
+
+def _transport(stack: Stack) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html#enforce-encryption-data-in-transit
+    and its like for topics and buckets."""
+    for resource in stack.of_type(*SENT_TO):
+        refused = [s for s in resource_policy(stack, resource) if _refuses_plain_text(s)]
+        for action, below in SENT_TO[resource.type]:
+            on = [f"{arn}{below}" for arn in stack.arns(resource)]
+            if not any(s.covers(action, arn) for s in refused for arn in on):
+                says = f"its policy must deny {action} without aws:SecureTransport"
+                yield Violation("transport", resource.name, says)
+
+
+def _refuses_plain_text(statement: Statement) -> bool:
+    values = [value.lower() for value in statement.values("aws:SecureTransport")]
+    return statement.deny and statement.anyone and values == ["false"]
+
+
+def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
+    for metric in FUNCTION:
+        yield from watched(stack, function, metric)
+    if stack.number(function.get("Timeout")) is None:
+        yield is_but("timeout", function.name, "Timeout", function.get("Timeout"), "a number")
+    role = role_of(stack, function)
+    if role is None:
+        yield Violation("role", function.name, "Role must be a role of this stack")
+        return
+    yield from _logs(stack, function, role)
+    sharing = [other.name for other in stack.functions if role_of(stack, other) == role]
+    if sharing != [function.name]:
+        says = f"must have a role of its own, but {role.name} is that of {', '.join(sharing)}"
+        yield Violation("role", function.name, says)
+    for name in _told_of(stack, function):
+        if not _may_anything(stack, role, name):
+            says = f"is told of {name} but its role is allowed nothing on it"
+            yield Violation("role", function.name, says)
+    if function.get("VpcConfig", "SubnetIds"):
+        yield from _inside_vpc(stack, function, role)
+
+
+def _logs(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html."""
+    named = function.get("LoggingConfig", "LogGroup")
+    own = f"/aws/lambda/${{{function.name}}}"
+    group = next(
+        (
+            group
+            for group in stack.of_type("AWS::Logs::LogGroup")
+            if stack.named(named) == group
+            or (not named and stack.text(group.get("LogGroupName")) == own)
+        ),
+        None,
+    )
+    if group is None:
+        yield Violation("logs", function.name, "must log to a log group of this stack")
+    elif not {BASIC_EXECUTION, VPC_EXECUTION} & set(managed_policies(stack, role)):
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+            # The ARN of a log group ends in :*, which stands for its streams.
+            if not may(stack, role, action, f"${{{group.name}.Arn}}"):
+                says = f"its role must be allowed {action} on {group.name}"
+                yield Violation("logs", function.name, says)
+
+
+def _told_of(stack: Stack, function: Resource) -> list[str]:
+    """Return the resources of which the function's environment has the name or address."""
+    variables = function.get("Environment", "Variables") or {}
+    told = (stack.named(value, *USED_BY_ROLE) for value in variables.values())
+    return sorted({resource.name for resource in told if resource})
+
+
+def _may_anything(stack: Stack, role: Resource, name: str) -> bool:
+    return any(
+        statement.allow
+        and statement.actions
+        and any(arn.startswith((f"${{{name}}}", f"${{{name}.")) for arn in statement.resources)
+        for statement in role_statements(stack, role)
+    )
+
+
+def _trust(stack: Stack) -> Iterator[Violation]:
+    """A role acts for nobody whom its trust policy does not name.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html
+    """
+    for resource in stack.of_type(*ACTING):
+        role, service = role_of(stack, resource), ACTING[resource.type]
+        if role and not trusts(stack, role, service):
+            yield Violation("role", role.name, f"must let {service} assume it")
+
+
+def _inside_vpc(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:
+    """A call that nothing answers hangs until the timeout.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html
+    """
+    network = {VPC_EXECUTION} & set(managed_policies(stack, role))
+    if not network and not may(stack, role, "ec2:CreateNetworkInterface", "*"):
+        says = "its role must be allowed ec2:CreateNetworkInterface, since it is inside a VPC"
+        yield Violation("vpc", function.name, says)
+    if any(stack.of_type("AWS::EC2::NatGateway")):
+        return
+    endpoints = {
+        stack.text(endpoint.get("ServiceName")).split(".")[-1]
+        for endpoint in stack.of_type("AWS::EC2::VPCEndpoint")
+    }
+    called = {
+        (action.split(":")[0], action)
+        for statement in role_statements(stack, role)
+        if statement.allow
+        for action in statement.actions
+        if not _is_lambdas_own(stack, function, statement, action)
+    }
+    for service, action in sorted(called):
+        if service not in endpoints | WITHOUT_NETWORK:
+            says = f"is inside the VPC, where nothing answers {action}"
+            yield Violation("vpc", function.name, says)
+
+
+def _is_lambdas_own(stack: Stack, function: Resource, statement: Statement, action: str) -> bool:
+    """Tell whether Lambda calls it for the function: polling, and what sends failures away."""
+    if any(action in actions for actions in POLLING.values()):
+        sources = [
+            stack.by_arn(mapping.get("EventSourceArn"))
+            for mapping in stack.of_type("AWS::Lambda::EventSourceMapping")
+            if (stack.function(mapping.get("FunctionName")) or [None])[0] == function
+        ]
+        return any(statement.covers(action, arn) for s in sources if s for arn in stack.arns(s))
+    destinations = [function.get("DeadLetterConfig", "TargetArn")]
+    for config in stack.of_type(
+        "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping"
+    ):
+        if (stack.function(config.get("FunctionName")) or [None])[0] == function:
+            destinations += [config.get("DestinationConfig", "OnFailure", "Destination")]
+    texts = {stack.text(destination) for destination in destinations if destination}
+    return action == "sqs:SendMessage" and set(statement.resources) <= texts
+
+
+def _role(stack: Stack, role: Resource) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege."""
+    for name in managed_policies(stack, role):
+        if name not in {BASIC_EXECUTION, VPC_EXECUTION}:
+            yield Violation("role", role.name, f"{name} must give way to named actions")
+    for statement in role_statements(stack, role):
+        if not statement.allow:
+            continue
+        for action in statement.actions:
+            if "*" in action or "?" in action:
+                yield Violation("role", role.name, f"action {action} must be named in full")
+        for arn in statement.resources:
+            # What comes before the wildcard must already say whose resource it is.
+            before = arn.split("*")[0]
+            named = set(re.findall(r"\$\{([\w:]+)", before)) & {*stack.resources, *stack.parameters}
+            unbound = [a for a in statement.actions if a.lower() not in WITHOUT_RESOURCE]
+            if "*" in arn and not named and unbound:
+                says = f"{', '.join(unbound)} on {arn} must be on resources of this stack"
+                yield Violation("role", role.name, says)
+
+
+def _dangling(stack: Stack) -> Iterator[Violation]:
+    """Policies about nothing, which look as if they held something."""
+    for type_, names in (("AWS::SQS::QueuePolicy", "Queues"), ("AWS::SNS::TopicPolicy", "Topics")):
+        for policy in stack.of_type(type_):
+            owners = [stack.named(owner, QUEUE, TOPIC) for owner in policy.get(names) or []]
+            if not owners or not all(owners):
+                must = "queues or topics of this stack"
+                yield is_but("policy", policy.name, names, policy.get(names), must)
+
+
+def _permissions(stack: Stack) -> Iterator[Violation]:
+    """Every service that invokes a function needs the function's permission.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-services.html
+    """
+    for target, service, source in _invocations(stack):
+        invoked = stack.function(target)
+        if invoked is None:
+            continue
+        granted = any(
+            stack.function(permission.get("FunctionName")) == invoked
+            and permission.get("Action") == "lambda:InvokeFunction"
+            and stack.text(permission.get("Principal")) == service
+            and _is_from(stack, stack.text(permission.get("SourceArn")), source)
+            for permission in stack.of_type("AWS::Lambda::Permission")
+        )
+        answers = service == "apigateway.amazonaws.com"
+        if answers and (stack.number(invoked[0].get("Timeout"), 3) or 0) > LONGEST_ANSWER:
+            timeout, must = invoked[0].get("Timeout"), f"at most {LONGEST_ANSWER}"
+            yield is_but("timeout", invoked[0].name, "Timeout", timeout, must)
+        if not granted:
+            says = f"must permit {service} to invoke it for {source.name} alone"
+            yield Violation("permission", invoked[0].name, says)
+
+
+def _is_from(stack: Stack, arn: str, source: Resource) -> bool:
+    return (
+        arn in stack.arns(source)
+        or f":execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{source.name}}}/" in arn
+        or arn.removesuffix(":*") in stack.arns(source)
+    )
+
+
+def _invocations(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
+    """Return what invokes a function by a permission: the function, the service, the source."""
+    for subscription in stack.of_type("AWS::SNS::Subscription"):
+        topic = stack.named(subscription.get("TopicArn"), TOPIC)
+        if topic:
+            yield subscription.get("Endpoint"), "sns.amazonaws.com", topic
+    for rule in stack.of_type(RULE):
+        for target in rule.get("Targets") or []:
+            yield target.get("Arn"), "events.amazonaws.com", rule
+    for bucket in stack.of_type(BUCKET):
+        for notification in bucket.get("NotificationConfiguration", "LambdaConfigurations") or []:
+            yield notification.get("Function"), "s3.amazonaws.com", bucket
+    for log_filter in stack.of_type(LOG_FILTER):
+        group = stack.named(log_filter.get("LogGroupName"))
+        if group:
+            yield log_filter.get("DestinationArn"), "logs.amazonaws.com", group
+    yield from _routes(stack)
+
+
+def _routes(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
+    for api in stack.of_type(*APIS, "AWS::ApiGatewayV2::Integration"):
+        for arn in sorted(set(_invoked_by_api(stack, api.properties))):
+            yield arn, "apigateway.amazonaws.com", api_of(stack, api)
+
+
+def _invoked_by_api(stack: Stack, value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for inner in value:
+            yield from _invoked_by_api(stack, inner)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key.lower() in {"uri", "integrationuri", "authorizeruri"} and not value.get(
+                "credentials", value.get("Credentials", value.get("CredentialsArn"))
+            ):
+                text = stack.text(inner)
+                yield text.split("/functions/")[-1].removesuffix("/invocations")
+            yield from _invoked_by_api(stack, inner)

@@ -1,0 +1,141 @@
+"""E7: what a state machine does about its failures, read from its definition (ASL)."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from contract.alarms import EXPRESS, STANDARD, watched
+from contract.edges import MACHINE, QUEUE, RULE, is_failure_rule
+from contract.ends import dead_letter_queue
+from contract.iam import admits, may, role_of
+from contract.stack import Resource, Stack
+from contract.violations import Violation, is_but
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
+STATUS_CHANGE = "Step Functions Execution Status Change"
+
+
+def state_machine_violations(stack: Stack) -> Iterator[Violation]:
+    """Say what the state machines lack, whoever starts them."""
+    for machine in stack.of_type(MACHINE):
+        express = machine.get("StateMachineType") == "EXPRESS"
+        rule = "E7x" if express else "E7"
+        yield from _definition(stack, machine, rule)
+        if express:
+            yield from _logs_errors(stack, machine)
+        else:
+            yield from _failure_queue(stack, machine)
+        for metric in EXPRESS if express else STANDARD:
+            yield from watched(stack, machine, metric)
+
+
+def definition(stack: Stack, machine: Resource) -> dict[str, Any]:
+    """Return the definition, its substitutions done; {} where it is not in the template."""
+    given = machine.get("Definition") or machine.get("DefinitionString")
+    text = json.dumps(given) if machine.get("Definition") else stack.text(given)
+    for name, value in (machine.get("DefinitionSubstitutions") or {}).items():
+        text = text.replace(f"${{{name}}}", stack.text(value))
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and
+    https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html (timeouts)."""
+    parsed = definition(stack, machine)
+    if not parsed:
+        yield Violation(rule, machine.name, "its definition must be in the template")
+        return
+    if not isinstance(parsed.get("TimeoutSeconds"), int):
+        yield is_but(rule, machine.name, "TimeoutSeconds", parsed.get("TimeoutSeconds"), "a number")
+    for name, state in _tasks(parsed):
+        yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
+
+
+def _task(
+    stack: Stack, machine: Resource, task: str, state: dict[str, Any], rule: str
+) -> Iterator[Violation]:
+    timeout = state.get("TimeoutSeconds")
+    if not isinstance(timeout, int):
+        yield is_but(rule, task, "TimeoutSeconds", timeout, "a number")
+    function = _invoked(stack, state)
+    called = state.get("Resource")
+    if called is None or (function is None and "${" in str(called)):
+        yield is_but(rule, task, "Resource", called, "a resource of this stack or of AWS")
+    if function is not None:
+        own = stack.number(function.get("Timeout"), 3) or 0
+        if isinstance(timeout, int) and own >= timeout:
+            must = f"more than the {own} of {function.name}"
+            yield is_but(rule, task, "TimeoutSeconds", timeout, must)
+        if not may(stack, role_of(stack, machine), "lambda:InvokeFunction", function):
+            says = f"its role must be allowed lambda:InvokeFunction on {function.name}"
+            yield Violation(rule, machine.name, says)
+    # Left out, they are 2 and 3: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    retries = [r for r in state.get("Retry") or [] if r.get("MaxAttempts", 3) > 0]
+    if not any(r.get("BackoffRate", 2) > 1 for r in retries):
+        yield Violation(rule, task, "Retry must try again with a BackoffRate above 1")
+    elif not all(r.get("JitterStrategy") == "FULL" for r in retries):
+        yield Violation(rule, task, "Retry must have JitterStrategy FULL")
+    if not state.get("Catch"):
+        yield Violation(rule, task, "Catch is missing")
+
+
+def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in scope.get("States", {}).items():
+        if state.get("Type") == "Task":
+            yield name, state
+        for inner in (
+            *state.get("Branches", []),
+            state.get("ItemProcessor") or state.get("Iterator") or {},
+        ):
+            yield from _tasks(inner)
+
+
+def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
+    given = state.get("Parameters") or state.get("Arguments") or {}
+    named = given.get("FunctionName") or state.get("Resource")
+    function = stack.function(named)
+    return function[0] if function else None
+
+
+def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
+    rules = [
+        rule
+        for rule in stack.of_type(RULE)
+        if is_failure_rule(rule)
+        and STATUS_CHANGE in (rule.get("EventPattern", "detail-type") or [])
+        and set(map(stack.text, rule.get("EventPattern", "detail", "stateMachineArn") or []))
+        & stack.arns(machine)
+        and rule.get("State") != "DISABLED"
+    ]
+    carried = {s for rule in rules for s in rule.get("EventPattern", "detail", "status") or []}
+    for status in sorted(FAILED - carried):
+        yield Violation("E7", machine.name, f"no rule carries {status} executions to a queue")
+    for rule in rules:
+        queues = [stack.by_arn(target.get("Arn"), QUEUE) for target in rule.get("Targets") or []]
+        if not any(queues):
+            yield Violation("E7", rule.name, "its target must be a queue of this stack")
+        for queue in queues:
+            if queue:
+                yield from dead_letter_queue(stack, queue.name)
+                if not admits(stack, queue, "events.amazonaws.com", "sqs:SendMessage", rule):
+                    says = f"its policy must let events.amazonaws.com send for {rule.name} alone"
+                    yield Violation("E7", queue.name, says)
+
+
+def _logs_errors(stack: Stack, machine: Resource) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html."""
+    level = machine.get("LoggingConfiguration", "Level")
+    if level not in {"ERROR", "ALL"}:
+        yield is_but("E7x", machine.name, "LoggingConfiguration.Level", level, "ERROR or ALL")
+    groups = [
+        stack.text(destination.get("CloudWatchLogsLogGroup", {}).get("LogGroupArn"))
+        for destination in machine.get("LoggingConfiguration", "Destinations") or []
+    ]
+    declared = {f"${{{group.name}.Arn}}" for group in stack.of_type("AWS::Logs::LogGroup")}
+    if not {group.removesuffix(":*") for group in groups} & declared:
+        yield Violation("E7x", machine.name, "must log to a log group of this stack")

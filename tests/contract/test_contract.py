@@ -1,0 +1,67 @@
+"""Every variant keeps the contract, and its asynchronous edges are those of its graph."""
+
+import pytest
+from contract.changes import WITHOUT_MEANING, removals
+from contract.check import asynchronous_edges, violations
+from contract.graph import differences
+from contract.stack import Template, load
+from rendering import render_project
+from variants import Variant, all_variants
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.pattern import Topology
+
+# Where the graph's edges are synchronous, the proofs of the pattern are what notices.
+NOT_THE_CONTRACTS = (
+    # An API's routes, its log and its limits.
+    *(r"Api(ApiGateway\w*)?(\..*)?", r"ApiLogGroup"),
+    # What a function is told and runs.
+    r"\w+Function\.(Code|Environment)\b.*",
+    # A function that nothing asynchronous reaches, and what the service keeps.
+    *(r"ReceiveFunction", r"SigningSecret(\.GenerateSecretString.*)?"),
+    r"EventsTable(\.(AttributeDefinitions|KeySchema).*)?",
+    # It warns before there is a failure, and so is no end of one.
+    r"DeliveriesQueueAgeAlarm(\.(?!AlarmActions).*)?",
+    # The default, 4 days, is what is set.
+    r"DeliveriesQueue\.MessageRetentionPeriod",
+)
+
+
+@pytest.fixture(scope="module", params=all_variants(), ids=str)
+def variant(request: pytest.FixtureRequest) -> Variant:
+    chosen: Variant = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def template(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    destination = tmp_path_factory.mktemp("contract") / "project"
+    return load(render_project(destination, **variant.answers))
+
+
+@pytest.fixture(scope="module")
+def topology(variant: Variant) -> Topology:
+    topologies = catalog.pattern(variant.pattern).topologies
+    return next(topology for topology in topologies if topology.name == variant.topology)
+
+
+def test_the_variant_keeps_the_contract(template: Template) -> None:
+    assert list(map(str, violations(template))) == []
+
+
+def test_its_asynchronous_edges_and_their_ends_are_those_of_the_graph(
+    template: Template, topology: Topology
+) -> None:
+    assert differences(asynchronous_edges(template), topology) == []
+
+
+def test_no_property_that_handles_failures_can_be_removed_unnoticed(
+    template: Template, topology: Topology
+) -> None:
+    unnoticed = [
+        what
+        for what, without in removals(template, ignore=(*WITHOUT_MEANING, *NOT_THE_CONTRACTS))
+        if not violations(without) and not differences(asynchronous_edges(without), topology)
+    ]
+
+    assert unnoticed == []

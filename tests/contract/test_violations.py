@@ -1,0 +1,364 @@
+"""The contract can fail: each of its rules, on the least stack that keeps it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from contract import examples
+from contract.changes import REMOVE, WITHOUT_MEANING, changed, removals
+from contract.check import asynchronous_edges, violations
+from contract.examples import EXAMPLES, admit, allow, as_definition_string, get, ref, resource
+from contract.stack import MOST_CONDITIONS, expand, stacks
+
+
+def says(name: str, *changes: tuple[str, Any]) -> list[str]:
+    template = EXAMPLES[name]()
+    for path, value in changes:
+        template = changed(template, path, value)
+    return list(map(str, violations(template)))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_stack_with_an_end_for_each_failure_keeps_the_contract(name: str) -> None:
+    assert says(name) == []
+
+
+FOUND = {
+    "E1": {("Orders", "Store", "E1", "Dead")},
+    "E2": {("AppLog", "Work", "E2", "Failed")},
+    "E3": {("Bus", "Inbox", "E3", "Dead")},
+    "E4": {
+        ("News", "Inbox", "E4", "Dead"),
+        ("News", "Work", "E4", "Dead"),
+        ("News", "Work", "E2", "Failed"),
+    },
+    "E5": {("Clicks", "Read", "E5", "Told")},
+    "E6": {("Hourly", "Work", "E6", "Dead"), ("Hourly", "Work", "E2", "Failed")},
+    "E7": {("Start", "Saga", "E7", "Broken")},
+    "E7x": set(),
+    "E8": {("Delivery", "Lake", "E8", "Told"), ("Delivery", "Change", "E8", "Told")},
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_asynchronous_edges_are_found_with_their_ends(name: str) -> None:
+    found = asynchronous_edges(EXAMPLES[name]())
+
+    assert {(e.source, e.target, e.mechanism, e.end) for e in found} == FOUND[name]
+
+
+# What a stack may lack and still keep the contract: cfn-lint, the pattern's proofs or nobody
+# minds.
+NOT_THE_CONTRACTS = {
+    "E1": (r"Orders.MessageRetentionPeriod", r"Mapping.MaximumBatchingWindowInSeconds"),
+    "E2": (r"AppLog", r"Filter.FilterPattern"),
+    "E3": (r"Bus(\.Name)?", r"Rule.EventPattern.*"),
+    "E4": (r"To\w+\.Protocol",),
+    "E5": (),
+    "E6": (r"Hourly.(ScheduleExpression|FlexibleTimeWindow.*)",),
+    "E7": (
+        r"Saga.Definition.(StartAt|States)",
+        r"Saga.Definition.States.(Failed.*|Charge(\.(Type|End))?)",
+        r".*\.(ErrorEquals.*|Next|BackoffRate)",
+    ),
+    "E8": (r".*\.Prefix", r".*\.Processors.0.Type"),
+}
+NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_nothing_else_can_be_removed_unnoticed(name: str) -> None:
+    template = EXAMPLES[name]()
+
+    unnoticed = [
+        what
+        for what, without in removals(template, (*WITHOUT_MEANING, *NOT_THE_CONTRACTS[name]))
+        if not violations(without) and asynchronous_edges(without) == asynchronous_edges(template)
+    ]
+
+    assert unnoticed == []
+
+
+BROKEN = yaml.safe_load(Path(__file__).with_name("broken.yml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    BROKEN,
+    ids=[f"{b['in']} {b.get('set', b.get('remove'))} {b.get('to', '')}" for b in BROKEN],
+)
+def test_a_broken_rule_is_said_in_one_sentence(broken: dict[str, Any]) -> None:
+    change = (broken["set"], broken["to"]) if "set" in broken else (broken["remove"], REMOVE)
+
+    assert says(broken["in"], change) == broken["says"]
+
+
+def test_inside_a_vpc_a_function_calls_only_what_answers_there() -> None:
+    inside = ("Store.VpcConfig", {"SubnetIds": ["subnet-1"]})
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    network = ("StoreRole.ManagedPolicyArns.0", managed)
+    sends = ("StoreRole.Policies.0.PolicyDocument.Statement.0", None)
+    polling = EXAMPLES["E1"]()["Resources"]["StoreRole"]["Properties"]["Policies"]
+    statements = polling[0]["PolicyDocument"]["Statement"]
+    writes = allow("dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:111122223333:table/orders")
+    both = (sends[0].rsplit(".", 1)[0], [*statements, writes])
+
+    assert says("E1", inside, network) == []
+    assert says("E1", inside, network, both) == [
+        "vpc Store: is inside the VPC, where nothing answers dynamodb:PutItem"
+    ]
+    service = {"Fn::Sub": "com.amazonaws.${AWS::Region}.dynamodb"}
+    endpoint = ("Endpoint", resource("AWS::EC2::VPCEndpoint", ServiceName=service))
+    assert says("E1", inside, network, both, endpoint) == []
+
+
+def test_a_bucket_that_invokes_a_function_is_an_asynchronous_edge() -> None:
+    told = {"LambdaConfigurations": [{"Event": "s3:ObjectCreated:*", "Function": get("Work")}]}
+    photos = resource("AWS::S3::Bucket", NotificationConfiguration=told)
+    template = changed(EXAMPLES["E2"](), "Photos", photos)
+
+    edges = {(e.source, e.target, e.end) for e in asynchronous_edges(template)}
+
+    assert ("Photos", "Work", "Failed") in edges
+    assert "permission Work: must permit s3.amazonaws.com to invoke it for Photos alone" in map(
+        str, violations(template)
+    )
+
+
+def test_a_custom_resource_invokes_its_function_asynchronously() -> None:
+    custom = resource("Custom::Schema", ServiceToken=get("Work"))
+    template = changed(EXAMPLES["E2"](), "Schema", custom)
+
+    assert ("CloudFormation", "Work", "E2", "Failed") in {
+        (e.source, e.target, e.mechanism, e.end) for e in asynchronous_edges(template)
+    }
+
+
+def test_a_caller_that_may_invoke_a_function_with_an_end_is_an_edge() -> None:
+    parts = examples.function("Ask", allow("lambda:InvokeFunction", get("Work")))
+    template = examples.template(examples.asynchronous("Work"), parts)
+
+    found = {(e.source, e.target, e.mechanism, e.end) for e in asynchronous_edges(template)}
+
+    assert found == {("Ask", "Work", "E2", "Failed")}
+    assert violations(template) == []
+
+
+def test_what_invokes_an_alias_needs_the_ends_on_that_alias() -> None:
+    alias = resource(
+        "AWS::Lambda::Alias", FunctionName=ref("Work"), FunctionVersion="1", Name="live"
+    )
+    invokes_alias = (
+        ("Live", alias),
+        ("Filter.DestinationArn", ref("Live")),
+        ("Permit.FunctionName", ref("Live")),
+    )
+
+    assert says("E2", *invokes_alias)[0] == (
+        "E2 Work: no EventInvokeConfig for live, which AppLog invokes"
+    )
+    assert says("E2", *invokes_alias, ("WorkInvokes.Qualifier", "live")) == []
+
+
+def test_a_subscription_inside_a_topic_has_no_place_for_dead_letters() -> None:
+    inline = ("News.Subscription", [{"Protocol": "sqs", "Endpoint": get("Inbox")}])
+
+    assert says("E4", inline) == ["E4 News: RedrivePolicy must name a queue of this stack"]
+    assert (
+        says("E4", ("News.Subscription", [{"Protocol": "email", "Endpoint": "a@b.invalid"}])) == []
+    )
+
+
+def test_a_customer_key_of_the_alarm_topic_must_admit_cloudwatch() -> None:
+    administrators: dict[str, Any] = {"KeyPolicy": {"Statement": []}}
+    key = ("Key", resource("AWS::KMS::Key", **administrators))
+    encrypted = ("Alarms.KmsMasterKeyId", ref("Key"))
+    uses = admit("cloudwatch", "kms:*", "*", account=True) | {
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"]
+    }
+
+    assert says("E3", key, encrypted) == [
+        "alarm Key: the key's policy must let cloudwatch.amazonaws.com call kms:Decrypt",
+        "alarm Key: the key's policy must let cloudwatch.amazonaws.com call kms:GenerateDataKey",
+    ]
+    assert says("E3", key, encrypted, ("Key.KeyPolicy.Statement", [uses])) == []
+
+
+def test_a_definition_written_as_text_is_read_like_any_other() -> None:
+    template = as_definition_string(EXAMPLES["E7"]())
+    assert violations(template) == []
+
+    text = template["Resources"]["Saga"]["Properties"]["DefinitionString"]["Fn::Join"][1]
+    text[2] = text[2].replace('"TimeoutSeconds": 15', '"TimeoutSeconds": 9')
+
+    assert list(map(str, violations(template))) == [
+        "E7 Saga.Charge: TimeoutSeconds is 9, but must be more than the 10 of Pay"
+    ]
+
+
+def test_the_contract_holds_whatever_the_conditions_are() -> None:
+    template = EXAMPLES["E1"]()
+    template["Conditions"] = {"Loud": {"Fn::Equals": [{"Ref": "Stage"}, "production"]}}
+    template["Resources"]["DeadAlarm"]["Condition"] = "Loud"
+
+    assert list(map(str, violations(template))) == [
+        "alarm Dead: no alarm watches AWS/SQS ApproximateNumberOfMessagesVisible"
+    ]
+
+
+def test_what_a_condition_leaves_out_is_missing() -> None:
+    template = EXAMPLES["E1"]()
+    template["Conditions"] = {"Loud": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "test"]}]}}
+    actions = {"Fn::If": ["Loud", [ref("Alarms")], ref("AWS::NoValue")]}
+    template = changed(template, "DeadAlarm.AlarmActions", actions)
+
+    assert list(map(str, violations(template))) == [
+        "alarm DeadAlarm: AlarmActions is missing, but must be a topic of this stack or a parameter"
+    ]
+
+
+def test_more_conditions_than_can_be_tried_are_refused() -> None:
+    conditions = {f"C{n}": {"Fn::Equals": [ref("Stage"), n]} for n in range(MOST_CONDITIONS + 1)}
+
+    with pytest.raises(ValueError, match="9 conditions are too many to try all choices of"):
+        list(stacks({"Resources": {}, "Conditions": conditions}))
+
+
+def test_what_cdk_writes_is_read_like_what_sam_writes() -> None:
+    """CDK puts statements into policies of their own, joins ARNs, and writes "false" as text."""
+    template = EXAMPLES["E1"]()
+    store = template["Resources"]["StoreRole"]["Properties"]
+    document = store.pop("Policies")[0]["PolicyDocument"]
+    partition = ref("AWS::Partition")
+    name = ":iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    store["ManagedPolicyArns"] = [{"Fn::Join": ["", ["arn:", partition, name]]}]
+    own = resource("AWS::IAM::Policy", Roles=[ref("StoreRole")], PolicyDocument=document)
+    template["Resources"]["StoreRoleDefaultPolicy"] = own
+    secure = "OrdersPolicy.PolicyDocument.Statement.0.Condition.Bool"
+    template = changed(template, secure, {"aws:SecureTransport": "false"})
+    assert violations(template) == []
+
+    nobodys = changed(template, "StoreRoleDefaultPolicy.Roles", [])
+
+    assert str(violations(nobodys)[0]) == (
+        "E1 Store: its role must be allowed sqs:ReceiveMessage on Orders"
+    )
+
+
+def test_a_number_may_be_the_default_of_a_parameter() -> None:
+    template = changed(EXAMPLES["E1"](), "Orders.VisibilityTimeout", ref("Wait"))
+    template["Parameters"] = {"Wait": {"Type": "Number", "Default": 65}}
+    assert violations(template) == []
+
+    template["Parameters"]["Wait"]["Default"] = 64
+
+    assert [violation.resource for violation in violations(template)] == ["Orders"]
+
+
+def test_a_route_that_does_not_wait_is_an_asynchronous_edge() -> None:
+    uri = (
+        "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+        "${Work.Arn}/invocations"
+    )
+    event = {"integration.request.header.X-Amz-Invocation-Type": "'Event'"}
+    route = resource(
+        "AWS::ApiGateway::Method",
+        RestApiId=ref("Api"),
+        Integration={"Uri": {"Fn::Sub": uri}, "RequestParameters": event},
+    )
+    template = changed(EXAMPLES["E2"](), "Api", resource("AWS::ApiGateway::RestApi"))
+    template = changed(template, "Route", route)
+
+    assert ("Api", "Work", "E2", "Failed") in {
+        (e.source, e.target, e.mechanism, e.end) for e in asynchronous_edges(template)
+    }
+    assert list(map(str, violations(template))) == [
+        "permission Work: must permit apigateway.amazonaws.com to invoke it for Api alone"
+    ]
+
+
+def test_a_function_behind_an_api_answers_before_the_api_gives_up() -> None:
+    uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${Work.Arn}/invocations"
+    body = {"paths": {"/": {"get": {"x-amazon-apigateway-integration": {"uri": {"Fn::Sub": uri}}}}}}
+    arn = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/GET/"
+    changes = (
+        ("Api", resource("AWS::ApiGatewayV2::Api", Body=body)),
+        ("Route", examples.permission("Work", "apigateway", {"Fn::Sub": arn})),
+    )
+
+    assert says("E2", *changes) == []
+    assert says("E2", *changes, ("Work.Timeout", 30)) == [
+        "timeout Work: Timeout is 30, but must be at most 29"
+    ]
+
+
+def test_a_rule_starts_a_state_machine_in_the_name_of_its_role() -> None:
+    target = {
+        "Id": "saga",
+        "Arn": ref("Saga"),
+        "RoleArn": get("OrderedRole"),
+        "DeadLetterConfig": {"Arn": get("Dead")},
+        "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600},
+    }
+    ordered = resource("AWS::Events::Rule", EventPattern={"source": ["shop"]}, Targets=[target])
+    sends = admit("events", "sqs:SendMessage", get("Dead"), get("Ordered"))
+    template = EXAMPLES["E7"]()
+    template["Resources"] |= examples.dead_letters("Dead", sends)
+    template = changed(template, "Ordered", ordered)
+    starts = allow("states:StartExecution", ref("Saga"))
+
+    allowed = changed(template, "OrderedRole", examples.role("events", starts))
+    assert violations(allowed) == []
+    assert ("default", "Saga", "E3", "Dead") in {
+        (e.source, e.target, e.mechanism, e.end) for e in asynchronous_edges(allowed)
+    }
+
+    refused = changed(template, "OrderedRole", examples.role("events"))
+    assert list(map(str, violations(refused))) == [
+        "E3 Ordered: its role must be allowed states:StartExecution on Saga"
+    ]
+
+
+def test_a_subscription_to_a_topic_of_another_stack_is_refused() -> None:
+    theirs = "arn:aws:sns:eu-west-1:111122223333:theirs"
+
+    assert says("E4", ("ToInbox.TopicArn", theirs)) == [
+        f"E4 ToInbox: TopicArn {theirs} must be a topic of this stack"
+    ]
+
+
+def test_a_table_is_read_through_its_stream() -> None:
+    polling = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    statement = "ReadRole.Policies.0.PolicyDocument.Statement.0"
+    changes = (
+        ("Clicks", resource("AWS::DynamoDB::Table", PointInTimeRecoverySpecification=recovery)),
+        ("Mapping.EventSourceArn", get("Clicks", "StreamArn")),
+    )
+
+    assert says("E5", *changes, (statement, allow(polling, get("Clicks", "StreamArn")))) == []
+    assert says("E5", *changes, (statement, allow(polling[1:], get("Clicks", "StreamArn")))) == [
+        "E5 Read: its role must be allowed dynamodb:DescribeStream on Clicks"
+    ]
+
+
+def test_sam_lets_its_queue_event_read_every_queue_of_the_account() -> None:
+    """The reason why templates declare the event source mapping on its own."""
+    consumer = {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": "app.handler",
+            "CodeUri": "s3://code/app.zip",
+            "Events": {"Orders": {"Type": "SQS", "Properties": {"Queue": get("Orders")}}},
+        },
+    }
+    sam = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"Store": consumer, "Orders": resource("AWS::SQS::Queue")},
+    }
+
+    assert "role StoreRole: AWSLambdaSQSQueueExecutionRole must give way to named actions" in map(
+        str, violations(expand(sam))
+    )
