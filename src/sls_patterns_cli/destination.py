@@ -85,7 +85,7 @@ class Staging:
 
     def publish(self) -> None:
         """Move everything into place; from here on a signal changes nothing."""
-        interrupts.defer()
+        interrupts.ignore()
         if self._fill:
             moved: list[Path] = []
             try:
@@ -102,10 +102,8 @@ class Staging:
         self._made.clear()
 
     def _remove(self) -> None:
-        # A second Ctrl-C must not stop the clearing up.
-        with interrupts.ignored():
-            shutil.rmtree(self.folder, ignore_errors=True)
-            for path in reversed(self._made):
-                # One that was never made, or that somebody else uses by now, stays as it is.
-                with suppress(OSError):
-                    path.rmdir()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for path in reversed(self._made):
+            # One that was never made, or that somebody else uses by now, stays as it is.
+            with suppress(OSError):
+                path.rmdir()

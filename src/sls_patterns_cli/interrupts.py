@@ -1,8 +1,6 @@
 """Ctrl-C, termination and a closed terminal end a command at once, or not at all."""
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -15,7 +13,7 @@ _SIGNALS = [
 class _State:
     received: int | None = None
     """The first signal that ended what was going on."""
-    deferred: bool = False
+    ignoring: bool = False
 
 
 _state = _State()
@@ -29,22 +27,12 @@ def handle() -> None:
             signal.signal(number, _interrupt)
 
 
-@contextmanager
-def ignored() -> Iterator[None]:
-    """Within it a signal changes nothing."""
-    before, _state.deferred = _state.deferred, True
-    try:
-        yield
-    finally:
-        _state.deferred = before
-
-
-def defer() -> None:
+def ignore() -> None:
     """From here on a signal changes nothing; raises KeyboardInterrupt if one came before.
 
     Python drops the exception of a handler that ran in a destructor: that signal ends here.
     """
-    _state.deferred = True
+    _state.ignoring = True
     if _state.received is not None:
         raise KeyboardInterrupt
 
@@ -55,9 +43,11 @@ def exit_code() -> int:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    if _state.deferred:
+    if _state.ignoring:
         return
-    _state.received = _state.received or number
+    # One is enough: a second must not stop the clearing up after the first.
+    _state.ignoring = True
+    _state.received = number
     # A prompt's event loop would report what the interruption did to its tasks.
     import logging
 

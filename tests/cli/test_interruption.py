@@ -80,9 +80,10 @@ def test_a_second_signal_does_not_stop_the_clearing_up(cli: Cli, tmp_path: Path)
     path = blocking_git(tmp_path / "bin", "commit")
     with cli.start("new", "scalable-webhook", PATH=path) as process:
         wait_for((tmp_path / "bin/reached").exists)
-        for _ in range(20):
+        while process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(ENOUGH) == 128 + signal.SIGTERM
+    # Python itself takes its handlers away in its last moments.
+    assert process.returncode in {128 + signal.SIGTERM, -signal.SIGTERM}
     assert not list(cli.folder.iterdir())
 
 

@@ -12,6 +12,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import tether
 from sls_patterns_cli.local.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
 
 Report = Callable[[str], None]
 
@@ -19,27 +20,42 @@ REQUIREMENTS = "requirements.txt"
 
 
 def package(project: Project, source: Path, interpreter: Interpreter, report: Report) -> bytes:
-    """A function package of the folder `source` with its requirements, as a zip file's bytes.
+    """A function package of the folder `source`, as a zip file's bytes.
 
-    The requirements are installed for `interpreter` on this machine, not for the function's
-    architecture: a wheel compiled for arm64 does not load on an x86-64 host.
+    It holds the sources and, in the file REQUIREMENTS_FOLDER, where their requirements are: those
+    are installed once and not copied, thousands of files, into every package and out of it again.
+    They are installed for `interpreter` on this machine, not for the function's architecture: a
+    wheel compiled for arm64 does not load on an x86-64 host.
     """
-    requirements = source / REQUIREMENTS
-    archive = project.work / "build" / f"{source.name}-{interpreter.version_text}.zip"
-    stamp = _fingerprint([requirements])
-    if not _is_current(archive, stamp):
-        report(f"Installing {requirements.relative_to(project.root)} for the functions")
-        _install(project, requirements, interpreter, archive)
-        _mark_current(archive, stamp)
-    content = io.BytesIO(archive.read_bytes())
-    with zipfile.ZipFile(content, "a", zipfile.ZIP_STORED) as zipped:
+    folder = _requirements(project, source, interpreter, report)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as zipped:
+        # ZipInfo's fixed date: the same sources make the same package.
+        zipped.writestr(zipfile.ZipInfo(REQUIREMENTS_FOLDER), str(folder))
         for file in sorted(source.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
-                # A fixed date: the same sources make the same package.
                 entry = zipfile.ZipInfo(file.relative_to(source).as_posix())
-                entry.external_attr = 0o644 << 16
                 zipped.writestr(entry, file.read_bytes())
     return content.getvalue()
+
+
+def _requirements(project: Project, source: Path, interpreter: Interpreter, report: Report) -> Path:
+    """The folder into which the requirements of `source` are installed."""
+    requirements = source / REQUIREMENTS
+    folder = project.work / "build" / f"{source.name}-{interpreter.version_text}"
+    stamp = _fingerprint([requirements])
+    if not _is_current(folder, stamp):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        if requirements.is_file():
+            report(f"Installing {requirements.relative_to(project.root)} for the functions")
+            _uv(
+                project,
+                *("pip", "install", "--quiet", "--python", str(interpreter.executable)),
+                *("--target", str(folder), "-r", str(requirements), "--compile-bytecode"),
+            )
+        _mark_current(folder, stamp)
+    return folder
 
 
 def test_environment(project: Project, interpreter: Interpreter, report: Report) -> Path:
@@ -67,29 +83,10 @@ def test_environment(project: Project, interpreter: Interpreter, report: Report)
     return python
 
 
-def _install(project: Project, requirements: Path, interpreter: Interpreter, archive: Path) -> None:
-    folder = archive.with_suffix("")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    if requirements.is_file():
-        _uv(
-            project,
-            *("pip", "install", "--quiet", "--python", str(interpreter.executable)),
-            *("--target", str(folder), "-r", str(requirements), "--compile-bytecode"),
-        )
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                zipped.write(file, file.relative_to(folder).as_posix())
-    shutil.rmtree(folder)
-
-
 def _uv(project: Project, *arguments: str) -> None:
     from uv import find_uv_bin
 
-    # Bytecode that is taken as it is: unpacking a package changes the dates of its files.
-    environment = {**os.environ, "PYC_INVALIDATION_MODE": "UNCHECKED_HASH"}
-    environment.pop("VIRTUAL_ENV", None)
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     command = [find_uv_bin(), *arguments]
     done = tether.run(command, cwd=project.root, env=environment, capture=True)
     if done.returncode:

@@ -145,9 +145,10 @@ class Emulator:
     def stop(self) -> None:
         """End the emulator and its functions and remove its files; safe to call twice."""
         if self._process:
-            tether.end(self._process)
+            # All that it holds is thrown away: neither it nor its functions need to say goodbye.
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)  # functions that ignored their end
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
             self._process = None
         if self._tether:
             self._tether.close()

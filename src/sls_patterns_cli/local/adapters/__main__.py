@@ -26,12 +26,7 @@ def main(listen_fd: int, tether_fd: int) -> None:
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
 
-    async def run() -> None:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await serve(app, config, shutdown_trigger=stop.wait)
-
-    asyncio.run(run())
+    asyncio.run(serve(app, config))
 
 
 def _leave_nothing() -> None:

@@ -28,6 +28,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
 
 from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
 
 INTERPRETERS = "SLS_PATTERNS_INTERPRETERS"
 """Variable of the emulator's process: a JSON object, Lambda runtime to executable."""
@@ -84,7 +85,7 @@ class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
         )
         self._stderr_thread.start()
         init = {
-            "code_dir": str(code),
+            "path": _path(code),
             "module": module.replace("/", "."),
             "handler": handler,
             "env": _variables(config),
@@ -147,6 +148,12 @@ def _unpacked(package: bytes) -> Path:
             (unfinished / "code").rename(folder)
             unfinished.rmdir()
     return folder
+
+
+def _path(code: Path) -> list[str]:
+    """Where the function's modules are, the package first."""
+    elsewhere = code / REQUIREMENTS_FOLDER
+    return [str(code), *([elsewhere.read_text()] if elsewhere.exists() else [])]
 
 
 def _variables(config: dict[str, Any]) -> dict[str, str]:

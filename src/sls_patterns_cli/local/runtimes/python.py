@@ -168,7 +168,7 @@ def main() -> None:
 
     init = json.loads(sys.stdin.readline())
     os.environ.update(init["env"])
-    sys.path.insert(0, init["code_dir"])
+    sys.path[:0] = init["path"]
     configure_logging()
     try:
         handler = getattr(importlib.import_module(init["module"]), init["handler"])

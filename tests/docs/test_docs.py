@@ -1,0 +1,75 @@
+"""The documentation shows only what works, and shows all there is."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from command import Cli
+from rendering import ROOT
+
+from sls_patterns_cli import cli as commands
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Run by other tests, which prove more than that they exit well.
+RUN_ELSEWHERE = {
+    "make demo": ".github/workflows/ci.yml",
+    "make test": ".ci/run",
+    "make golden": "tests/static/test_golden.py",
+    "make deploy": "tests/static/test_project.py",
+    "sls-patterns local test": "tests/proofs/test_proofs.py",
+    "sls-patterns local up": "tests/local/test_local_session.py",
+}
+
+
+def shown_commands(document: Path) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
+    lines = (line.partition("#")[0].strip() for block in blocks for line in block.splitlines())
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_command_that_is_shown_runs(document: Path, cli: Cli) -> None:
+    folder = cli.folder
+    for line in shown_commands(document):
+        if line in RUN_ELSEWHERE:
+            assert (ROOT / RUN_ELSEWHERE[line]).exists()
+            continue
+        program, *arguments = line.split()
+        if program == "cd":
+            folder /= arguments[0]
+            assert folder.is_dir()
+            continue
+        assert program == "sls-patterns", line
+        result = Cli(folder, cli.environment)(*arguments)
+        assert result.returncode == 0, (line, result.stderr)
+
+
+def every_command(
+    group: typer.core.TyperGroup, prefix: str = "sls-patterns"
+) -> Iterator[tuple[str, list[str]]]:
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from every_command(command, f"{prefix} {name}")
+        else:
+            options = [option for parameter in command.params for option in parameter.opts]
+            yield f"{prefix} {name}", [option for option in options if option.startswith("--")]
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    group = typer.main.get_command(commands.app)
+    assert isinstance(group, typer.core.TyperGroup)
+
+    for command, options in every_command(group):
+        section = text.partition(f"## `{command}")[2].partition("\n## ")[0]
+        assert section, f"{command} is not documented"
+        for option in options:
+            assert option == "--help" or option in section, f"{command} {option}"
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"

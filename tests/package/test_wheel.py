@@ -1,0 +1,58 @@
+"""The wheel is all that a user needs: built, installed, and used from elsewhere."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import Cli
+from golden import archive
+from rendering import ROOT, render_project
+
+UV = Path(sys.executable).with_name("uv")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the command of a fresh environment with the wheel and its extra, not editable."""
+    folder = tmp_path_factory.mktemp("wheel")
+    environment = folder / "environment"
+
+    def uv(*arguments: str | Path) -> None:
+        subprocess.run([UV, "--quiet", *arguments], check=True)
+
+    uv("build", "--wheel", "--no-build-isolation", ROOT, "--out-dir", folder)
+    (wheel,) = folder.glob("*.whl")
+    uv("venv", "--python", sys.executable, environment)
+    constraints = ("--constraints", ROOT / "requirements.lock")
+    uv("pip", "install", "--python", environment, *constraints, f"{wheel}[local]")
+    return environment / "bin/sls-patterns"
+
+
+@pytest.fixture
+def wheel_cli(installed: Path, cli: Cli) -> Cli:
+    return Cli(cli.folder, cli.environment, (str(installed),))
+
+
+def test_it_makes_the_project_that_copier_makes_of_this_repository(
+    wheel_cli: Cli, tmp_path: Path
+) -> None:
+    made = wheel_cli("new", "scalable-webhook", "project", "--defaults", "--no-git")
+    assert made.returncode == 0, made.stderr
+    project = wheel_cli.folder / "project"
+    answers = project / ".copier-answers.yml"
+    version = wheel_cli("--version").stdout.split()[1]
+    assert f"_commit: v{version}\n" in answers.read_text()
+
+    answers.write_text(answers.read_text().replace(f"v{version}", "v0.0.0"))
+    expected = render_project(tmp_path / "expected", pattern="scalable-webhook")
+    assert archive({"any": project}) == archive({"any": expected})
+
+
+def test_it_knows_its_patterns_and_starts_the_local_stack(wheel_cli: Cli) -> None:
+    assert "scalable-webhook" in wheel_cli("list").stdout
+
+    refused = wheel_cli("local", "test", ".")
+
+    assert refused.returncode == 2
+    assert "is not a generated project" in refused.stderr
