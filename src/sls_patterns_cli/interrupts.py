@@ -1,6 +1,8 @@
 """Ctrl-C, termination and a closed terminal end a command at once, or not at all."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -35,6 +37,16 @@ def ignore() -> None:
     _state.ignoring = True
     if _state.received is not None:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def ignored() -> Iterator[None]:
+    """Within it a signal changes nothing."""
+    before, _state.ignoring = _state.ignoring, True
+    try:
+        yield
+    finally:
+        _state.ignoring = before
 
 
 def exit_code() -> int:

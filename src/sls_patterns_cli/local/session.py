@@ -97,8 +97,7 @@ def _stack(path: Path, report: Report) -> Iterator[_Stack]:
         outputs = _deploy(project, interpreter, emulator, report)
         yield _Stack(project, interpreter, emulator, outputs)
     finally:
-        with interrupts.ignored():
-            emulator.stop()
+        emulator.stop()
 
 
 def _selection(project: Project, arguments: Sequence[str]) -> list[str]:
