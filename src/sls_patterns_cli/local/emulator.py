@@ -35,7 +35,7 @@ def require() -> None:
         found = importlib.metadata.version("ministack")
     except importlib.metadata.PackageNotFoundError:
         raise UserError(
-            "The local stack is not installed: pip install 'sls-patterns-cli[local]'"
+            "The local stack is not installed; install sls-patterns-cli with its extra [local]"
         ) from None
     if found != VERSION:
         raise UserError(
