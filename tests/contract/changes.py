@@ -34,11 +34,16 @@ def changed(template: Template, path: str, value: Any) -> Template:
 
 
 def removals(template: Template, ignore: tuple[str, ...]) -> Iterator[tuple[str, Template]]:
-    """Return the template without each of its resources, properties and list items in turn."""
+    """Return the template without each of its resources, properties and list items in turn.
+
+    Left out are those of which a pattern of `ignore` matches the path, whether it begins with
+    the resource's name or with its type.
+    """
     ignored = re.compile("|".join(f"(?:{pattern})" for pattern in ignore))
     for name, resource in template["Resources"].items():
         for path in [name, *_paths(resource.get("Properties", {}), name)]:
-            if not ignored.fullmatch(path):
+            by_type = resource["Type"] + path.removeprefix(name)
+            if not ignored.fullmatch(path) and not ignored.fullmatch(by_type):
                 yield path, changed(template, path, REMOVE)
 
 

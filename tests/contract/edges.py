@@ -83,6 +83,14 @@ def queue_of(stack: Stack, arn: Any) -> str | None:
     return queue.name if queue else None
 
 
+def event_source(stack: Stack, mapping: Resource) -> Resource | None:
+    """Return what Lambda polls; a table is polled by the ARN of its stream, not by its own."""
+    arn = mapping.get("EventSourceArn")
+    source = stack.by_arn(arn, QUEUE, STREAM, TABLE)
+    by_stream = stack.text(arn).endswith(".StreamArn}")
+    return source if source and (source.type == TABLE) == by_stream else None
+
+
 def target_name(stack: Stack, arn: Any) -> str:
     """Return the resource that something is sent to; of one outside the stack its ARN."""
     invoked = stack.function(arn)
@@ -157,7 +165,7 @@ def _invoke(stack: Stack, source: str, arn: Any, declared_by: Resource) -> Itera
 
 def _mappings(stack: Stack) -> Iterator[Edge]:
     for mapping in stack.of_type(MAPPING):
-        source = stack.by_arn(mapping.get("EventSourceArn"), QUEUE, STREAM, TABLE)
+        source = event_source(stack, mapping)
         consumer = stack.function(mapping.get("FunctionName"))
         if source is None or consumer is None:
             continue

@@ -63,6 +63,15 @@ POLLING = {
 }
 
 
+# https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+FIREHOSE_READING = (
+    "kinesis:DescribeStream",
+    "kinesis:GetShardIterator",
+    "kinesis:GetRecords",
+    "kinesis:ListShards",
+)
+
+
 def edge_violations(stack: Stack, edge: Edge) -> Iterator[Violation]:
     """Say what an edge lacks of what must hold for its mechanism."""
     if edge.mechanism in CHECKS:
@@ -269,6 +278,12 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
     yield from _told_of_objects(stack, edge, bucket, errors)
     objects = f"${{{bucket.name}.Arn}}/*"
     yield from _allowed(stack, delivery, "s3:PutObject", objects, "E8")
+    source = delivery.get("KinesisStreamSourceConfiguration") or {}
+    stream = stack.by_arn(source.get("KinesisStreamARN"), STREAM)
+    if stream:
+        reading = Resource(delivery.name, delivery.type, source)
+        for action in FIREHOSE_READING:
+            yield from _allowed(stack, reading, action, stream, "E8")
     changing = list(transforms(stack, delivery))
     for function in changing:
         yield from _allowed(stack, delivery, "lambda:InvokeFunction", function, "E8")
@@ -316,8 +331,9 @@ def _allowed(
 
 def _polls(stack: Stack, edge: Edge, rule: str) -> Iterator[Violation]:
     source, function = stack.resources[edge.source], stack.resources[edge.target]
+    on = f"${{{source.name}.StreamArn}}" if source.type == TABLE else source
     for action in POLLING[source.type]:
-        yield from _allowed(stack, function, action, source, rule)
+        yield from _allowed(stack, function, action, on, rule)
 
 
 def _reports_items(mapping: Resource, rule: str) -> Iterator[Violation]:

@@ -19,6 +19,7 @@ from contract.edges import (
     TABLE,
     TOPIC,
     api_of,
+    event_source,
 )
 from contract.ends import POLLING
 from contract.iam import (
@@ -141,7 +142,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
 def _ends_of_edges(stack: Stack) -> Iterator[Violation]:
     """What leads out of the stack, or nowhere, is an edge whose end nobody can check."""
     for mapping in stack.of_type(MAPPING):
-        if stack.by_arn(mapping.get("EventSourceArn"), *POLLING) is None:
+        if event_source(stack, mapping) is None:
             says = "EventSourceArn must be that of a queue, stream or table of this stack"
             yield Violation("edge", mapping.name, says)
         if stack.function(mapping.get("FunctionName")) is None:

@@ -11,19 +11,19 @@ from variants import Variant, all_variants
 from sls_patterns_cli import catalog
 from sls_patterns_cli.pattern import Topology
 
-# Where the graph's edges are synchronous, the proofs of the pattern are what notices.
+# What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (
     # An API's routes, its log and its limits.
-    *(r"Api(ApiGateway\w*)?(\..*)?", r"ApiLogGroup"),
-    # What a function is told and runs.
-    r"\w+Function\.(Code|Environment)\b.*",
-    # A function that nothing asynchronous reaches, and what the service keeps.
-    *(r"ReceiveFunction", r"SigningSecret(\.GenerateSecretString.*)?"),
-    r"EventsTable(\.(AttributeDefinitions|KeySchema).*)?",
+    *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"Api\w*LogGroup\w*"),
+    # What a function runs and is told, and one that nothing asynchronous reaches.
+    r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
+    # What the service keeps.
+    r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
+    r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema).*)?",
     # It warns before there is a failure, and so is no end of one.
-    r"DeliveriesQueueAgeAlarm(\.(?!AlarmActions).*)?",
+    r"\w+QueueAgeAlarm\w*(\.(?!AlarmActions).*)?",
     # The default, 4 days, is what is set.
-    r"DeliveriesQueue\.MessageRetentionPeriod",
+    r"(?!\w*DeadLetter)\w+\.MessageRetentionPeriod",
 )
 
 

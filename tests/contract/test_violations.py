@@ -339,7 +339,41 @@ def test_a_table_is_read_through_its_stream() -> None:
 
     assert says("E5", *changes, (statement, allow(polling, get("Clicks", "StreamArn")))) == []
     assert says("E5", *changes, (statement, allow(polling[1:], get("Clicks", "StreamArn")))) == [
-        "E5 Read: its role must be allowed dynamodb:DescribeStream on Clicks"
+        "E5 Read: its role must be allowed dynamodb:DescribeStream on ${Clicks.StreamArn}"
+    ]
+    assert says("E5", *changes, ("Mapping.EventSourceArn", get("Clicks")))[0] == (
+        "edge Mapping: EventSourceArn must be that of a queue, stream or table of this stack"
+    )
+
+
+def test_the_older_dead_letter_config_of_a_function_is_an_end_too() -> None:
+    older = (
+        ("WorkInvokes.DestinationConfig", REMOVE),
+        ("Work.DeadLetterConfig", {"TargetArn": get("Failed")}),
+    )
+
+    assert says("E2", *older) == []
+    assert says("E2", *older, ("Work.DeadLetterConfig", REMOVE)) == [
+        "E2 Work: OnFailure or DeadLetterConfig must name a queue of this stack"
+    ]
+
+
+def test_firehose_reads_a_stream_in_the_name_of_its_role() -> None:
+    encryption = {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+    reading = ["kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords"]
+    statements = "DeliveryRole.Policies.0.PolicyDocument.Statement"
+    own = EXAMPLES["E8"]()["Resources"]["DeliveryRole"]["Properties"]["Policies"][0]
+    granted = own["PolicyDocument"]["Statement"]
+    source = {"KinesisStreamARN": get("Clicks"), "RoleARN": get("DeliveryRole")}
+    changes = (
+        ("Clicks", resource("AWS::Kinesis::Stream", StreamEncryption=encryption)),
+        ("Delivery.KinesisStreamSourceConfiguration", source),
+    )
+    reads = allow([*reading, "kinesis:ListShards"], get("Clicks"))
+
+    assert says("E8", *changes, (statements, [*granted, reads])) == []
+    assert says("E8", *changes, (statements, [*granted, allow(reading, get("Clicks"))])) == [
+        "E8 Delivery: its role must be allowed kinesis:ListShards on Clicks"
     ]
 
 

@@ -42,7 +42,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(
         raise importlib.metadata.PackageNotFoundError
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    with pytest.raises(UserError, match=r"sls-patterns-cli\[local\]"):
+    with pytest.raises(UserError, match=r"extra \[local\]"):
         require()
 
 
