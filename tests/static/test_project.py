@@ -9,15 +9,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import yaml
 from environments import environment
 from golden import render_all
-from rendering import render_project
+from rendering import ROOT, render_project
 from variants import Variant, all_variants
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 VARIANTS = list(all_variants())
 LONGEST_NAME = "a-name-of-forty-letters-the-longest-name"
+
+
+def other_versions() -> list[str]:
+    """Return the versions of all runtimes that are not the default."""
+    versions = yaml.safe_load((ROOT / "templates/runtimes/versions.yml").read_text())
+    return [version for offered in versions.values() for version in offered[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +79,18 @@ def test_no_name_makes_code_that_the_formatter_would_change(
 
     run([python / "ruff", "check"], project)
     run([python / "ruff", "format", "--check"], project)
+
+
+@pytest.mark.parametrize("version", other_versions())
+def test_every_version_of_the_runtime_is_as_clean(version: str, tmp_path: Path) -> None:
+    runtime = version.rstrip("0123456789.x")
+    variant = next(variant for variant in VARIANTS if variant.runtime == runtime)
+    project = render_project(tmp_path / "project", **variant.answers, runtime_version=version)
+    python = environment(project)
+
+    run([python / "ruff", "check"], project)
+    run([python / "ruff", "format", "--check"], project)
+    run([python / "mypy"], project)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
