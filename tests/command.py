@@ -1,9 +1,20 @@
 """The command line as a process."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a user without any settings, who lives in `home`."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("GIT_", "XDG_", "COPIER_", "NO_COLOR", "COLUMNS", "EMAIL", "SLS_"))
+    }
+    return kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 @dataclass(frozen=True)

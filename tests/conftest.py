@@ -1,11 +1,10 @@
 """The command line as users run it: a process, in a folder that is not this repository."""
 
-import os
 import signal
 from pathlib import Path
 
 import pytest
-from command import Cli
+from command import Cli, environment
 
 # What runs in the background or under nohup ignores them, and so would all that the tests start.
 for number in (signal.SIGINT, signal.SIGHUP):
@@ -18,9 +17,4 @@ def cli(tmp_path: Path) -> Cli:
     home, folder = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     folder.mkdir()
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("GIT_", "XDG_", "COPIER_", "NO_COLOR", "COLUMNS", "EMAIL"))
-    }
-    return Cli(folder, kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"})
+    return Cli(folder, environment(home))

@@ -196,13 +196,7 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         for question, (option, value) in options.items()
         if value is not None
     }
-    for pair in data or ():
-        key, separator, value = pair.partition("=")
-        if not (separator and key):
-            raise UserError(f"--data {pair!r} is not of the form KEY=VALUE")
-        if key in given:
-            raise UserError(f"--data {key} and {given[key][0]} answer the same question")
-        given[key] = (f"--data {key}", value)
+    _add_data(given, data)
     if "pattern" in given:
         catalog.known(given["pattern"][1])
     elif not ask:
@@ -235,6 +229,83 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
     return 0
 
 
+ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Change the answer to a question of the template."),
+]
+TemplateSource = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Take the template from this git address: a mirror, or a fork. "
+        "The environment variable SLS_PATTERNS_SOURCE does the same.",
+    ),
+]
+
+
+@app.command(context_settings=_unset())
+def update(  # noqa: PLR0913, PLR0917 - the options of a command
+    path: ProjectPath = Path(),
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The version; the newest if left out.")
+    ] = None,
+    data: Data = None,
+    source: TemplateSource = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; tell what would change.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Bring a project to a newer version of its template, or to other answers.
+
+    What belongs to the user is not touched. Exit code: 0 if all is done, 3 if something is left to
+    settle by hand, 2 if the update was refused and nothing has changed.
+    """
+    given: dict[str, tuple[str, str]] = {}
+    _add_data(given, data)
+    interrupts.handle()
+    try:
+        from sls_patterns_cli import update
+
+        outcome = update.update(path, to=to, given=given, source=source, dry_run=dry_run)
+    except KeyboardInterrupt:
+        return interrupts.exit_code()
+    if json:
+        console.show_json(outcome.as_dict())
+    else:
+        console.show_update(outcome, made=not dry_run)
+    return 3 if outcome.must_be_settled else 0
+
+
+@app.command(context_settings=_unset())
+def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
+    """Tell how a project stands to its template: what an update would change, and what drifted."""
+    interrupts.handle()
+    try:
+        from sls_patterns_cli import update
+
+        found = update.status(path, source=source)
+    except KeyboardInterrupt:
+        return interrupts.exit_code()
+    if json:
+        console.show_json(found.as_dict())
+    else:
+        console.show_status(found)
+    return 0
+
+
+def _add_data(given: dict[str, tuple[str, str]], pairs: Sequence[str] | None) -> None:
+    """Add what --data answers to what is answered already."""
+    for pair in pairs or ():
+        key, separator, value = pair.partition("=")
+        if not (separator and key):
+            raise UserError(f"--data {pair!r} is not of the form KEY=VALUE")
+        if key in given:
+            raise UserError(f"--data {key} and {given[key][0]} answer the same question")
+        given[key] = (f"--data {key}", value)
+
+
 class _PassesArguments(TyperCommand):
     """A command whose arguments after `--` are for another program, whatever comes before."""
 
@@ -244,9 +315,6 @@ class _PassesArguments(TyperCommand):
             context.obj = arguments[split + 1 :]
             arguments = arguments[:split]
         return super().parse_args(context, arguments)
-
-
-ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 
 
 @local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")

@@ -14,6 +14,7 @@ from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
 
 if TYPE_CHECKING:
     from sls_patterns_cli.render import Project
+    from sls_patterns_cli.update import Changes, Outcome, Status
 
 _BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 
@@ -93,14 +94,98 @@ def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
         show(f"\nNot on this machine, and needed by the project: {', '.join(missing_tools)}")
 
 
+def show_update(outcome: "Outcome", *, made: bool) -> None:
+    """Print what an update changed, or would change, and what is left to do by hand."""
+    show(_bold(f"{os.path.relpath(outcome.path)}: {outcome.version} -> {outcome.target}"))
+    _show_changes(outcome)
+    if made and outcome.changes != type(outcome.changes)():
+        show("\nReview with git diff and git status, run the tests, then commit.")
+
+
+def _show_changes(outcome: "Outcome") -> None:
+    if outcome.base != outcome.version:
+        _paragraph(
+            f"{outcome.version} is a development version that is not to be had: the project was "
+            f"compared with {outcome.base}, so what changed in between counts as yours."
+        )
+    rows = [
+        (
+            f"answer {question}",
+            f"{after}, a new question" if before is None else f"{before} -> {after}",
+        )
+        for question, (before, after) in outcome.answers.items()
+    ]
+    rows += _change_rows(outcome.changes)
+    if rows:
+        _table(rows)
+    else:
+        show("  nothing changes")
+    settling = list(_settling_rows(outcome.changes))
+    if settling:
+        _heading("To settle by hand")
+        _table(settling)
+
+
+def show_status(status: "Status") -> None:
+    """Print how a project stands to its template."""
+    folder = os.path.relpath(status.path)
+    show(_bold(f"{folder}: {status.version}, newest {status.newest}"))
+    if status.refused:
+        _paragraph(f"An update would be refused: {status.refused}")
+    if status.update:
+        _heading(f"An update to {status.update.target} would change")
+        _show_changes(status.update)
+    _heading("Drift from the template")
+    drift = [("edited", path) for path in status.edited]
+    drift += [("missing", path) for path in status.missing]
+    if drift:
+        _table(drift)
+    else:
+        show("  none")
+    if status.offered:
+        _heading("On offer, to be yours")
+        _table([("new", path) for path in status.offered])
+
+
+def _change_rows(changes: "Changes") -> list[tuple[str, str]]:
+    return [
+        (what, path)
+        for what, paths in (
+            ("updated", changes.updated),
+            ("added", changes.added),
+            ("removed", changes.removed),
+            ("on offer", changes.offered),
+            ("skipped", changes.skipped),
+        )
+        for path in paths
+    ]
+
+
+def _settling_rows(changes: "Changes") -> Iterator[tuple[str, str]]:
+    for conflict in changes.conflicts:
+        if conflict.template:
+            where = f"is yours and was not touched; the template's is {conflict.template}"
+        else:
+            where = "holds both sides between markers; choose, then git add it"
+        yield ("conflict", f"{conflict.path} {where}")
+    for kept in changes.kept:
+        now = f"is now {kept.renamed_to}" if kept.renamed_to else "is removed from the template"
+        yield ("kept", f"{kept.path} {now}; your edits are still in it: move them, then remove it")
+    for path in changes.orphaned:
+        yield ("orphaned", f"{path} is yours, and what it was for is not in the template any more")
+    for path in changes.offered:
+        if path.startswith("src/"):
+            yield ("to write", f"{path} is called by the new wiring, and would be yours")
+
+
 def _show_edge(edge: Edge) -> None:
     arrow = "=>" if edge.call == "async" else "->"
     show(f"  {edge.source} {arrow} {edge.target}{_facts(edge.attributes)}")
-    failure = edge.failure
-    if failure.end is None:
-        show(f"      ! {failure.mechanism}")
-    else:
-        show(_red(f"      ! {failure.end} ({failure.id}): {failure.mechanism}"))
+    for failure in edge.failures:
+        if failure.end is None:
+            show(f"      ! {failure.mechanism}")
+        else:
+            show(_red(f"      ! {failure.end} ({failure.id}): {failure.mechanism}"))
 
 
 def _node_facts(node: Node) -> str:

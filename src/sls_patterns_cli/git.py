@@ -1,9 +1,12 @@
-"""Makes a folder a git repository with one commit, whatever the user's git is set to."""
+"""Runs git: makes a folder a repository with one commit, and reads repositories."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+
+from sls_patterns_cli.errors import UserError
 
 _SETTINGS = {
     # The user's hooks, signing and line endings are for their own commits; this one must not
@@ -22,7 +25,7 @@ _SETTINGS = {
 _IDENTITY = {"user.name": "sls-patterns", "user.email": "sls-patterns@localhost"}
 
 # What would lead git to another repository: `git rev-parse --local-env-vars`.
-_ELSEWHERE = {
+ELSEWHERE = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -39,6 +42,71 @@ _ELSEWHERE = {
     "GIT_TEMPLATE_DIR",
     "GIT_WORK_TREE",
 }
+
+
+def _config(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment that sets what a configuration file would."""
+    listed = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings.items()):
+        listed |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return listed
+
+
+APART = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_PARAMETERS": "",
+    # No hooks.
+    "GIT_TEMPLATE_DIR": "",
+    **_config(
+        {
+            # Without them git reads files of the user's whose places are built in.
+            "core.attributesFile": os.devnull,
+            "core.excludesFile": os.devnull,
+            "gc.auto": "0",
+            "maintenance.auto": "false",
+        }
+    ),
+}
+"""The environment of a repository that is this tool's own: nothing of the user's changes it."""
+
+
+class GitError(UserError):
+    """git failed; the message is what git said, as one line."""
+
+
+def environment(added: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without what would lead git to another repository."""
+    inherited = {key: value for key, value in os.environ.items() if key not in ELSEWHERE}
+    return inherited | dict(added)
+
+
+def output(
+    folder: Path,
+    *arguments: str | Path,
+    given: bytes = b"",
+    added: Mapping[str, str] | None = None,
+) -> bytes:
+    """What git prints when it runs in `folder` with `given` on its stdin.
+
+    `added` adds to its environment. Raises GitError if it fails or is not there.
+    """
+    try:
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            env=environment({"LC_ALL": "C"} | dict(added or {})),
+            input=given,
+            capture_output=True,
+            check=True,
+        ).stdout
+    except FileNotFoundError as error:
+        raise GitError("git is not on this machine; an update needs it") from error
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        # Advice may follow what went wrong.
+        fatal = [line for line in lines if line.startswith("fatal: ")]
+        raise GitError((fatal or lines[-1:])[0].removeprefix("fatal: ")) from error
 
 
 def is_inside_repository(path: Path) -> bool:
@@ -77,11 +145,10 @@ def _run(git: str, folder: Path, *arguments: str, settings: dict[str, str] | Non
         for key, value in {**_SETTINGS, **(settings or {})}.items()
         for part in ("-c", f"{key}={value}")
     ]
-    environment = {key: value for key, value in os.environ.items() if key not in _ELSEWHERE}
     subprocess.run(
         [git, *options, *arguments],
         cwd=folder,
-        env=environment,
+        env=environment({}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Renders projects with Copier; the only module that imports it (300 ms), so import it lazily."""
+"""Renders new projects with Copier, which takes 300 ms to import: import this module lazily."""
 
 import ast
 import re
@@ -29,6 +29,9 @@ TEMPLATE_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
 
 Given = Mapping[str, tuple[str, str]]
 """The questions answered beforehand: how each was (such as `--datastore`), and the answer."""
+
+Compiled = dict[tuple[str, str | None, str | None], CodeType]
+"""Jinja's code by text, name and file."""
 
 
 @dataclass(frozen=True)
@@ -105,50 +108,24 @@ def _finish(worker: "_Worker", *, repository: bool) -> Project:
     return Project(place, answers, files, wanted and problem is None, problem)
 
 
-class _Worker(Worker):
-    """Copier's worker for a new folder outside git and for a template that is a plain folder.
+class QuickWorker(Worker):
+    """Copier's worker for a folder that is nobody's yet, without what costs time there.
 
-    What is private in Copier is overridden here alone; `tests/cli/test_render.py` fails when
-    Copier changes it.
+    What is private in Copier is overridden here and in merge.py alone; `tests/cli/test_render.py`
+    and `tests/update/test_merge.py` fail when Copier changes it.
     """
 
-    given: Given
-    stage: Callable[[Mapping[str, Any]], Staging]
-    staging: Staging
-
-    def _ask(self) -> None:
-        """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""
-        _refuse_unasked(self.given, self.template)
-        try:
-            super()._ask()
-        except ValueError as error:
-            raise _wrong_answer(error, self.given) from error
-        for question, (option, _) in self.given.items():
-            # One with choices was checked against them; any other value would change nothing.
-            hidden = question in self.answers.hidden
-            if hidden and not self.template.questions_data[question].get("choices"):
-                raise UserError(f"{option} is not asked for with these answers")
-        self.staging = self.stage(self.answers.combined)
-        self.dst_path = self.staging.folder
-        del self.subproject
-
     @cached_property
-    def template(self) -> Template:
-        """The template as the plain folder it is.
-
-        Copier would render the last tag of an editable install's repository, and runs four git
-        processes to find out that package data is none.
-        """
-        template = super().template
-        vars(template)["vcs"] = None
-        return template
+    def compiled(self) -> Compiled:
+        """What was compiled already."""
+        return {}
 
     @cached_property
     def jinja_env(self) -> SandboxedEnvironment:
         """Copier's environment, which compiles the same text only once (saves about 80 ms)."""
         environment = super().jinja_env
         compile_text = environment.compile
-        compiled: dict[tuple[str, str | None, str | None], CodeType] = {}
+        compiled = self.compiled
 
         def compile_once(
             source: str, name: str | None = None, filename: str | None = None, **options: Any
@@ -168,7 +145,38 @@ class _Worker(Worker):
         """Nothing: a new folder has no index yet; a process for each file costs about 25 ms."""
 
 
-def _refuse_unasked(given: Given, template: Template) -> None:
+class _Worker(QuickWorker):
+    """The worker for a new project and for a template that is a plain folder."""
+
+    given: Given
+    stage: Callable[[Mapping[str, Any]], Staging]
+    staging: Staging
+
+    def _ask(self) -> None:
+        """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""
+        refuse_unasked(self.given, self.template)
+        try:
+            super()._ask()
+        except ValueError as error:
+            raise wrong_answer(error, self.given) from error
+        refuse_without_effect(self.given, self)
+        self.staging = self.stage(self.answers.combined)
+        self.dst_path = self.staging.folder
+        del self.subproject
+
+    @cached_property
+    def template(self) -> Template:
+        """The template as the plain folder it is.
+
+        Copier would render the last tag of an editable install's repository, and runs four git
+        processes to find out that package data is none.
+        """
+        template = super().template
+        vars(template)["vcs"] = None
+        return template
+
+
+def refuse_unasked(given: Given, template: Template) -> None:
     """Raise UserError for what is no question, or one that Copier computes and never asks."""
     asked = [
         question
@@ -180,7 +188,16 @@ def _refuse_unasked(given: Given, template: Template) -> None:
             raise UserError(f"{option} is no question; the questions are: {', '.join(asked)}")
 
 
-def _wrong_answer(error: ValueError, given: Given) -> UserError:
+def refuse_without_effect(given: Given, worker: Worker) -> None:
+    """Raise UserError for an answer to what `worker` did not ask for with the other answers."""
+    for question, (option, _) in given.items():
+        # One with choices was checked against them; any other value would change nothing.
+        hidden = question in worker.answers.hidden
+        if hidden and not worker.template.questions_data[question].get("choices"):
+            raise UserError(f"{option} is not asked for with these answers")
+
+
+def wrong_answer(error: ValueError, given: Given) -> UserError:
     """What Copier says about a wrong answer, in this tool's words and with what is allowed."""
     text = str(error)
     if found := re.fullmatch(r"Invalid choice for '(\w+)': (.*)", text, re.DOTALL):

@@ -9,6 +9,7 @@ _BY_ANSWER = {
     "python": ("python3",),
     "typescript": ("node", "npm"),
     "sam": ("sam", "aws"),
+    "cdk": ("node", "npx", "aws"),
 }
 
 

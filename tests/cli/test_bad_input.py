@@ -36,7 +36,7 @@ LINES = {
         "choose from: python3.13, python3.14, python3.12"
     ),
     (*NEW, "--topology", "mesh"): "--topology: 'mesh' is not offered; choose from: function",
-    (*NEW, "--iac", "pulumi"): "--iac: 'pulumi' is not offered; choose from: sam",
+    (*NEW, "--iac", "pulumi"): "--iac: 'pulumi' is not offered; choose from: sam, cdk",
     (*NEW, "--name", "My_Hook"): f"--name: {NAME_RULE}",
     (*NEW, "--name", ""): f"--name: {NAME_RULE}",
     (*NEW, "--name", "two\nlines"): f"--name: {NAME_RULE}",

@@ -46,11 +46,13 @@ def test_show_as_json_says_how_each_edge_calls_and_fails(cli: Cli) -> None:
     consumed = edges["deliveries", "process"]
     assert consumed["call"] == "async"
     assert consumed["batch_size"] == 10
-    assert consumed["failure"]["id"] == "E1"
-    assert consumed["failure"]["end"] == "deliveries-dlq"
+    (failure,) = consumed["failures"]
+    assert failure["id"] == "E1"
+    assert failure["end"] == "deliveries-dlq"
     called = edges["api", "receive"]
-    assert (called["call"], called["failure"]["end"]) == ("sync", None)
-    assert called["failure"]["mechanism"] == "the caller gets an error answer"
+    (failure,) = called["failures"]
+    assert (called["call"], failure["end"]) == ("sync", None)
+    assert failure["mechanism"] == "the caller gets an error answer"
 
 
 def test_show_as_json_holds_what_list_holds_and_the_nodes_and_proofs(cli: Cli) -> None:

@@ -11,8 +11,8 @@ from sls_patterns_cli.pattern import Pattern
 VOCABULARY: dict[str, Any] = {
     "nodes": {"queue": "SQS queue", "function": "Lambda function"},
     "edges": {
-        "queue -> function": {"call": "async", "failure": "E1"},
-        "function -> queue": {"call": "sync", "failure": "behind"},
+        "queue -> function": {"call": "async", "failures": ["E1"]},
+        "function -> queue": {"call": "sync", "failures": ["behind"]},
     },
     "failures": {
         "behind": {"mechanism": "the hand-over fails"},
@@ -48,7 +48,7 @@ def built(declared: Any) -> Pattern:
 def test_how_an_edge_calls_and_fails_follows_from_its_ends() -> None:
     edge = built(DECLARED).topology().edges[0]
     assert edge.call == "async"
-    assert (edge.failure.id, edge.failure.end) == ("E1", "jobs-dlq")
+    assert [(failure.id, failure.end) for failure in edge.failures] == [("E1", "jobs-dlq")]
     assert edge.attributes == {"batch_size": 10}
 
 
@@ -121,3 +121,46 @@ def test_a_topology_is_declared_once() -> None:
 def test_a_missing_title_is_refused() -> None:
     with pytest.raises(UserError, match=r"^pattern worker: 'title' is missing$"):
         built({key: value for key, value in DECLARED.items() if key != "title"})
+
+
+def with_datastore() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pattern with a function that uses a datastore, and a vocabulary of two datastores."""
+    declared, vocabulary = deepcopy(DECLARED), deepcopy(VOCABULARY)
+    vocabulary["nodes"]["datastore"] = "Datastore"
+    vocabulary["edges"]["function -> datastore"] = {"call": "sync", "failures": ["behind"]}
+    vocabulary["datastores"] = {
+        "dynamodb": {},
+        "aurora-postgresql": {
+            "reachable": ["datastore"],
+            "nodes": [{"name": "migrate", "kind": "function"}],
+            "edges": [{"from": "migrate", "to": "{datastore}"}],
+        },
+    }
+    topology = declared["topologies"][0]
+    topology["nodes"].append({"name": "store", "kind": "datastore"})
+    topology["edges"].append({"from": "work", "to": "store"})
+    topology["datastores"] = ["dynamodb", "aurora-postgresql"]
+    return declared, vocabulary
+
+
+def test_a_datastore_brings_its_nodes_and_edges_into_the_graph() -> None:
+    topology = Pattern.from_declaration("worker", *with_datastore()).topology()
+
+    brought = topology.on("aurora-postgresql")
+
+    assert [node.name for node in brought.nodes] == ["jobs", "work", "store", "migrate"]
+    assert [(edge.source, edge.target) for edge in brought.edges][-1] == ("migrate", "store")
+    assert topology.on("dynamodb").nodes == topology.nodes == brought.nodes[:-1]
+
+
+def test_a_function_inside_the_vpc_may_not_call_what_it_cannot_reach() -> None:
+    declared, vocabulary = with_datastore()
+    declared["topologies"][0]["edges"].append({"from": "work", "to": "jobs"})
+
+    with pytest.raises(UserError) as refused:
+        Pattern.from_declaration("worker", declared, vocabulary)
+
+    assert str(refused.value) == (
+        f"{TOPOLOGY}: edge work -> jobs: with aurora-postgresql work is inside the VPC, "
+        "where no queue answers it"
+    )

@@ -47,6 +47,8 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.send(CLEAR_LINE + "asked-for" + ENTER)
     process.expect("Which version")
     process.send(ENTER)
+    process.expect("Which IaC flavour")
+    process.send(ENTER)
     process.expect("Which AWS region")
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
     process.expect("Next, after cd asked-for")
@@ -56,7 +58,9 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
 
 
 def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
-    process = terminal(cli, "new", "scalable-webhook", "--runtime-version", "python3.13")
+    process = terminal(
+        cli, "new", "scalable-webhook", "--runtime-version", "python3.13", "--iac", "sam"
+    )
     process.expect("project's name")
     process.send(CLEAR_LINE + "Wrong_Name" + ENTER)
     process.expect("lower-case letters")
@@ -68,7 +72,8 @@ def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
 
 
 def test_what_is_given_is_not_asked_for(cli: Cli) -> None:
-    given = ("--name", "hook", "--runtime-version", "python3.13", "--region", "us-east-1")
+    version, region = ("--runtime-version", "python3.13"), ("--region", "us-east-1")
+    given = ("--name", "hook", *version, "--iac", "sam", *region)
     process = terminal(cli, "new", "scalable-webhook", *given)
     process.expect("Next, after cd hook")
     assert code(process) == 0

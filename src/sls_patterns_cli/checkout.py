@@ -1,0 +1,200 @@
+"""A generated project as its owner has it: what it was made from, and what git holds of it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sls_patterns_cli import git
+from sls_patterns_cli.destination import absolute
+from sls_patterns_cli.errors import UserError
+
+ANSWERS_FILE = ".copier-answers.yml"
+
+REGULAR = {"100644", "100755"}
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A file of the last commit: git's mode for it, and the name of its content."""
+
+    mode: str
+    content: str
+
+
+class Checkout:
+    """The project in a folder; raises UserError unless it is one that a template made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = absolute(folder)
+        recorded = _recorded(self.path)
+        self.answers = read_answers(self.path)
+        self.version: str = recorded["_commit"]
+        """The version of the template that it was made from, or updated to."""
+        self.address: str = recorded["_src_path"]
+        """Where that version came from."""
+
+    def refuse_unless_committed(self) -> None:
+        """Raise UserError unless git holds all but what is not tracked."""
+        if ANSWERS_FILE not in self.committed:
+            raise UserError(f"{self.path} is not committed; an update compares with what is")
+        listed = git.output(
+            self.path, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "."
+        )
+        if changed := [entry[3:] for entry in listed.decode(errors="replace").split("\0") if entry]:
+            shown = ", ".join(changed[:3]) + (" and more" if len(changed) > 3 else "")
+            raise UserError(
+                f"{self.path} has changes that are not committed ({shown}); commit or stash them"
+            )
+
+    @cached_property
+    def committed(self) -> dict[str, Committed]:
+        """The files of the last commit; raises UserError without a repository or a commit."""
+        try:
+            git.output(self.path, "rev-parse", "--show-toplevel")
+        except git.GitError as error:
+            if not git.is_inside_repository(self.path):
+                raise UserError(
+                    f"{self.path} is in no git repository; an update compares with the last commit"
+                ) from error
+            raise
+        try:
+            listed = git.output(self.path, "ls-tree", "-r", "-z", "HEAD")
+        except git.GitError as error:
+            raise UserError(
+                f"{self.path} is not committed; an update compares with what is"
+            ) from error
+        return dict(_tree(listed))
+
+    def export(self, folder: Path) -> None:
+        """Make `folder` a repository of its own that holds the last commit's regular files.
+
+        They are as they were committed, whatever attributes and filters say. Links are files
+        there, as git itself has them where links cannot be made: nothing is written through one.
+        """
+        paths = [path for path, entry in self.committed.items() if entry.mode != "160000"]
+        for path, content in self.contents(paths):
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+            if self.committed[path].mode == "100755":
+                place.chmod(place.stat().st_mode | 0o111)
+        for command in (
+            ("init", "--quiet"),
+            ("add", "--all", "--force"),
+            ("-c", "user.name=-", "-c", "user.email=-", "commit", "--quiet", "--message=before"),
+        ):
+            git.output(folder, *command, added=git.APART)
+
+    def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Each path with its content in the last commit."""
+        paths = list(paths)
+        wanted = "".join(f"{self.committed[path].content}\n" for path in paths)
+        answer = memoryview(git.output(self.path, "cat-file", "--batch", given=wanted.encode()))
+        for path in paths:
+            # <object> SP <type> SP <size> LF <contents> LF
+            header = bytes(answer[:200]).split(b"\n", 1)[0]
+            start, size = len(header) + 1, int(header.split()[2])
+            yield path, bytes(answer[start : start + size])
+            answer = answer[start + size + 1 :]
+
+    def touched(self, paths: Iterable[str]) -> set[str]:
+        """The paths that are on disk other than in the last commit.
+
+        git's own word is not enough: it does not look at what it does not track, and may have been
+        told to look away.
+        """
+        paths = list(paths)
+        regular = [
+            path
+            for path in paths
+            if path in self.committed
+            and self.committed[path].mode in REGULAR
+            and (self.path / path).is_file()
+            and self.obstacle(path) == path
+        ]
+        # Which are from the repository's root on.
+        names = "".join(f"{self._prefix}{path}\n" for path in regular).encode()
+        hashes = git.output(self.path, "hash-object", "--stdin-paths", given=names).decode().split()
+        same = {
+            path
+            for path, content in zip(regular, hashes, strict=True)
+            if content == self.committed[path].content
+        }
+        absent = {
+            path for path in paths if path not in self.committed and self.obstacle(path) is None
+        }
+        return set(paths) - same - absent
+
+    @cached_property
+    def _prefix(self) -> str:
+        """The project's folder in its repository, such as `services/hook/`."""
+        return os.fsdecode(git.output(self.path, "rev-parse", "--show-prefix")).removesuffix("\n")
+
+    def obstacle(self, path: str) -> str | None:
+        """What is where a file at `path` would be: itself, or what should be a folder above."""
+        place = self.path
+        *folders, _ = parts = path.split("/")
+        for depth in range(1, len(folders) + 1):
+            place = self.path.joinpath(*parts[:depth])
+            if place.is_symlink() or (place.exists() and not place.is_dir()):
+                return "/".join(parts[:depth])
+        return path if os.path.lexists(self.path / path) else None
+
+    def mark_unmerged(self, versions: dict[str, dict[int, Path]]) -> None:
+        """Tell git's index of conflicts: for each path the files of stages 1 (base) and 3 (new).
+
+        https://git-scm.com/docs/git-update-index#_using_index_info
+        """
+        if not versions:
+            return
+        lines = []
+        for path, stages in versions.items():
+            committed = self.committed[path]
+            lines.append(f"0 {'0' * len(committed.content)}\t{self._prefix}{path}")
+            contents = {2: committed.content}
+            for stage, file in stages.items():
+                stored = git.output(self.path, "hash-object", "-w", "--no-filters", "--", file)
+                contents[stage] = stored.decode().strip()
+            lines += [
+                f"{committed.mode} {content} {stage}\t{self._prefix}{path}"
+                for stage, content in sorted(contents.items())
+            ]
+        given = "".join(f"{line}\0" for line in lines).encode()
+        git.output(self.path, "update-index", "-z", "--index-info", given=given)
+
+
+def read_answers(folder: Path) -> dict[str, Any]:
+    """The answers to the template's questions that the project in `folder` records."""
+    return {key: value for key, value in _recorded(folder).items() if key[0] != "_"}
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    """What the answers file holds."""
+    file = folder / ANSWERS_FILE
+    try:
+        loaded = yaml.safe_load(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{folder} is no project of this tool: it has no {ANSWERS_FILE}") from error
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is broken: {error}; git has how it was") from error
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise UserError(f"{file} is broken: it holds no answers; git has how it was")
+    for key in ("_commit", "_src_path", "pattern"):
+        if not isinstance(loaded.get(key), str):
+            raise UserError(f"{file} is broken: it does not say {key}; git has how it was")
+    return loaded
+
+
+def _tree(listed: bytes) -> Iterator[tuple[str, Committed]]:
+    """The entries of `git ls-tree -r -z`: <mode> SP <type> SP <object> TAB <file> NUL."""
+    for entry in listed.split(b"\0")[:-1]:
+        facts, path = entry.split(b"\t", 1)
+        mode, _, content = facts.decode().split()
+        yield os.fsdecode(path), Committed(mode, content)

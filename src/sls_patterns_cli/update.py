@@ -1,0 +1,410 @@
+"""Updates a project to another version of its template, and tells what an update would do.
+
+The merge is Copier's own, in a copy; the project changes once, at the end, or not at all.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from difflib import SequenceMatcher
+from functools import partial
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from packaging.version import Version
+
+from sls_patterns_cli import git
+from sls_patterns_cli.checkout import ANSWERS_FILE, Checkout, read_answers
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.merge import Merger, Rendering
+from sls_patterns_cli.render import Given
+from sls_patterns_cli.source import Source, open_source, order
+from sls_patterns_cli.swap import swap
+
+SIMILAR = 0.5
+"""From this share of common text on, a new file is a removed one renamed; as in git's own."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A file that both sides changed.
+
+    `template` is where the template's side is, for a file of the user's that git does not hold;
+    for any other it is None, and both sides are in the file between markers.
+    """
+
+    path: str
+    template: str | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file with the user's edits that the template removed, or renamed to `renamed_to`."""
+
+    path: str
+    renamed_to: str | None = None
+
+
+@dataclass
+class Changes:
+    """What an update does to a project; paths are relative to it."""
+
+    updated: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)
+    """The user's files for what the template does not have any more, such as a node's handler."""
+    offered: list[str] = field(default_factory=list)
+    """New files that would be the user's, and so were not written."""
+    skipped: list[str] = field(default_factory=list)
+    """Files that changed in the template, and that the user has removed or renamed."""
+
+    @property
+    def must_be_settled(self) -> bool:
+        """Whether something is left to do by hand: wiring may call offered code, but no test."""
+        code = [path for path in self.offered if path.startswith("src/")]
+        return bool(self.conflicts or self.kept or self.orphaned or code)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An update that was made, or would be."""
+
+    path: Path
+    version: str
+    """What the project was made from."""
+    base: str
+    """What was compared with: `version`, or the release before it if that is a development one."""
+    target: str
+    answers: dict[str, tuple[Any, Any]]
+    """The answers that changed: what each was, and is."""
+    changes: Changes
+
+    @property
+    def must_be_settled(self) -> bool:
+        """Whether something is left to do by hand."""
+        return self.changes.must_be_settled
+
+    def as_dict(self) -> dict[str, Any]:
+        """The outcome as `update --json` prints it."""
+        return {
+            "path": str(self.path),
+            "from": self.version,
+            "base": self.base,
+            "to": self.target,
+            "answers": {
+                question: {"from": before, "to": after}
+                for question, (before, after) in self.answers.items()
+            },
+            **asdict(self.changes),
+            "must_be_settled": self.must_be_settled,
+        }
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a project stands to its template."""
+
+    path: Path
+    version: str
+    newest: str
+    refused: str | None
+    """Why an update would be refused, as one line."""
+    update: Outcome | None
+    """What an update would do; None if it would do nothing or be refused."""
+    edited: list[str]
+    """Files that belong to the template and differ from what it made."""
+    missing: list[str]
+    """Files that belong to the template and are not there."""
+    offered: list[str]
+    """Files of the newest version that would be the user's, and are not there."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status as `status --json` prints it."""
+        return {
+            "path": str(self.path),
+            "version": self.version,
+            "newest": self.newest,
+            "refused": self.refused,
+            "update": self.update.as_dict() if self.update else None,
+            "drift": {"edited": self.edited, "missing": self.missing},
+            "offered": self.offered,
+        }
+
+
+def update(
+    folder: Path, *, to: str | None, given: Given, source: str | None, dry_run: bool
+) -> Outcome:
+    """Update the project in `folder` to the version `to`, or the newest; `given` changes answers.
+
+    With `dry_run` nothing changes. Raises UserError if something is in the way, and then nothing
+    has changed either; KeyboardInterrupt if a signal ended it before the project was touched.
+    """
+    checkout = Checkout(folder)
+    checkout.refuse_unless_committed()
+    with _scratch() as scratch:
+        versions = open_source(checkout.address, source, scratch)
+        step = _Step(checkout, versions, to)
+        merged = _Merged(step, given, scratch)
+        if not dry_run:
+            merged.publish()
+        return merged.outcome
+
+
+def status(folder: Path, *, source: str | None) -> Status:
+    """How the project in `folder` stands to its template; raises UserError if it cannot tell."""
+    checkout = Checkout(folder)
+    with _scratch() as scratch:
+        versions = open_source(checkout.address, source, scratch)
+        step = _Step(checkout, versions, None)
+        base = step.render(step.base, checkout.answers)
+        refused = outcome = None
+        newest = base
+        try:
+            checkout.refuse_unless_committed()
+            merged = _Merged(step, {}, scratch)
+            newest = merged.new
+            outcome = merged.outcome if merged.changes_something else None
+        except UserError as error:
+            refused = error.message
+        edited, missing = _drift(checkout.path, base)
+        return Status(
+            path=checkout.path,
+            version=checkout.version,
+            newest=versions.newest,
+            refused=refused,
+            update=outcome,
+            edited=edited,
+            missing=missing,
+            offered=sorted(
+                path
+                for path in newest.files
+                if newest.left_alone(Path(path)) and not (checkout.path / path).exists()
+            ),
+        )
+
+
+class _Step:
+    """From which version to which a project goes; raises UserError where there is no way."""
+
+    def __init__(self, checkout: Checkout, source: Source, to: str | None) -> None:
+        self.checkout = checkout
+        recorded = checkout.version
+        made = order(recorded)
+        if made is None:
+            raise UserError(f"{checkout.path} was made from {recorded}, which is no version")
+        found = source.find(recorded)
+        self.target = source.known(to) if to else source.newest
+        if Version(self.target) < made:
+            if to:
+                raise UserError(f"{self.target} is older than {recorded}; there is no way back")
+            if not found:
+                raise UserError(
+                    f"{checkout.path} was made from {recorded}, which is newer than all of "
+                    f"{source.name}, up to {source.newest}; install a newer sls-patterns"
+                )
+            self.target = found
+        self.base = found or _before(source, recorded, made)
+        templates = [source.template(version) for version in (self.base, self.target)]
+        self._merger = Merger(checkout.address, *templates)
+        self.render, self.merge = self._merger.render, self._merger.merge
+
+
+def _before(source: Source, recorded: str, made: Version) -> str:
+    """The release to compare with in the place of a development version that nobody has.
+
+    What changed between the two then counts as the user's edits: some of it may conflict, nothing
+    is lost.
+    """
+    if not (made.is_prerelease or made.is_postrelease):
+        return source.known(recorded)
+    before = source.before(recorded)
+    if before is None:
+        raise UserError(
+            f"{recorded} is a development version that {source.name} does not have, and there is "
+            "no release before it to compare with; make a new project and move your code there"
+        )
+    return before
+
+
+class _Merged:
+    """A copy of a project with another version of its template merged into it."""
+
+    def __init__(self, step: _Step, given: Given, scratch: Path) -> None:
+        self._checkout = checkout = step.checkout
+        self._scratch = scratch
+        self._copy = scratch / "project"
+        self._copy.mkdir()
+        checkout.export(self._copy)
+        self._old = old = step.render(step.base, checkout.answers)
+        edited = {
+            path
+            for path, content in old.files.items()
+            if path in checkout.committed and (self._copy / path).read_bytes() != content
+        }
+        step.merge(self._copy, given)
+        answers = read_answers(self._copy)
+        _refuse_lost_answers(checkout.answers, answers, given, step.target)
+        self.new = step.render(step.target, answers)
+
+        removed = set(self._listed("ls-files", "--deleted"))
+        added = set(self._listed("ls-files", "--others"))
+        self._unmerged = set(self._listed("diff", "--name-only", "--diff-filter=U"))
+        modified = set(self._listed("diff", "--name-only", "HEAD")) - removed
+        kept = removed & edited
+        self._changes: dict[str, Path | None] = {
+            path: self._copy / path for path in modified | added | self._unmerged
+        }
+        for path in removed - kept:
+            self._changes[path] = None
+        self._in_the_way = self._set_aside()
+        self.outcome = Outcome(
+            path=checkout.path,
+            version=checkout.version,
+            base=step.base,
+            target=step.target,
+            answers={
+                question: (checkout.answers.get(question), answer)
+                for question, answer in answers.items()
+                if answer != checkout.answers.get(question)
+            },
+            changes=self._report(kept),
+        )
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether there is anything to write, remove or settle."""
+        return bool(self._changes) or self.outcome.must_be_settled
+
+    def publish(self) -> None:
+        """Change the project: all that is to be changed, or nothing."""
+        stages = {path: self._stages(path) for path in self._unmerged if path in self._changes}
+        try:
+            swap(
+                self._checkout.path,
+                self._changes,
+                settle=partial(self._checkout.mark_unmerged, stages),
+            )
+        except OSError as error:
+            where = error.filename or self._checkout.path
+            raise UserError(f"{where}: {error.strerror}; nothing was changed", 1) from error
+
+    def _listed(self, *command: str) -> list[str]:
+        name, *options = command
+        listed = git.output(self._copy, name, "-z", *options, added=git.APART)
+        return list(dict.fromkeys(map(os.fsdecode, listed.split(b"\0")[:-1])))
+
+    def _set_aside(self) -> dict[str, str | None]:
+        """Move what would overwrite anything that git does not hold beside it; say what and where.
+
+        That are files that git does not track, and those that it was told not to look at.
+        """
+        places: dict[str, str | None] = {}
+        for path in sorted(self._checkout.touched(self._changes)):
+            new = self._changes.pop(path)
+            places[path] = None
+            if new is not None:
+                place = places[path] = self._free_place(path)
+                self._changes[place] = new
+        return places
+
+    def _free_place(self, path: str) -> str:
+        obstacle = self._checkout.obstacle(path) or path
+        for number in count(1):
+            ending = ".template" if number == 1 else f".template-{number}"
+            place = f"{obstacle}{ending}{path.removeprefix(obstacle)}"
+            if not self._checkout.obstacle(place):
+                return place
+        raise AssertionError
+
+    def _stages(self, path: str) -> dict[int, Path]:
+        """The template's side of a conflict, by the numbers that git's index has for them."""
+        stages = {}
+        for stage, rendering in ((1, self._old), (3, self.new)):
+            if path in rendering.files:
+                file = stages[stage] = self._scratch / f"stage-{stage}" / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(rendering.files[path])
+        return stages
+
+    def _report(self, kept: set[str]) -> Changes:
+        committed, old, new = self._checkout.committed, self._old.files, self.new.files
+        left_alone = {
+            path
+            for path in old.keys() | new.keys()
+            if self._old.left_alone(Path(path)) or self.new.left_alone(Path(path))
+        }
+        written = self._changes.keys() - set(self._in_the_way.values())
+        clean = written - self._unmerged - {ANSWERS_FILE}
+        gone = {path for path in clean if self._changes[path] is None}
+        appeared = old.keys() - left_alone
+        return Changes(
+            updated=sorted((clean - gone) & committed.keys()),
+            added=sorted(clean - committed.keys()),
+            removed=sorted(gone),
+            conflicts=[
+                *(Conflict(path) for path in sorted(self._unmerged & written)),
+                *(Conflict(path, place) for path, place in self._in_the_way.items() if place),
+            ],
+            kept=[
+                Kept(path, self._renamed(path))
+                for path in sorted(
+                    kept | {path for path, place in self._in_the_way.items() if not place}
+                )
+            ],
+            orphaned=sorted((old.keys() - new.keys()) & left_alone & committed.keys()),
+            offered=sorted((new.keys() - old.keys() - committed.keys()) & left_alone),
+            skipped=sorted(
+                path
+                for path in appeared & new.keys()
+                if old[path] != new[path] and path not in committed
+            ),
+        )
+
+    def _renamed(self, path: str) -> str | None:
+        """The new file that most resembles what the template had at `path`, if one does."""
+        old, new = self._old.files, self.new.files
+        text = old[path].splitlines()
+        likeness = {
+            candidate: SequenceMatcher(None, text, new[candidate].splitlines()).ratio()
+            for candidate in new.keys() - old.keys()
+        }
+        best = max(likeness, key=likeness.__getitem__, default=None)
+        return best if best and likeness[best] >= SIMILAR else None
+
+
+def _refuse_lost_answers(
+    before: Mapping[str, Any], after: Mapping[str, Any], given: Given, target: str
+) -> None:
+    """Raise UserError if an answer that nobody changed is none any more: Copier takes defaults."""
+    for question, answer in before.items():
+        if not given and question in after and after[question] != answer:
+            raise UserError(
+                f"{question}: {target} does not offer {answer} any more; "
+                f"choose with --data {question}=VALUE, such as {after[question]}"
+            )
+
+
+def _drift(project: Path, base: Rendering) -> tuple[list[str], list[str]]:
+    """The template's files that differ from what it made, and those that are not there."""
+    edited, missing = [], []
+    for path, content in sorted(base.files.items()):
+        if path == ANSWERS_FILE or base.left_alone(Path(path)):
+            continue
+        file = project / path
+        if not file.is_file():
+            missing.append(path)
+        elif file.read_bytes() != content:
+            edited.append(path)
+    return edited, missing
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="sls-patterns-") as name:
+        yield Path(name)

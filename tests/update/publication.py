@@ -1,0 +1,144 @@
+"""Publishes the template as its owner would: a git repository in which releases are cut."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from rendering import ROOT
+
+PUBLISHED = ("copier.yml", "templates", "src", "pyproject.toml", "hatch_build.py", "LICENSE")
+DOCUMENTS = ("README.md", "CHANGELOG.md")
+
+PYTHON = "templates/project/{% if python %}.{% endif %}"
+SAM = "templates/project/{% if sam %}.{% endif %}"
+ANSWERS = "templates/project/{{ _copier_conf.answers_file }}.jinja"
+WEBHOOK = "templates/patterns/scalable-webhook/python"
+
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "owner",
+    "GIT_AUTHOR_EMAIL": "owner@example.invalid",
+    "GIT_COMMITTER_NAME": "owner",
+    "GIT_COMMITTER_EMAIL": "owner@example.invalid",
+}
+
+
+def git(folder: Path, *arguments: str | Path) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=CLEAN, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The owner's repository."""
+
+    folder: Path
+
+    def file(self, path: str) -> Path:
+        return self.folder / path
+
+    def append(self, path: str, text: str) -> None:
+        file = self.file(path)
+        file.write_text(file.read_text() + text)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        file = self.file(path)
+        text = file.read_text()
+        assert old in text, f"{path} has no {old!r} any more"
+        file.write_text(text.replace(old, new))
+
+    def write(self, path: str, text: str) -> None:
+        self.file(path).parent.mkdir(parents=True, exist_ok=True)
+        self.file(path).write_text(text)
+
+    def version(self, version: str) -> None:
+        """Set the version and commit; without `.dev` that is a release."""
+        project = self.file("pyproject.toml")
+        text = re.sub(
+            r'(?m)^version = ".*"', f'version = "{version}"', project.read_text(), count=1
+        )
+        project.write_text(text)
+        git(self.folder, "add", "--all")
+        git(self.folder, "commit", "--quiet", f"--message=Set {version}")
+
+    def release(self, version: str) -> None:
+        """Release, and begin the version after."""
+        self.version(version)
+        git(self.folder, "tag", f"v{version}")
+        major, minor, _ = version.split(".")
+        self.version(f"{major}.{int(minor) + 1}.0.dev0")
+
+
+def publish(folder: Path) -> Publication:
+    """A repository whose only commit is this one's working tree, as a development version."""
+    folder.mkdir()
+    for name in (*PUBLISHED, *DOCUMENTS):
+        origin = ROOT / name
+        if origin.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(origin, folder / name, ignore=ignored)
+        else:
+            shutil.copy(origin, folder / name)
+    publication = Publication(folder)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    publication.version("0.1.0.dev0")
+    return publication
+
+
+def publish_three_releases(folder: Path) -> Publication:
+    """v0.1.0 is the template of the working tree; v0.2.0 and v0.3.0 change it in every way."""
+    publication = publish(folder)
+    _add_datastore(publication)
+    publication.release("0.1.0")
+
+    # What merges: wiring, an adapter, documents.
+    publication.replace(
+        "templates/iac/sam/template.yaml.jinja", "MemorySize: 256", "MemorySize: 512"
+    )
+    publication.append(f"{WEBHOOK}/adapters/deliveries.py.jinja", "\n# deliveries of 0.2.0\n")
+    publication.append("templates/project/README.md.jinja", "\nMade with 0.2.0.\n")
+    publication.append(f"{WEBHOOK}/tests/sender.py.jinja", "\n# sender of 0.2.0\n")
+    # What the user owns: all of it changes too, and there is more of it.
+    for path in ("handlers/receive.py", "logic.py", "models.py", "tests/unit/test_logic.py"):
+        publication.append(f"{WEBHOOK}/{path}.jinja", "\n# of 0.2.0\n")
+    publication.write(f"{PYTHON}/src/{{{{ package }}}}/handlers/audit.py", "# audit of 0.2.0\n")
+    publication.write(f"{PYTHON}/tests/unit/test_audit.py", "# tests of 0.2.0\n")
+    # Renamed, new, removed.
+    git(folder, "mv", f"{SAM}/samconfig.toml.jinja", f"{SAM}/deploy.toml.jinja")
+    publication.append(f"{SAM}/deploy.toml.jinja", "# renamed in 0.2.0\n")
+    publication.write("templates/project/SECURITY.md.jinja", "Logs are at {{ log_level }}.\n")
+    git(folder, "rm", "-r", "--quiet", "templates/project/events")
+    # A new question.
+    publication.append(
+        "templates/questions.yml",
+        "\nlog_level: {type: str, help: How much to log, default: info, choices: [info, debug]}\n",
+    )
+    publication.append(ANSWERS, "log_level: {{ log_level }}\n")
+    publication.release("0.2.0")
+
+    publication.append("templates/project/SECURITY.md.jinja", "Made with 0.3.0.\n")
+    publication.file(f"{PYTHON}/src/{{{{ package }}}}/handlers/audit.py").unlink()
+    publication.write(f"{PYTHON}/src/{{{{ package }}}}/adapters/clock.py", "# clock of 0.3.0\n")
+    publication.release("0.3.0")
+    return publication
+
+
+def _add_datastore(publication: Publication) -> None:
+    """Give the pattern another datastore, which is DynamoDB by another name."""
+    for file in [*publication.file("templates").rglob("*dynamodb*")]:
+        twin = file.with_name(file.name.replace("dynamodb", "ledger"))
+        (shutil.copytree if file.is_dir() else shutil.copy)(file, twin)
+    publication.replace(
+        "templates/graph.yml", "\n  dynamodb: {}\n", "\n  dynamodb: {}\n  ledger: {}\n"
+    )
+    names = "templates/iac/sam/names.jinja"
+    publication.replace(names, "'dynamodb': 'Table'", "'dynamodb': 'Table', 'ledger': 'Table'")
+    pattern = "templates/patterns/scalable-webhook/pattern.yml"
+    publication.replace(pattern, "[dynamodb]", "[dynamodb, ledger]")

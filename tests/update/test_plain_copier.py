@@ -1,0 +1,114 @@
+"""Whoever has only Copier gets the same: the real command, from a git address, without --trust."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import Cli
+from update.projects import PACKAGE, Owned, snapshot
+from update.publication import Publication, git
+
+COPIER = (sys.executable, "-m", "copier")
+
+
+def copier(cli: Cli, folder: Path, *arguments: str | Path) -> None:
+    cache = {"COPIER_CACHE_DIR": str(folder.parent / "cache")}
+    done = Cli(folder, cli.environment, COPIER)(*arguments, **cache)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def pair(cli: Cli, publication: Publication) -> tuple[Owned, Owned]:
+    """Two equal projects that `copier copy` made of v0.1.0 from a git address."""
+    answers = ("--data", "pattern=scalable-webhook", "--vcs-ref", "v0.1.0", "--defaults")
+    bare = cli.folder / "origin.git"
+    git(cli.folder, "clone", "--quiet", "--bare", publication.folder, bare)
+    copier(cli, cli.folder, "copy", "--quiet", *answers, f"git+file://{bare}", "plain")
+    plain = Owned(cli.folder / "plain", cli)
+    git(plain.folder, "init", "--quiet")
+    plain.commit()
+    return plain, Owned(shutil.copytree(plain.folder, cli.folder / "ours"), cli)
+
+
+def test_copier_update_gives_the_tree_that_the_command_gives(pair: tuple[Owned, Owned]) -> None:
+    for project in pair:
+        project.append(f"{PACKAGE}/handlers/receive.py", "# my handler\n")
+        project.append(f"{PACKAGE}/logic.py", "# my rule\n")
+        project.prepend("template.yaml", "# my wiring\n")
+        project.append("pyproject.toml", "# my tools\n")
+        project.write(f"{PACKAGE}/handlers/notify.py", "# my own\n")
+        git(project.folder, "rm", "--quiet", f"{PACKAGE}/handlers/process.py", "Makefile")
+        git(project.folder, "mv", "tests/sender.py", "tests/signer.py")
+        project.commit()
+    plain, ours = pair
+    copier(plain.cli, plain.folder, "update", "--defaults")
+    assert ours.update()["to"] == "v0.3.0"
+    assert snapshot(plain.folder) == snapshot(ours.folder)
+    assert plain.changed() == ours.changed()
+    assert "MemorySize: 512" in ours.read("template.yaml")
+    assert ours.read("template.yaml").startswith("# my wiring\n")
+
+
+def test_copier_update_with_another_answer_and_deleted_files_gives_the_same(
+    pair: tuple[Owned, Owned],
+) -> None:
+    # Each of these was a failure of `_skip_if_exists`: a handler came back, another was deleted,
+    # a deleted file together with another answer ended in a traceback, an old adapter stayed.
+    for project in pair:
+        project.append(f"{PACKAGE}/handlers/receive.py", "# mine\n")
+        git(project.folder, "rm", "--quiet", f"{PACKAGE}/handlers/process.py", "README.md")
+        git(project.folder, "mv", f"{PACKAGE}/logic.py", f"{PACKAGE}/rules.py")
+        project.commit()
+    plain, ours = pair
+    change = ("--data", "datastore=ledger")
+    copier(plain.cli, plain.folder, "update", "--defaults", *change)
+    ours.update(*change, code=3)  # the old adapter's unit test fits no more
+    assert snapshot(plain.folder) == snapshot(ours.folder)
+    assert plain.read(f"{PACKAGE}/handlers/receive.py").endswith("# mine\n")
+    assert not plain.exists(f"{PACKAGE}/handlers/process.py")
+    assert not plain.exists(f"{PACKAGE}/logic.py")
+    assert not plain.exists("README.md")
+    assert not plain.exists(f"{PACKAGE}/adapters/events/dynamodb.py")
+    assert plain.exists(f"{PACKAGE}/adapters/events/ledger.py")
+
+
+def test_a_handler_that_the_template_removes_stays(pair: tuple[Owned, Owned]) -> None:
+    plain, ours = pair
+    for project in pair:
+        copier(project.cli, project.folder, "update", "--defaults", "--vcs-ref", "v0.2.0")
+        project.write(f"{PACKAGE}/handlers/audit.py", "# mine\n")
+        project.commit()
+    copier(plain.cli, plain.folder, "update", "--defaults")
+    ours.update(code=3)
+    assert snapshot(plain.folder) == snapshot(ours.folder)
+    assert plain.read(f"{PACKAGE}/handlers/audit.py") == "# mine\n"
+
+
+def test_neither_bytecode_nor_what_a_desktop_leaves_reaches_a_project(
+    cli: Cli, publication: Publication, tmp_path: Path
+) -> None:
+    # pip compiles what a wheel carries, in the place where the template is rendered from.
+    littered = tmp_path / "littered"
+    shutil.copytree(publication.folder, littered, ignore=shutil.ignore_patterns(".git"))
+    subprocess.run([sys.executable, "-m", "compileall", "-q", littered / "templates"], check=False)
+    for folder in (littered / "templates/project").rglob("src"):
+        (folder / "__pycache__").mkdir()
+        (folder / "__pycache__/left.cpython-311.pyc").write_bytes(b"")
+        (folder / ".DS_Store").write_bytes(b"")
+    assert list((littered / "templates/project").rglob("*.pyc"))
+    copier(
+        cli,
+        cli.folder,
+        "copy",
+        "--defaults",
+        "--data",
+        "pattern=scalable-webhook",
+        littered,
+        "made",
+    )
+    made = {Path(path).name for path in snapshot(cli.folder / "made")}
+    assert "receive.py" in made
+    assert not [name for name in made if name.endswith(".pyc") or name == ".DS_Store"]
+    assert not list((cli.folder / "made").rglob("__pycache__"))

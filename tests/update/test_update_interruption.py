@@ -1,0 +1,95 @@
+"""Interrupted at any moment, a project is as before the update or as after it."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from update.projects import Owned, snapshot
+
+ENOUGH = 60  # seconds, for what takes a few
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + ENOUGH
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def blocking_git(folder: Path, blocked: str) -> str:
+    """A PATH whose git says by a file that it is called with `blocked`, and waits for another."""
+    folder.mkdir()
+    fake = folder / "git"
+    fake.write_text(
+        f"""#!/bin/sh
+PATH={os.environ["PATH"]}
+case " $* " in *" {blocked} "*)
+    : > "{folder}/reached"
+    while [ ! -e "{folder}/go" ]; do sleep 0.01; done
+esac
+exec git "$@"
+"""
+    )
+    fake.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "ls-remote"),
+        (signal.SIGHUP, "commit"),
+        (signal.SIGTERM, "apply"),
+        (signal.SIGINT, "hash-object"),
+    ],
+)
+def test_a_signal_before_the_swap_changes_nothing(
+    project: Owned, tmp_path: Path, number: signal.Signals, moment: str
+) -> None:
+    before = snapshot(project.folder)
+    path = blocking_git(tmp_path / "bin", moment)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with project.cli.start("update", "project", PATH=path, TMPDIR=str(temporary)) as process:
+        wait_for((tmp_path / "bin/reached").exists)
+        process.send_signal(number)
+        (tmp_path / "bin/go").touch()
+        _, errors = process.communicate(timeout=ENOUGH)
+    assert (process.returncode, errors) == (128 + number, "")
+    assert snapshot(project.folder) == before
+    assert project.changed() == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_signal_in_the_swap_comes_too_late(project: Owned, tmp_path: Path) -> None:
+    project.append("README.md", "\nMine.\n")
+    project.commit()
+    # The last step: when the files are there, git is told of the conflict.
+    path = blocking_git(tmp_path / "bin", "update-index -z --index-info")
+    with project.cli.start("update", "project", PATH=path) as process:
+        wait_for((tmp_path / "bin/reached").exists)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process.send_signal(number)
+        (tmp_path / "bin/go").touch()
+        process.communicate(timeout=ENOUGH)
+    assert process.returncode == 3
+    assert "MemorySize: 512" in project.read("template.yaml")
+    assert "UU README.md" in project.changed()
+    assert not list(project.folder.glob(".sls-patterns-*"))
+
+
+def test_what_fails_in_the_swap_is_undone(project: Owned) -> None:
+    project.append("README.md", "\nMine.\n")
+    project.commit()
+    before = snapshot(project.folder)
+    project.write(".git/index.lock", "")  # as of a git that is at work
+    done = project.run("update")
+    assert done.returncode == 2
+    assert "index.lock" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert snapshot(project.folder) == before
+    (project.folder / ".git/index.lock").unlink()
+    assert project.changed() == []
