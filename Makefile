@@ -11,7 +11,7 @@ export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint golden bench lock package clean
+.PHONY: help install demo test lint golden bench lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench: install ## measure, and report ratios
 lock: install ## resolve the dependencies anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra local --group dev pyproject.toml --output-file requirements.lock
+
+tags: install ## tag the commits that release a version, for plain `copier update`
+	.venv/bin/python src/sls_patterns_cli/history.py
 
 package: install ## build wheel and sdist into dist/
 	$(UV) build --no-build-isolation --quiet

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from update.publication import git, publish_three_releases
+
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
 OURS = str(BIN / "sls-patterns")
@@ -50,6 +52,28 @@ def git_checkout_of_the_template(folder: Path) -> Path:
     return repository
 
 
+def update_and_status(folder: Path) -> None:
+    """Measure both on a project two releases behind, with the same repository as the source."""
+    template = publish_three_releases(folder / "releases").folder
+    project = folder / "updated"
+    answers = ("--defaults", "--data", "pattern=scalable-webhook", "--vcs-ref", "v0.1.0")
+    seconds([str(BIN / "copier"), "copy", "--quiet", *answers, template, project], folder)
+    git(project, "init", "--quiet")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=made")
+
+    def tidy() -> None:
+        git(project, "reset", "--quiet", "--hard")
+        git(project, "clean", "--quiet", "--force", "-d")
+
+    rival: Command = [str(BIN / "copier"), "update", "--quiet", "--defaults", project]
+    for command in ("update", "status"):
+        mine, theirs = compare([OURS, command, project], rival, folder, tidy)
+        print(
+            f"{command}, against copier update: {mine:.3f} s / {theirs:.3f} s = {mine / theirs:.2f}"
+        )
+
+
 def first_proof(folder: Path) -> float:
     """Return the seconds from `new` to the first proof that has passed, on a warm cache."""
     project = folder / "proven"
@@ -79,6 +103,7 @@ def main() -> None:
         ):
             mine, theirs = compare(command, rival, folder, tidy)
             print(f"{what}: {mine:.3f} s / {theirs:.3f} s = {mine / theirs:.2f}")
+        update_and_status(folder)
         first_proof(folder)  # fills the caches
         shutil.rmtree(folder / "proven")
         warm = first_proof(folder)

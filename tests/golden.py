@@ -55,12 +55,15 @@ def _files(project: Path) -> Iterable[tuple[str, str]]:
         yield path, content
 
 
-def render_all(variants: Iterable[Variant], into: Path) -> dict[str, dict[str, Path]]:
-    """Render the variants; return their folders by pattern and variant."""
+def render_all(
+    variants: Iterable[Variant], into: Path, **answers: str
+) -> dict[str, dict[str, Path]]:
+    """Render the variants, with more answers; return their folders by pattern and variant."""
     projects: dict[str, dict[str, Path]] = defaultdict(dict)
     for variant in variants:
         folder = into / variant.pattern / variant.options
-        projects[variant.pattern][variant.options] = render_project(folder, **variant.answers)
+        project = render_project(folder, **variant.answers, **answers)
+        projects[variant.pattern][variant.options] = project
     return projects
 
 

@@ -21,8 +21,13 @@ def template() -> Path:
 
 def render_project(destination: Path, **answers: str) -> Path:
     """Render a project as of a version that never changes; return its folder."""
+    return render_from(template(), destination, **answers)
+
+
+def render_from(origin: Path, destination: Path, **answers: str) -> Path:
+    """Render a project from a plain folder with a template; return its folder."""
     from copier import run_copy
 
-    origin = {"_commit": "v0.0.0", "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
-    run_copy(str(template()), destination, data={**answers, **origin}, defaults=True, quiet=True)
+    source = {"_commit": "v0.0.0", "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
+    run_copy(str(origin), destination, data={**answers, **source}, defaults=True, quiet=True)
     return destination

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.pattern import Pattern
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,12 @@ class Variant:
 
 def all_variants() -> Iterator[Variant]:
     for pattern in catalog.patterns():
-        for topology in pattern.topologies:
-            for runtime, iac, datastore in product(
-                pattern.runtimes, pattern.flavours, topology.datastores
-            ):
-                yield Variant(pattern.slug, topology.name, runtime, iac, datastore)
+        yield from variants_of(pattern)
+
+
+def variants_of(pattern: Pattern) -> Iterator[Variant]:
+    for topology in pattern.topologies:
+        for runtime, iac, datastore in product(
+            pattern.runtimes, pattern.flavours, topology.datastores
+        ):
+            yield Variant(pattern.slug, topology.name, runtime, iac, datastore)

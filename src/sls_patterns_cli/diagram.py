@@ -20,5 +20,4 @@ def mermaid(topology: Topology) -> str:
         nodes=nodes,
         edges=[edge.as_dict() for edge in topology.edges],
         node_of={node["name"]: node for node in nodes},
-        vocabulary=catalog.vocabulary(),
     )

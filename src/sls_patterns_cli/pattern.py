@@ -5,7 +5,7 @@ the vocabulary is refused with one line that says where.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, cast
 
 from sls_patterns_cli.errors import UserError
@@ -42,18 +42,22 @@ class Failure:
 
 @dataclass(frozen=True)
 class Edge:
-    """A request from one node to another; `call` and `failure` follow from the two kinds."""
+    """A request from one node to another; `call` and `failures` follow from the two kinds.
+
+    Of several failures the first is that of the delivery, the next that of what is delivered to.
+    """
 
     source: str
     target: str
     call: Call
-    failure: Failure
+    failures: tuple[Failure, ...]
     attributes: Declaration
 
     def as_dict(self) -> dict[str, Any]:
         """The edge as `show --json` prints it."""
         ends = {"from": self.source, "to": self.target, "call": self.call}
-        return {**ends, **self.attributes, "failure": self.failure.as_dict()}
+        failures = [failure.as_dict() for failure in self.failures]
+        return {**ends, **self.attributes, "failures": failures}
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,12 @@ class Proof:
         return {"id": self.id, "text": self.text, "where": self.where}
 
 
+Graph = tuple[tuple[Node, ...], tuple[Edge, ...]]
+
+
 @dataclass(frozen=True)
 class Topology:
-    """One arrangement of a pattern."""
+    """One arrangement of a pattern; nodes and edges are those with its default datastore."""
 
     name: str
     summary: str
@@ -79,6 +86,12 @@ class Topology:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     proofs: tuple[Proof, ...]
+    graphs: Mapping[str, Graph] = field(repr=False)
+
+    def on(self, datastore: str) -> "Topology":
+        """The topology with the nodes and edges that it has on another of its datastores."""
+        nodes, edges = self.graphs[datastore]
+        return replace(self, nodes=nodes, edges=edges)
 
     def as_dict(self) -> dict[str, Any]:
         """The topology as `list --json` prints it."""
@@ -211,15 +224,8 @@ class _Reader:
 def _topology(slug: str, declared: Declaration, vocabulary: Declaration) -> Topology:
     name = _Reader(f"pattern {slug}").text(declared, "name")
     read = _Reader(f"pattern {slug}, topology {name}")
-    nodes = read.unique(
-        "node", (_node(read, node, vocabulary) for node in read.items(declared, "nodes"))
-    )
-    kinds = {node.name: node.kind for node in nodes}
-    edges = tuple(_edge(read, edge, kinds, vocabulary) for edge in read.items(declared, "edges"))
-    # Two edges between the same nodes are fine when they differ, as two routes do.
-    for number, edge in enumerate(edges):
-        if edge in edges[:number]:
-            raise read.refuse(f"edge {edge.source} -> {edge.target} is declared more than once")
+    datastores = read.names(declared, "datastores")
+    graphs = {datastore: _graph(read, declared, vocabulary, datastore) for datastore in datastores}
     proofs = tuple(
         Proof(f"{slug}.{read.text(proof, 'id')}", *(read.text(proof, k) for k in ("text", "where")))
         for proof in read.items(declared, "proofs")
@@ -228,11 +234,62 @@ def _topology(slug: str, declared: Declaration, vocabulary: Declaration) -> Topo
     return Topology(
         name=name,
         summary=read.text(declared, "summary"),
-        datastores=read.names(declared, "datastores"),
-        nodes=nodes,
-        edges=edges,
+        datastores=datastores,
+        nodes=graphs[datastores[0]][0],
+        edges=graphs[datastores[0]][1],
         proofs=proofs,
+        graphs=graphs,
     )
+
+
+def _graph(read: _Reader, declared: Declaration, vocabulary: Declaration, datastore: str) -> Graph:
+    """The topology's graph with what the datastore brings into it."""
+    facts = vocabulary.get("datastores", {}).get(datastore, {})
+    nodes = read.unique(
+        "node",
+        (
+            _node(read, node, vocabulary)
+            for node in (*read.items(declared, "nodes"), *facts.get("nodes", ()))
+        ),
+    )
+    kinds = {node.name: node.kind for node in nodes}
+    stores = [node.name for node in nodes if node.kind == "datastore"]
+    brought = [
+        {key: store if value == "{datastore}" else value for key, value in edge.items()}
+        for store in stores
+        for edge in facts.get("edges", ())
+    ]
+    edges = tuple(
+        _edge(read, edge, kinds, vocabulary) for edge in (*read.items(declared, "edges"), *brought)
+    )
+    # Two edges between the same nodes are fine when they differ, as two routes do.
+    for number, edge in enumerate(edges):
+        if edge in edges[:number]:
+            raise read.refuse(f"edge {edge.source} -> {edge.target} is declared more than once")
+    _refuse_unreachable(read, edges, kinds, datastore, facts.get("reachable"))
+    return nodes, edges
+
+
+def _refuse_unreachable(
+    read: _Reader,
+    edges: Iterable[Edge],
+    kinds: Mapping[str, str],
+    datastore: str,
+    reachable: Iterable[str] | None,
+) -> None:
+    """Raise UserError for a call out of the VPC that the datastore is in: it would never end.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html
+    """
+    if reachable is None:
+        return
+    inside = {edge.source for edge in edges if kinds[edge.target] == "datastore"}
+    for edge in edges:
+        if edge.source in inside and kinds[edge.target] not in reachable:
+            raise read.refuse(
+                f"edge {edge.source} -> {edge.target}: with {datastore} {edge.source} is inside "
+                f"the VPC, where no {kinds[edge.target]} answers it"
+            )
 
 
 def _node(read: _Reader, declared: Declaration, vocabulary: Declaration) -> Node:
@@ -254,22 +311,38 @@ def _edge(
         if end not in kinds:
             raise read.refuse(f"edge {source} -> {target} ends at the unknown node {end!r}")
     between = f"{kinds[source]} -> {kinds[target]}"
+    if "invoke" in declared:
+        between += f" ({read.text(declared, 'invoke')})"
     facts = vocabulary["edges"].get(between)
     if facts is None:
         raise read.refuse(f"edge {source} -> {target}: there are no edges {between}")
-    failure = vocabulary["failures"][facts["failure"]]
-    end = failure.get("end")
     return Edge(
         source=source,
         target=target,
         call=cast("Call", facts["call"]),
-        failure=Failure(
-            id=facts["failure"],
-            mechanism=failure["mechanism"],
-            end=end.replace("{source}", source) if end else None,
+        failures=tuple(
+            Failure(
+                id=failure,
+                mechanism=vocabulary["failures"][failure]["mechanism"],
+                end=_end(vocabulary["failures"][failure], source, target, kinds),
+            )
+            for failure in facts["failures"]
         ),
         attributes=_rest(declared, "from", "to"),
     )
+
+
+def _end(failure: Declaration, source: str, target: str, kinds: Mapping[str, str]) -> str | None:
+    """The end's name: {source}, {target} and the kinds of both stand for the nodes' names."""
+    end: str | None = failure.get("end")
+    for hole, node in (
+        ("source", source),
+        ("target", target),
+        (kinds[source], source),
+        (kinds[target], target),
+    ):
+        end = end and end.replace(f"{{{hole}}}", node)
+    return end
 
 
 def _rest(declared: Declaration, *keys: str) -> dict[str, Any]:

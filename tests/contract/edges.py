@@ -289,6 +289,7 @@ def _executions(stack: Stack) -> Iterator[Edge]:
             for integration in _dictionaries(api.properties)
             if "states:action/Start"
             in stack.text(integration.get("uri") or integration.get("Uri") or "")
+            or str(integration.get("integrationSubtype")).startswith("StepFunctions-Start")
         ]
         for starter in starters:
             yield Edge(starter, machine.name, "E7x" if express else "E7", machine.name, end)

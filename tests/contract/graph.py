@@ -27,19 +27,18 @@ def differences(found: Iterable[Edge], topology: Topology) -> list[str]:
 
 def _of_template(found: Iterable[Edge], topology: Topology) -> Iterator[Comparable]:
     for edge in found:
-        end = _node(edge.end, topology) if edge.end else None
-        # The dead-letter queue belongs to the node whose failures it takes.
-        dead_letters = f"{end}-dlq" if edge.end else None
         source, target = _node(edge.source, topology), _node(edge.target, topology)
-        yield edge.mechanism, source, target, dead_letters, edge.limit
+        end = _end(edge.end, topology) if edge.end else None
+        yield edge.mechanism, source, target, end, edge.limit
 
 
 def _of_graph(topology: Topology) -> Iterator[Comparable]:
     for edge in topology.edges:
         if edge.call == "async":
             limit = edge.attributes.get("max_concurrency")
-            for mechanism in MECHANISM.findall(edge.failure.id):
-                yield mechanism, edge.source, edge.target, edge.failure.end, limit
+            for failure in edge.failures:
+                for mechanism in MECHANISM.findall(failure.id):
+                    yield mechanism, edge.source, edge.target, failure.end, limit
 
 
 def _node(logical_id: str, topology: Topology) -> str:
@@ -50,6 +49,16 @@ def _node(logical_id: str, topology: Topology) -> str:
     """
     names = (node.name for node in topology.nodes if logical_id.startswith(_pascal(node.name)))
     return max(names, key=len, default=logical_id)
+
+
+def _end(logical_id: str, topology: Topology) -> str:
+    """Return the end that the graph has for a queue, by its id: `DeliveriesDeadLetterQueue`."""
+    ends = {failure.end for edge in topology.edges for failure in edge.failures if failure.end}
+    names = {f"{_pascal(end.removesuffix('-dlq'))}DeadLetterQueue": end for end in ends}
+    return next(
+        (end for name, end in names.items() if logical_id.startswith(name)),
+        f"{_node(logical_id, topology)}-dlq",
+    )
 
 
 def _pascal(name: str) -> str:

@@ -13,6 +13,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from synthesis import template_file
+
 from sls_patterns_cli.local import cloudformation
 
 Template = dict[str, Any]
@@ -175,8 +177,12 @@ def find_all(value: Any, key: str) -> Iterator[Any]:
 
 
 def load(project: Path) -> Template:
-    """Return a rendered SAM project's infrastructure as CloudFormation."""
-    template = cloudformation.read(project / "template.yaml")
+    """Return a rendered project's infrastructure as CloudFormation."""
+    file = template_file(project)
+    if file.suffix == ".json":
+        synthesised: Template = json.loads(file.read_text())
+        return synthesised
+    template = cloudformation.read(file)
     shared = template.get("Globals", {}).get("Function", {})
     for function in (shared, *(r.get("Properties", {}) for r in template["Resources"].values())):
         if "CodeUri" in function:

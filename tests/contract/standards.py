@@ -111,6 +111,10 @@ LONGEST_ANSWER = 29
 WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
 
 
+# https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
+ENCRYPTED = ("require", "verify-ca", "verify-full")
+
+
 def standard_violations(stack: Stack) -> Iterator[Violation]:
     """Say where the stack falls short of what every stack must have."""
     for resource in stack.resources.values():
@@ -210,6 +214,11 @@ def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
         yield Violation("role", function.name, "Role must be a role of this stack")
         return
     yield from _logs(stack, function, role)
+    # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+    loop = function.get("RecursiveLoop")
+    if may(stack, role, "lambda:InvokeFunction", function) and loop != "Allow":
+        must = "Allow, since it may invoke itself: Lambda stops such a chain after 16 invocations"
+        yield is_but("loop", function.name, "RecursiveLoop", loop, must)
     sharing = [other.name for other in stack.functions if role_of(stack, other) == role]
     if sharing != [function.name]:
         says = f"must have a role of its own, but {role.name} is that of {', '.join(sharing)}"
@@ -218,8 +227,27 @@ def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
         if not _may_anything(stack, role, name):
             says = f"is told of {name} but its role is allowed nothing on it"
             yield Violation("role", function.name, says)
+    yield from _database_user(stack, function, role)
     if function.get("VpcConfig", "SubnetIds"):
         yield from _inside_vpc(stack, function, role)
+
+
+def _database_user(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html."""
+    variables = function.get("Environment", "Variables") or {}
+    cluster = stack.named(variables.get("PGHOST"), "AWS::RDS::DBCluster")
+    if cluster is None:
+        return
+    user = f"${{{cluster.name}.DBClusterResourceId}}/{variables.get('PGUSER')}"
+    place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser"
+    if not may(stack, role, "rds-db:connect", f"{place}:{user}"):
+        yield Violation("role", function.name, f"its role must be allowed rds-db:connect as {user}")
+    if variables.get("PGSSLMODE") not in ENCRYPTED:
+        must = " or ".join(ENCRYPTED)
+        yield is_but("transport", function.name, "PGSSLMODE", variables.get("PGSSLMODE"), must)
+    if not function.get("VpcConfig", "SubnetIds"):
+        says = f"must be inside the VPC, where {cluster.name} is"
+        yield Violation("vpc", function.name, says)
 
 
 def _logs(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:
@@ -256,7 +284,7 @@ def _may_anything(stack: Stack, role: Resource, name: str) -> bool:
     return any(
         statement.allow
         and statement.actions
-        and any(arn.startswith((f"${{{name}}}", f"${{{name}.")) for arn in statement.resources)
+        and any(f"${{{name}}}" in arn or f"${{{name}." in arn for arn in statement.resources)
         for statement in role_statements(stack, role)
     )
 
@@ -380,6 +408,9 @@ def _is_from(stack: Stack, arn: str, source: Resource) -> bool:
         arn in stack.arns(source)
         or f":execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{source.name}}}/" in arn
         or arn.removesuffix(":*") in stack.arns(source)
+        or arn.endswith(
+            f":logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:${{{source.name}}}:*"
+        )
     )
 
 

@@ -34,7 +34,7 @@ DECLARED = {
 }
 VOCABULARY = {
     "nodes": {"queue": "SQS queue", "function": "Lambda function"},
-    "edges": {"queue -> function": {"call": "async", "failure": "E1"}},
+    "edges": {"queue -> function": {"call": "async", "failures": ["E1"]}},
     "failures": {"E1": {"mechanism": "redrive", "end": "{source}-dlq"}},
 }
 

@@ -113,6 +113,44 @@ def test_inside_a_vpc_a_function_calls_only_what_answers_there() -> None:
     assert says("E1", inside, network, both, endpoint) == []
 
 
+def test_a_function_signs_in_to_its_database_from_inside_the_vpc_and_over_tls() -> None:
+    cluster = ("Books", resource("AWS::RDS::DBCluster", Engine="aurora-postgresql"))
+    host = get("Books", "Endpoint.Address")
+    variables = {"PGHOST": host, "PGUSER": "service", "PGSSLMODE": "require"}
+    told = ("Store.Environment", {"Variables": variables})
+    inside = ("Store.VpcConfig", {"SubnetIds": ["subnet-1"]})
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    network = ("StoreRole.ManagedPolicyArns.0", managed)
+    policies = EXAMPLES["E1"]()["Resources"]["StoreRole"]["Properties"]["Policies"]
+    arn = (
+        "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}"
+        ":dbuser:${Books.DBClusterResourceId}/service"
+    )
+    policy = policies[0]["PolicyDocument"]["Statement"]
+    signs_in = (
+        "StoreRole.Policies.0.PolicyDocument.Statement",
+        [*policy, allow("rds-db:connect", {"Fn::Sub": arn})],
+    )
+    whole = (cluster, told, inside, network, signs_in)
+
+    assert says("E1", *whole) == []
+    assert says("E1", cluster, told, inside, network) == [
+        (
+            "role Store: its role must be allowed rds-db:connect as "
+            "${Books.DBClusterResourceId}/service"
+        )
+    ]
+    assert says("E1", *whole, ("Store.Environment.Variables.PGUSER", "master")) == [
+        "role Store: its role must be allowed rds-db:connect as ${Books.DBClusterResourceId}/master"
+    ]
+    assert says("E1", *whole, ("Store.Environment.Variables.PGSSLMODE", "prefer")) == [
+        "transport Store: PGSSLMODE is prefer, but must be require or verify-ca or verify-full"
+    ]
+    assert says("E1", *whole, ("Store.VpcConfig", REMOVE)) == [
+        "vpc Store: must be inside the VPC, where Books is"
+    ]
+
+
 def test_a_bucket_that_invokes_a_function_is_an_asynchronous_edge() -> None:
     told = {"LambdaConfigurations": [{"Event": "s3:ObjectCreated:*", "Function": get("Work")}]}
     photos = resource("AWS::S3::Bucket", NotificationConfiguration=told)
@@ -143,6 +181,28 @@ def test_a_caller_that_may_invoke_a_function_with_an_end_is_an_edge() -> None:
 
     assert found == {("Ask", "Work", "E2", "Failed")}
     assert violations(template) == []
+
+
+def test_a_function_that_may_invoke_itself_needs_leave_to_loop() -> None:
+    itself = examples.template(
+        examples.asynchronous("Work"),
+        {
+            "Itself": resource(
+                "AWS::IAM::Policy",
+                Roles=[ref("WorkRole")],
+                PolicyName="itself",
+                PolicyDocument={"Statement": [allow("lambda:InvokeFunction", get("Work"))]},
+            )
+        },
+    )
+
+    assert list(map(str, violations(itself))) == [
+        (
+            "loop Work: RecursiveLoop is missing, but must be Allow, since it may invoke itself: "
+            "Lambda stops such a chain after 16 invocations"
+        )
+    ]
+    assert violations(changed(itself, "Work.RecursiveLoop", "Allow")) == []
 
 
 def test_what_invokes_an_alias_needs_the_ends_on_that_alias() -> None:

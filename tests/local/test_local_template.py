@@ -91,8 +91,8 @@ def test_a_bad_template_is_one_clear_line(
 
 
 def test_other_infrastructure_is_refused_by_name(tmp_path: Path) -> None:
-    write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="cdk")})
-    with pytest.raises(UserError, match="'cdk'"):
+    write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="terraform")})
+    with pytest.raises(UserError, match="'terraform'"):
         cloudformation.assemble(project.load(tmp_path))
 
 

@@ -1,8 +1,10 @@
 """A proof that cannot fail proves nothing: each notices the projects that are broken against it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +14,7 @@ from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
 
-PATTERNS = Path(__file__).parents[2] / "templates/patterns"
+TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 @dataclass(frozen=True)
@@ -21,32 +23,42 @@ class Mutant:
     proof: str
     what: str
     file: str
-    find: str
+    find: re.Pattern[str]
     replace: str
 
     def break_project(self, project: Path) -> None:
         (file,) = project.glob(self.file)
-        text = file.read_text()
-        assert text.count(self.find) == 1, f"{self.file} should hold once: {self.find}"
-        file.write_text(text.replace(self.find, self.replace))
+        broken, places = self.find.subn(lambda _: self.replace, file.read_text())
+        assert places == 1, f"{self.file} should hold once: {self.find.pattern}"
+        file.write_text(broken)
 
 
 def mutants() -> Iterator[Mutant]:
     for variant in all_variants():
-        for entry in yaml.safe_load((PATTERNS / variant.pattern / "mutants.yml").read_text()):
+        for entry in read(TEMPLATES / f"patterns/{variant.pattern}/mutants.yml"):
             if all(getattr(variant, name) == value for name, value in entry.get("of", {}).items()):
-                yield Mutant(
-                    variant,
-                    entry["proof"],
-                    entry["mutant"],
-                    entry["in"],
-                    entry["find"],
-                    entry["replace"],
-                )
+                yield Mutant(variant, entry["proof"], entry["mutant"], *change(variant, entry))
+
+
+def change(variant: Variant, entry: dict[str, str]) -> tuple[str, re.Pattern[str], str]:
+    """Return the file, what is looked for in it, and what it is replaced by."""
+    if "wiring" not in entry:
+        return entry["in"], re.compile(re.escape(entry["find"])), entry["replace"]
+    folder = TEMPLATES / "iac" / variant.iac
+    own = folder / variant.runtime / "mutants.yml"
+    wiring = read(own if own.exists() else folder / "mutants.yml")
+    broken = wiring[entry["wiring"]]
+    return wiring["in"], re.compile(broken["find"]), broken["replace"]
+
+
+def read(file: Path) -> Any:
+    return yaml.safe_load(file.read_text())
 
 
 @pytest.mark.parametrize(
-    "mutant", list(mutants()), ids=lambda mutant: f"{mutant.proof}: {mutant.what}"
+    "mutant",
+    list(mutants()),
+    ids=lambda mutant: f"{mutant.variant.iac} {mutant.proof}: {mutant.what}",
 )
 def test_the_proof_notices(mutant: Mutant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **mutant.variant.answers)

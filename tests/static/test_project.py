@@ -1,11 +1,7 @@
 """What engineers run first in a generated project has nothing to complain about."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,10 +9,11 @@ import yaml
 from environments import environment
 from golden import render_all
 from rendering import ROOT, render_project
+from synthesis import template_files
+from tools import BIN, run, tool
 from variants import Variant, all_variants
 
 HERE = Path(__file__).parent
-BIN = Path(sys.executable).parent
 VARIANTS = list(all_variants())
 LONGEST_NAME = "a-name-of-forty-letters-the-longest-name"
 
@@ -33,30 +30,6 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
     return {variant: rendered[variant.pattern][variant.options] for variant in VARIANTS}
 
 
-def run(command: Iterable[str | Path], project: Path, **variables: str) -> str:
-    """Run a command in the project; fail with what it printed unless it succeeds."""
-    result = subprocess.run(
-        list(command),
-        cwd=project,
-        env=os.environ | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        pytest.fail(f"exit code {result.returncode}\n{result.stdout}", pytrace=False)
-    return result.stdout
-
-
-def tool(variable: str) -> str:
-    """Return a tool that lives in an environment of its own, which `make test` makes."""
-    path = os.environ.get(variable)
-    if not path:
-        pytest.fail(f"{variable} is not set; run the tests by `make test`", pytrace=False)
-    return path
-
-
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_linter_formatter_and_types_have_nothing_to_say(
     variant: Variant, projects: dict[Variant, Path]
@@ -66,7 +39,7 @@ def test_linter_formatter_and_types_have_nothing_to_say(
 
     run([python / "ruff", "check"], project)
     run([python / "ruff", "format", "--check"], project)
-    run([python / "mypy"], project)
+    run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -90,7 +63,7 @@ def test_every_version_of_the_runtime_is_as_clean(version: str, tmp_path: Path) 
 
     run([python / "ruff", "check"], project)
     run([python / "ruff", "format", "--check"], project)
-    run([python / "mypy"], project)
+    run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -106,14 +79,23 @@ def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Varian
     assert " passed" in printed
 
 
-def test_cfn_lint_finds_nothing_in_any_template(projects: dict[Variant, Path]) -> None:
-    templates = [project / "template.yaml" for project in projects.values()]
+@pytest.mark.parametrize(
+    ("iac", "ignored"),
+    [
+        ("sam", ()),
+        ("cdk", ("--ignore-checks", "W3005")),  # CDK writes down dependencies that there are anyway
+    ],
+)
+def test_cfn_lint_finds_nothing_in_any_template(
+    iac: str, ignored: tuple[str, ...], projects: dict[Variant, Path]
+) -> None:
+    templates = template_files(p for variant, p in projects.items() if variant.iac == iac)
 
-    run([BIN / "cfn-lint", "--", *templates], HERE)
+    run([BIN / "cfn-lint", *ignored, "--", *templates.values()], HERE)
 
 
 def test_checkov_finds_nothing_that_has_no_reason(projects: dict[Variant, Path]) -> None:
-    files = [project / "template.yaml" for project in projects.values()]
+    files = template_files(projects.values()).values()
     arguments = [word for file in files for word in ("--file", str(file))]
 
     printed = run(
@@ -136,7 +118,7 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: dict[Variant, Path]) ->
     run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", *workflows], HERE)
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.iac == "sam"], ids=str)
 def test_sam_validates_and_builds_for_lambda(
     variant: Variant, projects: dict[Variant, Path]
 ) -> None:
@@ -154,8 +136,24 @@ def test_sam_validates_and_builds_for_lambda(
     assert list(built.glob("pydantic_core/*aarch64-linux-gnu.so"))
 
 
-def test_make_installs_lints_and_tests_as_the_readme_says(tmp_path: Path) -> None:
-    project = render_project(tmp_path / "project", **VARIANTS[0].answers)
+@pytest.mark.parametrize(
+    "variant", [v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "python")], ids=str
+)
+def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
+    project = projects[variant]
+
+    run([environment(project) / "python", "app.py"], project, CDK_OUTDIR="built")
+
+    (package,) = (project / "built").glob("asset.*")
+    assert (package / variant.pattern.replace("-", "_") / "handlers").is_dir()
+    assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
+    assert not list(package.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize("iac", sorted({variant.iac for variant in VARIANTS}))
+def test_make_installs_lints_and_tests_as_the_readme_says(iac: str, tmp_path: Path) -> None:
+    variant = next(variant for variant in VARIANTS if variant.iac == iac)
+    project = render_project(tmp_path / "project", **variant.answers)
 
     printed = run(["make", "install", "lint", "test"], project)
 

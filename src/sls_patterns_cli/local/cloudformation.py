@@ -1,6 +1,7 @@
 """A project's infrastructure as plain CloudFormation, and the code that it deploys."""
 
 import copy
+import json
 import logging
 import os
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import cdk
 from sls_patterns_cli.local.project import Project
 
 Template = dict[str, Any]
@@ -25,9 +27,14 @@ CODE_BUCKET = "local-artifacts"
 
 
 def assemble(project: Project) -> Assembly:
-    """The project's stack, whatever its infrastructure is written in; raises UserError."""
+    """The project's stack, whatever its infrastructure is written in; raises UserError.
+
+    Of CDK it runs the project's own program, which needs the project's test environment.
+    """
     if project.iac == "sam":
         return _from_sam(project)
+    if project.iac == "cdk":
+        return Assembly(*cdk.synthesise(project, CODE_BUCKET))
     raise UserError(f"The local stack does not deploy '{project.iac}' projects yet.")
 
 
@@ -54,6 +61,9 @@ def _from_sam(project: Project) -> Assembly:
         is_function = resource["Type"] == "AWS::Serverless::Function"
         if is_function and isinstance(own.get("CodeUri"), str):
             own["CodeUri"] = address(own["CodeUri"])
+        if isinstance(own.get("DefinitionUri"), str):
+            definition = project.root / own.pop("DefinitionUri")
+            own["Definition"] = json.loads(definition.read_text(encoding="utf-8"))
     return Assembly(expand(template, project.region), code)
 
 

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import tether
+from sls_patterns_cli.local import tether, timescale
 
 VERSION = "1.5.33"
 """The one version of ministack that the adapters were written for."""
@@ -187,6 +187,7 @@ class Emulator:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "AUTH": "true",
+            "SFN_WAIT_SCALE": str(1 / timescale.FACTOR),
             "LOG_LEVEL": "WARNING",
             "SLS_PATTERNS_INTERPRETERS": json.dumps(self._interpreters),
         }

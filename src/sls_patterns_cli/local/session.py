@@ -4,7 +4,7 @@ import os
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +84,13 @@ class _Stack:
 
 
 @contextmanager
-def _stack(path: Path, report: Report) -> Iterator[_Stack]:
-    """The project in `path`, deployed to an emulator that ends with the block."""
+def _stack(
+    path: Path, report: Report, parameters: Mapping[str, str] | None = None
+) -> Iterator[_Stack]:
+    """The project in `path`, deployed to an emulator that ends with the block.
+
+    `parameters` are those of its template that have no default.
+    """
     project = projects.load(path)
     emulators.require()
     interpreter, notice = interpreters.find(project.lambda_runtime)
@@ -94,7 +99,7 @@ def _stack(path: Path, report: Report) -> Iterator[_Stack]:
     emulator = Emulator(project.region, {project.lambda_runtime: interpreter.executable})
     try:
         emulator.launch()
-        outputs = _deploy(project, interpreter, emulator, report)
+        outputs = _deploy(project, interpreter, emulator, report, parameters or {})
         yield _Stack(project, interpreter, emulator, outputs)
     finally:
         emulator.stop()
@@ -107,10 +112,16 @@ def _selection(project: Project, arguments: Sequence[str]) -> list[str]:
 
 
 def _deploy(
-    project: Project, interpreter: Interpreter, emulator: Emulator, report: Report
+    project: Project,
+    interpreter: Interpreter,
+    emulator: Emulator,
+    report: Report,
+    parameters: Mapping[str, str],
 ) -> dict[str, str]:
     from sls_patterns_cli.local import cloudformation, deploy
 
+    if project.iac == "cdk":  # its infrastructure is a program, which runs in that environment
+        build.test_environment(project, interpreter, report)
     assembly = cloudformation.assemble(project)
     packages = {
         key: build.package(project, folder, interpreter, report)
@@ -123,7 +134,7 @@ def _deploy(
         report(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
     started = time.monotonic()
     deploy.upload(emulator, packages)
-    outputs = deploy.deploy(emulator, project.stack_name, assembly.template)
+    outputs = deploy.deploy(emulator, project.stack_name, assembly.template, parameters)
     report(
         f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
         f"in {time.monotonic() - started:.1f} s"

@@ -4,6 +4,7 @@ Waits are divided, never dropped: a message that AWS would show again after 60 s
 again after 1, after the same number of attempts. The emulator honours the scaled numbers.
 """
 
+import re
 from typing import Any
 
 FACTOR = 60
@@ -17,6 +18,10 @@ LEAST_VISIBILITY_SECONDS = 1
 
 _DEFAULT_VISIBILITY_SECONDS = 30
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
+
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_UNITS_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+"""https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based"""
 
 
 def scale(template: dict[str, Any]) -> list[str]:
@@ -39,4 +44,11 @@ def scale(template: dict[str, Any]) -> list[str]:
                 after = round(before / FACTOR)
                 properties["MaximumBatchingWindowInSeconds"] = after
                 changes.append(f"{name} batching window {before} s -> {after} s")
+        if resource["Type"] == "AWS::Scheduler::Schedule":
+            rate = _RATE.fullmatch(properties["ScheduleExpression"])
+            if rate:
+                before = int(rate[1]) * _UNITS_SECONDS[rate[2]]
+                after = max(1, round(before / FACTOR))
+                properties["ScheduleExpression"] = f"rate({after} seconds)"
+                changes.append(f"{name} every {before} s -> {after} s")
     return changes

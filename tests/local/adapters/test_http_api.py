@@ -138,3 +138,69 @@ def test_without_a_permission_the_function_is_not_invoked(deploy_stack: DeploySt
     endpoint = deploy_stack(UNPERMITTED)["Endpoint"]
     status, answer, _ = request(f"{endpoint}/")
     assert (status, answer) == (500, {"message": "Internal Server Error"})
+
+
+GUARDED = """
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        DefaultAuthorizer: Guard
+        Authorizers:
+          Guard:
+            FunctionArn: !GetAtt Guard.Arn
+            EnableFunctionDefaultPermissions: true
+            AuthorizerPayloadFormatVersion: "2.0"
+            Identity: {Headers: [Authorization], ReauthorizeEvery: 300}
+  Guard:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import os
+        calls = []
+        def handler(event, context):
+            calls.append(event)
+            token = event["identitySource"][0]
+            if token == "broken":
+                raise RuntimeError("no")
+            path = event["routeArn"].rsplit("/", 1)[0]
+            statement = {"Effect": "Allow", "Action": "execute-api:Invoke",
+                         "Resource": f"{path}/{token}"}
+            policy = {"Version": "2012-10-17", "Statement": [statement]}
+            return {"principalId": token, "policyDocument": policy,
+                    "context": {"calls": len(calls)}}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            return event["requestContext"]["authorizer"]["lambda"]
+      Events:
+        One: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /one}}
+        Two: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /two}}
+Outputs: {Endpoint: {Value: !GetAtt Api.ApiEndpoint}}
+"""
+
+
+def status(url: str, token: str) -> int:
+    return request(url, Authorization=token)[0]
+
+
+def test_an_authorizers_policy_says_which_routes_and_is_cached(deploy_stack: DeployStack) -> None:
+    endpoint = deploy_stack(GUARDED, "guarded")["Endpoint"]
+
+    assert request(f"{endpoint}/one")[0] == 401
+    assert status(f"{endpoint}/one", "broken") == 500
+    assert status(f"{endpoint}/one", "one") == 200
+    assert status(f"{endpoint}/two", "one") == 403
+    answers = [request(f"{endpoint}/two", Authorization="two")[1] for _ in range(2)]
+    assert [answer["calls"] for answer in answers] == [3, 3]
+
+
+def test_an_authorizer_without_its_permission_lets_nobody_in(deploy_stack: DeployStack) -> None:
+    unpermitted = GUARDED.replace("            EnableFunctionDefaultPermissions: true\n", "")
+
+    endpoint = deploy_stack(unpermitted, "unpermitted-guard")["Endpoint"]
+
+    assert status(f"{endpoint}/one", "one") == 500

@@ -1,23 +1,26 @@
-"""An event source mapping needs its function's role to be allowed to read the queue.
+"""An event source mapping needs its function's role to be allowed to read the source.
 
 AWS: CreateEventSourceMapping fails when the execution role may not receive and delete messages
-and read the queue's attributes; Lambda polls with that role.
+and read the queue's attributes, or read the stream; Lambda polls with that role.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
+https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html#events-kinesis-permissions
 
-Emulator: reads any queue for any function.
+Emulator: reads any queue and any stream for any function.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core import iam_evaluator
-from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.adapters import replace
+from sls_patterns_cli.local.adapters.permissions import role_may
 
-ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+ACTIONS = {
+    "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    "kinesis": ("DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"),
+}
 
 
 def apply() -> None:
@@ -28,27 +31,20 @@ def apply() -> None:
 def _permitted(create: Callable[..., Any]) -> Callable[..., Any]:
     def create_mapping(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         source = properties.get("EventSourceArn", "")
-        if ":sqs:" in source:
+        service = source.split(":")[2] if source.startswith("arn:") else ""
+        if service in ACTIONS:
             function, _, _ = lambda_svc._get_func_record_for_ref(properties["FunctionName"])
             if function:
-                _require(function["config"]["Role"], source)
+                _require(function["config"]["Role"], service, source)
         return create(logical_id, properties, stack)
 
     return create_mapping
 
 
-def _require(role_arn: str, queue_arn: str) -> None:
-    policies = iam_evaluator._gather_role_policies(role_arn.rsplit("/", 1)[-1], get_account_id())
-    for action in ACTIONS:
-        context = iam_evaluator.EvalContext(
-            principal_arn=role_arn,
-            principal_type="AssumedRole",
-            principal_account=get_account_id(),
-            action=f"sqs:{action}",
-            resource_arn=queue_arn,
-            region=get_region(),
-        )
-        if iam_evaluator.evaluate(context, policies).decision != "Allow":
+def _require(role_arn: str, service: str, source_arn: str) -> None:
+    for action in ACTIONS[service]:
+        if not role_may(role_arn, f"{service}:{action}", source_arn):
+            where = {"sqs": "SQS", "kinesis": "Kinesis"}[service]
             raise ValueError(
-                f"The provided execution role does not have permissions to call {action} on SQS"
+                f"The provided execution role does not have permissions to call {action} on {where}"
             )

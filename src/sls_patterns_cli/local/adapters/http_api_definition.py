@@ -1,7 +1,8 @@
 """An HTTP API has the routes that its OpenAPI definition describes.
 
 AWS: `Body` of an `AWS::ApiGatewayV2::Api` is imported: one route for each path and method, one
-integration for each `x-amazon-apigateway-integration`. That is how SAM writes every HttpApi.
+integration for each `x-amazon-apigateway-integration`, one authorizer for each security scheme that
+has an `x-amazon-apigateway-authorizer`. That is how SAM writes every HttpApi.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigatewayv2-api.html
 
@@ -20,6 +21,9 @@ from sls_patterns_cli.local.adapters import replace
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
 ANY_METHOD = "x-amazon-apigateway-any-method"
 DEFAULT_PATH = "/$default"
+
+SERVICES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""How the emulator keeps an integration of each subtype that another adapter serves."""
 
 
 def apply() -> None:
@@ -67,6 +71,12 @@ def _import_routes(api: str, properties: dict[str, Any]) -> None:
         return
     apigateway._routes[api] = {}
     apigateway._integrations[api] = {}
+    apigateway._authorizers[api] = {}
+    authorizers = {
+        name: _add_authorizer(api, name, scheme["x-amazon-apigateway-authorizer"])
+        for name, scheme in definition.get("components", {}).get("securitySchemes", {}).items()
+        if "x-amazon-apigateway-authorizer" in scheme
+    }
     for path, operations in definition.get("paths", {}).items():
         for method, operation in operations.items():
             if method == ANY_METHOD:
@@ -76,21 +86,40 @@ def _import_routes(api: str, properties: dict[str, Any]) -> None:
             else:
                 continue
             key = "$default" if path == DEFAULT_PATH else f"{verb} {path}"
-            if operation.get("security", definition.get("security")):
-                raise ValueError(f"{key}: authorizers are not served by the local stack yet")
-            _add_route(api, key, operation["x-amazon-apigateway-integration"])
+            authorization = {}
+            for scheme in operation.get("security", definition.get("security")) or []:
+                (name,) = scheme
+                if name not in authorizers:
+                    raise ValueError(f"{key}: {name} is not served by the local stack yet")
+                authorization = {"authorizationType": "CUSTOM", "authorizerId": authorizers[name]}
+            _add_route(api, key, operation["x-amazon-apigateway-integration"], authorization)
 
 
-def _add_route(api: str, key: str, integration: dict[str, Any]) -> None:
-    kind = integration["type"].upper()
-    if kind != "AWS_PROXY" or "subtype" in integration:
-        raise ValueError(f"{key}: {kind} integrations are not served by the local stack yet")
+def _add_authorizer(api: str, name: str, authorizer: dict[str, Any]) -> str:
+    if authorizer["type"] != "request":
+        raise ValueError(f"{name}: {authorizer['type']} authorizers are not served locally yet")
+    described = {**authorizer, "name": name, "authorizerType": "REQUEST"}
+    created = apigateway._create_authorizer(api, described)
+    return str(_created(created)["authorizerId"])
+
+
+def _add_route(
+    api: str, key: str, integration: dict[str, Any], authorization: dict[str, str]
+) -> None:
+    kind, subtype = integration["type"].upper(), integration.get("integrationSubtype")
+    if kind != "AWS_PROXY" or (subtype and subtype not in SERVICES):
+        raise ValueError(
+            f"{key}: {subtype or kind} integrations are not served by the local stack yet"
+        )
+    described = (
+        SERVICES[subtype](integration) if subtype else {"integrationUri": integration["uri"]}
+    )
     created = _created(
         apigateway._create_integration(
             api,
             {
+                **described,
                 "integrationType": kind,
-                "integrationUri": integration["uri"],
                 "integrationMethod": integration.get("httpMethod", "POST"),
                 "payloadFormatVersion": integration.get("payloadFormatVersion", "1.0"),
                 "timeoutInMillis": integration.get("timeoutInMillis", 30000),
@@ -98,7 +127,7 @@ def _add_route(api: str, key: str, integration: dict[str, Any]) -> None:
         )
     )
     target = f"integrations/{created['integrationId']}"
-    _created(apigateway._create_route(api, {"routeKey": key, "target": target}))
+    _created(apigateway._create_route(api, {"routeKey": key, "target": target, **authorization}))
 
 
 def _created(response: tuple[int, Any, bytes]) -> dict[str, Any]:

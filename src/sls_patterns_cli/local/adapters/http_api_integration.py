@@ -11,11 +11,11 @@ Emulator: asks for no permission, and answers 502 with the function's error and 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import apigateway, lambda_svc
+from ministack.services import apigateway
 
 from sls_patterns_cli.local.adapters import replace
+from sls_patterns_cli.local.adapters.permissions import service_may_invoke
 
 Response = tuple[int, dict[str, Any], bytes]
 
@@ -46,29 +46,9 @@ def _guarded(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
         source_arn = (
             f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api}/{stage}/{method}{path}"
         )
-        if not _permitted(function_arn, source_arn):
+        if not service_may_invoke(function_arn, "apigateway.amazonaws.com", source_arn):
             return INTERNAL_SERVER_ERROR
         response = await invoke(integration, api, stage, path, method, *rest, **options)
         return INTERNAL_SERVER_ERROR if response[0] == 502 else response
 
     return invoke_function
-
-
-def _permitted(function_arn: str, source_arn: str) -> bool:
-    policy = lambda_svc.function_policy_for_arn(function_arn)
-    context = iam_evaluator.EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action="lambda:InvokeFunction",
-        resource_arn=function_arn,
-        region=get_region(),
-        service_context={
-            "aws:sourcearn": source_arn,
-            "aws:sourceaccount": get_account_id(),
-        },
-    )
-    decision = iam_evaluator.evaluate_resource_policy(
-        policy and policy[0], context, service="apigateway.amazonaws.com"
-    ).decision
-    return bool(decision == "Allow")

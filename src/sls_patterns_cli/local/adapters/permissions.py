@@ -1,0 +1,51 @@
+"""What adapters ask before they do something in another's name; it changes nothing itself.
+
+Services act by resource-based policies or in the name of a role:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import lambda_svc, sqs
+
+
+def role_may(role_arn: str, action: str, resource_arn: str) -> bool:
+    """Whether the policies of a role allow the action, such as `sqs:SendMessage`."""
+    policies = iam_evaluator._gather_role_policies(role_arn.rsplit("/", 1)[-1], get_account_id())
+    context = iam_evaluator.EvalContext(
+        principal_arn=role_arn,
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action=action,
+        resource_arn=resource_arn,
+        region=get_region(),
+    )
+    return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")
+
+
+def service_may_invoke(function_arn: str, service: str, source_arn: str) -> bool:
+    """Whether a function's policy lets a service, such as `sns.amazonaws.com`, invoke it."""
+    policy = lambda_svc.function_policy_for_arn(function_arn)
+    context: Any = iam_evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action="lambda:InvokeFunction",
+        resource_arn=function_arn,
+        region=get_region(),
+        service_context={
+            "aws:sourcearn": source_arn,
+            "aws:sourceaccount": get_account_id(),
+        },
+    )
+    decision = iam_evaluator.evaluate_resource_policy(
+        policy and policy[0], context, service=service
+    ).decision
+    return bool(decision == "Allow")
+
+
+def service_may_send(queue_arn: str, service: str, source_arn: str) -> bool:
+    """Whether there is such a queue, and its policy lets the service send to it."""
+    return bool(sqs.queue_policy_allows(queue_arn, service, source_arn, get_account_id()))

@@ -1,0 +1,23 @@
+"""How adapters put a message into a queue in the name of a service; it changes nothing itself."""
+
+import json
+from typing import Any
+
+from ministack.core.concurrency import esm_wake
+from ministack.services import sqs
+
+
+def send(queue_arn: str, body: Any, **attributes: str) -> None:
+    """Send `body`, as JSON unless it is text, with text attributes, if there is such a queue."""
+    queue = sqs._queue_by_arn(queue_arn)
+    if queue is None:
+        return
+    request = {
+        "QueueUrl": queue["url"],
+        "MessageBody": body if isinstance(body, str) else json.dumps(body),
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+    }
+    sqs._HANDLERS["SendMessage"](request, queue["url"])
+    esm_wake.set()

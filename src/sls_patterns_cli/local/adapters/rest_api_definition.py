@@ -1,0 +1,84 @@
+"""A REST API is what its OpenAPI definition describes.
+
+AWS: `Body` of an `AWS::ApiGateway::RestApi` is imported whole: any-method operations, all settings
+of an integration with its responses, gateway responses, binary media types.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+
+Emulator: drops any-method operations, all of an integration but its type, method and address,
+gateway responses and binary media types.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import apigateway_v1
+
+from sls_patterns_cli.local.adapters import check, replace
+
+EXTENSION = "x-amazon-apigateway-"
+ANY_METHOD = f"{EXTENSION}any-method"
+ANY = "any"
+SETTINGS = (
+    *("httpMethod", "uri", "credentials", "requestParameters", "requestTemplates"),
+    *("passthroughBehavior", "timeoutInMillis", "contentHandling"),
+)
+
+
+def apply() -> None:
+    check(apigateway_v1._put_integration, "fd1a612acd01")
+    check(apigateway_v1._put_gateway_response, "93e727fc3806")
+    check(apigateway_v1._select_service_integration_response, "a1aaae14dca3")
+    apigateway_v1._OPENAPI_HTTP_METHODS.add(ANY)
+    replace(apigateway_v1, "_import_path_item", "563432744443", _path_item)
+    replace(apigateway_v1, "_import_operation", "ca6b0dd9dcf2", _operation)
+    replace(apigateway_v1, "_import_rest_api", "ef72f9312702", _rest_api)
+
+
+def _path_item(import_path_item: Callable[..., None]) -> Callable[..., None]:
+    def import_with_any_method(api: str, path: str, item: dict[str, Any], *rest: Any) -> None:
+        if ANY in item:
+            raise ValueError(f"{path}: OpenAPI has no method {ANY!r}; it is called {ANY_METHOD}")
+        named = {ANY if method == ANY_METHOD else method: item[method] for method in item}
+        import_path_item(api, path, named, *rest)
+
+    return import_with_any_method
+
+
+def _operation(import_operation: Callable[..., None]) -> Callable[..., None]:
+    def import_with_settings(
+        api: str, resource: str, method: str, operation: dict[str, Any], *rest: Any
+    ) -> None:
+        import_operation(api, resource, method, operation, *rest)
+        if not (integration := operation.get(f"{EXTENSION}integration")):
+            return
+        settings = {key: integration[key] for key in SETTINGS if key in integration}
+        settings["type"] = integration["type"].upper()
+        apigateway_v1._put_integration(api, resource, method, settings)
+        methods = apigateway_v1._resources[api][resource]["resourceMethods"]
+        methods[method]["methodIntegration"]["integrationResponses"] = {
+            pattern: {
+                "statusCode": str(response["statusCode"]),
+                "selectionPattern": "" if pattern == "default" else pattern,
+                "responseParameters": response.get("responseParameters", {}),
+                "responseTemplates": response.get("responseTemplates", {}),
+            }
+            for pattern, response in integration.get("responses", {}).items()
+        }
+
+    return import_with_settings
+
+
+def _rest_api(import_rest_api: Callable[..., str]) -> Callable[..., str]:
+    def import_with_settings(
+        definition: dict[str, Any], properties: dict[str, Any] | None = None
+    ) -> str:
+        api = import_rest_api(definition, properties)
+        if binary := definition.get(f"{EXTENSION}binary-media-types"):
+            apigateway_v1._rest_apis[api]["binaryMediaTypes"] = binary
+        for name, response in definition.get(f"{EXTENSION}gateway-responses", {}).items():
+            status, _, body = apigateway_v1._put_gateway_response(api, name, response)
+            if status >= 400:
+                raise ValueError(body.decode())
+        return api
+
+    return import_with_settings

@@ -1,0 +1,104 @@
+"""Synthesises a CDK project: its CloudFormation, and the folders that hold its code."""
+
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.project import Project
+
+Template = dict[str, Any]
+
+WITHOUT_BUNDLING: dict[str, list[str]] = {"aws:cdk:bundling-stacks": []}
+"""The context with which CDK leaves code as it is; the CLI sets it to destroy or list stacks.
+
+https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.Stack.html#bundlingrequired
+"""
+
+QUIET = {
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+}
+
+BOOTSTRAP_PARAMETER, BOOTSTRAP_RULE = "BootstrapVersion", "CheckBootstrapVersion"
+
+
+def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Path]]:
+    """The project's stack as `cdk synth` writes it, without its code being built.
+
+    Its code is expected in `bucket` rather than in the one of CDK's bootstrap stack, whose version
+    is not asked for. Returns the template, and the folder of the code by its key in the bucket.
+    Needs the environment in which the project's app runs; raises UserError.
+    """
+    output = project.work / "cdk"
+    shutil.rmtree(output, ignore_errors=True)
+    _run_app(project, output)
+    manifest = _read(output / "manifest.json")
+    stacks = list(_artifacts(manifest, "aws:cloudformation:stack"))
+    if len(stacks) != 1:
+        raise UserError(f"The local stack deploys one stack; app.py has {len(stacks)}.")
+    template: Template = _read(output / stacks[0]["templateFile"])
+    code: dict[str, Path] = {}
+    buckets: set[str] = set()
+    for properties in _artifacts(manifest, "cdk:asset-manifest"):
+        for asset in _read(output / properties["file"])["files"].values():
+            (destination,) = asset["destinations"].values()
+            buckets.add(destination["bucketName"])
+            if asset["source"]["packaging"] == "zip":
+                code[destination["objectKey"]] = (output / asset["source"]["path"]).resolve()
+    template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
+    template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
+    return _in_bucket(template, buckets, bucket), code
+
+
+def _run_app(project: Project, output: Path) -> None:
+    """Run the command that `cdk.json` names as the CDK CLI does.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html
+    """
+    settings = _read(project.root / "cdk.json")
+    if not shutil.which("node"):
+        raise UserError("A CDK project needs Node.js on the PATH to be synthesised.")
+    environment = {
+        **os.environ,
+        **QUIET,
+        "CDK_OUTDIR": str(output),
+        "CDK_CONTEXT_JSON": json.dumps({**settings.get("context", {}), **WITHOUT_BUNDLING}),
+        "CDK_DEFAULT_REGION": project.region,
+    }
+    environment.pop("VIRTUAL_ENV", None)
+    done = tether.run(shlex.split(settings["app"]), cwd=project.root, env=environment, capture=True)
+    if done.returncode or not (output / "manifest.json").is_file():
+        said = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
+        raise UserError(f"The CDK app failed: {said[-1].strip()}", 1)
+
+
+def _artifacts(manifest: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    for artifact in manifest["artifacts"].values():
+        if artifact["type"] == kind:
+            yield artifact["properties"]
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{file} is not valid JSON: {error}") from error
+
+
+def _in_bucket(value: Any, buckets: set[str], bucket: str) -> Any:
+    """The value with every name of an asset bucket replaced."""
+    if isinstance(value, list):
+        return [_in_bucket(inner, buckets, bucket) for inner in value]
+    if not isinstance(value, dict):
+        return bucket if isinstance(value, str) and value in buckets else value
+    if value.keys() == {"Fn::Sub"} and value["Fn::Sub"] in buckets:
+        return bucket
+    return {key: _in_bucket(inner, buckets, bucket) for key, inner in value.items()}

@@ -1,0 +1,86 @@
+"""Graphs whose edges are synchronous: what the caller is answered, and when the callee fails."""
+
+import hashlib
+import http.client
+import json
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from graphs.deployed import Deployed, deployed
+from graphs.overlay import Graph, graphs
+
+
+def named(slug: str) -> Graph:
+    return next(graph for graph in graphs() if graph.variant.pattern == slug)
+
+
+def answer(stack: Deployed, method: str, path: str, **headers: str) -> tuple[int, str]:
+    parts = urllib.parse.urlsplit(stack.outputs["ApiUrl"])
+    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    connection.request(method, f"{parts.path}{path}", headers=headers)
+    response = connection.getresponse()
+    return response.status, response.read().decode()
+
+
+@pytest.fixture(scope="module")
+def gatekeeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    with deployed(named("gatekeeper"), tmp_path_factory) as stack:
+        yield stack
+
+
+def test_only_who_was_granted_it_gets_in_and_only_where(gatekeeper: Deployed) -> None:
+    def status(method: str, token: str) -> int:
+        return answer(gatekeeper, method, "/documents/1", Authorization=token)[0]
+
+    assert answer(gatekeeper, "GET", "/documents/1")[0] == 401
+    assert status("GET", "unknown") == 403
+    assert status("GET", "fail") == 500  # fails closed
+
+    grant = {"id": hashlib.sha256(b"alice").hexdigest(), "fail": ""}
+    gatekeeper.client("lambda").invoke(
+        FunctionName=gatekeeper.address("administer"), Payload=json.dumps(grant)
+    )
+
+    assert status("GET", "alice") == 200
+    assert status("PUT", "alice") == 403
+    group = gatekeeper.outputs["DocumentsFunctionLogGroupName"]
+    logged = gatekeeper.client("logs").filter_log_events(logGroupName=group)["events"]
+    assert any(grant["id"] in event["message"] for event in logged)
+
+
+class Legacy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"legacy {self.path}".encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def legacy() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Legacy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_has_moved_is_served_here_and_all_else_there(
+    legacy: ThreadingHTTPServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    address = f"http://127.0.0.1:{legacy.server_port}"
+    with deployed(named("strangler"), tmp_path_factory, LegacyUrl=address) as stack:
+        assert answer(stack, "GET", "/") == (200, "legacy /")
+        assert answer(stack, "GET", "/old/7?a=1") == (200, "legacy /old/7?a=1")
+        assert answer(stack, "GET", "/orders/7") == (200, '{"served": "/orders/7"}')
+
+        legacy.shutdown()
+        legacy.server_close()
+
+        assert answer(stack, "GET", "/old/7")[0] == 504
+        assert answer(stack, "GET", "/orders")[0] == 200

@@ -1,0 +1,88 @@
+"""One message travels each asynchronous edge to success and, forced, to its end."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from graphs import travel
+from graphs.deployed import Deployed, deployed
+from graphs.overlay import Graph, graphs
+from local.support import wait_until
+
+from sls_patterns_cli.pattern import Edge, Failure
+
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    graph: Graph = request.param
+    with deployed(graph, tmp_path_factory) as running:
+        yield running
+
+
+def travelled() -> Iterator[tuple[Graph, Edge]]:
+    """The edges that are not answered, and those where a function fetches what waits."""
+    for graph in graphs():
+        for edge in graph.topology.edges:
+            if edge.call == "async" or edge.attributes.get("invoke") == "poll":
+                yield graph, edge
+
+
+def along() -> Iterator[Any]:
+    for graph, edge in travelled():
+        name = f"{graph} {edge.source} => {edge.target}"
+        yield pytest.param(graph, edge, id=name, marks=pytest.mark.xdist_group(f"graph {graph}"))
+
+
+def failing() -> Iterator[Any]:
+    for graph, edge in travelled():
+        for failure in edge.failures:
+            name = f"{graph} {edge.source} => {edge.target} by {failure.id}"
+            group = pytest.mark.xdist_group(f"graph {graph}")
+            yield pytest.param(graph, edge, failure, id=name, marks=group)
+
+
+def arrived(stack: Deployed, edge: Edge) -> set[str]:
+    """What the function at the other side, or behind the queue there, has read.
+
+    Of a state machine: what it has done; of a delivery: what is in its bucket.
+    """
+    name = edge.target
+    while stack.node(name).kind == "queue":
+        name = next(e.target for e in stack.graph.topology.edges if e.source == name)
+    if stack.node(name).kind == "delivery":
+        name = next(
+            e.target
+            for e in stack.graph.topology.edges
+            if e.source == name and stack.node(e.target).kind == "datastore"
+        )
+    if stack.node(name).kind == "datastore":
+        return stack.delivered_to(name)
+    return (
+        stack.succeeded(name) if stack.node(name).kind == "state-machine" else stack.read_by(name)
+    )
+
+
+@pytest.mark.parametrize(("stack", "edge"), list(along()), indirect=["stack"])
+def test_a_message_travels_along_the_edge(stack: Deployed, edge: Edge) -> None:
+    identity = str(uuid4())
+
+    with travel.on_its_way(stack, edge, travel.message(edge, identity)):
+        wait_until(lambda: identity in arrived(stack, edge), SECONDS)
+
+
+@pytest.mark.parametrize(("stack", "edge", "failure"), list(failing()), indirect=["stack"])
+def test_a_message_that_fails_on_the_edge_reaches_its_end(
+    stack: Deployed, edge: Edge, failure: Failure
+) -> None:
+    end = failure.end
+    assert end
+    identity = str(uuid4())
+    travelling = travel.message(edge, identity, fails_at=travel.failing_nodes(stack, edge))
+
+    with travel.broken(stack, edge, failure.id), travel.on_its_way(stack, edge, travelling):
+        wait_until(lambda: identity in stack.ended_in(end), SECONDS)

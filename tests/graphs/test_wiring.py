@@ -1,0 +1,61 @@
+"""Every graph under test becomes infrastructure that lints and keeps the failure-edge contract."""
+
+import json
+from pathlib import Path
+
+import pytest
+from contract.check import asynchronous_edges, violations
+from contract.graph import differences
+from contract.stack import load
+from graphs.overlay import Graph, graphs
+from synthesis import template_files
+from tools import BIN, run, tool
+
+ALL = list(graphs())
+POLICY = Path(__file__).parents[1] / "static/checkov.yaml"
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("graphs")
+    return {str(graph): graph.render(folder / str(graph).replace("/", "-")) for graph in ALL}
+
+
+def templates(projects: dict[str, Path], *flavours: str) -> list[Path]:
+    chosen = [projects[str(graph)] for graph in ALL if graph.variant.iac in flavours]
+    return list(template_files(chosen).values())
+
+
+def test_cfn_lint_finds_nothing(projects: dict[str, Path], tmp_path: Path) -> None:
+    run([BIN / "cfn-lint", "--", *templates(projects, "sam")], tmp_path)
+    # CDK writes down dependencies that there are anyway.
+    run([BIN / "cfn-lint", "--ignore-checks", "W3005", "--", *templates(projects, "cdk")], tmp_path)
+
+
+def test_checkov_finds_nothing_that_has_no_reason(
+    projects: dict[str, Path], tmp_path: Path
+) -> None:
+    files = [
+        word for template in templates(projects, "sam", "cdk") for word in ("--file", str(template))
+    ]
+
+    printed = run(
+        [tool("SLS_CHECKOV"), *("--config-file", POLICY, "--output", "json"), *files], tmp_path
+    )
+
+    summary = json.loads(printed)["summary"]
+    assert (summary["failed"], summary["passed"] > 0) == (0, True)
+
+
+@pytest.mark.parametrize("graph", ALL, ids=str)
+def test_the_graph_keeps_the_contract(graph: Graph, projects: dict[str, Path]) -> None:
+    assert list(map(str, violations(load(projects[str(graph)])))) == []
+
+
+@pytest.mark.parametrize("graph", ALL, ids=str)
+def test_the_asynchronous_edges_of_the_template_are_those_of_the_graph(
+    graph: Graph, projects: dict[str, Path]
+) -> None:
+    found = asynchronous_edges(load(projects[str(graph)]))
+
+    assert differences(found, graph.topology) == []

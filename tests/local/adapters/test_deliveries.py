@@ -1,0 +1,184 @@
+"""Topics, rules and schedules: whom they may deliver to, and where the rest goes."""
+
+import json
+from typing import Any
+
+import pytest
+from local.support import Client, DeployStack, wait_until
+
+from sls_patterns_cli.local import timescale
+
+STACK = """
+Resources:
+  Topic: {Type: "AWS::SNS::Topic"}
+  Open: {Type: "AWS::SQS::Queue"}
+  Closed: {Type: "AWS::SQS::Queue"}
+  DeadLetters: {Type: "AWS::SQS::Queue"}
+  Policy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Open, !Ref DeadLetters]
+      PolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: [sns.amazonaws.com, events.amazonaws.com]},
+             Action: "sqs:SendMessage", Resource: "*"}
+  ToOpen:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref Topic, Protocol: sqs, Endpoint: !GetAtt Open.Arn,
+      FilterPolicy: {to: [open]}}
+  ToClosed:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref Topic, Protocol: sqs, Endpoint: !GetAtt Closed.Arn,
+      FilterPolicy: {to: [closed]}, RawMessageDelivery: true,
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetters.Arn}}
+  ToFunction:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref Topic, Protocol: lambda, Endpoint: !GetAtt Function.Arn,
+      FilterPolicy: {to: [function]},
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetters.Arn}}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      LoggingConfig: {LogGroup: delivered}
+      InlineCode: |
+        import json
+        def handler(event, context): print(json.dumps(event))
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [tests]}
+      Targets:
+        - {Id: open, Arn: !GetAtt Open.Arn}
+        - {Id: closed, Arn: !GetAtt Closed.Arn,
+           DeadLetterConfig: {Arn: !GetAtt DeadLetters.Arn}}
+  Allowed:
+    Type: AWS::Scheduler::Schedule
+    Properties:
+      ScheduleExpression: rate(1 minute)
+      FlexibleTimeWindow: {Mode: "OFF"}
+      Target: {Arn: !GetAtt Function.Arn, RoleArn: !GetAtt Role.Arn, Input: '{"by": "schedule"}'}
+  Forbidden:
+    Type: AWS::Scheduler::Schedule
+    Properties:
+      ScheduleExpression: rate(1 minute)
+      FlexibleTimeWindow: {Mode: "OFF"}
+      Target: {Arn: !GetAtt Function.Arn, RoleArn: !GetAtt SendingRole.Arn,
+        Input: '{"by": "nobody"}', DeadLetterConfig: {Arn: !GetAtt Unstarted.Arn}}
+  Unstarted: {Type: "AWS::SQS::Queue"}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Statement: []}
+      Policies:
+        - PolicyName: invoke
+          PolicyDocument: {Statement: [{Effect: Allow, Action: "lambda:InvokeFunction",
+            Resource: !GetAtt Function.Arn}]}
+  SendingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Statement: []}
+      Policies:
+        - PolicyName: send
+          PolicyDocument: {Statement: [{Effect: Allow, Action: "sqs:SendMessage",
+            Resource: !GetAtt Unstarted.Arn}]}
+Outputs:
+  Topic: {Value: !Ref Topic}
+  Open: {Value: !Ref Open}
+  Closed: {Value: !Ref Closed}
+  DeadLetters: {Value: !Ref DeadLetters}
+  Unstarted: {Value: !Ref Unstarted}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(deploy_stack: DeployStack) -> dict[str, str]:
+    return deploy_stack(STACK.replace("rate(1 minute)", "rate(1 seconds)"))
+
+
+def bodies(client: Client, queue: str) -> list[Any]:
+    """Take the messages of a queue."""
+    sqs = client("sqs")
+    found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    for message in found:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return [json.loads(message["Body"]) for message in found]
+
+
+def publish(client: Client, topic: str, to: str) -> None:
+    client("sns").publish(
+        TopicArn=topic,
+        Message=json.dumps({"for": to}),
+        MessageAttributes={"to": {"DataType": "String", "StringValue": to}},
+    )
+
+
+def test_a_topic_delivers_to_a_queue_that_lets_it(stack: dict[str, str], client: Client) -> None:
+    publish(client, stack["Topic"], "open")
+
+    (envelope,) = wait_until(lambda: bodies(client, stack["Open"]))
+
+    assert json.loads(envelope["Message"]) == {"for": "open"}
+
+
+@pytest.mark.parametrize("to", ["closed", "function"])
+def test_what_a_topic_may_not_deliver_is_in_the_subscriptions_dead_letter_queue(
+    to: str, stack: dict[str, str], client: Client
+) -> None:
+    publish(client, stack["Topic"], to)
+
+    (dead,) = wait_until(lambda: bodies(client, stack["DeadLetters"]))
+
+    assert (dead if to == "closed" else json.loads(dead["Message"])) == {"for": to}
+    assert bodies(client, stack["Closed"]) == []
+
+
+def test_a_rule_delivers_only_to_a_queue_that_lets_it(
+    stack: dict[str, str], client: Client
+) -> None:
+    entry = {"Source": "tests", "DetailType": "tried", "Detail": "{}"}
+    client("events").put_events(Entries=[entry])
+
+    (delivered,) = wait_until(lambda: bodies(client, stack["Open"]))
+    (dead,) = wait_until(lambda: bodies(client, stack["DeadLetters"]))
+
+    assert delivered["detail-type"] == dead["detail-type"] == "tried"
+    assert bodies(client, stack["Closed"]) == []
+
+
+def test_a_schedule_starts_what_its_role_may_and_keeps_what_it_cannot_start(
+    stack: dict[str, str], client: Client
+) -> None:
+    def started() -> list[str]:
+        logs = client("logs")
+        try:
+            events = logs.filter_log_events(logGroupName="delivered")["events"]
+        except logs.exceptions.ResourceNotFoundException:  # it exists from the first invocation
+            return []
+        return [event["message"] for event in events if event["message"].startswith("{")]
+
+    wait_until(lambda: '{"by": "schedule"}' in started())
+    dead = wait_until(lambda: bodies(client, stack["Unstarted"]))
+
+    assert dead[0] == {"by": "nobody"}
+    assert '{"by": "nobody"}' not in started()
+
+
+def test_a_schedule_comes_as_often_as_other_waits_are_short() -> None:
+    template: dict[str, Any] = {
+        "Resources": {
+            "Hourly": {
+                "Type": "AWS::Scheduler::Schedule",
+                "Properties": {"ScheduleExpression": "rate(2 hours)"},
+            },
+            "Nightly": {
+                "Type": "AWS::Scheduler::Schedule",
+                "Properties": {"ScheduleExpression": "cron(0 3 * * ? *)"},
+            },
+        }
+    }
+
+    assert timescale.scale(template) == ["Hourly every 7200 s -> 120 s"]
+    expressions = [
+        resource["Properties"]["ScheduleExpression"] for resource in template["Resources"].values()
+    ]
+    assert expressions == ["rate(120 seconds)", "cron(0 3 * * ? *)"]

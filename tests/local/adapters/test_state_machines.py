@@ -1,0 +1,146 @@
+"""State machines: started by an HTTP API, and their results in a bucket."""
+
+import json
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from local.support import Client, DeployStack, wait_until
+
+from sls_patterns_cli.errors import UserError
+
+API = """
+  {name}:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      DefinitionBody:
+        openapi: "3.0.1"
+        info: {{title: {name}, version: "1"}}
+        paths:
+          /jobs:
+            post:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                integrationSubtype: StepFunctions-StartExecution
+                payloadFormatVersion: "1.0"
+                credentials: !GetAtt {role}.Arn
+                requestParameters:
+                  StateMachineArn: !Ref Machine
+                  Name: {given}
+                  Input: $request.body
+                responseParameters: {{"200": {{"overwrite:statuscode": "202"}}}}
+"""
+STACK = f"""
+Resources:
+  Bucket: {{Type: "AWS::S3::Bucket"}}
+  Machine:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      DefinitionSubstitutions: {{Bucket: !Ref Bucket}}
+      Definition:
+        StartAt: Each
+        States:
+          Each:
+            Type: Map
+            End: true
+            ItemsPath: $.numbers
+            ToleratedFailurePercentage: 100
+            ItemProcessor:
+              ProcessorConfig: {{Mode: DISTRIBUTED, ExecutionType: EXPRESS}}
+              StartAt: Odd
+              States:
+                Odd:
+                  Type: Choice
+                  Choices: [{{Variable: $, NumericEquals: 3, Next: "No"}}]
+                  Default: "Yes"
+                "Yes": {{Type: Pass, End: true}}
+                "No": {{Type: Fail, Error: Three}}
+            ResultWriter:
+              Resource: arn:aws:states:::s3:putObject
+              Parameters: {{Bucket: "${{Bucket}}", Prefix: results}}
+            ResultPath: $.written
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: []}}
+      Policies:
+        - PolicyName: work
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${{Bucket.Arn}}/*"}}
+  StartingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: []}}
+      Policies:
+        - PolicyName: start
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: "states:StartExecution", Resource: !Ref Machine}}
+{API.format(name="Open", role="StartingRole", given="$request.header.x-name")}
+{API.format(name="Closed", role="Role", given="$request.header.x-name")}
+Outputs:
+  Open: {{Value: !GetAtt Open.ApiEndpoint}}
+  Closed: {{Value: !GetAtt Closed.ApiEndpoint}}
+  Machine: {{Value: !Ref Machine}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(deploy_stack: DeployStack) -> dict[str, str]:
+    return deploy_stack(STACK)
+
+
+def start(api: str, name: str, body: Any) -> tuple[int, Any]:
+    content = json.dumps(body).encode()
+    request = Request(f"{api}/jobs", content, {"X-Name": name}, method="POST")  # noqa: S310
+    with urlopen(request) as answer:  # noqa: S310 - of the emulator
+        return answer.status, json.load(answer)
+
+
+def test_an_api_starts_an_execution_with_name_and_input_of_the_request(
+    stack: dict[str, str], client: Client
+) -> None:
+    status, answer = start(stack["Open"], "one", {"numbers": []})
+
+    assert status == 202
+    execution = client("stepfunctions").describe_execution(executionArn=answer["executionArn"])
+    assert execution["name"] == "one"
+    assert json.loads(execution["input"]) == {"numbers": []}
+
+
+def test_an_api_whose_role_may_not_start_it_is_refused(stack: dict[str, str]) -> None:
+    with pytest.raises(HTTPError, match="403"):
+        start(stack["Closed"], "two", {"numbers": []})
+
+
+def test_a_parameter_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployStack) -> None:
+    with pytest.raises(UserError, match=r"does not know the parameter \$request.path.id"):
+        deploy_stack(STACK.replace("$request.header.x-name", "$request.path.id"))
+
+
+def test_the_results_of_a_distributed_map_are_where_its_writer_says(
+    stack: dict[str, str], client: Client
+) -> None:
+    states, s3 = client("stepfunctions"), client("s3")
+    _, answer = start(stack["Open"], "three", {"numbers": [1, 2, 3]})
+
+    def done() -> Any:
+        execution = states.describe_execution(executionArn=answer["executionArn"])
+        return execution if execution["status"] != "RUNNING" else None
+
+    execution = wait_until(done)
+
+    assert execution["status"] == "SUCCEEDED", execution
+    writer = json.loads(execution["output"])["written"]["ResultWriterDetails"]
+    assert writer["Key"].startswith("results/")
+
+    def read(key: str) -> Any:
+        return json.load(s3.get_object(Bucket=writer["Bucket"], Key=key)["Body"])
+
+    files = read(writer["Key"])["ResultFiles"]
+    (succeeded,), (failed,) = files["SUCCEEDED"], files["FAILED"]
+    assert sorted(part["Output"] for part in read(succeeded["Key"])) == ["1", "2"]
+    assert [(part["Input"], part["Error"]) for part in read(failed["Key"])] == [("3", "Three")]

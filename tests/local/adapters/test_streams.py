@@ -1,0 +1,290 @@
+"""Streams: functions that read them, Firehose that delivers from them, REST APIs before them."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from local.support import Client, DeployStack, wait_until
+
+from sls_patterns_cli.errors import UserError
+
+READER = """
+Resources:
+  Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
+  Failures: {Type: AWS::S3::Bucket}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Policies:
+        - Statement:
+            - Effect: Allow
+              Action: [kinesis:DescribeStreamSummary, kinesis:GetRecords, kinesis:GetShardIterator,
+                       kinesis:ListShards]
+              Resource: !GetAtt Stream.Arn
+            - {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Failures.Arn}/*"}
+      InlineCode: |
+        import base64
+        def handler(event, context):
+            failures = []
+            for record in event["Records"]:
+                text = base64.b64decode(record["kinesis"]["data"]).decode()
+                print("seen", text)
+                if text == "poison":
+                    raise RuntimeError("poison")
+                if text == "refused":
+                    failures.append({"itemIdentifier": record["kinesis"]["sequenceNumber"]})
+            return {"batchItemFailures": failures}
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      EventSourceArn: !GetAtt Stream.Arn
+      FunctionName: !Ref Function
+      StartingPosition: TRIM_HORIZON
+      BatchSize: 10
+      FunctionResponseTypes: [ReportBatchItemFailures]
+      BisectBatchOnFunctionError: true
+      MaximumRetryAttempts: 1
+      MaximumRecordAgeInSeconds: 3600
+      DestinationConfig: {OnFailure: {Destination: !GetAtt Failures.Arn}}
+Outputs:
+  Stream: {Value: !Ref Stream}
+  Failures: {Value: !Ref Failures}
+  Function: {Value: !Ref Function}
+"""
+
+DELIVERY = """
+Resources:
+  Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
+  Lake: {Type: AWS::S3::Bucket}
+  Change:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import base64
+        def handler(event, context):
+            def changed(record):
+                text = base64.b64decode(record["data"]).decode()
+                result = {"refuse": "ProcessingFailed", "drop": "Dropped"}.get(text, "Ok")
+                data = base64.b64encode(text.upper().encode()).decode()
+                return {"recordId": record["recordId"], "result": result, "data": data}
+            if any(base64.b64decode(r["data"]) == b"crash" for r in event["records"]):
+                raise RuntimeError("crash")
+            return {"records": [changed(record) for record in event["records"]]}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: firehose.amazonaws.com}, Action: "sts:AssumeRole"}
+      Policies:
+        - PolicyName: deliver
+          PolicyDocument:
+            Statement:
+              - {Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Lake.Arn}/*"}
+              - {Effect: Allow, Action: "lambda:InvokeFunction", Resource: !GetAtt Change.Arn}
+  Delivery:
+    Type: AWS::KinesisFirehose::DeliveryStream
+    Properties:
+      DeliveryStreamType: KinesisStreamAsSource
+      KinesisStreamSourceConfiguration:
+        {KinesisStreamARN: !GetAtt Stream.Arn, RoleARN: !GetAtt Role.Arn}
+      ExtendedS3DestinationConfiguration:
+        BucketARN: !GetAtt Lake.Arn
+        RoleARN: !GetAtt Role.Arn
+        Prefix: good/!{timestamp:yyyy}/
+        ErrorOutputPrefix: bad/!{firehose:error-output-type}/!{timestamp:yyyy}/
+        ProcessingConfiguration:
+          Enabled: true
+          Processors:
+            - Type: Lambda
+              Parameters: [{ParameterName: LambdaArn, ParameterValue: !GetAtt Change.Arn}]
+Outputs: {Stream: {Value: !Ref Stream}, Lake: {Value: !Ref Lake}}
+"""
+
+API = """
+Resources:
+  Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: apigateway.amazonaws.com}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: put
+          PolicyDocument:
+            Statement:
+              - {Effect: Allow, Action: "kinesis:PutRecord", Resource: !GetAtt Stream.Arn}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      OpenApiVersion: 3.0.1
+      DefinitionBody:
+        openapi: 3.0.1
+        paths:
+          /put:
+            post:
+              x-amazon-apigateway-integration:
+                type: aws
+                httpMethod: POST
+                uri: !Sub "arn:aws:apigateway:${AWS::Region}:kinesis:action/PutRecord"
+                credentials: !GetAtt Role.Arn
+                passthroughBehavior: never
+                requestTemplates:
+                  application/json: !Sub |
+                    #set($data = "{""at"":$context.requestTimeEpoch,""it"":$input.json('$.it')}")
+                    {"StreamName": "${Stream}", "PartitionKey": "$context.requestId",
+                     "Data": "$util.base64Encode($data)"}
+                responses:
+                  default:
+                    statusCode: "202"
+                    responseTemplates:
+                      application/json: '{"shard":"$input.path(''$.ShardId'')"}'
+                  "[45]\\\\d{2}":
+                    statusCode: "502"
+                    responseTemplates: {application/json: '{"message":"not accepted"}'}
+Outputs:
+  Url: {Value: !Sub "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live/put"}
+  Stream: {Value: !Ref Stream}
+"""
+
+
+def put(client: Client, stream: str, *texts: str) -> None:
+    records: list[Any] = [{"Data": text.encode(), "PartitionKey": "a"} for text in texts]
+    client("kinesis").put_records(StreamName=stream, Records=records)
+
+
+def objects(client: Client, bucket: str) -> dict[str, bytes]:
+    s3 = client("s3")
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+def seen(client: Client, function: str) -> list[str]:
+    """Return what the function has logged that it has seen."""
+    events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+    lines = [event["message"].strip() for event in events]
+    return [line.removeprefix("seen ") for line in lines if line.startswith("seen ")]
+
+
+def test_a_poison_record_is_split_off_tried_again_and_kept(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack(READER, "reader")
+
+    put(client, outputs["Stream"], "one", "poison", "two", "three")
+
+    kept = wait_until(lambda: objects(client, outputs["Failures"]))
+    ((key, content),) = kept.items()
+    document = json.loads(content)
+    (record,) = json.loads(document["payload"])["Records"]
+    assert key.startswith("aws/lambda/")
+    assert document["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert document["requestContext"]["approximateInvokeCount"] == 2
+    assert (
+        record["kinesis"]["sequenceNumber"] == document["KinesisBatchInfo"]["startSequenceNumber"]
+    )
+    wait_until(lambda: "three" in seen(client, outputs["Function"]))
+
+
+def test_records_before_the_first_refused_one_are_done(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack(READER, "refusing-reader")
+
+    put(client, outputs["Stream"], "one", "refused", "two")
+
+    wait_until(lambda: objects(client, outputs["Failures"]))
+    wait_until(lambda: "two" in seen(client, outputs["Function"]))
+    assert seen(client, outputs["Function"]).count("one") == 1
+
+
+def test_a_mapping_whose_function_may_not_read_the_stream_is_refused(
+    deploy_stack: DeployStack,
+) -> None:
+    unpermitted = READER.replace("kinesis:GetRecords, ", "")
+
+    with pytest.raises(UserError, match="permissions to call GetRecords on Kinesis"):
+        deploy_stack(unpermitted, "unpermitted-reader")
+
+
+def test_firehose_delivers_what_is_transformed_and_keeps_what_is_refused(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack(DELIVERY, "delivery")
+
+    put(client, outputs["Stream"], "fine", "drop", "refuse", "crash")
+
+    def both() -> tuple[list[bytes], list[bytes]] | None:
+        found = objects(client, outputs["Lake"])
+        good = [content for key, content in found.items() if key.startswith("good/")]
+        bad = [found[key] for key in found if key.startswith("bad/processing-failed/")]
+        return (good, bad) if good and len(bad) == 2 else None
+
+    good, bad = wait_until(both)
+    assert good == [b"FINE"]
+    raw = sorted(json.loads(each)["rawData"] for each in bad)
+    assert raw == ["Y3Jhc2g=", "cmVmdXNl"]  # crash, refuse
+
+
+def test_firehose_delivers_nothing_that_its_role_may_not_write(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    without = DELIVERY.replace('"s3:PutObject"', '"s3:GetObject"')
+    outputs = deploy_stack(without, "powerless-delivery")
+    able = deploy_stack(DELIVERY, "able-delivery")
+
+    put(client, outputs["Stream"], "fine")
+    put(client, able["Stream"], "fine")
+
+    wait_until(lambda: objects(client, able["Lake"]))
+    assert objects(client, outputs["Lake"]) == {}
+
+
+def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
+    request = urllib.request.Request(  # noqa: S310 (an address of the emulator)
+        url, body, {"Content-Type": kind}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_an_api_puts_into_a_stream_by_its_templates(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack(API, "putting-api")
+
+    status, answer = post(outputs["Url"], b'{"it": {"a": [1, "b"]}}')
+
+    assert (status, answer) == (202, {"shard": "shardId-000000000000"})
+    kinesis = client("kinesis")
+    iterator = kinesis.get_shard_iterator(
+        StreamName=outputs["Stream"], ShardId=answer["shard"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    (record,) = kinesis.get_records(ShardIterator=iterator)["Records"]
+    held = json.loads(record["Data"])
+    assert held["it"] == {"a": [1, "b"]}
+    assert held["at"] > 1_700_000_000_000
+
+
+def test_what_is_no_json_or_has_no_template_is_refused(deploy_stack: DeployStack) -> None:
+    url = deploy_stack(API, "refusing-api")["Url"]
+
+    assert post(url, b"{")[0] == 400
+    assert post(url, b"a", "text/plain")[0] == 415
+
+
+def test_an_api_calls_a_service_only_as_its_role_may(deploy_stack: DeployStack) -> None:
+    powerless = API.replace('"kinesis:PutRecord"', '"kinesis:GetRecords"')
+
+    url = deploy_stack(powerless, "powerless-api")["Url"]
+
+    assert post(url, b'{"it": 1}') == (502, {"message": "not accepted"})

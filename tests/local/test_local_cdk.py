@@ -1,0 +1,123 @@
+"""From a CDK app to what is deployed: the program stands for one, and writes what CDK writes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from local.support import write
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import cdk, cloudformation, project
+
+ANSWERS = """
+pattern: scalable-webhook
+project_name: hooks
+runtime: python
+runtime_version: python3.13
+iac: cdk
+region: eu-west-1
+"""
+BUCKET = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
+STACK = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "Stack.template.json"}}
+ASSETS = {"type": "cdk:asset-manifest", "properties": {"file": "Stack.assets.json"}}
+TEMPLATE = {
+    "Parameters": {"BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>"}, "Own": {}},
+    "Rules": {"CheckBootstrapVersion": {}},
+    "Resources": {
+        "One": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {"Code": {"S3Bucket": {"Fn::Sub": BUCKET}, "S3Key": "abc.zip"}},
+        },
+    },
+}
+
+# What CDK writes where it is told to, and what it was told.
+APP = """
+import json, os, pathlib
+output = pathlib.Path(os.environ["CDK_OUTDIR"])
+output.mkdir(parents=True)
+for name, content in json.loads(pathlib.Path("written.json").read_text()).items():
+    (output / name).write_text(json.dumps(content))
+pathlib.Path("told.json").write_text(os.environ["CDK_CONTEXT_JSON"])
+"""
+
+
+def asset(path: str, packaging: str, key: str) -> dict[str, object]:
+    return {
+        "source": {"path": path, "packaging": packaging},
+        "destinations": {"here": {"bucketName": BUCKET, "objectKey": key}},
+    }
+
+
+def written(**artifacts: object) -> str:
+    files = {"code": asset("../../src", "zip", "abc.zip"), "t": asset("t.json", "file", "t.json")}
+    return json.dumps(
+        {
+            "manifest.json": {"artifacts": artifacts},
+            "Stack.template.json": TEMPLATE,
+            "Stack.assets.json": {"files": files},
+        }
+    )
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    settings = {"app": "python3 app.py", "context": {"own": "value"}}
+    files = {
+        ".copier-answers.yml": ANSWERS,
+        "cdk.json": json.dumps(settings),
+        "app.py": APP,
+        "written.json": written(stack=STACK, assets=ASSETS),
+    }
+    write(tmp_path, files)
+    return tmp_path
+
+
+def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -> None:
+    assembly = cloudformation.assemble(project.load(app))
+
+    assert assembly.code == {"abc.zip": app / "src"}
+    code = assembly.template["Resources"]["One"]["Properties"]["Code"]
+    assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "abc.zip"}
+
+
+def test_no_bootstrap_stack_is_asked_for(app: Path) -> None:
+    template = cloudformation.assemble(project.load(app)).template
+
+    assert template["Parameters"] == {"Own": {}}
+    assert template["Rules"] == {}
+
+
+def test_the_app_has_its_context_and_builds_no_code(app: Path) -> None:
+    cloudformation.assemble(project.load(app))
+
+    told = json.loads((app / "told.json").read_text())
+    assert told == {"own": "value", **cdk.WITHOUT_BUNDLING}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"app.py": "raise SystemExit('the stack is wrong')"}, "CDK app failed: the stack is"),
+        ({"app.py": ""}, "CDK app failed: no output"),
+        ({"cdk.json": "{"}, r"cdk\.json is not valid JSON"),
+        ({"written.json": written(a=STACK, b=STACK)}, r"deploys one stack; app\.py has 2"),
+    ],
+)
+def test_a_bad_app_is_one_clear_line(app: Path, files: dict[str, str], message: str) -> None:
+    write(app, files)
+    with pytest.raises(UserError, match=message) as refused:
+        cloudformation.assemble(project.load(app))
+    assert "\n" not in refused.value.message
+
+
+def test_an_app_that_is_not_there_is_one_clear_line(app: Path) -> None:
+    (app / "cdk.json").unlink()
+    with pytest.raises(UserError, match=r"cdk\.json: No such file"):
+        cloudformation.assemble(project.load(app))
+
+
+def test_node_is_asked_for_by_name(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UserError, match=r"needs Node\.js"):
+        cloudformation.assemble(project.load(app))

@@ -1,0 +1,75 @@
+"""Where flavours may differ, each by name and with the reason; whatever else differs is a fault."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from parity.facts import Fact
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A fact that only one flavour has: `pattern` is a regular expression of the whole fact."""
+
+    name: str
+    flavour: str
+    pattern: str
+    reason: str
+
+    def explains(self, flavour: str, fact: Fact) -> bool:
+        return flavour == self.flavour and bool(re.fullmatch(self.pattern, str(fact)))
+
+
+KNOWN = (
+    Difference(
+        name="created-by tags",
+        flavour="sam",
+        pattern=r".*: Tags\..*(createdBy.*|Value is SAM)",
+        reason="the SAM transform marks what it has made; nothing reads the marks",
+    ),
+    Difference(
+        name="permission for one method",
+        flavour="sam",
+        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/[A-Z]+/.*",
+        reason="SAM permits the route's method and path",
+    ),
+    Difference(
+        name="permission for any method",
+        flavour="cdk",
+        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/\*/.*",
+        reason="CDK permits the route's path whatever the method; there is no other route with it",
+    ),
+    Difference(
+        name="key of SNS by its alias",
+        flavour="sam",
+        pattern=r"\w+: KmsMasterKeyId is alias/aws/sns",
+        reason="the alias is what AWS documents",
+    ),
+    Difference(
+        name="key of SNS by its ARN",
+        flavour="cdk",
+        pattern=r"\w+: KmsMasterKeyId is arn:.*:alias/aws/sns",
+        reason="CDK names an imported key by its ARN, which means the same",
+    ),
+    Difference(
+        name="ARN of a log group, put together",
+        flavour="sam",
+        pattern=r"\w+: invoked by is logs\.amazonaws\.com from arn:.*:log-group:\$\{\w+\}:\*",
+        reason="SAM puts the ARN together from the log group's name",
+    ),
+    Difference(
+        name="ARN of a log group",
+        flavour="cdk",
+        pattern=r"\w+: invoked by is logs\.amazonaws\.com from \$\{\w+\.Arn\}",
+        reason="CDK asks the log group for its ARN, which ends in :* too",
+    ),
+)
+
+
+def unexplained(facts: dict[str, set[Fact]], known: Iterable[Difference] = KNOWN) -> Iterator[str]:
+    """Say what only one of two flavours has, unless a known difference explains it."""
+    (one, its), (other, others) = facts.items()
+    for flavour, only in ((one, its - others), (other, others - its)):
+        for fact in sorted(only):
+            if not any(difference.explains(flavour, fact) for difference in known):
+                yield f"only {flavour} has {fact}"

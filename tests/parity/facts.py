@@ -1,0 +1,186 @@
+"""What a stack is, as plain facts that are the same in every flavour.
+
+Logical ids lose what a flavour adds to them, policies become what somebody may do, and what joins
+two resources is named by them. Everything else is compared as it is, property by property.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from contract.check import asynchronous_edges
+from contract.iam import Statement, managed_policies, resource_policy, role_of, role_statements
+from contract.stack import Resource, Template, stacks
+
+
+class Fact(NamedTuple):
+    """What is said of a resource, or of an edge: `DeliveriesQueue VisibilityTimeout is 60`."""
+
+    subject: str
+    what: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.what} is {self.value}"
+
+
+HASH = re.compile(r"[0-9A-F]{8}$")
+REFERENCE = re.compile(r"\$\{(\w+)(?=[.}])")
+
+# What is read as policies, routes and permissions, or is no part of the service.
+READ_OTHERWISE = (
+    "AWS::IAM::",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SNS::TopicPolicy",
+    "AWS::S3::BucketPolicy",
+    "AWS::Lambda::Permission",
+    "AWS::ApiGatewayV2::Route",
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::CDK::Metadata",
+)
+NOT_COMPARED = {
+    "AWS::Lambda::Function": {"Code", "Role"},  # the code is one; a role is what it may do
+    "AWS::ApiGatewayV2::Api": {"Body", "Name", "ProtocolType"},  # read as routes
+    "AWS::ApiGatewayV2::Stage": {"ApiId"},
+}
+
+
+def facts(template: Template, stack_name: str) -> set[Fact]:
+    """Return all facts of the stack that the template becomes when each of its conditions holds."""
+    return set(_Reader(template, stack_name).read())
+
+
+class _Reader:
+    def __init__(self, template: Template, stack_name: str) -> None:
+        self.template = template
+        self.stack = next(iter(stacks(template)))
+        self.stack_name = stack_name
+        self.edges = {
+            edge.declared_by: f"{self.name(edge.source)} => {self.name(edge.target)}"
+            for edge in asynchronous_edges(template)
+            if edge.declared_by in self.stack.resources
+            and edge.declared_by not in (edge.source, edge.target)
+        }
+
+    def read(self) -> Iterator[Fact]:
+        for resource in self.stack.resources.values():
+            if not resource.type.startswith(READ_OTHERWISE):
+                yield from self.properties(resource)
+            yield from self.policy(resource)
+            yield from self.role(resource)
+        yield from self.permissions()
+        yield from self.routes()
+        for name, output in self.template.get("Outputs", {}).items():
+            yield Fact("outputs", name, self.text(_decided(output["Value"])))
+
+    def subject(self, resource: Resource) -> str:
+        if resource.type == "AWS::ApiGatewayV2::Stage":
+            return f"stage of {self.text(resource.get('ApiId'))}"
+        if resource.type == "AWS::Lambda::EventInvokeConfig":
+            return f"asynchronous invokes of {self.text(resource.get('FunctionName'))}"
+        return self.edges.get(resource.name, self.name(resource.name))
+
+    def name(self, logical_id: str) -> str:
+        return HASH.sub("", logical_id)
+
+    def text(self, value: Any) -> str:
+        text = self.stack.text(value).replace("${AWS::StackName}", self.stack_name)
+        return REFERENCE.sub(lambda found: f"${{{self.name(found[1])}", text)
+
+    def properties(self, resource: Resource) -> Iterator[Fact]:
+        subject = self.subject(resource)
+        yield Fact(subject, "type", resource.type)
+        deletion = self.template["Resources"][resource.name].get("DeletionPolicy", "Delete")
+        yield Fact(subject, "DeletionPolicy", deletion)
+        for name, value in resource.properties.items():
+            if name not in NOT_COMPARED.get(resource.type, ()):
+                yield from self.values(subject, name, value)
+
+    def values(self, subject: str, path: str, value: Any) -> Iterator[Fact]:
+        if path.endswith(".RoleArn"):  # a role is what it may do
+            return
+        if path == "AccessLogSettings.Format":
+            yield Fact(subject, path, json.dumps(json.loads(str(value))))
+        elif path == "FunctionName" and (function := self.stack.function(value)):
+            yield Fact(subject, path, self.name(function[0].name))
+        elif isinstance(value, list):
+            for number, inner in enumerate(value):
+                yield from self.values(subject, f"{path}.{number}", inner)
+        elif isinstance(value, dict) and not _computed(value):
+            for key, inner in value.items():
+                yield from self.values(subject, f"{path}.{key}", inner)
+        else:
+            yield Fact(subject, path, self.text(value))
+
+    def role(self, resource: Resource) -> Iterator[Fact]:
+        role = role_of(self.stack, resource)
+        if role is None:
+            return
+        subject = self.name(resource.name)
+        for policy in managed_policies(self.stack, role):
+            yield Fact(subject, "managed policy", policy)
+        for statement in role_statements(self.stack, role):
+            yield from self.statement(subject, "its role", statement)
+
+    def policy(self, resource: Resource) -> Iterator[Fact]:
+        for statement in resource_policy(self.stack, resource):
+            yield from self.statement(self.name(resource.name), "its policy", statement)
+
+    def statement(self, subject: str, whose: str, statement: Statement) -> Iterator[Fact]:
+        who = ", ".join(sorted(statement.services)) or ("anyone" if statement.anyone else "")
+        effect = "allows" if statement.allow else "denies"
+        conditions = sorted(
+            f"{operator} {key} {', '.join(map(self.text, values))}".lower()
+            for operator, key, values in statement.conditions
+        )
+        for action in statement.actions:
+            for resource in statement.resources:
+                words = (effect, who, action, "on", self.text(resource), *conditions)
+                yield Fact(subject, whose, " ".join(word for word in words if word))
+
+    def permissions(self) -> Iterator[Fact]:
+        for permission in self.stack.of_type("AWS::Lambda::Permission"):
+            function = self.stack.function(permission.get("FunctionName"))
+            if function:
+                source = self.text(permission.get("SourceArn"))
+                who = f"{permission.get('Principal')} from {source}"
+                yield Fact(self.name(function[0].name), "invoked by", who)
+
+    def routes(self) -> Iterator[Fact]:
+        for api in self.stack.of_type("AWS::ApiGatewayV2::Api"):
+            for path, operations in (api.get("Body", "paths") or {}).items():
+                for method, operation in operations.items():
+                    integration = operation["x-amazon-apigateway-integration"]
+                    key = f"{method.upper()} {path}"
+                    yield from self.route(
+                        api,
+                        key,
+                        self.text(integration["uri"]).split("/functions/")[-1].split("/")[0],
+                        integration.get("payloadFormatVersion"),
+                    )
+        for route in self.stack.of_type("AWS::ApiGatewayV2::Route"):
+            api_ = self.stack.named(route.get("ApiId"))
+            target = self.stack.text(route.get("Target")).removeprefix("integrations/")
+            integration_ = self.stack.resources.get(target.strip("${}"))
+            if api_ and integration_:
+                yield from self.route(
+                    api_,
+                    str(route.get("RouteKey")),
+                    self.text(integration_.get("IntegrationUri")),
+                    integration_.get("PayloadFormatVersion"),
+                )
+
+    def route(self, api: Resource, key: str, function: str, version: Any) -> Iterator[Fact]:
+        subject = f"route {self.name(api.name)} {key}"
+        yield Fact(subject, "function", function)
+        yield Fact(subject, "payload format", str(version))
+
+
+def _computed(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::"))
+
+
+def _decided(value: Any) -> Any:
+    """The first branch of an Fn::If: each condition holds."""
+    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
