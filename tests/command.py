@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,3 +52,11 @@ class Cli:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+def wait_for(seconds: float, condition: Callable[[], object]) -> None:
+    """Wait until `condition` holds; look so often that a moment is not missed."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

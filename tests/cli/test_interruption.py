@@ -2,21 +2,12 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import Cli
+from command import Cli, wait_for
 
 ENOUGH = 30  # seconds, for what takes less than one
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + ENOUGH
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def blocking_git(folder: Path, blocked: str) -> str:
@@ -43,7 +34,7 @@ def test_a_signal_while_git_works_leaves_nothing(
 ) -> None:
     path = blocking_git(tmp_path / "bin", subcommand)
     with cli.start("new", "scalable-webhook", "a/b", PATH=path) as process:
-        wait_for((tmp_path / "bin/reached").exists)
+        wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
         assert list(cli.folder.glob("a/.sls-patterns-*/template.yaml"))
         process.send_signal(number)
         assert process.wait(ENOUGH) == 128 + number
@@ -63,7 +54,7 @@ def test_a_signal_while_files_are_written_leaves_nothing(
     for attempt in range(10):
         place = f"project-{attempt}"
         with cli.start("new", "scalable-webhook", place, "--no-git") as process:
-            wait_for(lambda: list(cli.folder.glob(moment)) or process.poll() is not None)
+            wait_for(ENOUGH, lambda: list(cli.folder.glob(moment)) or process.poll() is not None)
             process.send_signal(number)
             code = process.wait(ENOUGH)
         assert not list(cli.folder.glob(".sls-patterns-*"))
@@ -79,7 +70,7 @@ def test_a_signal_while_files_are_written_leaves_nothing(
 def test_a_second_signal_does_not_stop_the_clearing_up(cli: Cli, tmp_path: Path) -> None:
     path = blocking_git(tmp_path / "bin", "commit")
     with cli.start("new", "scalable-webhook", PATH=path) as process:
-        wait_for((tmp_path / "bin/reached").exists)
+        wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
         while process.poll() is None:
             process.send_signal(signal.SIGTERM)
     # Python itself takes its handlers away in its last moments.
@@ -91,7 +82,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(cli: Cli, tmp_path: Path
     path = blocking_git(tmp_path / "bin", "init")
     nohup = Cli(cli.folder, cli.environment, ("nohup", *cli.command))
     with nohup.start("new", "scalable-webhook", PATH=path) as process:
-        wait_for((tmp_path / "bin/reached").exists)
+        wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert process.wait(ENOUGH) == 128 + signal.SIGTERM

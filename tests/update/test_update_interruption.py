@@ -2,21 +2,13 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import wait_for
 from update.projects import Owned, snapshot
 
 ENOUGH = 60  # seconds, for what takes a few
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + ENOUGH
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def blocking_git(folder: Path, blocked: str) -> str:
@@ -54,7 +46,7 @@ def test_a_signal_before_the_swap_changes_nothing(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     with project.cli.start("update", "project", PATH=path, TMPDIR=str(temporary)) as process:
-        wait_for((tmp_path / "bin/reached").exists)
+        wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
         process.send_signal(number)
         (tmp_path / "bin/go").touch()
         _, errors = process.communicate(timeout=ENOUGH)
@@ -70,7 +62,7 @@ def test_a_signal_in_the_swap_comes_too_late(project: Owned, tmp_path: Path) -> 
     # The last step: when the files are there, git is told of the conflict.
     path = blocking_git(tmp_path / "bin", "update-index -z --index-info")
     with project.cli.start("update", "project", PATH=path) as process:
-        wait_for((tmp_path / "bin/reached").exists)
+        wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
         for number in (signal.SIGINT, signal.SIGTERM):
             process.send_signal(number)
         (tmp_path / "bin/go").touch()
