@@ -311,8 +311,8 @@ def _edge(
         if end not in kinds:
             raise read.refuse(f"edge {source} -> {target} ends at the unknown node {end!r}")
     between = f"{kinds[source]} -> {kinds[target]}"
-    if "invoke" in declared:
-        between += f" ({read.text(declared, 'invoke')})"
+    if "by" in declared:
+        between += f" ({read.text(declared, 'by')})"
     facts = vocabulary["edges"].get(between)
     if facts is None:
         raise read.refuse(f"edge {source} -> {target}: there are no edges {between}")

@@ -8,7 +8,6 @@ rendered project includes from its pattern is filled in here.
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,13 +39,17 @@ class Graph:
         return render_from(overlaid(), destination, **self.variant.answers, **answers)
 
 
-def graphs() -> Iterator[Graph]:
+@cache  # pytest shares a fixture's stack only between parameters that are the same object
+def graphs() -> tuple[Graph, ...]:
     """Return every variant of every graph."""
-    for slug in slugs():
-        pattern = Pattern.from_declaration(slug, _declared(slug), catalog.vocabulary())
-        for variant in variants_of(pattern):
-            topology = pattern.topology(variant.topology).on(variant.datastore)
-            yield Graph(variant, topology)
+    patterns = (
+        Pattern.from_declaration(slug, _declared(slug), catalog.vocabulary()) for slug in slugs()
+    )
+    return tuple(
+        Graph(variant, pattern.topology(variant.topology).on(variant.datastore))
+        for pattern in patterns
+        for variant in variants_of(pattern)
+    )
 
 
 def slugs() -> list[str]:
@@ -109,7 +112,7 @@ def _stub(topology: dict[str, Any], function: str) -> str:
     polled = [
         f"{edge['from'].replace('-', '_').upper()}_QUEUE_URL"
         for edge in topology["edges"]
-        if edge["to"] == function and edge.get("invoke") == "poll"
+        if edge["to"] == function and edge.get("by") == "poll"
     ]
     return STUB.read_text().replace("= ()\n", f"= {tuple(polled)}\n", 1)
 

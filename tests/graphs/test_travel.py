@@ -28,7 +28,7 @@ def travelled() -> Iterator[tuple[Graph, Edge]]:
     """The edges that are not answered, and those where a function fetches what waits."""
     for graph in graphs():
         for edge in graph.topology.edges:
-            if edge.call == "async" or edge.attributes.get("invoke") == "poll":
+            if edge.call == "async" or edge.attributes.get("by") == "poll":
                 yield graph, edge
 
 

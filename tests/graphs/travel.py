@@ -40,7 +40,7 @@ def on_its_way(stack: Deployed, edge: Edge, travelling: Message) -> Iterator[Non
     kind = stack.node(edge.source).kind
     if kind in ("client", "function") and stack.node(edge.target).kind == "function":
         _invoke(stack, stack.address(edge.target), travelling)
-    elif kind == "api":
+    elif kind in ("http-api", "rest-api"):
         _to_api(stack, edge, travelling)
     else:
         SOURCES[kind](stack, stack.address(edge.source), travelling)

@@ -138,7 +138,7 @@ def _add_datastore(publication: Publication) -> None:
     publication.replace(
         "templates/graph.yml", "\n  dynamodb: {}\n", "\n  dynamodb: {}\n  ledger: {}\n"
     )
-    names = "templates/iac/sam/names.jinja"
+    names = "templates/iac/names.jinja"
     publication.replace(names, "'dynamodb': 'Table'", "'dynamodb': 'Table', 'ledger': 'Table'")
     pattern = "templates/patterns/scalable-webhook/pattern.yml"
     publication.replace(pattern, "[dynamodb]", "[dynamodb, ledger]")
