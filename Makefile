@@ -5,16 +5,18 @@ DEMO = build/demo
 # Tools whose pins clash with ours live in environments of their own.
 CHECKOV = build/tools/checkov-3.3.30
 SAM = build/tools/aws-sam-cli-1.170.0
+PYTEST = SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup
 
 # Compiled once here, not at every first start.
 export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint golden bench lock tags package clean
+.PHONY: help install demo test test-all lint golden bench lock tags package clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 install: .venv/installed ## install what development needs into .venv
 
@@ -30,9 +32,11 @@ demo: install ## generate a project and prove it on the local stack
 	.venv/bin/sls-patterns new scalable-webhook $(DEMO) --defaults
 	.venv/bin/sls-patterns local test $(DEMO)
 
-test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the whole test suite
-	SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
-		.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup
+test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite, the proofs over variants that stand for all
+	$(PYTEST) -m "not exhaustive"
+
+test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant
+	$(PYTEST)
 
 lint: install ## check style and types of this repository
 	.venv/bin/ruff check

@@ -1,6 +1,6 @@
 """All variants: what the patterns themselves declare, multiplied out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -32,6 +32,30 @@ class Variant:
 def all_variants() -> Iterator[Variant]:
     for pattern in catalog.patterns():
         yield from variants_of(pattern)
+
+
+def covering(variants: Iterable[Variant]) -> set[Variant]:
+    """Return few variants that stand for all: a pattern's default one is always among them.
+
+    Every topology occurs in each runtime, in each IaC flavour and with each datastore, and every
+    pattern in each runtime together with each flavour.
+    """
+    candidates = list(variants)
+    missing = {what for variant in candidates for what in _shown_by(variant)}
+    chosen = set()
+    while missing:
+        variant = max(candidates, key=lambda each: len(missing.intersection(_shown_by(each))))
+        chosen.add(variant)
+        missing.difference_update(_shown_by(variant))
+    return chosen
+
+
+def _shown_by(variant: Variant) -> set[tuple[str, ...]]:
+    of_topology = (variant.runtime, variant.iac, variant.datastore)
+    return {
+        *((variant.pattern, variant.topology, option) for option in of_topology),
+        (variant.pattern, variant.runtime, variant.iac),
+    }
 
 
 def variants_of(pattern: Pattern) -> Iterator[Variant]:

@@ -8,7 +8,7 @@ rendered project includes from its pattern is filled in here.
 import atexit
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class Graph:
     """One variant of a graph."""
 
     variant: Variant
-    topology: Topology
+    topology: Topology = field(hash=False)
 
     def __str__(self) -> str:
         return str(self.variant)
@@ -39,7 +39,7 @@ class Graph:
         return render_from(overlaid(), destination, **self.variant.answers, **answers)
 
 
-@cache  # pytest shares a fixture's stack only between parameters that are the same object
+@cache
 def graphs() -> tuple[Graph, ...]:
     """Return every variant of every graph."""
     patterns = (

@@ -13,6 +13,8 @@ from local.support import wait_until
 from sls_patterns_cli.pattern import Edge, Failure
 
 SECONDS = 60
+# Without a scope pytest takes that of a function, and deploys the same stack for every test.
+OF_A_STACK: Any = {"indirect": ["stack"], "scope": "module"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def arrived(stack: Deployed, edge: Edge) -> set[str]:
     )
 
 
-@pytest.mark.parametrize(("stack", "edge"), list(along()), indirect=["stack"])
+@pytest.mark.parametrize(("stack", "edge"), list(along()), **OF_A_STACK)
 def test_a_message_travels_along_the_edge(stack: Deployed, edge: Edge) -> None:
     identity = str(uuid4())
 
@@ -75,7 +77,7 @@ def test_a_message_travels_along_the_edge(stack: Deployed, edge: Edge) -> None:
         wait_until(lambda: identity in arrived(stack, edge), SECONDS)
 
 
-@pytest.mark.parametrize(("stack", "edge", "failure"), list(failing()), indirect=["stack"])
+@pytest.mark.parametrize(("stack", "edge", "failure"), list(failing()), **OF_A_STACK)
 def test_a_message_that_fails_on_the_edge_reaches_its_end(
     stack: Deployed, edge: Edge, failure: Failure
 ) -> None:
