@@ -2,6 +2,7 @@
 
 # ruff: noqa: FBT001, FBT002 - a command's flags are booleans
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -54,10 +55,10 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return 1
     except OSError as error:
-        if error.filename:
+        if error.filename or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         _drop_output()
-        console.show_error(f"the output cannot be written: {error.strerror}")
+        console.show_error(f"cannot write: {error.strerror}")
         return 1
     return code if isinstance(code, int) else 0
 

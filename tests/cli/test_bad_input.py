@@ -199,7 +199,7 @@ def test_a_disk_too_small_for_the_repository_keeps_the_project(cli: Cli, size: s
 @pytest.mark.parametrize("command", [("list",), ("show", "scalable-webhook", "--json"), NEW])
 def test_an_output_that_cannot_be_written_is_one_line(cli: Cli, command: tuple[str, ...]) -> None:
     done = cli.in_a_shell("> /dev/full", *command)
-    assert done.stderr == ("sls-patterns: the output cannot be written: No space left on device\n")
+    assert done.stderr == ("sls-patterns: cannot write: No space left on device\n")
     assert done.returncode == 1
 
 
