@@ -13,7 +13,7 @@ export UV_COMPILE_BYTECODE = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint golden bench lock tags package clean
+.PHONY: help install demo test test-all lint golden recording bench lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ lint: install ## check style and types of this repository
 
 golden: install ## write the golden files anew; read the diff
 	.venv/bin/python tests/golden.py
+
+recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at work anew
+	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py
 
 bench: install ## measure, and report ratios
 	.venv/bin/python tests/bench.py

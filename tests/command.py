@@ -41,6 +41,11 @@ class Cli:
             check=False,
         )
 
+    def in_a_shell(self, redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it from a shell that redirects its streams."""
+        shell = ("sh", "-c", f'"$@" {redirection}', "sh")
+        return Cli(self.folder, self.environment, (*shell, *self.command))(*arguments)
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start it without a terminal."""
         return subprocess.Popen(

@@ -2,6 +2,7 @@
 
 # ruff: noqa: FBT001, FBT002 - a command's flags are booleans
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ app.add_typer(local_app, name="local")
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; errors of the user become one line."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows its code.
         if hasattr(stream, "reconfigure"):
@@ -49,10 +51,31 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return 130
     except BrokenPipeError:
-        # Whoever read the output has seen enough; what is still buffered must not fail at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has seen enough.
+        _drop_output()
+        return 1
+    except OSError as error:
+        if error.filename or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        _drop_output()
+        console.show_error(f"cannot write: {error.strerror}")
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _open_what_is_closed() -> None:
+    """Open the standard streams that whoever started us closed (`>&-`), to read and write nothing.
+
+    In their order, so that each gets its number and no file of ours does.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Write what is still buffered to nowhere, so that it does not fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_version(wanted: bool) -> None:

@@ -54,9 +54,11 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
     `repository` it becomes a git repository unless it lies in one. Raises UserError for a wrong
     answer or a target that is not free, KeyboardInterrupt if the user or a signal ended it.
     """
+    place = target
     with ExitStack() as stack:
 
         def stage(answers: Mapping[str, Any]) -> Staging:
+            nonlocal place
             place = target or absolute(Path(answers["project_name"]))
             refuse_unless_free(place)
             return stack.enter_context(Staging(place))
@@ -71,7 +73,9 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
         except UserMessageError as error:
             raise UserError(str(error), exit_code=1) from error
         except OSError as error:
-            where = error.filename or worker.dst_path
+            # The temporary folder is nothing that the user knows of.
+            known = error.filename and PREFIX not in str(error.filename)
+            where = error.filename if known else place
             raise UserError(f"{where}: {error.strerror}", exit_code=1) from error
 
 

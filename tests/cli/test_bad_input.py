@@ -5,12 +5,38 @@ from pathlib import Path
 import pytest
 from command import Cli
 
+from sls_patterns_cli import catalog
+
 NEW = ("new", "scalable-webhook", "project")
 QUESTIONS = "pattern, project_name, topology, runtime, runtime_version, iac, datastore, region"
 NAME_RULE = (
     "a name has up to 40 lower-case letters, digits and single hyphens, and starts with a letter"
 )
-LINES = {
+BAD_NAMES = (
+    *("", "a" * 41, "My_Hook", "two words", "two\nlines", "end\n", "a\ttab", "1st", "a--b", "end-"),
+    *(
+        "{{ region }}",
+        "{% raw %}",
+        "$(id)",
+        ".",
+        "..",
+        "../up",
+        "a/b",
+        "a\\b",
+        "C:",
+        "café",
+        "名前",
+    ),
+)
+RESERVED_NAMES = {
+    "json": "a Python module or keyword",
+    "aws-cdk": "a Python module or keyword",
+    "null": "a value in YAML",
+    "on": "a value in YAML",
+    "nul": "a device on Windows",
+    "com1": "a device on Windows",
+}
+LINES: dict[tuple[str, ...], str] = {
     ("show", "scalable-webhok"): (
         "unknown pattern 'scalable-webhok'; did you mean scalable-webhook?"
     ),
@@ -37,10 +63,12 @@ LINES = {
     ),
     (*NEW, "--topology", "mesh"): "--topology: 'mesh' is not offered; choose from: function",
     (*NEW, "--iac", "pulumi"): "--iac: 'pulumi' is not offered; choose from: sam, cdk",
-    (*NEW, "--name", "My_Hook"): f"--name: {NAME_RULE}",
-    (*NEW, "--name", ""): f"--name: {NAME_RULE}",
-    (*NEW, "--name", "two\nlines"): f"--name: {NAME_RULE}",
-    (*NEW, "--name", "json"): "--name: json is the name of a Python module or keyword",
+    **{(*NEW, "--name", name): f"--name: {NAME_RULE}" for name in BAD_NAMES},
+    (*NEW, "--name=-hook"): f"--name: {NAME_RULE}",
+    **{
+        (*NEW, "--name", name): f"--name: {name} is the name of {what}"
+        for name, what in RESERVED_NAMES.items()
+    },
     (*NEW, "--data", "colour=red"): (
         f"--data colour is no question; the questions are: {QUESTIONS}"
     ),
@@ -51,6 +79,8 @@ LINES = {
         f"--data _commit is no question; the questions are: {QUESTIONS}"
     ),
     (*NEW, "--data", "region"): "--data 'region' is not of the form KEY=VALUE",
+    (*NEW, "--data", "=us-east-1"): "--data '=us-east-1' is not of the form KEY=VALUE",
+    (*NEW, "--data", ""): "--data '' is not of the form KEY=VALUE",
     (*NEW, "--region", "us-east-1", "--data", "region=us-east-1"): (
         "--data region and --region answer the same question"
     ),
@@ -73,11 +103,36 @@ def test_bad_input_is_one_line(cli: Cli, arguments: tuple[str, ...]) -> None:
     assert everything_in(cli.folder) == []
 
 
-def test_an_unknown_region_is_refused_with_those_there_are(cli: Cli) -> None:
-    done = cli(*NEW, "--region", "mars-1")
-    assert done.stderr.startswith("sls-patterns: --region: mars-1 is no AWS region; one of: ")
+@pytest.mark.parametrize("region", ["mars-1", "", "us-east-1\n", "US-EAST-1", "us-east-1a"])
+def test_an_unknown_region_is_refused_with_those_there_are(cli: Cli, region: str) -> None:
+    done = cli(*NEW, "--region", region)
+    line = f"sls-patterns: --region: {region}".rstrip()
+    assert done.stderr.startswith(f"{line} is no AWS region; one of: ")
     assert " eu-central-1," in done.stderr
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert everything_in(cli.folder) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topology", "datastore"),
+    [
+        (pattern.slug, topology.name, datastore)
+        for pattern in catalog.patterns()
+        for topology in pattern.topologies
+        for datastore in catalog.vocabulary()["datastores"]
+        if datastore not in topology.datastores
+    ],
+)
+def test_a_datastore_that_the_topology_does_not_offer_is_refused(
+    cli: Cli, pattern: str, topology: str, datastore: str
+) -> None:
+    arguments = ("--topology", topology, "--datastore", datastore)
+    done = cli("new", pattern, "project", *arguments)
+    offered = ", ".join(catalog.pattern(pattern).topology(topology).datastores)
+    assert done.stderr == (
+        f"sls-patterns: --datastore: {datastore!r} is not offered; choose from: {offered}\n"
+    )
+    assert done.returncode == 2
     assert everything_in(cli.folder) == []
 
 
@@ -101,6 +156,83 @@ def test_a_destination_that_is_not_free_is_refused(cli: Cli) -> None:
         done = cli("new", "scalable-webhook", *arguments)
         assert (done.returncode, done.stderr) == (2, f"sls-patterns: {line}\n")
         assert everything_in(folder) == before
+
+
+def on_a_file_system(cli: Cli, options: str, *arguments: str) -> tuple[str, str, list[str]]:
+    """Run it in a small file system: its exit code, what it said, and what is there afterwards."""
+    script = """
+        mount -t tmpfs -o "$1" none . || exit 77
+        cd . && shift
+        "$@" > /dev/null
+        echo $? && ls -A
+    """
+    command = ("unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", options)
+    try:
+        done = Cli(cli.folder, cli.environment, (*command, *cli.command))(*arguments)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare here")
+    if not done.stdout:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    code, *there = done.stdout.split()
+    return code, done.stderr, there
+
+
+def test_a_read_only_file_system_is_refused(cli: Cli) -> None:
+    code, said, there = on_a_file_system(cli, "ro", *NEW)
+    assert (code, there) == ("2", [])
+    assert said == f"sls-patterns: {cli.folder} is not writable\n"
+
+
+@pytest.mark.parametrize("size", ["4k", "40k", "80k", "120k"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(cli: Cli, size: str) -> None:
+    code, said, there = on_a_file_system(cli, f"size={size}", *NEW, "--name", "hook", "--no-git")
+    assert (code, there) == ("1", [])
+    assert said == f"sls-patterns: {cli.folder}/project: No space left on device\n"
+
+
+@pytest.mark.parametrize("size", ["160k", "240k", "320k"])
+def test_a_disk_too_small_for_the_repository_keeps_the_project(cli: Cli, size: str) -> None:
+    code, said, there = on_a_file_system(cli, f"size={size}", *NEW)
+    assert (code, said, there) == ("0", "", ["project"])
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "scalable-webhook", "--json"), NEW])
+def test_an_output_that_cannot_be_written_is_one_line(cli: Cli, command: tuple[str, ...]) -> None:
+    done = cli.in_a_shell("> /dev/full", *command)
+    assert done.stderr == ("sls-patterns: cannot write: No space left on device\n")
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "scalable-webhook", "--json"), NEW])
+def test_a_reader_that_has_seen_enough_hears_no_complaint(
+    cli: Cli, command: tuple[str, ...]
+) -> None:
+    done = cli.in_a_shell("| true", *command)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_nothing(cli: Cli, closed: str) -> None:
+    done = cli.in_a_shell(closed, *NEW)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (cli.folder / "project/.git/HEAD").is_file()
+    refused = cli.in_a_shell(closed, "nwe")
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize("utf8", ["0", "1"])
+def test_what_is_not_ascii_works_under_the_c_locale(cli: Cli, utf8: str) -> None:
+    locale = {"LC_ALL": "C", "PYTHONUTF8": utf8, "PYTHONCOERCECLOCALE": "0"}
+    refused = cli("new", "scalable-webhook", "café", "--name", "café", **locale)
+    assert (refused.returncode, refused.stderr) == (2, f"sls-patterns: --name: {NAME_RULE}\n")
+    assert everything_in(cli.folder) == []
+    done = cli("new", "scalable-webhook", "café", **locale)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (cli.folder / "café/template.yaml").is_file()
+    in_the_way = cli("new", "scalable-webhook", "café", **locale)
+    assert in_the_way.returncode == 2
+    assert in_the_way.stderr.endswith(" is not empty\n")
 
 
 def test_a_folder_that_cannot_be_written_is_refused(cli: Cli) -> None:

@@ -2,12 +2,16 @@
 
 import os
 import signal
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from command import Cli, wait_for
 
 ENOUGH = 30  # seconds, for what takes less than one
+MOMENTS = 20
 
 
 def blocking_git(folder: Path, blocked: str) -> str:
@@ -65,6 +69,39 @@ def test_a_signal_while_files_are_written_leaves_nothing(
         assert code == 0
         assert (cli.folder / place / "tests/unit/conftest.py").is_file()
     pytest.fail("no signal came in time")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_time_leaves_nothing_or_all(cli: Cli, number: signal.Signals) -> None:
+    command = ("new", "scalable-webhook", "--name", "hook")
+    started = time.monotonic()
+    assert cli(*command, "first").returncode == 0
+    whole, seconds = everything_of(cli.folder / "first"), time.monotonic() - started
+    for moment in range(1, MOMENTS):
+        project = cli.folder / f"project-{moment}"
+        with cli.start(*command, project.name) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds * moment / MOMENTS)
+            process.send_signal(number)
+            _, said = process.communicate(timeout=ENOUGH)
+        assert not list(cli.folder.glob(".sls-patterns-*"))
+        # In its first and last moments Python has no handlers of ours: the signal ends it itself.
+        if project.exists():
+            assert process.returncode in {0, -number}
+            assert said == ""
+            assert everything_of(project) == whole
+        else:
+            assert process.returncode in {128 + number, -number}
+
+
+def everything_of(project: Path) -> set[str]:
+    """The project's files, without git's objects, whose names depend on the time."""
+    return {
+        path.relative_to(project).as_posix()
+        for path in project.rglob("*")
+        if "objects" not in path.parts
+    }
 
 
 def test_a_second_signal_does_not_stop_the_clearing_up(cli: Cli, tmp_path: Path) -> None:

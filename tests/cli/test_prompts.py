@@ -8,6 +8,8 @@ import pytest
 import yaml
 from command import Cli
 
+from sls_patterns_cli import catalog
+
 CLEAR_LINE = "\x15"
 ENTER = "\r"
 CTRL_C = "\x03"
@@ -85,10 +87,34 @@ def test_defaults_ask_nothing(cli: Cli) -> None:
     assert code(process) == 0
 
 
-@pytest.mark.parametrize("question", ["Which pattern", "project's name"])
+ANSWERS = {
+    "Which pattern": ("scalable-webhook", "a/b"),
+    "project's name": ("--name", "hook"),
+    "Which topology": ("--topology", "function"),
+    "Which runtime": ("--runtime", "python"),
+    "Which version": ("--runtime-version", "python3.13"),
+    "Which IaC flavour": ("--iac", "sam"),
+    "Which datastore": ("--datastore", "dynamodb"),
+    "Which AWS region": ("--region", "us-east-1"),
+}
+
+
+def asked() -> list[str]:
+    """The questions that are asked: those that leave a choice."""
+    pattern = catalog.pattern("scalable-webhook")
+    offered = {
+        "Which topology": pattern.topologies,
+        "Which runtime": pattern.runtimes,
+        "Which IaC flavour": pattern.flavours,
+        "Which datastore": pattern.topologies[0].datastores,
+    }
+    return [question for question in ANSWERS if len(offered.get(question, "any")) > 1]
+
+
+@pytest.mark.parametrize("question", asked())
 def test_ctrl_c_in_a_prompt_leaves_nothing(cli: Cli, question: str) -> None:
-    pattern = [] if question == "Which pattern" else ["scalable-webhook", "a/b"]
-    process = terminal(cli, "new", *pattern)
+    others = (answer for asked, answer in ANSWERS.items() if asked != question)
+    process = terminal(cli, "new", *(word for answer in others for word in answer))
     process.expect(question)
     process.send(CTRL_C)
     process.expect(pexpect.EOF)

@@ -1,6 +1,8 @@
 """The documentation shows only what works, and shows all there is."""
 
+import html
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,10 @@ RUN_ELSEWHERE = {
     "make deploy": "tests/static/test_project.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
+    **{
+        f"make {target} STACK=by-hand": "tests/proofs/test_deployment_tools.py"
+        for target in ("bootstrap", "deploy", "redrive", "delete")
+    },
 }
 
 
@@ -73,3 +79,16 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_picture_is_small_and_shows_nothing_of_the_machine_it_was_made_on() -> None:
+    picture = (ROOT / "docs/recording.svg").read_text()
+    texts = re.findall(r"<text [^>]*>([^<]*)</text>", picture)
+    shown = " ".join(html.unescape(" ".join(texts)).split())
+
+    assert len(picture.encode()) < 100_000
+    assert "url(http" not in picture
+    for place in (str(ROOT), str(Path.home()), tempfile.gettempdir()):
+        assert place not in shown
+    for command in ("list", "new", "local test"):
+        assert f"$ sls-patterns {command}" in shown

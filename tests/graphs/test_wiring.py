@@ -1,6 +1,8 @@
 """Every graph under test becomes infrastructure that lints and keeps the failure-edge contract."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,21 @@ from contract.check import asynchronous_edges, violations
 from contract.graph import differences
 from contract.stack import load
 from graphs.overlay import Graph, graphs
+from statelint.linter import Linter
 from synthesis import template_files
 from tools import BIN, run, tool
 
 ALL = list(graphs())
 POLICY = Path(__file__).parents[1] / "static/checkov.yaml"
+NO_FAULT = {
+    # A field of S3's, and required: the language leaves a reader's configuration to the service.
+    # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+    'Field "InputType" not allowed in State Machine.States.Work.ItemReader.ReaderConfig'
+}
+
+
+def has_state_machine(graph: Graph) -> bool:
+    return any(node.kind == "state-machine" for node in graph.topology.nodes)
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +71,53 @@ def test_the_asynchronous_edges_of_the_template_are_those_of_the_graph(
     found = asynchronous_edges(load(projects[str(graph)]))
 
     assert differences(found, graph.topology) == []
+
+
+def definitions(project: Path) -> Iterator[str]:
+    """The project's state machines, with something in the place of what the stack fills in."""
+    for file in sorted(project.glob("statemachines/*.asl.json")):
+        yield re.sub(r"\$\{\w+\}", "filled-in", file.read_text())
+
+
+def faults(definition: str) -> set[str]:
+    found: list[str] = Linter.validate(json.loads(definition))
+    return set(found)
+
+
+@pytest.mark.parametrize("graph", [g for g in ALL if has_state_machine(g)], ids=str)
+def test_the_state_machines_are_of_the_amazon_states_language(
+    graph: Graph, projects: dict[str, Path]
+) -> None:
+    (definition,) = definitions(projects[str(graph)])
+
+    assert faults(definition) - NO_FAULT == set()
+
+
+def test_a_project_lints_its_own_state_machine(projects: dict[str, Path]) -> None:
+    project = projects[str(next(g for g in ALL if g.variant.pattern == "state-machine"))]
+    makefile = (project / "Makefile").read_text()
+    (command,) = re.findall(r"^\t\.venv/bin/(statelint .*)", makefile, re.MULTILINE)
+
+    run([BIN / "statelint", *command.split()[1:]], project)
+
+    assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "fault"),
+    [
+        ('"Next": "Charge"', '"Next": "Change"', 'No state found named "Change"'),
+        ('"MaxAttempts"', '"MaxAttempt"', 'Field "MaxAttempt" not allowed'),
+        ('"StartAt": "Reserve"', '"StartAt": "Order"', "StartAt value Order not found"),
+    ],
+)
+def test_a_fault_in_a_state_machine_is_found(
+    right: str, wrong: str, fault: str, projects: dict[str, Path]
+) -> None:
+    graph = next(graph for graph in ALL if graph.variant.pattern == "state-machine")
+    (definition,) = definitions(projects[str(graph)])
+    assert right in definition
+
+    found = faults(definition.replace(right, wrong))
+
+    assert any(fault in each for each in found)
