@@ -151,14 +151,14 @@ def test_a_permission_names_the_route_as_it_is_written(deploy_stack: DeployStack
       SourceArn: !Sub "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/GET/items/{id}"
 Outputs:"""
     permitted = (
-        UNPERMITTED.replace("return 'reached'", "return '\"reached\"'")
+        UNPERMITTED.replace("return 'reached'", "return ['reached']")
         .replace("          /:\n", '          "/items/{id}":\n')
         .replace("\nOutputs:", permission)
     )
 
     endpoint = deploy_stack(permitted, "permitted")["Endpoint"]
 
-    assert request(f"{endpoint}/items/7")[:2] == (200, "reached")
+    assert request(f"{endpoint}/items/7")[:2] == (200, ["reached"])
 
 
 GUARDED = """
