@@ -203,14 +203,14 @@ class _Reader:
             api_ = self.stack.named(route.get("ApiId"))
             target = self.stack.text(route.get("Target")).removeprefix("integrations/")
             integration_ = self.stack.resources.get(target.strip("${}"))
-            authorizer = self.stack.named(route.get("AuthorizerId"))
+            guard = self.stack.named(route.get("AuthorizerId"))
             if api_ and integration_:
                 yield from self.route(
                     api_,
                     str(route.get("RouteKey")),
                     self.text(integration_.get("IntegrationUri")),
                     integration_.get("PayloadFormatVersion"),
-                    str(authorizer.get("Name")) if authorizer else "",
+                    str(guard.get("Name")) if guard else "",
                 )
 
     def route(
