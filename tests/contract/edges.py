@@ -26,6 +26,7 @@ DELIVERY = "AWS::KinesisFirehose::DeliveryStream"
 LOG_FILTER = "AWS::Logs::SubscriptionFilter"
 CUSTOM_RESOURCES = ("AWS::CloudFormation::CustomResource", "Custom::")
 APIS = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Api")
+EVENTS_OF_BUCKET = ("NotificationConfiguration", "EventBridgeConfiguration", "EventBridgeEnabled")
 SAID_TO_PEOPLE = {"email", "email-json", "sms"}
 
 DEFAULT_BUS = "default"
@@ -110,22 +111,55 @@ def failure_end(stack: Stack, function: str, qualifier: str) -> str | None:
     return queue_of(stack, arn or stack.resources[function].get("DeadLetterConfig", "TargetArn"))
 
 
+def rule_of_objects(stack: Stack, bucket: Resource | None, prefix: str = "") -> Resource | None:
+    """Return the rule that tells of every object created under a prefix, and of no other.
+
+    A notification of S3 itself is none: its first message is a test, so that an alarm would ring
+    after each deployment (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
+    """
+    if not bucket or bucket.get(*EVENTS_OF_BUCKET) not in (True, "true"):
+        return None
+    for rule in stack.of_type(RULE):
+        pattern = rule.get("EventPattern") or {}
+        detail = pattern.get("detail") or {}
+        names = {stack.text(name) for name in detail.get("bucket", {}).get("name", [])}
+        keys = detail.get("object", {}).get("key")
+        if (
+            pattern.get("source") == ["aws.s3"]
+            and pattern.get("detail-type") == ["Object Created"]
+            and names == {f"${{{bucket.name}}}"}
+            and keys == ([{"prefix": prefix}] if prefix else None)
+            and rule.get("State") != "DISABLED"
+        ):
+            return rule
+    return None
+
+
 def told_of_objects(stack: Stack, bucket: Resource | None, prefix: str = "") -> str | None:
     """Return the queue that is told of every object created under a prefix, and of no other."""
-    notifications = bucket.get("NotificationConfiguration", "QueueConfigurations") if bucket else []
-    for notification in notifications or []:
-        rules = (notification.get("Filter") or {}).get("S3Key", {}).get("Rules", [])
-        filters = {(str(rule.get("Name")).lower(), rule.get("Value")) for rule in rules}
-        fits = filters == ({("prefix", prefix)} if prefix else set())
-        if fits and notification.get("Event") == "s3:ObjectCreated:*":
-            return queue_of(stack, notification.get("Queue"))
-    return None
+    rule = rule_of_objects(stack, bucket, prefix)
+    targets = rule.get("Targets") if rule else []
+    return next((queue_of(stack, target.get("Arn")) for target in targets or []), None)
 
 
 def is_failure_rule(rule: Resource) -> bool:
     """Tell whether the rule carries failed executions, so that its target is their end (E7)."""
     sources: list[str] = rule.get("EventPattern", "source") or []
     return "aws.states" in sources
+
+
+def tells_of_failed_records(stack: Stack, rule: Resource) -> bool:
+    """Tell whether the rule carries what a bucket keeps of failures (E5, E8)."""
+    keeping = [
+        mapping.get("DestinationConfig", "OnFailure", "Destination")
+        for mapping in stack.of_type(MAPPING)
+    ]
+    keeping += [delivery_destination(each).get("BucketARN") for each in stack.of_type(DELIVERY)]
+    kept_in = {bucket.name for arn in keeping if arn and (bucket := stack.by_arn(arn, BUCKET))}
+    pattern = rule.get("EventPattern") or {}
+    names = (pattern.get("detail") or {}).get("bucket", {}).get("name") or []
+    told_of = {stack.text(name).strip("${}") for name in names}
+    return pattern.get("source") == ["aws.s3"] and bool(told_of) and told_of <= kept_in
 
 
 def delivery_destination(delivery: Resource) -> dict[str, Any]:
@@ -199,7 +233,7 @@ def _subscriptions(stack: Stack) -> Iterator[Edge]:
 
 def _rules(stack: Stack) -> Iterator[Edge]:
     for rule in stack.of_type(RULE):
-        if is_failure_rule(rule):
+        if is_failure_rule(rule) or tells_of_failed_records(stack, rule):
             continue
         bus = rule.get("EventBusName")
         source = stack.text(bus).strip("${}") if bus else DEFAULT_BUS

@@ -14,6 +14,7 @@ from contract.edges import (
     delivery_destination,
     error_prefix,
     invoke_config,
+    rule_of_objects,
     target_name,
     transforms,
 )
@@ -307,10 +308,14 @@ def _told_of_objects(
 ) -> Iterator[Violation]:
     if edge.end is None:
         where = f" under {prefix}" if prefix else ""
-        says = f"must tell a queue of this stack of s3:ObjectCreated:*{where}"
+        says = f"a rule must tell a queue of this stack of its objects{where}"
         yield Violation(edge.mechanism, bucket.name, says)
     else:
         yield from dead_letter_queue(stack, edge.end)
+    rule = rule_of_objects(stack, bucket, prefix)
+    if rule and edge.end:
+        queue = stack.resources[edge.end]
+        yield from _let_in(stack, queue, "events.amazonaws.com", rule, edge.mechanism)
 
 
 def _let_in(

@@ -154,16 +154,26 @@ def topic(name: str, **properties: Any) -> Resources:
 
 
 def bucket(name: str, told: str, prefix: str = "") -> Resources:
-    """Return a bucket that tells a queue of every object created under the prefix."""
-    only = {"Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": prefix}]}}} if prefix else {}
-    told_of = {"Event": "s3:ObjectCreated:*", "Queue": get(told), **only}
+    """Return a bucket of which a rule tells a queue: of every object created under the prefix."""
+    only = {"object": {"key": [{"prefix": prefix}]}} if prefix else {}
     objects = {"Fn::Sub": f"${{{name}.Arn}}/*"}
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     return {
         name: resource(
             "AWS::S3::Bucket",
             BucketEncryption={"ServerSideEncryptionConfiguration": [encryption]},
-            NotificationConfiguration={"QueueConfigurations": [told_of]},
+            NotificationConfiguration={
+                "EventBridgeConfiguration": {"EventBridgeEnabled": True},
+            },
+        ),
+        f"{name}Rule": resource(
+            "AWS::Events::Rule",
+            EventPattern={
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {"bucket": {"name": [ref(name)]}, **only},
+            },
+            Targets=[{"Id": "told", "Arn": get(told)}],
         ),
         f"{name}Policy": resource(
             "AWS::S3::BucketPolicy",
@@ -325,7 +335,7 @@ def e5() -> dict[str, Any]:
             allow("s3:ListBucket", get("Bad")),
         ),
         bucket("Bad", "Told"),
-        dead_letters("Told", admit("s3", "sqs:SendMessage", get("Told"), account=True)),
+        dead_letters("Told", admit("events", "sqs:SendMessage", get("Told"), get("BadRule"))),
     )
 
 
@@ -438,7 +448,7 @@ def e8() -> dict[str, Any]:
     return template(
         function("Change"),
         bucket("Lake", "Told", "errors/"),
-        dead_letters("Told", admit("s3", "sqs:SendMessage", get("Told"), account=True)),
+        dead_letters("Told", admit("events", "sqs:SendMessage", get("Told"), get("LakeRule"))),
         {
             "Delivery": resource(
                 "AWS::KinesisFirehose::DeliveryStream",

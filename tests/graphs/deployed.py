@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,7 +77,8 @@ class Deployed:
         sqs = self.client("sqs")
         answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         bodies = [message["Body"] for message in answer.get("Messages", [])]
-        told = [record["s3"] for body in bodies for record in json.loads(body).get("Records", [])]
+        events = [json.loads(body) for body in bodies]
+        told = [event["detail"] for event in events if event.get("source") == "aws.s3"]
         objects = [self._object(about["bucket"]["name"], about["object"]["key"]) for about in told]
         return {found["id"] for found in messages([*bodies, *objects])}
 
@@ -90,7 +90,7 @@ class Deployed:
         return {found["id"] for key in keys for found in messages(self._object(name, key))}
 
     def _object(self, bucket: str, key: str) -> str:
-        answer = self.client("s3").get_object(Bucket=bucket, Key=urllib.parse.unquote_plus(key))
+        answer = self.client("s3").get_object(Bucket=bucket, Key=key)
         content: bytes = answer["Body"].read()
         return content.decode()
 

@@ -7,14 +7,19 @@ import threading
 import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from graphs.deployed import Deployed, deployed
 from graphs.overlay import Graph, graphs
 
 
-def named(slug: str) -> Graph:
-    return next(graph for graph in graphs() if graph.variant.pattern == slug)
+def flavours(slug: str) -> list[Any]:
+    return [
+        pytest.param(graph, id=graph.variant.iac, marks=pytest.mark.xdist_group(f"graph {graph}"))
+        for graph in graphs()
+        if graph.variant.pattern == slug
+    ]
 
 
 def answer(stack: Deployed, method: str, path: str, **headers: str) -> tuple[int, str]:
@@ -25,9 +30,11 @@ def answer(stack: Deployed, method: str, path: str, **headers: str) -> tuple[int
     return response.status, response.read().decode()
 
 
-@pytest.fixture(scope="module")
-def gatekeeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    with deployed(named("gatekeeper"), tmp_path_factory) as stack:
+@pytest.fixture(scope="module", params=flavours("gatekeeper"))
+def gatekeeper(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    with deployed(request.param, tmp_path_factory) as stack:
         yield stack
 
 
@@ -70,11 +77,12 @@ def legacy() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
+@pytest.mark.parametrize("graph", flavours("strangler"))
 def test_what_has_moved_is_served_here_and_all_else_there(
-    legacy: ThreadingHTTPServer, tmp_path_factory: pytest.TempPathFactory
+    graph: Graph, legacy: ThreadingHTTPServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     address = f"http://127.0.0.1:{legacy.server_port}"
-    with deployed(named("strangler"), tmp_path_factory, LegacyUrl=address) as stack:
+    with deployed(graph, tmp_path_factory, LegacyUrl=address) as stack:
         assert answer(stack, "GET", "/") == (200, "legacy /")
         assert answer(stack, "GET", "/old/7?a=1") == (200, "legacy /old/7?a=1")
         assert answer(stack, "GET", "/orders/7") == (200, '{"served": "/orders/7"}')

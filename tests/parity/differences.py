@@ -40,6 +40,36 @@ KNOWN = (
         reason="CDK permits the route's path whatever the method; there is no other route with it",
     ),
     Difference(
+        name="permission for any stage",
+        flavour="sam",
+        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/\*/.*",
+        reason="SAM permits the route's path in every stage; there is one",
+    ),
+    Difference(
+        name="permission for the stage",
+        flavour="cdk",
+        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\w+/\*/.*",
+        reason="CDK permits it in the stage of a REST API",
+    ),
+    Difference(
+        name="payloads in logs",
+        flavour="cdk",
+        pattern=r"stage of \$\{\w+\}: MethodSettings\.0\.DataTraceEnabled is False",
+        reason="CDK says the default",
+    ),
+    Difference(
+        name="permission for any authorizer",
+        flavour="sam",
+        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/authorizers/\*",
+        reason="SAM permits each authorizer of the API; there is one",
+    ),
+    Difference(
+        name="permission for the authorizer",
+        flavour="cdk",
+        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*/authorizers/\$\{\w+\}",
+        reason="CDK permits the authorizer by its id",
+    ),
+    Difference(
         name="key of SNS by its alias",
         flavour="sam",
         pattern=r"\w+: KmsMasterKeyId is alias/aws/sns",

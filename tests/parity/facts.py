@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from contract.check import asynchronous_edges
 from contract.iam import Statement, managed_policies, resource_policy, role_of, role_statements
 from contract.stack import Resource, Template, stacks
+from parity import rest_apis
 
 
 class Fact(NamedTuple):
@@ -25,6 +26,7 @@ class Fact(NamedTuple):
         return f"{self.subject}: {self.what} is {self.value}"
 
 
+STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
 HASH = re.compile(r"[0-9A-F]{8}$")
 REFERENCE = re.compile(r"\$\{(\w+)(?=[.}])")
 
@@ -35,14 +37,31 @@ READ_OTHERWISE = (
     "AWS::SNS::TopicPolicy",
     "AWS::S3::BucketPolicy",
     "AWS::Lambda::Permission",
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::GatewayResponse",
+    "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::Resource",
     "AWS::ApiGatewayV2::Route",
     "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGatewayV2::Authorizer",
     "AWS::CDK::Metadata",
 )
 NOT_COMPARED = {
     "AWS::Lambda::Function": {"Code", "Role"},  # the code is one; a role is what it may do
     "AWS::ApiGatewayV2::Api": {"Body", "Name", "ProtocolType"},  # read as routes
     "AWS::ApiGatewayV2::Stage": {"ApiId"},
+    "AWS::ApiGateway::RestApi": {"Body", "Name", "Parameters", "BinaryMediaTypes"},
+    "AWS::ApiGateway::Stage": {"DeploymentId"},
+}
+
+# CloudFormation's names of what makes an authorizer, and those of OpenAPI.
+AUTHORIZER = {
+    "AuthorizerType": "type",
+    "AuthorizerUri": "authorizerUri",
+    "AuthorizerPayloadFormatVersion": "authorizerPayloadFormatVersion",
+    "AuthorizerResultTtlInSeconds": "authorizerResultTtlInSeconds",
+    "EnableSimpleResponses": "enableSimpleResponses",
+    "IdentitySource": "identitySource",
 }
 
 
@@ -71,12 +90,13 @@ class _Reader:
             yield from self.role(resource)
         yield from self.permissions()
         yield from self.routes()
+        yield from self.rest_apis()
         for name, output in self.template.get("Outputs", {}).items():
             yield Fact("outputs", name, self.text(_decided(output["Value"])))
 
     def subject(self, resource: Resource) -> str:
-        if resource.type == "AWS::ApiGatewayV2::Stage":
-            return f"stage of {self.text(resource.get('ApiId'))}"
+        if resource.type in STAGES:
+            return f"stage of {self.text(resource.get('ApiId') or resource.get('RestApiId'))}"
         if resource.type == "AWS::Lambda::EventInvokeConfig":
             return f"asynchronous invokes of {self.text(resource.get('FunctionName'))}"
         return self.edges.get(resource.name, self.name(resource.name))
@@ -86,6 +106,8 @@ class _Reader:
 
     def text(self, value: Any) -> str:
         text = self.stack.text(value).replace("${AWS::StackName}", self.stack_name)
+        for stage in self.stack.of_type(*STAGES):  # a reference to a stage is its name
+            text = text.replace(f"${{{stage.name}}}", str(stage.get("StageName")))
         return REFERENCE.sub(lambda found: f"${{{self.name(found[1])}", text)
 
     def properties(self, resource: Resource) -> Iterator[Fact]:
@@ -147,8 +169,18 @@ class _Reader:
                 who = f"{permission.get('Principal')} from {source}"
                 yield Fact(self.name(function[0].name), "invoked by", who)
 
+    def rest_apis(self) -> Iterator[Fact]:
+        for said in rest_apis.statements(self.stack, self.name, self.text):
+            yield Fact(*said)
+        for api, role in rest_apis.credentials(self.stack):
+            for statement in role_statements(self.stack, role):
+                yield from self.statement(self.name(api.name), "its role", statement)
+
     def routes(self) -> Iterator[Fact]:
         for api in self.stack.of_type("AWS::ApiGatewayV2::Api"):
+            schemes = api.get("Body", "components", "securitySchemes") or {}
+            for name, scheme in schemes.items():
+                yield from self.authorizer(api, name, scheme["x-amazon-apigateway-authorizer"])
             for path, operations in (api.get("Body", "paths") or {}).items():
                 for method, operation in operations.items():
                     integration = operation["x-amazon-apigateway-integration"]
@@ -158,23 +190,46 @@ class _Reader:
                         key,
                         self.text(integration["uri"]).split("/functions/")[-1].split("/")[0],
                         integration.get("payloadFormatVersion"),
+                        next((name for each in operation.get("security", ()) for name in each), ""),
                     )
+        for authorizer in self.stack.of_type("AWS::ApiGatewayV2::Authorizer"):
+            owner = self.stack.named(authorizer.get("ApiId"))
+            if owner:
+                described = {
+                    AUTHORIZER.get(name, name): v for name, v in authorizer.properties.items()
+                }
+                yield from self.authorizer(owner, str(authorizer.get("Name")), described)
         for route in self.stack.of_type("AWS::ApiGatewayV2::Route"):
             api_ = self.stack.named(route.get("ApiId"))
             target = self.stack.text(route.get("Target")).removeprefix("integrations/")
             integration_ = self.stack.resources.get(target.strip("${}"))
+            guard = self.stack.named(route.get("AuthorizerId"))
             if api_ and integration_:
                 yield from self.route(
                     api_,
                     str(route.get("RouteKey")),
                     self.text(integration_.get("IntegrationUri")),
                     integration_.get("PayloadFormatVersion"),
+                    str(guard.get("Name")) if guard else "",
                 )
 
-    def route(self, api: Resource, key: str, function: str, version: Any) -> Iterator[Fact]:
+    def route(
+        self, api: Resource, key: str, function: str, version: Any, authorizer: str
+    ) -> Iterator[Fact]:
         subject = f"route {self.name(api.name)} {key}"
         yield Fact(subject, "function", function)
         yield Fact(subject, "payload format", str(version))
+        yield Fact(subject, "authorizer", authorizer)
+
+    def authorizer(self, api: Resource, name: str, described: dict[str, Any]) -> Iterator[Fact]:
+        """What it is; `described` has the names of OpenAPI, as in the body of an API."""
+        subject = f"authorizer {self.name(api.name)} {name}"
+        uri = self.text(described["authorizerUri"])
+        yield Fact(subject, "function", uri.split("/functions/")[-1].split("/")[0])
+        yield Fact(subject, "type", described["type"].lower())
+        for what in AUTHORIZER.values():
+            if what not in ("type", "authorizerUri"):
+                yield Fact(subject, what, str(described.get(what)))
 
 
 def _computed(value: dict[str, Any]) -> bool:

@@ -140,6 +140,27 @@ def test_without_a_permission_the_function_is_not_invoked(deploy_stack: DeploySt
     assert (status, answer) == (500, {"message": "Internal Server Error"})
 
 
+def test_a_permission_names_the_route_as_it_is_written(deploy_stack: DeployStack) -> None:
+    permission = """
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref Function
+      Principal: apigateway.amazonaws.com
+      SourceArn: !Sub "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/GET/items/{id}"
+Outputs:"""
+    permitted = (
+        UNPERMITTED.replace("return 'reached'", "return ['reached']")
+        .replace("          /:\n", '          "/items/{id}":\n')
+        .replace("\nOutputs:", permission)
+    )
+
+    endpoint = deploy_stack(permitted, "permitted")["Endpoint"]
+
+    assert request(f"{endpoint}/items/7")[:2] == (200, ["reached"])
+
+
 GUARDED = """
 Resources:
   Api:
@@ -196,6 +217,19 @@ def test_an_authorizers_policy_says_which_routes_and_is_cached(deploy_stack: Dep
     assert status(f"{endpoint}/two", "one") == 403
     answers = [request(f"{endpoint}/two", Authorization="two")[1] for _ in range(2)]
     assert [answer["calls"] for answer in answers] == [3, 3]
+
+
+def test_an_authorizer_of_format_1_is_told_who_comes(deploy_stack: DeployStack) -> None:
+    older = (
+        GUARDED.replace('Version: "2.0"', 'Version: "1.0"')
+        .replace('["identitySource"][0]', '["identitySource"]')
+        .replace("routeArn", "methodArn")
+    )
+
+    endpoint = deploy_stack(older, "older-guard")["Endpoint"]
+
+    assert status(f"{endpoint}/one", "one") == 200
+    assert status(f"{endpoint}/two", "one") == 403
 
 
 def test_an_authorizer_without_its_permission_lets_nobody_in(deploy_stack: DeployStack) -> None:

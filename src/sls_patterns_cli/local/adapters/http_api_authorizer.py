@@ -1,9 +1,10 @@
-"""An HTTP API invokes its authorizer only with the authorizer's permission.
+"""An HTTP API invokes its authorizer only with the authorizer's permission, and says who comes.
 
-AWS: without a resource-based policy of the function that allows it the caller gets 500.
+AWS: without a resource-based policy of the function that allows it the caller gets 500. An event
+of format 1.0 has the values of the identity sources too, joined by commas.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 
-Emulator: asks for no permission.
+Emulator: asks for no permission, and leaves the identity out of events of format 1.0.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,19 @@ def _guarded(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
         source = f"arn:aws:execute-api:{region}:{account}:{identity}"
         if not service_may_invoke(function, "apigateway.amazonaws.com", source):
             return None  # the caller is answered with 500
+        if authorizer.get("authorizerPayloadFormatVersion") == "1.0":
+            event = {"version": "1.0", **_identity(authorizer, event), **event}
         return await invoke(authorizer, event, account, region)
 
     return invoke_authorizer
+
+
+def _identity(authorizer: dict[str, Any], event: dict[str, Any]) -> dict[str, str]:
+    _, values = apigateway._request_authorizer_identity_sources(
+        authorizer["identitySource"],
+        event["headers"],
+        event["multiValueQueryStringParameters"],
+        event["stageVariables"],
+    )
+    joined = ",".join(values)
+    return {"identitySource": joined, "authorizationToken": joined}

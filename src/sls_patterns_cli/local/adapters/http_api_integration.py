@@ -1,7 +1,8 @@
 """An HTTP API invokes a function only with its permission, and hides how a function fails.
 
 AWS: without a resource-based policy of the function that allows it, and when the function ends
-in an error, the caller gets 500 with `{"message":"Internal Server Error"}`.
+in an error, the caller gets 500 with `{"message":"Internal Server Error"}`. The policy names the
+route, with `{id}` as it is written there.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
 
@@ -43,9 +44,9 @@ def _guarded(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
         function_arn = apigateway._extract_lambda_ref_from_integration_uri(
             integration["integrationUri"]
         )
-        source_arn = (
-            f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api}/{stage}/{method}{path}"
-        )
+        _headers, _body, _query, key = rest[:4]
+        route = f"{method}{key.partition(' ')[2]}" if " " in key else key
+        source_arn = f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api}/{stage}/{route}"
         if not service_may_invoke(function_arn, "apigateway.amazonaws.com", source_arn):
             return INTERNAL_SERVER_ERROR
         response = await invoke(integration, api, stage, path, method, *rest, **options)

@@ -1,0 +1,138 @@
+"""REST APIs as plain statements, whether they are an OpenAPI body or resources and methods."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from contract.stack import Resource, Stack
+
+Statement = tuple[str, str, str]
+"""A subject, what is said of it, and the value."""
+
+EXTENSION = "x-amazon-apigateway-"
+ANY_METHOD = f"{EXTENSION}any-method"
+
+# CloudFormation's names of what makes an integration, and those of OpenAPI.
+INTEGRATION = {
+    "Type": "type",
+    "IntegrationHttpMethod": "httpMethod",
+    "Uri": "uri",
+    "RequestParameters": "requestParameters",
+    "RequestTemplates": "requestTemplates",
+    "PassthroughBehavior": "passthroughBehavior",
+    "TimeoutInMillis": "timeoutInMillis",
+}
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apigateway-method-integration.html
+DEFAULTS = {"passthroughBehavior": "when_no_match", "timeoutInMillis": 29000}
+
+
+def statements(
+    stack: Stack, name: Callable[[str], str], text: Callable[[Any], str]
+) -> Iterator[Statement]:
+    """Return what is said of all REST APIs of a stack.
+
+    `name` gives the name of a logical id, `text` that of a value, as they are in every flavour.
+    """
+    for api in stack.of_type("AWS::ApiGateway::RestApi"):
+        called = name(api.name)
+        body = api.get("Body") or {}
+        binary = body.get(f"{EXTENSION}binary-media-types") or api.get("BinaryMediaTypes") or []
+        yield called, "binary media types", str(binary)
+        for subject, described in _routes(stack, api, body):
+            for what, value in described.items():
+                yield f"route {called} {subject}", what, text(value)
+        for kind, response in _gateway_responses(stack, api, body):
+            for what, value in response.items():
+                yield f"answer of {called} to {kind}", what, str(value)
+
+
+def credentials(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
+    """Return each API with the roles in whose names its routes call services."""
+    for api in stack.of_type("AWS::ApiGateway::RestApi"):
+        found = [
+            operation[f"{EXTENSION}integration"].get("credentials")
+            for _, operation in _operations(api.get("Body") or {})
+        ]
+        found += [method.get("Integration", "Credentials") for method in _methods(stack, api)]
+        roles = {r.name: r for r in map(stack.by_arn, filter(None, found)) if r}
+        for role in roles.values():
+            yield api, role
+
+
+def _routes(
+    stack: Stack, api: Resource, body: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for route, operation in _operations(body):
+        integration = operation[f"{EXTENSION}integration"]
+        answers = [
+            _answer("" if pattern == "default" else pattern, response)
+            for pattern, response in integration.get("responses", {}).items()
+        ]
+        yield route, _described(integration, answers, operation.get("responses") or {})
+    for method in _methods(stack, api):
+        given = method.get("Integration")
+        integration = {INTEGRATION[key]: given[key] for key in INTEGRATION if key in given}
+        answers = [
+            _answer(
+                response.get("SelectionPattern", ""),
+                {
+                    "statusCode": response["StatusCode"],
+                    "responseTemplates": response.get("ResponseTemplates", {}),
+                },
+            )
+            for response in given.get("IntegrationResponses") or []
+        ]
+        statuses = [response["StatusCode"] for response in method.get("MethodResponses") or []]
+        route = f"{method.get('HttpMethod')} {_path(stack, method.get('ResourceId')) or '/'}"
+        yield route, _described(integration, answers, statuses)
+
+
+def _described(integration: dict[str, Any], answers: list[str], statuses: Any) -> dict[str, Any]:
+    flat: dict[str, Any] = {**DEFAULTS}
+    for what, value in integration.items():
+        if isinstance(value, dict) and what in ("requestParameters", "requestTemplates"):
+            flat.update({f"{what}.{key}": inner for key, inner in value.items()})
+        elif what in INTEGRATION.values():
+            flat[what] = value
+    for what in ("type", "passthroughBehavior"):
+        flat[what] = flat[what].lower()
+    return {**flat, "answers": " ".join(sorted(answers)), "statuses": str(sorted(statuses))}
+
+
+def _answer(pattern: str, response: dict[str, Any]) -> str:
+    return f"({pattern}) => {response['statusCode']} {response.get('responseTemplates', {})}"
+
+
+def _gateway_responses(
+    stack: Stack, api: Resource, body: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind, response in body.get(f"{EXTENSION}gateway-responses", {}).items():
+        yield kind, {"status": response["statusCode"], "templates": response["responseTemplates"]}
+    for response in stack.of_type("AWS::ApiGateway::GatewayResponse"):
+        if stack.named(response.get("RestApiId")) == api:
+            yield (
+                str(response.get("ResponseType")),
+                {
+                    "status": response.get("StatusCode"),
+                    "templates": response.get("ResponseTemplates"),
+                },
+            )
+
+
+def _operations(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, operations in body.get("paths", {}).items():
+        for method, operation in operations.items():
+            yield f"{'ANY' if method == ANY_METHOD else method.upper()} {path}", operation
+
+
+def _methods(stack: Stack, api: Resource) -> Iterator[Resource]:
+    for method in stack.of_type("AWS::ApiGateway::Method"):
+        if stack.named(method.get("RestApiId")) == api:
+            yield method
+
+
+def _path(stack: Stack, resource_id: Any) -> str:
+    """Return the path of a resource; of the root it is empty."""
+    resource = stack.named(resource_id, "AWS::ApiGateway::Resource")
+    if resource is None:
+        return ""
+    return f"{_path(stack, resource.get('ParentId'))}/{resource.get('PathPart')}"
