@@ -10,8 +10,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from contract.check import asynchronous_edges
-from contract.iam import Statement, managed_policies, resource_policy, role_of, role_statements
+from contract.edges import MACHINE
+from contract.iam import (
+    Statement,
+    managed_policies,
+    resource_policy,
+    role_of,
+    role_statements,
+    statements,
+)
 from contract.stack import Resource, Template, stacks
+from contract.state_machines import definition
 
 
 class Fact(NamedTuple):
@@ -43,6 +52,7 @@ NOT_COMPARED = {
     "AWS::Lambda::Function": {"Code", "Role"},  # the code is one; a role is what it may do
     "AWS::ApiGatewayV2::Api": {"Body", "Name", "ProtocolType"},  # read as routes
     "AWS::ApiGatewayV2::Stage": {"ApiId"},
+    "AWS::StepFunctions::StateMachine": {"Definition", "DefinitionString", "RoleArn"},
 }
 
 
@@ -96,6 +106,8 @@ class _Reader:
         for name, value in resource.properties.items():
             if name not in NOT_COMPARED.get(resource.type, ()):
                 yield from self.values(subject, name, value)
+        if resource.type == MACHINE:
+            yield from self.values(subject, "Definition", definition(self.stack, resource))
 
     def values(self, subject: str, path: str, value: Any) -> Iterator[Fact]:
         if path.endswith(".RoleArn"):  # a role is what it may do
@@ -153,6 +165,15 @@ class _Reader:
                 for method, operation in operations.items():
                     integration = operation["x-amazon-apigateway-integration"]
                     key = f"{method.upper()} {path}"
+                    if "integrationSubtype" in integration:
+                        yield from self.service(
+                            f"route {self.name(api.name)} {key}",
+                            integration["integrationSubtype"],
+                            integration["credentials"],
+                            integration["requestParameters"],
+                            integration["responseParameters"],
+                        )
+                        continue
                     yield from self.route(
                         api,
                         key,
@@ -163,13 +184,46 @@ class _Reader:
             api_ = self.stack.named(route.get("ApiId"))
             target = self.stack.text(route.get("Target")).removeprefix("integrations/")
             integration_ = self.stack.resources.get(target.strip("${}"))
-            if api_ and integration_:
+            if api_ and integration_ and integration_.get("IntegrationSubtype"):
+                answers = integration_.get("ResponseParameters").items()
+                yield from self.service(
+                    f"route {self.name(api_.name)} {route.get('RouteKey')}",
+                    integration_.get("IntegrationSubtype"),
+                    integration_.get("CredentialsArn"),
+                    integration_.get("RequestParameters"),
+                    {
+                        status: {each["Destination"]: each["Source"] for each in changed}
+                        for status, mapped in answers
+                        for changed in [mapped["ResponseParameters"]]
+                    },
+                )
+            elif api_ and integration_:
                 yield from self.route(
                     api_,
                     str(route.get("RouteKey")),
                     self.text(integration_.get("IntegrationUri")),
                     integration_.get("PayloadFormatVersion"),
                 )
+
+    def service(
+        self,
+        subject: str,
+        subtype: str,
+        role: Any,
+        request: dict[str, Any],
+        response: dict[str, Any],
+    ) -> Iterator[Fact]:
+        """A route that calls a service: how it is called, in whose name, and the answer."""
+        yield Fact(subject, "service", subtype)
+        yield from self.values(subject, "parameters", request)
+        yield from self.values(subject, "answer", response)
+        acts_as = self.stack.by_arn(role, "AWS::IAM::Role")
+        assert acts_as
+        document = acts_as.get("AssumeRolePolicyDocument")
+        for statement in statements(self.stack, document):
+            yield from self.statement(subject, "its role's trust", statement)
+        for statement in role_statements(self.stack, acts_as):
+            yield from self.statement(subject, "its role", statement)
 
     def route(self, api: Resource, key: str, function: str, version: Any) -> Iterator[Fact]:
         subject = f"route {self.name(api.name)} {key}"
