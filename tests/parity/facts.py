@@ -35,6 +35,17 @@ class Fact(NamedTuple):
 
 
 HASH = re.compile(r"[0-9A-F]{8}$")
+# What CDK calls the parts of a VPC, which are resources of their own in other flavours.
+PARTS = {
+    "VpcPrivateSubnet1Subnet": "PrivateSubnetA",
+    "VpcPrivateSubnet2Subnet": "PrivateSubnetB",
+    "VpcPrivateSubnet1RouteTable": "PrivateRouteTable",
+    "VpcPrivateSubnet2RouteTable": "PrivateRouteTable",
+    "VpcPrivateSubnet1RouteTableAssociation": "PrivateSubnetARoutes",
+    "VpcPrivateSubnet2RouteTableAssociation": "PrivateSubnetBRoutes",
+    "VpcS3Endpoint": "S3Endpoint",
+    "VpcDynamoDBEndpoint": "DynamoDBEndpoint",
+}
 REFERENCE = re.compile(r"\$\{(\w+)(?=[.}])")
 
 # What is read as policies, routes and permissions, or is no part of the service.
@@ -92,11 +103,14 @@ class _Reader:
         return self.edges.get(resource.name, self.name(resource.name))
 
     def name(self, logical_id: str) -> str:
-        return HASH.sub("", logical_id)
+        name = HASH.sub("", logical_id)
+        return PARTS.get(name, name)
 
     def text(self, value: Any) -> str:
         text = self.stack.text(value).replace("${AWS::StackName}", self.stack_name)
-        return REFERENCE.sub(lambda found: f"${{{self.name(found[1])}", text)
+        named = REFERENCE.sub(lambda found: f"${{{self.name(found[1])}", text)
+        # The Ref of a security group is its id.
+        return named.replace("SecurityGroup.GroupId}", "SecurityGroup}")
 
     def properties(self, resource: Resource) -> Iterator[Fact]:
         subject = self.subject(resource)
