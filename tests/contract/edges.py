@@ -25,7 +25,12 @@ MACHINE = "AWS::StepFunctions::StateMachine"
 DELIVERY = "AWS::KinesisFirehose::DeliveryStream"
 LOG_FILTER = "AWS::Logs::SubscriptionFilter"
 CUSTOM_RESOURCES = ("AWS::CloudFormation::CustomResource", "Custom::")
-APIS = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Api")
+APIS = (
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Method",
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Integration",
+)
 EVENTS_OF_BUCKET = ("NotificationConfiguration", "EventBridgeConfiguration", "EventBridgeEnabled")
 SAID_TO_PEOPLE = {"email", "email-json", "sms"}
 
@@ -323,7 +328,9 @@ def _executions(stack: Stack) -> Iterator[Edge]:
             for integration in _dictionaries(api.properties)
             if "states:action/Start"
             in stack.text(integration.get("uri") or integration.get("Uri") or "")
-            or str(integration.get("integrationSubtype")).startswith("StepFunctions-Start")
+            or str(
+                integration.get("integrationSubtype") or integration.get("IntegrationSubtype")
+            ).startswith("StepFunctions-Start")
         ]
         for starter in starters:
             yield Edge(starter, machine.name, "E7x" if express else "E7", machine.name, end)

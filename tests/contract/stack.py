@@ -15,7 +15,7 @@ from typing import Any
 
 from synthesis import template_file
 
-from sls_patterns_cli.local import cloudformation
+from sls_patterns_cli.local import cdk, cloudformation
 
 Template = dict[str, Any]
 
@@ -180,8 +180,7 @@ def load(project: Path) -> Template:
     """Return a rendered project's infrastructure as CloudFormation."""
     file = template_file(project)
     if file.suffix == ".json":
-        synthesised: Template = json.loads(file.read_text())
-        return synthesised
+        return cdk.read(file.parent).template
     template = cloudformation.read(file)
     shared = template.get("Globals", {}).get("Function", {})
     for function in (shared, *(r.get("Properties", {}) for r in template["Resources"].values())):

@@ -28,8 +28,15 @@ TEMPLATE = {
             "Type": "AWS::Lambda::Function",
             "Properties": {"Code": {"S3Bucket": {"Fn::Sub": BUCKET}, "S3Key": "abc.zip"}},
         },
+        "Machine": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "DefinitionS3Location": {"Bucket": {"Fn::Sub": BUCKET}, "Key": "m.json"}
+            },
+        },
     },
 }
+DEFINITION = {"StartAt": "Only", "States": {"Only": {"Type": "Succeed"}}}
 
 # What CDK writes where it is told to, and what it was told.
 APP = """
@@ -50,12 +57,17 @@ def asset(path: str, packaging: str, key: str) -> dict[str, object]:
 
 
 def written(**artifacts: object) -> str:
-    files = {"code": asset("../../src", "zip", "abc.zip"), "t": asset("t.json", "file", "t.json")}
+    files = {
+        "code": asset("../../src", "zip", "abc.zip"),
+        "t": asset("t.json", "file", "t.json"),
+        "machine": asset("asset.json", "file", "m.json"),
+    }
     return json.dumps(
         {
             "manifest.json": {"artifacts": artifacts},
             "Stack.template.json": TEMPLATE,
             "Stack.assets.json": {"files": files},
+            "asset.json": DEFINITION,
         }
     )
 
@@ -79,6 +91,12 @@ def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -
     assert assembly.code == {"abc.zip": app / "src"}
     code = assembly.template["Resources"]["One"]["Properties"]["Code"]
     assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "abc.zip"}
+
+
+def test_a_definition_that_is_a_file_is_put_into_the_template(app: Path) -> None:
+    template = cloudformation.assemble(project.load(app)).template
+
+    assert template["Resources"]["Machine"]["Properties"] == {"Definition": DEFINITION}
 
 
 def test_no_bootstrap_stack_is_asked_for(app: Path) -> None:

@@ -93,6 +93,32 @@ KNOWN = (
         pattern=r"\w+: invoked by is logs\.amazonaws\.com from \$\{\w+\.Arn\}",
         reason="CDK asks the log group for its ARN, which ends in :* too",
     ),
+    Difference(
+        name="route table of the second subnet",
+        flavour="cdk",
+        pattern=r"\w+Endpoint: RouteTableIds\.1 is \$\{PrivateRouteTable\}",
+        reason="CDK gives each subnet a route table; SAM's one holds the same routes for both",
+    ),
+    Difference(
+        name="way out of a security group",
+        flavour="cdk",
+        pattern=r"\w+SecurityGroup: SecurityGroupEgress\.0\..*",
+        reason="CDK writes down the rule that EC2 adds where none is given",
+    ),
+    Difference(
+        name="tags of a network",
+        flavour="cdk",
+        pattern=r"(Vpc|Private\w+|\w+Endpoint): Tags\..*",
+        reason="CDK names the parts of a VPC by tags, by which it finds them in other stacks",
+    ),
+    Difference(
+        name="defaults of a network",
+        flavour="cdk",
+        pattern=r"Vpc: InstanceTenancy is default"
+        r"|\w+Endpoint: VpcEndpointType is Gateway"
+        r"|PrivateSubnet[AB]: MapPublicIpOnLaunch is False",
+        reason="CDK writes down what EC2 does where nothing is said",
+    ),
 )
 
 

@@ -10,8 +10,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from contract.check import asynchronous_edges
-from contract.iam import Statement, managed_policies, resource_policy, role_of, role_statements
+from contract.edges import MACHINE
+from contract.iam import (
+    Statement,
+    managed_policies,
+    resource_policy,
+    role_of,
+    role_statements,
+    statements,
+)
 from contract.stack import Resource, Template, stacks
+from contract.state_machines import definition
 from parity import rest_apis
 
 
@@ -28,6 +37,17 @@ class Fact(NamedTuple):
 
 STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
 HASH = re.compile(r"[0-9A-F]{8}$")
+# What CDK calls the parts of a VPC, which are resources of their own in other flavours.
+PARTS = {
+    "VpcPrivateSubnet1Subnet": "PrivateSubnetA",
+    "VpcPrivateSubnet2Subnet": "PrivateSubnetB",
+    "VpcPrivateSubnet1RouteTable": "PrivateRouteTable",
+    "VpcPrivateSubnet2RouteTable": "PrivateRouteTable",
+    "VpcPrivateSubnet1RouteTableAssociation": "PrivateSubnetARoutes",
+    "VpcPrivateSubnet2RouteTableAssociation": "PrivateSubnetBRoutes",
+    "VpcS3Endpoint": "S3Endpoint",
+    "VpcDynamoDBEndpoint": "DynamoDBEndpoint",
+}
 REFERENCE = re.compile(r"\$\{(\w+)(?=[.}])")
 
 # What is read as policies, routes and permissions, or is no part of the service.
@@ -52,6 +72,7 @@ NOT_COMPARED = {
     "AWS::ApiGatewayV2::Stage": {"ApiId"},
     "AWS::ApiGateway::RestApi": {"Body", "Name", "Parameters", "BinaryMediaTypes"},
     "AWS::ApiGateway::Stage": {"DeploymentId"},
+    "AWS::StepFunctions::StateMachine": {"Definition", "DefinitionString", "RoleArn"},
 }
 
 # CloudFormation's names of what makes an authorizer, and those of OpenAPI.
@@ -102,13 +123,16 @@ class _Reader:
         return self.edges.get(resource.name, self.name(resource.name))
 
     def name(self, logical_id: str) -> str:
-        return HASH.sub("", logical_id)
+        name = HASH.sub("", logical_id)
+        return PARTS.get(name, name)
 
     def text(self, value: Any) -> str:
         text = self.stack.text(value).replace("${AWS::StackName}", self.stack_name)
         for stage in self.stack.of_type(*STAGES):  # a reference to a stage is its name
             text = text.replace(f"${{{stage.name}}}", str(stage.get("StageName")))
-        return REFERENCE.sub(lambda found: f"${{{self.name(found[1])}", text)
+        named = REFERENCE.sub(lambda found: f"${{{self.name(found[1])}", text)
+        # The Ref of a security group is its id.
+        return named.replace("SecurityGroup.GroupId}", "SecurityGroup}")
 
     def properties(self, resource: Resource) -> Iterator[Fact]:
         subject = self.subject(resource)
@@ -118,6 +142,8 @@ class _Reader:
         for name, value in resource.properties.items():
             if name not in NOT_COMPARED.get(resource.type, ()):
                 yield from self.values(subject, name, value)
+        if resource.type == MACHINE:
+            yield from self.values(subject, "Definition", definition(self.stack, resource))
 
     def values(self, subject: str, path: str, value: Any) -> Iterator[Fact]:
         if path.endswith(".RoleArn"):  # a role is what it may do
@@ -177,6 +203,11 @@ class _Reader:
                 yield from self.statement(self.name(api.name), "its role", statement)
 
     def routes(self) -> Iterator[Fact]:
+        yield from self.routes_of_definitions()
+        yield from self.routes_of_resources()
+
+    def routes_of_definitions(self) -> Iterator[Fact]:
+        """The routes of HTTP APIs that an OpenAPI document defines, as SAM writes it."""
         for api in self.stack.of_type("AWS::ApiGatewayV2::Api"):
             schemes = api.get("Body", "components", "securitySchemes") or {}
             for name, scheme in schemes.items():
@@ -185,6 +216,15 @@ class _Reader:
                 for method, operation in operations.items():
                     integration = operation["x-amazon-apigateway-integration"]
                     key = f"{method.upper()} {path}"
+                    if "integrationSubtype" in integration:
+                        yield from self.service(
+                            f"route {self.name(api.name)} {key}",
+                            integration["integrationSubtype"],
+                            integration["credentials"],
+                            integration["requestParameters"],
+                            integration["responseParameters"],
+                        )
+                        continue
                     yield from self.route(
                         api,
                         key,
@@ -192,6 +232,9 @@ class _Reader:
                         integration.get("payloadFormatVersion"),
                         next((name for each in operation.get("security", ()) for name in each), ""),
                     )
+
+    def routes_of_resources(self) -> Iterator[Fact]:
+        """The routes of HTTP APIs that are resources of their own, as CDK makes them."""
         for authorizer in self.stack.of_type("AWS::ApiGatewayV2::Authorizer"):
             owner = self.stack.named(authorizer.get("ApiId"))
             if owner:
@@ -200,18 +243,51 @@ class _Reader:
                 }
                 yield from self.authorizer(owner, str(authorizer.get("Name")), described)
         for route in self.stack.of_type("AWS::ApiGatewayV2::Route"):
-            api_ = self.stack.named(route.get("ApiId"))
+            api = self.stack.named(route.get("ApiId"))
             target = self.stack.text(route.get("Target")).removeprefix("integrations/")
-            integration_ = self.stack.resources.get(target.strip("${}"))
+            integration = self.stack.resources.get(target.strip("${}"))
             guard = self.stack.named(route.get("AuthorizerId"))
-            if api_ and integration_:
+            if api and integration and integration.get("IntegrationSubtype"):
+                answers = integration.get("ResponseParameters").items()
+                yield from self.service(
+                    f"route {self.name(api.name)} {route.get('RouteKey')}",
+                    integration.get("IntegrationSubtype"),
+                    integration.get("CredentialsArn"),
+                    integration.get("RequestParameters"),
+                    {
+                        status: {each["Destination"]: each["Source"] for each in changed}
+                        for status, mapped in answers
+                        for changed in [mapped["ResponseParameters"]]
+                    },
+                )
+            elif api and integration:
                 yield from self.route(
-                    api_,
+                    api,
                     str(route.get("RouteKey")),
-                    self.text(integration_.get("IntegrationUri")),
-                    integration_.get("PayloadFormatVersion"),
+                    self.text(integration.get("IntegrationUri")),
+                    integration.get("PayloadFormatVersion"),
                     str(guard.get("Name")) if guard else "",
                 )
+
+    def service(
+        self,
+        subject: str,
+        subtype: str,
+        role: Any,
+        request: dict[str, Any],
+        response: dict[str, Any],
+    ) -> Iterator[Fact]:
+        """A route that calls a service: how it is called, in whose name, and the answer."""
+        yield Fact(subject, "service", subtype)
+        yield from self.values(subject, "parameters", request)
+        yield from self.values(subject, "answer", response)
+        acts_as = self.stack.by_arn(role, "AWS::IAM::Role")
+        assert acts_as
+        document = acts_as.get("AssumeRolePolicyDocument")
+        for statement in statements(self.stack, document):
+            yield from self.statement(subject, "its role's trust", statement)
+        for statement in role_statements(self.stack, acts_as):
+            yield from self.statement(subject, "its role", statement)
 
     def route(
         self, api: Resource, key: str, function: str, version: Any, authorizer: str

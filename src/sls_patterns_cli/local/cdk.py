@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,19 @@ QUIET = {
 BOOTSTRAP_PARAMETER, BOOTSTRAP_RULE = "BootstrapVersion", "CheckBootstrapVersion"
 
 
+@dataclass(frozen=True)
+class Synthesised:
+    """What CDK made of an app with one stack.
+
+    State machines have their definitions inside the template; `code` is the folder of each package
+    by its key in one of the `buckets` that CDK puts assets into.
+    """
+
+    template: Template
+    code: dict[str, Path]
+    buckets: set[str]
+
+
 def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Path]]:
     """The project's stack as `cdk synth` writes it, without its code being built.
 
@@ -38,22 +52,30 @@ def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Path]
     output = project.work / "cdk"
     shutil.rmtree(output, ignore_errors=True)
     _run_app(project, output)
+    made = read(output)
+    made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
+    made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
+    return _in_bucket(made.template, made.buckets, bucket), made.code
+
+
+def read(output: Path) -> Synthesised:
+    """Read the one stack that CDK has written to a folder; raises UserError."""
     manifest = _read(output / "manifest.json")
     stacks = list(_artifacts(manifest, "aws:cloudformation:stack"))
     if len(stacks) != 1:
         raise UserError(f"The local stack deploys one stack; app.py has {len(stacks)}.")
-    template: Template = _read(output / stacks[0]["templateFile"])
-    code: dict[str, Path] = {}
-    buckets: set[str] = set()
+    made = Synthesised(_read(output / stacks[0]["templateFile"]), {}, set())
+    files: dict[str, Path] = {}
     for properties in _artifacts(manifest, "cdk:asset-manifest"):
         for asset in _read(output / properties["file"])["files"].values():
             (destination,) = asset["destinations"].values()
-            buckets.add(destination["bucketName"])
-            if asset["source"]["packaging"] == "zip":
-                code[destination["objectKey"]] = (output / asset["source"]["path"]).resolve()
-    template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
-    template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
-    return _in_bucket(template, buckets, bucket), code
+            made.buckets.add(destination["bucketName"])
+            kept = made.code if asset["source"]["packaging"] == "zip" else files
+            kept[destination["objectKey"]] = (output / asset["source"]["path"]).resolve()
+    for resource in made.template["Resources"].values():
+        if location := resource.get("Properties", {}).pop("DefinitionS3Location", None):
+            resource["Properties"]["Definition"] = _read(files[location["Key"]])
+    return made
 
 
 def _run_app(project: Project, output: Path) -> None:

@@ -31,6 +31,29 @@ API = """
                   Input: $request.body
                 responseParameters: {{"200": {{"overwrite:statuscode": "202"}}}}
 """
+ROUTE = """
+  Own: {Type: "AWS::ApiGatewayV2::Api", Properties: {Name: own, ProtocolType: HTTP}}
+  OwnStage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {ApiId: !Ref Own, StageName: $default, AutoDeploy: true}
+  OwnIntegration:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties:
+      ApiId: !Ref Own
+      IntegrationType: AWS_PROXY
+      IntegrationSubtype: StepFunctions-StartExecution
+      PayloadFormatVersion: "1.0"
+      CredentialsArn: !GetAtt StartingRole.Arn
+      RequestParameters: {StateMachineArn: !Ref Machine, Input: $request.body}
+      ResponseParameters:
+        "200": {ResponseParameters: [{Destination: "overwrite:statuscode", Source: "202"}]}
+  OwnRoute:
+    Type: AWS::ApiGatewayV2::Route
+    Properties:
+      ApiId: !Ref Own
+      RouteKey: POST /jobs
+      Target: !Sub integrations/${OwnIntegration}
+"""
 STACK = f"""
 Resources:
   Bucket: {{Type: "AWS::S3::Bucket"}}
@@ -81,9 +104,11 @@ Resources:
               - {{Effect: Allow, Action: "states:StartExecution", Resource: !Ref Machine}}
 {API.format(name="Open", role="StartingRole", given="$request.header.x-name")}
 {API.format(name="Closed", role="Role", given="$request.header.x-name")}
+{ROUTE}
 Outputs:
   Open: {{Value: !GetAtt Open.ApiEndpoint}}
   Closed: {{Value: !GetAtt Closed.ApiEndpoint}}
+  Own: {{Value: !GetAtt Own.ApiEndpoint}}
   Machine: {{Value: !Ref Machine}}
 """
 
@@ -109,6 +134,24 @@ def test_an_api_starts_an_execution_with_name_and_input_of_the_request(
     execution = client("stepfunctions").describe_execution(executionArn=answer["executionArn"])
     assert execution["name"] == "one"
     assert json.loads(execution["input"]) == {"numbers": []}
+
+
+def test_an_integration_may_be_a_resource_of_its_own(stack: dict[str, str], client: Client) -> None:
+    status, answer = start(stack["Own"], "", {"numbers": []})
+
+    assert status == 202
+    execution = client("stepfunctions").describe_execution(executionArn=answer["executionArn"])
+    assert json.loads(execution["input"]) == {"numbers": []}
+
+
+def test_a_subtype_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployStack) -> None:
+    with pytest.raises(UserError, match="SQS-SendMessage integrations are not served"):
+        deploy_stack(
+            STACK.replace(
+                "IntegrationSubtype: StepFunctions-StartExecution",
+                "IntegrationSubtype: SQS-SendMessage",
+            )
+        )
 
 
 def test_an_api_whose_role_may_not_start_it_is_refused(stack: dict[str, str]) -> None:

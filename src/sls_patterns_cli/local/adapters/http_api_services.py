@@ -5,6 +5,7 @@ the integration's role, with parameters taken from the request, and answers with
 said; response parameters may change the status.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigatewayv2-integration.html
 
 Emulator: knows no subtypes. Here parameters are constants, `$request.body` or
 `$request.header.name`; others are refused when the API is made.
@@ -15,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ministack.services import apigateway, stepfunctions
+from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.adapters import http_api_definition, replace
 from sls_patterns_cli.local.adapters.permissions import role_may
@@ -28,6 +30,7 @@ Response = tuple[int, dict[str, Any], bytes]
 
 def apply() -> None:
     http_api_definition.SERVICES[SUBTYPE] = _understood
+    replace(provisioners, "_apigw_v2_integration_props", "d1635361889b", _declared)
     replace(apigateway, "_invoke_lambda_proxy", "fbe5024fcd36", _started)
 
 
@@ -42,6 +45,29 @@ def _understood(integration: dict[str, Any]) -> dict[str, Any]:
         "requestParameters": parameters,
         "responseParameters": integration.get("responseParameters", {}),
     }
+
+
+def _declared(keep: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """An integration that is a resource of its own, where OpenAPI has one inside the API."""
+
+    def keep_integration(properties: dict[str, Any]) -> dict[str, Any]:
+        subtype = properties.get("IntegrationSubtype")
+        if not subtype:
+            return keep(properties)
+        if subtype not in http_api_definition.SERVICES:
+            raise ValueError(f"{subtype} integrations are not served by the local stack yet")
+        integration = {
+            "credentials": properties["CredentialsArn"],
+            "requestParameters": properties["RequestParameters"],
+            "responseParameters": {
+                status: {each["Destination"]: each["Source"] for each in changes}
+                for status, mapped in properties.get("ResponseParameters", {}).items()
+                for changes in [mapped["ResponseParameters"]]
+            },
+        }
+        return {**keep(properties), **http_api_definition.SERVICES[subtype](integration)}
+
+    return keep_integration
 
 
 def _started(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
