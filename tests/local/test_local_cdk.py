@@ -8,6 +8,7 @@ from local.support import write
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import cdk, cloudformation, project
+from sls_patterns_cli.local.code import Code
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -76,7 +77,7 @@ def app(tmp_path: Path) -> Path:
 def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -> None:
     assembly = cloudformation.assemble(project.load(app))
 
-    assert assembly.code == {"abc.zip": app / "src"}
+    assert assembly.code == {"abc.zip": Code(app / "src")}
     code = assembly.template["Resources"]["One"]["Properties"]["Code"]
     assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "abc.zip"}
 

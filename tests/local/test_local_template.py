@@ -8,6 +8,7 @@ from local.support import DeployStack, write
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import cloudformation, project, timescale
+from sls_patterns_cli.local.code import Code
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -52,7 +53,7 @@ def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> 
         },
     )
     assembly = cloudformation.assemble(project.load(tmp_path))
-    assert assembly.code == {"src.zip": tmp_path / "src"}
+    assert assembly.code == {"src.zip": Code(tmp_path / "src")}
     for name in ("One", "Two"):
         code = assembly.template["Resources"][name]["Properties"]["Code"]
         assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "src.zip"}

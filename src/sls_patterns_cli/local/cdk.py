@@ -10,6 +10,7 @@ from typing import Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.code import Code
 from sls_patterns_cli.local.project import Project
 
 Template = dict[str, Any]
@@ -28,7 +29,7 @@ QUIET = {
 BOOTSTRAP_PARAMETER, BOOTSTRAP_RULE = "BootstrapVersion", "CheckBootstrapVersion"
 
 
-def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Path]]:
+def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Code]]:
     """The project's stack as `cdk synth` writes it, without its code being built.
 
     Its code is expected in `bucket` rather than in the one of CDK's bootstrap stack, whose version
@@ -43,14 +44,15 @@ def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Path]
     if len(stacks) != 1:
         raise UserError(f"The local stack deploys one stack; app.py has {len(stacks)}.")
     template: Template = _read(output / stacks[0]["templateFile"])
-    code: dict[str, Path] = {}
+    code: dict[str, Code] = {}
     buckets: set[str] = set()
     for properties in _artifacts(manifest, "cdk:asset-manifest"):
         for asset in _read(output / properties["file"])["files"].values():
             (destination,) = asset["destinations"].values()
             buckets.add(destination["bucketName"])
             if asset["source"]["packaging"] == "zip":
-                code[destination["objectKey"]] = (output / asset["source"]["path"]).resolve()
+                folder = (output / asset["source"]["path"]).resolve()
+                code[destination["objectKey"]] = Code(folder)
     template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
     template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
     return _in_bucket(template, buckets, bucket), code
