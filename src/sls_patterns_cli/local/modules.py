@@ -24,7 +24,7 @@ def install(project: Project, node: Interpreter, report: Report) -> Path:
     folder = project.root / FOLDER
     if not _is_current(project.root):
         report(f"Installing the packages of {MANIFEST} into {FOLDER}")
-        _run([*_npm(node), "install", "--no-audit", "--no-fund"], project, node, "npm install")
+        _run([*npm(node), "install", "--no-audit", "--no-fund"], project, node, "npm install")
     return folder
 
 
@@ -99,7 +99,7 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _npm(node: Interpreter) -> list[str]:
+def npm(node: Interpreter) -> list[str]:
     """The npm that came with this Node.js, or the machine's."""
     own = node.executable.parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
     if own.is_file():
