@@ -1,4 +1,7 @@
-"""Where flavours may differ, each by name and with the reason; whatever else differs is a fault."""
+"""Where flavours, and runtimes, may differ: each by name and with the reason.
+
+Whatever else differs is a fault.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -62,6 +65,39 @@ KNOWN = (
         flavour="cdk",
         pattern=r"\w+: invoked by is logs\.amazonaws\.com from \$\{\w+\.Arn\}",
         reason="CDK asks the log group for its ARN, which ends in :* too",
+    ),
+)
+
+RUNTIMES = (
+    Difference(
+        name="interpreter of Python",
+        flavour="python",
+        pattern=r"\w+: Runtime is python3\.\d+",
+        reason="it is the runtime",
+    ),
+    Difference(
+        name="interpreter of TypeScript",
+        flavour="typescript",
+        pattern=r"\w+: Runtime is nodejs\d+\.x",
+        reason="it is the runtime",
+    ),
+    Difference(
+        name="handler in a package",
+        flavour="python",
+        pattern=r"\w+: Handler is \w+\.handlers\.\w+\.handler",
+        reason="a Python function is deployed as its sources are",
+    ),
+    Difference(
+        name="handler in a bundle",
+        flavour="typescript",
+        pattern=r"\w+: Handler is [\w-]+\.handler",
+        reason="esbuild makes one file of each function",
+    ),
+    Difference(
+        name="source maps",
+        flavour="typescript",
+        pattern=r"\w+: Environment\.Variables\.NODE_OPTIONS is --enable-source-maps",
+        reason="stack traces lead to the sources of a bundle only so",
     ),
 )
 
