@@ -59,6 +59,25 @@ def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> 
         assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "src.zip"}
 
 
+def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            ".copier-answers.yml": ANSWERS.format(iac="sam"),
+            "template.yaml": "Transform: AWS::Serverless-2016-10-31\n"
+            "Globals: {Function: {CodeUri: src/, Runtime: nodejs24.x}}\n"
+            "Resources:\n"
+            "  One:\n"
+            "    Type: AWS::Serverless::Function\n"
+            "    Metadata: {BuildMethod: esbuild, BuildProperties: {EntryPoints: [one.ts]}}\n"
+            "    Properties: {Handler: one.handler}\n",
+            "src/one.ts": "",
+        },
+    )
+    assembly = cloudformation.assemble(project.load(tmp_path))
+    assert assembly.code == {"One.zip": Code(tmp_path / "src", {"EntryPoints": ["one.ts"]})}
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

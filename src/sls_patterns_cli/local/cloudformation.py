@@ -54,18 +54,13 @@ def _from_sam(project: Project) -> Assembly:
         code[key] = Code(folder, esbuild)
         return f"s3://{CODE_BUCKET}/{key}"
 
-    shared = template.get("Globals", {}).get("Function", {})
-    shared_uri = shared.get("CodeUri")
-    if isinstance(shared_uri, str):
-        shared["CodeUri"] = address(shared_uri)
+    shared_uri = template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     for name, resource in template.get("Resources", {}).items():
         own = resource.get("Properties", {})
-        is_function = resource["Type"] == "AWS::Serverless::Function"
-        uri = own.get("CodeUri", shared_uri)
-        if is_function and isinstance(uri, str) and (esbuild := _esbuild(resource)):
-            own["CodeUri"] = address(uri, name, esbuild)
-        elif is_function and isinstance(own.get("CodeUri"), str):
-            own["CodeUri"] = address(own["CodeUri"])
+        uri = own.get("CodeUri", None if "InlineCode" in own else shared_uri)
+        if resource["Type"] == "AWS::Serverless::Function" and isinstance(uri, str):
+            esbuild = _esbuild(resource)
+            own["CodeUri"] = address(uri, name if esbuild else "", esbuild)
         if isinstance(own.get("DefinitionUri"), str):
             definition = project.root / own.pop("DefinitionUri")
             own["Definition"] = json.loads(definition.read_text(encoding="utf-8"))

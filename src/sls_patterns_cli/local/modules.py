@@ -114,5 +114,7 @@ def _run(
 ) -> None:
     done = tether.run(command, cwd=cwd or project.root, env=environment(node), capture=True)
     if done.returncode:
-        said = [line for line in done.stdout.splitlines() if "rror" in line] or ["no output"]
+        said = [line for line in done.stdout.splitlines() if "error" in line.lower()] or [
+            "no output"
+        ]
         raise UserError(f"{what} failed: {said[0].strip()}", 1)
