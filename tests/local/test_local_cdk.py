@@ -102,7 +102,7 @@ def test_the_app_has_its_context_and_builds_no_code(app: Path) -> None:
         ({"app.py": "raise SystemExit('the stack is wrong')"}, "CDK app failed: the stack is"),
         ({"app.py": ""}, "CDK app failed: no output"),
         ({"cdk.json": "{"}, r"cdk\.json is not valid JSON"),
-        ({"written.json": written(a=STACK, b=STACK)}, r"deploys one stack; app\.py has 2"),
+        ({"written.json": written(a=STACK, b=STACK)}, r"deploys one stack; the CDK app has 2"),
     ],
 )
 def test_a_bad_app_is_one_clear_line(app: Path, files: dict[str, str], message: str) -> None:

@@ -23,6 +23,8 @@ REQUIREMENTS = "requirements.txt"
 
 def package(project: Project, code: Code, interpreter: Interpreter, report: Report) -> bytes:
     """A function package of `code`, as a zip file's bytes; raises UserError."""
+    if code.built:
+        return _zipped(code.folder)
     if code.esbuild is not None:
         return _bundle(project, code, interpreter, report)
     return _sources(project, code.folder, interpreter, report)

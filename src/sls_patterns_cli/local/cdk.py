@@ -1,10 +1,10 @@
 """Synthesises a CDK project: its CloudFormation, and the folders that hold its code."""
 
 import json
-import os
+import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +29,24 @@ QUIET = {
 BOOTSTRAP_PARAMETER, BOOTSTRAP_RULE = "BootstrapVersion", "CheckBootstrapVersion"
 
 
-def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Code]]:
-    """The project's stack as `cdk synth` writes it, without its code being built.
+def synthesise(
+    project: Project, bucket: str, variables: Mapping[str, str]
+) -> tuple[Template, dict[str, Code]]:
+    """The project's stack as `cdk synth` writes it.
 
-    Its code is expected in `bucket` rather than in the one of CDK's bootstrap stack, whose version
-    is not asked for. Returns the template, and the folder of the code by its key in the bucket.
-    Needs the environment in which the project's app runs; raises UserError.
+    JavaScript is bundled by CDK, as it is the same for each machine; other code is left to be
+    built for this one. It is expected in `bucket` rather than in the one of CDK's bootstrap stack,
+    whose version is not asked for. Returns the template, and the code by its key in the bucket.
+    `variables` are the environment in which the project's app runs; raises UserError.
     """
+    bundled = project.runtime == "typescript"
     output = project.work / "cdk"
     shutil.rmtree(output, ignore_errors=True)
-    _run_app(project, output)
+    _run_app(project, output, variables, {} if bundled else WITHOUT_BUNDLING)
     manifest = _read(output / "manifest.json")
     stacks = list(_artifacts(manifest, "aws:cloudformation:stack"))
     if len(stacks) != 1:
-        raise UserError(f"The local stack deploys one stack; app.py has {len(stacks)}.")
+        raise UserError(f"The local stack deploys one stack; the CDK app has {len(stacks)}.")
     template: Template = _read(output / stacks[0]["templateFile"])
     code: dict[str, Code] = {}
     buckets: set[str] = set()
@@ -52,32 +56,39 @@ def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Code]
             buckets.add(destination["bucketName"])
             if asset["source"]["packaging"] == "zip":
                 folder = (output / asset["source"]["path"]).resolve()
-                code[destination["objectKey"]] = Code(folder)
+                code[destination["objectKey"]] = Code(folder, built=bundled)
     template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
     template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
     return _in_bucket(template, buckets, bucket), code
 
 
-def _run_app(project: Project, output: Path) -> None:
+def _run_app(
+    project: Project,
+    output: Path,
+    variables: Mapping[str, str],
+    context: Mapping[str, list[str]],
+) -> None:
     """Run the command that `cdk.json` names as the CDK CLI does.
 
     https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html
     """
     settings = _read(project.root / "cdk.json")
-    if not shutil.which("node"):
+    if not shutil.which("node", path=variables.get("PATH")):
         raise UserError("A CDK project needs Node.js on the PATH to be synthesised.")
     environment = {
-        **os.environ,
+        **variables,
         **QUIET,
         "CDK_OUTDIR": str(output),
-        "CDK_CONTEXT_JSON": json.dumps({**settings.get("context", {}), **WITHOUT_BUNDLING}),
+        "CDK_CONTEXT_JSON": json.dumps({**settings.get("context", {}), **context}),
         "CDK_DEFAULT_REGION": project.region,
     }
     environment.pop("VIRTUAL_ENV", None)
     done = tether.run(shlex.split(settings["app"]), cwd=project.root, env=environment, capture=True)
     if done.returncode or not (output / "manifest.json").is_file():
         said = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
-        raise UserError(f"The CDK app failed: {said[-1].strip()}", 1)
+        # Node.js says after an error where it was, and its own version.
+        errors = [line for line in said if re.match(r"[\w.]*Error: ", line)]
+        raise UserError(f"The CDK app failed: {(errors or said)[-1].strip()}", 1)
 
 
 def _artifacts(manifest: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:

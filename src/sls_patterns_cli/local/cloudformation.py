@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,15 @@ class Assembly:
 CODE_BUCKET = "local-artifacts"
 
 
-def assemble(project: Project) -> Assembly:
+def assemble(project: Project, variables: Mapping[str, str] = os.environ) -> Assembly:
     """The project's stack, whatever its infrastructure is written in; raises UserError.
 
-    Of CDK it runs the project's own program, which needs the project's test environment.
+    Of CDK it runs the project's own program, with `variables` as its environment.
     """
     if project.iac == "sam":
         return _from_sam(project)
     if project.iac == "cdk":
-        return Assembly(*cdk.synthesise(project, CODE_BUCKET))
+        return Assembly(*cdk.synthesise(project, CODE_BUCKET, variables))
     raise UserError(f"The local stack does not deploy '{project.iac}' projects yet.")
 
 

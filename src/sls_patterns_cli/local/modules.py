@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,6 +47,22 @@ def environment(node: Interpreter) -> dict[str, str]:
     """The environment in which the project's programs find this Node.js first."""
     path = os.pathsep.join([str(node.executable.parent), os.environ.get("PATH", os.defpath)])
     return {**os.environ, "PATH": path}
+
+
+def environment_with_npx(project: Project, node: Interpreter) -> dict[str, str]:
+    """The same with its npx, by which CDK calls esbuild.
+
+    That of NODE_PACKAGE does not start: the package holds a copy of what ought to be a link.
+    """
+    variables = environment(node)
+    program = node.executable.parents[1] / "lib/node_modules/npm/bin/npx-cli.js"
+    if not program.is_file():
+        return variables
+    npx = project.work / "bin/npx"
+    npx.parent.mkdir(parents=True, exist_ok=True)
+    npx.write_text(f'#!/bin/sh\nexec {shlex.join([str(node.executable), str(program)])} "$@"\n')
+    npx.chmod(0o755)
+    return {**variables, "PATH": os.pathsep.join([str(npx.parent), variables["PATH"]])}
 
 
 def _arguments(properties: Properties) -> Iterator[str]:

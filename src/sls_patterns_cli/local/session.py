@@ -124,6 +124,18 @@ def _selection(project: Project, arguments: Sequence[str]) -> list[str]:
     return list(arguments) if names_tests else [PROOFS, *arguments]
 
 
+def _app_environment(
+    project: Project, interpreter: Interpreter, report: Report
+) -> Mapping[str, str]:
+    """The variables of infrastructure that is a program, once what it needs is installed."""
+    if project.iac == "cdk" and project.runtime == "typescript":
+        modules.install(project, interpreter, report)
+        return modules.environment_with_npx(project, interpreter)
+    if project.iac == "cdk":
+        build.test_environment(project, interpreter, report)
+    return os.environ
+
+
 def _deploy(
     project: Project,
     interpreter: Interpreter,
@@ -133,12 +145,8 @@ def _deploy(
 ) -> dict[str, str]:
     from sls_patterns_cli.local import cloudformation, deploy
 
-    if (project.iac, project.runtime) == (
-        "cdk",
-        "python",
-    ):  # its infrastructure is a program, which runs in that environment
-        build.test_environment(project, interpreter, report)
-    assembly = cloudformation.assemble(project)
+    variables = _app_environment(project, interpreter, report)
+    assembly = cloudformation.assemble(project, variables)
     packages = {
         key: build.package(project, code, interpreter, report)
         for key, code in assembly.code.items()
