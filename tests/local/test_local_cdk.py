@@ -1,13 +1,15 @@
 """From a CDK app to what is deployed: the program stands for one, and writes what CDK writes."""
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from local.support import write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cdk, cloudformation, project
+from sls_patterns_cli.local import cdk, cloudformation, interpreters, modules, project
 from sls_patterns_cli.local.code import Code
 
 ANSWERS = """
@@ -18,6 +20,7 @@ runtime_version: python3.13
 iac: cdk
 region: eu-west-1
 """
+TYPESCRIPT = ANSWERS.replace("python3.13", "nodejs24.x").replace("python", "typescript")
 BUCKET = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
 STACK = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "Stack.template.json"}}
 ASSETS = {"type": "cdk:asset-manifest", "properties": {"file": "Stack.assets.json"}}
@@ -122,3 +125,35 @@ def test_node_is_asked_for_by_name(app: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match=r"needs Node\.js"):
         cloudformation.assemble(project.load(app))
+
+
+def test_javascript_is_bundled_by_cdk_and_deployed_as_it_is(app: Path) -> None:
+    write(app, {".copier-answers.yml": TYPESCRIPT})
+
+    assembly = cloudformation.assemble(project.load(app))
+
+    assert json.loads((app / "told.json").read_text()) == {"own": "value"}
+    assert assembly.code == {"abc.zip": Code(app / "src", built=True)}
+
+
+def test_a_javascript_error_is_told_by_its_own_line(app: Path) -> None:
+    (app / "app.py").write_text(
+        "raise SystemExit('app.ts:3\\n\\nTypeError: no stack\\n    at app.ts:3:1\\n\\nNode.js v24')"
+    )
+
+    with pytest.raises(UserError, match=r"CDK app failed: TypeError: no stack$"):
+        cloudformation.assemble(project.load(app))
+
+
+def test_an_app_finds_node_and_npx_of_the_functions_runtime(app: Path) -> None:
+    node, _ = interpreters.find("nodejs24.x")
+
+    variables = modules.environment_with_npx(project.load(app), node)
+
+    assert printed("node", "--version", variables=variables) == f"v{node.version_text}"
+    assert re.fullmatch(r"[\d.]+", printed("npx", "--version", variables=variables))
+
+
+def printed(*command: str, variables: dict[str, str]) -> str:
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

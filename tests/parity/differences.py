@@ -43,6 +43,18 @@ KNOWN = (
         reason="CDK permits the route's path whatever the method; there is no other route with it",
     ),
     Difference(
+        name="bundle named for its source",
+        flavour="sam",
+        pattern=r"\w+Function: Handler is [\w-]+\.handler",
+        reason="SAM names a bundle of JavaScript for its entry point",
+    ),
+    Difference(
+        name="bundle named index",
+        flavour="cdk",
+        pattern=r"\w+Function: Handler is index\.handler",
+        reason="NodejsFunction names each bundle index; what is in it is the same",
+    ),
+    Difference(
         name="key of SNS by its alias",
         flavour="sam",
         pattern=r"\w+: KmsMasterKeyId is alias/aws/sns",
