@@ -54,9 +54,9 @@ def link_modules(project: Path) -> None:
         (making / modules.MANIFEST).write_text(text)
         modules.install(replace(projects.load(project), root=making), node(), print)
         _take_place(making, place)
-    folder = project / modules.FOLDER
-    if not folder.exists():
-        folder.symlink_to(place / modules.FOLDER)
+    for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
+        if not (project / name).exists():
+            (project / name).symlink_to(place / name)
 
 
 def npm(*arguments: str) -> tuple[list[str], dict[str, str]]:

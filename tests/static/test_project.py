@@ -14,6 +14,9 @@ from synthesis import template_files
 from tools import BIN, run, tool
 from variants import Variant, all_variants
 
+from sls_patterns_cli.local import modules
+from sls_patterns_cli.local.project import load
+
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
 LONGEST_NAME = "a-name-of-forty-letters-the-longest-name"
@@ -179,6 +182,23 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) 
     assert (package / variant.pattern.replace("-", "_") / "handlers").is_dir()
     assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
     assert not list(package.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize(
+    "variant", [v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "typescript")], ids=str
+)
+def test_cdk_bundles_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
+    project = projects[variant]
+    link_modules(project)
+    environment = modules.environment_with_npx(load(project), node())
+
+    run(["node_modules/.bin/tsx", "app.ts"], project, PATH=environment["PATH"], CDK_OUTDIR="built")
+
+    packages = list((project / "built").glob("asset.*"))
+    assert len(packages) == len(list((project / "src/handlers").iterdir()))
+    for package in packages:
+        assert {file.name for file in package.iterdir()} == {"index.js", "index.js.map"}
+        assert '= require("@' not in (package / "index.js").read_text()  # nothing is left out
 
 
 @pytest.mark.parametrize(
