@@ -1,8 +1,8 @@
 """The CloudFormation of rendered projects, whatever their infrastructure is written in.
 
 What CDK projects synthesise is kept under the digest of what they are, so that it is synthesised
-once however many tests and processes ask. Several are synthesised in one process: starting the
-JavaScript that CDK runs on takes longer than a stack.
+once however many tests and processes ask. Several of a language are synthesised in one process:
+starting the JavaScript that CDK runs on takes longer than a stack.
 """
 
 import hashlib
@@ -10,15 +10,20 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from environments import environment
+from environments import environment, link_modules, node
 
+from sls_patterns_cli.local import modules
 from sls_patterns_cli.local.cdk import QUIET
 
-SYNTHESISED = Path(__file__).parents[1] / "build/synthesised"
+HERE = Path(__file__).parent
+SYNTHESISED = HERE.parent / "build/synthesised"
 TEMPLATE = "Stack.template.json"
+
+APPS = ("app.py", "app.ts")
+"""What `cdk` runs of a project, in the language of its runtime."""
 
 
 def template_file(project: Path) -> Path:
@@ -30,29 +35,37 @@ def template_files(projects: Iterable[Path]) -> dict[Path, Path]:
     """Return the template of each project: as it is rendered, or as CDK synthesises it."""
     files = {project: _file(project) for project in projects}
     missing = [project for project, file in files.items() if not file.exists()]
-    if missing:
-        synthesise(missing)
+    for app in APPS:
+        if of_language := [project for project in missing if (project / app).exists()]:
+            synthesise(of_language)
     return files
 
 
 def synthesise(projects: list[Path]) -> None:
-    """Synthesise CDK projects in one process."""
+    """Synthesise CDK projects of one language in one process."""
     SYNTHESISED.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=SYNTHESISED) as folder:
         outputs = {project: Path(folder) / str(n) for n, project in enumerate(projects)}
-        subprocess.run(
-            [
-                *(environment(projects[0]) / "python", "-P"),  # our modules are not the projects'
-                Path(__file__).with_name("synthesise.py"),
-                *(word for pair in outputs.items() for word in pair),
-            ],
-            env=os.environ | QUIET,
-            check=True,
-        )
+        typescript = (projects[0] / "app.ts").exists()
+        command, variables = (_typescript if typescript else _python)(projects)
+        folders = [word for pair in outputs.items() for word in pair]
+        subprocess.run([*command, *folders], env={**variables, **QUIET}, check=True)
         for project, output in outputs.items():
             place = _file(project).parent
             if not place.exists():
                 shutil.move(output, place)
+
+
+def _python(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
+    python = environment(projects[0]) / "python"
+    return [python, "-P", HERE / "synthesise.py"], os.environ  # our modules are not the projects'
+
+
+def _typescript(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
+    for project in projects:
+        link_modules(project)
+    tsx = projects[0] / "node_modules/.bin/tsx"
+    return [tsx, HERE / "synthesise.mjs"], modules.environment(node())
 
 
 def _file(project: Path) -> Path:
@@ -66,6 +79,7 @@ def _digest(project: Path) -> str:
         for file in sorted((project / folder).rglob("*.*")):
             if file.is_file() and file.suffix != ".pyc":
                 digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes())
-    for name in ("app.py", "cdk.json", "requirements-dev.txt"):
-        digest.update((project / name).read_bytes())
+    for name in (*APPS, "cdk.json", "requirements-dev.txt", modules.MANIFEST):
+        if (project / name).exists():
+            digest.update((project / name).read_bytes())
     return digest.hexdigest()[:16]

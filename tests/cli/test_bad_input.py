@@ -56,7 +56,15 @@ LINES: dict[tuple[str, ...], str] = {
     (*NEW, "--data", "datastore=mysql"): (
         "--data datastore: 'mysql' is not offered; choose from: dynamodb"
     ),
-    (*NEW, "--runtime", "cobol"): "--runtime: 'cobol' is not offered; choose from: python",
+    (*NEW, "--runtime", "cobol"): (
+        "--runtime: 'cobol' is not offered; choose from: python, typescript"
+    ),
+    (*NEW, "--runtime", "typescript", "--runtime-version", "nodejs20.x"): (
+        "--runtime-version: 'nodejs20.x' is not offered; choose from: nodejs24.x, nodejs22.x"
+    ),
+    (*NEW, "--runtime", "typescript", "--runtime-version", "python3.13"): (
+        "--runtime-version: 'python3.13' is not offered; choose from: nodejs24.x, nodejs22.x"
+    ),
     (*NEW, "--runtime-version", "python2.7"): (
         "--runtime-version: 'python2.7' is not offered; "
         "choose from: python3.13, python3.14, python3.12"

@@ -35,7 +35,7 @@ def test_list_as_json(cli: Cli) -> None:
     topology = pattern["topologies"][0]
     assert set(topology) == {"name", "summary", "datastores"}
     assert (topology["name"], topology["datastores"][0]) == ("function", "dynamodb")
-    assert "python" in pattern["runtimes"]
+    assert pattern["runtimes"] == ["python", "typescript"]
     assert "sam" in pattern["flavours"]
 
 
@@ -148,6 +148,7 @@ def test_list_imports_nothing_slow(cli: Cli) -> None:
         ("new scalable-webhook --datastore ", "dynamodb"),
         ("new scalable-webhook --iac ", "sam"),
         ("new --runtime ", "python"),
+        ("new --runtime t", "typescript"),
         ("new --region eu-n", "eu-north-1"),
     ],
 )

@@ -50,6 +50,15 @@ def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
     assert project["git"] is True
 
 
+def test_a_project_in_typescript(cli: Cli) -> None:
+    project = made(cli, "--runtime", "typescript", "--name", "my-hook")
+    assert project["answers"]["runtime_version"] == "nodejs24.x"
+    assert {"package.json", "src/handlers/receive.ts", "src/adapters/signing-secret.ts"} <= set(
+        project["files"]
+    )
+    assert not [file for file in project["files"] if file.endswith(".py")]
+
+
 def test_options_and_data_reach_the_project(cli: Cli) -> None:
     options = ("--name", "my-hook", "--region", "eu-north-1", "--runtime", "python")
     project = made(cli, *options, "--data", "runtime_version=python3.14", "--datastore", "dynamodb")

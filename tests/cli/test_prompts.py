@@ -12,6 +12,7 @@ from sls_patterns_cli import catalog
 
 CLEAR_LINE = "\x15"
 ENTER = "\r"
+DOWN = "\x1b[B"
 CTRL_C = "\x03"
 CTRL_D = "\x04"
 
@@ -47,6 +48,8 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.send(ENTER)
     process.expect("project's name")
     process.send(CLEAR_LINE + "asked-for" + ENTER)
+    process.expect("Which runtime")
+    process.send(DOWN + ENTER)
     process.expect("Which version")
     process.send(ENTER)
     process.expect("Which IaC flavour")
@@ -57,12 +60,12 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     assert code(process) == 0
     made = answers(cli.folder / "asked-for")
     assert (made["pattern"], made["region"]) == ("scalable-webhook", "eu-west-1")
+    assert (made["runtime"], made["runtime_version"]) == ("typescript", "nodejs24.x")
 
 
 def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
-    process = terminal(
-        cli, "new", "scalable-webhook", "--runtime-version", "python3.13", "--iac", "sam"
-    )
+    given = ("--runtime", "python", "--runtime-version", "python3.13", "--iac", "sam")
+    process = terminal(cli, "new", "scalable-webhook", *given)
     process.expect("project's name")
     process.send(CLEAR_LINE + "Wrong_Name" + ENTER)
     process.expect("lower-case letters")
@@ -75,7 +78,7 @@ def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
 
 def test_what_is_given_is_not_asked_for(cli: Cli) -> None:
     version, region = ("--runtime-version", "python3.13"), ("--region", "us-east-1")
-    given = ("--name", "hook", *version, "--iac", "sam", *region)
+    given = ("--name", "hook", "--runtime", "python", *version, "--iac", "sam", *region)
     process = terminal(cli, "new", "scalable-webhook", *given)
     process.expect("Next, after cd hook")
     assert code(process) == 0

@@ -1,4 +1,4 @@
-"""Which Python a runtime gets."""
+"""Which Python or Node.js a runtime gets."""
 
 from pathlib import Path
 
@@ -16,6 +16,12 @@ echo {version} | tr . '\\n'
 def fake(path: Path, version: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(FAKE.format(path=path, version=version))
+    path.chmod(0o755)
+
+
+def fake_node(path: Path, version: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho {path} {version}\n")
     path.chmod(0o755)
 
 
@@ -70,6 +76,36 @@ def test_a_machine_without_python_is_told_so() -> None:
         interpreters.find("python3.13")
 
 
+def test_the_runtimes_own_node_on_the_path_comes_first(machine: Path) -> None:
+    fake_node(machine / "bin/node", "24.1.0")
+    found, notice = interpreters.find("nodejs24.x")
+    assert (str(found), notice) == ("Node.js 24.1.0", None)
+
+
+def test_nvm_is_looked_into(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NVM_DIR", str(machine / "nvm"))
+    fake_node(machine / "bin/node", "20.1.0")
+    fake_node(machine / "nvm/versions/node/v22.3.0/bin/node", "22.3.0")
+    found, notice = interpreters.find("nodejs22.x")
+    assert (found.executable, notice) == (machine / "nvm/versions/node/v22.3.0/bin/node", None)
+
+
+def test_a_machine_with_another_node_gets_the_runtimes_own_from_a_package() -> None:
+    found, _ = interpreters.find("nodejs24.x")
+    assert found.version[0] == 24
+
+
+def test_where_no_package_can_be_had_another_node_is_taken_with_a_notice(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreters, "NODE_PACKAGE_VERSIONS", {24: "0.0.0"})
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    fake_node(machine / "bin/node", "20.1.0")
+    found, notice = interpreters.find("nodejs24.x")
+    assert found.version_text == "20.1.0"
+    assert notice == "Node.js 24 is not installed: the functions run on 20.1.0 here."
+
+
 def test_a_runtime_that_is_not_served_is_named() -> None:
-    with pytest.raises(UserError, match=r"nodejs24\.x"):
-        interpreters.find("nodejs24.x")
+    with pytest.raises(UserError, match=r"java21"):
+        interpreters.find("java21")

@@ -1,13 +1,16 @@
 """From a CDK app to what is deployed: the program stands for one, and writes what CDK writes."""
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from local.support import write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cdk, cloudformation, project
+from sls_patterns_cli.local import cdk, cloudformation, interpreters, modules, project
+from sls_patterns_cli.local.code import Code
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -17,6 +20,7 @@ runtime_version: python3.13
 iac: cdk
 region: eu-west-1
 """
+TYPESCRIPT = ANSWERS.replace("python3.13", "nodejs24.x").replace("python", "typescript")
 BUCKET = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
 STACK = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "Stack.template.json"}}
 ASSETS = {"type": "cdk:asset-manifest", "properties": {"file": "Stack.assets.json"}}
@@ -88,7 +92,7 @@ def app(tmp_path: Path) -> Path:
 def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -> None:
     assembly = cloudformation.assemble(project.load(app))
 
-    assert assembly.code == {"abc.zip": app / "src"}
+    assert assembly.code == {"abc.zip": Code(app / "src")}
     code = assembly.template["Resources"]["One"]["Properties"]["Code"]
     assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "abc.zip"}
 
@@ -119,7 +123,7 @@ def test_the_app_has_its_context_and_builds_no_code(app: Path) -> None:
         ({"app.py": "raise SystemExit('the stack is wrong')"}, "CDK app failed: the stack is"),
         ({"app.py": ""}, "CDK app failed: no output"),
         ({"cdk.json": "{"}, r"cdk\.json is not valid JSON"),
-        ({"written.json": written(a=STACK, b=STACK)}, r"deploys one stack; app\.py has 2"),
+        ({"written.json": written(a=STACK, b=STACK)}, r"deploys one stack; the CDK app has 2"),
     ],
 )
 def test_a_bad_app_is_one_clear_line(app: Path, files: dict[str, str], message: str) -> None:
@@ -139,3 +143,35 @@ def test_node_is_asked_for_by_name(app: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match=r"needs Node\.js"):
         cloudformation.assemble(project.load(app))
+
+
+def test_javascript_is_bundled_by_cdk_and_deployed_as_it_is(app: Path) -> None:
+    write(app, {".copier-answers.yml": TYPESCRIPT})
+
+    assembly = cloudformation.assemble(project.load(app))
+
+    assert json.loads((app / "told.json").read_text()) == {"own": "value"}
+    assert assembly.code == {"abc.zip": Code(app / "src", built=True)}
+
+
+def test_a_javascript_error_is_told_by_its_own_line(app: Path) -> None:
+    (app / "app.py").write_text(
+        "raise SystemExit('app.ts:3\\n\\nTypeError: no stack\\n    at app.ts:3:1\\n\\nNode.js v24')"
+    )
+
+    with pytest.raises(UserError, match=r"CDK app failed: TypeError: no stack$"):
+        cloudformation.assemble(project.load(app))
+
+
+def test_an_app_finds_node_and_npx_of_the_functions_runtime(app: Path) -> None:
+    node, _ = interpreters.find("nodejs24.x")
+
+    variables = modules.environment_with_npx(project.load(app), node)
+
+    assert printed("node", "--version", variables=variables) == f"v{node.version_text}"
+    assert re.fullmatch(r"[\d.]+", printed("npx", "--version", variables=variables))
+
+
+def printed(*command: str, variables: dict[str, str]) -> str:
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

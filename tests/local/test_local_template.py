@@ -8,6 +8,7 @@ from local.support import DeployStack, write
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import cloudformation, project, timescale
+from sls_patterns_cli.local.code import Code
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -52,10 +53,29 @@ def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> 
         },
     )
     assembly = cloudformation.assemble(project.load(tmp_path))
-    assert assembly.code == {"src.zip": tmp_path / "src"}
+    assert assembly.code == {"src.zip": Code(tmp_path / "src")}
     for name in ("One", "Two"):
         code = assembly.template["Resources"][name]["Properties"]["Code"]
         assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "src.zip"}
+
+
+def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            ".copier-answers.yml": ANSWERS.format(iac="sam"),
+            "template.yaml": "Transform: AWS::Serverless-2016-10-31\n"
+            "Globals: {Function: {CodeUri: src/, Runtime: nodejs24.x}}\n"
+            "Resources:\n"
+            "  One:\n"
+            "    Type: AWS::Serverless::Function\n"
+            "    Metadata: {BuildMethod: esbuild, BuildProperties: {EntryPoints: [one.ts]}}\n"
+            "    Properties: {Handler: one.handler}\n",
+            "src/one.ts": "",
+        },
+    )
+    assembly = cloudformation.assemble(project.load(tmp_path))
+    assert assembly.code == {"One.zip": Code(tmp_path / "src", {"EntryPoints": ["one.ts"]})}
 
 
 @pytest.mark.parametrize(

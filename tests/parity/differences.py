@@ -1,4 +1,7 @@
-"""Where flavours may differ, each by name and with the reason; whatever else differs is a fault."""
+"""Where flavours, and runtimes, may differ: each by name and with the reason.
+
+Whatever else differs is a fault.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -70,6 +73,18 @@ KNOWN = (
         reason="CDK permits the authorizer by its id",
     ),
     Difference(
+        name="bundle named for its source",
+        flavour="sam",
+        pattern=r"\w+Function: Handler is [\w-]+\.handler",
+        reason="SAM names a bundle of JavaScript for its entry point",
+    ),
+    Difference(
+        name="bundle named index",
+        flavour="cdk",
+        pattern=r"\w+Function: Handler is index\.handler",
+        reason="NodejsFunction names each bundle index; what is in it is the same",
+    ),
+    Difference(
         name="key of SNS by its alias",
         flavour="sam",
         pattern=r"\w+: KmsMasterKeyId is alias/aws/sns",
@@ -118,6 +133,39 @@ KNOWN = (
         r"|\w+Endpoint: VpcEndpointType is Gateway"
         r"|PrivateSubnet[AB]: MapPublicIpOnLaunch is False",
         reason="CDK writes down what EC2 does where nothing is said",
+    ),
+)
+
+RUNTIMES = (
+    Difference(
+        name="interpreter of Python",
+        flavour="python",
+        pattern=r"\w+: Runtime is python3\.\d+",
+        reason="it is the runtime",
+    ),
+    Difference(
+        name="interpreter of TypeScript",
+        flavour="typescript",
+        pattern=r"\w+: Runtime is nodejs\d+\.x",
+        reason="it is the runtime",
+    ),
+    Difference(
+        name="handler in a package",
+        flavour="python",
+        pattern=r"\w+: Handler is \w+\.handlers\.\w+\.handler",
+        reason="a Python function is deployed as its sources are",
+    ),
+    Difference(
+        name="handler in a bundle",
+        flavour="typescript",
+        pattern=r"\w+: Handler is [\w-]+\.handler",
+        reason="esbuild makes one file of each function",
+    ),
+    Difference(
+        name="source maps",
+        flavour="typescript",
+        pattern=r"\w+: Environment\.Variables\.NODE_OPTIONS is --enable-source-maps",
+        reason="stack traces lead to the sources of a bundle only so",
     ),
 )
 

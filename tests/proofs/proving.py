@@ -7,13 +7,19 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from environments import link_modules
+
+from sls_patterns_cli.local import project as projects
 
 SLS_PATTERNS = Path(sys.executable).with_name("sls-patterns")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of `sls-patterns local test`: its exit code, what it printed, the proofs that ran."""
+    """One run of `sls-patterns local test`: its exit code, what it printed, the proofs that ran.
+
+    Proofs are told by their ids, without the pattern's.
+    """
 
     exit_code: int
     printed: str
@@ -25,12 +31,14 @@ def prove(project: Path, *proofs: str) -> Run:
     """Run all proofs of the project, or only those named by their ids."""
     report = project / ".sls-patterns/report.xml"
     report.parent.mkdir(exist_ok=True)
-    names = " or ".join(name_of_test(proof) for proof in proofs)
+    runtime = projects.load(project).runtime
+    if runtime == "typescript":
+        link_modules(project)
     result = subprocess.run(
         [
             SLS_PATTERNS,
             *("local", "test", project),
-            *("--", f"--junitxml={report}", *(("-k", names) if names else ())),
+            *("--", *ARGUMENTS[runtime](report, [own_id(proof) for proof in proofs])),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -40,8 +48,9 @@ def prove(project: Path, *proofs: str) -> Run:
     if not report.exists():
         pytest.fail(f"no proof ran\n{result.stdout}", pytrace=False)
     outcomes = {
-        case.attrib["name"]: all(child.tag not in ("failure", "error") for child in case)
+        _proof_of(case.attrib["name"]): all(child.tag not in ("failure", "error") for child in case)
         for case in ET.parse(report).iter("testcase")
+        if case.find("skipped") is None
     }
     return Run(
         result.returncode,
@@ -51,6 +60,24 @@ def prove(project: Path, *proofs: str) -> Run:
     )
 
 
-def name_of_test(proof: str) -> str:
-    """Return the name of the test that shows a proof, of which the id may name the pattern too."""
-    return f"test_{proof.rpartition('.')[2].replace('-', '_')}"
+def own_id(proof: str) -> str:
+    """Return the id of a proof without that of its pattern."""
+    return proof.rpartition(".")[2]
+
+
+def _proof_of(test: str) -> str:
+    """Return the id of the proof that a test is named for."""
+    return test.removeprefix("test_").replace("_", "-")
+
+
+def _pytest(report: Path, proofs: list[str]) -> list[str]:
+    names = " or ".join(f"test_{proof.replace('-', '_')}" for proof in proofs)
+    return [f"--junitxml={report}", *(("-k", names) if names else ())]
+
+
+def _vitest(report: Path, proofs: list[str]) -> list[str]:
+    reporters = ["--reporter=default", "--reporter=junit", f"--outputFile.junit={report}"]
+    return [*reporters, *(("-t", f"^({'|'.join(proofs)})$") if proofs else ())]
+
+
+ARGUMENTS = {"python": _pytest, "typescript": _vitest}

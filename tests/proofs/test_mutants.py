@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from proofs.proving import name_of_test, prove
+from proofs.proving import own_id, prove
 from rendering import render_project
 from variants import Variant, all_variants, variants_of
 
@@ -71,7 +71,7 @@ def test_the_proof_notices(mutant: Mutant, tmp_path: Path) -> None:
 
     run = prove(project, mutant.proof)
 
-    assert run.failed == {name_of_test(mutant.proof)}, run.printed
+    assert run.failed == {own_id(mutant.proof)}, run.printed
     assert run.exit_code == 1
 
 
@@ -81,6 +81,4 @@ def test_every_proof_has_a_mutant(variant: Variant) -> None:
 
     proofs = {mutant.proof for mutant in mutants() if mutant.variant == variant}
 
-    assert {name_of_test(proof) for proof in proofs} == {
-        name_of_test(proof.id) for proof in topology.proofs
-    }
+    assert {own_id(proof) for proof in proofs} == {own_id(proof.id) for proof in topology.proofs}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from proofs.proving import name_of_test, prove
+from proofs.proving import own_id, prove
 from rendering import render_project
 from variants import Variant, all_variants, covering
 
@@ -28,5 +28,5 @@ def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
     run = prove(project)
 
     assert run.failed == set(), run.printed
-    assert run.passed == {name_of_test(proof.id) for proof in topology.proofs}
+    assert run.passed == {own_id(proof.id) for proof in topology.proofs}
     assert run.exit_code == 0

@@ -1,27 +1,62 @@
 """What engineers run first in a generated project has nothing to complain about."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from environments import environment
+from environments import environment, link_modules, node, npm
 from golden import render_all
 from rendering import ROOT, render_project
 from synthesis import template_files
 from tools import BIN, run, tool
 from variants import Variant, all_variants
 
+from sls_patterns_cli.local import modules
+from sls_patterns_cli.local.project import load
+
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
 LONGEST_NAME = "a-name-of-forty-letters-the-longest-name"
 
 
-def other_versions() -> list[str]:
+def other_versions() -> list[tuple[str, str]]:
     """Return the versions of all runtimes that are not the default."""
     versions = yaml.safe_load((ROOT / "templates/runtimes/versions.yml").read_text())
-    return [version for offered in versions.values() for version in offered[1:]]
+    return [(runtime, version) for runtime, offered in versions.items() for version in offered[1:]]
+
+
+def check_form(runtime: str, project: Path) -> None:
+    if runtime == "typescript":
+        run_npm(project, "run", "lint")
+        return
+    python = environment(project)
+    run([python / "ruff", "check"], project)
+    run([python / "ruff", "format", "--check"], project)
+
+
+def check(runtime: str, project: Path) -> None:
+    check_form(runtime, project)
+    if runtime == "typescript":
+        run_npm(project, "run", "typecheck")
+        return
+    python = environment(project)
+    run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
+
+
+def path_with_node(folder: Path) -> str:
+    """Return a PATH on which `node` is our Node.js; npm is whichever the machine has."""
+    (folder / "bin").mkdir()
+    (folder / "bin/node").symlink_to(node().executable)
+    return f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+
+def run_npm(project: Path, *arguments: str, **variables: str) -> str:
+    link_modules(project)
+    command, environment = npm(*arguments)
+    return run(command, project, **environment, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +69,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
 def test_linter_formatter_and_types_have_nothing_to_say(
     variant: Variant, projects: dict[Variant, Path]
 ) -> None:
-    project = projects[variant]
-    python = environment(project)
-
-    run([python / "ruff", "check"], project)
-    run([python / "ruff", "format", "--check"], project)
-    run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
+    check(variant.runtime, projects[variant])
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
@@ -48,33 +78,29 @@ def test_no_name_makes_code_that_the_formatter_would_change(
     variant: Variant, name: str, tmp_path: Path
 ) -> None:
     project = render_project(tmp_path / "project", **variant.answers, project_name=name)
-    python = environment(project)
 
-    run([python / "ruff", "check"], project)
-    run([python / "ruff", "format", "--check"], project)
+    check_form(variant.runtime, project)
 
 
-@pytest.mark.parametrize("version", other_versions())
-def test_every_version_of_the_runtime_is_as_clean(version: str, tmp_path: Path) -> None:
-    runtime = version.rstrip("0123456789.x")
+@pytest.mark.parametrize(("runtime", "version"), other_versions())
+def test_every_version_of_the_runtime_is_as_clean(
+    runtime: str, version: str, tmp_path: Path
+) -> None:
     variant = next(variant for variant in VARIANTS if variant.runtime == runtime)
     project = render_project(tmp_path / "project", **variant.answers, runtime_version=version)
-    python = environment(project)
 
-    run([python / "ruff", "check"], project)
-    run([python / "ruff", "format", "--check"], project)
-    run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
+    check(runtime, project)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Variant, Path]) -> None:
     project = projects[variant]
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
-    printed = run(
-        [environment(project) / "python", "-m", "pytest", "-q"],
-        project,
-        AWS_ENDPOINT_URL="http://127.0.0.1:9",
-    )
+    if variant.runtime == "typescript":
+        printed = run_npm(project, "test", **nowhere)
+    else:
+        printed = run([environment(project) / "python", "-m", "pytest", "-q"], project, **nowhere)
 
     assert " passed" in printed
 
@@ -120,7 +146,7 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: dict[Variant, Path]) ->
 
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v.iac == "sam"], ids=str)
 def test_sam_validates_and_builds_for_lambda(
-    variant: Variant, projects: dict[Variant, Path]
+    variant: Variant, projects: dict[Variant, Path], tmp_path: Path
 ) -> None:
     project = projects[variant]
     sam = tool("SLS_SAM")
@@ -128,6 +154,14 @@ def test_sam_validates_and_builds_for_lambda(
 
     run([sam, "validate", "--lint"], project, **quiet)
 
+    if variant.runtime == "typescript":
+        link_modules(project)
+        path = f"{Path(sam).parent}{os.pathsep}{path_with_node(tmp_path)}"
+        installed = ("--assume-old", "node_modules/.package-lock.json")
+        run(["make", "build", *installed], project, **quiet, PATH=path)
+        built = project / ".aws-sam/build/ReceiveFunction"
+        assert {file.name for file in built.iterdir()} == {"receive.js", "receive.js.map"}
+        return
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
     run([sam, "build", "--no-cached"], project, **quiet)
@@ -150,11 +184,32 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) 
     assert not list(package.rglob("__pycache__"))
 
 
-@pytest.mark.parametrize("iac", sorted({variant.iac for variant in VARIANTS}))
-def test_make_installs_lints_and_tests_as_the_readme_says(iac: str, tmp_path: Path) -> None:
-    variant = next(variant for variant in VARIANTS if variant.iac == iac)
+@pytest.mark.parametrize(
+    "variant", [v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "typescript")], ids=str
+)
+def test_cdk_bundles_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
+    project = projects[variant]
+    link_modules(project)
+    environment = modules.environment_with_npx(load(project), node())
+
+    run(["node_modules/.bin/tsx", "app.ts"], project, PATH=environment["PATH"], CDK_OUTDIR="built")
+
+    packages = list((project / "built").glob("asset.*"))
+    assert len(packages) == len(list((project / "src/handlers").iterdir()))
+    for package in packages:
+        assert {file.name for file in package.iterdir()} == {"index.js", "index.js.map"}
+        assert '= require("@' not in (package / "index.js").read_text()  # nothing is left out
+
+
+@pytest.mark.parametrize(
+    ("runtime", "iac"), sorted({(variant.runtime, variant.iac) for variant in VARIANTS})
+)
+def test_make_installs_lints_and_tests_as_the_readme_says(
+    runtime: str, iac: str, tmp_path: Path
+) -> None:
+    variant = next(v for v in VARIANTS if (v.runtime, v.iac) == (runtime, iac))
     project = render_project(tmp_path / "project", **variant.answers)
 
-    printed = run(["make", "install", "lint", "test"], project)
+    printed = run(["make", "install", "lint", "test"], project, PATH=path_with_node(tmp_path))
 
     assert " passed" in printed

@@ -16,6 +16,7 @@ PYTHON = "templates/project/{% if python %}.{% endif %}"
 SAM = "templates/project/{% if sam %}.{% endif %}"
 ANSWERS = "templates/project/{{ _copier_conf.answers_file }}.jinja"
 WEBHOOK = "templates/patterns/scalable-webhook/python"
+WEBHOOK_IN_TYPESCRIPT = "templates/patterns/scalable-webhook/typescript"
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -108,6 +109,9 @@ def publish_three_releases(folder: Path) -> Publication:
     # What the user owns: all of it changes too, and there is more of it.
     for path in ("handlers/receive.py", "logic.py", "models.py", "tests/unit/test_logic.py"):
         publication.append(f"{WEBHOOK}/{path}.jinja", "\n# of 0.2.0\n")
+    for path in ("handlers/receive", "logic", "models", "tests/unit/logic.test"):
+        publication.append(f"{WEBHOOK_IN_TYPESCRIPT}/{path}.ts.jinja", "\n// of 0.2.0\n")
+    publication.append(f"{WEBHOOK_IN_TYPESCRIPT}/adapters/deliveries.ts.jinja", "\n// of 0.2.0\n")
     publication.write(f"{PYTHON}/src/{{{{ package }}}}/handlers/audit.py", "# audit of 0.2.0\n")
     publication.write(f"{PYTHON}/tests/unit/test_audit.py", "# tests of 0.2.0\n")
     # Renamed, new, removed.
@@ -135,9 +139,7 @@ def _add_datastore(publication: Publication) -> None:
     for file in [*publication.file("templates").rglob("*dynamodb*")]:
         twin = file.with_name(file.name.replace("dynamodb", "ledger"))
         (shutil.copytree if file.is_dir() else shutil.copy)(file, twin)
-    publication.replace(
-        "templates/graph.yml", "\n  dynamodb: {}\n", "\n  dynamodb: {}\n  ledger: {}\n"
-    )
+    publication.replace("templates/graph.yml", "\ndatastores:\n", "\ndatastores:\n  ledger: {}\n")
     names = "templates/iac/names.jinja"
     publication.replace(names, "'dynamodb': 'Table'", "'dynamodb': 'Table', 'ledger': 'Table'")
     pattern = "templates/patterns/scalable-webhook/pattern.yml"

@@ -50,6 +50,26 @@ def test_what_the_user_owns_stays_as_it_was(lived_in: Any) -> None:
         assert after[path] == before[path]
 
 
+def test_what_the_user_owns_in_typescript_stays_as_it_was(
+    publication: Publication, cli: Cli
+) -> None:
+    project = make(publication, cli.folder / "project", cli, runtime="typescript")
+    users = [f"src/{path}.ts" for path in ("handlers/receive", "logic", "models")]
+    users.append("tests/unit/logic.test.ts")
+    for path in users:
+        project.append(path, "\n// mine\n")
+    git(project.folder, "rm", "--quiet", "src/handlers/process.ts")
+    project.commit()
+
+    project.update()
+
+    for path in users:
+        assert project.read(path).endswith("\n// mine\n")
+        assert "// of 0.2.0" not in project.read(path)
+    assert not project.exists("src/handlers/process.ts")
+    assert project.read("src/adapters/deliveries.ts").endswith("\n// of 0.2.0\n")
+
+
 def test_what_the_user_removed_or_renamed_does_not_come_back(lived_in: Any) -> None:
     project, _, report = lived_in
     for path in (f"{PACKAGE}/handlers/process.py", "Makefile", "tests/sender.py"):

@@ -4,12 +4,14 @@ import hashlib
 import io
 import os
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import tether
+from sls_patterns_cli.local import modules, tether
+from sls_patterns_cli.local.code import Code
 from sls_patterns_cli.local.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
@@ -19,19 +21,39 @@ Report = Callable[[str], None]
 REQUIREMENTS = "requirements.txt"
 
 
-def package(project: Project, source: Path, interpreter: Interpreter, report: Report) -> bytes:
-    """A function package of the folder `source`, as a zip file's bytes.
+def package(project: Project, code: Code, interpreter: Interpreter, report: Report) -> bytes:
+    """A function package of `code`, as a zip file's bytes; raises UserError."""
+    if code.built:
+        return _zipped(code.folder)
+    if code.esbuild is not None:
+        return _bundle(project, code, interpreter, report)
+    return _sources(project, code.folder, interpreter, report)
 
-    It holds the sources and, in the file REQUIREMENTS_FOLDER, where their requirements are: those
-    are installed once and not copied, thousands of files, into every package and out of it again.
-    They are installed for `interpreter` on this machine, not for the function's architecture: a
-    wheel compiled for arm64 does not load on an x86-64 host.
+
+def _bundle(project: Project, code: Code, node: Interpreter, report: Report) -> bytes:
+    modules.install(project, node, report)
+    with tempfile.TemporaryDirectory(prefix="sls-patterns-bundle-") as folder:
+        modules.bundle(project, code, node, Path(folder))
+        return _zipped(Path(folder))
+
+
+def _sources(project: Project, source: Path, interpreter: Interpreter, report: Report) -> bytes:
+    """The sources and, in the file REQUIREMENTS_FOLDER, where their requirements are.
+
+    Those are installed once and not copied, thousands of files, into every package and out of it
+    again. They are installed for `interpreter` on this machine, not for the function's
+    architecture: a wheel compiled for arm64 does not load on an x86-64 host.
     """
     folder = _requirements(project, source, interpreter, report)
+    return _zipped(source, {REQUIREMENTS_FOLDER: str(folder)})
+
+
+def _zipped(source: Path, more: Mapping[str, str] | None = None) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as zipped:
         # ZipInfo's fixed date: the same sources make the same package.
-        zipped.writestr(zipfile.ZipInfo(REQUIREMENTS_FOLDER), str(folder))
+        for name, text in (more or {}).items():
+            zipped.writestr(zipfile.ZipInfo(name), text)
         for file in sorted(source.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 entry = zipfile.ZipInfo(file.relative_to(source).as_posix())

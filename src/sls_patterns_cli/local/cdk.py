@@ -1,16 +1,17 @@
 """Synthesises a CDK project: its CloudFormation, and the folders that hold its code."""
 
 import json
-import os
+import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.code import Code
 from sls_patterns_cli.local.project import Project
 
 Template = dict[str, Any]
@@ -42,20 +43,25 @@ class Synthesised:
     buckets: set[str]
 
 
-def synthesise(project: Project, bucket: str) -> tuple[Template, dict[str, Path]]:
-    """The project's stack as `cdk synth` writes it, without its code being built.
+def synthesise(
+    project: Project, bucket: str, variables: Mapping[str, str]
+) -> tuple[Template, dict[str, Code]]:
+    """The project's stack as `cdk synth` writes it.
 
-    Its code is expected in `bucket` rather than in the one of CDK's bootstrap stack, whose version
-    is not asked for. Returns the template, and the folder of the code by its key in the bucket.
-    Needs the environment in which the project's app runs; raises UserError.
+    JavaScript is bundled by CDK, as it is the same for each machine; other code is left to be
+    built for this one. It is expected in `bucket` rather than in the one of CDK's bootstrap stack,
+    whose version is not asked for. Returns the template, and the code by its key in the bucket.
+    `variables` are the environment in which the project's app runs; raises UserError.
     """
+    bundled = project.runtime == "typescript"
     output = project.work / "cdk"
     shutil.rmtree(output, ignore_errors=True)
-    _run_app(project, output)
+    _run_app(project, output, variables, {} if bundled else WITHOUT_BUNDLING)
     made = read(output)
     made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
     made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
-    return _in_bucket(made.template, made.buckets, bucket), made.code
+    code = {key: Code(folder, built=bundled) for key, folder in made.code.items()}
+    return _in_bucket(made.template, made.buckets, bucket), code
 
 
 def read(output: Path) -> Synthesised:
@@ -63,7 +69,7 @@ def read(output: Path) -> Synthesised:
     manifest = _read(output / "manifest.json")
     stacks = list(_artifacts(manifest, "aws:cloudformation:stack"))
     if len(stacks) != 1:
-        raise UserError(f"The local stack deploys one stack; app.py has {len(stacks)}.")
+        raise UserError(f"The local stack deploys one stack; the CDK app has {len(stacks)}.")
     made = Synthesised(_read(output / stacks[0]["templateFile"]), {}, set())
     files: dict[str, Path] = {}
     for properties in _artifacts(manifest, "cdk:asset-manifest"):
@@ -78,26 +84,33 @@ def read(output: Path) -> Synthesised:
     return made
 
 
-def _run_app(project: Project, output: Path) -> None:
+def _run_app(
+    project: Project,
+    output: Path,
+    variables: Mapping[str, str],
+    context: Mapping[str, list[str]],
+) -> None:
     """Run the command that `cdk.json` names as the CDK CLI does.
 
     https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html
     """
     settings = _read(project.root / "cdk.json")
-    if not shutil.which("node"):
+    if not shutil.which("node", path=variables.get("PATH")):
         raise UserError("A CDK project needs Node.js on the PATH to be synthesised.")
     environment = {
-        **os.environ,
+        **variables,
         **QUIET,
         "CDK_OUTDIR": str(output),
-        "CDK_CONTEXT_JSON": json.dumps({**settings.get("context", {}), **WITHOUT_BUNDLING}),
+        "CDK_CONTEXT_JSON": json.dumps({**settings.get("context", {}), **context}),
         "CDK_DEFAULT_REGION": project.region,
     }
     environment.pop("VIRTUAL_ENV", None)
     done = tether.run(shlex.split(settings["app"]), cwd=project.root, env=environment, capture=True)
     if done.returncode or not (output / "manifest.json").is_file():
         said = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
-        raise UserError(f"The CDK app failed: {said[-1].strip()}", 1)
+        # Node.js says after an error where it was, and its own version.
+        errors = [line for line in said if re.match(r"[\w.]*Error: ", line)]
+        raise UserError(f"The CDK app failed: {(errors or said)[-1].strip()}", 1)
 
 
 def _artifacts(manifest: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:

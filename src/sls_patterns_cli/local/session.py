@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sls_patterns_cli import interrupts
-from sls_patterns_cli.local import build, interpreters, tether, timescale
+from sls_patterns_cli.local import build, interpreters, modules, tether, timescale
 from sls_patterns_cli.local import emulator as emulators
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.emulator import Emulator
@@ -22,7 +22,8 @@ Report = Callable[[str], None]
 Example = tuple[str, str]
 """What a call shows, and the shell command, which takes the stack's outputs as variables."""
 
-PROOFS = "tests/e2e"
+PROOFS, PROOFS_PROJECT = "tests/e2e", "e2e"
+"""The folder of the proofs; the name that vitest knows them by."""
 
 
 def _print(line: str) -> None:
@@ -43,11 +44,10 @@ def test(  # no test of pytest's
     interrupts.handle()
     try:
         with _stack(path, report) as stack:
-            python = build.test_environment(stack.project, stack.interpreter, report)
+            command, variables = _test_runner(stack, arguments, report)
             report(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
-            command = [str(python), "-m", "pytest", *_selection(stack.project, arguments)]
             environment = {
-                **stack.emulator.client_environment(os.environ),
+                **stack.emulator.client_environment(variables),
                 "STACK_NAME": stack.project.stack_name,
             }
             environment.pop("VIRTUAL_ENV", None)
@@ -105,10 +105,35 @@ def _stack(
         emulator.stop()
 
 
+def _test_runner(
+    stack: _Stack, arguments: Sequence[str], report: Report
+) -> tuple[list[str], Mapping[str, str]]:
+    """The command that runs the proofs, and its environment before the stack's own variables."""
+    project, interpreter = stack.project, stack.interpreter
+    if project.runtime == "typescript":
+        vitest = modules.install(project, interpreter, report) / "vitest/vitest.mjs"
+        command = [str(interpreter.executable), str(vitest), "run", "--project", PROOFS_PROJECT]
+        return [*command, *arguments], modules.environment(interpreter)
+    python = build.test_environment(project, interpreter, report)
+    return [str(python), "-m", "pytest", *_selection(project, arguments)], os.environ
+
+
 def _selection(project: Project, arguments: Sequence[str]) -> list[str]:
     """The test runner's arguments: all proofs, unless some of the arguments name tests."""
     names_tests = any((project.root / each.partition("::")[0]).exists() for each in arguments)
     return list(arguments) if names_tests else [PROOFS, *arguments]
+
+
+def _app_environment(
+    project: Project, interpreter: Interpreter, report: Report
+) -> Mapping[str, str]:
+    """The variables of infrastructure that is a program, once what it needs is installed."""
+    if project.iac == "cdk" and project.runtime == "typescript":
+        modules.install(project, interpreter, report)
+        return modules.environment_with_npx(project, interpreter)
+    if project.iac == "cdk":
+        build.test_environment(project, interpreter, report)
+    return os.environ
 
 
 def _deploy(
@@ -120,16 +145,15 @@ def _deploy(
 ) -> dict[str, str]:
     from sls_patterns_cli.local import cloudformation, deploy
 
-    if project.iac == "cdk":  # its infrastructure is a program, which runs in that environment
-        build.test_environment(project, interpreter, report)
-    assembly = cloudformation.assemble(project)
+    variables = _app_environment(project, interpreter, report)
+    assembly = cloudformation.assemble(project, variables)
     packages = {
-        key: build.package(project, folder, interpreter, report)
-        for key, folder in assembly.code.items()
+        key: build.package(project, code, interpreter, report)
+        for key, code in assembly.code.items()
     }
     changes = timescale.scale(assembly.template)
     emulator.wait()
-    report(f"Local AWS at {emulator.url}; functions run on Python {interpreter.version_text}")
+    report(f"Local AWS at {emulator.url}; functions run on {interpreter}")
     if changes:
         report(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
     started = time.monotonic()

@@ -21,7 +21,7 @@ Resources:
         def handler(event, context):
             if event["rawPath"] == "/fail":
                 raise ValueError("secret detail")
-            return {"path": event["rawPath"], "parameters": event.get("pathParameters"),
+            return {"path": event["rawPath"], "parameters": event.get("pathParameters", "none"),
                     "route": event["routeKey"], "body": event.get("body")}
       Events:
         Item: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: "/items/{id}"}}
@@ -105,6 +105,11 @@ def test_routes_of_the_definition_reach_the_function(api: dict[str, str]) -> Non
         "route": "POST /items/{id}",
         "body": "text",
     }
+
+
+def test_a_route_without_parameters_is_no_event_with_them(api: dict[str, str]) -> None:
+    _, answer, _ = request(f"{api['Endpoint']}/MORE")
+    assert answer["parameters"] == "none"
 
 
 def test_other_paths_and_methods_are_not_found(api: dict[str, str]) -> None:

@@ -171,7 +171,9 @@ def main() -> None:
     sys.path[:0] = init["path"]
     configure_logging()
     try:
-        handler = getattr(importlib.import_module(init["module"]), init["handler"])
+        handler = getattr(
+            importlib.import_module(init["module"].replace("/", ".")), init["handler"]
+        )
     except BaseException as error:  # noqa: BLE001 (sys.exit at import too)
         traceback.print_exc()
         reply(json.dumps({"status": "error", "error": f"{type(error).__name__}: {error}"}))

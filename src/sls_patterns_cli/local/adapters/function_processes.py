@@ -1,4 +1,4 @@
-"""A Python function runs on its runtime's interpreter, with a clean environment.
+"""A function runs on its runtime's interpreter, with a clean environment.
 
 AWS: `Runtime` names the interpreter; the process sees the function's own variables and those
 that Lambda defines; an idle environment costs the next invocation nothing.
@@ -33,7 +33,7 @@ from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
 INTERPRETERS = "SLS_PATTERNS_INTERPRETERS"
 """Variable of the emulator's process: a JSON object, Lambda runtime to executable."""
 
-WORKER = Path(__file__).parents[1] / "runtimes" / "python.py"
+RUNTIMES = Path(__file__).parents[1] / "runtimes"
 LOG_END = "\x1e"
 LOG_WAIT_SECONDS = 10.0
 """The end of the log is in the pipe before the answer is; only our reader may be late."""
@@ -45,20 +45,20 @@ def apply() -> None:
     check(lambda_runtime.Worker.__init__, "51b2fac3d6e9")
     check(lambda_runtime.Worker._spawn, "7261057c952d")
     check(lambda_runtime.Worker._drain_stderr_bounded, "6e91475bafda")
-    replace(lambda_runtime, "_worker_class_for", "b5a23849280a", _python)
+    replace(lambda_runtime, "_worker_class_for", "b5a23849280a", _served)
 
 
-def _python(choose: Callable[..., Any]) -> Callable[..., Any]:
+def _served(choose: Callable[..., Any]) -> Callable[..., Any]:
     def worker_class_for(config: dict[str, Any]) -> Any:
-        if str(config.get("Runtime", "")).startswith("python"):
-            return PythonWorker
+        if str(config.get("Runtime", "")).startswith(("python", "nodejs")):
+            return FunctionProcess
         return choose(config)
 
     return worker_class_for
 
 
-class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
-    """One execution environment of a Python function."""
+class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]
+    """One execution environment of a function."""
 
     def _spawn(self) -> None:
         self._discard_tmpdir()
@@ -69,8 +69,7 @@ class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
         code = _unpacked(self.code_zip)
         module, _, handler = config["Handler"].rpartition(".")
         self._proc = subprocess.Popen(
-            # Isolated (-I) and without site packages (-S): the standard library and the package.
-            [_interpreter(config["Runtime"]), "-I", "-S", str(WORKER)],
+            _command(config["Runtime"]),
             cwd=code,
             env=_environment(config, code, self._tmpdir),
             stdin=subprocess.PIPE,
@@ -86,7 +85,7 @@ class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
         self._stderr_thread.start()
         init = {
             "path": _path(code),
-            "module": module.replace("/", "."),
+            "module": module,
             "handler": handler,
             "env": _variables(config),
         }
@@ -121,6 +120,17 @@ def _begin(process: Any, init: dict[str, Any]) -> dict[str, Any]:
     except BrokenPipeError:
         return {}
     return answer
+
+
+def _command(runtime: str) -> list[str]:
+    """What runs an environment: answers on standard output, all else on standard error."""
+    interpreter = _interpreter(runtime)
+    if runtime.startswith("python"):
+        # Isolated (-I) and without site packages (-S): the standard library and the package.
+        return [interpreter, "-I", "-S", str(RUNTIMES / "python.py")]
+    # Node.js cannot turn its standard output elsewhere by itself, and so answers on descriptor 3.
+    turned = 'exec "$@" 3>&1 1>&2'
+    return ["/bin/sh", "-c", turned, "sh", interpreter, str(RUNTIMES / "node.mjs")]
 
 
 def _interpreter(runtime: str) -> str:

@@ -1,0 +1,56 @@
+"""The runtimes of a variant are one infrastructure: what differs has a name and a reason."""
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from contract.stack import load
+from golden import render_all
+from parity.differences import RUNTIMES, unexplained
+from parity.facts import Fact, facts
+from variants import Variant, all_variants
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STACK = "same"
+SAM = [variant for variant in all_variants() if variant.iac == "sam"]
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, dict[str, set[Fact]]]:
+    """Return the facts by runtime of each variant in SAM; parity of flavours tells of others."""
+    rendered = render_all(SAM, tmp_path_factory.mktemp("runtimes"), project_name=STACK)
+    runtimes: dict[Variant, dict[str, set[Fact]]] = defaultdict(dict)
+    for variant in SAM:
+        project: Path = rendered[variant.pattern][variant.options]
+        runtimes[replace(variant, runtime="any")][variant.runtime] = facts(load(project), STACK)
+    return runtimes
+
+
+def test_each_variant_is_there_in_each_runtime(
+    variants: dict[Variant, dict[str, set[Fact]]],
+) -> None:
+    assert {tuple(sorted(each)) for each in variants.values()} == {("python", "typescript")}
+
+
+def test_whatever_differs_has_a_name_and_a_reason(
+    variants: dict[Variant, dict[str, set[Fact]]],
+) -> None:
+    assert {variant: list(unexplained(each, RUNTIMES)) for variant, each in variants.items()} == {
+        variant: [] for variant in variants
+    }
+
+
+def test_no_difference_is_listed_that_there_is_not(
+    variants: dict[Variant, dict[str, set[Fact]]],
+) -> None:
+    needed = {
+        difference.name
+        for each in variants.values()
+        for difference in RUNTIMES
+        if list(unexplained(each, [d for d in RUNTIMES if d != difference]))
+    }
+
+    assert needed == {difference.name for difference in RUNTIMES}
