@@ -86,7 +86,12 @@ class Topology:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     proofs: tuple[Proof, ...]
+    without: tuple[Declaration, ...]
     graphs: Mapping[str, Graph] = field(repr=False)
+
+    def offers(self, answers: Declaration) -> bool:
+        """Whether there is a variant with these answers: `without` says which there are not."""
+        return not any(left_out.items() <= answers.items() for left_out in self.without)
 
     def on(self, datastore: str) -> "Topology":
         """The topology with the nodes and edges that it has on another of its datastores."""
@@ -250,6 +255,7 @@ def _topology(slug: str, declared: Declaration, vocabulary: Declaration) -> Topo
         nodes=graphs[datastores[0]][0],
         edges=graphs[datastores[0]][1],
         proofs=proofs,
+        without=tuple(read.items(declared, "without") if "without" in declared else ()),
         graphs=graphs,
     )
 
