@@ -13,8 +13,8 @@ from sls_patterns_cli.pattern import Topology
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (
-    # An API's routes, its log and its limits.
-    *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"Api\w*LogGroup\w*"),
+    # An API's routes, in whose name it calls a service, its log and its limits.
+    *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"ApiRole\w*(\..*)?", r"Api\w*LogGroup\w*"),
     # What a function runs and is told, and one that nothing asynchronous reaches.
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
     # What the service keeps.
