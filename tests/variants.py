@@ -63,4 +63,6 @@ def variants_of(pattern: Pattern) -> Iterator[Variant]:
         for runtime, iac, datastore in product(
             pattern.runtimes, pattern.flavours, topology.datastores
         ):
-            yield Variant(pattern.slug, topology.name, runtime, iac, datastore)
+            variant = Variant(pattern.slug, topology.name, runtime, iac, datastore)
+            if topology.offers(variant.answers):
+                yield variant

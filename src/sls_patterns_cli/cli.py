@@ -383,4 +383,6 @@ def _examples(path: Path) -> list[tuple[str, str]]:
         pattern = catalog.pattern(answers["pattern"])
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return []  # No project of this tool's: whether it can run is not for examples to say.
-    return [(example.title, example.command) for example in pattern.examples]
+    return [
+        (example.title, example.command) for example in pattern.examples if example.fits(answers)
+    ]

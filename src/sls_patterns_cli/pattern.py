@@ -86,7 +86,12 @@ class Topology:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     proofs: tuple[Proof, ...]
+    without: tuple[Declaration, ...]
     graphs: Mapping[str, Graph] = field(repr=False)
+
+    def offers(self, answers: Declaration) -> bool:
+        """Whether there is a variant with these answers: `without` says which there are not."""
+        return not any(left_out.items() <= answers.items() for left_out in self.without)
 
     def on(self, datastore: str) -> "Topology":
         """The topology with the nodes and edges that it has on another of its datastores."""
@@ -104,10 +109,18 @@ class Topology:
 
 @dataclass(frozen=True)
 class Example:
-    """A call that shows the service at work: a shell command and what it does."""
+    """A call that shows the service at work: a shell command and what it does.
+
+    `of` are the answers of the projects that have it; empty for all of them.
+    """
 
     title: str
     command: str
+    of: Declaration
+
+    def fits(self, answers: Declaration) -> bool:
+        """Whether a project that was rendered from these answers has the call."""
+        return all(answers.get(question) == answer for question, answer in self.of.items())
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,11 @@ class Pattern:
                 (_topology(slug, topology, vocabulary) for topology in topologies),
             ),
             examples=tuple(
-                Example(read.text(example, "title"), read.text(example, "command"))
+                Example(
+                    read.text(example, "title"),
+                    read.text(example, "command"),
+                    example.get("of", {}),
+                )
                 for example in (read.items(declared, "examples") if "examples" in declared else ())
             ),
         )
@@ -238,6 +255,7 @@ def _topology(slug: str, declared: Declaration, vocabulary: Declaration) -> Topo
         nodes=graphs[datastores[0]][0],
         edges=graphs[datastores[0]][1],
         proofs=proofs,
+        without=tuple(read.items(declared, "without") if "without" in declared else ()),
         graphs=graphs,
     )
 
@@ -267,7 +285,18 @@ def _graph(read: _Reader, declared: Declaration, vocabulary: Declaration, datast
         if edge in edges[:number]:
             raise read.refuse(f"edge {edge.source} -> {edge.target} is declared more than once")
     _refuse_unreachable(read, edges, kinds, datastore, facts.get("reachable"))
-    return nodes, edges
+    users = {edge["from"] for edge in declared["edges"] if edge["to"] in stores}
+    return tuple(
+        _with_timeout(node, facts.get("least_timeout", 0)) if node.name in users else node
+        for node in nodes
+    ), edges
+
+
+def _with_timeout(node: Node, least: int) -> Node:
+    """The node with the time that the datastore may need, if it has a timeout at all."""
+    if node.attributes.get("timeout", least) >= least:
+        return node
+    return replace(node, attributes={**node.attributes, "timeout": least})
 
 
 def _refuse_unreachable(

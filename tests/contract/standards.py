@@ -10,6 +10,7 @@ from contract.alarms import FUNCTION, heard, watched
 from contract.edges import (
     APIS,
     BUCKET,
+    CUSTOM_RESOURCES,
     LOG_FILTER,
     MACHINE,
     MAPPING,
@@ -112,7 +113,7 @@ WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
 
 
 # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
-ENCRYPTED = ("require", "verify-ca", "verify-full")
+VERIFIED = "verify-full"
 
 
 def standard_violations(stack: Stack) -> Iterator[Violation]:
@@ -136,6 +137,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
         yield from heard(stack, alarm)
     for function in stack.functions:
         yield from _function(stack, function)
+    yield from _custom_resources(stack)
     yield from _trust(stack)
     for role in stack.of_type("AWS::IAM::Role"):
         yield from _role(stack, role)
@@ -242,9 +244,14 @@ def _database_user(stack: Stack, function: Resource, role: Resource) -> Iterator
     place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser"
     if not may(stack, role, "rds-db:connect", f"{place}:{user}"):
         yield Violation("role", function.name, f"its role must be allowed rds-db:connect as {user}")
-    if variables.get("PGSSLMODE") not in ENCRYPTED:
-        must = " or ".join(ENCRYPTED)
-        yield is_but("transport", function.name, "PGSSLMODE", variables.get("PGSSLMODE"), must)
+    if (mode := variables.get("PGSSLMODE")) != VERIFIED:
+        yield is_but("transport", function.name, "PGSSLMODE", mode, VERIFIED)
+    if not variables.get("PGSSLROOTCERT"):
+        must = "the file of the certificates that it trusts"
+        yield is_but("transport", function.name, "PGSSLROOTCERT", None, must)
+    if cluster.get("EnableIAMDatabaseAuthentication") not in (True, "true"):
+        value = cluster.get("EnableIAMDatabaseAuthentication")
+        yield is_but("role", cluster.name, "EnableIAMDatabaseAuthentication", value, "true")
     if not function.get("VpcConfig", "SubnetIds"):
         says = f"must be inside the VPC, where {cluster.name} is"
         yield Violation("vpc", function.name, says)
@@ -311,10 +318,6 @@ def _inside_vpc(stack: Stack, function: Resource, role: Resource) -> Iterator[Vi
         yield Violation("vpc", function.name, says)
     if any(stack.of_type("AWS::EC2::NatGateway")):
         return
-    endpoints = {
-        stack.text(endpoint.get("ServiceName")).split(".")[-1]
-        for endpoint in stack.of_type("AWS::EC2::VPCEndpoint")
-    }
     called = {
         (action.split(":")[0], action)
         for statement in role_statements(stack, role)
@@ -323,9 +326,35 @@ def _inside_vpc(stack: Stack, function: Resource, role: Resource) -> Iterator[Vi
         if not _is_lambdas_own(stack, function, statement, action)
     }
     for service, action in sorted(called):
-        if service not in endpoints | WITHOUT_NETWORK:
+        if service not in _endpoints(stack) | WITHOUT_NETWORK:
             says = f"is inside the VPC, where nothing answers {action}"
             yield Violation("vpc", function.name, says)
+
+
+def _endpoints(stack: Stack) -> set[str]:
+    """Return the services that answer inside the VPC."""
+    return {
+        stack.text(endpoint.get("ServiceName")).split(".")[-1]
+        for endpoint in stack.of_type("AWS::EC2::VPCEndpoint")
+        if endpoint.get("RouteTableIds") or endpoint.get("SubnetIds")
+    }
+
+
+def _custom_resources(stack: Stack) -> Iterator[Violation]:
+    """Functions answer CloudFormation through S3; without an answer it waits for the timeout.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources.html
+    """
+    for resource in stack.resources.values():
+        if not resource.type.startswith(CUSTOM_RESOURCES):
+            continue
+        if resource.get("ServiceTimeout") is None:
+            must = "a number of seconds: the default is an hour"
+            yield is_but("custom", resource.name, "ServiceTimeout", None, must)
+        invoked = stack.function(resource.get("ServiceToken"))
+        if invoked and invoked[0].get("VpcConfig") and "s3" not in _endpoints(stack):
+            says = f"answers {resource.name} through S3, which nothing in the VPC leads to"
+            yield Violation("custom", invoked[0].name, says)
 
 
 def _is_lambdas_own(stack: Stack, function: Resource, statement: Statement, action: str) -> bool:

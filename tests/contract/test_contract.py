@@ -13,18 +13,31 @@ from sls_patterns_cli.pattern import Topology
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (
-    # An API's routes, its log and its limits.
-    *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"Api\w*LogGroup\w*"),
+    # An API's routes, in whose name it calls a service, its log and its limits.
+    *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"ApiRole\w*(\..*)?", r"Api\w*LogGroup\w*"),
     # What a function runs and is told, and one that nothing asynchronous reaches.
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
     r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema).*)?",
-    # It warns before there is a failure, and so is no end of one.
-    r"\w+QueueAgeAlarm\w*(\.(?!AlarmActions).*)?",
+    # They warn before there is a failure, and so are no end of one.
+    r"\w+(QueueAge|ClusterCapacity)Alarm\w*(\.(?!AlarmActions).*)?",
     # The default, 4 days, is what is set.
     r"(?!\w*DeadLetter)\w+\.MessageRetentionPeriod",
 )
+
+
+# The same of what a datastore brings: the network of its functions, and the database itself.
+NOT_THE_CONTRACTS_WITH = {
+    "aurora-postgresql": (
+        r"AWS::(EC2|RDS)::(?!VPCEndpoint)\w+(\.(?!EnableIAM).*)?",
+        r"DynamoDBEndpoint\w*(\..*)?",
+        r"\w+Endpoint\w*\.(VpcId|RouteTableIds\.0)",
+        r"AWS::Lambda::Function\.VpcConfig\.(SubnetIds\.\d|SecurityGroupIds.*)",
+        # The policy for a VPC lets write the log as well.
+        r"(Process|Migrate)FunctionRole\w*\.ManagedPolicyArns\.0",
+    ),
+}
 
 
 @pytest.fixture(scope="module", params=all_variants(), ids=str)
@@ -41,8 +54,7 @@ def template(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Temp
 
 @pytest.fixture(scope="module")
 def topology(variant: Variant) -> Topology:
-    topologies = catalog.pattern(variant.pattern).topologies
-    return next(topology for topology in topologies if topology.name == variant.topology)
+    return catalog.pattern(variant.pattern).topology(variant.topology).on(variant.datastore)
 
 
 def test_the_variant_keeps_the_contract(template: Template) -> None:
@@ -56,11 +68,13 @@ def test_its_asynchronous_edges_and_their_ends_are_those_of_the_graph(
 
 
 def test_no_property_that_handles_failures_can_be_removed_unnoticed(
-    template: Template, topology: Topology
+    variant: Variant, template: Template, topology: Topology
 ) -> None:
+    of_datastore = NOT_THE_CONTRACTS_WITH.get(variant.datastore, ())
+    ignore = (*WITHOUT_MEANING, *NOT_THE_CONTRACTS, *of_datastore)
     unnoticed = [
         what
-        for what, without in removals(template, ignore=(*WITHOUT_MEANING, *NOT_THE_CONTRACTS))
+        for what, without in removals(template, ignore)
         if not violations(without) and not differences(asynchronous_edges(without), topology)
     ]
 

@@ -109,14 +109,40 @@ def test_inside_a_vpc_a_function_calls_only_what_answers_there() -> None:
         "vpc Store: is inside the VPC, where nothing answers dynamodb:PutItem"
     ]
     service = {"Fn::Sub": "com.amazonaws.${AWS::Region}.dynamodb"}
-    endpoint = ("Endpoint", resource("AWS::EC2::VPCEndpoint", ServiceName=service))
-    assert says("E1", inside, network, both, endpoint) == []
+    reached = resource("AWS::EC2::VPCEndpoint", ServiceName=service, RouteTableIds=["rtb-1"])
+    assert says("E1", inside, network, both, ("Endpoint", reached)) == []
+
+
+def test_a_custom_resource_is_answered_also_from_inside_the_vpc() -> None:
+    made = ("Made", resource("Custom::Made", ServiceToken=get("Work"), ServiceTimeout=300))
+    inside = ("Work.VpcConfig", {"SubnetIds": ["subnet-1"]})
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    network = ("WorkRole.ManagedPolicyArns.0", managed)
+    service = {"Fn::Sub": "com.amazonaws.${AWS::Region}.s3"}
+    reached = resource("AWS::EC2::VPCEndpoint", ServiceName=service, RouteTableIds=["rtb-1"])
+
+    assert says("E2", made) == []
+    assert says("E2", made, inside, network, ("Endpoint", reached)) == []
+    assert says("E2", made, inside, network) == [
+        "custom Work: answers Made through S3, which nothing in the VPC leads to"
+    ]
+    assert says("E2", made, ("Made.ServiceTimeout", REMOVE)) == [
+        (
+            "custom Made: ServiceTimeout is missing, but must be a number of seconds: "
+            "the default is an hour"
+        )
+    ]
 
 
 def test_a_function_signs_in_to_its_database_from_inside_the_vpc_and_over_tls() -> None:
-    cluster = ("Books", resource("AWS::RDS::DBCluster", Engine="aurora-postgresql"))
-    host = get("Books", "Endpoint.Address")
-    variables = {"PGHOST": host, "PGUSER": "service", "PGSSLMODE": "require"}
+    books = resource("AWS::RDS::DBCluster", EnableIAMDatabaseAuthentication=True)
+    cluster = ("Books", books)
+    variables = {
+        "PGHOST": get("Books", "Endpoint.Address"),
+        "PGUSER": "service",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/var/task/rds-ca.pem",
+    }
     told = ("Store.Environment", {"Variables": variables})
     inside = ("Store.VpcConfig", {"SubnetIds": ["subnet-1"]})
     managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
@@ -144,7 +170,16 @@ def test_a_function_signs_in_to_its_database_from_inside_the_vpc_and_over_tls() 
         "role Store: its role must be allowed rds-db:connect as ${Books.DBClusterResourceId}/master"
     ]
     assert says("E1", *whole, ("Store.Environment.Variables.PGSSLMODE", "prefer")) == [
-        "transport Store: PGSSLMODE is prefer, but must be require or verify-ca or verify-full"
+        "transport Store: PGSSLMODE is prefer, but must be verify-full"
+    ]
+    assert says("E1", *whole, ("Store.Environment.Variables.PGSSLROOTCERT", REMOVE)) == [
+        (
+            "transport Store: PGSSLROOTCERT is missing, but must be "
+            "the file of the certificates that it trusts"
+        )
+    ]
+    assert says("E1", *whole, ("Books.EnableIAMDatabaseAuthentication", REMOVE)) == [
+        "role Books: EnableIAMDatabaseAuthentication is missing, but must be true"
     ]
     assert says("E1", *whole, ("Store.VpcConfig", REMOVE)) == [
         "vpc Store: must be inside the VPC, where Books is"

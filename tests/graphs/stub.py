@@ -112,24 +112,10 @@ def _bucket(name: str, message: dict[str, Any]) -> None:
     boto3.client("s3").put_object(Bucket=name, Key=f"{message['id']}.json", Body=content)
 
 
-def _database(host: str, message: dict[str, Any]) -> None:
-    # Only functions with a database have it; address and user are libpq's own variables.
-    import psycopg
-
-    port, user = int(os.environ["PGPORT"]), os.environ["PGUSER"]
-    token = boto3.client("rds").generate_db_auth_token(host, port, user)
-    with psycopg.connect(password=token) as connection:
-        connection.execute(
-            "INSERT INTO messages VALUES (%s, %s) ON CONFLICT DO NOTHING",
-            (message["id"], json.dumps(message)),
-        )
-
-
 SENDERS: dict[str, Callable[[str, dict[str, Any]], None]] = {
     "_QUEUE_URL": _queue,
     "_TOPIC_ARN": _topic,
     "_TABLE_NAME": _table,
     "_FUNCTION_NAME": _function,
-    "PGHOST": _database,
     "_BUCKET_NAME": _bucket,
 }

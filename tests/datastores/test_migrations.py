@@ -1,0 +1,184 @@
+"""A generated project's migrations on a real PostgreSQL: once each, whoever comes when."""
+
+import json
+import os
+import queue
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from environments import environment
+from local.support import wait_until
+from rendering import render_project
+
+from sls_patterns_cli.local import session
+from sls_patterns_cli.local.datastores import postgresql
+
+MIGRATE = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from scalable_webhook.adapters.database import Database
+from scalable_webhook.adapters.schema import Schema
+
+schemas = [Schema(Database.from_environment()) for _ in range(int(sys.argv[1]))]
+with ThreadPoolExecutor(len(schemas)) as pool:
+    print(json.dumps(list(pool.map(lambda schema: schema.migrate(lambda: 30_000), schemas))))
+"""
+ATTEMPT = """
+import json, psycopg, sys
+
+def may(statement):
+    try:
+        psycopg.connect(autocommit=True).execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+print(json.dumps([may(statement) for statement in sys.argv[1:]]))
+"""
+ALL = ["0000_application_user.sql", "0001_events.sql"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    destination = tmp_path_factory.mktemp("migrations") / "project"
+    answers = {"pattern": "scalable-webhook", "iac": "sam", "datastore": "aurora-postgresql"}
+    return render_project(destination, **answers)
+
+
+@pytest.fixture
+def server() -> Iterator[postgresql.Server]:
+    running = postgresql.start("events", "master")
+    yield running
+    running.stop()
+
+
+def python(
+    project: Path, server: postgresql.Server, code: str, *arguments: str, user: str = "master"
+) -> "subprocess.CompletedProcess[str]":
+    """Run code of the project as one of its functions would run it."""
+    address = {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": user}
+    aws = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
+    return subprocess.run(
+        [environment(project) / "python", "-c", code, *arguments],
+        env=os.environ | aws | address | {"PGDATABASE": "events", "PYTHONPATH": "src"},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def migrate(project: Path, server: postgresql.Server, times: int = 1) -> list[list[str]]:
+    done = python(project, server, MIGRATE, str(times))
+    assert done.returncode == 0, done.stderr
+    applied: list[list[str]] = json.loads(done.stdout)
+    return applied
+
+
+def test_of_many_at_a_time_one_applies_all_of_them(
+    project: Path, server: postgresql.Server
+) -> None:
+    assert sorted(migrate(project, server, times=8)) == [*[[]] * 7, ALL]
+    assert migrate(project, server) == [[]]
+
+
+def test_one_that_fails_leaves_nothing_behind(project: Path, server: postgresql.Server) -> None:
+    broken = project / "src/scalable_webhook/migrations/0002_broken.sql"
+    broken.write_text("CREATE TABLE half (); SELECT no_such_function();\n")
+    try:
+        assert "no_such_function" in python(project, server, MIGRATE, "1").stderr
+    finally:
+        broken.unlink()
+
+    assert migrate(project, server) == [ALL]
+
+
+def test_the_application_may_add_and_read_and_no_more(
+    project: Path, server: postgresql.Server
+) -> None:
+    allowed = {
+        "INSERT INTO events VALUES ('1', 'a', now(), now(), 'm', '{}')": True,
+        "SELECT * FROM events": True,
+        "UPDATE events SET type = 'b'": False,
+        "DELETE FROM events": False,
+        "SELECT * FROM migrations": False,
+        "CREATE TABLE mine ()": False,
+    }
+    migrate(project, server)
+
+    done = python(project, server, ATTEMPT, *allowed, user="service")
+
+    assert json.loads(done.stdout) == list(allowed.values()), done.stderr
+
+
+@pytest.fixture(scope="module")
+def stack(project: Path) -> Iterator[session._Stack]:
+    with session._stack(project, print) as running:
+        yield running
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Stands for the address at which CloudFormation waits for an answer."""
+
+    received: ClassVar[queue.SimpleQueue[dict[str, str]]] = queue.SimpleQueue()
+
+    def do_PUT(self) -> None:
+        self.received.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+def test_every_request_of_cloudformation_is_answered(stack: session._Stack) -> None:
+    def ask(kind: str, **more: str) -> dict[str, str]:
+        request = {"RequestType": kind, "ResponseURL": address, **identity, **more}
+        stack.emulator.client("lambda").invoke(
+            FunctionName=stack.outputs["MigrateFunctionName"],
+            InvocationType="Event",
+            Payload=json.dumps(request),
+        )
+        return Answers.received.get(timeout=60)
+
+    identity = {"StackId": "stack", "RequestId": "request", "LogicalResourceId": "Schema"}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as answers:
+        threading.Thread(target=answers.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{answers.server_port}/answer"
+
+        outcomes = [ask("Update")["Status"], ask("Delete")["Status"]]
+        databases, name = stack.emulator.client("rds"), stack.outputs["EventsClusterId"]
+        databases.stop_db_cluster(DBClusterIdentifier=name)
+        refused = ask("Update")
+        databases.start_db_cluster(DBClusterIdentifier=name)
+        answers.shutdown()
+
+    assert outcomes == ["SUCCESS", "SUCCESS"]
+    assert (refused["Status"], refused["PhysicalResourceId"]) == ("FAILED", "schema")
+    assert "OperationalError" in refused["Reason"]
+
+
+def test_a_request_that_cannot_be_answered_ends_in_the_dead_letter_queue(
+    stack: session._Stack,
+) -> None:
+    name, url = (stack.outputs[key] for key in ("MigrateFunctionName", "MigrateDeadLetterQueueUrl"))
+    request = json.dumps({"RequestType": "Update", "ResponseURL": "http://127.0.0.1:1/"})
+
+    stack.emulator.client("lambda").invoke(
+        FunctionName=name, InvocationType="Event", Payload=request
+    )
+
+    sqs = stack.emulator.client("sqs")
+    (letter,) = wait_until(
+        lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"), 60
+    )
+    assert json.loads(letter["Body"])["requestPayload"]["RequestType"] == "Update"
