@@ -7,6 +7,7 @@ from command import Cli
 
 from sls_patterns_cli import catalog
 
+PATTERNS = ", ".join(pattern.slug for pattern in catalog.patterns())
 NEW = ("new", "scalable-webhook", "project")
 QUESTIONS = "pattern, project_name, topology, runtime, runtime_version, iac, datastore, region"
 NAME_RULE = (
@@ -43,15 +44,15 @@ LINES: dict[tuple[str, ...], str] = {
     ("new", "scalable-webhok"): (
         "unknown pattern 'scalable-webhok'; did you mean scalable-webhook?"
     ),
-    ("show", "zzz"): "unknown pattern 'zzz'; choose from: scalable-webhook",
-    ("show", "../../x"): "unknown pattern '../../x'; choose from: scalable-webhook",
+    ("show", "zzz"): f"unknown pattern 'zzz'; choose from: {PATTERNS}",
+    ("show", "../../x"): f"unknown pattern '../../x'; choose from: {PATTERNS}",
     ("show",): "Missing argument 'pattern'.",
     ("show", "scalable-webhook", "--topology", "mesh"): (
         "scalable-webhook has no topology 'mesh'; choose from: function"
     ),
     ("show", "scalable-webhook", "--json", "--mermaid"): "--json and --mermaid exclude each other",
-    ("new",): "which pattern? choose from: scalable-webhook",
-    ("new", "--defaults"): "which pattern? choose from: scalable-webhook",
+    ("new",): f"which pattern? choose from: {PATTERNS}",
+    ("new", "--defaults"): f"which pattern? choose from: {PATTERNS}",
     (*NEW, "--datastore", "mysql"): ("--datastore: 'mysql' is not offered; choose from: dynamodb"),
     (*NEW, "--data", "datastore=mysql"): (
         "--data datastore: 'mysql' is not offered; choose from: dynamodb"

@@ -109,6 +109,14 @@ def api_of(stack: Stack, part: Resource) -> Resource:
     return stack.named(part.get("ApiId") or part.get("RestApiId")) or part
 
 
+def path_of(stack: Stack, resource_id: Any) -> str:
+    """Return the path of a REST API's resource; of the root it is empty."""
+    resource = stack.named(resource_id, "AWS::ApiGateway::Resource")
+    if resource is None:
+        return ""
+    return f"{path_of(stack, resource.get('ParentId'))}/{resource.get('PathPart')}"
+
+
 def failure_end(stack: Stack, function: str, qualifier: str) -> str | None:
     """Return the queue that an asynchronous invoke which failed for good ends in."""
     config = invoke_config(stack, function, qualifier)

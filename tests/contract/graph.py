@@ -47,21 +47,21 @@ def _node(logical_id: str, topology: Topology) -> str:
     SAM's ids are `DeliveriesQueue`, those of CDK `DeliveriesQueue5A8F3C1E`, of the node
     `deliveries`. An id that belongs to no node stays as it is, and so is a difference.
     """
-    names = (node.name for node in topology.nodes if logical_id.startswith(_pascal(node.name)))
+    names = (node.name for node in topology.nodes if logical_id.startswith(pascal(node.name)))
     return max(names, key=len, default=logical_id)
 
 
 def _end(logical_id: str, topology: Topology) -> str:
     """Return the end that the graph has for a queue, by its id: `DeliveriesDeadLetterQueue`."""
     ends = {failure.end for edge in topology.edges for failure in edge.failures if failure.end}
-    names = {f"{_pascal(end.removesuffix('-dlq'))}DeadLetterQueue": end for end in ends}
+    names = {f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue": end for end in ends}
     return next(
         (end for name, end in names.items() if logical_id.startswith(name)),
         f"{_node(logical_id, topology)}-dlq",
     )
 
 
-def _pascal(name: str) -> str:
+def pascal(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("-"))
 
 

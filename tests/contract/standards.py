@@ -5,6 +5,7 @@ The local stack enforces none of it (local.md), so this is where it is held.
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from contract.alarms import FUNCTION, heard, watched
 from contract.edges import (
@@ -21,6 +22,7 @@ from contract.edges import (
     TOPIC,
     api_of,
     event_source,
+    path_of,
 )
 from contract.ends import POLLING
 from contract.iam import (
@@ -143,6 +145,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
         yield from _role(stack, role)
     yield from _dangling(stack)
     yield from _permissions(stack)
+    yield from _permissions_of_routes(stack)
 
 
 def _ends_of_edges(stack: Stack) -> Iterator[Violation]:
@@ -418,10 +421,8 @@ def _permissions(stack: Stack) -> Iterator[Violation]:
             continue
         granted = any(
             stack.function(permission.get("FunctionName")) == invoked
-            and permission.get("Action") == "lambda:InvokeFunction"
-            and stack.text(permission.get("Principal")) == service
             and _is_from(stack, stack.text(permission.get("SourceArn")), source)
-            for permission in stack.of_type("AWS::Lambda::Permission")
+            for permission in _permissions_for(stack, service)
         )
         answers = service == "apigateway.amazonaws.com"
         if answers and (stack.number(invoked[0].get("Timeout"), 3) or 0) > LONGEST_ANSWER:
@@ -430,6 +431,56 @@ def _permissions(stack: Stack) -> Iterator[Violation]:
         if not granted:
             says = f"must permit {service} to invoke it for {source.name} alone"
             yield Violation("permission", invoked[0].name, says)
+
+
+def _permissions_of_routes(stack: Stack) -> Iterator[Violation]:
+    """A permission names the methods and paths by which an API may invoke the function.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
+    """
+    for api, route, target in _functions_by_route(stack):
+        invoked = stack.function(target)
+        if invoked and not any(
+            stack.function(permission.get("FunctionName")) == invoked
+            and fnmatchcase(f"${{{api.name}}}/{route}", _permitted_route(stack, permission))
+            for permission in _permissions_for(stack, "apigateway.amazonaws.com")
+        ):
+            yield Violation("permission", invoked[0].name, f"{api.name} may not invoke it: {route}")
+
+
+def _permissions_for(stack: Stack, service: str) -> Iterator[Resource]:
+    for permission in stack.of_type("AWS::Lambda::Permission"):
+        invokes = permission.get("Action") == "lambda:InvokeFunction"
+        if invokes and stack.text(permission.get("Principal")) == service:
+            yield permission
+
+
+def _permitted_route(stack: Stack, permission: Resource) -> str:
+    """Return the API, method and path of a permission, in which * is anything."""
+    whole = stack.text(permission.get("SourceArn")).rpartition(":")[2]
+    api, _, below = whole.partition("/")
+    return f"{api}/{below.partition('/')[2]}"
+
+
+def _functions_by_route(stack: Stack) -> Iterator[tuple[Resource, str, object]]:
+    """Return the APIs' routes, `GET/items/{id}`, that are answered by a function, and its ARN."""
+    for api in stack.of_type(*APIS):
+        for path, operations in (api.get("Body", "paths") or {}).items():
+            for method, operation in operations.items():
+                for arn in _invoked_by_api(stack, operation):
+                    verb = "*" if method == "x-amazon-apigateway-any-method" else method.upper()
+                    yield api, f"{verb}{path}", arn
+    for method in stack.of_type("AWS::ApiGateway::Method"):
+        verb = str(method.get("HttpMethod")).replace("ANY", "*")
+        path = path_of(stack, method.get("ResourceId")) or "/"
+        for arn in _invoked_by_api(stack, method.get("Integration")):
+            yield api_of(stack, method), f"{verb}{path}", arn
+    for route in stack.of_type("AWS::ApiGatewayV2::Route"):
+        integration = stack.named(stack.text(route.get("Target")).removeprefix("integrations/"))
+        if integration:
+            key = str(route.get("RouteKey")).replace(" ", "").replace("ANY", "*")
+            for arn in _invoked_by_api(stack, integration.properties):
+                yield api_of(stack, route), key, arn
 
 
 def _is_from(stack: Stack, arn: str, source: Resource) -> bool:

@@ -360,6 +360,7 @@ def test_a_route_that_does_not_wait_is_an_asynchronous_edge() -> None:
     route = resource(
         "AWS::ApiGateway::Method",
         RestApiId=ref("Api"),
+        HttpMethod="POST",
         Integration={"Uri": {"Fn::Sub": uri}, "RequestParameters": event},
     )
     template = changed(EXAMPLES["E2"](), "Api", resource("AWS::ApiGateway::RestApi"))
@@ -369,7 +370,8 @@ def test_a_route_that_does_not_wait_is_an_asynchronous_edge() -> None:
         (e.source, e.target, e.mechanism, e.end) for e in asynchronous_edges(template)
     }
     assert list(map(str, violations(template))) == [
-        "permission Work: must permit apigateway.amazonaws.com to invoke it for Api alone"
+        "permission Work: must permit apigateway.amazonaws.com to invoke it for Api alone",
+        "permission Work: Api may not invoke it: POST/",
     ]
 
 
@@ -383,6 +385,10 @@ def test_a_function_behind_an_api_answers_before_the_api_gives_up() -> None:
     )
 
     assert says("E2", *changes) == []
+    of_another = {"Fn::Sub": arn.replace("GET", "POST")}
+    assert says("E2", *changes, ("Route.SourceArn", of_another)) == [
+        "permission Work: Api may not invoke it: GET/"
+    ]
     assert says("E2", *changes, ("Work.Timeout", 30)) == [
         "timeout Work: Timeout is 30, but must be at most 29"
     ]

@@ -37,10 +37,16 @@ KNOWN = (
         reason="SAM permits the route's method and path",
     ),
     Difference(
+        name="permission for one stage",
+        flavour="cdk",
+        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\w+/[A-Z]+/.*",
+        reason="CDK permits the method and path of a REST API for its one stage only",
+    ),
+    Difference(
         name="permission for any method",
         flavour="cdk",
         pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/\*/.*",
-        reason="CDK permits the route's path whatever the method; there is no other route with it",
+        reason="CDK permits the route's path whatever the method; only its routes lead there",
     ),
     Difference(
         name="permission for any stage",

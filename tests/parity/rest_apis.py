@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from contract.edges import path_of
 from contract.stack import Resource, Stack
 
 Statement = tuple[str, str, str]
@@ -39,7 +40,9 @@ def statements(
         yield called, "binary media types", str(binary)
         for subject, described in _routes(stack, api, body):
             for what, value in described.items():
-                yield f"route {called} {subject}", what, text(value)
+                # SAM writes the partition out in what it derives from a function's event.
+                said = text(value).replace("arn:aws:", "arn:${AWS::Partition}:")
+                yield f"route {called} {subject}", what, said
         for kind, response in _gateway_responses(stack, api, body):
             for what, value in response.items():
                 yield f"answer of {called} to {kind}", what, str(value)
@@ -82,7 +85,7 @@ def _routes(
             for response in given.get("IntegrationResponses") or []
         ]
         statuses = [response["StatusCode"] for response in method.get("MethodResponses") or []]
-        route = f"{method.get('HttpMethod')} {_path(stack, method.get('ResourceId')) or '/'}"
+        route = f"{method.get('HttpMethod')} {path_of(stack, method.get('ResourceId')) or '/'}"
         yield route, _described(integration, answers, statuses)
 
 
@@ -128,11 +131,3 @@ def _methods(stack: Stack, api: Resource) -> Iterator[Resource]:
     for method in stack.of_type("AWS::ApiGateway::Method"):
         if stack.named(method.get("RestApiId")) == api:
             yield method
-
-
-def _path(stack: Stack, resource_id: Any) -> str:
-    """Return the path of a resource; of the root it is empty."""
-    resource = stack.named(resource_id, "AWS::ApiGateway::Resource")
-    if resource is None:
-        return ""
-    return f"{_path(stack, resource.get('ParentId'))}/{resource.get('PathPart')}"

@@ -21,11 +21,14 @@ Resources:
         def handler(event, context):
             if event["rawPath"] == "/fail":
                 raise ValueError("secret detail")
+            if event["rawPath"] == "/empty":
+                return {"statusCode": 204, "body": None}
             return {"path": event["rawPath"], "parameters": event.get("pathParameters", "none"),
                     "route": event["routeKey"], "body": event.get("body")}
       Events:
         Item: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: "/items/{id}"}}
         Fail: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: ANY, Path: /fail}}
+        Empty: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: DELETE, Path: /empty}}
         More: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /MORE}}
 Outputs:
   Endpoint: {Value: !GetAtt Api.ApiEndpoint}
@@ -120,6 +123,10 @@ def test_other_paths_and_methods_are_not_found(api: dict[str, str]) -> None:
 def test_a_functions_failure_is_hidden_from_the_caller(api: dict[str, str]) -> None:
     status, answer, _ = request(f"{api['Endpoint']}/fail")
     assert (status, answer) == (500, {"message": "Internal Server Error"})
+
+
+def test_an_answer_may_have_no_body(api: dict[str, str]) -> None:
+    assert request(f"{api['Endpoint']}/empty", "DELETE")[:2] == (204, None)
 
 
 def test_a_preflight_request_is_answered_from_the_cors_configuration(api: dict[str, str]) -> None:

@@ -149,6 +149,10 @@ def test_binary_bodies_pass_a_function(url: str) -> None:
     assert request(f"{url}/new", "POST", content)[:2] == (200, content)
 
 
+def test_a_functions_answer_may_have_no_body(url: str) -> None:
+    assert request(f"{url}/new")[:2] == (200, b"")
+
+
 def test_gateway_responses_are_those_of_the_definition(url: str) -> None:
     assert request(f"{url}/nowhere")[:2] == (404, b'{"message":"Not Found"}')
 

@@ -2,11 +2,12 @@
 
 AWS: without a resource-based policy of the function that allows it, and when the function ends
 in an error, the caller gets 500 with `{"message":"Internal Server Error"}`. The policy names the
-route, with `{id}` as it is written there.
+route, with `{id}` as it is written there. An answer may have a null body, as one with 204 has.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
 
-Emulator: asks for no permission, and answers 502 with the function's error and stack trace.
+Emulator: asks for no permission, answers 502 with the function's error and stack trace, and fails
+on a null body.
 """
 
 from collections.abc import Awaitable, Callable
@@ -49,7 +50,9 @@ def _guarded(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
         source_arn = f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api}/{stage}/{route}"
         if not service_may_invoke(function_arn, "apigateway.amazonaws.com", source_arn):
             return INTERNAL_SERVER_ERROR
-        response = await invoke(integration, api, stage, path, method, *rest, **options)
-        return INTERNAL_SERVER_ERROR if response[0] == 502 else response
+        status, headers, body = await invoke(
+            integration, api, stage, path, method, *rest, **options
+        )
+        return INTERNAL_SERVER_ERROR if status == 502 else (status, headers, body or b"")
 
     return invoke_function

@@ -1,9 +1,10 @@
 """A REST API invokes a function only with its permission.
 
-AWS: without a resource-based policy of the function that allows it the caller gets 500.
+AWS: without a resource-based policy of the function that allows it the caller gets 500. An answer
+may have a null body, as one with the status 204 has.
 https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
 
-Emulator: asks for no permission.
+Emulator: asks for no permission, and fails on a null body.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ def _guarded(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
         source = f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api}/{stage}"
         if not service_may_invoke(function, "apigateway.amazonaws.com", f"{source}/{method}{path}"):
             return apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
-        return await invoke(integration, *request, **options)
+        status, headers, body = await invoke(integration, *request, **options)
+        return status, headers, body or b""
 
     return invoke_function
