@@ -68,7 +68,7 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
     told = succeed(cli, "show", "scalable-webhook")
     for line in (
         "Scalable Webhook (scalable-webhook)",
-        "  datastore  dynamodb",
+        "  datastore  dynamodb, aurora-postgresql",
         "  process         function   stores each event once (timeout 10)",
         "  receive -> deliveries",
         "  deliveries => process (batch size 10, max concurrency 5)",

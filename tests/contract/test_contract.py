@@ -35,8 +35,8 @@ NOT_THE_CONTRACTS = (
 NOT_THE_CONTRACTS_WITH = {
     "aurora-postgresql": (
         r"AWS::(EC2|RDS)::(?!VPCEndpoint)\w+(\.(?!EnableIAM).*)?",
-        r"DynamoDBEndpoint\w*(\..*)?",
-        r"\w+Endpoint\w*\.(VpcId|RouteTableIds\.0)",
+        r"\w*DynamoDBEndpoint\w*(\..*)?",
+        r"\w+Endpoint\w*\.(VpcId|VpcEndpointType|RouteTableIds\.\d)",
         r"AWS::Lambda::Function\.VpcConfig\.(SubnetIds\.\d|SecurityGroupIds.*)",
         # The policy for a VPC lets write the log as well.
         r"(Process|Migrate)FunctionRole\w*\.ManagedPolicyArns\.0",
