@@ -52,8 +52,10 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         return
     if not isinstance(parsed.get("TimeoutSeconds"), int):
         yield is_but(rule, machine.name, "TimeoutSeconds", parsed.get("TimeoutSeconds"), "a number")
-    for name, state in _tasks(parsed):
+    for name, state, forward in _tasks(parsed):
         yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
+        if forward and not state.get("Catch"):
+            yield Violation(rule, f"{machine.name}.{name}", "Catch is missing")
 
 
 def _task(
@@ -80,19 +82,39 @@ def _task(
         yield Violation(rule, task, "Retry must try again with a BackoffRate above 1")
     elif not all(r.get("JitterStrategy") == "FULL" for r in retries):
         yield Violation(rule, task, "Retry must have JitterStrategy FULL")
-    if not state.get("Catch"):
-        yield Violation(rule, task, "Catch is missing")
 
 
-def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, state in scope.get("States", {}).items():
+def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Each task, and whether it is on the way forward: it runs without anything having failed.
+
+    A compensation that fails for good may fail the execution, since a redrive goes on with it; of
+    a Fail state a redrive would make nothing but the same failure.
+    https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+    """
+    states = scope.get("States", {})
+    forward = _forward(states, scope.get("StartAt"))
+    for name, state in states.items():
         if state.get("Type") == "Task":
-            yield name, state
+            yield name, state, name in forward
         for inner in (
             *state.get("Branches", []),
             state.get("ItemProcessor") or state.get("Iterator") or {},
         ):
             yield from _tasks(inner)
+
+
+def _forward(states: dict[str, Any], start: str | None) -> set[str]:
+    """Return the states that are reached without a Catch."""
+    found: set[str] = set()
+    coming = [start]
+    while coming:
+        name = coming.pop()
+        if name in states and name not in found:
+            found.add(name)
+            state = states[name]
+            choices = [choice.get("Next") for choice in state.get("Choices", [])]
+            coming += [state.get("Next"), state.get("Default"), *choices]
+    return found
 
 
 def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:

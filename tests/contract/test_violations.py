@@ -415,6 +415,21 @@ def test_a_rule_starts_a_state_machine_in_the_name_of_its_role() -> None:
     ]
 
 
+def test_only_a_task_on_the_way_forward_must_catch_its_failures() -> None:
+    states = "Saga.Definition.States"
+    charge = EXAMPLES["E7"]()["Resources"]["Saga"]["Properties"]["Definition"]["States"]["Charge"]
+    refund = {**{k: v for k, v in charge.items() if k not in ("Catch", "End")}, "Next": "Failed"}
+    caught = {**charge, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Refund"}]}
+
+    refunding = (f"{states}.Refund", refund)
+    assert says("E7", (f"{states}.Charge", caught), refunding) == []
+
+    chosen = {"Type": "Choice", "Choices": [{"Next": "Refund"}], "Default": "Failed"}
+    forward = {**{k: v for k, v in caught.items() if k != "End"}, "Next": "Chosen"}
+    changes = ((f"{states}.Charge", forward), (f"{states}.Chosen", chosen))
+    assert says("E7", *changes, refunding) == ["E7 Saga.Refund: Catch is missing"]
+
+
 def test_a_subscription_to_a_topic_of_another_stack_is_refused() -> None:
     theirs = "arn:aws:sns:eu-west-1:111122223333:theirs"
 

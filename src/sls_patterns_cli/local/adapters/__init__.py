@@ -30,6 +30,8 @@ ADAPTERS = (
     "log_subscriptions",
     "schedule_delivery",
     "rule_delivery",
+    "execution_names",
+    "execution_output",
     "map_results",
     "secret_resource",
     "database_cluster",
