@@ -5,14 +5,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import EXPRESS, STANDARD, watched
-from contract.edges import MACHINE, QUEUE, RULE, is_failure_rule
+from contract.edges import APIS, MACHINE, QUEUE, RULE, api_of, dictionaries, is_failure_rule
 from contract.ends import dead_letter_queue
-from contract.iam import admits, may, role_of
+from contract.iam import admits, may, role_of, trusts
 from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
+# What the role of a machine that logs needs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+DELIVERING = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
+INVOKES = "arn:aws:states:::lambda:invoke"
 STATUS_CHANGE = "Step Functions Execution Status Change"
 
 
@@ -22,6 +34,7 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
         express = machine.get("StateMachineType") == "EXPRESS"
         rule = "E7x" if express else "E7"
         yield from _definition(stack, machine, rule)
+        yield from _started_by_apis(stack, machine, rule)
         if express:
             yield from _logs_errors(stack, machine)
         else:
@@ -68,6 +81,8 @@ def _task(
     called = state.get("Resource")
     if called is None or (function is None and "${" in str(called)):
         yield is_but(rule, task, "Resource", called, "a resource of this stack or of AWS")
+    elif function is None and str(called).startswith(INVOKES):
+        yield Violation(rule, task, "FunctionName must be a function of this stack")
     if function is not None:
         own = stack.number(function.get("Timeout"), 3) or 0
         if isinstance(timeout, int) and own >= timeout:
@@ -124,6 +139,26 @@ def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
     return function[0] if function else None
 
 
+def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html."""
+    for api in stack.of_type(*APIS, "AWS::ApiGatewayV2::Integration"):
+        for integration in dictionaries(api.properties):
+            given = {name[0].lower() + name[1:]: value for name, value in integration.items()}
+            if not str(given.get("integrationSubtype")).startswith("StepFunctions-Start"):
+                continue
+            started = stack.by_arn(given.get("requestParameters", {}).get("StateMachineArn"))
+            if started != machine:
+                continue
+            arn = given.get("credentials") or given.get("credentialsArn")
+            role = stack.by_arn(arn, "AWS::IAM::Role")
+            if role is None or not trusts(stack, role, "apigateway.amazonaws.com"):
+                says = "must start the machine in the name of a role that API Gateway may assume"
+                yield Violation(rule, api_of(stack, api).name, says)
+            elif not may(stack, role, "states:StartExecution", machine):
+                says = f"its role must be allowed states:StartExecution on {machine.name}"
+                yield Violation(rule, api_of(stack, api).name, says)
+
+
 def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
     rules = [
         rule
@@ -161,3 +196,7 @@ def _logs_errors(stack: Stack, machine: Resource) -> Iterator[Violation]:
     declared = {f"${{{group.name}.Arn}}" for group in stack.of_type("AWS::Logs::LogGroup")}
     if not {group.removesuffix(":*") for group in groups} & declared:
         yield Violation("E7x", machine.name, "must log to a log group of this stack")
+    role = role_of(stack, machine)
+    for action in DELIVERING:
+        if not may(stack, role, action, "*"):
+            yield Violation("E7x", machine.name, f"its role must be allowed {action}")

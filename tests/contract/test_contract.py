@@ -17,11 +17,15 @@ NOT_THE_CONTRACTS = (
     *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"ApiRole\w*(\..*)?", r"Api\w*LogGroup\w*"),
     # What a function runs and is told, and one that nothing asynchronous reaches.
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
+    # A machine whose callers wait, and what its log tells beside the error.
+    r"AWS::StepFunctions::StateMachine(\.LoggingConfiguration\.IncludeExecutionData)?",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
     r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema).*)?",
     # They warn before there is a failure, and so are no end of one.
     r"\w+(QueueAge|ClusterCapacity)Alarm\w*(\.(?!AlarmActions).*)?",
+    # SAM's list of them is empty.
+    r"\w+StateMachineRole\.ManagedPolicyArns",
     # The default, 4 days, is what is set.
     r"(?!\w*DeadLetter)\w+\.MessageRetentionPeriod",
 )

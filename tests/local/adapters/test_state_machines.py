@@ -9,6 +9,7 @@ import pytest
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.emulator import Emulator
 
 API = """
   {name}:
@@ -109,6 +110,26 @@ Resources:
       Definition:
         StartAt: Fail
         States: {{Fail: {{Type: Fail, Error: Broken}}}}
+  Express:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineType: EXPRESS
+      RoleArn: !GetAtt LoggingRole.Arn
+      LoggingConfiguration:
+        Level: ERROR
+        Destinations: [{{CloudWatchLogsLogGroup: {{LogGroupArn: !GetAtt Failures.Arn}}}}]
+      Definition:
+        StartAt: Fail
+        States: {{Fail: {{Type: Fail, Error: Broken, Cause: as it should be}}}}
+  Failures: {{Type: "AWS::Logs::LogGroup"}}
+  LoggingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: []}}
+      Policies:
+        - PolicyName: log
+          PolicyDocument:
+            Statement: [{{Effect: Allow, Action: "logs:CreateLogDelivery", Resource: "*"}}]
   Role:
     Type: AWS::IAM::Role
     Properties:
@@ -137,6 +158,8 @@ Outputs:
   Machine: {{Value: !Ref Machine}}
   Waiting: {{Value: !Ref Waiting}}
   Failing: {{Value: !Ref Failing}}
+  Express: {{Value: !Ref Express}}
+  Failures: {{Value: !Ref Failures}}
 """
 
 
@@ -220,6 +243,22 @@ def test_an_execution_that_failed_has_no_output(stack: dict[str, str], client: C
 
     assert execution["error"] == "Broken"
     assert execution.get("output") is None
+
+
+def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
+    stack: dict[str, str], emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+    states = emulator.client("stepfunctions")
+
+    answer = states.start_sync_execution(stateMachineArn=stack["Express"], name="express")
+
+    assert (answer["status"], answer["error"], answer.get("output")) == ("FAILED", "Broken", None)
+    (event,) = client("logs").filter_log_events(logGroupName=stack["Failures"])["events"]
+    logged = json.loads(event["message"])
+    assert logged["type"] == "ExecutionFailed"
+    assert logged["details"] == {"error": "Broken", "cause": "as it should be"}
+    assert logged["execution_arn"] == answer["executionArn"]
 
 
 def test_an_api_whose_role_may_not_start_it_is_refused(stack: dict[str, str]) -> None:

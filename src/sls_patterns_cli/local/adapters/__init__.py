@@ -32,6 +32,7 @@ ADAPTERS = (
     "rule_delivery",
     "execution_names",
     "execution_output",
+    "express_logs",
     "map_results",
     "secret_resource",
     "database_cluster",
