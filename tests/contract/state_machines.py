@@ -141,7 +141,7 @@ def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
 
 def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html."""
-    for api in stack.of_type(*APIS, "AWS::ApiGatewayV2::Integration"):
+    for api in stack.of_type(*APIS):
         for integration in dictionaries(api.properties):
             given = {name[0].lower() + name[1:]: value for name, value in integration.items()}
             if not str(given.get("integrationSubtype")).startswith("StepFunctions-Start"):
