@@ -67,8 +67,10 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         yield is_but(rule, machine.name, "TimeoutSeconds", parsed.get("TimeoutSeconds"), "a number")
     for name, state, forward in _tasks(parsed):
         yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
-        if forward and not state.get("Catch"):
-            yield Violation(rule, f"{machine.name}.{name}", "Catch is missing")
+        caught = [e for c in state.get("Catch") or [] for e in c.get("ErrorEquals", [])]
+        if forward and "States.ALL" not in caught:
+            must = "States.ALL"
+            yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, must)
 
 
 def _task(

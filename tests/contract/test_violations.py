@@ -427,7 +427,9 @@ def test_only_a_task_on_the_way_forward_must_catch_its_failures() -> None:
     chosen = {"Type": "Choice", "Choices": [{"Next": "Refund"}], "Default": "Failed"}
     forward = {**{k: v for k, v in caught.items() if k != "End"}, "Next": "Chosen"}
     changes = ((f"{states}.Charge", forward), (f"{states}.Chosen", chosen))
-    assert says("E7", *changes, refunding) == ["E7 Saga.Refund: Catch is missing"]
+    assert says("E7", *changes, refunding) == [
+        "E7 Saga.Refund: Catch is missing, but must be States.ALL"
+    ]
 
 
 def test_a_task_that_invokes_names_a_function_of_the_stack() -> None:
