@@ -105,6 +105,19 @@ def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Varian
     assert " passed" in printed
 
 
+def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -> None:
+    linted = 0
+    for project in projects.values():
+        for definition in project.glob("statemachines/*"):
+            command = f"statelint statemachines/{definition.name}"
+            assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
+            assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
+            run([BIN / "statelint", *command.split()[1:]], project)
+            linted += 1
+
+    assert linted
+
+
 @pytest.mark.parametrize(
     ("iac", "ignored"),
     [
