@@ -188,6 +188,17 @@ def error_prefix(destination: dict[str, Any]) -> str:
     return str(destination.get("ErrorOutputPrefix", "")).split("!{")[0]
 
 
+def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
+    """Return every dictionary in a value, itself included."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from dictionaries(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from dictionaries(inner)
+
+
 def transforms(stack: Stack, delivery: Resource) -> Iterator[Resource]:
     """Return the functions that change what Firehose delivers."""
     for kind in ("ExtendedS3DestinationConfiguration", "RedshiftDestinationConfiguration"):
@@ -288,7 +299,7 @@ def _asynchronous_routes(stack: Stack) -> Iterator[Edge]:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-integration-async.html
     """
     for api in stack.of_type(*APIS):
-        for integration in _dictionaries(api.properties):
+        for integration in dictionaries(api.properties):
             parameters = integration.get("requestParameters") or integration.get(
                 "RequestParameters"
             )
@@ -333,7 +344,7 @@ def _executions(stack: Stack) -> Iterator[Edge]:
         starters += [
             api_of(stack, api).name
             for api in stack.of_type(*APIS)
-            for integration in _dictionaries(api.properties)
+            for integration in dictionaries(api.properties)
             if "states:action/Start"
             in stack.text(integration.get("uri") or integration.get("Uri") or "")
             or str(
@@ -357,13 +368,3 @@ def _deliveries(stack: Stack) -> Iterator[Edge]:
         yield Edge(delivery.name, name, "E8", delivery.name, end)
         for function in transforms(stack, delivery):
             yield Edge(delivery.name, function.name, "E8", delivery.name, end)
-
-
-def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from _dictionaries(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _dictionaries(inner)

@@ -427,9 +427,26 @@ def e7x() -> dict[str, Any]:
     """Return an express state machine."""
     group = {"CloudWatchLogsLogGroup": {"LogGroupArn": get("SagaLog")}}
     logging = {"Level": "ERROR", "Destinations": [group]}
+    delivering = [
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+    ]
     return template(
         _machine(StateMachineType="EXPRESS", LoggingConfiguration=logging),
-        {"SagaLog": resource("AWS::Logs::LogGroup", RetentionInDays=30)},
+        {
+            "SagaLog": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+            "SagaRole": role(
+                "states",
+                allow("lambda:InvokeFunction", get("Pay")),
+                allow(delivering, "*"),
+            ),
+        },
     )
 
 

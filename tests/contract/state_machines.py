@@ -5,14 +5,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import EXPRESS, STANDARD, watched
-from contract.edges import MACHINE, QUEUE, RULE, is_failure_rule
+from contract.edges import APIS, MACHINE, QUEUE, RULE, api_of, dictionaries, is_failure_rule
 from contract.ends import dead_letter_queue
-from contract.iam import admits, may, role_of
+from contract.iam import admits, may, role_of, trusts
 from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
+# What the role of a machine that logs needs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+DELIVERING = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
+INVOKES = "arn:aws:states:::lambda:invoke"
 STATUS_CHANGE = "Step Functions Execution Status Change"
 
 
@@ -22,6 +34,7 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
         express = machine.get("StateMachineType") == "EXPRESS"
         rule = "E7x" if express else "E7"
         yield from _definition(stack, machine, rule)
+        yield from _started_by_apis(stack, machine, rule)
         if express:
             yield from _logs_errors(stack, machine)
         else:
@@ -52,8 +65,12 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         return
     if not isinstance(parsed.get("TimeoutSeconds"), int):
         yield is_but(rule, machine.name, "TimeoutSeconds", parsed.get("TimeoutSeconds"), "a number")
-    for name, state in _tasks(parsed):
+    for name, state, forward in _tasks(parsed):
         yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
+        caught = [e for c in state.get("Catch") or [] for e in c.get("ErrorEquals", [])]
+        if forward and "States.ALL" not in caught:
+            must = "States.ALL"
+            yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, must)
 
 
 def _task(
@@ -66,6 +83,8 @@ def _task(
     called = state.get("Resource")
     if called is None or (function is None and "${" in str(called)):
         yield is_but(rule, task, "Resource", called, "a resource of this stack or of AWS")
+    elif function is None and str(called).startswith(INVOKES):
+        yield Violation(rule, task, "FunctionName must be a function of this stack")
     if function is not None:
         own = stack.number(function.get("Timeout"), 3) or 0
         if isinstance(timeout, int) and own >= timeout:
@@ -80,14 +99,20 @@ def _task(
         yield Violation(rule, task, "Retry must try again with a BackoffRate above 1")
     elif not all(r.get("JitterStrategy") == "FULL" for r in retries):
         yield Violation(rule, task, "Retry must have JitterStrategy FULL")
-    if not state.get("Catch"):
-        yield Violation(rule, task, "Catch is missing")
 
 
-def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, state in scope.get("States", {}).items():
+def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Each task, and whether it is on the way forward: it runs without anything having failed.
+
+    A compensation that fails for good may fail the execution, since a redrive goes on with it; of
+    a Fail state a redrive would make nothing but the same failure.
+    https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+    """
+    states = scope.get("States", {})
+    forward = _forward(states, scope.get("StartAt"))
+    for name, state in states.items():
         if state.get("Type") == "Task":
-            yield name, state
+            yield name, state, name in forward
         for inner in (
             *state.get("Branches", []),
             state.get("ItemProcessor") or state.get("Iterator") or {},
@@ -95,11 +120,45 @@ def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _tasks(inner)
 
 
+def _forward(states: dict[str, Any], start: str | None) -> set[str]:
+    """Return the states that are reached without a Catch."""
+    found: set[str] = set()
+    coming = [start]
+    while coming:
+        name = coming.pop()
+        if name in states and name not in found:
+            found.add(name)
+            state = states[name]
+            choices = [choice.get("Next") for choice in state.get("Choices", [])]
+            coming += [state.get("Next"), state.get("Default"), *choices]
+    return found
+
+
 def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
     given = state.get("Parameters") or state.get("Arguments") or {}
     named = given.get("FunctionName") or state.get("Resource")
     function = stack.function(named)
     return function[0] if function else None
+
+
+def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html."""
+    for api in stack.of_type(*APIS):
+        for integration in dictionaries(api.properties):
+            given = {name[0].lower() + name[1:]: value for name, value in integration.items()}
+            if not str(given.get("integrationSubtype")).startswith("StepFunctions-Start"):
+                continue
+            started = stack.by_arn(given.get("requestParameters", {}).get("StateMachineArn"))
+            if started != machine:
+                continue
+            arn = given.get("credentials") or given.get("credentialsArn")
+            role = stack.by_arn(arn, "AWS::IAM::Role")
+            if role is None or not trusts(stack, role, "apigateway.amazonaws.com"):
+                says = "must start the machine in the name of a role that API Gateway may assume"
+                yield Violation(rule, api_of(stack, api).name, says)
+            elif not may(stack, role, "states:StartExecution", machine):
+                says = f"its role must be allowed states:StartExecution on {machine.name}"
+                yield Violation(rule, api_of(stack, api).name, says)
 
 
 def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
@@ -139,3 +198,7 @@ def _logs_errors(stack: Stack, machine: Resource) -> Iterator[Violation]:
     declared = {f"${{{group.name}.Arn}}" for group in stack.of_type("AWS::Logs::LogGroup")}
     if not {group.removesuffix(":*") for group in groups} & declared:
         yield Violation("E7x", machine.name, "must log to a log group of this stack")
+    role = role_of(stack, machine)
+    for action in DELIVERING:
+        if not may(stack, role, action, "*"):
+            yield Violation("E7x", machine.name, f"its role must be allowed {action}")

@@ -21,11 +21,22 @@ NOT_THE_CONTRACTS = (
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
     # It tells of answers, which are no failures of an asynchronous edge.
     r"ApiErrorsAlarm\w*(\.(?!AlarmActions).*)?",
+    # A machine whose callers wait, and what its log tells beside the error.
+    r"AWS::StepFunctions::StateMachine(\.LoggingConfiguration\.IncludeExecutionData)?",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
     r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema).*)?",
     # They warn before there is a failure, and so are no end of one.
     r"\w+(QueueAge|ClusterCapacity)Alarm\w*(\.(?!AlarmActions).*)?",
+    # It keeps out what other accounts have.
+    r"\w+Role\w*\.AssumeRolePolicyDocument\.Statement\.0\.Condition.*",
+    # What a definition does but for its failures, and what no validator would let pass.
+    (
+        r"AWS::StepFunctions::StateMachine\.Definition\.(?!(.*\.)?"
+        r"(TimeoutSeconds|Retry|JitterStrategy|Catch|Catch\.1|FunctionName|Resource)$).*"
+    ),
+    # SAM's list of them is empty.
+    r"\w+StateMachineRole\.ManagedPolicyArns",
     # The default, 4 days, is what is set.
     r"(?!\w*DeadLetter)\w+\.MessageRetentionPeriod",
 )

@@ -421,6 +421,57 @@ def test_a_rule_starts_a_state_machine_in_the_name_of_its_role() -> None:
     ]
 
 
+def test_only_a_task_on_the_way_forward_must_catch_its_failures() -> None:
+    states = "Saga.Definition.States"
+    charge = EXAMPLES["E7"]()["Resources"]["Saga"]["Properties"]["Definition"]["States"]["Charge"]
+    refund = {**{k: v for k, v in charge.items() if k not in ("Catch", "End")}, "Next": "Failed"}
+    caught = {**charge, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Refund"}]}
+
+    refunding = (f"{states}.Refund", refund)
+    assert says("E7", (f"{states}.Charge", caught), refunding) == []
+
+    chosen = {"Type": "Choice", "Choices": [{"Next": "Refund"}], "Default": "Failed"}
+    forward = {**{k: v for k, v in caught.items() if k != "End"}, "Next": "Chosen"}
+    changes = ((f"{states}.Charge", forward), (f"{states}.Chosen", chosen))
+    assert says("E7", *changes, refunding) == [
+        "E7 Saga.Refund: Catch is missing, but must be States.ALL"
+    ]
+
+
+def test_a_task_that_invokes_names_a_function_of_the_stack() -> None:
+    charge = EXAMPLES["E7"]()["Resources"]["Saga"]["Properties"]["Definition"]["States"]["Charge"]
+    invoke = {"Resource": "arn:aws:states:::lambda:invoke"}
+    states = "Saga.Definition.States.Charge"
+
+    named = {**charge, **invoke, "Arguments": {"FunctionName": "${charge}"}}
+    assert says("E7", (states, named)) == []
+
+    unknown = {**charge, **invoke, "Arguments": {"FunctionName": "${refund}"}}
+    assert says("E7", (states, unknown)) == [
+        "E7 Saga.Charge: FunctionName must be a function of this stack"
+    ]
+
+
+def test_an_api_starts_a_state_machine_in_the_name_of_its_role() -> None:
+    integration = {
+        "type": "aws_proxy",
+        "integrationSubtype": "StepFunctions-StartExecution",
+        "credentials": get("ApiRole"),
+        "requestParameters": {"StateMachineArn": ref("Saga")},
+    }
+    body = {"paths": {"/orders": {"post": {"x-amazon-apigateway-integration": integration}}}}
+    api = ("Api", resource("AWS::ApiGatewayV2::Api", Body=body))
+    starts = allow("states:StartExecution", ref("Saga"))
+
+    assert says("E7", api, ("ApiRole", examples.role("apigateway", starts))) == []
+    assert says("E7", api, ("ApiRole", examples.role("apigateway"))) == [
+        "E7 Api: its role must be allowed states:StartExecution on Saga"
+    ]
+    assert says("E7", api, ("ApiRole", examples.role("lambda", starts))) == [
+        "E7 Api: must start the machine in the name of a role that API Gateway may assume"
+    ]
+
+
 def test_a_subscription_to_a_topic_of_another_stack_is_refused() -> None:
     theirs = "arn:aws:sns:eu-west-1:111122223333:theirs"
 

@@ -93,28 +93,18 @@ def test_the_state_machines_are_of_the_amazon_states_language(
     assert faults(definition) - NO_FAULT == set()
 
 
-def test_a_project_lints_its_own_state_machine(projects: dict[str, Path]) -> None:
-    project = projects[str(next(g for g in ALL if g.variant.pattern == "state-machine"))]
-    makefile = (project / "Makefile").read_text()
-    (command,) = re.findall(r"^\t\.venv/bin/(statelint .*)", makefile, re.MULTILINE)
-
-    run([BIN / "statelint", *command.split()[1:]], project)
-
-    assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
-
-
 @pytest.mark.parametrize(
     ("right", "wrong", "fault"),
     [
-        ('"Next": "Charge"', '"Next": "Change"', 'No state found named "Change"'),
+        ('"Next": "Gather"', '"Next": "Gathered"', 'No state found named "Gathered"'),
         ('"MaxAttempts"', '"MaxAttempt"', 'Field "MaxAttempt" not allowed'),
-        ('"StartAt": "Reserve"', '"StartAt": "Order"', "StartAt value Order not found"),
+        ('"StartAt": "Split"', '"StartAt": "Order"', "StartAt value Order not found"),
     ],
 )
 def test_a_fault_in_a_state_machine_is_found(
     right: str, wrong: str, fault: str, projects: dict[str, Path]
 ) -> None:
-    graph = next(graph for graph in ALL if graph.variant.pattern == "state-machine")
+    graph = next(graph for graph in ALL if graph.variant.pattern == "fan-out-fan-in")
     (definition,) = definitions(projects[str(graph)])
     assert right in definition
 

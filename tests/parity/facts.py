@@ -158,6 +158,8 @@ class _Reader:
         elif isinstance(value, dict) and not _computed(value):
             for key, inner in value.items():
                 yield from self.values(subject, f"{path}.{key}", inner)
+        elif isinstance(value, float) and value.is_integer():  # 2.0 and 2 are one number in JSON
+            yield Fact(subject, path, str(int(value)))
         else:
             yield Fact(subject, path, self.text(value))
 

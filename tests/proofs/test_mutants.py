@@ -1,7 +1,7 @@
 """A proof that cannot fail proves nothing: each notices the projects that are broken against it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,19 @@ class Mutant:
     what: str
     file: str
     find: re.Pattern[str]
-    replace: str
+    replace: Mapping[str, str] | str
+    places: int = 1
 
     def break_project(self, project: Path) -> None:
         (file,) = project.glob(self.file)
-        broken, places = self.find.subn(lambda _: self.replace, file.read_text())
-        assert places == 1, f"{self.file} should hold once: {self.find.pattern}"
+        broken, places = self.find.subn(self._replacement, file.read_text())
+        assert places == self.places, (
+            f"{self.file} should hold {self.places} times: {self.find.pattern}"
+        )
         file.write_text(broken)
+
+    def _replacement(self, found: re.Match[str]) -> str:
+        return self.replace if isinstance(self.replace, str) else self.replace[found[0]]
 
 
 def mutants() -> Iterator[Mutant]:
@@ -40,15 +46,22 @@ def mutants() -> Iterator[Mutant]:
                 yield Mutant(variant, entry["proof"], entry["mutant"], *change(variant, entry))
 
 
-def change(variant: Variant, entry: dict[str, str]) -> tuple[str, re.Pattern[str], str]:
-    """Return the file, what is looked for in it, and what it is replaced by."""
-    if "wiring" not in entry:
-        return entry["in"], re.compile(re.escape(entry["find"])), entry["replace"]
+def change(
+    variant: Variant, entry: dict[str, Any]
+) -> tuple[str, re.Pattern[str], Mapping[str, str] | str, int]:
+    """Return the file, what is looked for in it, what it is replaced by, and how often."""
+    if "swap" in entry:
+        one, other = entry["swap"]
+        both = re.compile(f"{re.escape(one)}|{re.escape(other)}")
+        return entry["in"], both, {one: other, other: one}, 2
+    if "find" in entry:
+        looked_for = re.compile(re.escape(entry["find"]))
+        return entry["in"], looked_for, entry["replace"], entry.get("places", 1)
     folder = TEMPLATES / "iac" / variant.iac
     own = folder / variant.runtime / "mutants.yml"
     wiring = read(own if own.exists() else folder / "mutants.yml")
     broken = wiring[entry["wiring"]]
-    return wiring["in"], re.compile(broken["find"]), broken["replace"]
+    return wiring["in"], re.compile(broken["find"]), broken["replace"], 1
 
 
 def read(file: Path) -> Any:

@@ -105,6 +105,19 @@ def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Varian
     assert " passed" in printed
 
 
+def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -> None:
+    linted = 0
+    for project in projects.values():
+        for definition in project.glob("statemachines/*"):
+            command = f"statelint statemachines/{definition.name}"
+            assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
+            assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
+            run([BIN / "statelint", *command.split()[1:]], project)
+            linted += 1
+
+    assert linted
+
+
 @pytest.mark.parametrize(
     ("iac", "ignored"),
     [
@@ -165,9 +178,11 @@ def test_sam_validates_and_builds_for_lambda(
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
     run([sam, "build", "--no-cached"], project, **quiet)
-    built = next((project / ".aws-sam/build").glob("*Function"))
-    assert (built / "pydantic").is_dir()
-    assert list(built.glob("pydantic_core/*aarch64-linux-gnu.so"))
+    functions = list((project / ".aws-sam/build").glob("*Function"))
+    assert functions
+    for function in functions:
+        assert (function / "pydantic").is_dir()
+        assert list(function.glob("pydantic_core/*aarch64-linux-gnu.so"))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +193,8 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) 
 
     run([environment(project) / "python", "app.py"], project, CDK_OUTDIR="built")
 
-    (package,) = (project / "built").glob("asset.*")
+    # A definition of a state machine is a file.
+    (package,) = (asset for asset in (project / "built").glob("asset.*") if asset.is_dir())
     assert (package / variant.pattern.replace("-", "_") / "handlers").is_dir()
     assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
     assert not list(package.rglob("__pycache__"))

@@ -9,6 +9,7 @@ import pytest
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.emulator import Emulator
 
 API = """
   {name}:
@@ -18,6 +19,17 @@ API = """
         openapi: "3.0.1"
         info: {{title: {name}, version: "1"}}
         paths:
+          /jobs/{{id}}:
+            put:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                integrationSubtype: StepFunctions-StartExecution
+                payloadFormatVersion: "1.0"
+                credentials: !GetAtt {role}.Arn
+                requestParameters:
+                  StateMachineArn: !Ref Machine
+                  Name: $request.path.id
+                  Input: $request.body
           /jobs:
             post:
               x-amazon-apigateway-integration:
@@ -84,6 +96,40 @@ Resources:
               Resource: arn:aws:states:::s3:putObject
               Parameters: {{Bucket: "${{Bucket}}", Prefix: results}}
             ResultPath: $.written
+  Waiting:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      Definition:
+        StartAt: Wait
+        States: {{Wait: {{Type: Wait, Seconds: 36000, End: true}}}}
+  Failing:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      Definition:
+        StartAt: Fail
+        States: {{Fail: {{Type: Fail, Error: Broken}}}}
+  Express:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineType: EXPRESS
+      RoleArn: !GetAtt LoggingRole.Arn
+      LoggingConfiguration:
+        Level: ERROR
+        Destinations: [{{CloudWatchLogsLogGroup: {{LogGroupArn: !GetAtt Failures.Arn}}}}]
+      Definition:
+        StartAt: Fail
+        States: {{Fail: {{Type: Fail, Error: Broken, Cause: as it should be}}}}
+  Failures: {{Type: "AWS::Logs::LogGroup"}}
+  LoggingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: []}}
+      Policies:
+        - PolicyName: log
+          PolicyDocument:
+            Statement: [{{Effect: Allow, Action: "logs:CreateLogDelivery", Resource: "*"}}]
   Role:
     Type: AWS::IAM::Role
     Properties:
@@ -110,6 +156,10 @@ Outputs:
   Closed: {{Value: !GetAtt Closed.ApiEndpoint}}
   Own: {{Value: !GetAtt Own.ApiEndpoint}}
   Machine: {{Value: !Ref Machine}}
+  Waiting: {{Value: !Ref Waiting}}
+  Failing: {{Value: !Ref Failing}}
+  Express: {{Value: !Ref Express}}
+  Failures: {{Value: !Ref Failures}}
 """
 
 
@@ -118,9 +168,10 @@ def stack(deploy_stack: DeployStack) -> dict[str, str]:
     return deploy_stack(STACK)
 
 
-def start(api: str, name: str, body: Any) -> tuple[int, Any]:
+def start(api: str, name: str, body: Any, path: str = "/jobs") -> tuple[int, Any]:
     content = json.dumps(body).encode()
-    request = Request(f"{api}/jobs", content, {"X-Name": name}, method="POST")  # noqa: S310
+    method = "POST" if path == "/jobs" else "PUT"
+    request = Request(f"{api}{path}", content, {"X-Name": name}, method=method)  # noqa: S310
     with urlopen(request) as answer:  # noqa: S310 - of the emulator
         return answer.status, json.load(answer)
 
@@ -154,14 +205,70 @@ def test_a_subtype_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployS
         )
 
 
+def test_an_api_names_an_execution_by_a_parameter_of_the_path(stack: dict[str, str]) -> None:
+    _, answer = start(stack["Open"], "unused", {"numbers": []}, path="/jobs/seven")
+
+    assert answer["executionArn"].endswith(":seven")
+
+
+def test_a_running_execution_is_started_again_only_with_its_name_and_input(
+    stack: dict[str, str], client: Client
+) -> None:
+    states = client("stepfunctions")
+    again = {"stateMachineArn": stack["Waiting"], "name": "once", "input": '{"a": 1, "b": 2}'}
+
+    first = states.start_execution(**again)
+    second = states.start_execution(**again | {"input": '{"b": 2, "a": 1}'})
+
+    assert second["executionArn"] == first["executionArn"]
+    assert second["startDate"] == first["startDate"]
+    with pytest.raises(states.exceptions.ExecutionAlreadyExists):
+        states.start_execution(**again | {"input": '{"a": 2}'})
+
+    states.stop_execution(executionArn=first["executionArn"])
+
+    with pytest.raises(states.exceptions.ExecutionAlreadyExists):
+        states.start_execution(**again)
+
+
+def test_an_execution_that_failed_has_no_output(stack: dict[str, str], client: Client) -> None:
+    states = client("stepfunctions")
+    started = states.start_execution(stateMachineArn=stack["Failing"])
+
+    def failed() -> Any:
+        execution = states.describe_execution(executionArn=started["executionArn"])
+        return execution if execution["status"] == "FAILED" else None
+
+    execution = wait_until(failed)
+
+    assert execution["error"] == "Broken"
+    assert execution.get("output") is None
+
+
+def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
+    stack: dict[str, str], emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+    states = emulator.client("stepfunctions")
+
+    answer = states.start_sync_execution(stateMachineArn=stack["Express"], name="express")
+
+    assert (answer["status"], answer["error"], answer.get("output")) == ("FAILED", "Broken", None)
+    (event,) = client("logs").filter_log_events(logGroupName=stack["Failures"])["events"]
+    logged = json.loads(event["message"])
+    assert logged["type"] == "ExecutionFailed"
+    assert logged["details"] == {"error": "Broken", "cause": "as it should be"}
+    assert logged["execution_arn"] == answer["executionArn"]
+
+
 def test_an_api_whose_role_may_not_start_it_is_refused(stack: dict[str, str]) -> None:
     with pytest.raises(HTTPError, match="403"):
         start(stack["Closed"], "two", {"numbers": []})
 
 
 def test_a_parameter_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployStack) -> None:
-    with pytest.raises(UserError, match=r"does not know the parameter \$request.path.id"):
-        deploy_stack(STACK.replace("$request.header.x-name", "$request.path.id"))
+    with pytest.raises(UserError, match=r"does not know the parameter \$request.path"):
+        deploy_stack(STACK.replace("$request.header.x-name", "$request.path"))
 
 
 def test_the_results_of_a_distributed_map_are_where_its_writer_says(

@@ -183,6 +183,8 @@ def _environment(config: dict[str, Any], code: Path, temporary: str) -> dict[str
         "TZ": ":UTC",
         "TMPDIR": temporary,
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
+        # Of a host name such as sync-states that an SDK makes of it, there is none here.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",

@@ -7,8 +7,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigatewayv2-integration.html
 
-Emulator: knows no subtypes. Here parameters are constants, `$request.body` or
-`$request.header.name`; others are refused when the API is made.
+Emulator: knows no subtypes. Here parameters are constants, `$request.body`,
+`$request.header.name` or `$request.path.name`; others are refused when the API is made.
 """
 
 import re
@@ -23,7 +23,7 @@ from sls_patterns_cli.local.adapters.permissions import role_may
 
 SUBTYPE = "StepFunctions-StartExecution"
 STATUS = "overwrite:statuscode"
-FROM_REQUEST = re.compile(r"\$request\.(?:body|header\.([\w-]+))")
+FROM_REQUEST = re.compile(r"\$request\.(?:body|(header|path)\.([\w-]+))")
 
 Response = tuple[int, dict[str, Any], bytes]
 
@@ -75,25 +75,31 @@ def _started(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
         subtype, _, role = integration["integrationUri"].partition(":")
         if subtype != SUBTYPE:
             return await invoke(integration, *request, **rest)
-        _api, _stage, _path, _method, headers, body, *_ = request
+        _api, _stage, _path, _method, headers, body, _query, _route, path_parameters = request
         text = body.decode() if isinstance(body, bytes) else body
-        lowered = {name.lower(): value for name, value in headers.items()}
+        named = {
+            "header": {name.lower(): value for name, value in headers.items()},
+            "path": path_parameters or {},
+        }
         parameters = {
             name[0].lower() + name[1:]: value
             for name, given in integration["requestParameters"].items()
-            if (value := _value(given, text, lowered)) is not None
+            if (value := _value(given, text, named)) is not None
         }
         if not role_may(role, "states:StartExecution", parameters["stateMachineArn"]):
             return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
         status, _headers, answer = stepfunctions._start_execution(parameters)
-        mapped = integration["responseParameters"].get(str(status), {}).get(STATUS, status)
+        mapped = integration.get("responseParameters", {}).get(str(status), {}).get(STATUS, status)
         return int(mapped), {"Content-Type": "application/json"}, answer
 
     return start_or_invoke
 
 
-def _value(given: str, body: str, headers: dict[str, str]) -> str | None:
+def _value(given: str, body: str, named: dict[str, dict[str, str]]) -> str | None:
     match = FROM_REQUEST.fullmatch(given)
     if not match:
         return given
-    return headers.get(match[1].lower()) if match[1] else body
+    where, name = match.groups()
+    if where is None:
+        return body
+    return named[where].get(name.lower() if where == "header" else name)
