@@ -75,7 +75,7 @@ def _file(project: Path) -> Path:
 
 def _digest(project: Path) -> str:
     digest = hashlib.sha256()
-    for folder in ("infrastructure", "src"):
+    for folder in ("infrastructure", "src", "statemachines"):
         for file in sorted((project / folder).rglob("*.*")):
             if file.is_file() and file.suffix != ".pyc":
                 digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes())
