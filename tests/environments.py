@@ -1,5 +1,6 @@
 """What generated projects need installed: once for each distinct set of requirements."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -21,19 +22,27 @@ UV = Path(sys.executable).with_name("uv")
 def environment(project: Path) -> Path:
     """Return the `bin` folder of an environment with what the project's development needs.
 
-    It is made once, under a name of its own, and takes its place in one step, so that several
-    test processes may ask for it at the same time.
+    Projects of one flavour share it, as all pin the same versions: reading the types of CDK for
+    the first time takes mypy a minute. One process at a time adds what is missing for a project.
     """
-    requirements = project / "requirements-dev.txt"
-    text = requirements.read_text() + (project / "src/requirements.txt").read_text()
-    place = ENVIRONMENTS / hashlib.sha256(f"{sys.version} {text}".encode()).hexdigest()[:16]
-    if not place.exists():
-        making = place.with_name(f"{place.name}.{os.getpid()}")
-        making.parent.mkdir(parents=True, exist_ok=True)
-        _uv("venv", "--relocatable", "--python", sys.executable, making)
-        _uv("pip", "install", "--python", making, "--requirements", requirements)
-        _take_place(making, place)
+    wanted = _pins(project / "requirements-dev.txt") | _pins(project / "src/requirements.txt")
+    flavour = projects.load(project).iac
+    place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(sys.version.encode()).hexdigest()[:16]}"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "installed.txt").open("a+") as installed:
+        fcntl.flock(installed, fcntl.LOCK_EX)
+        installed.seek(0)
+        if missing := wanted.difference(installed.read().splitlines()):
+            if not (place / "bin").exists():
+                _uv("venv", "--allow-existing", "--python", sys.executable, place)
+            _uv("pip", "install", "--python", place, *sorted(missing))
+            installed.write("".join(f"{pin}\n" for pin in sorted(missing)))
     return place / "bin"
+
+
+def _pins(requirements: Path) -> set[str]:
+    lines = requirements.read_text().splitlines()
+    return {line for line in lines if line and not line.startswith(("#", "-r"))}
 
 
 @cache

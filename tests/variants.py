@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
+import pytest
+from _pytest.mark import ParameterSet
+
 from sls_patterns_cli import catalog
 from sls_patterns_cli.pattern import Pattern
 
@@ -48,6 +51,18 @@ def covering(variants: Iterable[Variant]) -> set[Variant]:
         chosen.add(variant)
         missing.difference_update(_shown_by(variant))
     return chosen
+
+
+def standing_for_all(variants: Iterable[Variant]) -> list[ParameterSet]:
+    """Return the variants as a test's parameters; `make test` runs those that cover the others."""
+    candidates = list(variants)
+    covered_by = covering(candidates)
+    return [
+        pytest.param(
+            variant, id=str(variant), marks=() if variant in covered_by else pytest.mark.exhaustive
+        )
+        for variant in candidates
+    ]
 
 
 def _shown_by(variant: Variant) -> set[tuple[str, ...]]:

@@ -1,26 +1,16 @@
 """Every proof that a pattern declares passes on the local stack, and nothing else runs."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from proofs.proving import own_id, prove
 from rendering import render_project
-from variants import Variant, all_variants, covering
+from variants import Variant, all_variants, standing_for_all
 
 from sls_patterns_cli import catalog
 
-COVERING = covering(all_variants())
 
-
-def proved() -> Iterator[Any]:
-    for variant in all_variants():
-        marks = () if variant in COVERING else pytest.mark.exhaustive
-        yield pytest.param(variant, id=str(variant), marks=marks)
-
-
-@pytest.mark.parametrize("variant", list(proved()))
+@pytest.mark.parametrize("variant", standing_for_all(all_variants()))
 def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
     topology = catalog.pattern(variant.pattern).topology(variant.topology)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from _pytest.mark import ParameterSet
 from environments import environment, link_modules, node, npm
 from golden import render_all
 from rendering import ROOT, render_project
 from synthesis import template_files
 from tools import BIN, run, tool
-from variants import Variant, all_variants
+from variants import Variant, all_variants, standing_for_all
 
 from sls_patterns_cli.local import modules
 from sls_patterns_cli.local.project import load
@@ -65,14 +66,25 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
     return {variant: rendered[variant.pattern][variant.options] for variant in VARIANTS}
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def one_flavour_after_the_other() -> list[ParameterSet]:
+    """Return the variants, of which those with the same libraries wait for one another.
+
+    Else several processes would read the types of CDK for the first time, a minute each.
+    """
+    return [
+        pytest.param(v, id=str(v), marks=pytest.mark.xdist_group(f"types {v.runtime} {v.iac}"))
+        for v in VARIANTS
+    ]
+
+
+@pytest.mark.parametrize("variant", one_flavour_after_the_other())
 def test_linter_formatter_and_types_have_nothing_to_say(
     variant: Variant, projects: dict[Variant, Path]
 ) -> None:
     check(variant.runtime, projects[variant])
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("variant", standing_for_all(VARIANTS))
 @pytest.mark.parametrize("name", ["ab", LONGEST_NAME])
 def test_no_name_makes_code_that_the_formatter_would_change(
     variant: Variant, name: str, tmp_path: Path
@@ -92,7 +104,7 @@ def test_every_version_of_the_runtime_is_as_clean(
     check(runtime, project)
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("variant", standing_for_all(VARIANTS))
 def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Variant, Path]) -> None:
     project = projects[variant]
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -157,7 +169,7 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: dict[Variant, Path]) ->
     run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", *workflows], HERE)
 
 
-@pytest.mark.parametrize("variant", [v for v in VARIANTS if v.iac == "sam"], ids=str)
+@pytest.mark.parametrize("variant", standing_for_all(v for v in VARIANTS if v.iac == "sam"))
 def test_sam_validates_and_builds_for_lambda(
     variant: Variant, projects: dict[Variant, Path], tmp_path: Path
 ) -> None:
@@ -186,7 +198,7 @@ def test_sam_validates_and_builds_for_lambda(
 
 
 @pytest.mark.parametrize(
-    "variant", [v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "python")], ids=str
+    "variant", standing_for_all(v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "python"))
 )
 def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
     project = projects[variant]
@@ -201,7 +213,7 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) 
 
 
 @pytest.mark.parametrize(
-    "variant", [v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "typescript")], ids=str
+    "variant", standing_for_all(v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "typescript"))
 )
 def test_cdk_bundles_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
     project = projects[variant]
