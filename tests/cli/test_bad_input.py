@@ -48,14 +48,16 @@ LINES: dict[tuple[str, ...], str] = {
     ("show", "../../x"): f"unknown pattern '../../x'; choose from: {PATTERNS}",
     ("show",): "Missing argument 'pattern'.",
     ("show", "scalable-webhook", "--topology", "mesh"): (
-        "scalable-webhook has no topology 'mesh'; choose from: function"
+        "scalable-webhook has no topology 'mesh'; choose from: function, direct"
     ),
     ("show", "scalable-webhook", "--json", "--mermaid"): "--json and --mermaid exclude each other",
     ("new",): f"which pattern? choose from: {PATTERNS}",
     ("new", "--defaults"): f"which pattern? choose from: {PATTERNS}",
-    (*NEW, "--datastore", "mysql"): ("--datastore: 'mysql' is not offered; choose from: dynamodb"),
+    (*NEW, "--datastore", "mysql"): (
+        "--datastore: 'mysql' is not offered; choose from: dynamodb, aurora-postgresql"
+    ),
     (*NEW, "--data", "datastore=mysql"): (
-        "--data datastore: 'mysql' is not offered; choose from: dynamodb"
+        "--data datastore: 'mysql' is not offered; choose from: dynamodb, aurora-postgresql"
     ),
     (*NEW, "--runtime", "cobol"): (
         "--runtime: 'cobol' is not offered; choose from: python, typescript"
@@ -70,7 +72,9 @@ LINES: dict[tuple[str, ...], str] = {
         "--runtime-version: 'python2.7' is not offered; "
         "choose from: python3.13, python3.14, python3.12"
     ),
-    (*NEW, "--topology", "mesh"): "--topology: 'mesh' is not offered; choose from: function",
+    (*NEW, "--topology", "mesh"): (
+        "--topology: 'mesh' is not offered; choose from: function, direct"
+    ),
     (*NEW, "--iac", "pulumi"): "--iac: 'pulumi' is not offered; choose from: sam, cdk",
     **{(*NEW, "--name", name): f"--name: {NAME_RULE}" for name in BAD_NAMES},
     (*NEW, "--name=-hook"): f"--name: {NAME_RULE}",

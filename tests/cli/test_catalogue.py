@@ -9,6 +9,8 @@ import pexpect
 import pytest
 from command import Cli
 
+from sls_patterns_cli import catalog
+
 LIST_MAY_IMPORT = {"sls_patterns_cli", "typer", "annotated_doc", "shellingham", "yaml", "_yaml"}
 
 
@@ -24,7 +26,9 @@ def webhook(cli: Cli, *arguments: str) -> Any:
 
 def test_list_names_every_pattern_with_its_summary(cli: Cli) -> None:
     told = succeed(cli, "list")
-    assert told.startswith("scalable-webhook  Scalable Webhook\n  Takes webhooks in at any rate")
+    assert "\nscalable-webhook  Scalable Webhook\n  Takes webhooks in at any rate" in told
+    named = [line.split("  ")[0] for line in told.splitlines() if not line.startswith(" ")]
+    assert [name for name in named if name] == [pattern.slug for pattern in catalog.patterns()]
 
 
 def test_list_as_json(cli: Cli) -> None:

@@ -60,11 +60,27 @@ def test_what_follows_two_dashes_goes_to_the_test_runner(
     assert calls == [("test", *call)]
 
 
-def test_up_gets_the_examples_of_the_projects_pattern(calls: Calls, tmp_path: Path) -> None:
-    (tmp_path / ".copier-answers.yml").write_text("pattern: scalable-webhook\n")
-    assert command_line.run(["local", "up", str(tmp_path)]) == 0
-    declared = catalog.pattern("scalable-webhook").examples
-    assert calls == [("up", tmp_path, [(each.title, each.command) for each in declared])]
+@pytest.mark.parametrize(
+    ("datastore", "titles"),
+    [
+        ("dynamodb", ["Send a signed webhook", "Look at what is stored"]),
+        (
+            "aurora-postgresql",
+            [
+                "Send a signed webhook",
+                "Look at what is stored, from a machine that reaches the database",
+            ],
+        ),
+    ],
+)
+def test_up_gets_the_examples_that_fit_the_projects_answers(
+    calls: Calls, cli: Cli, datastore: str, titles: list[str]
+) -> None:
+    assert cli("new", "scalable-webhook", "project", "--datastore", datastore).returncode == 0
+    project = cli.folder / "project"
+    assert command_line.run(["local", "up", str(project)]) == 0
+    declared = {each.title: each.command for each in catalog.pattern("scalable-webhook").examples}
+    assert calls == [("up", project, [(title, declared[title]) for title in titles])]
 
 
 def test_the_missing_extra_is_one_line(cli: Cli, tmp_path: Path) -> None:

@@ -16,6 +16,17 @@ DOWN = "\x1b[B"
 CTRL_C = "\x03"
 CTRL_D = "\x04"
 
+ANSWERS = {
+    "Which pattern": ("scalable-webhook", "a/b"),
+    "project's name": ("--name", "hook"),
+    "Which topology": ("--topology", "function"),
+    "Which runtime": ("--runtime", "python"),
+    "Which version": ("--runtime-version", "python3.13"),
+    "Which IaC flavour": ("--iac", "sam"),
+    "Which datastore": ("--datastore", "dynamodb"),
+    "Which AWS region": ("--region", "us-east-1"),
+}
+
 
 def terminal(cli: Cli, *arguments: str) -> "pexpect.spawn[str]":
     return pexpect.spawn(
@@ -45,9 +56,11 @@ def answers(folder: Path) -> dict[str, str]:
 def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process = terminal(cli, "new")
     process.expect("Which pattern")
-    process.send(ENTER)
+    process.send(DOWN + ENTER)
     process.expect("project's name")
     process.send(CLEAR_LINE + "asked-for" + ENTER)
+    process.expect("Which topology")
+    process.send(ENTER)
     process.expect("Which runtime")
     process.send(DOWN + ENTER)
     process.expect("Which version")
@@ -64,8 +77,10 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
 
 
 def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
-    given = ("--runtime", "python", "--runtime-version", "python3.13", "--iac", "sam")
-    process = terminal(cli, "new", "scalable-webhook", *given)
+    given = dict(ANSWERS)
+    given["Which pattern"] = ("scalable-webhook",)
+    del given["project's name"], given["Which AWS region"]
+    process = terminal(cli, "new", *(word for answer in given.values() for word in answer))
     process.expect("project's name")
     process.send(CLEAR_LINE + "Wrong_Name" + ENTER)
     process.expect("lower-case letters")
@@ -77,10 +92,8 @@ def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
 
 
 def test_what_is_given_is_not_asked_for(cli: Cli) -> None:
-    version, region = ("--runtime-version", "python3.13"), ("--region", "us-east-1")
-    given = ("--name", "hook", "--runtime", "python", *version, "--iac", "sam", *region)
-    process = terminal(cli, "new", "scalable-webhook", *given)
-    process.expect("Next, after cd hook")
+    process = terminal(cli, "new", *(word for answer in ANSWERS.values() for word in answer))
+    process.expect("Next, after cd a/b")
     assert code(process) == 0
 
 
@@ -88,18 +101,6 @@ def test_defaults_ask_nothing(cli: Cli) -> None:
     process = terminal(cli, "new", "scalable-webhook", "--defaults")
     process.expect("Next, after cd scalable-webhook")
     assert code(process) == 0
-
-
-ANSWERS = {
-    "Which pattern": ("scalable-webhook", "a/b"),
-    "project's name": ("--name", "hook"),
-    "Which topology": ("--topology", "function"),
-    "Which runtime": ("--runtime", "python"),
-    "Which version": ("--runtime-version", "python3.13"),
-    "Which IaC flavour": ("--iac", "sam"),
-    "Which datastore": ("--datastore", "dynamodb"),
-    "Which AWS region": ("--region", "us-east-1"),
-}
 
 
 def asked() -> list[str]:
