@@ -96,7 +96,6 @@ def publish(folder: Path) -> Publication:
 def publish_three_releases(folder: Path) -> Publication:
     """v0.1.0 is the template of the working tree; v0.2.0 and v0.3.0 change it in every way."""
     publication = publish(folder)
-    _add_datastore(publication)
     publication.release("0.1.0")
 
     # What merges: wiring, an adapter, documents.
@@ -132,15 +131,3 @@ def publish_three_releases(folder: Path) -> Publication:
     publication.write(f"{PYTHON}/src/{{{{ package }}}}/adapters/clock.py", "# clock of 0.3.0\n")
     publication.release("0.3.0")
     return publication
-
-
-def _add_datastore(publication: Publication) -> None:
-    """Give the pattern another datastore, which is DynamoDB by another name."""
-    for file in [*publication.file("templates").rglob("*dynamodb*")]:
-        twin = file.with_name(file.name.replace("dynamodb", "ledger"))
-        (shutil.copytree if file.is_dir() else shutil.copy)(file, twin)
-    publication.replace("templates/graph.yml", "\ndatastores:\n", "\ndatastores:\n  ledger: {}\n")
-    names = "templates/iac/names.jinja"
-    publication.replace(names, "'dynamodb': 'Table'", "'dynamodb': 'Table', 'ledger': 'Table'")
-    pattern = "templates/patterns/scalable-webhook/pattern.yml"
-    publication.replace(pattern, "[dynamodb]", "[dynamodb, ledger]")

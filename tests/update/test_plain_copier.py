@@ -62,7 +62,7 @@ def test_copier_update_with_another_answer_and_deleted_files_gives_the_same(
         git(project.folder, "mv", f"{PACKAGE}/logic.py", f"{PACKAGE}/rules.py")
         project.commit()
     plain, ours = pair
-    change = ("--data", "datastore=ledger")
+    change = ("--data", "datastore=aurora-postgresql")
     copier(plain.cli, plain.folder, "update", "--defaults", *change)
     ours.update(*change, code=3)  # the old adapter's unit test fits no more
     assert snapshot(plain.folder) == snapshot(ours.folder)
@@ -71,7 +71,7 @@ def test_copier_update_with_another_answer_and_deleted_files_gives_the_same(
     assert not plain.exists(f"{PACKAGE}/logic.py")
     assert not plain.exists("README.md")
     assert not plain.exists(f"{PACKAGE}/adapters/events/dynamodb.py")
-    assert plain.exists(f"{PACKAGE}/adapters/events/ledger.py")
+    assert plain.exists(f"{PACKAGE}/adapters/events/aurora_postgresql.py")
 
 
 def test_a_handler_that_the_template_removes_stays(pair: tuple[Owned, Owned]) -> None:

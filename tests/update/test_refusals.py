@@ -148,7 +148,7 @@ def test_wrong_answers(project: Owned) -> None:
         "log_level"
     )
     for data, line in {
-        "datastore=mysql": "--data datastore: 'mysql' is not offered; choose from: dynamodb, led",
+        "datastore=mysql": "--data datastore: 'mysql' is not offered; choose from: dynamodb, ",
         "region=atlantis": "--data region: atlantis is no AWS region",
         "colour=red": f"--data colour is no question; the questions are: {asked}",
         "_commit=v9": f"--data _commit is no question; the questions are: {asked}",

@@ -83,9 +83,9 @@ def test_new_of_a_checkout_can_take_another_answer(checkout: Cli) -> None:
     assert checkout("new", "scalable-webhook", "made", "--defaults").returncode == 0
     project = Owned(checkout.folder / "made", checkout)
     version = f"v{checkout('--version').stdout.split()[1]}"
-    report = project.update("--to", version, "--data", "datastore=ledger", code=3)
+    report = project.update("--to", version, "--data", "datastore=aurora-postgresql", code=3)
     assert (report["from"], report["base"], report["to"]) == (version, version, version)
-    assert f"{PACKAGE}/adapters/events/ledger.py" in report["added"]
+    assert f"{PACKAGE}/adapters/events/aurora_postgresql.py" in report["added"]
 
 
 def test_a_development_version_is_compared_with_the_release_before_it(project: Owned) -> None:

@@ -187,30 +187,45 @@ def test_another_answer_moves_wiring_and_adapters_and_keeps_what_is_the_users(
     project = make(publication, cli.folder / "project", cli, version="v0.3.0")
     project.append(f"{PACKAGE}/handlers/receive.py", "# mine\n")
     project.commit()
-    report = project.update("--data", "datastore=ledger", "--data", "log_level=debug", code=3)
+    report = project.update(
+        "--data", "datastore=aurora-postgresql", "--data", "log_level=debug", code=3
+    )
     assert report["answers"] == {
-        "datastore": {"from": "dynamodb", "to": "ledger"},
+        "datastore": {"from": "dynamodb", "to": "aurora-postgresql"},
         "log_level": {"from": "info", "to": "debug"},
     }
-    assert f"{PACKAGE}/adapters/events/ledger.py" in report["added"]
+    assert f"{PACKAGE}/adapters/events/aurora_postgresql.py" in report["added"]
     assert f"{PACKAGE}/adapters/events/dynamodb.py" in report["removed"]
     assert not project.exists(f"{PACKAGE}/adapters/events/dynamodb.py")
-    assert "events.ledger" in project.read(f"{PACKAGE}/adapters/events/__init__.py")
+    assert "events.aurora_postgresql" in project.read(f"{PACKAGE}/adapters/events/__init__.py")
     assert project.read("SECURITY.md").startswith("Logs are at debug.")
     assert project.read(f"{PACKAGE}/handlers/receive.py").endswith("# mine\n")
     # Its test is the user's: it stays, and is said to fit no more.
     assert report["orphaned"] == ["tests/unit/test_events_dynamodb.py"]
-    assert report["offered"] == ["tests/unit/test_events_ledger.py"]
+    # So are the function that migrates the database, and what it applies: to be written.
+    assert report["offered"] == [
+        f"{PACKAGE}/handlers/migrate.py",
+        f"{PACKAGE}/migrations/0000_application_user.sql",
+        f"{PACKAGE}/migrations/0001_events.sql",
+        *(
+            f"tests/unit/test_{module}.py"
+            for module in (
+                "cloud_formation",
+                "database",
+                "events_aurora_postgresql",
+                "migrate",
+                "schema",
+            )
+        ),
+    ]
 
 
 def test_an_edited_adapter_outlives_another_datastore(project: Owned) -> None:
     adapter = f"{PACKAGE}/adapters/events/dynamodb.py"
     project.append(adapter, "# my index\n")
     project.commit()
-    report = project.update("--to", "v0.1.0", "--data", "datastore=ledger", code=3)
-    assert report["kept"] == [
-        {"path": adapter, "renamed_to": f"{PACKAGE}/adapters/events/ledger.py"}
-    ]
+    report = project.update("--to", "v0.1.0", "--data", "datastore=aurora-postgresql", code=3)
+    assert report["kept"] == [{"path": adapter, "renamed_to": None}]
     assert project.read(adapter).endswith("# my index\n")
 
 
