@@ -119,7 +119,9 @@ def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Varian
 
 def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -> None:
     linted = 0
-    for project in projects.values():
+    for variant, project in projects.items():
+        if variant.runtime == "typescript":
+            continue
         for definition in project.glob("statemachines/*"):
             command = f"statelint statemachines/{definition.name}"
             assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
@@ -184,8 +186,9 @@ def test_sam_validates_and_builds_for_lambda(
         path = f"{Path(sam).parent}{os.pathsep}{path_with_node(tmp_path)}"
         installed = ("--assume-old", "node_modules/.package-lock.json")
         run(["make", "build", *installed], project, **quiet, PATH=path)
-        built = project / ".aws-sam/build/ReceiveFunction"
-        assert {file.name for file in built.iterdir()} == {"receive.js", "receive.js.map"}
+        built = {file.name for file in (project / ".aws-sam/build").glob("*Function/*")}
+        handlers = [file.stem for file in (project / "src/handlers").iterdir()]
+        assert built == {name + end for name in handlers for end in (".js", ".js.map")}
         return
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
