@@ -120,9 +120,12 @@ def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Varian
 def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -> None:
     linted = 0
     for variant, project in projects.items():
-        if variant.runtime == "typescript":
-            continue
         for definition in project.glob("statemachines/*"):
+            if variant.runtime == "typescript":
+                scripts = json.loads((project / "package.json").read_text())["scripts"]
+                command = f"asl-validator --json-path statemachines/{definition.name}"
+                assert scripts["lint"].endswith(f" && {command}")
+                continue
             command = f"statelint statemachines/{definition.name}"
             assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
             assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
