@@ -135,6 +135,22 @@ def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -
     assert linted
 
 
+def test_the_linter_of_a_typescript_project_reads_jsonata(
+    projects: dict[Variant, Path], tmp_path: Path
+) -> None:
+    written = (p for variant, p in projects.items() if variant.runtime == "typescript")
+    definition = next(file for project in written for file in project.glob("statemachines/*"))
+    project = definition.parents[1]
+    link_modules(project)
+    broken = tmp_path / definition.name
+    broken.write_text(definition.read_text().replace(" %}", " ) %}", 1))
+    linter = project / "node_modules/.bin/asl-validator"
+
+    run([node().executable, linter, "--json-path", definition], project)
+    with pytest.raises(pytest.fail.Exception, match="is invalid"):
+        run([node().executable, linter, "--json-path", broken], project)
+
+
 @pytest.mark.parametrize(
     ("iac", "ignored"),
     [
