@@ -6,6 +6,7 @@ its diff reads like the diff of one project. The index is what Copier asks from:
 folders. `make golden` writes both.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,7 +53,23 @@ def _files(project: Path) -> Iterable[tuple[str, str]]:
             raise ValueError(f"{path} begins or ends with an empty line")
         if "\r" in content or any(line.startswith(RULE) for line in content.splitlines()):
             raise ValueError(f"{path} holds a carriage return or a line of the archive's own")
+        if any(line != line.rstrip() for line in content.splitlines()):
+            raise ValueError(f"{path} has spaces at the end of a line")
+        if path.endswith(".json") and not _indented(content):
+            raise ValueError(f"{path} is not indented by its braces")
         yield path, content
+
+
+def _indented(json: str) -> bool:
+    """Tell whether each line stands two spaces to the right for each brace that is open."""
+    depth = 0
+    for line in json.splitlines():
+        bare = re.sub(r'"(\\.|[^"\\])*"', "", line)
+        closed = len(bare.strip()) - len(bare.strip().lstrip("]}"))
+        if len(line) - len(line.lstrip()) != 2 * (depth - closed):
+            return False
+        depth += len(re.findall(r"[\[{]", bare)) - len(re.findall(r"[\]}]", bare))
+    return True
 
 
 def render_all(

@@ -16,7 +16,7 @@ DOWN = "\x1b[B"
 CTRL_C = "\x03"
 CTRL_D = "\x04"
 
-ANSWERS = {
+ANSWERS: dict[str, tuple[str, ...]] = {
     "Which pattern": ("scalable-webhook", "a/b"),
     "project's name": ("--name", "hook"),
     "Which topology": ("--topology", "function"),

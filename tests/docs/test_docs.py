@@ -11,6 +11,7 @@ import typer.main
 from command import Cli
 from rendering import ROOT
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli import cli as commands
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,6 +74,24 @@ def test_every_command_and_option_is_documented() -> None:
         assert section, f"{command} is not documented"
         for option in options:
             assert option == "--help" or option in section, f"{command} {option}"
+
+
+def test_the_readme_names_every_pattern_with_its_options() -> None:
+    rows = [
+        [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:-1]]
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("| `") and line.count("|") == 6
+    ]
+    assert rows == [
+        [
+            [pattern.slug],
+            [topology.name for topology in pattern.topologies],
+            list(pattern.runtimes),
+            list(pattern.flavours),
+            list(dict.fromkeys(name for each in pattern.topologies for name in each.datastores)),
+        ]
+        for pattern in catalog.patterns()
+    ]
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:

@@ -9,6 +9,7 @@ import pytest
 from contract.check import asynchronous_edges, violations
 from contract.graph import differences
 from contract.stack import load
+from environments import environment
 from graphs.overlay import Graph, graphs
 from statelint.linter import Linter
 from synthesis import template_files
@@ -71,6 +72,19 @@ def test_the_asynchronous_edges_of_the_template_are_those_of_the_graph(
     found = asynchronous_edges(load(projects[str(graph)]))
 
     assert differences(found, graph.topology) == []
+
+
+@pytest.mark.parametrize("graph", [g for g in ALL if g.variant.iac == "cdk"], ids=str)
+def test_the_stacks_own_tests_pass_cdk_nag_among_them(
+    graph: Graph, projects: dict[str, Path]
+) -> None:
+    project = projects[str(graph)]
+
+    printed = run(
+        [environment(project) / "python", "-m", "pytest", "tests/infrastructure"], project
+    )
+
+    assert " passed" in printed
 
 
 def definitions(project: Path) -> Iterator[str]:

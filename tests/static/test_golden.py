@@ -52,10 +52,13 @@ def test_an_archive_names_the_variants_of_each_content(tmp_path: Path) -> None:
         (b"\nfirst\n", "begins or ends with an empty line"),
         (b"last\n\n", "begins or ends with an empty line"),
         (b"one\r\n", "carriage return"),
+        (b"one \n", "spaces at the end"),
+        (b'{\n"a": 1\n}\n', "not indented"),
+        (b'{\n  "{": [\n  1]\n}\n', "not indented"),
     ],
 )
 def test_a_careless_file_is_refused(content: bytes, complaint: str, tmp_path: Path) -> None:
-    (tmp_path / "file.txt").write_bytes(content)
+    (tmp_path / "file.json").write_bytes(content)
 
     with pytest.raises(ValueError, match=complaint):
         archive({"a": tmp_path})

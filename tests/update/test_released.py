@@ -1,18 +1,45 @@
 """Every version that was really released updates to the newest, and no edit is lost."""
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 from command import Cli
 from copier import run_copy
 from rendering import ROOT
-from update.projects import PACKAGE, Owned
+from update.projects import Owned
 from update.publication import git
 
 from sls_patterns_cli import history
 
-USERS = (f"{PACKAGE}/logic.py", f"{PACKAGE}/handlers/receive.py", "tests/unit/test_logic.py")
+
+@dataclass(frozen=True)
+class Made:
+    """What a project was made of: a released version, and answers that it knew."""
+
+    version: str
+    pattern: str
+    runtime: str
+    iac: str
+
+    def __str__(self) -> str:
+        return f"{self.version}-{self.pattern}-{self.runtime}-{self.iac}"
+
+    @property
+    def answers(self) -> dict[str, str]:
+        return {"pattern": self.pattern, "runtime": self.runtime, "iac": self.iac}
+
+    @property
+    def wiring(self) -> str:
+        cdk = {"python": "infrastructure/stack.py", "typescript": "infrastructure/stack.ts"}
+        return "template.yaml" if self.iac == "sam" else cdk[self.runtime]
+
+    def comment(self, text: str) -> str:
+        return f"// {text}\n" if self.runtime == "typescript" else f"# {text}\n"
 
 
 def released() -> dict[str, str]:
@@ -23,6 +50,16 @@ def released() -> dict[str, str]:
 
 
 VERSIONS = list(released())
+
+
+def of_all_versions_but_the_newest() -> Iterator[Made]:
+    """Every pattern of a version in each of its runtimes and flavours, as it has them first."""
+    for version in VERSIONS[:-1]:
+        commit, folder = released()[version], "templates/patterns/"
+        for entry in git(ROOT, "ls-tree", "-d", "--name-only", commit, folder).splitlines():
+            declared = yaml.safe_load(git(ROOT, "show", f"{commit}:{entry}/pattern.yml"))
+            for runtime, iac in product(declared["runtimes"], declared["flavours"]):
+                yield Made(version, entry.removeprefix(folder), runtime, iac)
 
 
 @pytest.fixture(scope="module")
@@ -36,34 +73,49 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(len(VERSIONS) < 2, reason="fewer than two versions were released")
-@pytest.mark.parametrize("version", VERSIONS[:-1])
-def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, version: str) -> None:
+@pytest.mark.parametrize("made", list(of_all_versions_but_the_newest()), ids=str)
+def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, made: Made) -> None:
     project = Owned(cli.folder / "project", cli)
-    data = {"pattern": "scalable-webhook"}
-    origin = f"git+file://{clone}"
-    run_copy(origin, project.folder, data=data, vcs_ref=version, defaults=True, quiet=True)
+    origin, version = f"git+file://{clone}", made.version
+    run_copy(origin, project.folder, data=made.answers, vcs_ref=version, defaults=True, quiet=True)
     git(project.folder, "init", "--quiet")
     project.commit()
-    for path in USERS:
-        project.append(path, "\n# mine\n")
-    project.append("template.yaml", "# my wiring\n")
+    (logic,), (model,), (test,), (edited, *handlers) = (
+        [
+            file.relative_to(project.folder).as_posix()
+            for file in sorted(project.folder.glob(pattern))
+            if file.stem != "__init__"
+        ]
+        for pattern in (
+            "src/**/logic.*",
+            "src/**/models.*",
+            "tests/unit/*logic*",
+            "src/**/handlers/*",
+        )
+    )
+    deleted = [*handlers[:1], "README.md"]
+    mine = made.comment("mine")
+    for path in (logic, edited, test, made.wiring):
+        project.append(path, mine)
     project.append("Makefile", "# my target\n")
-    git(project.folder, "rm", "--quiet", f"{PACKAGE}/handlers/process.py", "README.md")
-    git(project.folder, "mv", f"{PACKAGE}/models.py", f"{PACKAGE}/shapes.py")
-    project.write(f"{PACKAGE}/handlers/notify.py", "# my own\n")
+    git(project.folder, "rm", "--quiet", *deleted)
+    renamed = model.replace("models", "shapes")
+    git(project.folder, "mv", model, renamed)
+    added = f"{Path(edited).parent}/notify{Path(edited).suffix}"
+    project.write(added, mine)
     project.commit()
 
     done = project.run("update", "--json")
     assert done.returncode in {0, 3}, done.stderr
     assert f"_commit: {VERSIONS[-1]}\n" in project.read(".copier-answers.yml")
-    for path in USERS:
-        assert project.read(path).endswith("\n# mine\n")
-    assert "# my wiring\n" in project.read("template.yaml")
+    for path in (logic, edited, test):
+        assert project.read(path).endswith(mine)
+    assert mine in project.read(made.wiring)
     assert "# my target\n" in project.read("Makefile")
-    assert project.read(f"{PACKAGE}/handlers/notify.py") == "# my own\n"
-    for path in (f"{PACKAGE}/handlers/process.py", "README.md", f"{PACKAGE}/models.py"):
+    assert project.read(added) == mine
+    for path in (*deleted, model):
         assert not project.exists(path)
-    assert project.exists(f"{PACKAGE}/shapes.py")
+    assert project.exists(renamed)
     shutil.rmtree(project.folder)
 
 

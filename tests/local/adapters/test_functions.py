@@ -1,7 +1,6 @@
 """Functions: their interpreter and environment, errors, logs, updates and concurrency."""
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       LoggingConfig: {LogGroup: introspective, LogFormat: JSON}
-      Environment: {Variables: {OWN: value, AUTH: mine}}
+      Environment: {Variables: {OWN: value, AUTH: mine, NUMBER: 7, SWITCH: true}}
       InlineCode: |
         import importlib.util, logging, os, sys
         logging.getLogger().info("hello", extra={"answer": 42})
@@ -123,6 +122,7 @@ def test_a_function_runs_on_its_runtime_with_nothing_of_the_emulator(
     environment = seen["environment"]
     assert environment["OWN"] == "value"
     assert environment["AUTH"] == "mine"
+    assert (environment["NUMBER"], environment["SWITCH"]) == ("7", "true")
     assert environment["AWS_REGION"] == "eu-west-1"
     leaked = {"GATEWAY_PORT", "BIND_HOST", "PYTHONPATH", "HOME", "SLS_PATTERNS_INTERPRETERS"}
     assert not leaked & environment.keys()
@@ -219,16 +219,15 @@ def test_an_update_lets_the_running_invocation_end(
 
 
 def test_reserved_concurrency_of_a_template_is_a_limit(invoke: Invoke, client: Client) -> None:
-    first = threading.Thread(target=invoke, args=("Reserved",))
-    first.start()
     throttled = client("lambda").exceptions.TooManyRequestsException
 
-    def is_throttled() -> bool:
+    def is_throttled(_: int) -> bool:
         try:
             invoke("Reserved")
         except throttled:
             return True
         return False
 
-    wait_until(is_throttled)
-    first.join()
+    with ThreadPoolExecutor(2) as callers:
+        # Again where the first was over before the second began.
+        wait_until(lambda: any(callers.map(is_throttled, range(2))))

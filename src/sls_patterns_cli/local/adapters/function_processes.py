@@ -167,9 +167,12 @@ def _path(code: Path) -> list[str]:
 
 
 def _variables(config: dict[str, Any]) -> dict[str, str]:
-    variables: dict[str, str] = config.get("Environment", {}).get("Variables", {})
+    variables: dict[str, Any] = config.get("Environment", {}).get("Variables", {})
     return {
-        k: v for k, v in variables.items() if k not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS
+        # CloudFormation makes texts of numbers and booleans where texts are asked for.
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in variables.items()
+        if name not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS
     }
 
 
