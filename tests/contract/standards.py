@@ -249,9 +249,12 @@ def _database_user(stack: Stack, function: Resource, role: Resource) -> Iterator
         yield Violation("role", function.name, f"its role must be allowed rds-db:connect as {user}")
     if (mode := variables.get("PGSSLMODE")) != VERIFIED:
         yield is_but("transport", function.name, "PGSSLMODE", mode, VERIFIED)
-    if not variables.get("PGSSLROOTCERT"):
+    # node-postgres heeds what libpq does, but for this.
+    node = str(function.get("Runtime")).startswith("nodejs")
+    certificates = "NODE_EXTRA_CA_CERTS" if node else "PGSSLROOTCERT"
+    if not variables.get(certificates):
         must = "the file of the certificates that it trusts"
-        yield is_but("transport", function.name, "PGSSLROOTCERT", None, must)
+        yield is_but("transport", function.name, certificates, None, must)
     if cluster.get("EnableIAMDatabaseAuthentication") not in (True, "true"):
         value = cluster.get("EnableIAMDatabaseAuthentication")
         yield is_but("role", cluster.name, "EnableIAMDatabaseAuthentication", value, "true")

@@ -50,7 +50,7 @@ NOT_THE_CONTRACTS_WITH = {
         r"\w+Endpoint\w*\.(VpcId|VpcEndpointType|RouteTableIds\.\d)",
         r"AWS::Lambda::Function\.VpcConfig\.(SubnetIds\.\d|SecurityGroupIds.*)",
         # The policy for a VPC lets write the log as well.
-        r"(Process|Migrate)FunctionRole\w*\.ManagedPolicyArns\.0",
+        r"(Process|Catalog|Migrate)FunctionRole\w*\.ManagedPolicyArns\.0",
     ),
 }
 

@@ -178,6 +178,12 @@ def test_a_function_signs_in_to_its_database_from_inside_the_vpc_and_over_tls() 
             "the file of the certificates that it trusts"
         )
     ]
+    assert says("E1", *whole, ("Store.Runtime", "nodejs24.x")) == [
+        (
+            "transport Store: NODE_EXTRA_CA_CERTS is missing, but must be "
+            "the file of the certificates that it trusts"
+        )
+    ]
     assert says("E1", *whole, ("Books.EnableIAMDatabaseAuthentication", REMOVE)) == [
         "role Books: EnableIAMDatabaseAuthentication is missing, but must be true"
     ]

@@ -3,22 +3,25 @@
 import json
 import os
 import queue
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from environments import environment
+from environments import environment, link_modules, node
 from local.support import wait_until
 from rendering import render_project
+from tools import run
 
 from sls_patterns_cli.local import session
 from sls_patterns_cli.local.datastores import postgresql
 
-MIGRATE = """
+MIGRATE_PYTHON = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
 from scalable_webhook.adapters.database import Database
@@ -27,6 +30,18 @@ from scalable_webhook.adapters.schema import Schema
 schemas = [Schema(Database.from_environment()) for _ in range(int(sys.argv[1]))]
 with ThreadPoolExecutor(len(schemas)) as pool:
     print(json.dumps(list(pool.map(lambda schema: schema.migrate(lambda: 30_000), schemas))))
+"""
+MIGRATE_TYPESCRIPT = """
+import { Database } from "./src/adapters/database.ts";
+import { Schema } from "./src/adapters/schema.ts";
+
+const databases = Array.from({ length: Number(process.argv[2]) }, () => Database.fromEnvironment());
+Promise.all(databases.map((database) => new Schema(database).migrate(() => 30_000))).then(
+  (applied) => {
+    console.log(JSON.stringify(applied));
+    process.exit(); // else the connections would be kept
+  },
+);
 """
 ATTEMPT = """
 import json, psycopg, sys
@@ -43,11 +58,14 @@ print(json.dumps([may(statement) for statement in sys.argv[1:]]))
 ALL = ["0000_application_user.sql", "0001_events.sql"]
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["python", "typescript"])
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     destination = tmp_path_factory.mktemp("migrations") / "project"
     answers = {"pattern": "scalable-webhook", "iac": "sam", "datastore": "aurora-postgresql"}
-    return render_project(destination, **answers)
+    made = render_project(destination, **answers, runtime=request.param)
+    if request.param == "typescript":
+        link_modules(made)
+    return made
 
 
 @pytest.fixture
@@ -57,19 +75,26 @@ def server() -> Iterator[postgresql.Server]:
     running.stop()
 
 
-def python(
-    project: Path, server: postgresql.Server, code: str, *arguments: str, user: str = "master"
+def execute(
+    project: Path, server: postgresql.Server, *command: str | Path, user: str = "master"
 ) -> "subprocess.CompletedProcess[str]":
     """Run code of the project as one of its functions would run it."""
-    address = {"PGHOST": server.host, "PGPORT": str(server.port), "PGUSER": user}
+    database = {
+        "PGHOST": server.host,
+        "PGPORT": str(server.port),
+        "PGUSER": user,
+        "PGDATABASE": "events",
+        "PGCONNECT_TIMEOUT": "20",
+    }
     aws = {
+        "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
     }
     return subprocess.run(
-        [environment(project) / "python", "-c", code, *arguments],
-        env=os.environ | aws | address | {"PGDATABASE": "events", "PYTHONPATH": "src"},
+        list(command),
+        env=os.environ | aws | database | {"PYTHONPATH": "src"},
         cwd=project,
         capture_output=True,
         text=True,
@@ -77,8 +102,21 @@ def python(
     )
 
 
+def attempt(
+    project: Path, server: postgresql.Server, times: int = 1
+) -> "subprocess.CompletedProcess[str]":
+    """Let as many apply the migrations at the same time."""
+    if not (project / "package.json").exists():
+        python = environment(project) / "python"
+        return execute(project, server, python, "-c", MIGRATE_PYTHON, str(times))
+    (project / "migrate.ts").write_text(MIGRATE_TYPESCRIPT)
+    esbuild = "node_modules/esbuild/bin/esbuild"
+    run([esbuild, "--bundle", "--platform=node", "migrate.ts", "--outfile=migrate.cjs"], project)
+    return execute(project, server, node().executable, "migrate.cjs", str(times))
+
+
 def migrate(project: Path, server: postgresql.Server, times: int = 1) -> list[list[str]]:
-    done = python(project, server, MIGRATE, str(times))
+    done = attempt(project, server, times)
     assert done.returncode == 0, done.stderr
     applied: list[list[str]] = json.loads(done.stdout)
     return applied
@@ -91,17 +129,32 @@ def test_of_many_at_a_time_one_applies_all_of_them(
     assert migrate(project, server) == [[]]
 
 
-def test_one_that_fails_leaves_nothing_behind(project: Path, server: postgresql.Server) -> None:
-    broken = project / "src/scalable_webhook/migrations/0002_broken.sql"
+@contextmanager
+def broken_migration(project: Path) -> Iterator[None]:
+    (folder,) = project.glob("src/**/migrations")
+    index, broken = folder / "index.ts", folder / "0002_broken.sql"
+    named = index.read_text() if index.exists() else None
     broken.write_text("CREATE TABLE half (); SELECT no_such_function();\n")
+    if named:
+        line = f'import broken from "./{broken.name}" with {{ type: "text" }};\n\nexport'
+        entry = f'  ["{broken.name}", broken],\n]);'
+        index.write_text(named.replace("\nexport", line).replace("]);", entry))
     try:
-        assert "no_such_function" in python(project, server, MIGRATE, "1").stderr
+        yield
     finally:
         broken.unlink()
+        if named:
+            index.write_text(named)
+
+
+def test_one_that_fails_leaves_nothing_behind(project: Path, server: postgresql.Server) -> None:
+    with broken_migration(project):
+        assert "no_such_function" in attempt(project, server).stderr
 
     assert migrate(project, server) == [ALL]
 
 
+@pytest.mark.parametrize("project", ["python"], indirect=True)
 def test_the_application_may_add_and_read_and_no_more(
     project: Path, server: postgresql.Server
 ) -> None:
@@ -115,7 +168,8 @@ def test_the_application_may_add_and_read_and_no_more(
     }
     migrate(project, server)
 
-    done = python(project, server, ATTEMPT, *allowed, user="service")
+    python = environment(project) / "python"
+    done = execute(project, server, python, "-c", ATTEMPT, *allowed, user="service")
 
     assert json.loads(done.stdout) == list(allowed.values()), done.stderr
 
@@ -164,7 +218,7 @@ def test_every_request_of_cloudformation_is_answered(stack: session._Stack) -> N
 
     assert outcomes == ["SUCCESS", "SUCCESS"]
     assert (refused["Status"], refused["PhysicalResourceId"]) == ("FAILED", "schema")
-    assert "OperationalError" in refused["Reason"]
+    assert re.search("OperationalError|ECONNREFUSED", refused["Reason"])
 
 
 def test_a_request_that_cannot_be_answered_ends_in_the_dead_letter_queue(

@@ -173,6 +173,18 @@ RUNTIMES = (
         pattern=r"\w+: Environment\.Variables\.NODE_OPTIONS is --enable-source-maps",
         reason="stack traces lead to the sources of a bundle only so",
     ),
+    Difference(
+        name="certificates in the package",
+        flavour="python",
+        pattern=r"\w+: Environment\.Variables\.PGSSLROOTCERT is /var/task/rds-ca\.pem",
+        reason="psycopg brings no certificates of RDS",
+    ),
+    Difference(
+        name="certificates of the runtime",
+        flavour="typescript",
+        pattern=r"\w+: Environment\.Variables\.NODE_EXTRA_CA_CERTS is /var/runtime/ca-cert\.pem",
+        reason="Lambda's Node.js has those of RDS in a file",
+    ),
 )
 
 
