@@ -173,6 +173,8 @@ def _settling_rows(changes: "Changes") -> Iterator[tuple[str, str]]:
         yield ("kept", f"{kept.path} {now}; your edits are still in it: move them, then remove it")
     for path in changes.orphaned:
         yield ("orphaned", f"{path} is yours, and what it was for is not in the template any more")
+    for path in changes.unfit:
+        yield ("to adapt", f"{path} is yours, and would be another one with the new answers")
     for path in changes.offered:
         if path.startswith("src/"):
             yield ("to write", f"{path} is called by the new wiring, and would be yours")

@@ -59,6 +59,8 @@ class Changes:
     kept: list[Kept] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     """The user's files for what the template does not have any more, such as a node's handler."""
+    unfit: list[str] = field(default_factory=list)
+    """The user's files that the template has otherwise for the new answers."""
     offered: list[str] = field(default_factory=list)
     """New files that would be the user's, and so were not written."""
     skipped: list[str] = field(default_factory=list)
@@ -68,7 +70,7 @@ class Changes:
     def must_be_settled(self) -> bool:
         """Whether something is left to do by hand: wiring may call offered code, but no test."""
         code = [path for path in self.offered if path.startswith("src/")]
-        return bool(self.conflicts or self.kept or self.orphaned or code)
+        return bool(self.conflicts or self.kept or self.orphaned or self.unfit or code)
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,7 @@ class _Merged:
         answers = read_answers(self._copy)
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
         self.new = step.render(step.target, answers)
+        self._unchanged = self._with_answers_before(step, answers, given)
 
         removed = set(self._listed("ls-files", "--deleted"))
         added = set(self._listed("ls-files", "--others"))
@@ -293,6 +296,18 @@ class _Merged:
         except OSError as error:
             where = error.filename or self._checkout.path
             raise UserError(f"{where}: {error.strerror}; nothing was changed", 1) from error
+
+    def _with_answers_before(
+        self, step: _Step, answers: Mapping[str, Any], given: Given
+    ) -> Rendering:
+        """What the new version makes of the answers that the project had."""
+        before = {name: self._checkout.answers.get(name, answers[name]) for name in given}
+        if before.items() <= answers.items():
+            return self.new
+        try:
+            return step.render(step.target, {**answers, **before})
+        except UserError:  # It has no such answer any more.
+            return self._old
 
     def _listed(self, *command: str) -> list[str]:
         name, *options = command
@@ -358,6 +373,12 @@ class _Merged:
                 )
             ],
             orphaned=sorted((old.keys() - new.keys()) & left_alone & committed.keys()),
+            unfit=sorted(
+                path
+                for path in left_alone & committed.keys() & new.keys()
+                if new[path] != self._unchanged.files.get(path, new[path])
+                and new[path] != (self._copy / path).read_bytes()
+            ),
             offered=sorted((new.keys() - old.keys() - committed.keys()) & left_alone),
             skipped=sorted(
                 path

@@ -119,8 +119,13 @@ def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Varian
 
 def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -> None:
     linted = 0
-    for project in projects.values():
+    for variant, project in projects.items():
         for definition in project.glob("statemachines/*"):
+            if variant.runtime == "typescript":
+                scripts = json.loads((project / "package.json").read_text())["scripts"]
+                command = f"asl-validator --json-path statemachines/{definition.name}"
+                assert scripts["lint"].endswith(f" && {command}")
+                continue
             command = f"statelint statemachines/{definition.name}"
             assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
             assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
@@ -128,6 +133,22 @@ def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -
             linted += 1
 
     assert linted
+
+
+def test_the_linter_of_a_typescript_project_reads_jsonata(
+    projects: dict[Variant, Path], tmp_path: Path
+) -> None:
+    written = (p for variant, p in projects.items() if variant.runtime == "typescript")
+    definition = next(file for project in written for file in project.glob("statemachines/*"))
+    project = definition.parents[1]
+    link_modules(project)
+    broken = tmp_path / definition.name
+    broken.write_text(definition.read_text().replace(" %}", " ) %}", 1))
+    linter = project / "node_modules/.bin/asl-validator"
+
+    run([node().executable, linter, "--json-path", definition], project)
+    with pytest.raises(pytest.fail.Exception, match="is invalid"):
+        run([node().executable, linter, "--json-path", broken], project)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +205,9 @@ def test_sam_validates_and_builds_for_lambda(
         path = f"{Path(sam).parent}{os.pathsep}{path_with_node(tmp_path)}"
         installed = ("--assume-old", "node_modules/.package-lock.json")
         run(["make", "build", *installed], project, **quiet, PATH=path)
-        built = project / ".aws-sam/build/ReceiveFunction"
-        assert {file.name for file in built.iterdir()} == {"receive.js", "receive.js.map"}
+        built = {file.name for file in (project / ".aws-sam/build").glob("*Function/*")}
+        handlers = [file.stem for file in (project / "src/handlers").iterdir()]
+        assert built == {name + end for name in handlers for end in (".js", ".js.map")}
         return
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
@@ -222,7 +244,8 @@ def test_cdk_bundles_for_lambda(variant: Variant, projects: dict[Variant, Path])
 
     run(["node_modules/.bin/tsx", "app.ts"], project, PATH=environment["PATH"], CDK_OUTDIR="built")
 
-    packages = list((project / "built").glob("asset.*"))
+    # A definition of a state machine is a file.
+    packages = [asset for asset in (project / "built").glob("asset.*") if asset.is_dir()]
     assert len(packages) == len(list((project / "src/handlers").iterdir()))
     for package in packages:
         assert {file.name for file in package.iterdir()} == {"index.js", "index.js.map"}

@@ -68,6 +68,18 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       InlineCode: "exports.handler = (event, context, callback) => callback(null, event);"
+  Calling:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        const http = require("node:http");
+        const { hostname, port } = new URL(process.env.AWS_ENDPOINT_URL);
+        exports.handler = (prefix) => new Promise((resolve, reject) => {
+          http.get({ hostname: prefix + hostname, port, path: "/" }, (answer) => {
+            answer.resume();
+            resolve(answer.statusCode);
+          }).on("error", reject);
+        });
 Outputs:
 """
 
@@ -87,7 +99,7 @@ def emulator(node: Interpreter) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def invoke(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Invoke:
-    names = ("Introspective", "Module", "Counting", "Hanging", "Callback")
+    names = ("Introspective", "Module", "Counting", "Hanging", "Callback", "Calling")
     file = tmp_path_factory.mktemp("node") / "template.yaml"
     outputs = "".join(f"  {name}: {{Value: !Ref {name}}}\n" for name in names)
     file.write_text(FUNCTIONS + outputs)
@@ -177,3 +189,10 @@ def test_node_24_serves_no_callbacks(invoke: Invoke) -> None:
 
     assert error
     assert "CallbackHandlerDeprecated" in failure["errorMessage"]
+
+
+def test_a_host_with_a_prefix_is_the_endpoint(invoke: Invoke) -> None:
+    error, status = invoke("Calling", "sync-")
+
+    assert (error, status) == (None, invoke("Calling", "")[1])
+    assert invoke("Calling", "other.")[0] == "Unhandled"
