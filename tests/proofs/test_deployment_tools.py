@@ -37,7 +37,7 @@ VARIANTS = [
 LAMBDAS_PROCESSOR = {
     "template.yaml": ("[arm64]", "[x86_64]"),
     "infrastructure/stack.py": ("Architecture.ARM_64", "Architecture.X86_64"),
-    "infrastructure/bundling.py": ("aarch64-manylinux2014", "x86_64-manylinux2014"),
+    "infrastructure/bundling.py": ("aarch64-manylinux_2_28", "x86_64-manylinux_2_28"),
 }
 """Where a project says for which processor it is built, and what it says for an x86-64 machine."""
 
