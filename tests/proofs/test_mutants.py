@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from _pytest.mark import ParameterSet
 from proofs.proving import own_id, prove
 from rendering import render_project
 from variants import Variant, all_variants, variants_of
@@ -27,13 +29,14 @@ class Mutant:
     replace: Mapping[str, str] | str
     places: int = 1
 
-    def break_project(self, project: Path) -> None:
+    def broken(self, project: Path) -> tuple[Path, str]:
+        """Return the file that is changed, and what it holds then."""
         (file,) = project.glob(self.file)
         broken, places = self.find.subn(self._replacement, file.read_text())
         assert places == self.places, (
             f"{self.file} should hold {self.places} times: {self.find.pattern}"
         )
-        file.write_text(broken)
+        return file, broken
 
     def _replacement(self, found: re.Match[str]) -> str:
         return self.replace if isinstance(self.replace, str) else self.replace[found[0]]
@@ -64,28 +67,43 @@ def change(
     return wiring["in"], re.compile(broken["find"]), broken["replace"], 1
 
 
+@cache
 def read(file: Path) -> Any:
     return yaml.safe_load(file.read_text())
 
 
-def broken() -> Iterator[Any]:
-    """Return all mutants; those of each pattern's default variant stand for the others."""
+def standing_for_all() -> Iterator[ParameterSet]:
+    """Return all mutants; of each proof of a pattern's default variant one stands for more."""
     default = {pattern.slug: next(variants_of(pattern)) for pattern in catalog.patterns()}
+    noticed = set()
     for mutant in mutants():
-        variant = mutant.variant
-        marks = () if variant == default[variant.pattern] else pytest.mark.exhaustive
-        yield pytest.param(mutant, id=f"{variant} {mutant.proof}: {mutant.what}", marks=marks)
+        proof = (mutant.variant, mutant.proof)
+        chosen = mutant.variant == default[mutant.variant.pattern] and proof not in noticed
+        noticed.add(proof)
+        name = f"{mutant.variant} {mutant.proof}: {mutant.what}"
+        yield pytest.param(mutant, id=name, marks=() if chosen else pytest.mark.exhaustive)
 
 
-@pytest.mark.parametrize("mutant", list(broken()))
+@pytest.mark.parametrize("mutant", list(standing_for_all()))
 def test_the_proof_notices(mutant: Mutant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **mutant.variant.answers)
-    mutant.break_project(project)
+    file, broken = mutant.broken(project)
+    file.write_text(broken)
 
     run = prove(project, mutant.proof)
 
     assert run.failed == {own_id(mutant.proof)}, run.printed
     assert run.exit_code == 1
+
+
+@pytest.mark.parametrize("variant", list(all_variants()), ids=str)
+def test_every_mutant_changes_its_project(variant: Variant, tmp_path: Path) -> None:
+    project = render_project(tmp_path / "project", **variant.answers)
+
+    for mutant in mutants():
+        if mutant.variant == variant:
+            file, broken = mutant.broken(project)
+            assert broken != file.read_text(), mutant.what
 
 
 @pytest.mark.parametrize("variant", list(all_variants()), ids=str)

@@ -20,6 +20,8 @@ from sls_patterns_cli.local.project import load
 
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
+# Each runtime and flavour once; the others install the same.
+INSTALLED = {("python", "sam"), ("typescript", "cdk")}
 LONGEST_NAME = "a-name-of-forty-letters-the-longest-name"
 
 
@@ -85,7 +87,7 @@ def test_linter_formatter_and_types_have_nothing_to_say(
 
 
 @pytest.mark.parametrize("variant", standing_for_all(VARIANTS))
-@pytest.mark.parametrize("name", ["ab", LONGEST_NAME])
+@pytest.mark.parametrize("name", [pytest.param("ab", marks=pytest.mark.exhaustive), LONGEST_NAME])
 def test_no_name_makes_code_that_the_formatter_would_change(
     variant: Variant, name: str, tmp_path: Path
 ) -> None:
@@ -253,7 +255,11 @@ def test_cdk_bundles_for_lambda(variant: Variant, projects: dict[Variant, Path])
 
 
 @pytest.mark.parametrize(
-    ("runtime", "iac"), sorted({(variant.runtime, variant.iac) for variant in VARIANTS})
+    ("runtime", "iac"),
+    [
+        pytest.param(*pair, marks=() if pair in INSTALLED else pytest.mark.exhaustive)
+        for pair in sorted({(variant.runtime, variant.iac) for variant in VARIANTS})
+    ],
 )
 def test_make_installs_lints_and_tests_as_the_readme_says(
     runtime: str, iac: str, tmp_path: Path
