@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import pytest
 from environments import environment, link_modules, node
 
 from sls_patterns_cli.local import modules
@@ -21,6 +22,9 @@ from sls_patterns_cli.local.cdk import QUIET
 HERE = Path(__file__).parent
 SYNTHESISED = HERE.parent / "build/synthesised"
 TEMPLATE = "Stack.template.json"
+
+SYNTHESISED_ONCE = pytest.mark.xdist_group("synthesised")
+"""Marks tests that want the templates of all: on one worker the first of them makes them."""
 
 APPS = ("app.py", "app.ts")
 """What `cdk` runs of a project, in the language of its runtime."""

@@ -8,10 +8,13 @@ from contract.check import asynchronous_edges, violations
 from contract.graph import differences, pascal
 from contract.stack import Template, load
 from rendering import render_project
+from synthesis import SYNTHESISED_ONCE
 from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.pattern import Topology
+
+pytestmark = SYNTHESISED_ONCE
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (

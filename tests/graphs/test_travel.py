@@ -34,18 +34,23 @@ def travelled() -> Iterator[tuple[Graph, Edge]]:
                 yield graph, edge
 
 
+def marks(graph: Graph) -> list[pytest.MarkDecorator]:
+    """One worker deploys the stack; that CDK's are the same is shown by parity as well."""
+    group = pytest.mark.xdist_group(f"graph {graph}")
+    return [group] if graph.variant.iac == "sam" else [group, pytest.mark.exhaustive]
+
+
 def along() -> Iterator[Any]:
     for graph, edge in travelled():
         name = f"{graph} {edge.source} => {edge.target}"
-        yield pytest.param(graph, edge, id=name, marks=pytest.mark.xdist_group(f"graph {graph}"))
+        yield pytest.param(graph, edge, id=name, marks=marks(graph))
 
 
 def failing() -> Iterator[Any]:
     for graph, edge in travelled():
         for failure in edge.failures:
             name = f"{graph} {edge.source} => {edge.target} by {failure.id}"
-            group = pytest.mark.xdist_group(f"graph {graph}")
-            yield pytest.param(graph, edge, failure, id=name, marks=group)
+            yield pytest.param(graph, edge, failure, id=name, marks=marks(graph))
 
 
 def arrived(stack: Deployed, edge: Edge) -> set[str]:

@@ -12,8 +12,10 @@ from contract.stack import load
 from environments import environment
 from graphs.overlay import Graph, graphs
 from statelint.linter import Linter
-from synthesis import template_files
+from synthesis import SYNTHESISED_ONCE, template_files
 from tools import BIN, run, tool
+
+pytestmark = SYNTHESISED_ONCE
 
 ALL = list(graphs())
 POLICY = Path(__file__).parents[1] / "static/checkov.yaml"
@@ -74,6 +76,7 @@ def test_the_asynchronous_edges_of_the_template_are_those_of_the_graph(
     assert differences(found, graph.topology) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("graph", [g for g in ALL if g.variant.iac == "cdk"], ids=str)
 def test_the_stacks_own_tests_pass_cdk_nag_among_them(
     graph: Graph, projects: dict[str, Path]

@@ -11,7 +11,7 @@ from _pytest.mark import ParameterSet
 from environments import environment, link_modules, node, npm
 from golden import render_all
 from rendering import ROOT, render_project
-from synthesis import template_files
+from synthesis import SYNTHESISED_ONCE, template_files
 from tools import BIN, run, tool
 from variants import Variant, all_variants, standing_for_all
 
@@ -153,6 +153,7 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
         run([node().executable, linter, "--json-path", broken], project)
 
 
+@SYNTHESISED_ONCE
 @pytest.mark.parametrize(
     ("iac", "ignored"),
     [
@@ -168,6 +169,7 @@ def test_cfn_lint_finds_nothing_in_any_template(
     run([BIN / "cfn-lint", *ignored, "--", *templates.values()], HERE)
 
 
+@SYNTHESISED_ONCE
 def test_checkov_finds_nothing_that_has_no_reason(projects: dict[Variant, Path]) -> None:
     files = template_files(projects.values()).values()
     arguments = [word for file in files for word in ("--file", str(file))]
