@@ -67,6 +67,8 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.send(ENTER)
     process.expect("Which IaC flavour")
     process.send(ENTER)
+    process.expect("Which datastore")
+    process.send(DOWN + ENTER)
     process.expect("Which AWS region")
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
     process.expect("Next, after cd asked-for")
@@ -74,6 +76,7 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     made = answers(cli.folder / "asked-for")
     assert (made["pattern"], made["region"]) == ("scalable-webhook", "eu-west-1")
     assert (made["runtime"], made["runtime_version"]) == ("typescript", "nodejs24.x")
+    assert made["datastore"] == "aurora-postgresql"
 
 
 def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
