@@ -6,7 +6,7 @@ DEMO = build/demo
 CHECKOV = build/tools/checkov-3.3.30
 SAM = build/tools/aws-sam-cli-1.170.0
 PYTEST = SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup
+	.venv/bin/python -m pytest --numprocesses 3 --dist loadgroup
 
 # Compiled once here, not at every first start.
 export UV_COMPILE_BYTECODE = 1

@@ -1,14 +1,15 @@
 """Every variant keeps the contract, and its asynchronous edges are those of its graph."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, violations
 from contract.graph import differences, pascal
 from contract.stack import Template, load
-from rendering import render_project
-from synthesis import SYNTHESISED_ONCE
+from golden import render_all
+from synthesis import SYNTHESISED_ONCE, template_files
 from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
@@ -65,9 +66,18 @@ def variant(request: pytest.FixtureRequest) -> Variant:
 
 
 @pytest.fixture(scope="module")
-def template(variant: Variant, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    destination = tmp_path_factory.mktemp("contract") / "project"
-    return load(render_project(destination, **variant.answers))
+def template(variant: Variant, projects: dict[Variant, Path]) -> Template:
+    return load(projects[variant])
+
+
+@pytest.fixture(scope="session")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
+    """Return the projects of all variants, synthesised together where that is needed."""
+    variants = list(all_variants())
+    rendered = render_all(variants, tmp_path_factory.mktemp("contract"))
+    found = {variant: rendered[variant.pattern][variant.options] for variant in variants}
+    template_files(found.values())
+    return found
 
 
 @pytest.fixture(scope="module")

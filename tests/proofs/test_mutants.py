@@ -73,12 +73,15 @@ def read(file: Path) -> Any:
 
 
 def standing_for_all() -> Iterator[ParameterSet]:
-    """Return all mutants; of each proof of a pattern's default variant one stands for more."""
-    default = {pattern.slug: next(variants_of(pattern)) for pattern in catalog.patterns()}
+    """Return all mutants; one for each proof of the first light stands for the others.
+
+    They take long: what cannot happen any more is waited for until the proof's deadline.
+    """
+    first_light = next(variants_of(catalog.pattern("scalable-webhook")))
     noticed = set()
     for mutant in mutants():
         proof = (mutant.variant, mutant.proof)
-        chosen = mutant.variant == default[mutant.variant.pattern] and proof not in noticed
+        chosen = mutant.variant == first_light and proof not in noticed
         noticed.add(proof)
         name = f"{mutant.variant} {mutant.proof}: {mutant.what}"
         yield pytest.param(mutant, id=name, marks=() if chosen else pytest.mark.exhaustive)

@@ -20,9 +20,17 @@ from sls_patterns_cli.local.project import load
 
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
+STANDING_FOR_ALL = standing_for_all(VARIANTS)
 # Each runtime and flavour once; the others install the same.
 INSTALLED = {("python", "sam"), ("typescript", "cdk")}
 LONGEST_NAME = "a-name-of-forty-letters-the-longest-name"
+
+
+def built_by(parameters: ParameterSet, *tools: str) -> bool:
+    """Whether the variant is of this flavour, and of this runtime if one is named."""
+    (variant,) = parameters.values
+    assert isinstance(variant, Variant)
+    return (variant.iac, variant.runtime)[: len(tools)] == tools
 
 
 def other_versions() -> list[tuple[str, str]]:
@@ -74,8 +82,12 @@ def one_flavour_after_the_other() -> list[ParameterSet]:
     Else several processes would read the types of CDK for the first time, a minute each.
     """
     return [
-        pytest.param(v, id=str(v), marks=pytest.mark.xdist_group(f"types {v.runtime} {v.iac}"))
-        for v in VARIANTS
+        pytest.param(
+            *each.values,
+            id=each.id,
+            marks=[*each.marks, pytest.mark.xdist_group(f"types {v.runtime} {v.iac}")],
+        )
+        for each, v in zip(STANDING_FOR_ALL, VARIANTS, strict=True)
     ]
 
 
@@ -86,7 +98,7 @@ def test_linter_formatter_and_types_have_nothing_to_say(
     check(variant.runtime, projects[variant])
 
 
-@pytest.mark.parametrize("variant", standing_for_all(VARIANTS))
+@pytest.mark.parametrize("variant", STANDING_FOR_ALL)
 @pytest.mark.parametrize("name", [pytest.param("ab", marks=pytest.mark.exhaustive), LONGEST_NAME])
 def test_no_name_makes_code_that_the_formatter_would_change(
     variant: Variant, name: str, tmp_path: Path
@@ -106,7 +118,7 @@ def test_every_version_of_the_runtime_is_as_clean(
     check(runtime, project)
 
 
-@pytest.mark.parametrize("variant", standing_for_all(VARIANTS))
+@pytest.mark.parametrize("variant", STANDING_FOR_ALL)
 def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Variant, Path]) -> None:
     project = projects[variant]
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -194,7 +206,7 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: dict[Variant, Path]) ->
     run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", *workflows], HERE)
 
 
-@pytest.mark.parametrize("variant", standing_for_all(v for v in VARIANTS if v.iac == "sam"))
+@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam")])
 def test_sam_validates_and_builds_for_lambda(
     variant: Variant, projects: dict[Variant, Path], tmp_path: Path
 ) -> None:
@@ -223,9 +235,7 @@ def test_sam_validates_and_builds_for_lambda(
         assert list(function.glob("pydantic_core/*aarch64-linux-gnu.so"))
 
 
-@pytest.mark.parametrize(
-    "variant", standing_for_all(v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "python"))
-)
+@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "python")])
 def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
     project = projects[variant]
 
@@ -239,7 +249,7 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) 
 
 
 @pytest.mark.parametrize(
-    "variant", standing_for_all(v for v in VARIANTS if (v.iac, v.runtime) == ("cdk", "typescript"))
+    "variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "typescript")]
 )
 def test_cdk_bundles_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
     project = projects[variant]
