@@ -13,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rendering import render_project
-from variants import Variant, all_variants
+from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.pattern import Pattern
 
 GOLDEN = Path(__file__).parent / "golden"
 INDEX = Path(__file__).parents[1] / "templates/patterns/index.yml"
@@ -72,16 +73,12 @@ def _indented(json: str) -> bool:
     return True
 
 
-def render_all(
-    variants: Iterable[Variant], into: Path, **answers: str
-) -> dict[str, dict[str, Path]]:
-    """Render the variants, with more answers; return their folders by pattern and variant."""
-    projects: dict[str, dict[str, Path]] = defaultdict(dict)
-    for variant in variants:
-        folder = into / variant.pattern / variant.options
-        project = render_project(folder, **variant.answers, **answers)
-        projects[variant.pattern][variant.options] = project
-    return projects
+def render_all(variants: Iterable[Variant], into: Path, **answers: str) -> dict[Variant, Path]:
+    """Render the variants, with more answers; return the folder of each."""
+    return {
+        variant: render_project(into / str(variant), **variant.answers, **answers)
+        for variant in variants
+    }
 
 
 def index() -> str:
@@ -93,17 +90,23 @@ def golden_file(pattern: str) -> Path:
     return GOLDEN / f"{pattern}.txt"
 
 
+def rendered(pattern: Pattern, into: Path) -> str:
+    """Return the archive of all variants of the pattern, rendered anew."""
+    projects = render_all(variants_of(pattern), into)
+    return archive({variant.options: project for variant, project in projects.items()})
+
+
 def write() -> None:
     """Write index and archives, and remove the archives of patterns that are gone."""
     INDEX.write_text(index(), newline="\n")
     GOLDEN.mkdir(exist_ok=True)
+    patterns = {pattern.slug: pattern for pattern in catalog.patterns()}
     with TemporaryDirectory() as folder:
-        projects = render_all(all_variants(), Path(folder))
-        for pattern, of_pattern in projects.items():
-            golden_file(pattern).write_text(archive(of_pattern), newline="\n")
-            print(f"{golden_file(pattern).name}: {len(of_pattern)} variants")
+        for slug, pattern in patterns.items():
+            golden_file(slug).write_text(rendered(pattern, Path(folder)), newline="\n")
+            print(f"{golden_file(slug).name}: {len(list(variants_of(pattern)))} variants")
     for file in GOLDEN.glob("*.txt"):
-        if file.stem not in projects:
+        if file.stem not in patterns:
             file.unlink()
             print(f"{file.name}: removed")
 

@@ -1,6 +1,7 @@
 """In a terminal `new` asks what is missing, with Copier's own prompts."""
 
 import signal
+from itertools import chain
 from pathlib import Path
 
 import pexpect
@@ -83,7 +84,7 @@ def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
     given = dict(ANSWERS)
     given["Which pattern"] = ("scalable-webhook",)
     del given["project's name"], given["Which AWS region"]
-    process = terminal(cli, "new", *(word for answer in given.values() for word in answer))
+    process = terminal(cli, "new", *chain(*given.values()))
     process.expect("project's name")
     process.send(CLEAR_LINE + "Wrong_Name" + ENTER)
     process.expect("lower-case letters")
@@ -95,7 +96,7 @@ def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
 
 
 def test_what_is_given_is_not_asked_for(cli: Cli) -> None:
-    process = terminal(cli, "new", *(word for answer in ANSWERS.values() for word in answer))
+    process = terminal(cli, "new", *chain(*ANSWERS.values()))
     process.expect("Next, after cd a/b")
     assert code(process) == 0
 
@@ -121,7 +122,7 @@ def asked() -> list[str]:
 @pytest.mark.parametrize("question", asked())
 def test_ctrl_c_in_a_prompt_leaves_nothing(cli: Cli, question: str) -> None:
     others = (answer for asked, answer in ANSWERS.items() if asked != question)
-    process = terminal(cli, "new", *(word for answer in others for word in answer))
+    process = terminal(cli, "new", *chain(*others))
     process.expect(question)
     process.send(CTRL_C)
     process.expect(pexpect.EOF)

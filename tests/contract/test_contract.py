@@ -73,11 +73,9 @@ def template(variant: Variant, projects: dict[Variant, Path]) -> Template:
 @pytest.fixture(scope="session")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
     """Return the projects of all variants, synthesised together where that is needed."""
-    variants = list(all_variants())
-    rendered = render_all(variants, tmp_path_factory.mktemp("contract"))
-    found = {variant: rendered[variant.pattern][variant.options] for variant in variants}
-    template_files(found.values())
-    return found
+    rendered = render_all(all_variants(), tmp_path_factory.mktemp("contract"))
+    template_files(rendered.values())
+    return rendered
 
 
 @pytest.fixture(scope="module")

@@ -37,10 +37,7 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Flavours]:
     """Return the templates by flavour of each variant that has several, the graphs' included."""
     folder = tmp_path_factory.mktemp("parity")
     flavours: dict[tuple[str, str], dict[str, Path]] = defaultdict(dict)
-    chosen = list(all_variants())
-    rendered = render_all(chosen, folder)
-    for variant in chosen:
-        project = rendered[variant.pattern][variant.options]
+    for variant, project in render_all(all_variants(), folder).items():
         flavours[without_flavour(variant), variant.pattern][variant.iac] = project
     for graph in graphs():
         project = graph.render(folder / "graphs" / str(graph))

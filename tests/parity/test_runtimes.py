@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 from contract.stack import load
@@ -10,9 +9,6 @@ from golden import render_all
 from parity.differences import RUNTIMES, unexplained
 from parity.facts import Fact, facts
 from variants import Variant, all_variants
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STACK = "same"
 SAM = [variant for variant in all_variants() if variant.iac == "sam"]
@@ -24,10 +20,9 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, dict[str
 
     Parity of flavours tells of CDK.
     """
-    rendered = render_all(SAM, tmp_path_factory.mktemp("runtimes"), project_name=STACK)
+    projects = render_all(SAM, tmp_path_factory.mktemp("runtimes"), project_name=STACK)
     runtimes: dict[Variant, dict[str, set[Fact]]] = defaultdict(dict)
-    for variant in SAM:
-        project: Path = rendered[variant.pattern][variant.options]
+    for variant, project in projects.items():
         runtimes[replace(variant, runtime="any")][variant.runtime] = facts(load(project), STACK)
     return {variant: each for variant, each in runtimes.items() if len(each) > 1}
 

@@ -4,22 +4,21 @@ import difflib
 from pathlib import Path
 
 import pytest
-from golden import INDEX, archive, golden_file, index, render_all
-from variants import all_variants
+from golden import INDEX, archive, golden_file, index, rendered
 
-PATTERNS = sorted({variant.pattern for variant in all_variants()})
+from sls_patterns_cli import catalog
+
+PATTERNS = sorted(pattern.slug for pattern in catalog.patterns())
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_every_variant_of_the_pattern_is_as_reviewed(pattern: str, tmp_path: Path) -> None:
-    variants = [variant for variant in all_variants() if variant.pattern == pattern]
-
-    rendered = archive(render_all(variants, tmp_path)[pattern])
+    now = rendered(catalog.pattern(pattern), tmp_path)
 
     reviewed = golden_file(pattern).read_bytes().decode()
-    if rendered != reviewed:
+    if now != reviewed:
         diff = difflib.unified_diff(
-            reviewed.splitlines(), rendered.splitlines(), "reviewed", "rendered", lineterm=""
+            reviewed.splitlines(), now.splitlines(), "reviewed", "rendered", lineterm=""
         )
         pytest.fail("\n".join(["run `make golden` and read the diff", *diff]), pytrace=False)
 

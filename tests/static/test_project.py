@@ -72,8 +72,7 @@ def run_npm(project: Path, *arguments: str, **variables: str) -> str:
 
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
-    rendered = render_all(VARIANTS, tmp_path_factory.mktemp("projects"))
-    return {variant: rendered[variant.pattern][variant.options] for variant in VARIANTS}
+    return render_all(VARIANTS, tmp_path_factory.mktemp("projects"))
 
 
 def one_flavour_after_the_other() -> list[ParameterSet]:

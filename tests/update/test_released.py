@@ -13,33 +13,28 @@ from copier import run_copy
 from rendering import ROOT
 from update.projects import Owned
 from update.publication import git
+from variants import Variant
 
 from sls_patterns_cli import history
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a project was made of: a released version, and answers that it knew."""
+    """A project of a released version, and the variant, which that version had."""
 
     version: str
-    pattern: str
-    runtime: str
-    iac: str
+    variant: Variant
 
     def __str__(self) -> str:
-        return f"{self.version}-{self.pattern}-{self.runtime}-{self.iac}"
-
-    @property
-    def answers(self) -> dict[str, str]:
-        return {"pattern": self.pattern, "runtime": self.runtime, "iac": self.iac}
+        return f"{self.version}-{self.variant}"
 
     @property
     def wiring(self) -> str:
         cdk = {"python": "infrastructure/stack.py", "typescript": "infrastructure/stack.ts"}
-        return "template.yaml" if self.iac == "sam" else cdk[self.runtime]
+        return "template.yaml" if self.variant.iac == "sam" else cdk[self.variant.runtime]
 
     def comment(self, text: str) -> str:
-        return f"// {text}\n" if self.runtime == "typescript" else f"# {text}\n"
+        return f"// {text}\n" if self.variant.runtime == "typescript" else f"# {text}\n"
 
 
 def released() -> dict[str, str]:
@@ -49,17 +44,21 @@ def released() -> dict[str, str]:
         return {}
 
 
-VERSIONS = list(released())
+RELEASED = released()
+VERSIONS = list(RELEASED)
 
 
 def of_all_versions_but_the_newest() -> Iterator[Made]:
     """Every pattern of a version in each of its runtimes and flavours, as it has them first."""
+    folder = "templates/patterns/"
     for version in VERSIONS[:-1]:
-        commit, folder = released()[version], "templates/patterns/"
+        commit = RELEASED[version]
         for entry in git(ROOT, "ls-tree", "-d", "--name-only", commit, folder).splitlines():
             declared = yaml.safe_load(git(ROOT, "show", f"{commit}:{entry}/pattern.yml"))
+            topology = declared["topologies"][0]
             for runtime, iac in product(declared["runtimes"], declared["flavours"]):
-                yield Made(version, entry.removeprefix(folder), runtime, iac)
+                slug, datastore = entry.removeprefix(folder), topology["datastores"][0]
+                yield Made(version, Variant(slug, topology["name"], runtime, iac, datastore))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +66,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This repository with all tags, as plain Copier needs them."""
     folder = tmp_path_factory.mktemp("released") / "template.git"
     git(ROOT, "clone", "--quiet", "--bare", "--no-tags", f"file://{ROOT}", folder)
-    for version, commit in released().items():
+    for version, commit in RELEASED.items():
         git(folder, "tag", version, commit)
     return folder
 
@@ -77,7 +76,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, made: Made) -> None:
     project = Owned(cli.folder / "project", cli)
     origin, version = f"git+file://{clone}", made.version
-    run_copy(origin, project.folder, data=made.answers, vcs_ref=version, defaults=True, quiet=True)
+    run_copy(
+        origin,
+        project.folder,
+        data=made.variant.answers,
+        vcs_ref=version,
+        defaults=True,
+        quiet=True,
+    )
     git(project.folder, "init", "--quiet")
     project.commit()
     (logic,), (model,), (test,), (edited, *handlers) = (
