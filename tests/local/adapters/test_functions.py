@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from statistics import median
 from typing import Any
 
 import pytest
@@ -170,7 +169,8 @@ def test_a_warm_silent_invocation_takes_no_50_ms(invoke: Invoke) -> None:
         start = time.monotonic()
         assert invoke("Silent", {"a": 1}) == (None, {"a": 1})
         seconds.append(time.monotonic() - start)
-    assert median(seconds) < 0.04
+    # A wait after each invocation is in the fastest one, too, and what else runs here is not.
+    assert min(seconds) < 0.04
 
 
 def test_an_exception_keeps_its_class_and_the_environment_lives_on(
