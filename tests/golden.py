@@ -36,8 +36,14 @@ def archive(projects: dict[str, Path]) -> str:
     return "".join(
         f"{RULE} {path} ({', '.join(variants) if len(variants) < len(projects) else 'all'})\n"
         f"{content}"
-        for (path, content), variants in sorted(contents.items())
+        for (path, content), variants in sorted(contents.items(), key=_path_and_variants)
     )
+
+
+def _path_and_variants(item: tuple[tuple[str, str], list[str]]) -> tuple[str, list[str]]:
+    """Return an order in which a content that changes stays where it is."""
+    (path, _), variants = item
+    return path, variants
 
 
 def _files(project: Path) -> Iterable[tuple[str, str]]:
