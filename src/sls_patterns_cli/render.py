@@ -16,6 +16,7 @@ from copier._main import Worker
 from copier._settings import SettingsModel
 from copier._template import Template
 from copier.errors import InteractiveSessionError, UserMessageError
+from jinja2 import TemplateNotFound
 
 from sls_patterns_cli import catalog, git
 from sls_patterns_cli.destination import PREFIX, Staging, absolute, refuse_unless_free
@@ -72,6 +73,8 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
             raise UserError("the answers ended early; give them as options") from error
         except UserMessageError as error:
             raise UserError(str(error), exit_code=1) from error
+        except TemplateNotFound as error:  # an OSError, too
+            raise UserError(f"the template is broken: {error}", exit_code=1) from error
         except OSError as error:
             # The temporary folder is nothing that the user knows of.
             known = error.filename and PREFIX not in str(error.filename)

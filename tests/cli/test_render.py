@@ -106,3 +106,15 @@ def test_a_template_inside_a_repository_is_rendered_as_it_is_on_disk(
     (template / "templates/project/new.txt").write_text("not committed yet")
     made = render.create({}, tmp_path / "project", ask=False, repository=False)
     assert "new.txt" in made.files
+
+
+def test_an_include_that_is_not_found_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = "pattern: {type: str, default: p}\nproject_name: {type: str, default: n}\n"
+    template = template_with(tmp_path / "template", questions)
+    monkeypatch.setattr(catalog, "template_root", lambda: template)
+    (template / "templates/project/new.txt.jinja").write_text("{% include 'missing.txt' %}")
+    with pytest.raises(UserError, match=r"^the template is broken: 'missing\.txt' not found"):
+        render.create({}, tmp_path / "project", ask=False, repository=False)
+    assert not (tmp_path / "project").exists()
