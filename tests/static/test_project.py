@@ -97,6 +97,21 @@ def test_linter_formatter_and_types_have_nothing_to_say(
     check(variant.runtime, projects[variant])
 
 
+@pytest.mark.parametrize("runtime", sorted({variant.runtime for variant in VARIANTS}))
+def test_no_variant_is_anything_but_formatted(runtime: str, tmp_path: Path) -> None:
+    variants = [variant for variant in VARIANTS if variant.runtime == runtime]
+    projects = render_all(variants, tmp_path)
+
+    if runtime == "typescript":
+        project = projects[variants[0]]
+        link_modules(project)
+        prettier = project / "node_modules/.bin/prettier"
+        run([node().executable, prettier, "--check", "**/*.{js,json,ts}"], tmp_path)
+        return
+    run([BIN / "ruff", "check"], tmp_path)
+    run([BIN / "ruff", "format", "--check"], tmp_path)
+
+
 @pytest.mark.parametrize("variant", STANDING_FOR_ALL)
 @pytest.mark.parametrize("name", [pytest.param("ab", marks=pytest.mark.exhaustive), LONGEST_NAME])
 def test_no_name_makes_code_that_the_formatter_would_change(
