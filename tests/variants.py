@@ -41,7 +41,7 @@ def covering(variants: Iterable[Variant]) -> set[Variant]:
     """Return few variants that stand for all: a pattern's default one is always among them.
 
     Every topology occurs in each runtime, in each IaC flavour and with each datastore, and every
-    pattern in each runtime together with each flavour.
+    pattern in each runtime together with each flavour and with each datastore.
     """
     candidates = list(variants)
     missing = {what for variant in candidates for what in _shown_by(variant)}
@@ -70,6 +70,7 @@ def _shown_by(variant: Variant) -> set[tuple[str, ...]]:
     return {
         *((variant.pattern, variant.topology, option) for option in of_topology),
         (variant.pattern, variant.runtime, variant.iac),
+        (variant.pattern, variant.runtime, variant.datastore),
     }
 
 
