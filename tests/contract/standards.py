@@ -357,6 +357,9 @@ def _custom_resources(stack: Stack) -> Iterator[Violation]:
         if resource.get("ServiceTimeout") is None:
             must = "a number of seconds: the default is an hour"
             yield is_but("custom", resource.name, "ServiceTimeout", None, must)
+        if not resource.properties.keys() - {"ServiceToken", "ServiceTimeout"}:
+            says = "has no property of its own, so no deployment but the first calls its function"
+            yield Violation("custom", resource.name, says)
         invoked = stack.function(resource.get("ServiceToken"))
         if invoked and invoked[0].get("VpcConfig") and "s3" not in _endpoints(stack):
             says = f"answers {resource.name} through S3, which nothing in the VPC leads to"

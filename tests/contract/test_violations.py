@@ -114,7 +114,8 @@ def test_inside_a_vpc_a_function_calls_only_what_answers_there() -> None:
 
 
 def test_a_custom_resource_is_answered_also_from_inside_the_vpc() -> None:
-    made = ("Made", resource("Custom::Made", ServiceToken=get("Work"), ServiceTimeout=300))
+    properties = {"ServiceToken": get("Work"), "ServiceTimeout": 300, "Parts": ["one"]}
+    made = ("Made", resource("Custom::Made", **properties))
     inside = ("Work.VpcConfig", {"SubnetIds": ["subnet-1"]})
     managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
     network = ("WorkRole.ManagedPolicyArns.0", managed)
@@ -131,6 +132,9 @@ def test_a_custom_resource_is_answered_also_from_inside_the_vpc() -> None:
             "custom Made: ServiceTimeout is missing, but must be a number of seconds: "
             "the default is an hour"
         )
+    ]
+    assert says("E2", made, ("Made.Parts", REMOVE)) == [
+        "custom Made: has no property of its own, so no deployment but the first calls its function"
     ]
 
 
