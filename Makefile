@@ -8,9 +8,10 @@ SAM = build/tools/aws-sam-cli-1.170.0
 PYTEST = SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
 	.venv/bin/python -m pytest --numprocesses 3 --dist loadgroup
 
-# Compiled once here, not at every first start.
-export UV_COMPILE_BYTECODE = 1
+# What starts often is compiled once; what a project under test installs starts once.
+INSTALL = --quiet --compile-bytecode
 unexport PYTHONDONTWRITEBYTECODE
+unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all lint golden recording bench lock tags package clean
@@ -23,8 +24,8 @@ install: .venv/installed ## install what development needs into .venv
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet uv==0.13.9
-	$(UV) pip sync --quiet requirements.lock
-	$(UV) pip install --quiet --no-deps --editable .
+	$(UV) pip sync $(INSTALL) requirements.lock
+	$(UV) pip install $(INSTALL) --no-deps --editable .
 	touch $@
 
 demo: install ## generate a project and prove it on the local stack
@@ -67,8 +68,8 @@ clean: ## remove what was built or installed here
 
 $(CHECKOV)/bin/checkov: | .venv/installed
 	$(UV) venv --quiet --clear $(CHECKOV)
-	$(UV) pip install --quiet --python $(CHECKOV) checkov==3.3.30
+	$(UV) pip install $(INSTALL) --python $(CHECKOV) checkov==3.3.30
 
 $(SAM)/bin/sam: | .venv/installed
 	$(UV) venv --quiet --clear $(SAM)
-	$(UV) pip install --quiet --python $(SAM) aws-sam-cli==1.170.0
+	$(UV) pip install $(INSTALL) --python $(SAM) aws-sam-cli==1.170.0
