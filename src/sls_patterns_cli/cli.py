@@ -225,8 +225,7 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
     elif not ask:
         raise UserError(f"which pattern? choose from: {', '.join(catalog.slugs())}")
 
-    interrupts.handle()
-    try:
+    with interrupts.handled():
         # Before any question, and before Copier is imported.
         target = None if dest is None else destination.absolute(dest)
         if target:
@@ -234,8 +233,6 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         from sls_patterns_cli import render, tools
 
         project = render.create(given, target, ask=ask, repository=not no_git)
-    except KeyboardInterrupt:
-        return interrupts.exit_code()
     missing = tools.missing(project.answers)
     if json:
         console.show_json(
@@ -287,13 +284,10 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     """
     given: dict[str, tuple[str, str]] = {}
     _add_data(given, data)
-    interrupts.handle()
-    try:
+    with interrupts.handled():
         from sls_patterns_cli import update
 
         outcome = update.update(path, to=to, given=given, source=source, dry_run=dry_run)
-    except KeyboardInterrupt:
-        return interrupts.exit_code()
     if json:
         console.show_json(outcome.as_dict())
     else:
@@ -304,13 +298,10 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
 @app.command(context_settings=_unset())
 def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
     """Tell how a project stands to its template: what an update would change, and what drifted."""
-    interrupts.handle()
-    try:
+    with interrupts.handled():
         from sls_patterns_cli import update
 
         found = update.status(path, source=source)
-    except KeyboardInterrupt:
-        return interrupts.exit_code()
     if json:
         console.show_json(found.as_dict())
     else:

@@ -3,9 +3,10 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sls_patterns_cli import interrupts
 from sls_patterns_cli.errors import UserError
 
 _SETTINGS = {
@@ -92,18 +93,11 @@ def output(
     `added` adds to its environment. Raises GitError if it fails or is not there.
     """
     try:
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            env=environment({"LC_ALL": "C"} | dict(added or {})),
-            input=given,
-            capture_output=True,
-            check=True,
-        ).stdout
+        return _output(["git", *arguments], folder, {"LC_ALL": "C"} | dict(added or {}), given)
     except FileNotFoundError as error:
         raise GitError("git is not on this machine; an update needs it") from error
     except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+        lines = _lines(error.stderr)
         # Advice may follow what went wrong.
         fatal = [line for line in lines if line.startswith("fatal: ")]
         raise GitError((fatal or lines[-1:])[0].removeprefix("fatal: ")) from error
@@ -131,12 +125,14 @@ def first_commit(folder: Path, message: str) -> str | None:
         except subprocess.CalledProcessError:
             # Most likely git does not know who the user is; if it is something else, this fails.
             _run(git, folder, *commit, settings=_IDENTITY)
-    except (OSError, subprocess.CalledProcessError) as error:
-        shutil.rmtree(folder / ".git", ignore_errors=True)
-        reason = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-        lines = reason.strip().splitlines() or ["no reason given"]
-        return f"git made no repository ({lines[-1]}); an update of the project will need one"
-    return None
+    except subprocess.CalledProcessError as error:
+        reason = _lines(error.stderr)[-1]
+    except OSError as error:
+        reason = str(error)
+    else:
+        return None
+    shutil.rmtree(folder / ".git", ignore_errors=True)
+    return f"git made no repository ({reason}); an update of the project will need one"
 
 
 def _run(git: str, folder: Path, *arguments: str, settings: dict[str, str] | None = None) -> None:
@@ -145,14 +141,30 @@ def _run(git: str, folder: Path, *arguments: str, settings: dict[str, str] | Non
         for key, value in {**_SETTINGS, **(settings or {})}.items()
         for part in ("-c", f"{key}={value}")
     ]
-    subprocess.run(
-        [git, *options, *arguments],
-        cwd=folder,
-        env=environment({}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        check=True,
-    )
+    _output([git, *options, *arguments], folder)
+
+
+def _output(
+    command: Sequence[str | Path],
+    folder: Path,
+    added: Mapping[str, str] | None = None,
+    given: bytes = b"",
+) -> bytes:
+    """What the command prints; a signal can end the wait, but not lose what was just started."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(added or {}), stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        try:
+            with interrupts.allowed():
+                printed, errors = process.communicate(given)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, command, printed, errors)
+    return printed
+
+
+def _lines(said: bytes) -> list[str]:
+    return said.decode(errors="replace").strip().splitlines() or ["no reason given"]

@@ -1,4 +1,4 @@
-"""Ctrl-C, termination and a closed terminal end a command at once, or not at all."""
+"""Ctrl-C, termination and a closed terminal end a command where it can be undone, or not at all."""
 
 import signal
 from collections.abc import Iterator
@@ -14,26 +14,62 @@ _SIGNALS = [
 @dataclass
 class _State:
     received: int | None = None
-    """The first signal that ended what was going on."""
+    """The first signal; it is the last, too, since a second must not stop the clearing up."""
+    raised: bool = False
+    raising: bool = False
     ignoring: bool = False
 
 
 _state = _State()
 
 
-def handle() -> None:
-    """From here on a signal raises KeyboardInterrupt, so that what was begun is undone."""
+def end_at_once() -> None:
+    """Until something is begun Ctrl-C ends the process at once, in silence, as SIGTERM does.
+
+    Python would raise KeyboardInterrupt, and drop it where it meets an import's callback.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def handled() -> Iterator[None]:
+    """Within it a signal is noted, and raises KeyboardInterrupt where that is `allowed`.
+
+    An exception raised at any point of a program is too often lost, or leaves half of something.
+    The first that leaves the block after a signal, or Ctrl-C typed in a prompt, ends the process
+    with 128 plus the signal's number, as a shell counts: 130 for Ctrl-C, 143 for SIGTERM.
+    """
     for number in _SIGNALS:
         # One that whoever started us ignores, as nohup does, stays ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+            signal.signal(number, _note)
+    try:
+        yield
+    except BaseException as error:
+        # The signal may have ended a child process, too, whose failure is then what is raised.
+        if _state.received is None and not isinstance(error, KeyboardInterrupt):
+            raise
+        raise SystemExit(128 + (_state.received or signal.SIGINT)) from None
+
+
+@contextmanager
+def allowed() -> Iterator[None]:
+    """Within it a signal raises KeyboardInterrupt at once; so does, on entry, one that came before.
+
+    For what waits: a prompt, another process, a deployed stack.
+    """
+    before, _state.raising = _state.raising, True
+    try:
+        if _state.received is not None and not _state.raised:
+            _raise()
+        yield
+    finally:
+        _state.raising = before
 
 
 def ignore() -> None:
-    """From here on a signal changes nothing; raises KeyboardInterrupt if one came before.
-
-    Python drops the exception of a handler that ran in a destructor: that signal ends here.
-    """
+    """From here on a signal changes nothing; raises KeyboardInterrupt if one came before."""
     _state.ignoring = True
     if _state.received is not None:
         raise KeyboardInterrupt
@@ -49,17 +85,16 @@ def ignored() -> Iterator[None]:
         _state.ignoring = before
 
 
-def exit_code() -> int:
-    """128 plus the signal's number, as a shell counts: 130 for Ctrl-C, 143 for SIGTERM."""
-    return 128 + (_state.received or signal.SIGINT)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    if _state.ignoring:
+def _note(number: int, _frame: FrameType | None) -> None:
+    if _state.ignoring or _state.received is not None:
         return
-    # One is enough: a second must not stop the clearing up after the first.
-    _state.ignoring = True
     _state.received = number
+    if _state.raising:
+        _raise()
+
+
+def _raise() -> None:
+    _state.raised = True
     # A prompt's event loop would report what the interruption did to its tasks.
     import logging
 

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from copier._template import Template
 from copier.errors import InteractiveSessionError, UserMessageError
 from jinja2 import TemplateNotFound
 
-from sls_patterns_cli import catalog, git
+from sls_patterns_cli import catalog, git, interrupts
 from sls_patterns_cli.destination import PREFIX, Staging, absolute, refuse_unless_free
 from sls_patterns_cli.errors import UserError
 
@@ -163,7 +163,8 @@ class _Worker(QuickWorker):
         """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""
         refuse_unasked(self.given, self.template)
         try:
-            super()._ask()
+            with nullcontext() if self.defaults else interrupts.allowed():
+                super()._ask()
         except ValueError as error:
             raise wrong_answer(error, self.given) from error
         refuse_without_effect(self.given, self)

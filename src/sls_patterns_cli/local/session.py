@@ -37,23 +37,19 @@ def test(  # no test of pytest's
 ) -> int:
     """Deploy the project in `path` locally, run its proofs and tear everything down.
 
-    `arguments` go to the proofs' test runner. Returns its exit code, or 128 plus the number of the
-    signal that ended it; raises UserError.
+    `arguments` go to the proofs' test runner. Returns its exit code; raises UserError, and
+    SystemExit with 128 plus its number where a signal ends it.
     """
     started = time.monotonic()
-    interrupts.handle()
-    try:
-        with _stack(path, report) as stack:
-            command, variables = _test_runner(stack, arguments, report)
-            report(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
-            environment = {
-                **stack.emulator.client_environment(variables),
-                "STACK_NAME": stack.project.stack_name,
-            }
-            environment.pop("VIRTUAL_ENV", None)
-            return tether.run(command, cwd=stack.project.root, env=environment).returncode
-    except KeyboardInterrupt:
-        return interrupts.exit_code()
+    with interrupts.handled(), interrupts.allowed(), _stack(path, report) as stack:
+        command, variables = _test_runner(stack, arguments, report)
+        report(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
+        environment = {
+            **stack.emulator.client_environment(variables),
+            "STACK_NAME": stack.project.stack_name,
+        }
+        environment.pop("VIRTUAL_ENV", None)
+        return tether.run(command, cwd=stack.project.root, env=environment).returncode
 
 
 def up(path: Path, examples: Sequence[Example] = (), report: Report = _print) -> int:
@@ -63,15 +59,15 @@ def up(path: Path, examples: Sequence[Example] = (), report: Report = _print) ->
     """
     from sls_patterns_cli.local.logs import LogFollower
 
-    interrupts.handle()
-    try:
-        with _stack(path, report) as stack:
-            for line in _welcome(stack, examples):
-                report(line)
-            with LogFollower(stack.emulator, stack.project.stack_name, report):
-                threading.Event().wait()
-    except KeyboardInterrupt:
-        report("Stopped")
+    with interrupts.handled():
+        try:
+            with interrupts.allowed(), _stack(path, report) as stack:
+                for line in _welcome(stack, examples):
+                    report(line)
+                with LogFollower(stack.emulator, stack.project.stack_name, report):
+                    threading.Event().wait()
+        except KeyboardInterrupt:
+            report("Stopped")
     return 0
 
 
