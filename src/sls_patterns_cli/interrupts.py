@@ -75,16 +75,6 @@ def ignore() -> None:
         raise KeyboardInterrupt
 
 
-@contextmanager
-def ignored() -> Iterator[None]:
-    """Within it a signal changes nothing."""
-    before, _state.ignoring = _state.ignoring, True
-    try:
-        yield
-    finally:
-        _state.ignoring = before
-
-
 def _note(number: int, _frame: FrameType | None) -> None:
     if _state.ignoring or _state.received is not None:
         return
