@@ -29,5 +29,7 @@ def render_from(origin: Path, destination: Path, **answers: str) -> Path:
     from copier import run_copy
 
     source = {"_commit": "v0.0.0", "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
-    run_copy(str(origin), destination, data={**answers, **source}, defaults=True, quiet=True)
+    # By default it would be the folder's, whose name is the tests' own affair.
+    data = {"project_name": answers["pattern"], **answers, **source}
+    run_copy(str(origin), destination, data=data, defaults=True, quiet=True)
     return destination

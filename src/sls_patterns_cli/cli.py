@@ -182,7 +182,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         Path | None, typer.Argument(help="The new folder; ./<name> if left out.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The project's name; the pattern's if left out.")
+        str | None,
+        typer.Option(help="The project's name; DEST's, or else the pattern's, if left out."),
     ] = None,
     runtime: Annotated[str | None, typer.Option(autocompletion=_complete("runtime"))] = None,
     runtime_version: Annotated[str | None, typer.Option()] = None,

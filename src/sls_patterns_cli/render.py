@@ -64,7 +64,7 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
             refuse_unless_free(place)
             return stack.enter_context(Staging(place))
 
-        worker = stack.enter_context(_worker(given, ask=ask))
+        worker = stack.enter_context(_worker(given, place, ask=ask))
         worker.given, worker.stage = given, stage
         try:
             worker.run_copy()
@@ -82,11 +82,11 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
             raise UserError(f"{where}: {error.strerror}", exit_code=1) from error
 
 
-def _worker(given: Given, *, ask: bool) -> "_Worker":
+def _worker(given: Given, target: Path | None, *, ask: bool) -> "_Worker":
     return _Worker(
         src_path=str(catalog.template_root()),
-        # Nothing is there; the folder is made once the questions are answered.
-        dst_path=absolute(Path(f"{PREFIX}later")),
+        # Only its name is of use until the questions are answered: Copier then gets another folder.
+        dst_path=target or absolute(Path(f"{PREFIX}later")),
         data={
             "_src_path": TEMPLATE_ADDRESS,
             "_commit": f"v{catalog.version()}",

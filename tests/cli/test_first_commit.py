@@ -31,7 +31,7 @@ def test_everything_is_in_the_first_commit_on_main(cli: Cli) -> None:
     assert git(cli, project, "status", "--porcelain") == ""
     assert git(cli, project, "branch", "--show-current") == "main"
     message = git(cli, project, "log", "--format=%s")
-    assert message == "Create scalable-webhook from the pattern scalable-webhook"
+    assert message == "Create project from the pattern scalable-webhook"
     committed = git(cli, project, "ls-files").splitlines()
     there = [
         path.relative_to(project).as_posix()
@@ -85,7 +85,7 @@ def test_hooks_signing_and_line_endings_of_the_user_do_not_break_it(cli: Cli) ->
     assert not (home / "hook-ran").exists()
     assert git(cli, project, "rev-list", "--count", "main") == "1"
     assert "template.yaml" in git(cli, project, "ls-files")
-    assert "src/scalable_webhook/logic.py" in git(cli, project, "ls-files")
+    assert "src/project/logic.py" in git(cli, project, "ls-files")
     assert b"\r" not in (project / "template.yaml").read_bytes()
 
 

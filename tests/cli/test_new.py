@@ -1,6 +1,5 @@
 """What `new` makes, and what it says."""
 
-import filecmp
 import json
 import shutil
 import stat
@@ -50,6 +49,23 @@ def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
     assert project["git"] is True
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("my-webhooks", "my-webhooks"),
+        ("a/b/hook-1", "hook-1"),
+        ("My Web_hooks", "my-web-hooks"),
+        (".", "work"),
+        ("json", "scalable-webhook"),
+        ("9lives", "scalable-webhook"),
+        ("café", "scalable-webhook"),
+        (41 * "a", "scalable-webhook"),
+    ],
+)
+def test_a_project_is_named_after_its_folder_if_it_can_be(cli: Cli, folder: str, name: str) -> None:
+    assert made(cli, folder)["answers"]["project_name"] == name
+
+
 def test_a_project_in_typescript(cli: Cli) -> None:
     project = made(cli, "--runtime", "typescript", "--name", "my-hook")
     assert project["answers"]["runtime_version"] == "nodejs24.x"
@@ -81,18 +97,19 @@ def test_the_project_is_that_of_plain_copier_without_trust(cli: Cli, tmp_path: P
     template = tmp_path / "template"
     shutil.copytree(catalog.template_root() / "templates", template / "templates")
     shutil.copy(catalog.template_root() / "copier.yml", template)
-    answers = [f"--data={answer}" for answer in ("pattern=scalable-webhook", "project_name=hook")]
+    copy = ("copier", "copy", "--defaults", "--data=pattern=scalable-webhook")
+    (cli.folder / "plain").mkdir()
     subprocess.run(
-        [sys.executable, "-m", "copier", "copy", "--defaults", *answers, template, "plain"],
+        [sys.executable, "-m", *copy, template, "plain/hook"],
         cwd=cli.folder,
         env=cli.environment,
         capture_output=True,
         check=True,
     )
-    made(cli, "ours", "--name", "hook")
+    made(cli, "ours/hook")
     ours, plain = tree(cli.folder / "ours"), tree(cli.folder / "plain")
-    _, recorded = ours.pop(".copier-answers.yml")
-    _, expected = plain.pop(".copier-answers.yml")
+    _, recorded = ours.pop("hook/.copier-answers.yml")
+    _, expected = plain.pop("hook/.copier-answers.yml")
     assert ours == plain
     assert [line for line in recorded.splitlines() if line[:1] != b"_"] == expected.splitlines()
 
@@ -161,9 +178,9 @@ def test_missing_tools_are_named_in_one_line(cli: Cli, few_tools: Path) -> None:
 
 
 def test_two_projects_of_the_same_answers_are_the_same(cli: Cli) -> None:
-    made(cli, "one")
-    made(cli, "two")
-    assert not filecmp.dircmp(cli.folder / "one", cli.folder / "two", ignore=[".git"]).diff_files
+    made(cli, "one/hook")
+    made(cli, "two/hook")
+    assert tree(cli.folder / "one") == tree(cli.folder / "two")
     assert tree(cli.folder / "one") == tree(cli.folder / "two")
 
 

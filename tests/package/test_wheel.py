@@ -45,7 +45,9 @@ def test_it_makes_the_project_that_copier_makes_of_this_repository(
     assert f"_commit: v{version}\n" in answers.read_text()
 
     answers.write_text(answers.read_text().replace(f"v{version}", "v0.0.0"))
-    expected = render_project(tmp_path / "expected", pattern="scalable-webhook")
+    expected = render_project(
+        tmp_path / "expected", pattern="scalable-webhook", project_name="project"
+    )
     assert archive({"any": project}) == archive({"any": expected})
 
 

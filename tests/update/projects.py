@@ -76,7 +76,7 @@ def make(
     publication: Publication, folder: Path, cli: Cli, version: str = "v0.1.0", **answers: str
 ) -> Owned:
     """A project that plain Copier makes of a release, committed."""
-    data = {"pattern": "scalable-webhook", **answers}
+    data = {"pattern": "scalable-webhook", "project_name": "scalable-webhook", **answers}
     origin = str(publication.folder)
     run_copy(origin, folder, data=data, vcs_ref=version, defaults=True, quiet=True)
     git(folder, "init", "--quiet", "--initial-branch=main")

@@ -22,7 +22,8 @@ def copier(cli: Cli, folder: Path, *arguments: str | Path) -> None:
 @pytest.fixture
 def pair(cli: Cli, publication: Publication) -> tuple[Owned, Owned]:
     """Two equal projects that `copier copy` made of v0.1.0 from a git address."""
-    answers = ("--data", "pattern=scalable-webhook", "--vcs-ref", "v0.1.0", "--defaults")
+    data = ("--data", "pattern=scalable-webhook", "--data", "project_name=scalable-webhook")
+    answers = (*data, "--vcs-ref", "v0.1.0", "--defaults")
     bare = cli.folder / "origin.git"
     git(cli.folder, "clone", "--quiet", "--bare", publication.folder, bare)
     copier(cli, cli.folder, "copy", "--quiet", *answers, f"git+file://{bare}", "plain")

@@ -128,7 +128,7 @@ def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, made: M
 @pytest.mark.skipif(len(VERSIONS) < 2, reason="fewer than two versions were released")
 def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: Path) -> None:
     origin = f"git+file://{clone}"
-    data = {"pattern": "scalable-webhook"}
+    data = {"pattern": "scalable-webhook", "project_name": "hook"}
     newest = cli.folder / "newest"
     run_copy(origin, newest, data=data, vcs_ref=VERSIONS[-1], defaults=True, quiet=True)
     project = Owned(cli.folder / "project", cli)

@@ -80,8 +80,8 @@ def test_a_teams_mirror_or_fork(
 
 
 def test_new_of_a_checkout_can_take_another_answer(checkout: Cli) -> None:
-    assert checkout("new", "scalable-webhook", "made", "--defaults").returncode == 0
-    project = Owned(checkout.folder / "made", checkout)
+    assert checkout("new", "scalable-webhook", "--defaults").returncode == 0
+    project = Owned(checkout.folder / "scalable-webhook", checkout)
     version = f"v{checkout('--version').stdout.split()[1]}"
     report = project.update("--to", version, "--data", "datastore=aurora-postgresql", code=3)
     assert (report["from"], report["base"], report["to"]) == (version, version, version)

@@ -88,8 +88,8 @@ def test_a_project_of_the_older_wheel_is_updated_by_the_newer(
     older = wheels.install(wheels.older, tmp_path / "older")
     tool = Cli(tmp_path, quiet, (str(older),))
     assert tool("--version").stdout == "sls-patterns 0.1.0\n"
-    assert tool("new", "scalable-webhook", "hook", "--defaults").returncode == 0
-    project = Owned(tmp_path / "hook", tool)
+    assert tool("new", "scalable-webhook", "--defaults").returncode == 0
+    project = Owned(tmp_path / "scalable-webhook", tool)
     assert not list(project.folder.rglob("__pycache__"))
     for path, text in (
         (f"{PACKAGE}/handlers/receive.py", "\n# my handler\n"),
