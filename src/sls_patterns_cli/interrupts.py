@@ -15,7 +15,6 @@ _SIGNALS = [
 class _State:
     received: int | None = None
     """The first signal; it is the last, too, since a second must not stop the clearing up."""
-    raised: bool = False
     raising: bool = False
     ignoring: bool = False
 
@@ -61,7 +60,7 @@ def allowed() -> Iterator[None]:
     """
     before, _state.raising = _state.raising, True
     try:
-        if _state.received is not None and not _state.raised:
+        if _state.received is not None and not _state.ignoring:
             _raise()
         yield
     finally:
@@ -84,7 +83,7 @@ def _note(number: int, _frame: FrameType | None) -> None:
 
 
 def _raise() -> None:
-    _state.raised = True
+    _state.ignoring = True
     # A prompt's event loop would report what the interruption did to its tasks.
     import logging
 

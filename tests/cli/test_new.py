@@ -181,7 +181,6 @@ def test_two_projects_of_the_same_answers_are_the_same(cli: Cli) -> None:
     made(cli, "one/hook")
     made(cli, "two/hook")
     assert tree(cli.folder / "one") == tree(cli.folder / "two")
-    assert tree(cli.folder / "one") == tree(cli.folder / "two")
 
 
 def test_the_users_settings_for_copier_change_nothing(cli: Cli) -> None:
