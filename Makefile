@@ -44,7 +44,8 @@ lint: install ## check style and types of this repository
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-golden: install ## write the golden files anew; read the diff
+golden: install ## write the golden files anew, and what else is generated; read the diff
+	.venv/bin/python tests/generated.py
 	.venv/bin/python tests/golden.py
 
 recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at work anew

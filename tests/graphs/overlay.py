@@ -18,6 +18,7 @@ from rendering import render_from, template
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.compiled import compiled
 from sls_patterns_cli.pattern import Pattern, Topology
 
 GRAPHS = Path(__file__).parent
@@ -42,12 +43,9 @@ class Graph:
 @cache
 def graphs() -> tuple[Graph, ...]:
     """Return every variant of every graph."""
-    patterns = (
-        Pattern.from_declaration(slug, _declared(slug), catalog.vocabulary()) for slug in slugs()
-    )
     return tuple(
         Graph(variant, pattern.topology(variant.topology).on(variant.datastore))
-        for pattern in patterns
+        for pattern in map(_pattern, slugs())
         for variant in variants_of(pattern)
     )
 
@@ -67,9 +65,16 @@ def overlaid() -> Path:
         shutil.rmtree(patterns / slug, ignore_errors=True)
         shutil.copytree(GRAPHS / slug, patterns / slug)
         _fill_in(patterns / slug, _declared(slug))
+        for file, text in compiled(_pattern(slug), catalog.vocabulary()).items():
+            _write(patterns / slug / file, text)
     index = "".join(f'"{_declared(slug)["title"]}": {slug}\n' for slug in slugs())
     (patterns / "index.yml").write_text(index)
     return folder
+
+
+@cache
+def _pattern(slug: str) -> Pattern:
+    return Pattern.from_declaration(slug, _declared(slug), catalog.vocabulary())
 
 
 def _declared(slug: str) -> dict[str, Any]:
@@ -80,9 +85,7 @@ def _declared(slug: str) -> dict[str, Any]:
 def _fill_in(pattern: Path, declared: dict[str, Any]) -> None:
     """Write whatever the templates include of a pattern and this one has not."""
     brought = [
-        node
-        for facts in catalog.vocabulary().get("datastores", {}).values()
-        for node in facts.get("nodes", ())
+        node for datastore in catalog.vocabulary().datastores.values() for node in datastore.nodes
     ]
     for name in ("about", "cost", "failures"):
         _write(pattern / f"readme/{name}.md.jinja", "A graph under test.\n")
