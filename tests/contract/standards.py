@@ -33,10 +33,13 @@ from contract.iam import (
     resource_policy,
     role_of,
     role_statements,
+    statements,
     trusts,
 )
 from contract.stack import Resource, Stack, find_all
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.local.source_keys import SENT_KEYS, SOURCE_KEYS
 
 # Types whose asynchronous edges edges.py finds, or that have none. Another type is refused until
 # somebody has thought about how it fails.
@@ -311,6 +314,24 @@ def _trust(stack: Stack) -> Iterator[Violation]:
         role, service = role_of(stack, resource), ACTING[resource.type]
         if role and not trusts(stack, role, service):
             yield Violation("role", role.name, f"must let {service} assume it")
+    for role in stack.of_type("AWS::IAM::Role"):
+        for statement in statements(stack, role.get("AssumeRolePolicyDocument")):
+            yield from _demands(role, statement)
+
+
+def _demands(role: Resource, statement: Statement) -> Iterator[Violation]:
+    """A condition on a key that is not sent never holds: AssumeRole is denied.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_IfExists
+    """
+    if not statement.allow:
+        return
+    for operator, key, _ in statement.conditions:
+        for service in statement.services:
+            unsent = SOURCE_KEYS - SENT_KEYS.get(service, frozenset())
+            if key.lower() in unsent and not operator.endswith("IfExists"):
+                says = f"must not demand {key}, which {service} does not send"
+                yield Violation("role", role.name, says)
 
 
 def _inside_vpc(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:

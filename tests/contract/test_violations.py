@@ -228,6 +228,13 @@ def test_a_caller_that_may_invoke_a_function_with_an_end_is_an_edge() -> None:
     assert violations(template) == []
 
 
+def test_a_schedules_role_may_demand_what_scheduler_sends() -> None:
+    statement = "HourlyRole.AssumeRolePolicyDocument.Statement.0"
+    account = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+
+    assert says("E6", (f"{statement}.Condition", account)) == []
+
+
 def test_a_function_that_may_invoke_itself_needs_leave_to_loop() -> None:
     itself = examples.template(
         examples.asynchronous("Work"),

@@ -2,7 +2,7 @@
 
 AWS: a record that the function does not return as Ok or Dropped, and every record of a batch whose
 function fails in all attempts, goes to ErrorOutputPrefix with what was wrong; Firehose invokes and
-writes in the name of its role.
+writes in the name of its role, which it must be able to assume.
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
 
@@ -24,6 +24,7 @@ from ministack.services import firehose, lambda_svc
 
 from sls_patterns_cli.local.adapters import objects, replace
 from sls_patterns_cli.local.adapters.permissions import role_may
+from sls_patterns_cli.local.adapters.role_assumption import may_assume
 
 ATTEMPTS = 4
 """The first, and the 3 retries that are the default."""
@@ -49,6 +50,8 @@ def _in_background(_deliver: Callable[..., None]) -> Callable[..., None]:
 def _deliver_all(stream: Stream, destination: Destination, records: Records) -> None:
     settings = destination["config"]
     try:
+        if not may_assume("firehose.amazonaws.com", settings["RoleARN"]):
+            raise PermissionError(f"may not assume {settings['RoleARN']}")
         function = _transform(settings)
         if function:
             records = _transformed(stream, settings, function, records)
