@@ -1,10 +1,11 @@
 """Which services say on whose behalf they assume a role.
 
-A trust policy may demand `aws:SourceAccount` or `aws:SourceArn` only of a service whose documentation
-promises the key. A key that is not sent matches nothing, so AssumeRole is denied. API Gateway sends
-none of them (https://github.com/aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws/pull/479),
-and the trust policy that Firehose documents has none
-(https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#firehose-assume-role).
+A trust policy may demand `aws:SourceAccount` or `aws:SourceArn` only of a service whose
+documentation promises the key. A key that is not sent matches nothing: AssumeRole is denied.
+API Gateway sends none:
+https://github.com/aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws/pull/479
+Nor does the trust policy that Firehose documents have one:
+https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#firehose-assume-role
 The contract of the templates and the local stack both read this list.
 """
 

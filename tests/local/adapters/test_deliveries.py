@@ -83,7 +83,8 @@ Resources:
             Condition:
               StringEquals:
                 aws:SourceAccount: !Ref AWS::AccountId
-                aws:SourceArn: !Sub "arn:aws:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"
+                aws:SourceArn: !Sub
+                  arn:aws:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default
       Policies: &invoking
         - PolicyName: invoke
           PolicyDocument: {Statement: [{Effect: Allow, Action: "lambda:InvokeFunction",
@@ -106,7 +107,8 @@ Resources:
             Action: sts:AssumeRole
             Condition:
               StringEquals:
-                aws:SourceArn: !Sub "arn:aws:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/other"
+                aws:SourceArn: !Sub
+                  arn:aws:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/other
       Policies: *invoking
 Outputs:
   Topic: {Value: !Ref Topic}

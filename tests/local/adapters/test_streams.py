@@ -237,9 +237,9 @@ def test_firehose_delivers_what_is_transformed_and_keeps_what_is_refused(
     [
         ('"s3:PutObject"', '"s3:GetObject"'),
         (
-            'Action: "sts:AssumeRole"}',
-            'Action: "sts:AssumeRole", '
-            'Condition: {StringEquals: {"aws:SourceAccount": !Ref "AWS::AccountId"}}}',
+            'Service: firehose.amazonaws.com}, Action: "sts:AssumeRole"}',
+            """Service: firehose.amazonaws.com}, Action: "sts:AssumeRole",
+             Condition: {StringEquals: {"aws:SourceAccount": !Ref "AWS::AccountId"}}}""",
         ),
     ],
     ids=["may-not-write", "demands-the-account"],

@@ -50,8 +50,7 @@ def _in_background(_deliver: Callable[..., None]) -> Callable[..., None]:
 def _deliver_all(stream: Stream, destination: Destination, records: Records) -> None:
     settings = destination["config"]
     try:
-        if not may_assume("firehose.amazonaws.com", settings["RoleARN"]):
-            raise PermissionError(f"may not assume {settings['RoleARN']}")
+        _assume(settings["RoleARN"])
         function = _transform(settings)
         if function:
             records = _transformed(stream, settings, function, records)
@@ -59,6 +58,11 @@ def _deliver_all(stream: Stream, destination: Destination, records: Records) -> 
             _put(stream, settings, settings.get("Prefix", ""), content)
     except (PermissionError, LookupError) as error:
         logging.getLogger("firehose").warning("%s: %s", stream["name"], error)
+
+
+def _assume(role: str) -> None:
+    if not may_assume("firehose.amazonaws.com", role):
+        raise PermissionError(f"may not assume {role}")
 
 
 def _transform(settings: dict[str, Any]) -> str | None:

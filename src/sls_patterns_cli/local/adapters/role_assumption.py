@@ -1,7 +1,7 @@
 """A service acts in the name of a role only where the role's trust policy lets it.
 
-AWS: a service assumes a role before it acts in its name. The trust policy must name the service, and
-its conditions see only the keys that this service sends: `local.source_keys` lists them.
+AWS: a service assumes a role before it acts in its name. The trust policy must name the service,
+and its conditions see only the keys that this service sends: `local.source_keys` lists them.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_compare-resource-policies.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html#cross-service-confused-deputy-prevention
 
