@@ -64,13 +64,13 @@ class Edge:
 class Proof:
     """A behaviour that the project's end-to-end tests show; `where` it can be shown.
 
-    A `smoke` proof is safe on a stack that is in use.
+    A proof that is safe on a stack in use says in `smoke` what it leaves there.
     """
 
     id: str
     text: str
     where: str
-    smoke: bool
+    smoke: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """The proof as `show --json` prints it."""
@@ -265,9 +265,9 @@ def _proof(slug: str, read: _Reader, declared: Declaration) -> Proof:
     name, where = read.text(declared, "id"), read.text(declared, "where")
     if where not in ("anywhere", "local"):
         raise read.refuse(f"proof {name!r}: 'where' is anywhere or local, not {where!r}")
-    smoke = declared.get("smoke", False)
-    if smoke not in (True, False) or (smoke and where == "local"):
-        raise read.refuse(f"proof {name!r}: 'smoke' is true or false, and true only anywhere")
+    smoke = read.text(declared, "smoke") if "smoke" in declared else None
+    if smoke and where == "local":
+        raise read.refuse(f"proof {name!r}: 'smoke' is for a proof that runs anywhere")
     return Proof(f"{slug}.{name}", read.text(declared, "text"), where, smoke)
 
 
