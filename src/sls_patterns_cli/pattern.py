@@ -62,15 +62,19 @@ class Edge:
 
 @dataclass(frozen=True)
 class Proof:
-    """A behaviour that the project's end-to-end tests show; `where` it can be shown."""
+    """A behaviour that the project's end-to-end tests show; `where` it can be shown.
+
+    A proof that is safe on a stack in use says in `smoke` what it leaves there.
+    """
 
     id: str
     text: str
     where: str
+    smoke: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """The proof as `show --json` prints it."""
-        return {"id": self.id, "text": self.text, "where": self.where}
+        return {"id": self.id, "text": self.text, "where": self.where, "smoke": self.smoke}
 
 
 Graph = tuple[tuple[Node, ...], tuple[Edge, ...]]
@@ -243,10 +247,7 @@ def _topology(slug: str, declared: Declaration, vocabulary: Declaration) -> Topo
     read = _Reader(f"pattern {slug}, topology {name}")
     datastores = read.names(declared, "datastores")
     graphs = {datastore: _graph(read, declared, vocabulary, datastore) for datastore in datastores}
-    proofs = tuple(
-        Proof(f"{slug}.{read.text(proof, 'id')}", *(read.text(proof, k) for k in ("text", "where")))
-        for proof in read.items(declared, "proofs")
-    )
+    proofs = tuple(_proof(slug, read, proof) for proof in read.items(declared, "proofs"))
     read.no_duplicates("proof", [proof.id for proof in proofs])
     return Topology(
         name=name,
@@ -258,6 +259,16 @@ def _topology(slug: str, declared: Declaration, vocabulary: Declaration) -> Topo
         without=tuple(read.items(declared, "without") if "without" in declared else ()),
         graphs=graphs,
     )
+
+
+def _proof(slug: str, read: _Reader, declared: Declaration) -> Proof:
+    name, where = read.text(declared, "id"), read.text(declared, "where")
+    if where not in ("anywhere", "local"):
+        raise read.refuse(f"proof {name!r}: 'where' is anywhere or local, not {where!r}")
+    smoke = read.text(declared, "smoke") if "smoke" in declared else None
+    if smoke and where == "local":
+        raise read.refuse(f"proof {name!r}: 'smoke' is for a proof that runs anywhere")
+    return Proof(f"{slug}.{name}", read.text(declared, "text"), where, smoke)
 
 
 def _graph(read: _Reader, declared: Declaration, vocabulary: Declaration, datastore: str) -> Graph:

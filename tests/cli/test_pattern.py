@@ -81,6 +81,17 @@ def test_edges_between_the_same_nodes_may_differ() -> None:
         (("nodes",), {}, f"{TOPOLOGY}: 'nodes' must be a list, got {{}}"),
         (("proofs", 0, "id"), None, f"{TOPOLOGY}: 'id' is missing"),
         (
+            ("proofs", 0, "where"),
+            "here",
+            f"{TOPOLOGY}: proof 'done': 'where' is anywhere or local, not 'here'",
+        ),
+        (("proofs", 0, "smoke"), True, f"{TOPOLOGY}: 'smoke' must be text, got True"),
+        (
+            ("proofs", 0),
+            {"id": "done", "text": "A job is done.", "where": "local", "smoke": "leaves a job"},
+            f"{TOPOLOGY}: proof 'done': 'smoke' is for a proof that runs anywhere",
+        ),
+        (
             ("proofs",),
             DECLARED["topologies"][0]["proofs"] * 2,
             f"{TOPOLOGY}: proof 'worker.done' is declared more than once",
