@@ -48,7 +48,8 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "type": "array",
                 "minItems": 1,
                 "items": _mapping(
-                    {"id": NAMED, "text": TEXT, "where": {"enum": [*WHERE]}}, all_of_them=True
+                    {"id": NAMED, "text": TEXT, "where": {"enum": [*WHERE]}, "smoke": TEXT},
+                    required=("id", "text", "where"),
                 ),
             },
             "test_dependencies": packages,
@@ -83,10 +84,8 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
     }
 
 
-def _mapping(
-    properties: Mapping[str, Schema], required: Iterable[str] = (), *, all_of_them: bool = False
-) -> Schema:
-    named = list(properties) if all_of_them else list(required)
+def _mapping(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
+    named = list(required)
     return {
         "type": "object",
         "properties": dict(properties),

@@ -46,13 +46,15 @@ def graph(
     machines = [node for node in topology.nodes if node.kind == "state-machine"]
     requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
     kinds = [node.kind for node in topology.nodes]
+    facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
     return {
-        "nodes": {
-            name: _node(node, topology.edges, nodes, datastore) for name, node in nodes.items()
-        },
+        "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
         "mechanisms": _unique(failure.id for edge in edges for failure in edge.failures),
+        "mechanisms_with_ends": _unique(
+            failure.id for edge in edges for failure in edge.failures if failure.end
+        ),
         "resources": _unique(
             _resource(node, datastore) for node in topology.nodes if node.facts.deployed
         ),
@@ -70,6 +72,10 @@ def graph(
         "mapping_templates": [
             f"{request}.{kind}" for kind in ("request", "response") for request in requests
         ],
+        # By a role that the account must have.
+        "logs_rest_api": any(
+            node["kind"] == "rest-api" and node["calls_services"] for node in facts.values()
+        ),
         "clients": vocabulary.clients(kinds, datastore.name),
         "packages": {
             runtime: _unique(
@@ -142,7 +148,13 @@ def edge(edge: Edge) -> Facts:
         **edge.attributes,
         "call": edge.call,
         "failures": [
-            {"id": failure.id, "end": failure.end, "at": failure.at} for failure in edge.failures
+            {
+                "id": failure.id,
+                "end": failure.end,
+                "queue": failure.end and dead_letter_queue_id(failure.end),
+                "at": failure.at,
+            }
+            for failure in edge.failures
         ],
     }
 
@@ -156,6 +168,11 @@ def logical_id(node: Node, datastore: Datastore) -> str:
     """The node's id in the template, such as `ReceiveFunction` or `EventsTable`."""
     suffix = datastore.suffix if node.kind == "datastore" else node.facts.suffix
     return f"{pascal(node.name)}{suffix}"
+
+
+def dead_letter_queue_id(end: str) -> str:
+    """The id of an end such as `orders-dlq`: `OrdersDeadLetterQueue`."""
+    return f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue"
 
 
 def pascal(name: str) -> str:

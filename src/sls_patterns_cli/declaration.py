@@ -191,13 +191,18 @@ _OPTIONAL = ("test_dependencies",)
 
 
 def _proof(topology: _Place, declared: Declaration, file: str) -> Proof:
-    topology.only(declared, ("id", "text", "where"))
+    topology.only(declared, ("id", "text", "where"), ("smoke",))
     name = topology.text(declared, "id", NAME)
     place = topology.at("proof", name)
+    where = place.one_of(declared, "where", WHERE)
+    smoke = place.text(declared, "smoke") if "smoke" in declared else None
+    if smoke and where == "local":
+        raise place.refuse("smoke is only for a proof that runs anywhere")
     return Proof(
         id=f"{file.split('/')[-2]}.{name}",
         text=place.text(declared, "text"),
-        where=place.one_of(declared, "where", WHERE),
+        where=where,
+        smoke=smoke,
     )
 
 

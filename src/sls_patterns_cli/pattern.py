@@ -65,15 +65,19 @@ class Edge:
 
 @dataclass(frozen=True)
 class Proof:
-    """A behaviour that the project's end-to-end tests show; `where` it can be shown."""
+    """A behaviour that the project's end-to-end tests show; `where` it can be shown.
+
+    A proof that is safe on a stack in use says in `smoke` what it leaves there.
+    """
 
     id: str
     text: str
     where: str
+    smoke: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """The proof as `show --json` prints it."""
-        return {"id": self.id, "text": self.text, "where": self.where}
+        return {"id": self.id, "text": self.text, "where": self.where, "smoke": self.smoke}
 
 
 Graph = tuple[tuple[Node, ...], tuple[Edge, ...]]

@@ -64,7 +64,7 @@ def test_show_as_json_holds_what_list_holds_and_the_nodes_and_proofs(cli: Cli) -
     listed = json.loads(succeed(cli, "list", "--json"))
     assert {key: pattern[key] for key in listed[0]} in listed
     assert {"name": "deliveries", "kind": "queue"}.items() <= pattern["nodes"][4].items()
-    assert all(set(proof) == {"id", "text", "where"} for proof in pattern["proofs"])
+    assert all(set(proof) == {"id", "text", "where", "smoke"} for proof in pattern["proofs"])
     assert pattern["proofs"][0]["id"] == "scalable-webhook.accepted"
 
 

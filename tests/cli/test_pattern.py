@@ -200,6 +200,11 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "aws",
         f"{TOPOLOGY}, proof done: where must be one of: anywhere, local; got 'aws'",
     ),
+    "smoke test that runs on the local stack only": (
+        in_topology("proofs", 0),
+        {"id": "done", "text": "A job is done.", "where": "local", "smoke": "leaves a job"},
+        f"{TOPOLOGY}, proof done: smoke is only for a proof that runs anywhere",
+    ),
     "proof twice": (
         in_topology("proofs"),
         DECLARED["topologies"][0]["proofs"] * 2,

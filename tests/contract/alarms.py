@@ -53,6 +53,12 @@ EXPRESS = [
     Metric("AWS/States", "ExecutionsTimedOut", "StateMachineArn", bad=1),
 ]
 STANDARD = [*EXPRESS, Metric("AWS/States", "ExecutionsAborted", "StateMachineArn", bad=1)]
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+API = {
+    "AWS::ApiGateway::RestApi": Metric("AWS/ApiGateway", "5XXError", "ApiName", bad=1),
+    "AWS::ApiGatewayV2::Api": Metric("AWS/ApiGateway", "5xx", "ApiId", bad=1),
+}
 # https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
 DELIVERY = [
     Metric("AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", ("Maximum",)),
@@ -89,6 +95,8 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
 def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
     """Tell whether it names the resource: an ARN or URL instead is a metric that never comes."""
     text = stack.text(value)
+    if resource.type == "AWS::ApiGateway::RestApi":  # by its name, which OpenAPI calls a title
+        return text == stack.text(resource.get("Name") or resource.get("Body", "info", "title"))
     if resource.type == "AWS::StepFunctions::StateMachine":
         return text in stack.arns(resource)
     if resource.type == "AWS::SQS::Queue":

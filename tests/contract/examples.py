@@ -490,6 +490,61 @@ def e8() -> dict[str, Any]:
     )
 
 
+ACCESS = '{"id":"$context.requestId","error":"$context.integrationErrorMessage"}'
+
+
+def rest() -> dict[str, Any]:
+    """Return a REST API that sends to a queue by itself."""
+    integration = {
+        "type": "aws",
+        "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:sqs:path/1/${Inbox.QueueName}"},
+        "credentials": get("ApiRole"),
+    }
+    body = {
+        "info": {"title": ref("AWS::StackName")},
+        "paths": {"/": {"post": {"x-amazon-apigateway-integration": integration}}},
+    }
+    return template(
+        queue("Inbox"),
+        {
+            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+            "ApiRole": role("apigateway", allow("sqs:SendMessage", get("Inbox"))),
+            "ApiStage": resource(
+                "AWS::ApiGateway::Stage",
+                RestApiId=ref("Api"),
+                AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
+            ),
+            "ApiLog": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+            "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
+        },
+    )
+
+
+def http() -> dict[str, Any]:
+    """Return an HTTP API that starts a standard state machine by itself."""
+    return template(
+        e7()["Resources"],
+        {
+            "Api": resource("AWS::ApiGatewayV2::Api"),
+            "ApiIntegration": resource(
+                "AWS::ApiGatewayV2::Integration",
+                ApiId=ref("Api"),
+                IntegrationSubtype="StepFunctions-StartExecution",
+                CredentialsArn=get("ApiRole"),
+                RequestParameters={"StateMachineArn": ref("Saga")},
+            ),
+            "ApiRole": role("apigateway", allow("states:StartExecution", ref("Saga"))),
+            "ApiStage": resource(
+                "AWS::ApiGatewayV2::Stage",
+                ApiId=ref("Api"),
+                AccessLogSettings={"DestinationArn": get("ApiLog"), "Format": ACCESS},
+            ),
+            "ApiLog": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+            "ApiErrors": alarm("AWS/ApiGateway", "5xx", "ApiId", ref("Api")),
+        },
+    )
+
+
 EXAMPLES = {
     "E1": e1,
     "E2": e2,
@@ -500,6 +555,8 @@ EXAMPLES = {
     "E7": e7,
     "E7x": e7x,
     "E8": e8,
+    "REST": rest,
+    "HTTP": http,
 }
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from contract.alarms import FUNCTION, heard, watched
+from contract.alarms import API, FUNCTION, heard, watched
 from contract.edges import (
     APIS,
     BUCKET,
@@ -21,6 +21,7 @@ from contract.edges import (
     TABLE,
     TOPIC,
     api_of,
+    dictionaries,
     event_source,
     path_of,
 )
@@ -33,10 +34,13 @@ from contract.iam import (
     resource_policy,
     role_of,
     role_statements,
+    statements,
     trusts,
 )
 from contract.stack import Resource, Stack, find_all
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.local.source_keys import SENT_KEYS, SOURCE_KEYS
 
 # Types whose asynchronous edges edges.py finds, or that have none. Another type is refused until
 # somebody has thought about how it fails.
@@ -114,6 +118,13 @@ LONGEST_ANSWER = 29
 WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
 
 
+STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
+
+# What went wrong between API Gateway and the service: two names for one text.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+INTEGRATION_ERRORS = {"$context.integrationErrorMessage", "$context.integration.error"}
+
 # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
 VERIFIED = "verify-full"
 
@@ -140,6 +151,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
     for function in stack.functions:
         yield from _function(stack, function)
     yield from _custom_resources(stack)
+    yield from _integrations(stack)
     yield from _trust(stack)
     for role in stack.of_type("AWS::IAM::Role"):
         yield from _role(stack, role)
@@ -302,6 +314,41 @@ def _may_anything(stack: Stack, role: Resource, name: str) -> bool:
     )
 
 
+def _integrations(stack: Stack) -> Iterator[Violation]:
+    """No function tells of a service that an API cannot call: only its answers and its log do."""
+    for api in _apis_that_call_services(stack):
+        yield from watched(stack, api, API[api.type])
+        stages = [stage for stage in stack.of_type(*STAGES) if api_of(stack, stage) == api]
+        if not stages:
+            yield Violation("logs", api.name, "must have a stage of this stack, which logs")
+        for stage in stages:
+            yield from _access_log(stack, stage)
+
+
+def _apis_that_call_services(stack: Stack) -> list[Resource]:
+    calling = {}
+    for part in stack.of_type(*APIS):
+        for integration in dictionaries(part.properties):
+            uri = stack.text(integration.get("uri") or integration.get("Uri") or "")
+            subtype = integration.get("integrationSubtype") or integration.get("IntegrationSubtype")
+            if subtype or (":apigateway:" in uri and "/functions/" not in uri):
+                api = api_of(stack, part)
+                calling[api.name] = api
+    return [api for api in calling.values() if api.type in API]
+
+
+def _access_log(stack: Stack, stage: Resource) -> Iterator[Violation]:
+    name = "AccessLogSetting" if stage.type == "AWS::ApiGateway::Stage" else "AccessLogSettings"
+    destination = stage.get(name, "DestinationArn")
+    if destination is None or stack.named(destination, "AWS::Logs::LogGroup") is None:
+        must = "that of a log group of this stack"
+        yield is_but("logs", stage.name, f"{name}.DestinationArn", destination, must)
+    logged = stack.text(stage.get(name, "Format"))
+    if not any(variable in logged for variable in INTEGRATION_ERRORS):
+        says = f"{name}.Format must hold one of {', '.join(sorted(INTEGRATION_ERRORS))}"
+        yield Violation("logs", stage.name, says)
+
+
 def _trust(stack: Stack) -> Iterator[Violation]:
     """A role acts for nobody whom its trust policy does not name.
 
@@ -311,6 +358,24 @@ def _trust(stack: Stack) -> Iterator[Violation]:
         role, service = role_of(stack, resource), ACTING[resource.type]
         if role and not trusts(stack, role, service):
             yield Violation("role", role.name, f"must let {service} assume it")
+    for role in stack.of_type("AWS::IAM::Role"):
+        for statement in statements(stack, role.get("AssumeRolePolicyDocument")):
+            yield from _demands(role, statement)
+
+
+def _demands(role: Resource, statement: Statement) -> Iterator[Violation]:
+    """A condition on a key that is not sent never holds: AssumeRole is denied.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_IfExists
+    """
+    if not statement.allow:
+        return
+    for operator, key, _ in statement.conditions:
+        for service in statement.services:
+            unsent = SOURCE_KEYS - SENT_KEYS.get(service, frozenset())
+            if key.lower() in unsent and not operator.endswith("IfExists"):
+                says = f"must not demand {key}, which {service} does not send"
+                yield Violation("role", role.name, says)
 
 
 def _inside_vpc(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:

@@ -37,6 +37,8 @@ FOUND = {
     "E6": {("Hourly", "Work", "E6", "Dead"), ("Hourly", "Work", "E2", "Failed")},
     "E7": {("Start", "Saga", "E7", "Broken")},
     "E7x": set(),
+    "REST": set(),
+    "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E8": {("Delivery", "Lake", "E8", "Told"), ("Delivery", "Change", "E8", "Told")},
 }
 
@@ -65,6 +67,13 @@ NOT_THE_CONTRACTS = {
     "E8": (r".*\.Prefix", r".*\.Processors.0.Type"),
 }
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
+# The routes, and in whose name a service is called, are the proofs'.
+NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+NOT_THE_CONTRACTS["HTTP"] = (
+    *NOT_THE_CONTRACTS["E7"],
+    "Api",
+    r"ApiIntegration.RequestParameters.*",
+)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -226,6 +235,13 @@ def test_a_caller_that_may_invoke_a_function_with_an_end_is_an_edge() -> None:
 
     assert found == {("Ask", "Work", "E2", "Failed")}
     assert violations(template) == []
+
+
+def test_a_schedules_role_may_demand_what_scheduler_sends() -> None:
+    statement = "HourlyRole.AssumeRolePolicyDocument.Statement.0"
+    account = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+
+    assert says("E6", (f"{statement}.Condition", account)) == []
 
 
 def test_a_function_that_may_invoke_itself_needs_leave_to_loop() -> None:
@@ -470,14 +486,17 @@ def test_an_api_starts_a_state_machine_in_the_name_of_its_role() -> None:
         "requestParameters": {"StateMachineArn": ref("Saga")},
     }
     body = {"paths": {"/orders": {"post": {"x-amazon-apigateway-integration": integration}}}}
-    api = ("Api", resource("AWS::ApiGatewayV2::Api", Body=body))
+    described = (
+        ("Api", resource("AWS::ApiGatewayV2::Api", Body=body)),
+        ("ApiIntegration", resource("AWS::ApiGatewayV2::Integration", ApiId=ref("Api"))),
+    )
     starts = allow("states:StartExecution", ref("Saga"))
 
-    assert says("E7", api, ("ApiRole", examples.role("apigateway", starts))) == []
-    assert says("E7", api, ("ApiRole", examples.role("apigateway"))) == [
+    assert says("HTTP", *described) == []
+    assert says("HTTP", *described, ("ApiRole", examples.role("apigateway"))) == [
         "E7 Api: its role must be allowed states:StartExecution on Saga"
     ]
-    assert says("E7", api, ("ApiRole", examples.role("lambda", starts))) == [
+    assert says("HTTP", *described, ("ApiRole", examples.role("lambda", starts))) == [
         "E7 Api: must start the machine in the name of a role that API Gateway may assume"
     ]
 

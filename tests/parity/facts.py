@@ -148,7 +148,7 @@ class _Reader:
     def values(self, subject: str, path: str, value: Any) -> Iterator[Fact]:
         if path.endswith(".RoleArn"):  # a role is what it may do
             return
-        if path == "AccessLogSettings.Format":
+        if path in ("AccessLogSettings.Format", "AccessLogSetting.Format"):
             yield Fact(subject, path, json.dumps(json.loads(str(value))))
         elif path == "FunctionName" and (function := self.stack.function(value)):
             yield Fact(subject, path, self.name(function[0].name))

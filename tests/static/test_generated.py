@@ -51,6 +51,7 @@ LOOKED_UP = {
     "example for an answer that is not offered",
     "node twice",
     "proof twice",
+    "smoke test that runs on the local stack only",
     "topology twice",
     "unknown node",
 }

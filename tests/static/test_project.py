@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,38 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: dict[Variant, Path]) ->
     workflows = [project / ".github/workflows" for project in projects.values()]
 
     run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", *workflows], HERE)
+
+
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+@pytest.mark.parametrize(
+    ("role", "says"),
+    [
+        ("arn:aws:iam::111122223333:role/ApiGatewayLogs", ""),
+        ("None", 'API Gateway has no role to write logs with here: see "Deploy" in the README.\n'),
+    ],
+)
+def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
+    iac: str, role: str, says: str, tmp_path: Path
+) -> None:
+    answers = {"pattern": "scalable-webhook", "topology": "direct", "iac": iac}
+    project = render_project(tmp_path / "project", **answers)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name, answer in (("sam", "deployed"), ("npx", "deployed"), ("aws", role)):
+        (tools / name).write_text(f"#!/bin/sh\necho {answer}\n")
+        (tools / name).chmod(0o755)
+
+    made = subprocess.run(
+        ["make", "--silent", "deploy", "--assume-old", ".venv/installed"],
+        cwd=project,
+        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert made.stderr.startswith(says)
+    assert ("deployed" in made.stdout) == (made.returncode == 0) == (says == "")
 
 
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam")])

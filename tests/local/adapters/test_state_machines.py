@@ -133,7 +133,11 @@ Resources:
   Role:
     Type: AWS::IAM::Role
     Properties:
-      AssumeRolePolicyDocument: {{Statement: []}}
+      AssumeRolePolicyDocument: &ofApis
+        Statement:
+          - Effect: Allow
+            Principal: {{Service: apigateway.amazonaws.com}}
+            Action: sts:AssumeRole
       Policies:
         - PolicyName: work
           PolicyDocument:
@@ -142,18 +146,30 @@ Resources:
   StartingRole:
     Type: AWS::IAM::Role
     Properties:
-      AssumeRolePolicyDocument: {{Statement: []}}
-      Policies:
+      AssumeRolePolicyDocument: *ofApis
+      Policies: &starting
         - PolicyName: start
           PolicyDocument:
             Statement:
               - {{Effect: Allow, Action: "states:StartExecution", Resource: !Ref Machine}}
+  DemandingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {{Service: apigateway.amazonaws.com}}
+            Action: sts:AssumeRole
+            Condition: {{StringEquals: {{"aws:SourceAccount": !Ref "AWS::AccountId"}}}}
+      Policies: *starting
 {API.format(name="Open", role="StartingRole", given="$request.header.x-name")}
 {API.format(name="Closed", role="Role", given="$request.header.x-name")}
+{API.format(name="Demanding", role="DemandingRole", given="$request.header.x-name")}
 {ROUTE}
 Outputs:
   Open: {{Value: !GetAtt Open.ApiEndpoint}}
   Closed: {{Value: !GetAtt Closed.ApiEndpoint}}
+  Demanding: {{Value: !GetAtt Demanding.ApiEndpoint}}
   Own: {{Value: !GetAtt Own.ApiEndpoint}}
   Machine: {{Value: !Ref Machine}}
   Waiting: {{Value: !Ref Waiting}}
@@ -264,6 +280,11 @@ def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
 def test_an_api_whose_role_may_not_start_it_is_refused(stack: dict[str, str]) -> None:
     with pytest.raises(HTTPError, match="403"):
         start(stack["Closed"], "two", {"numbers": []})
+
+
+def test_an_api_whose_role_demands_to_know_its_account_fails(stack: dict[str, str]) -> None:
+    with pytest.raises(HTTPError, match="500"):
+        start(stack["Demanding"], "three", {"numbers": []})
 
 
 def test_a_parameter_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployStack) -> None:

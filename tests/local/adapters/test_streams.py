@@ -232,18 +232,36 @@ def test_firehose_delivers_what_is_transformed_and_keeps_what_is_refused(
     assert raw == ["Y3Jhc2g=", "cmVmdXNl"]  # crash, refuse
 
 
-def test_firehose_delivers_nothing_that_its_role_may_not_write(
-    deploy_stack: DeployStack, client: Client
+@pytest.mark.parametrize(
+    ("given", "refusing"),
+    [
+        ('"s3:PutObject"', '"s3:GetObject"'),
+        (
+            'Service: firehose.amazonaws.com}, Action: "sts:AssumeRole"}',
+            """Service: firehose.amazonaws.com}, Action: "sts:AssumeRole",
+             Condition: {StringEquals: {"aws:SourceAccount": !Ref "AWS::AccountId"}}}""",
+        ),
+    ],
+    ids=["may-not-write", "demands-the-account"],
+)
+def test_firehose_delivers_nothing_by_a_role_that_does_not_let_it(
+    deploy_stack: DeployStack, client: Client, given: str, refusing: str
 ) -> None:
-    without = DELIVERY.replace('"s3:PutObject"', '"s3:GetObject"')
-    outputs = deploy_stack(without, "powerless-delivery")
-    able = deploy_stack(DELIVERY, "able-delivery")
+    assert given in DELIVERY
+    outputs = deploy_stack(DELIVERY.replace(given, refusing))
+    able = deploy_stack(DELIVERY)
 
     put(client, outputs["Stream"], "fine")
     put(client, able["Stream"], "fine")
 
     wait_until(lambda: objects(client, able["Lake"]))
     assert objects(client, outputs["Lake"]) == {}
+
+
+TRUST = """
+            Principal: {Service: apigateway.amazonaws.com}
+            Action: sts:AssumeRole
+"""
 
 
 def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
@@ -288,3 +306,26 @@ def test_an_api_calls_a_service_only_as_its_role_may(deploy_stack: DeployStack) 
     url = deploy_stack(powerless, "powerless-api")["Url"]
 
     assert post(url, b'{"it": 1}') == (502, {"message": "not accepted"})
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        """
+            Principal: {Service: apigateway.amazonaws.com}
+            Action: sts:AssumeRole
+            Condition: {StringEquals: {"aws:SourceAccount": !Ref "AWS::AccountId"}}
+""",
+        """
+            Principal: {Service: lambda.amazonaws.com}
+            Action: sts:AssumeRole
+""",
+    ],
+    ids=["demands-the-account", "trusts-another-service"],
+)
+def test_an_api_calls_nothing_by_a_role_that_it_may_not_assume(
+    deploy_stack: DeployStack, trust: str
+) -> None:
+    url = deploy_stack(API.replace(TRUST, trust))["Url"]
+
+    assert post(url, b'{"it": 1}') == (500, {"message": "Internal server error"})

@@ -2,7 +2,7 @@
 
 AWS: a record that the function does not return as Ok or Dropped, and every record of a batch whose
 function fails in all attempts, goes to ErrorOutputPrefix with what was wrong; Firehose invokes and
-writes in the name of its role.
+writes in the name of its role, which it must be able to assume.
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
 
@@ -24,6 +24,7 @@ from ministack.services import firehose, lambda_svc
 
 from sls_patterns_cli.local.adapters import objects, replace
 from sls_patterns_cli.local.adapters.permissions import role_may
+from sls_patterns_cli.local.adapters.role_assumption import may_assume
 
 ATTEMPTS = 4
 """The first, and the 3 retries that are the default."""
@@ -49,6 +50,7 @@ def _in_background(_deliver: Callable[..., None]) -> Callable[..., None]:
 def _deliver_all(stream: Stream, destination: Destination, records: Records) -> None:
     settings = destination["config"]
     try:
+        _assume(settings["RoleARN"])
         function = _transform(settings)
         if function:
             records = _transformed(stream, settings, function, records)
@@ -56,6 +58,11 @@ def _deliver_all(stream: Stream, destination: Destination, records: Records) -> 
             _put(stream, settings, settings.get("Prefix", ""), content)
     except (PermissionError, LookupError) as error:
         logging.getLogger("firehose").warning("%s: %s", stream["name"], error)
+
+
+def _assume(role: str) -> None:
+    if not may_assume("firehose.amazonaws.com", role):
+        raise PermissionError(f"may not assume {role}")
 
 
 def _transform(settings: dict[str, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 AWS: an integration with the subtype StepFunctions-StartExecution calls the service in the name of
 the integration's role, with parameters taken from the request, and answers with what the service
-said; response parameters may change the status.
+said; response parameters may change the status. Without a role that it may assume it answers 500.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigatewayv2-integration.html
@@ -20,6 +20,7 @@ from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.adapters import http_api_definition, replace
 from sls_patterns_cli.local.adapters.permissions import role_may
+from sls_patterns_cli.local.adapters.role_assumption import may_assume
 
 SUBTYPE = "StepFunctions-StartExecution"
 STATUS = "overwrite:statuscode"
@@ -75,6 +76,8 @@ def _started(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
         subtype, _, role = integration["integrationUri"].partition(":")
         if subtype != SUBTYPE:
             return await invoke(integration, *request, **rest)
+        if not may_assume("apigateway.amazonaws.com", role):
+            return 500, {"Content-Type": "application/json"}, b'{"message":"Internal Server Error"}'
         _api, _stage, _path, _method, headers, body, _query, _route, path_parameters = request
         text = body.decode() if isinstance(body, bytes) else body
         named = {

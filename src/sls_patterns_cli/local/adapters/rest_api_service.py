@@ -2,6 +2,7 @@
 
 AWS: the request template of the body's media type, in Velocity (VTL), makes the service's request;
 the first response whose pattern matches the service's status, else the default, makes the answer.
+Without a role that it may assume API Gateway calls nothing and answers 500.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 
@@ -22,6 +23,7 @@ from ministack.services import apigateway_v1, kinesis, sqs
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.permissions import role_may
+from sls_patterns_cli.local.adapters.role_assumption import may_assume
 
 JSON = "application/json"
 
@@ -41,6 +43,9 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
         if not spec or spec[1] not in SERVICES:
             return await invoke(integration, *request, **options)
         _region, service, _kind, address = spec
+        role = str(integration.get("credentials"))
+        if not may_assume("apigateway.amazonaws.com", role):
+            return apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
         api, stage, _settings, resource, path, method, headers, body, query, in_path = request[:10]
         context = {
             "requestId": new_uuid(),
@@ -58,9 +63,7 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
         try:
             params = ChainMap(in_path or {}, _first(query or {}), headers)
             rendered = text if template is None else render(template, text, context, params)
-            status, _, answer = await SERVICES[service](
-                address, rendered, str(integration.get("credentials"))
-            )
+            status, _, answer = await SERVICES[service](address, rendered, role)
         except ValueError:
             return apigateway_v1._gw_error("BAD_REQUEST_BODY", "Invalid request body")
         return _answer(integration, status, answer.decode(), context)

@@ -2,9 +2,10 @@
 
 AWS: EventBridge Scheduler invokes a function asynchronously, with the schedule's role. Without
 permission or target it does not try again: the input goes to the target's dead-letter queue, in
-the name of the same role.
+the name of the same role. It assumes the role for the schedule's group.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 
 Emulator: looks every 10 seconds, knows no rates in seconds, invokes any function, once, and
 forgets what it cannot start.
@@ -15,11 +16,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, lambda_svc, scheduler
 
 from sls_patterns_cli.local.adapters import check, replace
 from sls_patterns_cli.local.adapters.permissions import role_may
 from sls_patterns_cli.local.adapters.queues import send
+from sls_patterns_cli.local.adapters.role_assumption import may_assume
 
 LOOKS_EVERY_SECONDS = 0.2
 
@@ -43,15 +46,19 @@ def _with_seconds(parse: Callable[[str], int | None]) -> Callable[[str], int | N
 
 
 def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
-    def invoke_target(target: dict[str, Any], event: dict[str, Any], *rest: Any) -> None:
+    def invoke_target(
+        target: dict[str, Any], event: dict[str, Any], schedule: dict[str, Any], *rest: Any
+    ) -> None:
         if event.get("Source") != "aws.scheduler" or ":function:" not in target["Arn"]:
-            invoke(target, event, *rest)
+            invoke(target, event, schedule, *rest)
             return
         given = target.get("Input")
         view = eventbridge._pattern_event_view(event)
         payload = json.loads(given) if given else view.event_with_detail()
         function, config, _name = lambda_svc._get_func_record_for_ref(target["Arn"])
         role = target["RoleArn"]
+        if not may_assume("scheduler.amazonaws.com", role, _group(schedule)):
+            return
         if function and role_may(role, "lambda:InvokeFunction", target["Arn"]):
             invoked = lambda_svc._execution_record_for_config(function, config)
             lambda_svc.invoke_async_with_retry(invoked, payload)
@@ -61,3 +68,9 @@ def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
             send(queue, payload, TARGET_ARN=target["Arn"])
 
     return invoke_target
+
+
+def _group(schedule: dict[str, Any]) -> str:
+    """The ARN of the group that a schedule is in."""
+    group = schedule["GroupName"]
+    return f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/{group}"
