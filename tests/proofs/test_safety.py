@@ -151,7 +151,7 @@ def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) ->
     )
 
     assert code == 0, printed
-    assert not re.search(r"\d (passed|failed)", printed), printed
+    assert re.search(r"(\b1 skipped|↓ .*transient-failure-retried)", printed), printed
     assert "a function on AWS cannot reach the proof's own server" in printed
 
 
