@@ -1,10 +1,10 @@
 """A generated project as its owner has it: what it was made from, and what git holds of it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -15,7 +15,8 @@ from sls_patterns_cli.errors import UserError
 
 ANSWERS_FILE = ".copier-answers.yml"
 
-REGULAR = {"100644", "100755"}
+EXECUTABLE = "100755"
+REGULAR = {"100644", EXECUTABLE}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.path = absolute(folder)
         recorded = _recorded(self.path)
-        self.answers = read_answers(self.path)
+        self.answers = _answers(recorded)
         self.version: str = recorded["_commit"]
         """The version of the template that it was made from, or updated to."""
         self.address: str = recorded["_src_path"]
@@ -70,25 +71,58 @@ class Checkout:
             ) from error
         return dict(_tree(listed))
 
-    def export(self, folder: Path) -> None:
-        """Make `folder` a repository of its own that holds the last commit's regular files.
+    def replaced(self, path: str) -> bool:
+        """Whether the last commit has something else at `path`, or instead of a folder above it.
 
-        They are as they were committed, whatever attributes and filters say. Links are files
-        there, as git itself has them where links cannot be made: nothing is written through one.
+        That is a link, a submodule or a folder in the place of a file, or no folder where one is
+        needed.
         """
-        paths = [path for path, entry in self.committed.items() if entry.mode != "160000"]
-        for path, content in self.contents(paths):
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-            if self.committed[path].mode == "100755":
-                place.chmod(place.stat().st_mode | 0o111)
-        for command in (
-            ("init", "--quiet"),
-            ("add", "--all", "--force"),
-            ("-c", "user.name=-", "-c", "user.email=-", "commit", "--quiet", "--message=before"),
-        ):
-            git.output(folder, *command, added=git.APART)
+        if path in self.committed:
+            return self.committed[path].mode not in REGULAR
+        above = (parent.as_posix() for parent in PurePosixPath(path).parents)
+        return path in self._folders or any(parent in self.committed for parent in above)
+
+    @cached_property
+    def _folders(self) -> set[str]:
+        return {
+            parent.as_posix() for path in self.committed for parent in PurePosixPath(path).parents
+        }
+
+    def attributes(self, paths: Iterable[str], *names: str) -> dict[str, dict[str, str]]:
+        """What git attributes say of each path: the value of each of the names that is specified.
+
+        https://git-scm.com/docs/git-check-attr#_output
+        """
+        found: dict[str, dict[str, str]] = {path: {} for path in paths}
+        given = b"".join(os.fsencode(path) + b"\0" for path in found)
+        listed = git.output(self.path, "check-attr", "-z", "--stdin", *names, given=given)
+        fields = iter(map(os.fsdecode, listed.split(b"\0")[:-1]))
+        for path, name, value in zip(fields, fields, fields, strict=True):
+            if value != "unspecified":
+                found[path][name] = value
+        return found
+
+    def checked_out(self, files: Mapping[str, Path], scratch: Path) -> dict[str, Path]:
+        """Each path with a file that has the content of `files` as git would check it out there.
+
+        Line endings and encodings are as the project's attributes say. `scratch` is a folder for
+        its use.
+        """
+        if not files:
+            return {}
+        names = "".join(f"{file}\n" for file in files.values()).encode()
+        hashed = git.output(
+            self.path, "hash-object", "-w", "--no-filters", "--stdin-paths", given=names
+        )
+        given = b"".join(
+            b"100644 %s\t%s\0" % (content, os.fsencode(f"{self._prefix}{path}"))
+            for path, content in zip(files, hashed.split(), strict=True)
+        )
+        apart = {"GIT_INDEX_FILE": str(scratch / "index"), **git.PROJECTS_ATTRIBUTES}
+        git.output(self.path, "update-index", "-z", "--index-info", given=given, added=apart)
+        folder = scratch / "checked-out"
+        git.output(self.path, "checkout-index", "--all", f"--prefix={folder}/", added=apart)
+        return {path: folder / f"{self._prefix}{path}" for path in files}
 
     def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Each path with its content in the last commit."""
@@ -168,9 +202,13 @@ class Checkout:
         git.output(self.path, "update-index", "-z", "--index-info", given=given)
 
 
-def read_answers(folder: Path) -> dict[str, Any]:
-    """The answers to the template's questions that the project in `folder` records."""
-    return {key: value for key, value in _recorded(folder).items() if key[0] != "_"}
+def answers_in(rendered: bytes) -> dict[str, Any]:
+    """The answers to the template's questions in an answers file that it made."""
+    return _answers(yaml.safe_load(rendered))
+
+
+def _answers(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in recorded.items() if key[0] != "_"}
 
 
 def _recorded(folder: Path) -> dict[str, Any]:

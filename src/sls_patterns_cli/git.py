@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sls_patterns_cli import interrupts
 from sls_patterns_cli.errors import UserError
@@ -72,6 +73,10 @@ APART = {
 """The environment of a repository that is this tool's own: nothing of the user's changes it."""
 
 
+PROJECTS_ATTRIBUTES = _config({"core.attributesFile": os.devnull})
+"""The environment in which git reads a project's attributes, not those of the user's machine."""
+
+
 class GitError(UserError):
     """git failed; the message is what git said, as one line."""
 
@@ -101,6 +106,29 @@ def output(
         # Advice may follow what went wrong.
         fatal = [line for line in lines if line.startswith("fatal: ")]
         raise GitError((fatal or lines[-1:])[0].removeprefix("fatal: ")) from error
+
+
+def merged(ours: bytes, base: bytes, theirs: bytes, scratch: Path) -> tuple[bytes, bool]:
+    """The three-way merge of a text, and whether it holds conflicts between markers.
+
+    `scratch` is a folder for its use.
+    """
+    sides = {"before updating": ours, "last update": base, "after updating": theirs}
+    command: list[str | Path] = ["git", "merge-file", "--stdout"]
+    for label in sides:
+        command += ["-L", label]
+    with TemporaryDirectory(dir=scratch) as name:
+        for number, content in enumerate(sides.values()):
+            file = Path(name, str(number))
+            file.write_bytes(content)
+            command.append(file)
+        try:
+            return _output(command, scratch, APART), False
+        except subprocess.CalledProcessError as error:
+            # The number of conflicts, up to 127; beyond that it failed.
+            if error.returncode in range(1, 128):
+                return error.output, True
+            raise GitError(_lines(error.stderr)[-1]) from error
 
 
 def is_inside_repository(path: Path) -> bool:

@@ -1,149 +1,156 @@
-"""Renders versions of the template and merges one into a project, by Copier's own update."""
+"""Merges what lies between two renderings of the template into a project's last commit.
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+Each file is decided by itself, with git's three-way merge for text. What cannot be merged stays as
+the user has it, and the template's side is put beside it. Nothing in the project is written here.
+"""
+
 from dataclasses import dataclass
-from functools import cached_property, partial
-from io import StringIO
+from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
-
-from copier._main import as_operation
-from copier._settings import SettingsModel
-from copier._subproject import Subproject
-from copier._template import Template as CopierTemplate
-from copier.errors import CopierError, InvalidConfigFileError
-from jinja2 import TemplateError
-from packaging.version import Version
-from plumbum import local
-from yaml import YAMLError
 
 from sls_patterns_cli import git
-from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.render import (
-    Compiled,
-    Given,
-    QuickWorker,
-    refuse_unasked,
-    refuse_without_effect,
-    wrong_answer,
-)
-from sls_patterns_cli.source import Template
+from sls_patterns_cli.checkout import ANSWERS_FILE, EXECUTABLE, REGULAR, Checkout
+from sls_patterns_cli.versions import Rendering
 
 
 @dataclass(frozen=True)
-class Rendering:
-    """What a version of the template makes of answers: the content of each file by its path."""
-
-    files: dict[str, bytes]
-    left_alone: Callable[[Path], bool]
-    """Whether an update leaves the file at a path to the user: `_exclude` in copier.yml."""
+class _File:
+    content: bytes
+    executable: bool
 
 
-class Merger:
-    """Works with two versions of the template that `address` stands for."""
+class Merge:
+    """The merge of `new` into a project that was made of `old`; `scratch` is for its use."""
 
-    def __init__(self, address: str, old: Template, new: Template) -> None:
-        self._new = new
-        compiled: dict[Path, Compiled] = {}
-        pinned = {template.version: template for template in (old, new)}
+    def __init__(self, checkout: Checkout, old: Rendering, new: Rendering, scratch: Path) -> None:
+        self._checkout, self._scratch = checkout, scratch
+        self.changes: dict[str, Path | None] = {}
+        """What to write where, as git holds it; None is to remove what is there."""
+        self.unmerged: set[str] = set()
+        """The changes that hold conflicts between markers."""
+        self.aside: dict[str, str] = {}
+        """Files of the user's that stay, and where the template's side is put."""
+        self.kept: list[str] = []
+        """Files with the user's edits that the template removed."""
+        self.skipped: list[str] = []
+        """Files that changed in the template, and that the user has removed or renamed."""
 
-        class PinnedWorker(QuickWorker):
-            """Takes the versions from where they are, which saves Copier cloning four times."""
+        paths = [
+            path for path in old.files.keys() | new.files.keys() if not new.left_alone(Path(path))
+        ]
+        self._theirs = {path: _file(new, path) for path in paths}
+        self._base = {
+            path: None if old.left_alone(Path(path)) else _file(old, path) for path in paths
+        }
+        differing = sorted(path for path in paths if self._base[path] != self._theirs[path])
+        if ANSWERS_FILE not in differing:
+            differing.append(ANSWERS_FILE)
+        self._touched = checkout.touched(differing)
+        self._attributes = checkout.attributes(differing, "filter", "merge")
+        self._ours = self._users(differing)
+        # Nobody edits it by hand: it is the template's, whatever it holds.
+        self._base[ANSWERS_FILE] = self._ours.get(ANSWERS_FILE)
+        for path in differing:
+            self._merge(path)
 
-            @cached_property
-            def compiled(self) -> Compiled:
-                return compiled.setdefault(self.template.local_abspath, {})
+    def as_on_disk(self) -> dict[str, Path | None]:
+        """The changes as they are on disk: with line endings and encodings as git is told."""
+        convertible = {
+            path: file
+            for path, file in self.changes.items()
+            if file and path in self._attributes and not self._is_filtered(path)
+        }
+        converted = self._checkout.checked_out(convertible, self._scratch)
+        for path, file in converted.items():
+            file.chmod(convertible[path].stat().st_mode)
+        return self.changes | converted
 
-            @cached_property
-            def template(self) -> CopierTemplate:
-                return _pin(super().template, pinned[str(self.resolved_vcs_ref)])
+    def _users(self, paths: list[str]) -> dict[str, _File]:
+        """The files of the last commit; such that a filter makes as the filter makes them."""
+        committed = self._checkout.committed
+        regular = [path for path in paths if path in committed and committed[path].mode in REGULAR]
+        contents = dict(self._checkout.contents(regular))
+        for path in regular:
+            if self._is_filtered(path) and path not in self._touched:
+                contents[path] = (self._checkout.path / path).read_bytes()
+        return {
+            path: _File(content, committed[path].mode == EXECUTABLE)
+            for path, content in contents.items()
+        }
 
-            @cached_property
-            def subproject(self) -> Subproject:
-                subproject = super().subproject
-                if subproject.template is not None:
-                    _pin(subproject.template, old)
-                return subproject
+    def _is_filtered(self, path: str) -> bool:
+        return self._attributes[path].get("filter", "unset") != "unset"
 
-            @as_operation("update")
-            def left_alone(self) -> Callable[[Path], bool]:
-                del self.match_exclude  # which is for the operation before
-                return self.match_exclude
+    def _merge(self, path: str) -> None:
+        base, theirs, ours = self._base[path], self._theirs[path], self._ours.get(path)
+        if base and not ours and not self._checkout.replaced(path):
+            if theirs:
+                self.skipped.append(path)
+        elif path in self._touched:
+            if theirs:
+                self._put_aside(path, theirs)
+            elif self._checkout.obstacle(path) == path:
+                self.kept.append(path)
+        elif theirs is None:
+            if ours and base and ours.content == base.content:
+                self.changes[path] = None
+            else:
+                self.kept.append(path)
+        elif ours is None:
+            self._write(path, theirs)
+        else:
+            self._merge_files(path, base, theirs, ours)
 
-        # Not the user's own settings for Copier: they would change defaults, or be broken.
-        self._worker = partial(
-            PinnedWorker, settings=SettingsModel(), defaults=True, overwrite=True, quiet=True
+    def _merge_files(self, path: str, base: _File | None, theirs: _File, ours: _File) -> None:
+        executable = (
+            theirs.executable if base and base.executable == ours.executable else ours.executable
         )
-        self._renderer = partial(self._worker, src_path=address)
+        if base and base.content == ours.content:
+            content = theirs.content
+        elif theirs.content == ours.content or (base and base.content == theirs.content):
+            content = ours.content
+        elif self._is_text(path, *(file.content for file in (ours, base, theirs) if file)):
+            content, conflicting = git.merged(
+                ours.content, base.content if base else b"", theirs.content, self._scratch
+            )
+            if conflicting:
+                self.unmerged.add(path)
+        else:
+            self._put_aside(path, theirs)
+            return
+        if (merged := _File(content, executable)) != ours:
+            self._write(path, merged)
 
-    def render(self, version: str, answers: Mapping[str, Any]) -> Rendering:
-        """All files of one of the versions; UserError if it cannot be made from the answers."""
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            worker = self._renderer(dst_path=folder, vcs_ref=version, data=dict(answers))
-            with worker, _explained({}):
-                worker.run_copy()
-                left_alone = worker.left_alone()
-            files = {
-                path.relative_to(folder).as_posix(): path.read_bytes()
-                for path in folder.rglob("*")
-                if path.is_file()
-            }
-        return Rendering(files, left_alone)
+    def _is_text(self, path: str, *contents: bytes) -> bool:
+        """Whether lines of these can stand in one file: nobody could read it otherwise."""
+        if self._is_filtered(path) or self._attributes[path].get("merge") in {"unset", "binary"}:
+            return False
+        try:
+            return not any("\0" in content.decode() for content in contents)
+        except UnicodeDecodeError:
+            return False
 
-    def merge(self, project: Path, given: Given) -> None:
-        """Merge what lies between the versions into `project`, which is a clean git repository.
+    def _put_aside(self, path: str, theirs: _File) -> None:
+        """Put the template's side beside what is in the place of the file, or of its folder."""
+        obstacle = self._checkout.obstacle(path) or path
+        for number in count(1):
+            ending = ".template" if number == 1 else f".template-{number}"
+            place = f"{obstacle}{ending}{path.removeprefix(obstacle)}"
+            if not self._checkout.obstacle(place):
+                self.aside[path] = place
+                self._write(place, theirs)
+                return
 
-        `given` changes answers. A file in conflict holds markers and is unmerged in git's index.
-        Raises UserError for a wrong answer.
-        """
-        data = {question: answer for question, (_, answer) in given.items()}
-        worker = self._worker(dst_path=project, vcs_ref=self._new.version, data=data)
-        with worker, _apart(), _explained(given):
-            refuse_unasked(given, worker.template)
-            worker.run_update()
-            refuse_without_effect(given, worker)
-
-
-def _pin(template: CopierTemplate, version: Template) -> CopierTemplate:
-    """`template` as of `version`, without asking git."""
-    vars(template).update(
-        vcs="git",
-        local_abspath=version.folder.resolve(),
-        commit=version.version,
-        commit_hash=version.version,
-        version=Version(version.version),
-        git_index_modes={},  # the files have their modes
-    )
-    return template
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """Within it nothing that the user's git is set to changes what Copier does with git."""
-    with local.env(**git.APART):
-        for name in git.ELSEWHERE & local.env.getdict().keys():
-            del local.env[name]
-        yield
+    def _write(self, path: str, merged: _File) -> None:
+        place = self._scratch / "merged" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(merged.content)
+        if merged.executable:
+            place.chmod(place.stat().st_mode | 0o111)
+        self.changes[path] = place
 
 
-@contextmanager
-def _explained(given: Given) -> Iterator[None]:
-    """Within it Copier's errors are in this tool's words, and one line each."""
-    try:
-        with redirect_stderr(StringIO()):
-            yield
-    except InvalidConfigFileError as error:
-        raise UserError("the template is broken: copier.yml cannot be read", 1) from error
-    except CopierError as error:
-        raise UserError(str(error), exit_code=1) from error
-    except ValueError as error:
-        raise wrong_answer(error, given) from error
-    except (TemplateError, YAMLError) as error:
-        raise UserError(f"the template is broken: {error}", exit_code=1) from error
-    except OSError as error:
-        # Such as a file of the user's where the template has a folder.
-        where = Path(error.filename or "").name
-        raise UserError(f"cannot merge {where}: {error.strerror}", exit_code=1) from error
+def _file(rendering: Rendering, path: str) -> _File | None:
+    if path not in rendering.files:
+        return None
+    return _File(rendering.files[path], path in rendering.executable)

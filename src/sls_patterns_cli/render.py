@@ -119,8 +119,8 @@ def _finish(worker: "_Worker", *, repository: bool) -> Project:
 class QuickWorker(Worker):
     """Copier's worker for a folder that is nobody's yet, without what costs time there.
 
-    What is private in Copier is overridden here and in merge.py alone; `tests/cli/test_render.py`
-    and `tests/update/test_merge.py` fail when Copier changes it.
+    What is private in Copier is overridden here and in versions.py alone;
+    `tests/cli/test_render.py` and `tests/update/test_versions.py` fail when Copier changes it.
     """
 
     @cached_property

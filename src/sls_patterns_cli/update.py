@@ -1,28 +1,26 @@
 """Updates a project to another version of its template, and tells what an update would do.
 
-The merge is Copier's own, in a copy; the project changes once, at the end, or not at all.
+The project changes once, at the end, or not at all.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from difflib import SequenceMatcher
 from functools import partial
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.version import Version
 
-from sls_patterns_cli import git
-from sls_patterns_cli.checkout import ANSWERS_FILE, Checkout, read_answers
+from sls_patterns_cli.checkout import ANSWERS_FILE, REGULAR, Checkout, answers_in
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.merge import Merger, Rendering
+from sls_patterns_cli.merge import Merge
 from sls_patterns_cli.render import Given
 from sls_patterns_cli.source import Source, open_source, order
 from sls_patterns_cli.swap import swap
+from sls_patterns_cli.versions import Rendering, Versions
 
 SIMILAR = 0.5
 """From this share of common text on, a new file is a removed one renamed; as in git's own."""
@@ -32,8 +30,8 @@ SIMILAR = 0.5
 class Conflict:
     """A file that both sides changed.
 
-    `template` is where the template's side is, for a file of the user's that git does not hold;
-    for any other it is None, and both sides are in the file between markers.
+    `template` is where the template's side is, if the file is as the user had it; if it is None,
+    both sides are in the file between markers.
     """
 
     path: str
@@ -213,8 +211,8 @@ class _Step:
             self.target = found
         self.base = found or _before(source, recorded, made)
         templates = [source.template(version) for version in (self.base, self.target)]
-        self._merger = Merger(checkout.address, *templates)
-        self.render, self.merge = self._merger.render, self._merger.merge
+        between = Versions(checkout.address, *templates)
+        self.render, self.renew = between.render, between.renew
 
 
 def _before(source: Source, recorded: str, made: Version) -> str:
@@ -235,37 +233,17 @@ def _before(source: Source, recorded: str, made: Version) -> str:
 
 
 class _Merged:
-    """A copy of a project with another version of its template merged into it."""
+    """A project with another version of its template merged into it."""
 
     def __init__(self, step: _Step, given: Given, scratch: Path) -> None:
         self._checkout = checkout = step.checkout
         self._scratch = scratch
-        self._copy = scratch / "project"
-        self._copy.mkdir()
-        checkout.export(self._copy)
-        self._old = old = step.render(step.base, checkout.answers)
-        edited = {
-            path
-            for path, content in old.files.items()
-            if path in checkout.committed and (self._copy / path).read_bytes() != content
-        }
-        step.merge(self._copy, given)
-        answers = read_answers(self._copy)
+        self._old = step.render(step.base, checkout.answers)
+        self.new = step.renew((checkout.path / ANSWERS_FILE).read_bytes(), given)
+        answers = answers_in(self.new.files[ANSWERS_FILE])
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
-        self.new = step.render(step.target, answers)
         self._unchanged = self._with_answers_before(step, answers, given)
-
-        removed = set(self._listed("ls-files", "--deleted"))
-        added = set(self._listed("ls-files", "--others"))
-        self._unmerged = set(self._listed("diff", "--name-only", "--diff-filter=U"))
-        modified = set(self._listed("diff", "--name-only", "HEAD")) - removed
-        kept = removed & edited
-        self._changes: dict[str, Path | None] = {
-            path: self._copy / path for path in modified | added | self._unmerged
-        }
-        for path in removed - kept:
-            self._changes[path] = None
-        self._in_the_way = self._set_aside()
+        self._merge = Merge(checkout, self._old, self.new, scratch)
         self.outcome = Outcome(
             path=checkout.path,
             version=checkout.version,
@@ -276,21 +254,22 @@ class _Merged:
                 for question, answer in answers.items()
                 if answer != checkout.answers.get(question)
             },
-            changes=self._report(kept),
+            changes=self._report(),
         )
 
     @property
     def changes_something(self) -> bool:
         """Whether there is anything to write, remove or settle."""
-        return bool(self._changes) or self.outcome.must_be_settled
+        return bool(self._merge.changes) or self.outcome.must_be_settled
 
     def publish(self) -> None:
         """Change the project: all that is to be changed, or nothing."""
-        stages = {path: self._stages(path) for path in self._unmerged if path in self._changes}
+        stages = {path: self._stages(path) for path in self._merge.unmerged}
+        changes = self._merge.as_on_disk()
         try:
             swap(
                 self._checkout.path,
-                self._changes,
+                changes,
                 settle=partial(self._checkout.mark_unmerged, stages),
             )
         except OSError as error:
@@ -309,34 +288,6 @@ class _Merged:
         except UserError:  # It has no such answer any more.
             return self._old
 
-    def _listed(self, *command: str) -> list[str]:
-        name, *options = command
-        listed = git.output(self._copy, name, "-z", *options, added=git.APART)
-        return list(dict.fromkeys(map(os.fsdecode, listed.split(b"\0")[:-1])))
-
-    def _set_aside(self) -> dict[str, str | None]:
-        """Move what would overwrite anything that git does not hold beside it; say what and where.
-
-        That are files that git does not track, and those that it was told not to look at.
-        """
-        places: dict[str, str | None] = {}
-        for path in sorted(self._checkout.touched(self._changes)):
-            new = self._changes.pop(path)
-            places[path] = None
-            if new is not None:
-                place = places[path] = self._free_place(path)
-                self._changes[place] = new
-        return places
-
-    def _free_place(self, path: str) -> str:
-        obstacle = self._checkout.obstacle(path) or path
-        for number in count(1):
-            ending = ".template" if number == 1 else f".template-{number}"
-            place = f"{obstacle}{ending}{path.removeprefix(obstacle)}"
-            if not self._checkout.obstacle(place):
-                return place
-        raise AssertionError
-
     def _stages(self, path: str) -> dict[int, Path]:
         """The template's side of a conflict, by the numbers that git's index has for them."""
         stages = {}
@@ -347,44 +298,37 @@ class _Merged:
                 file.write_bytes(rendering.files[path])
         return stages
 
-    def _report(self, kept: set[str]) -> Changes:
-        committed, old, new = self._checkout.committed, self._old.files, self.new.files
+    def _report(self) -> Changes:
+        merge, old, new = self._merge, self._old.files, self.new.files
+        committed = self._checkout.committed
         left_alone = {
             path
             for path in old.keys() | new.keys()
             if self._old.left_alone(Path(path)) or self.new.left_alone(Path(path))
         }
-        written = self._changes.keys() - set(self._in_the_way.values())
-        clean = written - self._unmerged - {ANSWERS_FILE}
-        gone = {path for path in clean if self._changes[path] is None}
-        appeared = old.keys() - left_alone
+        clean = merge.changes.keys() - set(merge.aside.values()) - merge.unmerged - {ANSWERS_FILE}
+        gone = {path for path in clean if merge.changes[path] is None}
+        otherwise = [
+            path
+            for path in left_alone & committed.keys() & new.keys()
+            if new[path] != self._unchanged.files.get(path, new[path])
+            and committed[path].mode in REGULAR
+        ]
         return Changes(
             updated=sorted((clean - gone) & committed.keys()),
             added=sorted(clean - committed.keys()),
             removed=sorted(gone),
             conflicts=[
-                *(Conflict(path) for path in sorted(self._unmerged & written)),
-                *(Conflict(path, place) for path, place in self._in_the_way.items() if place),
+                *(Conflict(path) for path in sorted(merge.unmerged)),
+                *(Conflict(path, place) for path, place in merge.aside.items()),
             ],
-            kept=[
-                Kept(path, self._renamed(path))
-                for path in sorted(
-                    kept | {path for path, place in self._in_the_way.items() if not place}
-                )
-            ],
+            kept=[Kept(path, self._renamed(path)) for path in merge.kept],
             orphaned=sorted((old.keys() - new.keys()) & left_alone & committed.keys()),
             unfit=sorted(
-                path
-                for path in left_alone & committed.keys() & new.keys()
-                if new[path] != self._unchanged.files.get(path, new[path])
-                and new[path] != (self._copy / path).read_bytes()
+                path for path, content in self._checkout.contents(otherwise) if content != new[path]
             ),
             offered=sorted((new.keys() - old.keys() - committed.keys()) & left_alone),
-            skipped=sorted(
-                path
-                for path in appeared & new.keys()
-                if old[path] != new[path] and path not in committed
-            ),
+            skipped=merge.skipped,
         )
 
     def _renamed(self, path: str) -> str | None:

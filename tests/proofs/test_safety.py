@@ -151,7 +151,7 @@ def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) ->
     )
 
     assert code == 0, printed
-    assert re.search(r"\b1 skipped\b", printed)
+    assert re.search(r"(\b1 skipped|↓ .*transient-failure-retried)", printed), printed
     assert "a function on AWS cannot reach the proof's own server" in printed
 
 
@@ -209,3 +209,21 @@ def test_make_deploys_a_stack_of_its_own_for_the_proofs(
     assert prove.startswith(f"STACK_NAME={NAME}-e2e ")
     assert commands("smoke")[-1].startswith("STACK_NAME=in-use ")
     assert not any("deploy" in command for command in commands("smoke"))
+
+
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
+def test_make_refuses_a_stack_in_use_before_it_deploys(tmp_path: Path, runtime: str) -> None:
+    project = render_project(tmp_path, pattern="simple-web-service", runtime=runtime)
+
+    done = subprocess.run(
+        ["make", "--silent", "e2e", "STACK=prod1"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    line = "prod1 does not end in -e2e; FORCE=1 deploys and proves it all the same"
+    assert done.stderr.splitlines()[0] == line
+    assert (done.returncode, done.stdout) == (2, "")
+    assert not (project / ".aws-sam").exists()

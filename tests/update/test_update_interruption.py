@@ -33,8 +33,8 @@ exec git "$@"
     ("number", "moment"),
     [
         (signal.SIGINT, "ls-remote"),
-        (signal.SIGHUP, "commit"),
-        (signal.SIGTERM, "apply"),
+        (signal.SIGHUP, "ls-tree"),
+        (signal.SIGTERM, "checkout-index"),
         (signal.SIGINT, "hash-object"),
     ],
 )

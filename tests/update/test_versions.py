@@ -1,4 +1,4 @@
-"""Guards what merge.py overrides in Copier: each test fails when Copier changes it."""
+"""Guards what versions.py overrides in Copier: each test fails when Copier changes it."""
 
 import shutil
 from functools import cached_property
@@ -33,6 +33,6 @@ def test_copier_clones_nothing_and_git_runs_few_times(project: Owned, tmp_path: 
     fake.chmod(0o755)
     project.update(PATH=f"{tmp_path / 'bin'}:{project.cli.environment['PATH']}")
     calls = (tmp_path / "calls").read_text().splitlines()
-    # A merge is a diff and a patch: some 40 calls, whatever the number of files.
-    assert len(calls) < 60
+    # Whatever the number of files; each that both sides changed is one more.
+    assert len(calls) < 30
     assert not [call for call in calls if "clone" in call or "fileMode" in call]

@@ -1,0 +1,167 @@
+"""Renders two versions of the template with a project's answers, by Copier."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from functools import cached_property, partial
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from copier._main import as_operation
+from copier._settings import SettingsModel
+from copier._subproject import Subproject
+from copier._template import Template as CopierTemplate
+from copier.errors import CopierError, InvalidConfigFileError
+from jinja2 import TemplateError
+from packaging.version import Version
+from plumbum import local
+from yaml import YAMLError
+
+from sls_patterns_cli import git
+from sls_patterns_cli.checkout import ANSWERS_FILE
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.render import (
+    Compiled,
+    Given,
+    QuickWorker,
+    refuse_unasked,
+    refuse_without_effect,
+    wrong_answer,
+)
+from sls_patterns_cli.source import Template
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a version of the template makes of answers: the content of each file by its path."""
+
+    files: dict[str, bytes]
+    executable: frozenset[str]
+    left_alone: Callable[[Path], bool]
+    """Whether an update leaves the file at a path to the user: `_exclude` in copier.yml."""
+
+
+class Versions:
+    """Two versions of the template that `address` stands for."""
+
+    def __init__(self, address: str, old: Template, new: Template) -> None:
+        self._new = new
+        compiled: dict[Path, Compiled] = {}
+        pinned = {template.version: template for template in (old, new)}
+
+        class PinnedWorker(QuickWorker):
+            """Takes the versions from where they are, which saves Copier cloning four times."""
+
+            @cached_property
+            def compiled(self) -> Compiled:
+                return compiled.setdefault(self.template.local_abspath, {})
+
+            @cached_property
+            def template(self) -> CopierTemplate:
+                return _pin(super().template, pinned[str(self.resolved_vcs_ref)])
+
+            @cached_property
+            def subproject(self) -> Subproject:
+                subproject = super().subproject
+                if subproject.template is not None:
+                    _pin(subproject.template, old)
+                return subproject
+
+            def refuse_what_runs(self) -> None:
+                """Raise a CopierError for tasks, migrations and extensions."""
+                self._check_unsafe("update")
+
+            @as_operation("update")
+            def left_alone(self) -> Callable[[Path], bool]:
+                vars(self).pop("match_exclude", None)  # which is for the operation before
+                return self.match_exclude
+
+        # Not the user's own settings for Copier: they would change defaults, or be broken.
+        self._renderer = partial(
+            PinnedWorker,
+            src_path=address,
+            settings=SettingsModel(),
+            defaults=True,
+            overwrite=True,
+            quiet=True,
+        )
+
+    def render(self, version: str, answers: Mapping[str, Any]) -> Rendering:
+        """All files of one of the versions; UserError if it cannot be made from the answers."""
+        with TemporaryDirectory() as name:
+            worker = self._renderer(dst_path=Path(name), vcs_ref=version, data=dict(answers))
+            with worker, _apart(), _explained({}):
+                worker.run_copy()
+                return _rendering(worker)
+
+    def renew(self, recorded: bytes, given: Given) -> Rendering:
+        """All files of the new version for the project whose answers file holds `recorded`.
+
+        `given` changes answers; what the new version asks for the first time gets its default.
+        Raises UserError for a wrong answer.
+        """
+        data = {question: answer for question, (_, answer) in given.items()}
+        with TemporaryDirectory() as name:
+            (Path(name) / ANSWERS_FILE).write_bytes(recorded)
+            worker = self._renderer(dst_path=Path(name), vcs_ref=self._new.version, data=data)
+            with worker, _apart(), _explained(given):
+                worker.refuse_what_runs()
+                refuse_unasked(given, worker.template)
+                worker.run_copy()
+                refuse_without_effect(given, worker)
+                return _rendering(worker)
+
+
+def _rendering(worker: Any) -> Rendering:
+    """What `worker` has written to its folder."""
+    folder: Path = worker.dst_path
+    made = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    return Rendering(
+        files={path: file.read_bytes() for path, file in made.items()},
+        executable=frozenset(path for path, file in made.items() if file.stat().st_mode & 0o100),
+        left_alone=worker.left_alone(),
+    )
+
+
+def _pin(template: CopierTemplate, version: Template) -> CopierTemplate:
+    """`template` as of `version`, without asking git."""
+    vars(template).update(
+        vcs="git",
+        local_abspath=version.folder.resolve(),
+        commit=version.version,
+        commit_hash=version.version,
+        version=Version(version.version),
+        git_index_modes={},  # the files have their modes
+    )
+    return template
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Within it nothing that the user's git is set to changes what Copier does with git."""
+    with local.env(**git.APART):
+        for name in git.ELSEWHERE & local.env.getdict().keys():
+            del local.env[name]
+        yield
+
+
+@contextmanager
+def _explained(given: Given) -> Iterator[None]:
+    """Within it Copier's errors are in this tool's words, and one line each."""
+    try:
+        with redirect_stderr(StringIO()):
+            yield
+    except InvalidConfigFileError as error:
+        raise UserError("the template is broken: copier.yml cannot be read", 1) from error
+    except CopierError as error:
+        raise UserError(str(error), exit_code=1) from error
+    except ValueError as error:
+        raise wrong_answer(error, given) from error
+    except (TemplateError, YAMLError) as error:
+        raise UserError(f"the template is broken: {error}", exit_code=1) from error
+    except OSError as error:
+        raise UserError(f"cannot render: {error.strerror}", exit_code=1) from error
