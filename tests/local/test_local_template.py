@@ -1,5 +1,6 @@
 """From a project to what is deployed: reading, assembling, scaling time, failing clearly."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -116,30 +117,38 @@ def test_other_infrastructure_is_refused_by_name(tmp_path: Path) -> None:
         cloudformation.assemble(project.load(tmp_path))
 
 
-def test_waits_are_divided_and_reported() -> None:
+def test_waits_are_reported_and_the_template_keeps_them() -> None:
+    rate = {"ScheduleExpression": "rate(2 hours)"}
     template: dict[str, Any] = {
         "Resources": {
             "Long": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 360}},
             "Default": {"Type": "AWS::SQS::Queue"},
-            "Short": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 1}},
+            "Late": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {"VisibilityTimeout": 60, "DelaySeconds": 12},
+            },
+            "Hourly": {"Type": "AWS::Scheduler::Schedule", "Properties": rate},
+            "Nightly": {
+                "Type": "AWS::Scheduler::Schedule",
+                "Properties": {"ScheduleExpression": "cron(0 3 * * ? *)"},
+            },
             "Mapping": {
                 "Type": "AWS::Lambda::EventSourceMapping",
-                "Properties": {"MaximumBatchingWindowInSeconds": 120},
+                "Properties": {"EventSourceArn": {"Fn::GetAtt": ["Late", "Arn"]}},
             },
             "Table": {"Type": "AWS::DynamoDB::Table"},
         }
     }
-    changes = timescale.scale(template)
-    resources = template["Resources"]
-    assert resources["Long"]["Properties"]["VisibilityTimeout"] == 6
-    assert resources["Default"]["Properties"]["VisibilityTimeout"] == 1
-    assert resources["Short"]["Properties"]["VisibilityTimeout"] == 1
-    assert resources["Mapping"]["Properties"]["MaximumBatchingWindowInSeconds"] == 2
-    assert changes == [
-        "Long visibility 360 s -> 6 s",
+    before = copy.deepcopy(template)
+
+    assert timescale.changes(template) == [
+        "Long visibility 360 s -> 1.5 s",
         "Default visibility 30 s -> 1 s",
-        "Mapping batching window 120 s -> 2 s",
+        "Late visibility 60 s -> 0.25 s",
+        "Late delay 12 s -> 0.05 s",
+        "Hourly every 7200 s -> 30 s",
     ]
+    assert template == before
 
 
 def test_a_failed_deploy_names_every_resource_that_failed(deploy_stack: DeployStack) -> None:

@@ -22,6 +22,15 @@ Report = Callable[[str], None]
 Example = tuple[str, str]
 """What a call shows, and the shell command, which takes the stack's outputs as variables."""
 
+EXPORTED = (
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    timescale.VARIABLE,
+)
+"""What a shell needs of the environment in which clients talk to the emulator."""
+
 PROOFS, PROOFS_PROJECT = "tests/e2e", "e2e"
 """The folder of the proofs; the name that vitest knows them by."""
 
@@ -147,10 +156,9 @@ def _deploy(
         key: build.package(project, code, interpreter, report)
         for key, code in assembly.code.items()
     }
-    changes = timescale.scale(assembly.template)
     emulator.wait()
     report(f"Local AWS at {emulator.url}; functions run on {interpreter}")
-    if changes:
+    if changes := timescale.changes(assembly.template):
         report(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
     started = time.monotonic()
     deploy.upload(emulator, packages)
@@ -167,8 +175,7 @@ def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:
         **{
             name: value
             for name, value in stack.emulator.client_environment({}).items()
-            if name in ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID")
-            or name == "AWS_SECRET_ACCESS_KEY"
+            if name in EXPORTED
         },
         **stack.outputs,
     }

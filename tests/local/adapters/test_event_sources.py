@@ -100,7 +100,7 @@ Resources:
   Queue:
     Type: AWS::SQS::Queue
     Properties:
-      VisibilityTimeout: 1
+      VisibilityTimeout: 240
       RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetters.Arn, maxReceiveCount: 3}
   DeadLetters: {Type: "AWS::SQS::Queue"}
   Function:
@@ -110,7 +110,7 @@ Resources:
         import json, time
         def handler(event, context):
             print(json.dumps({"at": time.time()}))
-            time.sleep(1.5)  # longer than the message is invisible
+            time.sleep(1.5)  # longer than the message is invisible here
             print(json.dumps({"ended": time.time()}))
             raise ValueError("poison")
       LoggingConfig: {LogGroup: poisoned}

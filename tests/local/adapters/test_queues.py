@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -90,6 +91,80 @@ def dead_letter(sqs: Any, stack: dict[str, str], body: str) -> None:
 @pytest.fixture
 def stack(deploy_stack: DeployStack) -> dict[str, str]:
     return deploy_stack(DEAD_LETTER_QUEUE)
+
+
+WAITING = """
+Resources:
+  Queue: {Type: "AWS::SQS::Queue", Properties: {VisibilityTimeout: 120}}
+  Late: {Type: "AWS::SQS::Queue", Properties: {DelaySeconds: 240}}
+Outputs:
+  Queue: {Value: !Ref Queue}
+  Late: {Value: !Ref Late}
+"""
+
+
+@pytest.fixture
+def waiting(deploy_stack: DeployStack) -> dict[str, str]:
+    return deploy_stack(WAITING)
+
+
+def seconds_until_received(sqs: Any, queue: str) -> float:
+    started = time.monotonic()
+    wait_until(lambda: receive(sqs, queue))
+    return time.monotonic() - started
+
+
+def test_a_received_message_is_visible_again_sooner_than_its_queue_says(
+    waiting: dict[str, str], client: Client
+) -> None:
+    """A second after it was received at the earliest, as the receiver's work is not shortened."""
+    sqs, queue = client("sqs"), waiting["Queue"]
+    sqs.send_message(QueueUrl=queue, MessageBody="hello")
+    assert receive(sqs, queue)
+
+    assert 0.8 < seconds_until_received(sqs, queue) < 20
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert attributes["VisibilityTimeout"] == "120"
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_changed_visibility_is_divided_too(
+    batch: bool, waiting: dict[str, str], client: Client
+) -> None:
+    sqs, queue = client("sqs"), waiting["Queue"]
+    sqs.send_message(QueueUrl=queue, MessageBody="hello")
+    (message,) = receive(sqs, queue)
+    change = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 480}
+
+    if batch:
+        sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[{"Id": "0", **change}])
+    else:
+        sqs.change_message_visibility(QueueUrl=queue, **change)
+
+    assert 1.8 < seconds_until_received(sqs, queue) < 20
+
+
+def test_a_delay_is_divided(waiting: dict[str, str], client: Client) -> None:
+    sqs = client("sqs")
+    sqs.send_message(QueueUrl=waiting["Late"], MessageBody="the queue's own delay")
+    assert 0.8 < seconds_until_received(sqs, waiting["Late"]) < 20
+    sqs.send_message(QueueUrl=waiting["Queue"], MessageBody="its own", DelaySeconds=480)
+    assert 1.8 < seconds_until_received(sqs, waiting["Queue"]) < 20
+
+
+def test_a_receive_that_waits_in_vain_is_short_and_gets_what_comes(
+    waiting: dict[str, str], client: Client
+) -> None:
+    sqs, queue = client("sqs"), waiting["Queue"]
+    started = time.monotonic()
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)
+    assert 0.4 < time.monotonic() - started < 8
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(sqs.receive_message, QueueUrl=queue, WaitTimeSeconds=20)
+        sqs.send_message(QueueUrl=queue, MessageBody="at last")
+        (message,) = coming.result()["Messages"]
+    assert message["Body"] == "at last"
 
 
 def test_a_policy_that_denies_insecure_transport_lets_requests_through(

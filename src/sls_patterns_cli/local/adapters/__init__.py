@@ -16,6 +16,7 @@ from typing import Any
 
 ADAPTERS = (
     "secure_transport",
+    "queue_waits",
     "queue_locking",
     "queue_redrive",
     "event_source_permissions",

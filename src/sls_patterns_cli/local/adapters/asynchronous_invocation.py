@@ -52,23 +52,26 @@ def _in_background(invoke: Callable[..., None]) -> Callable[..., None]:
 
 def _try_until_done(function: Record, event: Any, settings: Record) -> None:
     retries = int(settings.get("MaximumRetryAttempts", len(WAITS_SECONDS)))
-    deadline = time.monotonic() + int(settings.get("MaximumEventAgeInSeconds", 21600)) / FACTOR
+    oldest = int(settings.get("MaximumEventAgeInSeconds", 21600))
+    started, waited = time.monotonic(), 0.0
     attempts, condition = 0, "RetriesExhausted"
     while True:
         result = lambda_svc._execute_function(function, event)
         if not result.get("error"):
             return
         if result.get("throttle"):
-            pause = PAUSE_WHEN_THROTTLED_SECONDS / FACTOR
+            pause = PAUSE_WHEN_THROTTLED_SECONDS
         else:
             attempts += 1
             if attempts > retries:
                 break
-            pause = WAITS_SECONDS[attempts - 1] / FACTOR
-        if time.monotonic() + pause > deadline:
+            pause = WAITS_SECONDS[attempts - 1]
+        # The age that the event has on AWS, which divides no wait.
+        waited += pause * (1 - 1 / FACTOR)
+        if time.monotonic() - started + waited + pause / FACTOR > oldest:
             condition = "EventAgeExceeded"
             break
-        time.sleep(pause)
+        time.sleep(pause / FACTOR)
     role, queue = function["config"]["Role"], _queue(settings)
     if role_may(role, "sqs:SendMessage", queue):
         send(queue, _failed(function, event, result, condition, attempts))

@@ -1,6 +1,7 @@
-"""How adapters put a message into a queue in the name of a service; it changes nothing itself."""
+"""How adapters put messages into queues and wake their consumers; it changes nothing itself."""
 
 import json
+import threading
 from typing import Any
 
 from ministack.core.concurrency import esm_wake
@@ -8,7 +9,7 @@ from ministack.services import sqs
 
 
 def send(queue_arn: str, body: Any, **attributes: str) -> None:
-    """Send `body`, as JSON unless it is text, with text attributes, if there is such a queue."""
+    """Send `body` in the name of a service, as JSON unless it is text, with text attributes, if there is such a queue."""
     queue = sqs._queue_by_arn(queue_arn)
     if queue is None:
         return
@@ -21,3 +22,10 @@ def send(queue_arn: str, body: Any, **attributes: str) -> None:
     }
     sqs._HANDLERS["SendMessage"](request, queue["url"])
     esm_wake.set()
+
+
+def wake_consumers_after(seconds: float) -> None:
+    """Let event source mappings look at their queues once more, when a message is visible."""
+    timer = threading.Timer(seconds, esm_wake.set)
+    timer.daemon = True
+    timer.start()

@@ -6,38 +6,35 @@ the name of the same role.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
 
-Emulator: looks every 10 seconds, knows no rates in seconds, invokes any function, once, and
-forgets what it cannot start.
+Emulator: looks every 10 seconds, invokes any function, once, and forgets what it cannot start.
+Its rates are AWS's; here they are divided, as all waits are.
 """
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 from ministack.services import eventbridge, lambda_svc, scheduler
 
+from sls_patterns_cli.local import timescale
 from sls_patterns_cli.local.adapters import check, replace
 from sls_patterns_cli.local.adapters.permissions import role_may
 from sls_patterns_cli.local.adapters.queues import send
 
 LOOKS_EVERY_SECONDS = 0.2
 
-RATE_IN_SECONDS = re.compile(r"rate\((\d+) seconds?\)")
-"""AWS has none below a minute; the scaled ones are."""
-
 
 def apply() -> None:
     check(scheduler._tick_schedules, "0ece514e9120")
     scheduler._SCHEDULE_TICK_INTERVAL = LOOKS_EVERY_SECONDS
-    replace(eventbridge, "_parse_rate_seconds", "0184f31e965e", _with_seconds)
+    replace(eventbridge, "_parse_rate_seconds", "0184f31e965e", _divided)
     replace(eventbridge, "_invoke_target", "550e304af080", _in_its_role)
 
 
-def _with_seconds(parse: Callable[[str], int | None]) -> Callable[[str], int | None]:
-    def parse_rate(expression: str) -> int | None:
-        match = RATE_IN_SECONDS.fullmatch(expression)
-        return int(match[1]) if match else parse(expression)
+def _divided(parse: Callable[[str], int | None]) -> Callable[[str], float | None]:
+    def parse_rate(expression: str) -> float | None:
+        seconds = parse(expression)
+        return None if seconds is None else timescale.rate(seconds)
 
     return parse_rate
 

@@ -24,10 +24,12 @@ from ministack.core.responses import new_uuid
 from ministack.services import kinesis, lambda_svc
 
 from sls_patterns_cli.local.adapters import objects, replace
-from sls_patterns_cli.local.timescale import FACTOR
 
 PAUSE_SECONDS = 0.1
 """Between attempts; Lambda's own backoff is not documented."""
+
+AGE_FACTOR = 60
+"""A record's age is divided less than a wait, as work counts too, which takes as long as ever."""
 
 Record = dict[str, Any]
 Mapping = dict[str, Any]
@@ -152,7 +154,7 @@ class _Batch:
             return "RetryAttemptsExhausted"
         oldest = int(self.mapping.get("MaximumRecordAgeInSeconds", -1))
         age = time.time() - records[0]["kinesis"]["approximateArrivalTimestamp"]
-        return "RecordAgeExceeded" if 0 < oldest / FACTOR < age else None
+        return "RecordAgeExceeded" if 0 < oldest / AGE_FACTOR < age else None
 
     def _keep(self, records: list[Record], condition: str, attempts: int, result: Record) -> None:
         """Put the records where those that cannot be processed go."""
