@@ -1,14 +1,18 @@
 """Functions: their interpreter and environment, errors, logs, updates and concurrency."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from local.support import Client, DeployStack, wait_until
 
+from sls_patterns_cli.local.adapters import environment_starts
 from sls_patterns_cli.local.interpreters import Interpreter
 
 FUNCTIONS = """
@@ -79,7 +83,28 @@ Resources:
         import time
         def handler(event, context):
             time.sleep(1)
+  SlowToStart:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import os, time
+        time.sleep(0.5)
+        def handler(event, context):
+            return os.getpid()
+  Meeting:
+    Type: AWS::Serverless::Function
+    Properties:
+      Timeout: 60
+      InlineCode: |
+        import os, pathlib, time
+        def handler(event, context):
+            place = pathlib.Path(event["place"])
+            (place / context.aws_request_id).touch()
+            while len(list(place.iterdir())) < event["count"]:
+                time.sleep(0.05)
 Outputs:
+  SlowToStart: {Value: !Ref SlowToStart}
+  Meeting: {Value: !Ref Meeting}
   Introspective: {Value: !Ref Introspective}
   Silent: {Value: !Ref Silent}
   Failing: {Value: !Ref Failing}
@@ -216,6 +241,35 @@ def test_an_update_lets_the_running_invocation_end(
         assert not running.done()
         assert invoke("Slow", 0) == (None, "new")
         assert running.result() == (None, "old")
+
+
+def test_a_burst_waits_for_few_environments(invoke: Invoke) -> None:
+    with ThreadPoolExecutor(60) as callers:
+        answers = list(callers.map(lambda _: invoke("SlowToStart"), range(60)))
+
+    assert {error for error, _ in answers} == {None}
+    assert len({process for _, process in answers}) <= environment_starts.FEW
+
+
+def test_an_environment_that_has_died_is_started_again(invoke: Invoke) -> None:
+    _, process = invoke("SlowToStart")
+    os.kill(process, signal.SIGKILL)
+
+    def another() -> bool:
+        error, answer = invoke("SlowToStart")
+        return error is None and answer != process
+
+    wait_until(another)
+
+
+def test_invocations_that_wait_for_each_other_all_get_an_environment(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    count = environment_starts.FEW + 1
+    event = {"place": str(tmp_path), "count": count}
+    with ThreadPoolExecutor(count) as callers:
+        answers = list(callers.map(lambda _: invoke("Meeting", event), range(count)))
+    assert answers == [(None, None)] * count
 
 
 def test_reserved_concurrency_of_a_template_is_a_limit(invoke: Invoke, client: Client) -> None:

@@ -127,16 +127,16 @@ def test_a_received_message_is_visible_again_sooner_than_its_queue_says(
     assert attributes["VisibilityTimeout"] == "120"
 
 
-@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("how", ["alone", "in a batch"])
 def test_a_changed_visibility_is_divided_too(
-    batch: bool, waiting: dict[str, str], client: Client
+    how: str, waiting: dict[str, str], client: Client
 ) -> None:
     sqs, queue = client("sqs"), waiting["Queue"]
     sqs.send_message(QueueUrl=queue, MessageBody="hello")
     (message,) = receive(sqs, queue)
     change = {"ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 480}
 
-    if batch:
+    if how == "in a batch":
         sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[{"Id": "0", **change}])
     else:
         sqs.change_message_visibility(QueueUrl=queue, **change)

@@ -9,6 +9,7 @@ import pytest
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.adapters import environment_starts
 from sls_patterns_cli.local.emulator import Emulator
 
 API = """
@@ -294,3 +295,52 @@ def test_the_results_of_a_distributed_map_are_where_its_writer_says(
     (succeeded,), (failed,) = files["SUCCEEDED"], files["FAILED"]
     assert sorted(part["Output"] for part in read(succeeded["Key"])) == ["1", "2"]
     assert [(part["Input"], part["Error"]) for part in read(failed["Key"])] == [("3", "Three")]
+
+
+TIMED = """
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import time
+        def handler(event, context):
+            time.sleep(event)
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionSubstitutions: {Function: !GetAtt Function.Arn}
+      Policies:
+        - Statement:
+            - {Effect: Allow, Action: "lambda:InvokeFunction", Resource: !GetAtt Function.Arn}
+      Definition:
+        StartAt: Work
+        States:
+          Work: {Type: Task, Resource: "${Function}", TimeoutSeconds: 3, End: true}
+Outputs: {Machine: {Value: !Ref Machine}}
+"""
+
+
+def test_a_task_is_timed_without_its_wait_for_an_environment(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    """The burst takes far longer than a task may; a task that itself takes longer still fails."""
+    machine = deploy_stack(TIMED)["Machine"]
+    step_functions = client("stepfunctions")
+
+    def run(seconds: float, count: int) -> list[str]:
+        executions = [
+            step_functions.start_execution(stateMachineArn=machine, input=str(seconds))
+            for _ in range(count)
+        ]
+
+        def outcomes() -> list[str]:
+            arns = [execution["executionArn"] for execution in executions]
+            return [step_functions.describe_execution(executionArn=arn)["status"] for arn in arns]
+
+        wait_until(lambda: "RUNNING" not in outcomes(), 90)
+        return outcomes()
+
+    burst = 12 * environment_starts.FEW
+    assert run(0.5, burst) == ["SUCCEEDED"] * burst
+    assert run(6, 1) == ["FAILED"]

@@ -27,13 +27,16 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import check, environment_starts, replace
 from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
 
 INTERPRETERS = "SLS_PATTERNS_INTERPRETERS"
 """Variable of the emulator's process: a JSON object, Lambda runtime to executable."""
 
 RUNTIMES = Path(__file__).parents[1] / "runtimes"
+INIT_SECONDS = 60.0
+"""How long an environment may take to start: ten seconds on AWS, which shares no processor."""
+
 LOG_END = "\x1e"
 LOG_WAIT_SECONDS = 10.0
 """The end of the log is in the pipe before the answer is; only our reader may be late."""
@@ -61,6 +64,12 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]
     """One execution environment of a function."""
 
     def _spawn(self) -> None:
+        try:
+            self._start()
+        finally:
+            environment_starts.started(self)
+
+    def _start(self) -> None:
         self._discard_tmpdir()
         self._tmpdir = tempfile.mkdtemp(prefix="environment-")
         config = self.config
@@ -113,12 +122,17 @@ def _collect_log(pipe: Any, lines: "queue.Queue[str]") -> None:
 
 def _begin(process: Any, init: dict[str, Any]) -> dict[str, Any]:
     """Tell a new process what to serve; its answer is empty when it ended instead."""
+    limit = threading.Timer(INIT_SECONDS, process.kill)
+    limit.daemon = True
+    limit.start()
     try:
         process.stdin.write(json.dumps(init) + "\n")
         process.stdin.flush()
         answer: dict[str, Any] = json.loads(process.stdout.readline() or "{}")
     except BrokenPipeError:
         return {}
+    finally:
+        limit.cancel()
     return answer
 
 

@@ -89,9 +89,11 @@ def _waiting(
             wait = attributes.get("ReceiveMessageWaitTimeSeconds", "0")
         deadline = time.monotonic() + int(wait) / RECEIVE_FACTOR
         at_once = {**request, "WaitTimeSeconds": 0}
-        while not (answer := await receive(at_once, url)) and time.monotonic() < deadline:
+        while True:  # whatever makes a message visible, be it time
+            answer = await receive(at_once, url)
+            if answer or time.monotonic() >= deadline:
+                return answer
             await asyncio.sleep(LOOKS_EVERY_SECONDS)
-        return answer
 
     return receive_message
 

@@ -9,7 +9,10 @@ from ministack.services import sqs
 
 
 def send(queue_arn: str, body: Any, **attributes: str) -> None:
-    """Send `body` in the name of a service, as JSON unless it is text, with text attributes, if there is such a queue."""
+    """Send `body` in the name of a service, if there is such a queue.
+
+    As JSON unless it is text, with text attributes.
+    """
     queue = sqs._queue_by_arn(queue_arn)
     if queue is None:
         return
