@@ -8,8 +8,8 @@ import pytest
 from local.support import DeployStack, write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cloudformation, project, timescale
-from sls_patterns_cli.local.code import Code
+from sls_patterns_cli.local import cloudformation, flavours, languages, project, timescale
+from sls_patterns_cli.local.languages.code import Code
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -21,6 +21,11 @@ iac: {iac}
 datastore: dynamodb
 region: eu-west-1
 """
+
+
+def assemble(folder: Path) -> cloudformation.Assembly:
+    loaded = project.load(folder)
+    return flavours.of(loaded, languages.of(loaded, print)).assemble()
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
@@ -53,7 +58,7 @@ def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> 
             "src/a.py": "",
         },
     )
-    assembly = cloudformation.assemble(project.load(tmp_path))
+    assembly = assemble(tmp_path)
     assert assembly.code == {"src.zip": Code(tmp_path / "src")}
     for name in ("One", "Two"):
         code = assembly.template["Resources"][name]["Properties"]["Code"]
@@ -75,7 +80,7 @@ def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) ->
             "src/one.ts": "",
         },
     )
-    assembly = cloudformation.assemble(project.load(tmp_path))
+    assembly = assemble(tmp_path)
     assert assembly.code == {"One.zip": Code(tmp_path / "src", {"EntryPoints": ["one.ts"]})}
 
 
@@ -107,14 +112,14 @@ def test_a_bad_template_is_one_clear_line(
 ) -> None:
     write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="sam"), **files})
     with pytest.raises(UserError, match=message) as refused:
-        cloudformation.assemble(project.load(tmp_path))
+        assemble(tmp_path)
     assert "\n" not in refused.value.message
 
 
 def test_other_infrastructure_is_refused_by_name(tmp_path: Path) -> None:
     write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="terraform")})
     with pytest.raises(UserError, match="'terraform'"):
-        cloudformation.assemble(project.load(tmp_path))
+        assemble(tmp_path)
 
 
 def test_waits_are_reported_and_the_template_keeps_them() -> None:

@@ -11,7 +11,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import cloudformation, deploy
 from sls_patterns_cli.local.datastores import postgresql
 from sls_patterns_cli.local.emulator import Emulator
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.languages.interpreters import Interpreter
 
 CLUSTER = """
 Resources:

@@ -13,7 +13,7 @@ import pytest
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.local.adapters import environment_starts
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.languages.interpreters import Interpreter
 
 FUNCTIONS = """
 Resources:

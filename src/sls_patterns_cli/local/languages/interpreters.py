@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,14 @@ def find(lambda_runtime: str) -> tuple[Interpreter, str | None]:
     if match := re.fullmatch(r"nodejs(\d+)\.x", lambda_runtime):
         return _node(int(match[1]))
     raise UserError(f"The local stack does not run the runtime '{lambda_runtime}' yet.")
+
+
+def required(lambda_runtime: str, report: Callable[[str], None]) -> Interpreter:
+    """The same, with the notice told to `report`."""
+    interpreter, notice = find(lambda_runtime)
+    if notice:
+        report(notice)
+    return interpreter
 
 
 def _python(wanted: Version) -> tuple[Interpreter, str | None]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import tether
-from sls_patterns_cli.local.code import Code, Properties
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.languages.code import Code, Properties
+from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
 
 Report = Callable[[str], None]

@@ -11,10 +11,10 @@ from typing import Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import tether
-from sls_patterns_cli.local.code import Code
+from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, Template
+from sls_patterns_cli.local.languages import Language
+from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.project import Project
-
-Template = dict[str, Any]
 
 WITHOUT_BUNDLING: dict[str, list[str]] = {"aws:cdk:bundling-stacks": []}
 """The context with which CDK leaves code as it is; the CLI sets it to destroy or list stacks.
@@ -43,25 +43,28 @@ class Synthesised:
     buckets: set[str]
 
 
-def synthesise(
-    project: Project, bucket: str, variables: Mapping[str, str]
-) -> tuple[Template, dict[str, Code]]:
-    """The project's stack as `cdk synth` writes it.
+class Cdk:
+    def __init__(self, project: Project, language: Language) -> None:
+        self._project = project
+        self._language = language
 
-    JavaScript is bundled by CDK, as it is the same for each machine; other code is left to be
-    built for this one. It is expected in `bucket` rather than in the one of CDK's bootstrap stack,
-    whose version is not asked for. Returns the template, and the code by its key in the bucket.
-    `variables` are the environment in which the project's app runs; raises UserError.
-    """
-    bundled = project.runtime == "typescript"
-    output = project.work / "cdk"
-    shutil.rmtree(output, ignore_errors=True)
-    _run_app(project, output, variables, {} if bundled else WITHOUT_BUNDLING)
-    made = read(output)
-    made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
-    made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
-    code = {key: Code(folder, built=bundled) for key, folder in made.code.items()}
-    return _in_bucket(made.template, made.buckets, bucket), code
+    def assemble(self) -> Assembly:
+        """The project's stack as `cdk synth` writes it.
+
+        Code that CDK bundles for any machine is taken as it is, other code left to be built for
+        this one. It is expected in CODE_BUCKET rather than in the one of CDK's bootstrap stack,
+        whose version is not asked for.
+        """
+        bundled = self._language.bundled_by_cdk
+        output = self._project.work / "cdk"
+        shutil.rmtree(output, ignore_errors=True)
+        variables = self._language.program_environment()
+        _run_app(self._project, output, variables, {} if bundled else WITHOUT_BUNDLING)
+        made = read(output)
+        made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
+        made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
+        code = {key: Code(folder, built=bundled) for key, folder in made.code.items()}
+        return Assembly(_in_bucket(made.template, made.buckets), code)
 
 
 def read(output: Path) -> Synthesised:
@@ -128,12 +131,12 @@ def _read(file: Path) -> Any:
         raise UserError(f"{file} is not valid JSON: {error}") from error
 
 
-def _in_bucket(value: Any, buckets: set[str], bucket: str) -> Any:
+def _in_bucket(value: Any, buckets: set[str]) -> Any:
     """The value with every name of an asset bucket replaced."""
     if isinstance(value, list):
-        return [_in_bucket(inner, buckets, bucket) for inner in value]
+        return [_in_bucket(inner, buckets) for inner in value]
     if not isinstance(value, dict):
-        return bucket if isinstance(value, str) and value in buckets else value
+        return CODE_BUCKET if isinstance(value, str) and value in buckets else value
     if value.keys() == {"Fn::Sub"} and value["Fn::Sub"] in buckets:
-        return bucket
-    return {key: _in_bucket(inner, buckets, bucket) for key, inner in value.items()}
+        return CODE_BUCKET
+    return {key: _in_bucket(inner, buckets) for key, inner in value.items()}
