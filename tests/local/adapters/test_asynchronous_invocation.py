@@ -48,7 +48,17 @@ Resources:
       EventInvokeConfig:
         MaximumRetryAttempts: 0
         DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+  Ageing:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            raise ValueError("told to fail")
+      EventInvokeConfig:
+        MaximumEventAgeInSeconds: 60
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
 Outputs:
+  Ageing: {Value: !Ref Ageing}
   Topic: {Value: !Ref Topic}
   Log: {Value: !Ref Log}
   Failed: {Value: !Ref Failed}
@@ -109,6 +119,18 @@ def test_an_event_that_fails_is_tried_as_often_as_configured_and_then_kept(
     assert record["responsePayload"]["errorType"] == "ValueError"
     tries = [line for line in read(client, "asynchronous") if "once and again" in line]
     assert len(tries) == 2
+
+
+def test_an_event_that_would_be_too_old_is_not_tried_again(
+    stack: dict[str, str], client: Client
+) -> None:
+    """AWS tries again after a minute, when this event is older than it may be."""
+    invoke(client, stack["Ageing"], "old")
+
+    (record,) = wait_until(lambda: records(client, stack["Failed"]))
+
+    assert record["requestContext"]["condition"] == "EventAgeExceeded"
+    assert record["requestContext"]["approximateInvokeCount"] == 1
 
 
 def test_throttling_is_no_attempt(stack: dict[str, str], client: Client) -> None:
