@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint golden recording bench lock tags package clean
+.PHONY: help install demo test test-all lint golden recording bench bench-burst lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at wo
 
 bench: install ## measure, and report ratios
 	.venv/bin/python tests/bench.py
+
+bench-burst: install ## measure bursts on the local stack; takes minutes
+	.venv/bin/python tests/bursts.py
 
 lock: install ## resolve the dependencies anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

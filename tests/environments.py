@@ -11,9 +11,9 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from sls_patterns_cli.local import interpreters, modules
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.languages import interpreters, modules
+from sls_patterns_cli.local.languages.interpreters import Interpreter
 
 ENVIRONMENTS = Path(__file__).parents[1] / "build/environments"
 UV = Path(sys.executable).with_name("uv")

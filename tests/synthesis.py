@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from environments import environment, link_modules, node
 
-from sls_patterns_cli.local import modules
-from sls_patterns_cli.local.cdk import QUIET
+from sls_patterns_cli.local.flavours.cdk import QUIET
+from sls_patterns_cli.local.languages import modules
 
 HERE = Path(__file__).parent
 SYNTHESISED = HERE.parent / "build/synthesised"

@@ -16,7 +16,7 @@ from synthesis import SYNTHESISED_ONCE, template_files
 from tools import BIN, run, tool
 from variants import Variant, all_variants, standing_for_all
 
-from sls_patterns_cli.local import modules
+from sls_patterns_cli.local.languages import modules
 from sls_patterns_cli.local.project import load
 
 HERE = Path(__file__).parent
