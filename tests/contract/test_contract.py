@@ -1,6 +1,7 @@
 """Every variant keeps the contract, and its asynchronous edges are those of its graph."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,11 @@ from contract.check import asynchronous_edges, violations
 from contract.graph import differences, pascal
 from contract.stack import Template, load
 from golden import render_all
-from synthesis import SYNTHESISED_ONCE, template_files
-from variants import Variant, all_variants
+from synthesis import template_files, with_templates_of
+from variants import Variant, all_variants, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.pattern import Topology
-
-pytestmark = SYNTHESISED_ONCE
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (
@@ -61,23 +60,35 @@ NOT_THE_CONTRACTS_WITH = {
 }
 
 
-@pytest.fixture(scope="module", params=all_variants(), ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(variant, id=str(variant), marks=with_templates_of(variant.pattern))
+        for variant in all_variants()
+    ],
+)
 def variant(request: pytest.FixtureRequest) -> Variant:
     chosen: Variant = request.param
     return chosen
 
 
 @pytest.fixture(scope="module")
-def template(variant: Variant, projects: dict[Variant, Path]) -> Template:
-    return load(projects[variant])
+def template(variant: Variant, projects: Callable[[str], dict[Variant, Path]]) -> Template:
+    return load(projects(variant.pattern)[variant])
 
 
 @pytest.fixture(scope="session")
-def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
-    """Return the projects of all variants, synthesised together where that is needed."""
-    rendered = render_all(all_variants(), tmp_path_factory.mktemp("contract"))
-    template_files(rendered.values())
-    return rendered
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[Variant, Path]]:
+    """Return what makes a pattern's projects, synthesised together where that is needed."""
+
+    @cache
+    def of(pattern: str) -> dict[Variant, Path]:
+        variants = variants_of(catalog.pattern(pattern))
+        rendered = render_all(variants, tmp_path_factory.mktemp("contract"))
+        template_files(rendered.values())
+        return rendered
+
+    return of
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import yaml
 from _pytest.mark import ParameterSet
 from environments import environment, link_modules, node, npm
 from rendering import ROOT, render_project
-from synthesis import SYNTHESISED_ONCE, template_files
+from synthesis import template_files, with_templates_of
 from tools import BIN, run, tool
 from variants import Variant, all_variants, covering, standing_for_all
 
@@ -327,7 +327,10 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
         run([node().executable, linter, "--json-path", broken], project)
 
 
-@SYNTHESISED_ONCE
+BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATTERNS]
+
+
+@pytest.mark.parametrize("pattern", BY_PATTERN)
 @pytest.mark.parametrize(
     ("iac", "ignored"),
     [
@@ -336,16 +339,17 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
     ],
 )
 def test_cfn_lint_finds_nothing_in_any_template(
-    iac: str, ignored: tuple[str, ...], projects: Projects
+    pattern: str, iac: str, ignored: tuple[str, ...], projects: Projects
 ) -> None:
-    templates = template_files(projects[v] for v in VARIANTS if v.iac == iac)
+    chosen = [each for each in VARIANTS if (each.pattern, each.iac) == (pattern, iac)]
 
-    run([BIN / "cfn-lint", *ignored, "--", *templates.values()], HERE)
+    run([BIN / "cfn-lint", *ignored, "--", *distinct_templates(projects, chosen)], HERE)
 
 
-@SYNTHESISED_ONCE
-def test_checkov_finds_nothing_that_has_no_reason(projects: Projects) -> None:
-    files = template_files(projects.of(VARIANTS).values()).values()
+@pytest.mark.parametrize("pattern", BY_PATTERN)
+def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projects) -> None:
+    chosen = [each for each in VARIANTS if each.pattern == pattern]
+    files = distinct_templates(projects, chosen)
     arguments = [word for file in files for word in ("--file", str(file))]
 
     printed = run(
@@ -360,6 +364,12 @@ def test_checkov_finds_nothing_that_has_no_reason(projects: Projects) -> None:
     summary = json.loads(printed)["summary"]
     assert summary["failed"] == 0
     assert summary["passed"] > 0
+
+
+def distinct_templates(projects: Projects, variants: Iterable[Variant]) -> list[Path]:
+    """Return a template of each distinct content."""
+    files = template_files(projects.of(variants).values()).values()
+    return list({file.read_bytes(): file for file in files}.values())
 
 
 def test_zizmor_finds_nothing_in_the_workflows(projects: Projects) -> None:
