@@ -45,6 +45,10 @@ function closure(file, found = new Map()) {
   return found;
 }
 
+function filesIn(project, extensions) {
+  return ts.sys.readDirectory(project, extensions, ["**/node_modules"]);
+}
+
 function programOf(project) {
   const config = ts.getParsedCommandLineOfConfigFile(join(project, "tsconfig.json"), undefined, {
     ...ts.sys,
@@ -110,7 +114,7 @@ async function check(project, typesToo) {
   const plain = new ESLint({ cwd: project });
   const eslint = new ESLint({ cwd: project, overrideConfig: { languageOptions: { parserOptions } } });
   const fresh = [];
-  for (const { fileName } of own) {
+  for (const fileName of filesIn(project, [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"])) {
     if (await plain.isPathIgnored(fileName)) continue;
     const { rules, linterOptions } = await plain.calculateConfigForFile(fileName);
     if (isNew("eslint", rules, linterOptions, settings, context(fileName))) fresh.push(fileName);
@@ -123,7 +127,7 @@ async function check(project, typesToo) {
     }
   }
 
-  for (const file of ts.sys.readDirectory(project, [".js", ".json", ".ts"], ["**/node_modules"])) {
+  for (const file of filesIn(project, [".js", ".json", ".ts"])) {
     const options = await prettier.resolveConfig(file);
     const text = readFileSync(file, "utf8");
     const name = relative(project, file);
