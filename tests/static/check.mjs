@@ -82,7 +82,10 @@ async function check(project, typesToo) {
   process.chdir(project);
   const { program, settings } = programOf(project);
   const own = program.getSourceFiles().filter(({ fileName }) => !fileName.includes("/node_modules/"));
-  const ambient = own.filter(({ isDeclarationFile }) => isDeclarationFile);
+  // What a project says of types in general is part of the settings for each of its files.
+  const ambient = own.filter(
+    ({ isDeclarationFile, text }) => isDeclarationFile || /\bdeclare (global|module)\b/.test(text),
+  );
   const context = (file) =>
     [...closure(file), ...ambient.map(({ fileName, text }) => [fileName, text])].map(
       ([name, text]) => [relative(project, name), text],
