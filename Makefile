@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint golden recording bench bench-burst lock tags package clean
+.PHONY: help install demo check test test-all lint golden recording bench bench-burst lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,11 +33,15 @@ demo: install ## generate a project and prove it on the local stack
 	.venv/bin/sls-patterns new scalable-webhook $(DEMO) --defaults
 	.venv/bin/sls-patterns local test $(DEMO)
 
-test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite, the proofs over variants that stand for all
+check: lint ## check style, types, golden files and contract of the patterns that differ from main
+	$(PYTEST) -m "not exhaustive" --changed -k "golden or style or types or cfn_lint or contract" \
+		tests/static tests/contract
+
+test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite: every proof in each runtime and flavour
 	$(PYTEST) -m "not exhaustive"
 
-test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant
-	$(PYTEST)
+test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant; PATTERN=<slug>: those of one pattern
+	$(PYTEST) $(if $(PATTERN),--pattern $(PATTERN))
 
 lint: install ## check style and types of this repository
 	.venv/bin/ruff check

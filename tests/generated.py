@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
 from kinds_page import kinds_page
 from pattern_schema import pattern_schema
 
@@ -15,6 +16,21 @@ from sls_patterns_cli.compiled import compiled
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ROOT / "templates/patterns"
+INDEX = PATTERNS / "index.yml"
+LAST = 1000  # where a pattern is that does not say where
+
+
+def index(patterns: Path = PATTERNS) -> str:
+    """Return the choices of the question for the pattern, slugs by title, from their folders.
+
+    What has the lowest `order` is offered first, and is the default.
+    """
+    declared = [
+        (yaml.safe_load(file.read_text()), file.parent.name)
+        for file in patterns.glob("*/pattern.yml")
+    ]
+    ordered = sorted((each.get("order", LAST), slug, each["title"]) for each, slug in declared)
+    return "".join(f'"{title}": {slug}\n' for _, slug, title in ordered)
 
 
 def generated() -> dict[Path, str]:
@@ -38,6 +54,9 @@ def stray() -> set[Path]:
 
 def write() -> None:
     """Write all that is generated, and remove what is of a pattern no more."""
+    # What Copier asks from: it cannot look into folders.
+    INDEX.write_text(index(), newline="\n")
+    catalog.slugs.cache_clear()
     for file, text in generated().items():
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, newline="\n")
