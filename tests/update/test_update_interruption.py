@@ -60,7 +60,7 @@ def test_a_signal_in_the_swap_comes_too_late(project: Owned, tmp_path: Path) -> 
     project.append("README.md", "\nMine.\n")
     project.commit()
     # The last step: when the files are there, git is told of the conflict.
-    path = blocking_git(tmp_path / "bin", "update-index -z --index-info")
+    path = blocking_git(tmp_path / "bin", "hash-object -w --no-filters --")
     with project.cli.start("update", "project", PATH=path) as process:
         wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
         for number in (signal.SIGINT, signal.SIGTERM):
