@@ -137,9 +137,7 @@ def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) ->
         for node in [*topology["nodes"], *brought]:
             name = node["name"]
             if node["kind"] == "function":
-                _write(
-                    folder / "handlers" / language.file(name), _stub(topology, name, language)
-                )
+                _write(folder / "handlers" / language.file(name), _stub(topology, name, language))
             elif node["kind"] == "datastore":
                 place = name.replace("-", language.joint)
                 _write(folder / f"adapters/{place}" / language.file(language.package))
