@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 from rendering import ROOT
 
 from sls_patterns_cli import catalog
@@ -18,6 +19,17 @@ def kinds() -> set[str]:
     """Return what a node can be: a kind that is deployed or, of a datastore, what was answered."""
     vocabulary = catalog.vocabulary()
     return {*vocabulary["nodes"], *vocabulary["datastores"]} - {"client", "datastore"}
+
+
+def attributes() -> set[str]:
+    """Return the attributes of all nodes and edges, but for their kind and what people read."""
+    folders = (ROOT / "templates/patterns", ROOT / "tests/graphs")
+    declared = [
+        yaml.safe_load(file.read_text()) for f in folders for file in f.glob("*/pattern.yml")
+    ]
+    topologies = [topology for pattern in declared for topology in pattern["topologies"]]
+    parts = [part for topology in topologies for part in topology["nodes"] + topology["edges"]]
+    return set(chain.from_iterable(parts)) - {"kind", "allowed"}
 
 
 def named(template: str) -> set[str]:
@@ -38,6 +50,15 @@ def test_the_file_of_a_stack_names_no_kind_failure_or_datastore(stack: Path) -> 
     found = named(stack.read_text())
 
     assert found & {*kinds(), "client", "datastore", *vocabulary["failures"]} == set()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_flavour_reads_every_attribute_that_a_graph_has(flavour: str) -> None:
+    text = "".join(file.read_text() for file in (FLAVOURS[flavour] / "nodes").rglob("*.jinja"))
+
+    read = set(re.findall(r"\b(?:node|edge|source|route)\.(\w+)", text))
+
+    assert attributes() - read == set()
 
 
 def test_a_name_in_a_tag_is_found() -> None:
