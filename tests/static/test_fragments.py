@@ -5,7 +5,6 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-import yaml
 from rendering import ROOT
 
 from sls_patterns_cli import catalog
@@ -18,18 +17,14 @@ STACKS = [IAC / "cdk/python/stack.py.jinja", IAC / "cdk/typescript/stack.ts.jinj
 def kinds() -> set[str]:
     """Return what a node can be: a kind that is deployed or, of a datastore, what was answered."""
     vocabulary = catalog.vocabulary()
-    return {*vocabulary["nodes"], *vocabulary["datastores"]} - {"client", "datastore"}
+    return {*vocabulary.nodes, *vocabulary.datastores} - {"client", "datastore"}
 
 
 def attributes() -> set[str]:
-    """Return the attributes of all nodes and edges, but for their kind and what people read."""
-    folders = (ROOT / "templates/patterns", ROOT / "tests/graphs")
-    declared = [
-        yaml.safe_load(file.read_text()) for f in folders for file in f.glob("*/pattern.yml")
-    ]
-    topologies = [topology for pattern in declared for topology in pattern["topologies"]]
-    parts = [part for topology in topologies for part in topology["nodes"] + topology["edges"]]
-    return set(chain.from_iterable(parts)) - {"kind", "allowed"}
+    """Return the attributes of all kinds, but for what only people read."""
+    vocabulary = catalog.vocabulary()
+    kinds = [*vocabulary.nodes.values(), *vocabulary.edges.values()]
+    return {name for kind in kinds for name in kind.attributes} - {"allowed"}
 
 
 def named(template: str) -> set[str]:
@@ -49,7 +44,7 @@ def test_the_file_of_a_stack_names_no_kind_failure_or_datastore(stack: Path) -> 
 
     found = named(stack.read_text())
 
-    assert found & {*kinds(), "client", "datastore", *vocabulary["failures"]} == set()
+    assert found & {*kinds(), "client", "datastore", *vocabulary.failures} == set()
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
