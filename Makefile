@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint golden recording bench lock tags package clean
+.PHONY: help install demo check test test-all lint golden recording bench bench-burst lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,18 +33,23 @@ demo: install ## generate a project and prove it on the local stack
 	.venv/bin/sls-patterns new scalable-webhook $(DEMO) --defaults
 	.venv/bin/sls-patterns local test $(DEMO)
 
-test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite, the proofs over variants that stand for all
+check: lint ## check style, types, golden files and contract of the patterns that differ from main
+	$(PYTEST) -m "not exhaustive" --changed -k "golden or style or types or cfn_lint or contract" \
+		tests/static tests/contract
+
+test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite: every proof in each runtime and flavour
 	$(PYTEST) -m "not exhaustive"
 
-test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant
-	$(PYTEST)
+test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant; PATTERN=<slug>: those of one pattern
+	$(PYTEST) $(if $(PATTERN),--pattern $(PATTERN))
 
 lint: install ## check style and types of this repository
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-golden: install ## write the golden files anew; read the diff
+golden: install ## write the golden files anew, and what else is generated; read the diff
+	.venv/bin/python tests/generated.py
 	.venv/bin/python tests/golden.py
 
 recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at work anew
@@ -52,6 +57,9 @@ recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at wo
 
 bench: install ## measure, and report ratios
 	.venv/bin/python tests/bench.py
+
+bench-burst: install ## measure bursts on the local stack; takes minutes
+	.venv/bin/python tests/bursts.py
 
 lock: install ## resolve the dependencies anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

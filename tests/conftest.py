@@ -1,10 +1,18 @@
-"""The command line as users run it: a process, in a folder that is not this repository."""
+"""The command line as users run it, and which patterns' tests run and how long they take."""
 
+import os
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command import Cli, environment
+from selection import Spent, files_that_differ_from_main, of_what_changed, pattern_of
+
+from sls_patterns_cli import catalog
+
+NO_PATTERN = "none"
 
 # What runs in the background or under nohup ignores them, and so would all that the tests start.
 for number in (signal.SIGINT, signal.SIGHUP):
@@ -18,3 +26,50 @@ def cli(tmp_path: Path) -> Cli:
     home.mkdir()
     folder.mkdir()
     return Cli(folder, environment(home))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pattern",
+        choices=(*catalog.slugs(), NO_PATTERN),
+        help=f"only the tests of this pattern; {NO_PATTERN}: only those of no single pattern",
+    )
+    parser.addoption(
+        "--changed", action="store_true", help="only the tests of patterns that differ from main"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if only := config.getoption("--pattern"):
+        wanted = [each for each in items if (pattern_of(each) or NO_PATTERN) == only]
+    elif config.getoption("--changed"):
+        wanted = of_what_changed(items, files_that_differ_from_main())
+    else:
+        return
+    config.hook.pytest_deselected(items=[each for each in items if each not in wanted])
+    items[:] = wanted
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Note how long a test takes with its fixtures, and its processor time with its children's."""
+    start, used = time.monotonic(), sum(os.times()[:4])
+    spent = {"pattern": pattern_of(item), "start": start, "used": used}
+    item.user_properties.append(("spent", spent))
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    result = yield
+    for name, value in item.user_properties:
+        if name == "spent":
+            assert isinstance(value, dict)
+            value["seconds"] = time.monotonic() - value.pop("start")
+            value["processor"] = sum(os.times()[:4]) - value.pop("used")
+    return result
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Spent())

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,9 +10,9 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from sls_patterns_cli.local import interpreters, modules
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.languages import interpreters, modules
+from sls_patterns_cli.local.languages.interpreters import Interpreter
 
 ENVIRONMENTS = Path(__file__).parents[1] / "build/environments"
 UV = Path(sys.executable).with_name("uv")
@@ -51,33 +50,50 @@ def node() -> Interpreter:
     return interpreters.find("nodejs24.x")[0]
 
 
-def link_modules(project: Path) -> None:
-    """Give a TypeScript project the npm packages that it asks for, made like an environment."""
-    manifest = json.loads((project / modules.MANIFEST).read_text())
-    needed = {key: manifest[key] for key in ("dependencies", "devDependencies")}
-    text = json.dumps(needed, sort_keys=True)
-    place = ENVIRONMENTS / hashlib.sha256(f"{node()} {text}".encode()).hexdigest()[:16]
-    if not place.exists():
-        making = place.with_name(f"{place.name}.{os.getpid()}")
-        making.mkdir(parents=True)
-        (making / modules.MANIFEST).write_text(text)
-        modules.install(replace(projects.load(project), root=making), node(), print)
-        _take_place(making, place)
-    for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
-        if not (project / name).exists():
-            (project / name).symlink_to(place / name)
+def link_modules(*folders: Path) -> None:
+    """Give TypeScript projects the npm packages that they ask for, from one place.
+
+    All pin the same versions. So where packages are missing, a place is made that has them beside
+    all that the last one has; in the end one serves all projects. None ever changes: other
+    processes read it.
+    """
+    wanted = {name: pin for folder in folders for name, pin in _packages(folder).items()}
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    prefix = f"node-{hashlib.sha256(str(node()).encode()).hexdigest()[:16]}-"
+    with (ENVIRONMENTS / f"{prefix}lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = sorted(ENVIRONMENTS.glob(f"{prefix}[0-9]*[0-9]"))
+        place = next((each for each in reversed(made) if _has(each, wanted)), None)
+        if place is None:
+            place = ENVIRONMENTS / f"{prefix}{len(made):03}"
+            _install({**(_packages(made[-1]) if made else {}), **wanted}, folders[0], place)
+    for folder in folders:
+        for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(place / name)
+
+
+def _packages(folder: Path) -> dict[str, str]:
+    manifest = json.loads((folder / modules.MANIFEST).read_text())
+    return {**manifest["dependencies"], **manifest.get("devDependencies", {})}
+
+
+def _has(place: Path, packages: dict[str, str]) -> bool:
+    return packages.items() <= _packages(place).items()
+
+
+def _install(packages: dict[str, str], project: Path, place: Path) -> None:
+    making = place.with_name(f"{place.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    (making / modules.MANIFEST).write_text(json.dumps({"dependencies": packages}))
+    modules.install(replace(projects.load(project), root=making), node(), print)
+    making.rename(place)
 
 
 def npm(*arguments: str) -> tuple[list[str], dict[str, str]]:
     """Return an npm command, and the variables with which it runs on our Node.js."""
     return [*modules.npm(node()), *arguments], {"PATH": modules.environment(node())["PATH"]}
-
-
-def _take_place(made: Path, place: Path) -> None:
-    try:
-        made.rename(place)
-    except OSError:  # another process was faster
-        shutil.rmtree(made)
 
 
 def _uv(*arguments: str | Path) -> None:

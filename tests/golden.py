@@ -1,14 +1,18 @@
-"""What is generated and reviewed: the golden files, and the index of the patterns.
+"""The golden files: what every variant renders to, as it was reviewed.
 
-Golden files hold every byte of every variant, one text archive for each pattern. An archive holds
-each distinct content once, under a line that names its path and the variants that have it, so that
-its diff reads like the diff of one project. The index is what Copier asks from: it cannot look into
-folders. `make golden` writes both.
+They hold every byte of every variant, one text archive for each pattern. An archive holds
+the default variant whole. Of the others it holds what differs, each distinct content once: as a
+difference from the most similar content of that path before it, so that a reviewer sees what a
+flavour or a datastore changes. A line above each names the path and the variants that have it.
+
+`make golden` writes them.
 """
 
+import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,31 +23,70 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.pattern import Pattern
 
 GOLDEN = Path(__file__).parent / "golden"
-INDEX = Path(__file__).parents[1] / "templates/patterns/index.yml"
 RULE = "─" * 8
 
 
 def archive(projects: dict[str, Path]) -> str:
-    """Return the archive of rendered projects, keyed by the name of their variant.
+    """Return the archive of rendered projects, keyed by the names of their variants.
+
+    The first is whole; the order of the others decides what differs from what.
 
     Raises:
         ValueError: a file has no text, does not end its last line, or holds a line like ours.
     """
-    contents: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for variant, project in sorted(projects.items()):
+    contents: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for variant, project in projects.items():
         for path, content in _files(project):
-            contents[path, content].append(variant)
+            contents[path][content].append(variant)
     return "".join(
-        f"{RULE} {path} ({', '.join(variants) if len(variants) < len(projects) else 'all'})\n"
-        f"{content}"
-        for (path, content), variants in sorted(contents.items(), key=_path_and_variants)
+        entry for path in sorted(contents) for entry in _entries(path, contents[path], projects)
     )
 
 
-def _path_and_variants(item: tuple[tuple[str, str], list[str]]) -> tuple[str, list[str]]:
-    """Return an order in which a content that changes stays where it is."""
-    (path, _), variants = item
-    return path, variants
+def _entries(path: str, contents: dict[str, list[str]], projects: Collection[str]) -> Iterator[str]:
+    """Return the contents of a path in an order in which one that changes stays where it is."""
+    before: list[str] = []
+    for content, variants in contents.items():
+        names = "all" if len(variants) == len(projects) else ", ".join(variants)
+        differences = [(difference(base, content), base) for base in before]
+        shortest, base = min(differences, key=lambda each: each[0].count("\n"), default=("", ""))
+        if before and shortest.count("\n") < content.count("\n"):
+            yield f"{RULE} {path} ({names}) differs from {contents[base][0]}\n{shortest}"
+        else:
+            yield f"{RULE} {path} ({names})\n{content}"
+        before.append(content)
+
+
+def difference(base: str, content: str) -> str:
+    """Return what `patched` makes the content from: a unified diff without line numbers.
+
+    A line that is added to the base would change the numbers of all that follow it. As much of
+    what surrounds a change is repeated as it takes to find its place.
+    """
+    lines = base.splitlines(), content.splitlines()
+    for context in range(1, max(map(len, lines)) + 2):
+        hunks = list(difflib.unified_diff(*lines, n=context, lineterm=""))[2:]
+        told = "".join(f"{'@@' if line.startswith('@@') else line.rstrip()}\n" for line in hunks)
+        with suppress(ValueError):
+            if patched(base, told) == content:
+                return told
+    raise AssertionError("a difference that repeats all of its base has one place")
+
+
+def patched(base: str, difference: str) -> str:
+    """Return the base with each hunk of a difference at the first place where it fits."""
+    lines, made, done = base.splitlines(), list[str](), 0
+    for hunk in f"\n{difference}".split("\n@@\n")[1:]:
+        told = [(line[:1], line[1:]) for line in hunk.splitlines()]
+        old = [text for sign, text in told if sign != "+"]
+        while lines[done : done + len(old)] != old:
+            if done >= len(lines):
+                raise ValueError(f"there is no place for\n{hunk}")
+            made.append(lines[done])
+            done += 1
+        made += [text for sign, text in told if sign != "-"]
+        done += len(old)
+    return "".join(f"{line}\n" for line in [*made, *lines[done:]])
 
 
 def _files(project: Path) -> Iterable[tuple[str, str]]:
@@ -87,11 +130,6 @@ def render_all(variants: Iterable[Variant], into: Path, **answers: str) -> dict[
     }
 
 
-def index() -> str:
-    """Return the choices of the question for the pattern: slugs by title."""
-    return "".join(f'"{pattern.title}": {pattern.slug}\n' for pattern in catalog.patterns())
-
-
 def golden_file(pattern: str) -> Path:
     return GOLDEN / f"{pattern}.txt"
 
@@ -103,8 +141,7 @@ def rendered(pattern: Pattern, into: Path) -> str:
 
 
 def write() -> None:
-    """Write index and archives, and remove the archives of patterns that are gone."""
-    INDEX.write_text(index(), newline="\n")
+    """Write the archives, and remove those of patterns that are gone."""
     GOLDEN.mkdir(exist_ok=True)
     patterns = {pattern.slug: pattern for pattern in catalog.patterns()}
     with TemporaryDirectory() as folder:

@@ -1,12 +1,25 @@
-"""Renders projects with Copier itself, from the template in the working tree."""
+"""Renders projects with Copier itself, from the template in the working tree.
+
+What it renders is kept under the digest of the template and the answers, so that it is rendered
+once however many tests and processes ask.
+"""
 
 import atexit
+import fcntl
+import hashlib
+import json
+import os
 import shutil
+import sys
 import tempfile
+import time
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RENDERED = ROOT / "build/rendered"
+ONE_DAY = 24 * 60 * 60
 
 
 @cache
@@ -25,11 +38,46 @@ def render_project(destination: Path, **answers: str) -> Path:
 
 
 def render_from(origin: Path, destination: Path, **answers: str) -> Path:
-    """Render a project from a plain folder with a template; return its folder."""
-    from copier import run_copy
-
+    """Render a project from a plain folder that stays as it is; return the project's folder."""
     source = {"_commit": "v0.0.0", "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
     # By default it would be the folder's, whose name is the tests' own affair.
     data = {"project_name": answers["pattern"], **answers, **source}
-    run_copy(str(origin), destination, data=data, defaults=True, quiet=True)
+    kept = _kept(origin) / _digest(json.dumps(data, sort_keys=True).encode())
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            _render(origin, kept, data)
+    shutil.copytree(kept, destination, dirs_exist_ok=True)
     return destination
+
+
+def _render(origin: Path, destination: Path, data: dict[str, str]) -> None:
+    from copier import run_copy
+
+    with tempfile.TemporaryDirectory(dir=destination.parent) as folder:
+        made = Path(folder) / "project"
+        run_copy(str(origin), made, data=data, defaults=True, quiet=True)
+        made.rename(destination)
+
+
+@cache
+def _kept(origin: Path) -> Path:
+    """Return the folder of what this template renders; remove those that nobody uses any more."""
+    RENDERED.mkdir(parents=True, exist_ok=True)
+    for folder in RENDERED.iterdir():
+        if folder.stat().st_mtime < time.time() - ONE_DAY:
+            shutil.rmtree(folder, ignore_errors=True)
+    files = sorted(file for file in origin.rglob("*") if file.is_file())
+    contents = (f"{file.relative_to(origin)}\0".encode() + file.read_bytes() for file in files)
+    versions = (f"{name} {metadata.version(name)}" for name in ("copier", "jinja2"))
+    place = RENDERED / _digest(sys.version.encode(), *map(str.encode, versions), *contents)
+    place.mkdir(exist_ok=True)
+    os.utime(place)
+    return place
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:16]

@@ -5,19 +5,21 @@ once however many tests and processes ask. Several of a language are synthesised
 starting the JavaScript that CDK runs on takes longer than a stack.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from environments import environment, link_modules, node
 
-from sls_patterns_cli.local import modules
-from sls_patterns_cli.local.cdk import QUIET
+from sls_patterns_cli.local.flavours.cdk import QUIET
+from sls_patterns_cli.local.languages import modules
 
 HERE = Path(__file__).parent
 SYNTHESISED = HERE.parent / "build/synthesised"
@@ -25,6 +27,12 @@ TEMPLATE = "Stack.template.json"
 
 SYNTHESISED_ONCE = pytest.mark.xdist_group("synthesised")
 """Marks tests that want the templates of all: on one worker the first of them makes them."""
+
+
+def with_templates_of(pattern: str) -> pytest.MarkDecorator:
+    """Mark a test that wants the templates of one pattern, as all such tests are marked."""
+    return pytest.mark.xdist_group(f"synthesised {pattern}")
+
 
 APPS = ("app.py", "app.ts")
 """What `cdk` runs of a project, in the language of its runtime."""
@@ -38,16 +46,27 @@ def template_file(project: Path) -> Path:
 def template_files(projects: Iterable[Path]) -> dict[Path, Path]:
     """Return the template of each project: as it is rendered, or as CDK synthesises it."""
     files = {project: _file(project) for project in projects}
-    missing = [project for project, file in files.items() if not file.exists()]
     for app in APPS:
-        if of_language := [project for project in missing if (project / app).exists()]:
-            synthesise(of_language)
+        of_language = {file: p for p, file in files.items() if (p / app).exists()}
+        if not all(file.exists() for file in of_language):
+            with _alone(app):
+                missing = [p for file, p in of_language.items() if not file.exists()]
+                if missing:
+                    synthesise(missing)
     return files
+
+
+@contextmanager
+def _alone(app: str) -> Iterator[None]:
+    """Keep other processes from synthesising the same."""
+    SYNTHESISED.mkdir(parents=True, exist_ok=True)
+    with (SYNTHESISED / f"{app}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def synthesise(projects: list[Path]) -> None:
     """Synthesise CDK projects of one language in one process."""
-    SYNTHESISED.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=SYNTHESISED) as folder:
         outputs = {project: Path(folder) / str(n) for n, project in enumerate(projects)}
         typescript = (projects[0] / "app.ts").exists()
@@ -66,8 +85,7 @@ def _python(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
 
 
 def _typescript(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
-    for project in projects:
-        link_modules(project)
+    link_modules(*projects)
     tsx = projects[0] / "node_modules/.bin/tsx"
     return [tsx, HERE / "synthesise.mjs"], modules.environment(node())
 

@@ -79,6 +79,4 @@ def variants_of(pattern: Pattern) -> Iterator[Variant]:
         for runtime, iac, datastore in product(
             pattern.runtimes, pattern.flavours, topology.datastores
         ):
-            variant = Variant(pattern.slug, topology.name, runtime, iac, datastore)
-            if topology.offers(variant.answers):
-                yield variant
+            yield Variant(pattern.slug, topology.name, runtime, iac, datastore)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.pattern import Pattern
+from sls_patterns_cli.vocabulary import Vocabulary
 
 DISTRIBUTION = "sls-patterns-cli"
 
@@ -65,16 +66,29 @@ def pattern(slug: str) -> Pattern:
     return Pattern.from_declaration(slug, declared, vocabulary())
 
 
+def refuse_stale(slug: str) -> None:
+    """Raise UserError if the compiled graphs of a pattern are not what its declaration says."""
+    from sls_patterns_cli.compiled import compiled
+
+    for file, text in compiled(pattern(slug), vocabulary()).items():
+        path = f"templates/patterns/{slug}/{file}"
+        try:
+            current = (template_root() / path).read_text("utf-8") == text
+        except OSError:
+            current = False
+        if not current:
+            raise UserError(f"{path} is not what pattern.yml says; run `make golden`", exit_code=1)
+
+
 def patterns() -> Iterator[Pattern]:
     """Every pattern, in the order of `slugs`."""
     return map(pattern, slugs())
 
 
 @cache
-def vocabulary() -> dict[str, Any]:
+def vocabulary() -> Vocabulary:
     """The kinds of nodes and edges, and how each edge fails: templates/graph.yml."""
-    loaded: dict[str, Any] = _load("templates/graph.yml")
-    return loaded
+    return Vocabulary.from_declaration(_load("templates/graph.yml"))
 
 
 def _load(path: str) -> Any:

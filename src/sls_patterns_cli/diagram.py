@@ -2,7 +2,7 @@
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from sls_patterns_cli import catalog
+from sls_patterns_cli import catalog, compiled
 from sls_patterns_cli.pattern import Topology
 
 
@@ -15,9 +15,7 @@ def mermaid(topology: Topology) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    nodes = [node.as_dict() for node in topology.nodes]
     return environment.get_template("diagram.mmd.jinja").render(
-        nodes=nodes,
-        edges=[edge.as_dict() for edge in topology.edges],
-        node_of={node["name"]: node for node in nodes},
+        nodes=[{"name": node.name, "shape": node.facts.shape} for node in topology.nodes],
+        edges=[compiled.edge(edge) for edge in topology.edges],
     )

@@ -60,6 +60,7 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
 
         def stage(answers: Mapping[str, Any]) -> Staging:
             nonlocal place
+            catalog.refuse_stale(answers["pattern"])
             place = target or absolute(Path(answers["project_name"]))
             refuse_unless_free(place)
             return stack.enter_context(Staging(place))

@@ -132,7 +132,7 @@ def test_an_unknown_region_is_refused_with_those_there_are(cli: Cli, region: str
         (pattern.slug, topology.name, datastore)
         for pattern in catalog.patterns()
         for topology in pattern.topologies
-        for datastore in catalog.vocabulary()["datastores"]
+        for datastore in catalog.vocabulary().datastores
         if datastore not in topology.datastores
     ],
 )

@@ -1,48 +1,302 @@
-"""A pattern that does not fit the vocabulary is refused with one line that says where."""
+"""A pattern that does not fit is refused with one line: the file, the place, what is allowed."""
 
+import os
+import shutil
+import subprocess
+import sys
 from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from rendering import ROOT
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.pattern import Pattern
 
-VOCABULARY: dict[str, Any] = {
-    "nodes": {"queue": "SQS queue", "function": "Lambda function"},
-    "edges": {
-        "queue -> function": {"call": "async", "failures": ["E1"]},
-        "function -> queue": {"call": "sync", "failures": ["behind"]},
-    },
-    "failures": {
-        "behind": {"mechanism": "the hand-over fails"},
-        "E1": {"mechanism": "moved", "end": "{source}-dlq"},
-    },
-}
+FILE = "templates/patterns/worker/pattern.yml"
+TOPOLOGY = f"{FILE}: topology queue"
 DECLARED: dict[str, Any] = {
     "title": "Worker",
     "summary": "Works.",
+    "source": "a test",
     "runtimes": ["python"],
     "flavours": ["sam"],
     "topologies": [
         {
-            "name": "function",
+            "name": "queue",
             "summary": "One function.",
-            "datastores": ["dynamodb"],
+            "datastores": ["dynamodb", "aurora-postgresql"],
             "nodes": [
-                {"name": "jobs", "kind": "queue"},
-                {"name": "work", "kind": "function", "timeout": 5},
+                {"name": "jobs", "kind": "queue", "does": "holds jobs"},
+                {"name": "work", "kind": "function", "does": "works", "timeout": 5},
+                {"name": "results", "kind": "datastore", "does": "what was done", "key": "id"},
             ],
-            "edges": [{"from": "jobs", "to": "work", "batch_size": 10}],
+            "edges": [
+                {"from": "jobs", "to": "work", "batch_size": 10},
+                {"from": "work", "to": "results", "access": "write"},
+            ],
             "proofs": [{"id": "done", "text": "A job is done.", "where": "anywhere"}],
         }
     ],
+    "examples": [
+        {"title": "Look", "command": "aws dynamodb scan", "of": {"datastore": "dynamodb"}}
+    ],
 }
-TOPOLOGY = "pattern worker, topology function"
+REMOVED = object()
 
 
 def built(declared: Any) -> Pattern:
-    return Pattern.from_declaration("worker", declared, VOCABULARY)
+    return Pattern.from_declaration("worker", declared, catalog.vocabulary())
+
+
+def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    """The declaration with another value at a path, or without it."""
+    declared = deepcopy(DECLARED)
+    where: Any = declared
+    for key in path[:-1]:
+        where = where[key]
+    if value is REMOVED:
+        del where[path[-1]]
+    else:
+        where[path[-1]] = value
+    return declared
+
+
+def in_topology(*path: Any) -> tuple[Any, ...]:
+    return ("topologies", 0, *path)
+
+
+FUNCTION = "does, timeout, retries, reserved_concurrency"
+MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
+    # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
+    "misspelt attribute": (
+        in_topology("nodes", 1),
+        {"name": "work", "kind": "function", "does": "works", "timeuot": 5},
+        (
+            f"{TOPOLOGY}, node work: unknown attribute 'timeuot'; did you mean timeout? "
+            f"those of a function: {FUNCTION}"
+        ),
+    ),
+    "attribute of another kind": (
+        in_topology("nodes", 1, "fifo"),
+        True,
+        f"{TOPOLOGY}, node work: unknown attribute 'fifo'; those of a function: {FUNCTION}",
+    ),
+    "wrong type": (
+        in_topology("nodes", 1, "timeout"),
+        "5",
+        f"{TOPOLOGY}, node work: timeout must be a whole number from 1 to 900; got '5'",
+    ),
+    "boolean as number": (
+        in_topology("nodes", 1, "timeout"),
+        True,
+        f"{TOPOLOGY}, node work: timeout must be a whole number from 1 to 900; got True",
+    ),
+    "beyond the limit": (
+        in_topology("nodes", 1, "timeout"),
+        901,
+        f"{TOPOLOGY}, node work: timeout must be a whole number from 1 to 900; got 901",
+    ),
+    "attribute missing": (
+        in_topology("nodes", 1, "timeout"),
+        REMOVED,
+        f"{TOPOLOGY}, node work: timeout is missing; it must be a whole number from 1 to 900",
+    ),
+    "unknown edge attribute": (
+        in_topology("edges", 0, "batchsize"),
+        5,
+        (
+            f"{TOPOLOGY}, edge jobs -> work: unknown attribute 'batchsize'; "
+            "did you mean batch_size? those of an edge queue -> function: "
+            "batch_size, max_concurrency"
+        ),
+    ),
+    "edge attribute that is not one of those": (
+        in_topology("edges", 1, "access"),
+        "wirte",
+        (
+            f"{TOPOLOGY}, edge work -> results: access must be one of: "
+            "read, write, update, read-write, manage, own; got 'wirte'"
+        ),
+    ),
+    "access that the datastore lacks": (
+        in_topology("edges", 1, "access"),
+        "own",
+        (
+            f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
+            "read, write, update, read-write, manage; got 'own'"
+        ),
+    ),
+    "datastore that the node cannot use": (
+        in_topology("datastores"),
+        ["s3"],
+        f"{TOPOLOGY}, edge work -> results: s3 cannot be used by a function; only by: delivery",
+    ),
+    "unknown node": (
+        in_topology("edges", 0, "to"),
+        "wrok",
+        f"{TOPOLOGY}, edge jobs -> wrok: there is no node 'wrok'; nodes are: jobs, work, results",
+    ),
+    "unknown kind": (
+        in_topology("nodes", 0, "kind"),
+        "quueue",
+        (
+            f"{TOPOLOGY}, node jobs: kind must be one of: {', '.join(catalog.vocabulary().nodes)}; "
+            "got 'quueue'"
+        ),
+    ),
+    "edge that there is not": (
+        in_topology("edges", 1),
+        {"from": "results", "to": "jobs"},
+        (
+            f"{TOPOLOGY}, edge results -> jobs: no edge datastore -> queue; "
+            "see the edges in templates/graph.yml"
+        ),
+    ),
+    "way that there is not": (
+        in_topology("edges", 0),
+        {"from": "jobs", "to": "work", "by": "pool"},
+        (
+            f"{TOPOLOGY}, edge jobs -> work: no edge queue -> function by pool; "
+            "allowed: without by, by: poll"
+        ),
+    ),
+    "node twice": (
+        in_topology("nodes", 0, "name"),
+        "work",
+        f"{TOPOLOGY}: node 'work' is declared more than once",
+    ),
+    "node that is no mapping": (
+        in_topology("nodes", 0),
+        "jobs",
+        f"{TOPOLOGY}: a node must be a mapping with name, kind; got 'jobs'",
+    ),
+    "name that is none": (
+        in_topology("nodes", 0, "name"),
+        "My Jobs",
+        f"{TOPOLOGY}: name must be text of the form [a-z][a-z0-9]*(-[a-z0-9]+)*, got 'My Jobs'",
+    ),
+    "nodes that are no list": (
+        in_topology("nodes"),
+        {},
+        f"{TOPOLOGY}: nodes must be a list, got {{}}",
+    ),
+    "no proofs": (
+        in_topology("proofs"),
+        [],
+        f"{TOPOLOGY}: proofs must have at least one entry",
+    ),
+    "proof without text": (
+        in_topology("proofs", 0, "text"),
+        None,
+        f"{TOPOLOGY}: text is missing",
+    ),
+    "proof that runs nowhere": (
+        in_topology("proofs", 0, "where"),
+        "aws",
+        f"{TOPOLOGY}, proof done: where must be one of: anywhere, local; got 'aws'",
+    ),
+    "smoke test that runs on the local stack only": (
+        in_topology("proofs", 0),
+        {"id": "done", "text": "A job is done.", "where": "local", "smoke": "leaves a job"},
+        f"{TOPOLOGY}, proof done: smoke is only for a proof that runs anywhere",
+    ),
+    "proof twice": (
+        in_topology("proofs"),
+        DECLARED["topologies"][0]["proofs"] * 2,
+        f"{TOPOLOGY}: proof 'worker.done' is declared more than once",
+    ),
+    "edge twice": (
+        in_topology("edges"),
+        [*DECLARED["topologies"][0]["edges"], DECLARED["topologies"][0]["edges"][0]],
+        f"{TOPOLOGY}: edge jobs -> work is declared more than once",
+    ),
+    "datastore twice": (
+        in_topology("datastores"),
+        ["dynamodb", "dynamodb"],
+        f"{TOPOLOGY}: datastores 'dynamodb' is declared more than once",
+    ),
+    "unknown datastore": (
+        in_topology("datastores"),
+        ["mongodb"],
+        f"{TOPOLOGY}: datastores must be of: dynamodb, s3, aurora-postgresql; got 'mongodb'",
+    ),
+    "topology twice": (
+        ("topologies",),
+        DECLARED["topologies"] * 2,
+        f"{FILE}: topology 'queue' is declared more than once",
+    ),
+    "title missing": (("title",), REMOVED, f"{FILE}: title is missing"),
+    "misspelt key": (
+        ("exampels",),
+        [],
+        (
+            f"{FILE}: unknown key 'exampels'; did you mean examples? "
+            "allowed: title, summary, source, runtimes, flavours, topologies, order, "
+            "dependencies, test_dependencies, test_helpers, migrations, examples, events"
+        ),
+    ),
+    "unknown runtime": (
+        ("runtimes",),
+        ["python", "ruby"],
+        f"{FILE}: runtimes must be of: python, typescript; got 'ruby'",
+    ),
+    "unknown flavour": (
+        ("flavours",),
+        ["terraform"],
+        f"{FILE}: flavours must be of: sam, cdk; got 'terraform'",
+    ),
+    "example for an answer that is not offered": (
+        ("examples", 0, "of"),
+        {"datastore": "s3"},
+        f"{FILE}: example 1: datastore must be one of: dynamodb, aurora-postgresql; got 's3'",
+    ),
+    "example without a command": (
+        ("examples", 0, "command"),
+        REMOVED,
+        f"{FILE}: example 1: command is missing",
+    ),
+    "packages of an unknown runtime": (
+        ("dependencies",),
+        {"ruby": []},
+        f"{FILE}: dependencies: unknown key 'ruby'; allowed: python, typescript",
+    ),
+    "events that are no list": (("events",), "job", f"{FILE}: events must be a list, got 'job'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(mistake: str) -> None:
+    path, value, line = MISTAKES[mistake]
+    with pytest.raises(UserError) as refused:
+        built(changed(path, value))
+    assert refused.value.message == line
+
+
+@pytest.mark.parametrize("key", ["examples", "test_helpers", "events", "migrations"])
+def test_what_a_pattern_does_not_have_it_need_not_name(key: str) -> None:
+    assert built({name: value for name, value in DECLARED.items() if name != key}).slug == "worker"
+
+
+def test_examples_may_be_none() -> None:
+    assert built(changed(("examples",), [])).examples == ()
+
+
+def test_a_kind_that_a_flavour_lacks_is_refused() -> None:
+    vocabulary = catalog.vocabulary()
+    nodes = {
+        **vocabulary.nodes,
+        "queue": replace(vocabulary.nodes["queue"], flavours=("cdk/python",)),
+    }
+    with pytest.raises(UserError) as refused:
+        Pattern.from_declaration("worker", DECLARED, replace(vocabulary, nodes=nodes))
+    assert refused.value.message == (
+        f"{TOPOLOGY}, node jobs: sam with python has no queue; only: cdk/python"
+    )
 
 
 def test_how_an_edge_calls_and_fails_follows_from_its_ends() -> None:
@@ -53,125 +307,98 @@ def test_how_an_edge_calls_and_fails_follows_from_its_ends() -> None:
 
 
 def test_edges_between_the_same_nodes_may_differ() -> None:
-    declared = deepcopy(DECLARED)
-    declared["topologies"][0]["edges"].append({"from": "jobs", "to": "work", "batch_size": 1})
-    assert len(built(declared).topology().edges) == 2
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "line"),
-    [
-        (
-            ("edges", 0, "to"),
-            "wrok",
-            f"{TOPOLOGY}: edge jobs -> wrok ends at the unknown node 'wrok'",
-        ),
-        (
-            ("nodes", 0, "kind"),
-            "quueue",
-            f"{TOPOLOGY}: node 'jobs' has the unknown kind 'quueue'; kinds are: queue, function",
-        ),
-        (
-            ("nodes", 0, "kind"),
-            "function",
-            f"{TOPOLOGY}: edge jobs -> work: there are no edges function -> function",
-        ),
-        (("nodes", 0, "name"), "work", f"{TOPOLOGY}: node 'work' is declared more than once"),
-        (("nodes", 0), "jobs", f"{TOPOLOGY}: expected a mapping with 'name', got 'jobs'"),
-        (("nodes",), {}, f"{TOPOLOGY}: 'nodes' must be a list, got {{}}"),
-        (("proofs", 0, "id"), None, f"{TOPOLOGY}: 'id' is missing"),
-        (
-            ("proofs", 0, "where"),
-            "here",
-            f"{TOPOLOGY}: proof 'done': 'where' is anywhere or local, not 'here'",
-        ),
-        (("proofs", 0, "smoke"), True, f"{TOPOLOGY}: 'smoke' must be text, got True"),
-        (
-            ("proofs", 0),
-            {"id": "done", "text": "A job is done.", "where": "local", "smoke": "leaves a job"},
-            f"{TOPOLOGY}: proof 'done': 'smoke' is for a proof that runs anywhere",
-        ),
-        (
-            ("proofs",),
-            DECLARED["topologies"][0]["proofs"] * 2,
-            f"{TOPOLOGY}: proof 'worker.done' is declared more than once",
-        ),
-        (
-            ("edges",),
-            DECLARED["topologies"][0]["edges"] * 2,
-            f"{TOPOLOGY}: edge jobs -> work is declared more than once",
-        ),
-        (
-            ("datastores",),
-            ["dynamodb", "dynamodb"],
-            (
-                f"{TOPOLOGY}: 'datastores' must be a list of different names, "
-                "got ['dynamodb', 'dynamodb']"
-            ),
-        ),
-    ],
-)
-def test_a_malformed_topology_is_refused(path: tuple[Any, ...], value: Any, line: str) -> None:
-    declared = deepcopy(DECLARED)
-    where: Any = declared["topologies"][0]
-    for key in path[:-1]:
-        where = where[key]
-    where[path[-1]] = value
-    with pytest.raises(UserError) as refused:
-        built(declared)
-    assert refused.value.message == line
-
-
-def test_a_topology_is_declared_once() -> None:
-    declared = deepcopy(DECLARED)
-    declared["topologies"] *= 2
-    with pytest.raises(UserError, match=r"^pattern worker: topology 'function' is declared more"):
-        built(declared)
-
-
-def test_a_missing_title_is_refused() -> None:
-    with pytest.raises(UserError, match=r"^pattern worker: 'title' is missing$"):
-        built({key: value for key, value in DECLARED.items() if key != "title"})
-
-
-def with_datastore() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pattern with a function that uses a datastore, and a vocabulary of two datastores."""
-    declared, vocabulary = deepcopy(DECLARED), deepcopy(VOCABULARY)
-    vocabulary["nodes"]["datastore"] = "Datastore"
-    vocabulary["edges"]["function -> datastore"] = {"call": "sync", "failures": ["behind"]}
-    vocabulary["datastores"] = {
-        "dynamodb": {},
-        "aurora-postgresql": {
-            "reachable": ["datastore"],
-            "nodes": [{"name": "migrate", "kind": "function"}],
-            "edges": [{"from": "migrate", "to": "{datastore}"}],
-        },
-    }
-    topology = declared["topologies"][0]
-    topology["nodes"].append({"name": "store", "kind": "datastore"})
-    topology["edges"].append({"from": "work", "to": "store"})
-    topology["datastores"] = ["dynamodb", "aurora-postgresql"]
-    return declared, vocabulary
+    other = {"from": "jobs", "to": "work", "batch_size": 1}
+    edges = [*DECLARED["topologies"][0]["edges"], other]
+    assert len(built(changed(in_topology("edges"), edges)).topology().edges) == 3
 
 
 def test_a_datastore_brings_its_nodes_and_edges_into_the_graph() -> None:
-    topology = Pattern.from_declaration("worker", *with_datastore()).topology()
-
+    topology = built(DECLARED).topology()
     brought = topology.on("aurora-postgresql")
-
-    assert [node.name for node in brought.nodes] == ["jobs", "work", "store", "migrate"]
-    assert [(edge.source, edge.target) for edge in brought.edges][-1] == ("migrate", "store")
-    assert topology.on("dynamodb").nodes == topology.nodes == brought.nodes[:-1]
+    names = [node.name for node in brought.nodes]
+    assert names == ["jobs", "work", "results", "cloud-formation", "migrate"]
+    assert [(edge.source, edge.target) for edge in brought.edges][-1] == ("migrate", "results")
+    assert [node.name for node in topology.on("dynamodb").nodes] == names[:3]
+    (work,) = (node for node in brought.nodes if node.name == "work")
+    assert work.attributes["timeout"] == 25
 
 
 def test_a_function_inside_the_vpc_may_not_call_what_it_cannot_reach() -> None:
-    declared, vocabulary = with_datastore()
-    declared["topologies"][0]["edges"].append({"from": "work", "to": "jobs"})
-
-    with pytest.raises(UserError) as refused:
-        Pattern.from_declaration("worker", declared, vocabulary)
-
-    assert str(refused.value) == (
-        f"{TOPOLOGY}: edge work -> jobs: with aurora-postgresql work is inside the VPC, "
-        "where no queue answers it"
+    declared = changed(
+        in_topology("edges", 1), {"from": "work", "to": "results", "access": "write"}
     )
+    declared["topologies"][0]["nodes"].append({"name": "more", "kind": "queue", "does": "more"})
+    declared["topologies"][0]["edges"].append({"from": "work", "to": "more"})
+    with pytest.raises(UserError) as refused:
+        built(declared)
+    assert refused.value.message == (
+        f"{TOPOLOGY}: edge work -> more: with aurora-postgresql work is inside the VPC, "
+        "where no queue answers it; what does: datastore, bucket"
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The tool and its template as a checkout, whose patterns a test may break."""
+    for folder in ("src", "templates"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for file in ("copier.yml", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+    return tmp_path
+
+
+def run(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    work = checkout / "work"
+    work.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "sls_patterns_cli", *arguments],
+        cwd=work,
+        env={**os.environ, "PYTHONPATH": str(checkout / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def edit(checkout: Path, old: str, new: str) -> None:
+    file = checkout / "templates/patterns/scalable-webhook/pattern.yml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("command", ["show", "new"])
+def test_every_command_refuses_a_pattern_with_a_mistake(checkout: Path, command: str) -> None:
+    edit(checkout, "timeout: 10", "timeuot: 10")
+    done = run(checkout, command, "scalable-webhook")
+    assert done.stderr == (
+        "sls-patterns: templates/patterns/scalable-webhook/pattern.yml: topology function, "
+        "node process: unknown attribute 'timeuot'; did you mean timeout? "
+        f"those of a function: {FUNCTION}\n"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert list((checkout / "work").iterdir()) == []
+
+
+def test_a_project_is_not_made_from_a_graph_that_is_stale(checkout: Path) -> None:
+    edit(checkout, "timeout: 10", "timeout: 11")
+    done = run(checkout, "new", "scalable-webhook", "--defaults")
+    assert done.stderr == (
+        "sls-patterns: templates/patterns/scalable-webhook/graphs/function-dynamodb.json "
+        "is not what pattern.yml says; run `make golden`\n"
+    )
+    assert done.returncode == 1
+    assert list((checkout / "work").iterdir()) == []
+
+
+def test_a_pattern_without_examples_events_and_helpers_becomes_a_project(checkout: Path) -> None:
+    file = checkout / "templates/patterns/simple-web-service/pattern.yml"
+    declared = yaml.safe_load(file.read_text())
+    for key in ("examples", "events", "test_helpers"):
+        del declared[key]
+    file.write_text(yaml.safe_dump(declared, sort_keys=False))
+    done = run(checkout, "new", "simple-web-service", "made", "--defaults", "--no-git")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (checkout / "work/made/events").exists()
+    readme = (checkout / "work/made/README.md").read_text()
+    assert "With the outputs of the stack in the environment" not in readme

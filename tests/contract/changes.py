@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 from contract.stack import Template
 
@@ -19,18 +18,13 @@ WITHOUT_MEANING = (
 
 
 def changed(template: Template, path: str, value: Any) -> Template:
-    """Return the template with another value, or none (REMOVE), at `Resource.Property.0.…`."""
-    changed_template = deepcopy(template)
+    """Return the template with another value, or none (REMOVE), at `Resource.Property.0.…`.
+
+    What is not on the way there is shared with the template.
+    """
     name, *keys = path.split(".")
-    resource = changed_template["Resources"].get(name)
-    if not keys:
-        _put(changed_template["Resources"], name, value)
-        return changed_template
-    holder = resource["Properties"]
-    for key in keys[:-1]:
-        holder = holder[int(key) if isinstance(holder, list) else key]
-    _put(holder, int(keys[-1]) if isinstance(holder, list) else keys[-1], value)
-    return changed_template
+    way = ["Resources", name, *(["Properties", *keys] if keys else [])]
+    return cast("Template", _with(template, way, value))
 
 
 def removals(template: Template, ignore: tuple[str, ...]) -> Iterator[tuple[str, Template]]:
@@ -63,8 +57,14 @@ def _paths(value: Any, prefix: str) -> Iterator[str]:
         yield from _paths(inner, f"{prefix}.{key}")
 
 
-def _put(holder: Any, key: Any, value: Any) -> None:
-    if value is REMOVE:
-        del holder[key]
+def _with(holder: Any, way: list[str], value: Any) -> Any:
+    """Return a copy with the value at the end of the way."""
+    copied = list(holder) if isinstance(holder, list) else dict(holder)
+    key: Any = int(way[0]) if isinstance(holder, list) else way[0]
+    if len(way) > 1:
+        copied[key] = _with(holder[key], way[1:], value)
+    elif value is REMOVE:
+        del copied[key]
     else:
-        holder[key] = value
+        copied[key] = value
+    return copied

@@ -15,7 +15,8 @@ from typing import Any
 
 from synthesis import template_file
 
-from sls_patterns_cli.local import cdk, cloudformation
+from sls_patterns_cli.local import cloudformation
+from sls_patterns_cli.local.flavours import cdk
 
 Template = dict[str, Any]
 

@@ -6,12 +6,13 @@ import pytest
 from contract.edges import Edge
 from contract.graph import differences
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.pattern import Pattern, Topology
 
 DECLARED = {
     "title": "Two queues",
     "summary": "Names that begin alike",
-    "source": "none",
+    "source": "a test",
     "runtimes": ["python"],
     "flavours": ["sam"],
     "topologies": [
@@ -20,22 +21,17 @@ DECLARED = {
             "summary": "one",
             "datastores": ["dynamodb"],
             "nodes": [
-                {"name": "orders", "kind": "queue"},
-                {"name": "orders-late", "kind": "queue"},
-                {"name": "store", "kind": "function"},
+                {"name": "orders", "kind": "queue", "does": "holds orders"},
+                {"name": "orders-late", "kind": "queue", "does": "holds late orders"},
+                {"name": "store", "kind": "function", "does": "stores orders", "timeout": 5},
             ],
             "edges": [
-                {"from": "orders", "to": "store", "max_concurrency": 5},
-                {"from": "orders-late", "to": "store"},
+                {"from": "orders", "to": "store", "batch_size": 10, "max_concurrency": 5},
+                {"from": "orders-late", "to": "store", "batch_size": 10},
             ],
             "proofs": [{"id": "stored", "text": "stored", "where": "anywhere"}],
         }
     ],
-}
-VOCABULARY = {
-    "nodes": {"queue": "SQS queue", "function": "Lambda function"},
-    "edges": {"queue -> function": {"call": "async", "failures": ["E1"]}},
-    "failures": {"E1": {"mechanism": "redrive", "end": "{source}-dlq"}},
 }
 
 ORDERS = Edge("OrdersQueue", "StoreFunction", "E1", "M1", "OrdersDeadLetterQueue", limit=5)
@@ -44,7 +40,7 @@ LATE = Edge("OrdersLateQueue3F2A9C1B", "StoreFunction", "E1", "M2", "OrdersLateD
 
 @pytest.fixture
 def topology() -> Topology:
-    return Pattern.from_declaration("two-queues", DECLARED, VOCABULARY).topologies[0]
+    return Pattern.from_declaration("two-queues", DECLARED, catalog.vocabulary()).topologies[0]
 
 
 def test_the_same_edges_under_the_names_of_each_flavour_are_no_difference(

@@ -18,7 +18,9 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Run by other tests, which prove more than that they exit well.
 RUN_ELSEWHERE = {
     "make demo": ".github/workflows/ci.yml",
+    "make check": "tests/static/test_golden.py",
     "make test": ".ci/run",
+    "make test-all PATTERN=scalable-webhook": ".github/workflows/all.yml",
     "make golden": "tests/static/test_golden.py",
     "make deploy": "tests/static/test_project.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
+from environments import link_modules
 from graphs.overlay import Graph
 from graphs.stub import messages
 from local.support import Client
@@ -101,11 +102,14 @@ def deployed(
 ) -> Iterator[Deployed]:
     """Deploy a graph to an emulator of its own, which ends with the block."""
     project = graph.render(factory.mktemp("graph") / "project")
-    # What the functions require is installed once for all graphs that require the same.
-    required = hashlib.sha256((project / "src/requirements.txt").read_bytes()).hexdigest()
-    work = factory.getbasetemp() / f"work-{required}"
-    work.mkdir(exist_ok=True)
-    (project / ".sls-patterns").symlink_to(work)
+    if graph.variant.runtime == "typescript":
+        link_modules(project)
+    else:
+        # What the functions require is installed once for all graphs that require the same.
+        required = hashlib.sha256((project / "src/requirements.txt").read_bytes()).hexdigest()
+        work = factory.getbasetemp() / f"work-{required}"
+        work.mkdir(exist_ok=True)
+        (project / ".sls-patterns").symlink_to(work)
     with session._stack(project, print, parameters) as running:
         yield Deployed(graph, running.outputs, cache(running.emulator.client))
 

@@ -6,6 +6,7 @@ rendered project includes from its pattern is filled in here.
 """
 
 import atexit
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -18,10 +19,18 @@ from rendering import render_from, template
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.compiled import compiled
 from sls_patterns_cli.pattern import Pattern, Topology
 
 GRAPHS = Path(__file__).parent
-STUB = GRAPHS / "stub.py"
+PACKAGES = [
+    *("@aws-lambda-powertools/batch", "@aws-lambda-powertools/metrics"),
+    *(f"@aws-sdk/client-{service}" for service in ("dynamodb", "lambda", "s3", "sns", "sqs")),
+]
+"""The npm packages of all graphs: what their stubs import, and what queues bring with them.
+
+Each graph has them all, so that they are installed once.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,12 +51,9 @@ class Graph:
 @cache
 def graphs() -> tuple[Graph, ...]:
     """Return every variant of every graph."""
-    patterns = (
-        Pattern.from_declaration(slug, _declared(slug), catalog.vocabulary()) for slug in slugs()
-    )
     return tuple(
         Graph(variant, pattern.topology(variant.topology).on(variant.datastore))
-        for pattern in patterns
+        for pattern in map(_pattern, slugs())
         for variant in variants_of(pattern)
     )
 
@@ -66,55 +72,99 @@ def overlaid() -> Path:
     for slug in slugs():
         shutil.rmtree(patterns / slug, ignore_errors=True)
         shutil.copytree(GRAPHS / slug, patterns / slug)
+        (patterns / slug / "pattern.yml").write_text(yaml.safe_dump(_declared(slug)))
         _fill_in(patterns / slug, _declared(slug))
+        for file, text in compiled(_pattern(slug), catalog.vocabulary()).items():
+            _write(patterns / slug / file, text)
     index = "".join(f'"{_declared(slug)["title"]}": {slug}\n' for slug in slugs())
     (patterns / "index.yml").write_text(index)
     return folder
 
 
+@cache
+def _pattern(slug: str) -> Pattern:
+    return Pattern.from_declaration(slug, _declared(slug), catalog.vocabulary())
+
+
 def _declared(slug: str) -> dict[str, Any]:
     declared: dict[str, Any] = yaml.safe_load((GRAPHS / slug / "pattern.yml").read_text())
+    declared["dependencies"] = {"python": [], "typescript": PACKAGES}
+    declared["test_dependencies"] = {"python": [], "typescript": []}
     return declared
+
+
+@dataclass(frozen=True)
+class Language:
+    """How a runtime names the files of a pattern."""
+
+    folder: str
+    extension: str
+    joint: str  # between the words of a name
+    test: str  # the name of a unit test
+    proofs: str  # the name of a topology's proofs
+    package: str  # the module for which a folder stands
+    surroundings: str  # of unit tests
+
+    def file(self, name: str) -> str:
+        return f"{name.replace('-', self.joint)}.{self.extension}.jinja"
+
+    def test_of(self, subject: str) -> str:
+        return f"tests/unit/{self.file(self.test.format(subject))}"
+
+
+LANGUAGES = (
+    Language("python", "py", "_", "test_{}", "test_{}", "__init__", "conftest"),
+    Language("typescript", "ts", "-", "{}.test", "{}.test", "index", "surroundings"),
+)
 
 
 def _fill_in(pattern: Path, declared: dict[str, Any]) -> None:
     """Write whatever the templates include of a pattern and this one has not."""
-    brought = [
-        node
-        for facts in catalog.vocabulary().get("datastores", {}).values()
-        for node in facts.get("nodes", ())
-    ]
     for name in ("about", "cost", "failures"):
         _write(pattern / f"readme/{name}.md.jinja", "A graph under test.\n")
-    python = pattern / "python"
-    for name in ("logic", "models", "tests/e2e/service", "tests/unit/conftest"):
-        _write(python / f"{name}.py.jinja")
-    _write(python / "tests/unit/test_logic.py.jinja")
+    for language in LANGUAGES:
+        _fill_in_code(pattern / language.folder, declared, language)
+
+
+def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) -> None:
+    brought = [
+        node for datastore in catalog.vocabulary().datastores.values() for node in datastore.nodes
+    ]
+    for name in ("logic", "models", "tests/e2e/service", f"tests/unit/{language.surroundings}"):
+        _write(folder / language.file(name))
+    _write(folder / language.test_of("logic"))
     for topology in declared["topologies"]:
-        _write(python / f"tests/e2e/test_{topology['name']}.py.jinja")
+        # The name of a topology stays as it is in either language.
+        proofs = language.proofs.format(topology["name"])
+        _write(folder / f"tests/e2e/{proofs}.{language.extension}.jinja")
         for node in [*topology["nodes"], *brought]:
-            name = node["name"].replace("-", "_")
+            name = node["name"]
             if node["kind"] == "function":
-                _write(python / f"handlers/{name}.py.jinja", _stub(topology, node["name"]))
+                _write(folder / "handlers" / language.file(name), _stub(topology, name, language))
             elif node["kind"] == "datastore":
-                _write(python / f"adapters/{name}/__init__.py.jinja")
+                place = name.replace("-", language.joint)
+                _write(folder / f"adapters/{place}" / language.file(language.package))
                 for store in topology["datastores"]:
-                    module = store.replace("-", "_")
-                    _write(python / f"adapters/{name}/{store}.py.jinja")
-                    _write(python / f"tests/e2e/{name}/{store}.py.jinja")
-                    _write(python / f"tests/unit/test_{name}_{module}.py.jinja")
+                    _write(folder / f"adapters/{place}" / language.file(store))
+                    _write(folder / f"tests/e2e/{place}" / language.file(store))
+                    _write(folder / language.test_of(f"{name}-{store}"))
             else:
-                _write(python / f"adapters/{name}.py.jinja")
-            _write(python / f"tests/unit/test_{name}.py.jinja")
+                _write(folder / "adapters" / language.file(name))
+            _write(folder / language.test_of(name))
 
 
-def _stub(topology: dict[str, Any], function: str) -> str:
+def _stub(topology: dict[str, Any], function: str, language: Language) -> str:
+    """Return the stub of a language, told which function it stands for."""
     polled = [
         f"{edge['from'].replace('-', '_').upper()}_QUEUE_URL"
         for edge in topology["edges"]
         if edge["to"] == function and edge.get("by") == "poll"
     ]
-    return STUB.read_text().replace("= ()\n", f"= {tuple(polled)}\n", 1)
+    text = (GRAPHS / f"stub.{language.extension}").read_text()
+    if language.extension == "ts":
+        text = text.replace('NODE = "";', f"NODE = {json.dumps(function)};", 1)
+        return text.replace("string[] = []", f"string[] = {json.dumps(polled)}", 1)
+    return text.replace("= ()\n", f"= {tuple(polled)}\n", 1)
 
 
 def _write(file: Path, text: str = "") -> None:

@@ -35,9 +35,10 @@ def travelled() -> Iterator[tuple[Graph, Edge]]:
 
 
 def marks(graph: Graph) -> list[pytest.MarkDecorator]:
-    """One worker deploys the stack; that CDK's are the same is shown by parity as well."""
+    """One worker deploys the stack; that the others are the same is shown by parity as well."""
     group = pytest.mark.xdist_group(f"graph {graph}")
-    return [group] if graph.variant.iac == "sam" else [group, pytest.mark.exhaustive]
+    stands_for_all = (graph.variant.runtime, graph.variant.iac) == ("python", "sam")
+    return [group] if stands_for_all else [group, pytest.mark.exhaustive]
 
 
 def along() -> Iterator[Any]:

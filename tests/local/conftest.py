@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from local.support import REGION, RUNTIME, Client, DeployStack
 
-from sls_patterns_cli.local import cloudformation, deploy, interpreters
+from sls_patterns_cli.local import cloudformation, deploy
 from sls_patterns_cli.local.emulator import Emulator
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.languages import interpreters
+from sls_patterns_cli.local.languages.interpreters import Interpreter
 
 HEAD = f"""
 Transform: AWS::Serverless-2016-10-31

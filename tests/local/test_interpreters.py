@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import interpreters
+from sls_patterns_cli.local.languages import interpreters
 
 FAKE = """#!/bin/sh
 echo {path}

@@ -1,16 +1,23 @@
 """From a CDK app to what is deployed: the program stands for one, and writes what CDK writes."""
 
 import json
+import os
 import re
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from local.support import write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cdk, cloudformation, interpreters, modules, project
-from sls_patterns_cli.local.code import Code
+from sls_patterns_cli.local import cloudformation, project
+from sls_patterns_cli.local.flavours import cdk
+from sls_patterns_cli.local.languages import Language, Report, interpreters, modules
+from sls_patterns_cli.local.languages.code import Code
+from sls_patterns_cli.local.languages.python import Python
+from sls_patterns_cli.local.languages.typescript import TypeScript
+from sls_patterns_cli.local.project import Project
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -20,7 +27,6 @@ runtime_version: python3.13
 iac: cdk
 region: eu-west-1
 """
-TYPESCRIPT = ANSWERS.replace("python3.13", "nodejs24.x").replace("python", "typescript")
 BUCKET = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
 STACK = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "Stack.template.json"}}
 ASSETS = {"type": "cdk:asset-manifest", "properties": {"file": "Stack.assets.json"}}
@@ -76,6 +82,28 @@ def written(**artifacts: object) -> str:
     )
 
 
+class Installed:
+    """A language with nothing to install for the program, which is no more than ours."""
+
+    def program_environment(self) -> Mapping[str, str]:
+        return os.environ
+
+
+class InstalledPython(Installed, Python):
+    pass
+
+
+class InstalledTypeScript(Installed, TypeScript):
+    pass
+
+
+def assemble(
+    folder: Path, language: Callable[[Project, Report], Language] = InstalledPython
+) -> cloudformation.Assembly:
+    loaded = project.load(folder)
+    return cdk.Cdk(loaded, language(loaded, print)).assemble()
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     settings = {"app": "python3 app.py", "context": {"own": "value"}}
@@ -90,7 +118,7 @@ def app(tmp_path: Path) -> Path:
 
 
 def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -> None:
-    assembly = cloudformation.assemble(project.load(app))
+    assembly = assemble(app)
 
     assert assembly.code == {"abc.zip": Code(app / "src")}
     code = assembly.template["Resources"]["One"]["Properties"]["Code"]
@@ -98,20 +126,20 @@ def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -
 
 
 def test_a_definition_that_is_a_file_is_put_into_the_template(app: Path) -> None:
-    template = cloudformation.assemble(project.load(app)).template
+    template = assemble(app).template
 
     assert template["Resources"]["Machine"]["Properties"] == {"Definition": DEFINITION}
 
 
 def test_no_bootstrap_stack_is_asked_for(app: Path) -> None:
-    template = cloudformation.assemble(project.load(app)).template
+    template = assemble(app).template
 
     assert template["Parameters"] == {"Own": {}}
     assert template["Rules"] == {}
 
 
 def test_the_app_has_its_context_and_builds_no_code(app: Path) -> None:
-    cloudformation.assemble(project.load(app))
+    assemble(app)
 
     told = json.loads((app / "told.json").read_text())
     assert told == {"own": "value", **cdk.WITHOUT_BUNDLING}
@@ -129,26 +157,24 @@ def test_the_app_has_its_context_and_builds_no_code(app: Path) -> None:
 def test_a_bad_app_is_one_clear_line(app: Path, files: dict[str, str], message: str) -> None:
     write(app, files)
     with pytest.raises(UserError, match=message) as refused:
-        cloudformation.assemble(project.load(app))
+        assemble(app)
     assert "\n" not in refused.value.message
 
 
 def test_an_app_that_is_not_there_is_one_clear_line(app: Path) -> None:
     (app / "cdk.json").unlink()
     with pytest.raises(UserError, match=r"cdk\.json: No such file"):
-        cloudformation.assemble(project.load(app))
+        assemble(app)
 
 
 def test_node_is_asked_for_by_name(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match=r"needs Node\.js"):
-        cloudformation.assemble(project.load(app))
+        assemble(app)
 
 
 def test_javascript_is_bundled_by_cdk_and_deployed_as_it_is(app: Path) -> None:
-    write(app, {".copier-answers.yml": TYPESCRIPT})
-
-    assembly = cloudformation.assemble(project.load(app))
+    assembly = assemble(app, InstalledTypeScript)
 
     assert json.loads((app / "told.json").read_text()) == {"own": "value"}
     assert assembly.code == {"abc.zip": Code(app / "src", built=True)}
@@ -160,7 +186,7 @@ def test_a_javascript_error_is_told_by_its_own_line(app: Path) -> None:
     )
 
     with pytest.raises(UserError, match=r"CDK app failed: TypeError: no stack$"):
-        cloudformation.assemble(project.load(app))
+        assemble(app)
 
 
 def test_an_app_finds_node_and_npx_of_the_functions_runtime(app: Path) -> None:

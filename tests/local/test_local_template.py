@@ -1,5 +1,6 @@
 """From a project to what is deployed: reading, assembling, scaling time, failing clearly."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ import pytest
 from local.support import DeployStack, write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cloudformation, project, timescale
-from sls_patterns_cli.local.code import Code
+from sls_patterns_cli.local import cloudformation, flavours, languages, project, timescale
+from sls_patterns_cli.local.languages.code import Code
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -20,6 +21,11 @@ iac: {iac}
 datastore: dynamodb
 region: eu-west-1
 """
+
+
+def assemble(folder: Path) -> cloudformation.Assembly:
+    loaded = project.load(folder)
+    return flavours.of(loaded, languages.of(loaded, print)).assemble()
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
@@ -52,7 +58,7 @@ def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> 
             "src/a.py": "",
         },
     )
-    assembly = cloudformation.assemble(project.load(tmp_path))
+    assembly = assemble(tmp_path)
     assert assembly.code == {"src.zip": Code(tmp_path / "src")}
     for name in ("One", "Two"):
         code = assembly.template["Resources"][name]["Properties"]["Code"]
@@ -74,7 +80,7 @@ def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) ->
             "src/one.ts": "",
         },
     )
-    assembly = cloudformation.assemble(project.load(tmp_path))
+    assembly = assemble(tmp_path)
     assert assembly.code == {"One.zip": Code(tmp_path / "src", {"EntryPoints": ["one.ts"]})}
 
 
@@ -106,40 +112,48 @@ def test_a_bad_template_is_one_clear_line(
 ) -> None:
     write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="sam"), **files})
     with pytest.raises(UserError, match=message) as refused:
-        cloudformation.assemble(project.load(tmp_path))
+        assemble(tmp_path)
     assert "\n" not in refused.value.message
 
 
 def test_other_infrastructure_is_refused_by_name(tmp_path: Path) -> None:
     write(tmp_path, {".copier-answers.yml": ANSWERS.format(iac="terraform")})
     with pytest.raises(UserError, match="'terraform'"):
-        cloudformation.assemble(project.load(tmp_path))
+        assemble(tmp_path)
 
 
-def test_waits_are_divided_and_reported() -> None:
+def test_waits_are_reported_and_the_template_keeps_them() -> None:
+    rate = {"ScheduleExpression": "rate(2 hours)"}
     template: dict[str, Any] = {
         "Resources": {
             "Long": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 360}},
             "Default": {"Type": "AWS::SQS::Queue"},
-            "Short": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 1}},
+            "Late": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {"VisibilityTimeout": 60, "DelaySeconds": 12},
+            },
+            "Hourly": {"Type": "AWS::Scheduler::Schedule", "Properties": rate},
+            "Nightly": {
+                "Type": "AWS::Scheduler::Schedule",
+                "Properties": {"ScheduleExpression": "cron(0 3 * * ? *)"},
+            },
             "Mapping": {
                 "Type": "AWS::Lambda::EventSourceMapping",
-                "Properties": {"MaximumBatchingWindowInSeconds": 120},
+                "Properties": {"EventSourceArn": {"Fn::GetAtt": ["Late", "Arn"]}},
             },
             "Table": {"Type": "AWS::DynamoDB::Table"},
         }
     }
-    changes = timescale.scale(template)
-    resources = template["Resources"]
-    assert resources["Long"]["Properties"]["VisibilityTimeout"] == 6
-    assert resources["Default"]["Properties"]["VisibilityTimeout"] == 1
-    assert resources["Short"]["Properties"]["VisibilityTimeout"] == 1
-    assert resources["Mapping"]["Properties"]["MaximumBatchingWindowInSeconds"] == 2
-    assert changes == [
-        "Long visibility 360 s -> 6 s",
+    before = copy.deepcopy(template)
+
+    assert timescale.changes(template) == [
+        "Long visibility 360 s -> 1.5 s",
         "Default visibility 30 s -> 1 s",
-        "Mapping batching window 120 s -> 2 s",
+        "Late visibility 60 s -> 0.25 s",
+        "Late delay 12 s -> 0.05 s",
+        "Hourly every 7200 s -> 30 s",
     ]
+    assert template == before
 
 
 def test_a_failed_deploy_names_every_resource_that_failed(deploy_stack: DeployStack) -> None:

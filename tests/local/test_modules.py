@@ -8,9 +8,10 @@ import pytest
 from local.support import write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import modules, project
-from sls_patterns_cli.local.code import Code, Properties
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local import project
+from sls_patterns_cli.local.languages import modules
+from sls_patterns_cli.local.languages.code import Code, Properties
+from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
 
 ANSWERS = """

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from contract.stack import load
 from golden import render_all
+from graphs.overlay import graphs
 from parity.differences import RUNTIMES, unexplained
 from parity.facts import Fact, facts
 from variants import Variant, all_variants
@@ -16,11 +17,16 @@ SAM = [variant for variant in all_variants() if variant.iac == "sam"]
 
 @pytest.fixture(scope="module")
 def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, dict[str, set[Fact]]]:
-    """Return the facts by runtime of each variant in SAM that has several.
+    """Return the facts by runtime of each variant in SAM that has several, the graphs' included.
 
     Parity of flavours tells of CDK.
     """
-    projects = render_all(SAM, tmp_path_factory.mktemp("runtimes"), project_name=STACK)
+    folder = tmp_path_factory.mktemp("runtimes")
+    projects = render_all(SAM, folder, project_name=STACK)
+    for graph in graphs():
+        if graph.variant.iac == "sam":
+            project = graph.render(folder / "graphs" / str(graph), project_name=STACK)
+            projects[graph.variant] = project
     runtimes: dict[Variant, dict[str, set[Fact]]] = defaultdict(dict)
     for variant, project in projects.items():
         runtimes[replace(variant, runtime="any")][variant.runtime] = facts(load(project), STACK)

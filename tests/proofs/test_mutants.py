@@ -13,7 +13,7 @@ import yaml
 from _pytest.mark import ParameterSet
 from proofs.proving import own_id, prove
 from rendering import render_project
-from variants import Variant, all_variants, variants_of
+from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
 
@@ -29,6 +29,7 @@ class Mutant:
     find: re.Pattern[str]
     replace: Mapping[str, str] | str
     places: int = 1
+    wiring: str | None = None
 
     def broken(self, project: Path) -> tuple[Path, str]:
         """Return the file that is changed, and what it holds then."""
@@ -51,20 +52,27 @@ def mutants_of(variant: Variant) -> Iterator[Mutant]:
 
 def change(
     variant: Variant, entry: dict[str, Any]
-) -> tuple[str, re.Pattern[str], Mapping[str, str] | str, int]:
-    """Return the file, what is looked for in it, what it is replaced by, and how often."""
+) -> tuple[str, re.Pattern[str], Mapping[str, str] | str, int, str | None]:
+    """Return the file, what is looked for in it, what replaces it, how often, and its wiring."""
     if "swap" in entry:
         one, other = entry["swap"]
         both = re.compile(f"{re.escape(one)}|{re.escape(other)}")
-        return entry["in"], both, {one: other, other: one}, 2
+        return entry["in"], both, {one: other, other: one}, 2, None
     if "find" in entry:
         looked_for = re.compile(re.escape(entry["find"]))
-        return entry["in"], looked_for, entry["replace"], entry.get("places", 1)
+        return entry["in"], looked_for, entry["replace"], entry.get("places", 1), None
+    wiring = wiring_of(variant)
+    broken = wiring[entry["wiring"]]
+    looked_for = re.compile(broken["find"])
+    return wiring["in"], looked_for, broken["replace"], 1, entry["wiring"]
+
+
+def wiring_of(variant: Variant) -> dict[str, Any]:
+    """Return how the flavour's wiring is broken: each way by its name, and the file it is `in`."""
     folder = TEMPLATES / "iac" / variant.iac
     own = folder / variant.runtime / "mutants.yml"
-    wiring = read(own if own.exists() else folder / "mutants.yml")
-    broken = wiring[entry["wiring"]]
-    return wiring["in"], re.compile(broken["find"]), broken["replace"], 1
+    wiring: dict[str, Any] = read(own if own.exists() else folder / "mutants.yml")
+    return wiring
 
 
 @cache
@@ -73,18 +81,27 @@ def read(file: Path) -> Any:
 
 
 def standing_for_all() -> Iterator[ParameterSet]:
-    """Return all mutants; one for each proof of the first light stands for the others.
+    """Return all mutants; the first that breaks the wiring in some way stands for the others.
 
     They take long: what cannot happen any more is waited for until the proof's deadline.
     """
-    first_light = next(variants_of(catalog.pattern("scalable-webhook")))
-    noticed = set()
+    broken = set()
     for mutant in chain.from_iterable(map(mutants_of, all_variants())):
-        proof = (mutant.variant, mutant.proof)
-        chosen = mutant.variant == first_light and proof not in noticed
-        noticed.add(proof)
+        chosen = mutant.wiring is not None and mutant.wiring not in broken
+        broken.add(mutant.wiring)
         name = f"{mutant.variant} {mutant.proof}: {mutant.what}"
         yield pytest.param(mutant, id=name, marks=() if chosen else pytest.mark.exhaustive)
+
+
+def test_every_way_to_break_the_wiring_has_a_mutant_that_always_runs() -> None:
+    always = {
+        mutant.wiring
+        for mutant in (p.values[0] for p in standing_for_all() if not p.marks)
+        if isinstance(mutant, Mutant)
+    }
+
+    named = {name for variant in all_variants() for name in wiring_of(variant)}
+    assert always == named - {"in"}
 
 
 @pytest.mark.parametrize("mutant", list(standing_for_all()))

@@ -33,7 +33,7 @@ class Deployed:
 
     def start(self, arguments: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
         """Start the test runner as `make e2e` does: without what `local test` adds."""
-        command, base = session._test_runner(self.stack, arguments, print)
+        command, base = self.stack.language.test_command(arguments)
         environment = {**self.stack.emulator.client_environment(base), **variables}
         for name in [name for name, value in environment.items() if value == ""]:
             del environment[name]

@@ -1,30 +1,36 @@
 """What engineers run first in a generated project has nothing to complain about."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
+import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
 from environments import environment, link_modules, node, npm
-from golden import render_all
 from rendering import ROOT, render_project
-from synthesis import SYNTHESISED_ONCE, template_files
+from synthesis import template_files, with_templates_of
 from tools import BIN, run, tool
-from variants import Variant, all_variants, standing_for_all
+from variants import Variant, all_variants, covering, standing_for_all
 
-from sls_patterns_cli.local import modules
+from sls_patterns_cli.local.languages import modules
 from sls_patterns_cli.local.project import load
 
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
 STANDING_FOR_ALL = standing_for_all(VARIANTS)
+COVERING = covering(VARIANTS)
+RUNTIMES = sorted({variant.runtime for variant in VARIANTS})
+PATTERNS = sorted({variant.pattern for variant in VARIANTS})
 # Each runtime and flavour once; the others install the same.
 INSTALLED = {("python", "sam"), ("typescript", "cdk")}
-LONGEST_NAME = "a-name-of-forty-letters-the-longest-name"
+SHORTEST_NAME, LONGEST_NAME = "ab", "a-name-of-forty-letters-the-longest-name"
 
 
 def built_by(parameters: ParameterSet, *tools: str) -> bool:
@@ -40,22 +46,54 @@ def other_versions() -> list[tuple[str, str]]:
     return [(runtime, version) for runtime, offered in versions.items() for version in offered[1:]]
 
 
-def check_form(runtime: str, project: Path) -> None:
-    if runtime == "typescript":
-        run_npm(project, "run", "lint")
-        return
-    python = environment(project)
-    run([python / "ruff", "check"], project)
-    run([python / "ruff", "format", "--check"], project)
+def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
+    """Run linters and formatter over projects below the folder, in one process each."""
+    if runtime == "python":
+        run([BIN / "ruff", "check", "--no-cache", *projects], folder)
+        run([BIN / "ruff", "format", "--no-cache", "--check", *projects], folder)
+    else:
+        check_typescript(folder, (), projects)
 
 
-def check(runtime: str, project: Path) -> None:
-    check_form(runtime, project)
-    if runtime == "typescript":
-        run_npm(project, "run", "typecheck")
-        return
-    python = environment(project)
-    run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
+def check_types(projects: Iterable[Path]) -> None:
+    """Run mypy over Python projects, but for those of which another holds every module."""
+    checked: list[set[tuple[str, str]]] = []
+    for project in sorted(projects, key=lambda each: -len(list(each.rglob("*.py")))):
+        told = {*contents(project, ".py"), ("mypy", mypy_settings(project))}
+        if any(told <= others for others in checked):
+            continue
+        checked.append(told)
+        python = environment(project)
+        run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
+
+
+def mypy_settings(project: Path) -> str:
+    """Return how strict mypy is; a project's own files are all it looks at, in each flavour."""
+    settings = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["mypy"]
+    return json.dumps({**settings, "files": None})
+
+
+def check_typescript(folder: Path, projects: Iterable[Path], styled: Iterable[Path] = ()) -> None:
+    """Run ESLint, Prettier and, unless they are only to be in style, tsc over projects."""
+    # What CDK adds is checked with the rest, which the project in SAM shares.
+    typed, styled = (
+        sorted(each, key=lambda p: not (p / "app.ts").exists()) for each in (projects, styled)
+    )
+    link_modules(*typed, *styled)
+    printed = run([node().executable, HERE / "check.mjs", *typed, "--style-only", *styled], folder)
+    checked = json.loads(printed)
+    assert checked["eslint"]
+    assert checked["prettier"]
+    assert bool(checked["tsc"]) == bool(typed)
+
+
+def contents(project: Path, *suffixes: str) -> Iterator[tuple[str, str]]:
+    """Return path and text of the project's files with one of these suffixes."""
+    for folder, folders, files in os.walk(project):
+        folders[:] = [each for each in folders if each != modules.FOLDER]
+        for file in (Path(folder) / name for name in files):
+            if file.suffix in suffixes:
+                yield file.relative_to(project).as_posix(), file.read_text()
 
 
 def path_with_node(folder: Path) -> str:
@@ -71,56 +109,73 @@ def run_npm(project: Path, *arguments: str, **variables: str) -> str:
     return run(command, project, **environment, **variables)
 
 
+class Projects(dict[Variant, Path]):
+    """The projects of the variants, rendered when one is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __missing__(self, variant: Variant) -> Path:
+        self[variant] = render_project(self.folder / str(variant), **variant.answers)
+        return self[variant]
+
+    def of(self, variants: Iterable[Variant]) -> dict[Variant, Path]:
+        return {variant: self[variant] for variant in variants}
+
+
 @pytest.fixture(scope="module")
-def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[Variant, Path]:
-    return render_all(VARIANTS, tmp_path_factory.mktemp("projects"))
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
+    return Projects(tmp_path_factory.mktemp("projects"))
 
 
-def one_flavour_after_the_other() -> list[ParameterSet]:
-    """Return the variants, of which those with the same libraries wait for one another.
+def variants_in(pattern: str, runtime: str) -> list[Variant]:
+    return [each for each in VARIANTS if (each.pattern, each.runtime) == (pattern, runtime)]
 
-    Else several processes would read the types of CDK for the first time, a minute each.
-    """
+
+def renamed(variants: Iterable[Variant], name: str, into: Path) -> list[Path]:
     return [
-        pytest.param(
-            *each.values,
-            id=each.id,
-            marks=[*each.marks, pytest.mark.xdist_group(f"types {v.runtime} {v.iac}")],
-        )
-        for each, v in zip(STANDING_FOR_ALL, VARIANTS, strict=True)
+        render_project(into / name / str(variant), **variant.answers, project_name=name)
+        for variant in variants
     ]
 
 
-@pytest.mark.parametrize("variant", one_flavour_after_the_other())
-def test_linter_formatter_and_types_have_nothing_to_say(
-    variant: Variant, projects: dict[Variant, Path]
+# One worker reads the types of the packages for the first time, which takes a minute.
+@pytest.mark.xdist_group("types of packages")
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_types_of_python_have_nothing_to_say(pattern: str, projects: Projects) -> None:
+    check_types(projects.of(variants_in(pattern, "python")).values())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_style_of_python_has_nothing_to_say(
+    pattern: str, projects: Projects, tmp_path: Path
 ) -> None:
-    check(variant.runtime, projects[variant])
+    variants = variants_in(pattern, "python")
+
+    long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
+    check_style("python", tmp_path, [*projects.of(variants).values(), *long])
 
 
-@pytest.mark.parametrize("runtime", sorted({variant.runtime for variant in VARIANTS}))
-def test_no_variant_is_anything_but_formatted(runtime: str, tmp_path: Path) -> None:
-    variants = [variant for variant in VARIANTS if variant.runtime == runtime]
-    projects = render_all(variants, tmp_path)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_style_and_types_of_typescript_have_nothing_to_say(
+    pattern: str, projects: Projects, tmp_path: Path
+) -> None:
+    variants = variants_in(pattern, "typescript")
 
-    if runtime == "typescript":
-        project = projects[variants[0]]
-        link_modules(project)
-        prettier = project / "node_modules/.bin/prettier"
-        run([node().executable, prettier, "--check", "**/*.{js,json,ts}"], tmp_path)
-        return
-    run([BIN / "ruff", "check"], tmp_path)
-    run([BIN / "ruff", "format", "--check"], tmp_path)
+    long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
+    check_typescript(tmp_path, projects.of(variants).values(), long)
 
 
-@pytest.mark.parametrize("variant", STANDING_FOR_ALL)
-@pytest.mark.parametrize("name", [pytest.param("ab", marks=pytest.mark.exhaustive), LONGEST_NAME])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("name", [SHORTEST_NAME, LONGEST_NAME])
 def test_no_name_makes_code_that_the_formatter_would_change(
-    variant: Variant, name: str, tmp_path: Path
+    pattern: str, runtime: str, name: str, tmp_path: Path
 ) -> None:
-    project = render_project(tmp_path / "project", **variant.answers, project_name=name)
+    projects = renamed(variants_in(pattern, runtime), name, tmp_path)
 
-    check_form(variant.runtime, project)
+    check_style(runtime, tmp_path, projects)
 
 
 @pytest.mark.parametrize(("runtime", "version"), other_versions())
@@ -130,30 +185,120 @@ def test_every_version_of_the_runtime_is_as_clean(
     variant = next(variant for variant in VARIANTS if variant.runtime == runtime)
     project = render_project(tmp_path / "project", **variant.answers, runtime_version=version)
 
-    check(runtime, project)
+    if runtime == "typescript":
+        check_typescript(tmp_path, [project])
+        return
+    check_style(runtime, tmp_path, [project])
+    check_types([project])
 
 
-@pytest.mark.parametrize("variant", STANDING_FOR_ALL)
-def test_the_unit_tests_pass_without_aws(variant: Variant, projects: dict[Variant, Path]) -> None:
-    project = projects[variant]
+def test_what_one_of_many_typescript_projects_has_is_found(tmp_path: Path) -> None:
+    variant = Variant("simple-web-service", "http-api", "typescript", "sam", "dynamodb")
+    good, bad = (render_project(tmp_path / each, **variant.answers) for each in ("good", "bad"))
+    for project, b in {good: '"text"', bad: "1"}.items():
+        (project / "src/b.ts").write_text(f"export const b = {b};\n")
+        # The same bytes in both, of which the types are wrong in one.
+        (project / "src/a.ts").write_text(
+            'import { b } from "./b.ts";\n\nexport const a: string = b;\n'
+        )
+    (bad / "src/c.ts").write_text("export const c  = [1].map(async (n) => n);\n")
+
+    with pytest.raises(pytest.fail.Exception) as failed:
+        check_typescript(tmp_path, [good, bad])
+
+    told = str(failed.value)
+    assert "src/a.ts(3,14): error TS2322" in told
+    assert "@typescript-eslint/require-await" in told
+    assert "src/c.ts is not as Prettier formats it" in told
+    assert str(good) not in told
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_npm_package_that_is_imported_is_a_dependency(
+    pattern: str, projects: Projects
+) -> None:
+    for variant, project in projects.of(variants_in(pattern, "typescript")).items():
+        manifest = json.loads((project / "package.json").read_text())
+        for_lambda, for_development = manifest["dependencies"], manifest["devDependencies"]
+        for path, text in contents(project, ".ts", ".js"):
+            for name in packages_imported(text):
+                declared = name in for_lambda
+                if not path.startswith("src/"):
+                    declared = declared or name in for_development
+                assert declared or f"@types/{name}" in for_development, (variant, path, name)
+
+
+def packages_imported(text: str) -> set[str]:
+    found = re.findall(
+        r"""(?:from|import|import\()\s*["'](@[\w.-]+/[\w.-]+|[\w-][\w.-]*)(?=["'/])""", text
+    )
+    return set(found) - {"node"}
+
+
+def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
+    """Run unit tests without AWS: all that the project has, its stack's too, or the chosen."""
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-
     if variant.runtime == "typescript":
-        printed = run_npm(project, "test", **nowhere)
+        command = ("exec", "--", "vitest", "run", *chosen) if chosen else ("test",)
+        printed = run_npm(project, *command, **nowhere)
     else:
-        printed = run([environment(project) / "python", "-m", "pytest", "-q"], project, **nowhere)
-
+        python = environment(project) / "python"
+        printed = run([python, "-m", "pytest", "-q", *chosen], project, **nowhere)
     assert " passed" in printed
 
 
-def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -> None:
-    linted = 0
-    for variant, project in projects.items():
+def seen_by_unit_tests(project: Path) -> str:
+    """Return the digest of the code, its unit tests, and the files that these name."""
+    folders = ("src/**/*.*", "statemachines/*", "tests/*.*", "tests/unit/**/*.*")
+    found = {
+        file
+        for folder in folders
+        for file in project.glob(folder)
+        if file.is_file() and file.suffix != ".pyc"
+    }
+    texts = "".join(file.read_text() for file in found if "tests" in file.parts)
+    found |= {file for file in project.glob("*.*") if file.is_file() and file.name in texts}
+    digest = hashlib.sha256()
+    for file in sorted(found):
+        digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}
+
+
+@pytest.mark.parametrize("variant", STANDING_FOR_ALL)
+def test_the_unit_tests_pass_without_aws(variant: Variant, projects: Projects) -> None:
+    run_unit_tests(variant, projects[variant])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_unit_tests_pass_of_code_that_no_variant_that_stands_for_others_has(
+    pattern: str, runtime: str, projects: Projects
+) -> None:
+    variants = variants_in(pattern, runtime)
+    seen = {seen_by_unit_tests(projects[each]) for each in COVERING.intersection(variants)}
+    for variant in variants:
+        digest = seen_by_unit_tests(projects[variant])
+        if digest not in seen:
+            run_unit_tests(variant, projects[variant], *ONLY_UNIT[runtime])
+        seen.add(digest)
+
+
+def test_a_project_lints_its_own_state_machines(projects: Projects) -> None:
+    linted, seen = 0, set[bytes]()
+    for variant, project in projects.of(VARIANTS).items():
         for definition in project.glob("statemachines/*"):
             if variant.runtime == "typescript":
                 scripts = json.loads((project / "package.json").read_text())["scripts"]
                 command = f"asl-validator --json-path statemachines/{definition.name}"
                 assert scripts["lint"].endswith(f" && {command}")
+                if definition.read_bytes() not in seen:
+                    link_modules(project)
+                    program = project / "node_modules/.bin/asl-validator"
+                    run([node().executable, program, *command.split()[1:]], project)
+                seen.add(definition.read_bytes())
                 continue
             command = f"statelint statemachines/{definition.name}"
             assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
@@ -165,9 +310,9 @@ def test_a_project_lints_its_own_state_machines(projects: dict[Variant, Path]) -
 
 
 def test_the_linter_of_a_typescript_project_reads_jsonata(
-    projects: dict[Variant, Path], tmp_path: Path
+    projects: Projects, tmp_path: Path
 ) -> None:
-    written = (p for variant, p in projects.items() if variant.runtime == "typescript")
+    written = (projects[v] for v in VARIANTS if v.runtime == "typescript")
     definition = next(file for project in written for file in project.glob("statemachines/*"))
     project = definition.parents[1]
     link_modules(project)
@@ -180,7 +325,10 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
         run([node().executable, linter, "--json-path", broken], project)
 
 
-@SYNTHESISED_ONCE
+BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATTERNS]
+
+
+@pytest.mark.parametrize("pattern", BY_PATTERN)
 @pytest.mark.parametrize(
     ("iac", "ignored"),
     [
@@ -189,16 +337,17 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
     ],
 )
 def test_cfn_lint_finds_nothing_in_any_template(
-    iac: str, ignored: tuple[str, ...], projects: dict[Variant, Path]
+    pattern: str, iac: str, ignored: tuple[str, ...], projects: Projects
 ) -> None:
-    templates = template_files(p for variant, p in projects.items() if variant.iac == iac)
+    chosen = [each for each in VARIANTS if (each.pattern, each.iac) == (pattern, iac)]
 
-    run([BIN / "cfn-lint", *ignored, "--", *templates.values()], HERE)
+    run([BIN / "cfn-lint", *ignored, "--", *distinct_templates(projects, chosen)], HERE)
 
 
-@SYNTHESISED_ONCE
-def test_checkov_finds_nothing_that_has_no_reason(projects: dict[Variant, Path]) -> None:
-    files = template_files(projects.values()).values()
+@pytest.mark.parametrize("pattern", BY_PATTERN)
+def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projects) -> None:
+    chosen = [each for each in VARIANTS if each.pattern == pattern]
+    files = distinct_templates(projects, chosen)
     arguments = [word for file in files for word in ("--file", str(file))]
 
     printed = run(
@@ -215,8 +364,14 @@ def test_checkov_finds_nothing_that_has_no_reason(projects: dict[Variant, Path])
     assert summary["passed"] > 0
 
 
-def test_zizmor_finds_nothing_in_the_workflows(projects: dict[Variant, Path]) -> None:
-    workflows = [project / ".github/workflows" for project in projects.values()]
+def distinct_templates(projects: Projects, variants: Iterable[Variant]) -> list[Path]:
+    """Return a template of each distinct content."""
+    files = template_files(projects.of(variants).values()).values()
+    return list({file.read_bytes(): file for file in files}.values())
+
+
+def test_zizmor_finds_nothing_in_the_workflows(projects: Projects) -> None:
+    workflows = [project / ".github/workflows" for project in projects.of(VARIANTS).values()]
 
     run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", *workflows], HERE)
 
@@ -255,7 +410,7 @@ def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
 
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam")])
 def test_sam_validates_and_builds_for_lambda(
-    variant: Variant, projects: dict[Variant, Path], tmp_path: Path
+    variant: Variant, projects: Projects, tmp_path: Path
 ) -> None:
     project = projects[variant]
     sam = tool("SLS_SAM")
@@ -283,7 +438,7 @@ def test_sam_validates_and_builds_for_lambda(
 
 
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "python")])
-def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
+def test_cdk_builds_for_lambda(variant: Variant, projects: Projects) -> None:
     project = projects[variant]
 
     run([environment(project) / "python", "app.py"], project, CDK_OUTDIR="built")
@@ -298,7 +453,7 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: dict[Variant, Path]) 
 @pytest.mark.parametrize(
     "variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "typescript")]
 )
-def test_cdk_bundles_for_lambda(variant: Variant, projects: dict[Variant, Path]) -> None:
+def test_cdk_bundles_for_lambda(variant: Variant, projects: Projects) -> None:
     project = projects[variant]
     link_modules(project)
     environment = modules.environment_with_npx(load(project), node())

@@ -10,7 +10,11 @@ import pytest
 import yaml
 from command import Cli
 from copier import run_copy
+from environments import environment
+from proofs.proving import prove
 from rendering import ROOT
+from static.test_project import run_npm, run_unit_tests
+from tools import run
 from update.projects import Owned
 from update.publication import git
 from variants import Variant
@@ -71,21 +75,26 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.skipif(len(VERSIONS) < 2, reason="fewer than two versions were released")
-@pytest.mark.parametrize("made", list(of_all_versions_but_the_newest()), ids=str)
-def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, made: Made) -> None:
+def generated(cli: Cli, clone: Path, made: Made) -> Owned:
+    """A project as the released version makes it, committed."""
     project = Owned(cli.folder / "project", cli)
-    origin, version = f"git+file://{clone}", made.version
     run_copy(
-        origin,
+        f"git+file://{clone}",
         project.folder,
         data=made.variant.answers,
-        vcs_ref=version,
+        vcs_ref=made.version,
         defaults=True,
         quiet=True,
     )
     git(project.folder, "init", "--quiet")
     project.commit()
+    return project
+
+
+@pytest.mark.skipif(len(VERSIONS) < 2, reason="fewer than two versions were released")
+@pytest.mark.parametrize("made", list(of_all_versions_but_the_newest()), ids=str)
+def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, made: Made) -> None:
+    project = generated(cli, clone, made)
     (logic,), (model,), (test,), (edited, *handlers) = (
         [
             file.relative_to(project.folder).as_posix()
@@ -140,3 +149,35 @@ def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: 
         assert project.read(path) == (newest / path).read_text()
     for path in report["removed"]:
         assert not (newest / path).exists()
+
+
+# Proofs that show a mend in handlers, logic or models: an update brings the proof, and leaves the
+# mend to whoever owns these files, as the changelog says.
+OF_WHAT_THE_USER_MENDS = {
+    "simple-web-service": {"bad-input-refused"},
+    "scalable-webhook": {"poison-in-dlq"},
+    "state-machine": {"bad-input-refused"},
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(len(VERSIONS) < 2, reason="fewer than two versions were released")
+@pytest.mark.parametrize("made", list(of_all_versions_but_the_newest()), ids=str)
+def test_an_updated_project_passes_its_own_checks(cli: Cli, clone: Path, made: Made) -> None:
+    project = generated(cli, clone, made)
+    done = project.run("update", "--json")
+    assert done.returncode == 0, done.stderr
+    project.commit()
+
+    if made.variant.runtime == "python":
+        tools = environment(project.folder)
+        for command in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)):
+            run([tools / command[0], *command[1:]], project.folder)
+    else:
+        for script in ("lint", "typecheck"):
+            run_npm(project.folder, "run", script)
+    run_unit_tests(made.variant, project.folder)
+    proven = prove(project.folder)
+
+    assert proven.passed, proven.printed
+    assert proven.failed <= OF_WHAT_THE_USER_MENDS[made.variant.pattern], proven.printed

@@ -79,6 +79,7 @@ class Emulator:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            timescale.VARIABLE: str(timescale.FACTOR),
         }
 
     def client(self, service: str) -> Any:

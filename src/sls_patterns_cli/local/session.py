@@ -1,6 +1,5 @@
 """`local test` and `local up`: build, start, deploy, prove or stay, and leave nothing behind."""
 
-import os
 import shlex
 import threading
 import time
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sls_patterns_cli import interrupts
-from sls_patterns_cli.local import build, interpreters, modules, tether, timescale
 from sls_patterns_cli.local import emulator as emulators
+from sls_patterns_cli.local import flavours, languages, tether, timescale
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.emulator import Emulator
-from sls_patterns_cli.local.interpreters import Interpreter
+from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.project import Project
 
 Report = Callable[[str], None]
@@ -22,8 +21,14 @@ Report = Callable[[str], None]
 Example = tuple[str, str]
 """What a call shows, and the shell command, which takes the stack's outputs as variables."""
 
-PROOFS, PROOFS_PROJECT = "tests/e2e", "e2e"
-"""The folder of the proofs; the name that vitest knows them by."""
+EXPORTED = (
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    timescale.VARIABLE,
+)
+"""What a shell needs of the environment in which clients talk to the emulator."""
 
 
 def _print(line: str) -> None:
@@ -42,7 +47,7 @@ def test(  # no test of pytest's
     """
     started = time.monotonic()
     with interrupts.handled(), interrupts.allowed(), _stack(path, report) as stack:
-        command, variables = _test_runner(stack, arguments, report)
+        command, variables = stack.language.test_command(arguments)
         report(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
         environment = {
             **stack.emulator.client_environment(variables),
@@ -75,7 +80,7 @@ def up(path: Path, examples: Sequence[Example] = (), report: Report = _print) ->
 @dataclass(frozen=True)
 class _Stack:
     project: Project
-    interpreter: Interpreter
+    language: Language
     emulator: Emulator
     outputs: dict[str, str]
 
@@ -90,68 +95,30 @@ def _stack(
     """
     project = projects.load(path)
     emulators.require()
-    interpreter, notice = interpreters.find(project.lambda_runtime)
-    if notice:
-        report(notice)
-    emulator = Emulator(project.region, {project.lambda_runtime: interpreter.executable})
+    language = languages.of(project, report)
+    emulator = Emulator(project.region, {project.lambda_runtime: language.interpreter.executable})
     try:
         emulator.launch()
-        outputs = _deploy(project, interpreter, emulator, report, parameters or {})
-        yield _Stack(project, interpreter, emulator, outputs)
+        outputs = _deploy(project, language, emulator, report, parameters or {})
+        yield _Stack(project, language, emulator, outputs)
     finally:
         emulator.stop()
 
 
-def _test_runner(
-    stack: _Stack, arguments: Sequence[str], report: Report
-) -> tuple[list[str], Mapping[str, str]]:
-    """The command that runs the proofs, and its environment before the stack's own variables."""
-    project, interpreter = stack.project, stack.interpreter
-    if project.runtime == "typescript":
-        vitest = modules.install(project, interpreter, report) / "vitest/vitest.mjs"
-        command = [str(interpreter.executable), str(vitest), "run", "--project", PROOFS_PROJECT]
-        return [*command, *arguments], modules.environment(interpreter)
-    python = build.test_environment(project, interpreter, report)
-    return [str(python), "-m", "pytest", *_selection(project, arguments)], os.environ
-
-
-def _selection(project: Project, arguments: Sequence[str]) -> list[str]:
-    """The test runner's arguments: all proofs, unless some of the arguments name tests."""
-    names_tests = any((project.root / each.partition("::")[0]).exists() for each in arguments)
-    return list(arguments) if names_tests else [PROOFS, *arguments]
-
-
-def _app_environment(
-    project: Project, interpreter: Interpreter, report: Report
-) -> Mapping[str, str]:
-    """The variables of infrastructure that is a program, once what it needs is installed."""
-    if project.iac == "cdk" and project.runtime == "typescript":
-        modules.install(project, interpreter, report)
-        return modules.environment_with_npx(project, interpreter)
-    if project.iac == "cdk":
-        build.test_environment(project, interpreter, report)
-    return os.environ
-
-
 def _deploy(
     project: Project,
-    interpreter: Interpreter,
+    language: Language,
     emulator: Emulator,
     report: Report,
     parameters: Mapping[str, str],
 ) -> dict[str, str]:
-    from sls_patterns_cli.local import cloudformation, deploy
+    from sls_patterns_cli.local import deploy
 
-    variables = _app_environment(project, interpreter, report)
-    assembly = cloudformation.assemble(project, variables)
-    packages = {
-        key: build.package(project, code, interpreter, report)
-        for key, code in assembly.code.items()
-    }
-    changes = timescale.scale(assembly.template)
+    assembly = flavours.of(project, language).assemble()
+    packages = {key: language.package(code) for key, code in assembly.code.items()}
     emulator.wait()
-    report(f"Local AWS at {emulator.url}; functions run on {interpreter}")
-    if changes:
+    report(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
+    if changes := timescale.changes(assembly.template):
         report(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
     started = time.monotonic()
     deploy.upload(emulator, packages)
@@ -168,8 +135,7 @@ def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:
         **{
             name: value
             for name, value in stack.emulator.client_environment({}).items()
-            if name in ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID")
-            or name == "AWS_SECRET_ACCESS_KEY"
+            if name in EXPORTED
         },
         **stack.outputs,
     }

@@ -1,20 +1,32 @@
 """Time on the local stack: every wait that the service is configured with, made shorter.
 
 Waits are divided, never dropped: a message that AWS would show again after 60 seconds is shown
-again after 1, after the same number of attempts. The emulator honours the scaled numbers.
+again after a quarter of one, after the same number of attempts. The template keeps AWS's numbers,
+and so does what the services say of themselves; the adapters divide while they wait.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-FACTOR = 60
-"""60 s of visibility, the least that AWS advises for a function with a 10 s timeout, become 1 s,
-the shortest timeout that a queue can have, so that 5 attempts take 5 s.
+FACTOR = 240
+"""60 s of visibility, the least that AWS advises for a function with a 10 s timeout, become 0.25 s,
+so that 5 attempts take little more than a second.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
-LEAST_VISIBILITY_SECONDS = 1
+VARIABLE = "LOCAL_TIME_FACTOR"
+"""Tells FACTOR to the proofs, which wait for as long as the service may take."""
+
+LEAST_VISIBILITY_SECONDS = 1.0
+"""Of a message that a client received, whose work takes as long as ever.
+
+A message that an event source mapping received is held until its batch has been processed.
+"""
+
+LEAST_RATE_SECONDS = 1.0
+"""What a schedule starts takes as long as ever, and must be done before the next start."""
 
 _DEFAULT_VISIBILITY_SECONDS = 30
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
@@ -24,31 +36,49 @@ _UNITS_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 """https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based"""
 
 
-def scale(template: dict[str, Any]) -> list[str]:
-    """Divide the waits of a CloudFormation template, in place, by FACTOR.
+def visibility(seconds: float) -> float:
+    """How long a message is invisible here after a client received it."""
+    return min(seconds, max(LEAST_VISIBILITY_SECONDS, seconds / FACTOR))
 
-    Returns what was changed, one phrase for each, such as `Queue visibility 60 s -> 1 s`.
+
+def rate(seconds: float) -> float:
+    """How often a schedule starts its target here, that AWS starts once in so many seconds."""
+    return max(LEAST_RATE_SECONDS, seconds / FACTOR)
+
+
+def changes(template: dict[str, Any]) -> list[str]:
+    """The waits of a CloudFormation template that are divided, one phrase for each.
+
+    Such as `Queue visibility 60 s -> 0.25 s`.
     """
-    changes = []
-    for name, resource in template["Resources"].items():
-        properties = resource.setdefault("Properties", {})
-        if resource["Type"] == "AWS::SQS::Queue":
-            before = int(properties.get("VisibilityTimeout", _DEFAULT_VISIBILITY_SECONDS))
-            after = max(LEAST_VISIBILITY_SECONDS, round(before / FACTOR))
-            if after < before:
-                properties["VisibilityTimeout"] = after
-                changes.append(f"{name} visibility {before} s -> {after} s")
-        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
-            before = int(properties.get("MaximumBatchingWindowInSeconds", 0))
-            if before:
-                after = round(before / FACTOR)
-                properties["MaximumBatchingWindowInSeconds"] = after
-                changes.append(f"{name} batching window {before} s -> {after} s")
-        if resource["Type"] == "AWS::Scheduler::Schedule":
-            rate = _RATE.fullmatch(properties["ScheduleExpression"])
-            if rate:
-                before = int(rate[1]) * _UNITS_SECONDS[rate[2]]
-                after = max(1, round(before / FACTOR))
-                properties["ScheduleExpression"] = f"rate({after} seconds)"
-                changes.append(f"{name} every {before} s -> {after} s")
-    return changes
+    resources = template["Resources"]
+    consumed = [
+        str(resource["Properties"].get("EventSourceArn"))
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping"
+    ]
+    return [
+        f"{name} {wait} {before} s -> {after:.3g} s"
+        for name, resource in resources.items()
+        for wait, before, after in _waits(
+            resource["Type"],
+            resource.get("Properties", {}),
+            mapped=any(f"'{name}'" in source for source in consumed),
+        )
+    ]
+
+
+def _waits(
+    kind: str, properties: dict[str, Any], *, mapped: bool
+) -> Iterator[tuple[str, int, float]]:
+    """Name, length on AWS and length here, in seconds, of a resource's waits."""
+    if kind == "AWS::SQS::Queue":
+        hidden = int(properties.get("VisibilityTimeout", _DEFAULT_VISIBILITY_SECONDS))
+        yield "visibility", hidden, hidden / FACTOR if mapped else visibility(hidden)
+        if delay := int(properties.get("DelaySeconds", 0)):
+            yield "delay", delay, delay / FACTOR
+    if kind in ("AWS::Scheduler::Schedule", "AWS::Events::Rule"):
+        expression = properties.get("ScheduleExpression", "")
+        if match := _RATE.fullmatch(expression):
+            every = int(match[1]) * _UNITS_SECONDS[match[2]]
+            yield "every", every, rate(every)

@@ -1,9 +1,10 @@
 """Closes the gaps between the emulator and AWS that a generated project touches.
 
-One module for each gap. Its docstring says what AWS does, with the page that documents it, and
-what the plain emulator does; its `apply()` puts the difference right inside the emulator's
-process. `replace` refuses to put anything in place of code that is not the code the adapter was
-written for, so another version of the emulator fails at its start, not silently in a proof.
+One module for each gap, in a folder for each AWS service. Its docstring says what AWS does, with
+the page that documents it, and what the plain emulator does; its `apply()` puts the difference
+right inside the emulator's process. `replace` refuses to put anything in place of code that is not
+the code the adapter was written for, so another version of the emulator fails at its start, not
+silently in a proof.
 """
 
 import functools
@@ -15,40 +16,43 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 ADAPTERS = (
-    "secure_transport",
-    "queue_locking",
-    "queue_redrive",
-    "event_source_permissions",
-    "event_source_visibility",
-    "event_source_scaling",
-    "function_errors",
-    "function_updates",
-    "function_processes",
-    "reserved_concurrency",
-    "asynchronous_invocation",
-    "topic_delivery",
-    "log_subscriptions",
-    "schedule_delivery",
-    "rule_delivery",
-    "execution_names",
-    "execution_output",
-    "express_logs",
-    "map_results",
-    "secret_resource",
-    "database_cluster",
-    "custom_resource_invocation",
-    "rest_api_definition",
-    "rest_api_permissions",
-    "rest_api_http_proxy",
-    "rest_api_service",
-    "stream_batches",
-    "delivery_failures",
-    "http_api_definition",
-    "http_api_endpoint",
-    "http_api_event",
-    "http_api_integration",
-    "http_api_services",
-    "http_api_authorizer",
+    "iam.secure_transport",
+    "sqs.queue_waits",
+    "sqs.queue_locking",
+    "sqs.queue_redrive",
+    "lambda_.event_source_permissions",
+    "lambda_.event_source_visibility",
+    "lambda_.event_source_scaling",
+    "lambda_.function_errors",
+    "lambda_.function_updates",
+    "lambda_.function_processes",
+    "lambda_.environment_starts",
+    "lambda_.reserved_concurrency",
+    "lambda_.asynchronous_invocation",
+    "sns.topic_delivery",
+    "logs.log_subscriptions",
+    "scheduler.schedule_delivery",
+    "events.rule_delivery",
+    "stepfunctions.task_timeouts",
+    "stepfunctions.execution_names",
+    "stepfunctions.execution_output",
+    "stepfunctions.express_logs",
+    "stepfunctions.map_results",
+    "secretsmanager.secret_resource",
+    "rds.database_cluster",
+    "cloudformation.custom_resource_invocation",
+    "apigateway.rest_api_definition",
+    "apigateway.rest_api_permissions",
+    "apigateway.rest_api_http_proxy",
+    "apigateway.rest_api_service",
+    "kinesis.stream_batches",
+    "firehose.delivery_failures",
+    "apigateway.http_api_definition",
+    "apigateway.http_api_endpoint",
+    "apigateway.http_api_event",
+    "apigateway.http_api_integration",
+    "apigateway.http_api_services",
+    "apigateway.http_api_authorizer",
 )
 """Names of the modules in this package, in the order in which they are applied."""
 

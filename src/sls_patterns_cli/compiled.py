@@ -1,0 +1,205 @@
+"""Compiles a pattern's graphs into what the templates read: every fact that the wiring asks for.
+
+`make golden` writes them beside `pattern.yml`, as `graphs/<topology>-<datastore>.json`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
+from sls_patterns_cli.vocabulary import Datastore, Vocabulary
+
+Facts = dict[str, Any]
+
+
+def graph_file(topology: str, datastore: str) -> str:
+    """The file of a graph, relative to the pattern's folder."""
+    return f"graphs/{topology}-{datastore}.json"
+
+
+def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
+    """The text of every graph of the pattern, by its file."""
+    return {
+        graph_file(topology.name, datastore): _text(
+            graph(pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore])
+        )
+        for topology in pattern.topologies
+        for datastore in topology.datastores
+    }
+
+
+def graph(
+    pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
+) -> Facts:
+    """The facts of one graph.
+
+    `nodes` are by name; a node's `incoming` and `outgoing` are numbers of `edges`.
+    """
+    nodes = {node.name: node for node in topology.nodes}
+    edges = topology.edges
+    used = {
+        *(edge.target for edge in edges if nodes[edge.source].kind == "function"),
+        *(edge.source for edge in edges if edge.attributes.get("by") == "poll"),
+    }
+    machines = [node for node in topology.nodes if node.kind == "state-machine"]
+    requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
+    kinds = [node.kind for node in topology.nodes]
+    facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
+    return {
+        "nodes": facts,
+        "edges": [edge(each) for each in edges],
+        "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
+        "mechanisms": _unique(failure.id for edge in edges for failure in edge.failures),
+        "mechanisms_with_ends": _unique(
+            failure.id for edge in edges for failure in edge.failures if failure.end
+        ),
+        "resources": _unique(
+            _resource(node, datastore) for node in topology.nodes if node.facts.deployed
+        ),
+        "functions": [node.name for node in topology.nodes if node.kind == "function"],
+        "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
+        "adapters": [
+            *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
+            *datastore.adapters,
+        ],
+        "migrations": [*datastore.migrations, *pattern.migrations.get(datastore.name, ())],
+        "state_machines": [node.name for node in machines],
+        # statelint refuses what a service adds to the language, as S3 does to the reader of a
+        # distributed map.
+        "linted_machines": [node.name for node in machines if "map" not in node.attributes],
+        "mapping_templates": [
+            f"{request}.{kind}" for kind in ("request", "response") for request in requests
+        ],
+        # By a role that the account must have.
+        "logs_rest_api": any(
+            node["kind"] == "rest-api" and node["calls_services"] for node in facts.values()
+        ),
+        "clients": vocabulary.clients(kinds, datastore.name),
+        "packages": {
+            runtime: _unique(
+                package
+                for packages in (
+                    pattern.packages,
+                    datastore.packages,
+                    *(node.facts.packages for node in topology.nodes),
+                    *(edge.kind.packages for edge in edges),
+                )
+                for package in packages.get(runtime, ())
+            )
+            for runtime in pattern.runtimes
+        },
+        "test_packages": {
+            runtime: _unique(
+                package
+                for packages in (
+                    pattern.test_packages,
+                    topology.test_packages,
+                    datastore.test_packages,
+                )
+                for package in packages.get(runtime, ())
+            )
+            for runtime in pattern.runtimes
+        },
+        "remains": datastore.remains,
+    }
+
+
+def _node(
+    node: Node, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> Facts:
+    incoming = [number for number, edge in enumerate(edges) if edge.target == node.name]
+    outgoing = [number for number, edge in enumerate(edges) if edge.source == node.name]
+    facts: Facts = {
+        "name": node.name,
+        "kind": node.kind,
+        "resource": _resource(node, datastore),
+        "id": logical_id(node, datastore),
+        "shape": node.facts.shape,
+        **node.attributes,
+        "incoming": incoming,
+        "outgoing": outgoing,
+    }
+    targets = [nodes[edges[number].target] for number in outgoing]
+    if node.kind == "function":
+        facts["invoked_asynchronously"] = any(
+            failure.id == "E2" for number in incoming for failure in edges[number].failures
+        )
+        facts["invokes_itself"] = node in targets
+    if node.kind in {"http-api", "rest-api"}:
+        # Where a datastore fails the function answers; no error of the function shows it.
+        facts["answers_for_datastore"] = any(
+            edge.source in {target.name for target in targets}
+            and nodes[edge.target].kind == "datastore"
+            for edge in edges
+        )
+        facts["calls_services"] = any(
+            target.facts.deployed and target.kind != "function" for target in targets
+        )
+    return facts
+
+
+def edge(edge: Edge) -> Facts:
+    """The facts of an edge; a failure's `at` is the node where it shows."""
+    return {
+        "from": edge.source,
+        "to": edge.target,
+        **edge.attributes,
+        "call": edge.call,
+        "failures": [
+            {
+                "id": failure.id,
+                "end": failure.end,
+                "queue": failure.end and dead_letter_queue_id(failure.end),
+                "at": failure.at,
+            }
+            for failure in edge.failures
+        ],
+    }
+
+
+def _resource(node: Node, datastore: Datastore) -> str:
+    """What a node becomes: a datastore is what was answered."""
+    return datastore.name if node.kind == "datastore" else node.kind
+
+
+def logical_id(node: Node, datastore: Datastore) -> str:
+    """The node's id in the template, such as `ReceiveFunction` or `EventsTable`."""
+    suffix = datastore.suffix if node.kind == "datastore" else node.facts.suffix
+    return f"{pascal(node.name)}{suffix}"
+
+
+def dead_letter_queue_id(end: str) -> str:
+    """The id of an end such as `orders-dlq`: `OrdersDeadLetterQueue`."""
+    return f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue"
+
+
+def pascal(name: str) -> str:
+    """A name such as `signing-secret` as `SigningSecret`."""
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _text(facts: Facts) -> str:
+    """JSON with a line for each node, edge and list, so that a diff reads well."""
+    lines = []
+    for key, value in facts.items():
+        if key == "nodes":
+            entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
+            lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
+        elif key == "edges":
+            entries = [f"  {_line(edge)}" for edge in value]
+            lines.append(f' "{key}": [\n' + ",\n".join(entries) + "\n ]")
+        else:
+            lines.append(f' "{key}": {_line(value)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _line(value: Any) -> str:
+    """JSON on one line, without what Jinja would read as the start of a tag."""
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("(?<={)[{%#]", lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,0 +1,28 @@
+"""What a project's infrastructure is written in: how plain CloudFormation is made of it."""
+
+from typing import Protocol
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.cloudformation import Assembly
+from sls_patterns_cli.local.languages import Language
+from sls_patterns_cli.local.project import Project
+
+
+class Flavour(Protocol):
+    """The infrastructure of one project."""
+
+    def assemble(self) -> Assembly:
+        """The project's stack and the code that it deploys; raises UserError."""
+        ...
+
+
+def of(project: Project, language: Language) -> Flavour:
+    """The flavour of a project in that language; raises UserError."""
+    from sls_patterns_cli.local.flavours.cdk import Cdk
+    from sls_patterns_cli.local.flavours.sam import Sam
+
+    if project.iac == "sam":
+        return Sam(project)
+    if project.iac == "cdk":
+        return Cdk(project, language)
+    raise UserError(f"The local stack does not deploy '{project.iac}' projects yet.")

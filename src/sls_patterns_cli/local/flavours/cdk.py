@@ -1,0 +1,142 @@
+"""Synthesises a CDK project: its CloudFormation, and the folders that hold its code."""
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, Template
+from sls_patterns_cli.local.languages import Language
+from sls_patterns_cli.local.languages.code import Code
+from sls_patterns_cli.local.project import Project
+
+WITHOUT_BUNDLING: dict[str, list[str]] = {"aws:cdk:bundling-stacks": []}
+"""The context with which CDK leaves code as it is; the CLI sets it to destroy or list stacks.
+
+https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.Stack.html#bundlingrequired
+"""
+
+QUIET = {
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+}
+
+BOOTSTRAP_PARAMETER, BOOTSTRAP_RULE = "BootstrapVersion", "CheckBootstrapVersion"
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    """What CDK made of an app with one stack.
+
+    State machines have their definitions inside the template; `code` is the folder of each package
+    by its key in one of the `buckets` that CDK puts assets into.
+    """
+
+    template: Template
+    code: dict[str, Path]
+    buckets: set[str]
+
+
+class Cdk:
+    def __init__(self, project: Project, language: Language) -> None:
+        self._project = project
+        self._language = language
+
+    def assemble(self) -> Assembly:
+        """The project's stack as `cdk synth` writes it.
+
+        Code that CDK bundles for any machine is taken as it is, other code left to be built for
+        this one. It is expected in CODE_BUCKET rather than in the one of CDK's bootstrap stack,
+        whose version is not asked for.
+        """
+        bundled = self._language.bundled_by_cdk
+        output = self._project.work / "cdk"
+        shutil.rmtree(output, ignore_errors=True)
+        variables = self._language.program_environment()
+        _run_app(self._project, output, variables, {} if bundled else WITHOUT_BUNDLING)
+        made = read(output)
+        made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
+        made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
+        code = {key: Code(folder, built=bundled) for key, folder in made.code.items()}
+        return Assembly(_in_bucket(made.template, made.buckets), code)
+
+
+def read(output: Path) -> Synthesised:
+    """Read the one stack that CDK has written to a folder; raises UserError."""
+    manifest = _read(output / "manifest.json")
+    stacks = list(_artifacts(manifest, "aws:cloudformation:stack"))
+    if len(stacks) != 1:
+        raise UserError(f"The local stack deploys one stack; the CDK app has {len(stacks)}.")
+    made = Synthesised(_read(output / stacks[0]["templateFile"]), {}, set())
+    files: dict[str, Path] = {}
+    for properties in _artifacts(manifest, "cdk:asset-manifest"):
+        for asset in _read(output / properties["file"])["files"].values():
+            (destination,) = asset["destinations"].values()
+            made.buckets.add(destination["bucketName"])
+            kept = made.code if asset["source"]["packaging"] == "zip" else files
+            kept[destination["objectKey"]] = (output / asset["source"]["path"]).resolve()
+    for resource in made.template["Resources"].values():
+        if location := resource.get("Properties", {}).pop("DefinitionS3Location", None):
+            resource["Properties"]["Definition"] = _read(files[location["Key"]])
+    return made
+
+
+def _run_app(
+    project: Project,
+    output: Path,
+    variables: Mapping[str, str],
+    context: Mapping[str, list[str]],
+) -> None:
+    """Run the command that `cdk.json` names as the CDK CLI does.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html
+    """
+    settings = _read(project.root / "cdk.json")
+    if not shutil.which("node", path=variables.get("PATH")):
+        raise UserError("A CDK project needs Node.js on the PATH to be synthesised.")
+    environment = {
+        **variables,
+        **QUIET,
+        "CDK_OUTDIR": str(output),
+        "CDK_CONTEXT_JSON": json.dumps({**settings.get("context", {}), **context}),
+        "CDK_DEFAULT_REGION": project.region,
+    }
+    environment.pop("VIRTUAL_ENV", None)
+    done = tether.run(shlex.split(settings["app"]), cwd=project.root, env=environment, capture=True)
+    if done.returncode or not (output / "manifest.json").is_file():
+        said = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
+        # Node.js says after an error where it was, and its own version.
+        errors = [line for line in said if re.match(r"[\w.]*Error: ", line)]
+        raise UserError(f"The CDK app failed: {(errors or said)[-1].strip()}", 1)
+
+
+def _artifacts(manifest: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    for artifact in manifest["artifacts"].values():
+        if artifact["type"] == kind:
+            yield artifact["properties"]
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{file} is not valid JSON: {error}") from error
+
+
+def _in_bucket(value: Any, buckets: set[str]) -> Any:
+    """The value with every name of an asset bucket replaced."""
+    if isinstance(value, list):
+        return [_in_bucket(inner, buckets) for inner in value]
+    if not isinstance(value, dict):
+        return CODE_BUCKET if isinstance(value, str) and value in buckets else value
+    if value.keys() == {"Fn::Sub"} and value["Fn::Sub"] in buckets:
+        return CODE_BUCKET
+    return {key: _in_bucket(inner, buckets) for key, inner in value.items()}

@@ -1,0 +1,49 @@
+"""SAM: the template is a file of the project, and names the folders of its code."""
+
+import json
+from typing import Any
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, expand, read
+from sls_patterns_cli.local.languages.code import Code, Properties
+from sls_patterns_cli.local.project import Project
+
+
+class Sam:
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def assemble(self) -> Assembly:
+        project = self._project
+        file = project.root / "template.yaml"
+        if not file.is_file():
+            raise UserError(f"{project.root} has no template.yaml.")
+        template = read(file)
+        code: dict[str, Code] = {}
+
+        def address(uri: str, function: str = "", esbuild: Properties | None = None) -> str:
+            folder = (project.root / uri).resolve()
+            if not folder.is_dir():
+                raise UserError(f"{file} names the code folder {uri}, which does not exist.")
+            key = f"{function or folder.relative_to(project.root)}.zip".replace("/", "-")
+            code[key] = Code(folder, esbuild)
+            return f"s3://{CODE_BUCKET}/{key}"
+
+        shared_uri = template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
+        for name, resource in template.get("Resources", {}).items():
+            own = resource.get("Properties", {})
+            uri = own.get("CodeUri", None if "InlineCode" in own else shared_uri)
+            if resource["Type"] == "AWS::Serverless::Function" and isinstance(uri, str):
+                esbuild = _esbuild(resource)
+                own["CodeUri"] = address(uri, name if esbuild else "", esbuild)
+            if isinstance(own.get("DefinitionUri"), str):
+                definition = project.root / own.pop("DefinitionUri")
+                own["Definition"] = json.loads(definition.read_text(encoding="utf-8"))
+        return Assembly(expand(template, project.region), code)
+
+
+def _esbuild(function: dict[str, Any]) -> Properties | None:
+    """What esbuild is told of a function, where it is what builds it."""
+    metadata = function.get("Metadata", {})
+    bundled = metadata.get("BuildMethod") == "esbuild"
+    return metadata.get("BuildProperties", {}) if bundled else None

@@ -1,0 +1,137 @@
+"""Installs a project's npm packages, and bundles its functions with its own esbuild."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.languages.code import Code, Properties
+from sls_patterns_cli.local.languages.interpreters import Interpreter
+from sls_patterns_cli.local.project import Project
+
+Report = Callable[[str], None]
+
+MANIFEST, LOCK, FOLDER = "package.json", "package-lock.json", "node_modules"
+
+
+def install(project: Project, node: Interpreter, report: Report) -> Path:
+    """Install what package.json and its lock ask for, unless it is there; return node_modules."""
+    folder = project.root / FOLDER
+    if not _is_current(project.root):
+        report(f"Installing the packages of {MANIFEST} into {FOLDER}")
+        _run([*npm(node), "install", "--no-audit", "--no-fund"], project, node, "npm install")
+    return folder
+
+
+def bundle(project: Project, code: Code, node: Interpreter, into: Path) -> None:
+    """Bundle an entry point of `code` into a folder of its own, as `sam build` does.
+
+    esbuild's JavaScript is run by `node`, and so on whatever machine this is. Raises UserError.
+    """
+    shutil.rmtree(into, ignore_errors=True)
+    program = project.root / FOLDER / "esbuild/bin/esbuild"
+    arguments = [*_arguments(code.esbuild or {}), "--log-level=error", f"--outdir={into}"]
+    # npm may have put the native program itself in the place of the script.
+    native = program.is_file() and program.read_bytes()[:2] != b"#!"
+    command = [*(() if native else (str(node.executable),)), str(program), *arguments]
+    _run(command, project, node, "esbuild", cwd=code.folder)
+
+
+def environment(node: Interpreter) -> dict[str, str]:
+    """The environment in which the project's programs find this Node.js first."""
+    path = os.pathsep.join([str(node.executable.parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path}
+
+
+def environment_with_npx(project: Project, node: Interpreter) -> dict[str, str]:
+    """The same with its npx, by which CDK calls esbuild.
+
+    That of NODE_PACKAGE does not start: the package holds a copy of what ought to be a link.
+    """
+    variables = environment(node)
+    program = node.executable.parents[1] / "lib/node_modules/npm/bin/npx-cli.js"
+    if not program.is_file():
+        return variables
+    npx = project.work / "bin/npx"
+    npx.parent.mkdir(parents=True, exist_ok=True)
+    npx.write_text(f'#!/bin/sh\nexec {shlex.join([str(node.executable), str(program)])} "$@"\n')
+    npx.chmod(0o755)
+    return {**variables, "PATH": os.pathsep.join([str(npx.parent), variables["PATH"]])}
+
+
+def _arguments(properties: Properties) -> Iterator[str]:
+    """esbuild's arguments, as SAM makes them of a function's BuildProperties."""
+    yield from ("--bundle", "--platform=node")
+    given = {"Target": "es2020", "Format": "cjs", "Minify": True, **properties}
+    entries = given.pop("EntryPoints", [])
+    for name, value in given.items():
+        flag = "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+        if isinstance(value, bool):
+            yield from (flag,) if value else ()
+        elif isinstance(value, str):
+            yield f"{flag}={value}"
+        else:
+            yield from (f"{flag}:{each}" for each in value)
+    yield from entries if isinstance(entries, list) else [str(entries)]
+
+
+def _is_current(root: Path) -> bool:
+    """Whether node_modules holds what the lock says or, where there is none, package.json.
+
+    npm writes down what it has installed:
+    https://docs.npmjs.com/cli/configuring-npm/package-lock-json#hidden-lockfiles
+    """
+    installed = _versions(_read(root / FOLDER / ".package-lock.json"))
+    if (root / LOCK).is_file():
+        wanted = _versions(_read(root / LOCK))
+    else:
+        manifest = _read(root / MANIFEST)
+        direct = {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
+        wanted = {f"{FOLDER}/{name}": version for name, version in direct.items()}
+    return bool(installed) and wanted.items() <= installed.items()
+
+
+def _versions(lock: dict[str, Any]) -> dict[str, str]:
+    """The version of each package in its place, but for those that not every machine needs."""
+    return {
+        place: package.get("version", "")
+        for place, package in lock.get("packages", {}).items()
+        if place and not package.get("optional") and not package.get("devOptional")
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UserError(f"{file} is not valid JSON: {error}") from error
+    return content
+
+
+def npm(node: Interpreter) -> list[str]:
+    """The npm that came with this Node.js, or the machine's."""
+    own = node.executable.parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
+    if own.is_file():
+        return [str(node.executable), str(own)]
+    if found := shutil.which("npm"):
+        return [found]
+    raise UserError("A TypeScript project needs npm; install Node.js with it.")
+
+
+def _run(
+    command: list[str], project: Project, node: Interpreter, what: str, cwd: Path | None = None
+) -> None:
+    done = tether.run(command, cwd=cwd or project.root, env=environment(node), capture=True)
+    if done.returncode:
+        said = [line for line in done.stdout.splitlines() if "error" in line.lower()] or [
+            "no output"
+        ]
+        raise UserError(f"{what} failed: {said[0].strip()}", 1)

@@ -1,0 +1,124 @@
+"""Python: uv installs packages, for the functions and for the proofs, which pytest runs."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.languages import Report, interpreters
+from sls_patterns_cli.local.languages.code import Code
+from sls_patterns_cli.local.languages.interpreters import Interpreter
+from sls_patterns_cli.local.languages.packages import zipped
+from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
+
+REQUIREMENTS = "requirements.txt"
+
+PROOFS = "tests/e2e"
+
+
+class Python:
+    bundled_by_cdk = False
+
+    def __init__(self, project: Project, report: Report) -> None:
+        self._project = project
+        self._report = report
+
+    @cached_property
+    def interpreter(self) -> Interpreter:
+        return interpreters.required(self._project.lambda_runtime, self._report)
+
+    def program_environment(self) -> Mapping[str, str]:
+        self._environment()
+        return os.environ
+
+    def package(self, code: Code) -> bytes:
+        """The sources and, in the file REQUIREMENTS_FOLDER, where their requirements are.
+
+        Those are installed once and not copied, thousands of files, into every package and out of
+        it again. They are installed for the interpreter on this machine, not for the function's
+        architecture: a wheel compiled for arm64 does not load on an x86-64 host.
+        """
+        if code.built:
+            return zipped(code.folder)
+        return zipped(code.folder, {REQUIREMENTS_FOLDER: str(self._requirements(code.folder))})
+
+    def test_command(self, arguments: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
+        return [str(self._environment()), "-m", "pytest", *self._selection(arguments)], os.environ
+
+    def _selection(self, arguments: Sequence[str]) -> list[str]:
+        """The test runner's arguments: all proofs, unless some of the arguments name tests."""
+        root = self._project.root
+        names_tests = any((root / each.partition("::")[0]).exists() for each in arguments)
+        return list(arguments) if names_tests else [PROOFS, *arguments]
+
+    def _requirements(self, source: Path) -> Path:
+        """The folder into which the requirements of `source` are installed."""
+        project, interpreter = self._project, self.interpreter
+        requirements = source / REQUIREMENTS
+        folder = project.work / "build" / f"{source.name}-{interpreter.version_text}"
+        stamp = _fingerprint([requirements])
+        if not _is_current(folder, stamp):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            if requirements.is_file():
+                name = requirements.relative_to(project.root)
+                self._report(f"Installing {name} for the functions")
+                self._uv(
+                    *("pip", "install", "--quiet", "--python", str(interpreter.executable)),
+                    *("--target", str(folder), "-r", str(requirements), "--compile-bytecode"),
+                )
+            _mark_current(folder, stamp)
+        return folder
+
+    def _environment(self) -> Path:
+        """The Python of the project's `.venv`, once that has its requirements-dev.txt."""
+        root = self._project.root
+        environment = root / ".venv"
+        python = environment / "bin" / "python"
+        requirements = root / "requirements-dev.txt"
+        stamp = _fingerprint([requirements, *sorted(root.glob(f"*/{REQUIREMENTS}"))])
+        if python.exists() and _is_current(environment / "pyvenv.cfg", stamp):
+            return python
+        self._report(f"Installing {requirements.name} into .venv")
+        if not python.exists():
+            interpreter = str(self.interpreter.executable)
+            self._uv("venv", "--quiet", "--clear", "--python", interpreter, str(environment))
+        self._uv("pip", "install", "--quiet", "--python", str(python), "-r", str(requirements))
+        _mark_current(environment / "pyvenv.cfg", stamp)
+        return python
+
+    def _uv(self, *arguments: str) -> None:
+        from uv import find_uv_bin
+
+        environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        command = [find_uv_bin(), *arguments]
+        done = tether.run(command, cwd=self._project.root, env=environment, capture=True)
+        if done.returncode:
+            said = " ".join(done.stdout.split())
+            raise UserError(f"uv {' '.join(arguments[:2])} failed: {said}", 1)
+
+
+def _fingerprint(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes() if file.is_file() else b"absent")
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _is_current(made: Path, stamp: str) -> bool:
+    mark = _mark(made)
+    return made.exists() and mark.is_file() and mark.read_text() == stamp
+
+
+def _mark_current(made: Path, stamp: str) -> None:
+    _mark(made).write_text(stamp)
+
+
+def _mark(made: Path) -> Path:
+    return made.with_name(f"{made.name}.made-from")

@@ -1,0 +1,48 @@
+"""TypeScript: packages come from npm, esbuild bundles the functions, vitest runs the proofs."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from sls_patterns_cli.local.languages import Report, interpreters, modules
+from sls_patterns_cli.local.languages.code import Code
+from sls_patterns_cli.local.languages.interpreters import Interpreter
+from sls_patterns_cli.local.languages.packages import zipped
+from sls_patterns_cli.local.project import Project
+
+PROOFS = "e2e"
+"""The name that vitest knows the proofs by."""
+
+
+class TypeScript:
+    bundled_by_cdk = True
+
+    def __init__(self, project: Project, report: Report) -> None:
+        self._project = project
+        self._report = report
+
+    @cached_property
+    def interpreter(self) -> Interpreter:
+        return interpreters.required(self._project.lambda_runtime, self._report)
+
+    def _installed(self) -> Path:
+        """The folder with the project's npm packages, once they are there."""
+        return modules.install(self._project, self.interpreter, self._report)
+
+    def program_environment(self) -> Mapping[str, str]:
+        self._installed()
+        return modules.environment_with_npx(self._project, self.interpreter)
+
+    def package(self, code: Code) -> bytes:
+        if code.built:
+            return zipped(code.folder)
+        self._installed()
+        with tempfile.TemporaryDirectory(prefix="sls-patterns-bundle-") as folder:
+            modules.bundle(self._project, code, self.interpreter, Path(folder))
+            return zipped(Path(folder))
+
+    def test_command(self, arguments: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
+        vitest = self._installed() / "vitest/vitest.mjs"
+        command = [str(self.interpreter.executable), str(vitest), "run", "--project", PROOFS]
+        return [*command, *arguments], modules.environment(self.interpreter)

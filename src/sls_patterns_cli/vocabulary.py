@@ -1,0 +1,222 @@
+"""The vocabulary of the patterns' graphs: the records of `templates/graph.yml`, typed.
+
+A record says all that is known of a kind of node, a kind of edge, a way to fail, or a datastore.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Declaration = Mapping[str, Any]
+Call = Literal["sync", "async"]
+Packages = Mapping[str, tuple[str, ...]]
+"""The packages that code needs, by runtime."""
+
+_TYPES: Mapping[str, tuple[type, str, str]] = {
+    "text": (str, "text", "string"),
+    "integer": (int, "a whole number", "integer"),
+    "boolean": (bool, "true or false", "boolean"),
+    "mapping": (dict, "a mapping", "object"),
+}
+"""By the type of an attribute: Python's, what a message calls it, and JSON Schema's."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """What a node or an edge can be given, and which values it takes."""
+
+    name: str
+    type: str
+    meaning: str
+    required: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    one_of: tuple[str, ...] = ()
+    matches: str | None = None
+
+    @classmethod
+    def from_record(cls, name: str, record: Declaration) -> "Attribute":
+        """The attribute that a record of `graph.yml` describes."""
+        facts = {key: value for key, value in record.items() if key not in {"is", "one_of"}}
+        return cls(name, meaning=record["is"], one_of=tuple(record.get("one_of", ())), **facts)
+
+    def accepts(self, value: object) -> bool:
+        """Whether the attribute can have this value."""
+        kind, _, _ = _TYPES[self.type]
+        # A boolean is an integer to Python.
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            return False
+        if isinstance(value, str):
+            fits = self.matches is None or re.fullmatch(self.matches, value)
+            return bool(value.strip() and fits and (not self.one_of or value in self.one_of))
+        if isinstance(value, int):
+            return (self.minimum is None or value >= self.minimum) and (
+                self.maximum is None or value <= self.maximum
+            )
+        return True
+
+    @property
+    def allowed(self) -> str:
+        """What the attribute takes, as the end of a sentence."""
+        if self.one_of:
+            return f"one of: {', '.join(self.one_of)}"
+        _, called, _ = _TYPES[self.type]
+        if self.matches:
+            return f"{called} of the form {self.matches}"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{called} from {self.minimum} to {self.maximum}"
+        return called if self.minimum is None else f"{called} of at least {self.minimum}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The attribute's JSON Schema."""
+        limits = {
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "enum": list(self.one_of) or None,
+            "pattern": f"^(?:{self.matches})$" if self.matches else None,
+            "minLength": 1 if self.type == "text" else None,
+        }
+        found = {key: limit for key, limit in limits.items() if limit is not None}
+        return {"type": _TYPES[self.type][2], "description": self.meaning, **found}
+
+
+Attributes = Mapping[str, Attribute]
+
+
+@dataclass(frozen=True)
+class NodeKind:
+    """A kind of node."""
+
+    name: str
+    title: str
+    shape: tuple[str, str]
+    """What stands before and after a node's name in a Mermaid flowchart."""
+    suffix: str = ""
+    """The end of a node's logical id."""
+    deployed: bool = True
+    """Whether the stack holds it."""
+    adapter: bool = False
+    """Whether a function that uses it has an adapter for it."""
+    clients: tuple[str, ...] = ()
+    """The clients of boto3 that code for it uses, beside those that every project's tests have."""
+    packages: Packages = field(default_factory=dict)
+    flavours: tuple[str, ...] = ()
+    """The IaC flavours that carry it, such as `sam` or `cdk/python`; empty for all."""
+    attributes: Attributes = field(default_factory=dict)
+
+    def carried_by(self, flavour: str, runtime: str) -> bool:
+        """Whether the flavour can render it in projects with the runtime."""
+        return not self.flavours or bool({flavour, f"{flavour}/{runtime}"} & {*self.flavours})
+
+
+@dataclass(frozen=True)
+class EdgeKind:
+    """A kind of edge, named `source -> target`, with ` (by)` where the kinds leave a choice."""
+
+    name: str
+    call: Call
+    failures: tuple[str, ...]
+    packages: Packages = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A way in which an edge fails."""
+
+    id: str
+    mechanism: str
+    end: str | None = None
+    """The name of the dead-letter queue, with holes for nodes; None where the caller is told."""
+    fails: Literal["source", "target"] = "target"
+    """The end of the edge where the failure shows."""
+
+
+@dataclass(frozen=True)
+class Datastore:
+    """What a datastore is, and what it brings into the graph of whoever uses it."""
+
+    name: str
+    suffix: str
+    remains: str
+    """What a deleted stack leaves of it."""
+    used_by: tuple[str, ...]
+    """The kinds of nodes that can use it."""
+    access: tuple[str, ...] = ()
+    """What a function may do with it."""
+    clients: tuple[str, ...] = ()
+    packages: Packages = field(default_factory=dict)
+    test_packages: Packages = field(default_factory=dict)
+    reachable: tuple[str, ...] | None = None
+    """The kinds of nodes that its functions reach from inside the VPC; None if it has no VPC."""
+    least_timeout: int = 0
+    """The least timeout of a function that uses it, in seconds."""
+    adapters: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
+    nodes: tuple[Declaration, ...] = ()
+    edges: tuple[Declaration, ...] = ()
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All kinds, by their names."""
+
+    runtimes: tuple[str, ...]
+    flavours: tuple[str, ...]
+    nodes: Mapping[str, NodeKind]
+    edges: Mapping[str, EdgeKind]
+    failures: Mapping[str, Mechanism]
+    datastores: Mapping[str, Datastore]
+
+    @classmethod
+    def from_declaration(cls, declared: Declaration) -> "Vocabulary":
+        """The vocabulary that `graph.yml` declares."""
+        return cls(
+            runtimes=tuple(declared["runtimes"]),
+            flavours=tuple(declared["flavours"]),
+            nodes={
+                name: NodeKind(name, **{**_typed(record), "shape": tuple(record["shape"])})
+                for name, record in declared["nodes"].items()
+            },
+            edges={
+                name: EdgeKind(name, **_typed(record)) for name, record in declared["edges"].items()
+            },
+            failures={
+                name: Mechanism(name, **record) for name, record in declared["failures"].items()
+            },
+            datastores={
+                name: Datastore(name, **_typed(record))
+                for name, record in declared["datastores"].items()
+            },
+        )
+
+    def edges_between(self, source: str, target: str) -> tuple[str, ...]:
+        """The ways, by `by`, in which a node of one kind reaches one of another; "" for none."""
+        found = []
+        for name in self.edges:
+            between, _, by = name.removesuffix(")").partition(" (")
+            if between == f"{source} -> {target}":
+                found.append(by)
+        return tuple(found)
+
+    def clients(self, kinds: Iterable[str], datastore: str | None) -> tuple[str, ...]:
+        """The clients of boto3 that code for these kinds of nodes and the datastore uses."""
+        found = [client for kind in kinds for client in self.nodes[kind].clients]
+        if datastore:
+            found += self.datastores[datastore].clients
+        return tuple(dict.fromkeys(found))
+
+
+def _typed(record: Declaration) -> dict[str, Any]:
+    """A record's values as its class has them: attributes as objects, lists as tuples."""
+    typed: dict[str, Any] = {}
+    for key, value in record.items():
+        if key == "attributes":
+            typed[key] = {name: Attribute.from_record(name, each) for name, each in value.items()}
+        elif key in {"packages", "test_packages"}:
+            typed[key] = {runtime: tuple(packages) for runtime, packages in value.items()}
+        else:
+            typed[key] = tuple(value) if isinstance(value, list) else value
+    return typed

@@ -1,0 +1,367 @@
+"""State machines: started by an HTTP API, and their results in a bucket."""
+
+import json
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from local.support import Client, DeployStack, wait_until
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.adapters.lambda_ import environment_starts
+from sls_patterns_cli.local.emulator import Emulator
+
+API = """
+  {name}:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      DefinitionBody:
+        openapi: "3.0.1"
+        info: {{title: {name}, version: "1"}}
+        paths:
+          /jobs/{{id}}:
+            put:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                integrationSubtype: StepFunctions-StartExecution
+                payloadFormatVersion: "1.0"
+                credentials: !GetAtt {role}.Arn
+                requestParameters:
+                  StateMachineArn: !Ref Machine
+                  Name: $request.path.id
+                  Input: $request.body
+          /jobs:
+            post:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                integrationSubtype: StepFunctions-StartExecution
+                payloadFormatVersion: "1.0"
+                credentials: !GetAtt {role}.Arn
+                requestParameters:
+                  StateMachineArn: !Ref Machine
+                  Name: {given}
+                  Input: $request.body
+                responseParameters: {{"200": {{"overwrite:statuscode": "202"}}}}
+"""
+ROUTE = """
+  Own: {Type: "AWS::ApiGatewayV2::Api", Properties: {Name: own, ProtocolType: HTTP}}
+  OwnStage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {ApiId: !Ref Own, StageName: $default, AutoDeploy: true}
+  OwnIntegration:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties:
+      ApiId: !Ref Own
+      IntegrationType: AWS_PROXY
+      IntegrationSubtype: StepFunctions-StartExecution
+      PayloadFormatVersion: "1.0"
+      CredentialsArn: !GetAtt StartingRole.Arn
+      RequestParameters: {StateMachineArn: !Ref Machine, Input: $request.body}
+      ResponseParameters:
+        "200": {ResponseParameters: [{Destination: "overwrite:statuscode", Source: "202"}]}
+  OwnRoute:
+    Type: AWS::ApiGatewayV2::Route
+    Properties:
+      ApiId: !Ref Own
+      RouteKey: POST /jobs
+      Target: !Sub integrations/${OwnIntegration}
+"""
+STACK = f"""
+Resources:
+  Bucket: {{Type: "AWS::S3::Bucket"}}
+  Machine:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      DefinitionSubstitutions: {{Bucket: !Ref Bucket}}
+      Definition:
+        StartAt: Each
+        States:
+          Each:
+            Type: Map
+            End: true
+            ItemsPath: $.numbers
+            ToleratedFailurePercentage: 100
+            ItemProcessor:
+              ProcessorConfig: {{Mode: DISTRIBUTED, ExecutionType: EXPRESS}}
+              StartAt: Odd
+              States:
+                Odd:
+                  Type: Choice
+                  Choices: [{{Variable: $, NumericEquals: 3, Next: "No"}}]
+                  Default: "Yes"
+                "Yes": {{Type: Pass, End: true}}
+                "No": {{Type: Fail, Error: Three}}
+            ResultWriter:
+              Resource: arn:aws:states:::s3:putObject
+              Parameters: {{Bucket: "${{Bucket}}", Prefix: results}}
+            ResultPath: $.written
+  Waiting:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      Definition:
+        StartAt: Wait
+        States: {{Wait: {{Type: Wait, Seconds: 36000, End: true}}}}
+  Failing:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      Definition:
+        StartAt: Fail
+        States: {{Fail: {{Type: Fail, Error: Broken}}}}
+  Express:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineType: EXPRESS
+      RoleArn: !GetAtt LoggingRole.Arn
+      LoggingConfiguration:
+        Level: ERROR
+        Destinations: [{{CloudWatchLogsLogGroup: {{LogGroupArn: !GetAtt Failures.Arn}}}}]
+      Definition:
+        StartAt: Fail
+        States: {{Fail: {{Type: Fail, Error: Broken, Cause: as it should be}}}}
+  Failures: {{Type: "AWS::Logs::LogGroup"}}
+  LoggingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: []}}
+      Policies:
+        - PolicyName: log
+          PolicyDocument:
+            Statement: [{{Effect: Allow, Action: "logs:CreateLogDelivery", Resource: "*"}}]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: &ofApis
+        Statement:
+          - Effect: Allow
+            Principal: {{Service: apigateway.amazonaws.com}}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: work
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${{Bucket.Arn}}/*"}}
+  StartingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: *ofApis
+      Policies: &starting
+        - PolicyName: start
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: "states:StartExecution", Resource: !Ref Machine}}
+  DemandingRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {{Service: apigateway.amazonaws.com}}
+            Action: sts:AssumeRole
+            Condition: {{StringEquals: {{"aws:SourceAccount": !Ref "AWS::AccountId"}}}}
+      Policies: *starting
+{API.format(name="Open", role="StartingRole", given="$request.header.x-name")}
+{API.format(name="Closed", role="Role", given="$request.header.x-name")}
+{API.format(name="Demanding", role="DemandingRole", given="$request.header.x-name")}
+{ROUTE}
+Outputs:
+  Open: {{Value: !GetAtt Open.ApiEndpoint}}
+  Closed: {{Value: !GetAtt Closed.ApiEndpoint}}
+  Demanding: {{Value: !GetAtt Demanding.ApiEndpoint}}
+  Own: {{Value: !GetAtt Own.ApiEndpoint}}
+  Machine: {{Value: !Ref Machine}}
+  Waiting: {{Value: !Ref Waiting}}
+  Failing: {{Value: !Ref Failing}}
+  Express: {{Value: !Ref Express}}
+  Failures: {{Value: !Ref Failures}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(deploy_stack: DeployStack) -> dict[str, str]:
+    return deploy_stack(STACK)
+
+
+def start(api: str, name: str, body: Any, path: str = "/jobs") -> tuple[int, Any]:
+    content = json.dumps(body).encode()
+    method = "POST" if path == "/jobs" else "PUT"
+    request = Request(f"{api}{path}", content, {"X-Name": name}, method=method)  # noqa: S310
+    with urlopen(request) as answer:  # noqa: S310 - of the emulator
+        return answer.status, json.load(answer)
+
+
+def test_an_api_starts_an_execution_with_name_and_input_of_the_request(
+    stack: dict[str, str], client: Client
+) -> None:
+    status, answer = start(stack["Open"], "one", {"numbers": []})
+
+    assert status == 202
+    execution = client("stepfunctions").describe_execution(executionArn=answer["executionArn"])
+    assert execution["name"] == "one"
+    assert json.loads(execution["input"]) == {"numbers": []}
+
+
+def test_an_integration_may_be_a_resource_of_its_own(stack: dict[str, str], client: Client) -> None:
+    status, answer = start(stack["Own"], "", {"numbers": []})
+
+    assert status == 202
+    execution = client("stepfunctions").describe_execution(executionArn=answer["executionArn"])
+    assert json.loads(execution["input"]) == {"numbers": []}
+
+
+def test_a_subtype_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployStack) -> None:
+    with pytest.raises(UserError, match="SQS-SendMessage integrations are not served"):
+        deploy_stack(
+            STACK.replace(
+                "IntegrationSubtype: StepFunctions-StartExecution",
+                "IntegrationSubtype: SQS-SendMessage",
+            )
+        )
+
+
+def test_an_api_names_an_execution_by_a_parameter_of_the_path(stack: dict[str, str]) -> None:
+    _, answer = start(stack["Open"], "unused", {"numbers": []}, path="/jobs/seven")
+
+    assert answer["executionArn"].endswith(":seven")
+
+
+def test_a_running_execution_is_started_again_only_with_its_name_and_input(
+    stack: dict[str, str], client: Client
+) -> None:
+    states = client("stepfunctions")
+    again = {"stateMachineArn": stack["Waiting"], "name": "once", "input": '{"a": 1, "b": 2}'}
+
+    first = states.start_execution(**again)
+    second = states.start_execution(**again | {"input": '{"b": 2, "a": 1}'})
+
+    assert second["executionArn"] == first["executionArn"]
+    assert second["startDate"] == first["startDate"]
+    with pytest.raises(states.exceptions.ExecutionAlreadyExists):
+        states.start_execution(**again | {"input": '{"a": 2}'})
+
+    states.stop_execution(executionArn=first["executionArn"])
+
+    with pytest.raises(states.exceptions.ExecutionAlreadyExists):
+        states.start_execution(**again)
+
+
+def test_an_execution_that_failed_has_no_output(stack: dict[str, str], client: Client) -> None:
+    states = client("stepfunctions")
+    started = states.start_execution(stateMachineArn=stack["Failing"])
+
+    def failed() -> Any:
+        execution = states.describe_execution(executionArn=started["executionArn"])
+        return execution if execution["status"] == "FAILED" else None
+
+    execution = wait_until(failed)
+
+    assert execution["error"] == "Broken"
+    assert execution.get("output") is None
+
+
+def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
+    stack: dict[str, str], emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+    states = emulator.client("stepfunctions")
+
+    answer = states.start_sync_execution(stateMachineArn=stack["Express"], name="express")
+
+    assert (answer["status"], answer["error"], answer.get("output")) == ("FAILED", "Broken", None)
+    (event,) = client("logs").filter_log_events(logGroupName=stack["Failures"])["events"]
+    logged = json.loads(event["message"])
+    assert logged["type"] == "ExecutionFailed"
+    assert logged["details"] == {"error": "Broken", "cause": "as it should be"}
+    assert logged["execution_arn"] == answer["executionArn"]
+
+
+def test_an_api_whose_role_may_not_start_it_is_refused(stack: dict[str, str]) -> None:
+    with pytest.raises(HTTPError, match="403"):
+        start(stack["Closed"], "two", {"numbers": []})
+
+
+def test_an_api_whose_role_demands_to_know_its_account_fails(stack: dict[str, str]) -> None:
+    with pytest.raises(HTTPError, match="500"):
+        start(stack["Demanding"], "three", {"numbers": []})
+
+
+def test_a_parameter_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployStack) -> None:
+    with pytest.raises(UserError, match=r"does not know the parameter \$request.path"):
+        deploy_stack(STACK.replace("$request.header.x-name", "$request.path"))
+
+
+def test_the_results_of_a_distributed_map_are_where_its_writer_says(
+    stack: dict[str, str], client: Client
+) -> None:
+    states, s3 = client("stepfunctions"), client("s3")
+    _, answer = start(stack["Open"], "three", {"numbers": [1, 2, 3]})
+
+    def done() -> Any:
+        execution = states.describe_execution(executionArn=answer["executionArn"])
+        return execution if execution["status"] != "RUNNING" else None
+
+    execution = wait_until(done)
+
+    assert execution["status"] == "SUCCEEDED", execution
+    writer = json.loads(execution["output"])["written"]["ResultWriterDetails"]
+    assert writer["Key"].startswith("results/")
+
+    def read(key: str) -> Any:
+        return json.load(s3.get_object(Bucket=writer["Bucket"], Key=key)["Body"])
+
+    files = read(writer["Key"])["ResultFiles"]
+    (succeeded,), (failed,) = files["SUCCEEDED"], files["FAILED"]
+    assert sorted(part["Output"] for part in read(succeeded["Key"])) == ["1", "2"]
+    assert [(part["Input"], part["Error"]) for part in read(failed["Key"])] == [("3", "Three")]
+
+
+TIMED = """
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import time
+        def handler(event, context):
+            time.sleep(event)
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionSubstitutions: {Function: !GetAtt Function.Arn}
+      Policies:
+        - Statement:
+            - {Effect: Allow, Action: "lambda:InvokeFunction", Resource: !GetAtt Function.Arn}
+      Definition:
+        StartAt: Work
+        States:
+          Work: {Type: Task, Resource: "${Function}", TimeoutSeconds: 3, End: true}
+Outputs: {Machine: {Value: !Ref Machine}}
+"""
+
+
+def test_a_task_is_timed_without_its_wait_for_an_environment(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    """The burst takes far longer than a task may; a task that itself takes longer still fails."""
+    machine = deploy_stack(TIMED)["Machine"]
+    step_functions = client("stepfunctions")
+
+    def run(seconds: float, count: int) -> list[str]:
+        executions = [
+            step_functions.start_execution(stateMachineArn=machine, input=str(seconds))
+            for _ in range(count)
+        ]
+
+        def outcomes() -> list[str]:
+            arns = [execution["executionArn"] for execution in executions]
+            return [step_functions.describe_execution(executionArn=arn)["status"] for arn in arns]
+
+        wait_until(lambda: "RUNNING" not in outcomes(), 90)
+        return outcomes()
+
+    burst = 12 * environment_starts.FEW
+    assert run(0.5, burst) == ["SUCCEEDED"] * burst
+    assert run(6, 1) == ["FAILED"]

@@ -1,0 +1,62 @@
+"""What is of one kind of node is in the folder of that kind, in each flavour."""
+
+import re
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from rendering import ROOT
+
+from sls_patterns_cli import catalog
+
+IAC = ROOT / "templates/iac"
+FLAVOURS = {"sam": IAC / "sam", "python": IAC / "cdk/python", "typescript": IAC / "cdk/typescript"}
+STACKS = [IAC / "cdk/python/stack.py.jinja", IAC / "cdk/typescript/stack.ts.jinja"]
+
+
+def kinds() -> set[str]:
+    """Return what a node can be: a kind that is deployed or, of a datastore, what was answered."""
+    vocabulary = catalog.vocabulary()
+    return {*vocabulary.nodes, *vocabulary.datastores} - {"client", "datastore"}
+
+
+def attributes() -> set[str]:
+    """Return the attributes of all kinds, but for what only people read."""
+    vocabulary = catalog.vocabulary()
+    kinds = [*vocabulary.nodes.values(), *vocabulary.edges.values()]
+    return {name for kind in kinds for name in kind.attributes} - {"allowed"}
+
+
+def named(template: str) -> set[str]:
+    """Return all texts in the tags of a template."""
+    tags = re.findall(r"\{[%{].*?[%}]\}", template, re.DOTALL)
+    return set(chain.from_iterable(re.findall(r"'([^']*)'", tag) for tag in tags))
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_flavour_has_a_folder_for_each_kind_and_no_other(flavour: str) -> None:
+    assert {folder.name for folder in (FLAVOURS[flavour] / "nodes").iterdir()} == kinds()
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=lambda file: file.name)
+def test_the_file_of_a_stack_names_no_kind_failure_or_datastore(stack: Path) -> None:
+    vocabulary = catalog.vocabulary()
+
+    found = named(stack.read_text())
+
+    assert found & {*kinds(), "client", "datastore", *vocabulary.failures} == set()
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_flavour_reads_every_attribute_that_a_graph_has(flavour: str) -> None:
+    text = "".join(file.read_text() for file in (FLAVOURS[flavour] / "nodes").rglob("*.jinja"))
+
+    read = set(re.findall(r"\b(?:node|edge|source|route)\.(\w+)", text))
+
+    assert attributes() - read == set()
+
+
+def test_a_name_in_a_tag_is_found() -> None:
+    template = "{% if node.kind == 'queue' %}a 'topic'{{ 'E2' if x }}{% endif %}"
+
+    assert named(template) == {"queue", "E2"}

@@ -1,0 +1,76 @@
+"""The tests that run are those of the patterns that are asked for or that changed."""
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from proofs.test_mutants import mutants_of
+from selection import of_what_changed, pattern_of, table
+from variants import all_variants
+
+OF_STATE_MACHINE = ("golden state-machine", "contract state-machine")
+VARIANT = next(each for each in all_variants() if each.pattern == "scalable-webhook")
+
+
+@pytest.mark.parametrize(
+    ("changed", "tests"),
+    [
+        ("templates/patterns/state-machine/mutants.yml", {"any", *OF_STATE_MACHINE}),
+        ("tests/golden/scalable-webhook.txt", {"any", "contract scalable-webhook"}),
+        ("templates/graph.yml", {"any", "golden state-machine"}),
+        ("copier.yml", {"any", "golden state-machine"}),
+        ("templates/patterns/index.yml", {"any"}),
+        ("src/sls_patterns_cli/cli.py", {"any"}),
+    ],
+)
+def test_tests_run_of_the_patterns_that_a_change_concerns(changed: str, tests: set[str]) -> None:
+    def test(name: str, file: str, **parameters: str) -> pytest.Item:
+        call = SimpleNamespace(params=parameters)
+        return cast("pytest.Item", SimpleNamespace(name=name, path=Path(file), callspec=call))
+
+    items = [
+        test("any", "test_any.py"),
+        test("golden state-machine", "test_golden.py", pattern="state-machine"),
+        test("contract state-machine", "test_contract.py", pattern="state-machine"),
+        test("contract scalable-webhook", "test_contract.py", pattern="scalable-webhook"),
+    ]
+
+    assert {item.name for item in of_what_changed(items, [changed])} == tests
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pattern"),
+    [
+        ({}, None),
+        ({"runtime": "python", "version": "3.12"}, None),
+        ({"pattern": "scalable-webhook", "runtime": "python"}, "scalable-webhook"),
+        ({"variant": VARIANT}, "scalable-webhook"),
+        ({"mutant": next(mutants_of(VARIANT))}, "scalable-webhook"),
+    ],
+)
+def test_the_parameters_of_a_test_say_of_which_pattern_it_is(
+    parameters: dict[str, Any], pattern: str | None
+) -> None:
+    item = SimpleNamespace(callspec=SimpleNamespace(params=parameters))
+
+    assert pattern_of(cast("pytest.Item", item)) == pattern
+
+
+def test_the_table_says_what_nineteen_patterns_would_take() -> None:
+    spent: dict[str | None, Counter[str]] = {
+        None: Counter(tests=9, seconds=80, processor=120),
+        "quick": Counter(tests=5, seconds=60, processor=100),
+        "slow": Counter(tests=7, seconds=300, processor=500),
+    }
+
+    lines = [" ".join(line.split()) for line in table(spent, ["slow", "quick"])]
+
+    assert lines == [
+        "pattern tests seconds processor",
+        "quick 5 60 100",
+        "slow 7 300 500 more than twice what was planned",
+        "(no single one) 9 80 120",
+        "19 patterns on 2 idle cores, by processor time: 48 minutes",  # (120 + 19 * 300) / 2 / 60
+    ]
