@@ -23,8 +23,9 @@ def kinds() -> set[str]:
 def attributes() -> set[str]:
     """Return the attributes of all kinds, but for what only people read."""
     vocabulary = catalog.vocabulary()
-    kinds = [*vocabulary.nodes.values(), *vocabulary.edges.values()]
-    return {name for kind in kinds for name in kind.attributes} - {"allowed"}
+    of_nodes = [kind.attributes for kind in vocabulary.nodes.values()]
+    of_edges = [kind.attributes for kind in vocabulary.edges.values()]
+    return set(chain.from_iterable(of_nodes + of_edges)) - {"allowed"}
 
 
 def named(template: str) -> set[str]:

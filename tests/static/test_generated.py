@@ -77,7 +77,9 @@ def test_a_compiled_graph_links_nodes_and_edges_by_number() -> None:
     work = facts["nodes"]["work"]
     assert (work["id"], work["incoming"], work["outgoing"]) == ("WorkFunction", [0], [1])
     assert facts["nodes"]["results"]["id"] == "ResultsTable"
-    assert facts["edges"][0]["failures"] == [{"id": "E1", "end": "jobs-dlq", "at": "work"}]
+    assert facts["edges"][0]["failures"] == [
+        {"id": "E1", "end": "jobs-dlq", "queue": "JobsDeadLetterQueue", "at": "work"}
+    ]
     assert facts["ends"] == ["jobs-dlq"]
 
 
