@@ -11,7 +11,7 @@ from sls_patterns_cli import catalog
 
 IAC = ROOT / "templates/iac"
 FLAVOURS = {"sam": IAC / "sam", "python": IAC / "cdk/python", "typescript": IAC / "cdk/typescript"}
-STACKS = [IAC / "cdk/python/stack.py.jinja", IAC / "cdk/typescript/stack.ts.jinja"]
+STACKS = sorted(IAC.glob("cdk/*/*stack.*.jinja"))
 
 
 def kinds() -> set[str]:
@@ -40,7 +40,7 @@ def test_a_flavour_has_a_folder_for_each_kind_and_no_other(flavour: str) -> None
 
 
 @pytest.mark.parametrize("stack", STACKS, ids=lambda file: file.name)
-def test_the_file_of_a_stack_names_no_kind_failure_or_datastore(stack: Path) -> None:
+def test_the_files_of_a_whole_stack_name_no_kind_failure_or_datastore(stack: Path) -> None:
     vocabulary = catalog.vocabulary()
 
     found = named(stack.read_text())
