@@ -194,7 +194,7 @@ def test_make_deploys_a_stack_of_its_own_for_the_proofs(
 
     def commands(target: str, *arguments: str) -> list[str]:
         made = subprocess.run(
-            ["make", "--dry-run", target, *arguments],
+            ["make", "--dry-run", "--no-print-directory", target, *arguments],
             cwd=project,
             env={**os.environ, "STACK": "in-use"},
             capture_output=True,
