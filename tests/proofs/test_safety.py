@@ -216,7 +216,7 @@ def test_make_refuses_a_stack_in_use_before_it_deploys(tmp_path: Path, runtime: 
     project = render_project(tmp_path, pattern="simple-web-service", runtime=runtime)
 
     done = subprocess.run(
-        ["make", "--silent", "e2e", "STACK=prod1"],
+        ["make", "--silent", "--no-print-directory", "e2e", "STACK=prod1"],
         cwd=project,
         capture_output=True,
         text=True,
