@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +21,7 @@ from jinja2 import TemplateNotFound
 from sls_patterns_cli import catalog, git, interrupts
 from sls_patterns_cli.destination import PREFIX, Staging, absolute, refuse_unless_free
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.template_cache import Key, TemplateCache
 
 # Copier parses YAML with PyYAML's slow loader; the C one saves about 40 ms of each `new`.
 yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
@@ -31,7 +32,7 @@ TEMPLATE_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
 Given = Mapping[str, tuple[str, str]]
 """The questions answered beforehand: how each was (such as `--datastore`), and the answer."""
 
-Compiled = dict[tuple[str, str | None, str | None], CodeType]
+Compiled = MutableMapping[Key, CodeType]
 """Jinja's code by text, name and file."""
 
 
@@ -60,7 +61,8 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
 
         def stage(answers: Mapping[str, Any]) -> Staging:
             nonlocal place
-            catalog.refuse_stale(answers["pattern"])
+            if answers["pattern"] in catalog.slugs():
+                catalog.refuse_stale(answers["pattern"])
             place = target or absolute(Path(answers["project_name"]))
             refuse_unless_free(place)
             return stack.enter_context(Staging(place))
@@ -69,6 +71,7 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
         worker.given, worker.stage = given, stage
         try:
             worker.run_copy()
+            worker.keep_compiled()
             return _finish(worker, repository=repository)
         except InteractiveSessionError as error:
             raise UserError("the answers ended early; give them as options") from error
@@ -159,6 +162,17 @@ class _Worker(QuickWorker):
     given: Given
     stage: Callable[[Mapping[str, Any]], Staging]
     staging: Staging
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """What was compiled already, by earlier commands too."""
+        self._kept = TemplateCache().load()
+        return dict(self._kept)
+
+    def keep_compiled(self) -> None:
+        """Keep for the next command what this one compiled."""
+        if self.compiled.keys() != self._kept.keys():
+            TemplateCache().save(self.compiled)
 
     def _ask(self) -> None:
         """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""

@@ -62,6 +62,7 @@ def test_each_text_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return compile_text(environment, source, *names, **options)
 
     monkeypatch.setattr(jinja2.Environment, "compile", recorded)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     render.create(WEBHOOK, tmp_path / "project", ask=False, repository=False)
     assert len(compiled) > 50
     assert len(set(compiled)) == len(compiled)
