@@ -14,6 +14,7 @@ DOCUMENTS = ("README.md", "CHANGELOG.md")
 
 PYTHON = "templates/project/{% if python %}.{% endif %}"
 SAM = "templates/project/{% if sam %}.{% endif %}"
+EVENTS = "templates/project/{% if sample_events %}events{% endif %}"
 ANSWERS = "templates/project/{{ _copier_conf.answers_file }}.jinja"
 WEBHOOK = "templates/patterns/scalable-webhook/python"
 WEBHOOK_IN_TYPESCRIPT = "templates/patterns/scalable-webhook/typescript"
@@ -117,7 +118,7 @@ def publish_three_releases(folder: Path) -> Publication:
     git(folder, "mv", f"{SAM}/samconfig.toml.jinja", f"{SAM}/deploy.toml.jinja")
     publication.append(f"{SAM}/deploy.toml.jinja", "# renamed in 0.2.0\n")
     publication.write("templates/project/SECURITY.md.jinja", "Logs are at {{ log_level }}.\n")
-    git(folder, "rm", "-r", "--quiet", "templates/project/events")
+    git(folder, "rm", "-r", "--quiet", EVENTS)
     # A new question.
     publication.append(
         "templates/questions.yml",
