@@ -5,7 +5,8 @@ takes.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 
 Emulator: does so on this one machine, where sixty that start at the same time take longer than a
-caller waits. Here few start at a time, and one more only when those that there are do not keep up.
+caller waits. Here few start at a time, and one more than two only when those that there are do not
+keep up.
 Waiting is not the function's time, and not that of a task which a state machine times
 (task_timeouts). No number of environments is the limit, as a function may wait for another, or for
 itself: where none has got free for a while, another one is started.
@@ -29,6 +30,9 @@ from sls_patterns_cli.local.adapters import check, replace
 CORES = os.cpu_count() or 1
 
 STARTING_AT_MOST = max(2, CORES)
+
+AT_ONCE = 2
+"""So many a function gets without waiting, as on AWS: what runs side by side there does here."""
 
 FEW = max(8, 4 * CORES)
 """So many environments a function gets as soon as its invocations wait."""
@@ -164,6 +168,8 @@ def _may_start(key: str, function: _Function, since: float) -> bool:
     if len(_starting) >= STARTING_AT_MOST:
         return False
     environments = lambda_runtime._workers[key]
+    if len(environments) < AT_ONCE:
+        return True
     if all(worker in _starting for worker in environments):
         return not environments
     now = time.monotonic()
