@@ -5,8 +5,8 @@ takes.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 
 Emulator: does so on this one machine, where sixty that start at the same time take longer than a
-caller waits. Here few start at a time, and one more than two only when those that there are do not
-keep up.
+caller waits. Here few start at a time, and more than a handful only when those that there are do
+not keep up.
 Waiting is not the function's time, and not that of a task which a state machine times
 (task_timeouts). No number of environments is the limit, as a function may wait for another, or for
 itself: where none has got free for a while, another one is started.
@@ -31,10 +31,10 @@ CORES = os.cpu_count() or 1
 
 STARTING_AT_MOST = max(2, CORES)
 
-AT_ONCE = 2
+AT_ONCE = 8
 """So many a function gets without waiting, as on AWS: what runs side by side there does here."""
 
-FEW = max(8, 4 * CORES)
+FEW = max(16, 4 * CORES)
 """So many environments a function gets as soon as its invocations wait."""
 
 PATIENCE_IN_STARTS = 0.3
