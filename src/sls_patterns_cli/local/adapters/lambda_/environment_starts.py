@@ -171,7 +171,7 @@ def _may_start(key: str, function: _Function, since: float) -> bool:
     if len(environments) < AT_ONCE:
         return True
     if all(worker in _starting for worker in environments):
-        return not environments
+        return False
     now = time.monotonic()
     if len(environments) < FEW:
         waited = now - max(since, function.started_at)
