@@ -126,6 +126,9 @@ def _node(
         facts["invoked_asynchronously"] = any(
             failure.id == "E2" for number in incoming for failure in edges[number].failures
         )
+        facts["reads_stream"] = any(
+            failure.id == "E5" for number in incoming for failure in edges[number].failures
+        )
         facts["invokes_itself"] = node in targets
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.

@@ -25,7 +25,10 @@ TOPIC = "AWS::SNS::Topic"
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric to be watched: rings for `bad`, is silent for `good`, by one of the statistics."""
+    """A metric to be watched: rings for `bad`, is silent for `good`, by one of the statistics.
+
+    It is published by `dimension`, which names the resource, and by the `others`, together.
+    """
 
     namespace: str
     name: str
@@ -33,6 +36,7 @@ class Metric:
     statistics: tuple[str, ...] = ("Sum",)
     good: float = 0
     bad: float = float("inf")
+    others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.namespace} {self.name}"
@@ -43,10 +47,29 @@ DEAD_LETTERS = Metric(
     "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", ("Maximum",), bad=1
 )
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-FUNCTION = [
-    Metric("AWS/Lambda", "Errors", "FunctionName"),
-    Metric("AWS/Lambda", "Throttles", "FunctionName"),
+ERRORS = Metric("AWS/Lambda", "Errors", "FunctionName")
+THROTTLES = Metric("AWS/Lambda", "Throttles", "FunctionName")
+ITERATOR_AGE = Metric("AWS/Lambda", "IteratorAge", "FunctionName", ("Maximum",))
+# The end of a failure can itself fail, and nothing but these metrics tells (fact B1).
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#asynchronous-invocation-metrics
+DESTINATION = Metric("AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", bad=1)
+LAMBDA_DEAD_LETTER = Metric("AWS/Lambda", "DeadLetterErrors", "FunctionName", bad=1)
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+RULE_TARGET = Metric("AWS/Events", "FailedInvocations", "RuleName", bad=1)
+RULE_DEAD_LETTER = Metric("AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", bad=1)
+# https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+SCHEDULE_DEAD_LETTER = Metric(
+    "AWS/Scheduler", "InvocationsFailedToBeSentToDeadLetterCount", "ScheduleGroup", bad=1
+)
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
+LOG_SUBSCRIPTION = [
+    Metric("AWS/Logs", name, "LogGroupName", bad=1, others=("DestinationType", "FilterName"))
+    for name in ("DeliveryErrors", "DeliveryThrottling")
 ]
+# https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+SUBSCRIPTION_DEAD_LETTER = Metric(
+    "AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", "TopicName", bad=1
+)
 # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
 EXPRESS = [
     Metric("AWS/States", "ExecutionsFailed", "StateMachineArn", bad=1),
@@ -65,11 +88,83 @@ DELIVERY = [
     Metric(
         "AWS/Firehose", "DeliveryToS3.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
     ),
-    Metric("AWS/Firehose", "ThrottledRecords", "DeliveryStreamName"),
 ]
+# Of a delivery stream that reads a data stream ThrottledRecords says nothing (fact C4).
+DELIVERY_FROM_STREAM = [
+    Metric("AWS/Firehose", "ThrottledGetRecords", "DeliveryStreamName"),
+    Metric("AWS/Firehose", "KinesisMillisBehindLatest", "DeliveryStreamName", ("Maximum",)),
+]
+DELIVERY_BY_PUT = [Metric("AWS/Firehose", "ThrottledRecords", "DeliveryStreamName")]
 TRANSFORM = Metric(
     "AWS/Firehose", "ExecuteProcessing.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
 )
+
+# Every metric that an alarm may watch (fact C6): one that no service publishes, or by other
+# dimensions, is an alarm that never rings.
+KNOWN = {
+    (metric.namespace, metric.name): metric
+    for metric in (
+        DEAD_LETTERS,
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"),
+        # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
+        Metric("AWS/RDS", "ACUUtilization", "DBClusterIdentifier"),
+        ERRORS,
+        THROTTLES,
+        ITERATOR_AGE,
+        DESTINATION,
+        LAMBDA_DEAD_LETTER,
+        RULE_TARGET,
+        RULE_DEAD_LETTER,
+        SCHEDULE_DEAD_LETTER,
+        SUBSCRIPTION_DEAD_LETTER,
+        *LOG_SUBSCRIPTION,
+        *STANDARD,
+        *API.values(),
+        *DELIVERY,
+        *DELIVERY_FROM_STREAM,
+        *DELIVERY_BY_PUT,
+        TRANSFORM,
+    )
+}
+SOURCES = {
+    "ApiId": "AWS::ApiGatewayV2::Api",
+    "ApiName": "AWS::ApiGateway::RestApi",
+    "DBClusterIdentifier": "AWS::RDS::DBCluster",
+    "DeliveryStreamName": "AWS::KinesisFirehose::DeliveryStream",
+    "FunctionName": "AWS::Lambda::Function",
+    "LogGroupName": "AWS::Logs::LogGroup",
+    "QueueName": "AWS::SQS::Queue",
+    "RuleName": "AWS::Events::Rule",
+    "ScheduleGroup": "AWS::Scheduler::ScheduleGroup",
+    "StateMachineArn": "AWS::StepFunctions::StateMachine",
+    "TopicName": TOPIC,
+}
+
+
+def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
+    """Say why no service will ever publish what the alarm watches."""
+    namespace, name = alarm.get("Namespace"), alarm.get("MetricName")
+    metric = KNOWN.get((namespace, name))
+    if metric is None:
+        yield Violation("alarm", alarm.name, f"no service is known to publish {namespace} {name}")
+        return
+    dimensions = _dimensions(alarm)
+    expected = {metric.dimension, *metric.others}
+    if namespace == "AWS/Events":  # by the bus as well, unless it is the default one
+        expected |= {"EventBusName"} & dimensions.keys()
+    if dimensions.keys() != expected:
+        says = f"{metric} is published by {' and '.join(sorted(expected))}"
+        yield Violation("alarm", alarm.name, says)
+    elif empty := sorted(name for name, value in dimensions.items() if not value):
+        yield Violation("alarm", alarm.name, f"{', '.join(empty)} has no value")
+    elif not any(
+        _is_dimension(stack, source, dimensions[metric.dimension])
+        for source in stack.of_type(SOURCES[metric.dimension])
+    ):
+        must = f"that of a resource {SOURCES[metric.dimension]} of this stack"
+        value = stack.text(dimensions[metric.dimension])
+        yield is_but("alarm", alarm.name, metric.dimension, value, must)
 
 
 def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violation]:
@@ -79,17 +174,18 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
         for alarm in stack.of_type("AWS::CloudWatch::Alarm")
         if alarm.get("Namespace") == metric.namespace
         and alarm.get("MetricName") == metric.name
-        and any(
-            dimension.get("Name") == metric.dimension
-            and _is_dimension(stack, resource, dimension.get("Value"))
-            for dimension in alarm.get("Dimensions") or []
-        )
+        and _dimensions(alarm).keys() == {metric.dimension, *metric.others}
+        and _is_dimension(stack, resource, _dimensions(alarm)[metric.dimension])
     ]
     if not alarms:
         yield Violation("alarm", resource.name, f"no alarm watches {metric}")
     complaints = [list(_rings(stack, alarm, metric)) for alarm in alarms]
     if complaints and all(complaints):
         yield from complaints[0]
+
+
+def _dimensions(alarm: Resource) -> dict[str, Any]:
+    return {each.get("Name"): each.get("Value") for each in alarm.get("Dimensions") or []}
 
 
 def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
@@ -101,6 +197,8 @@ def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
         return text in stack.arns(resource)
     if resource.type == "AWS::SQS::Queue":
         return text == f"${{{resource.name}.QueueName}}"
+    if resource.type == TOPIC:
+        return text == f"${{{resource.name}.TopicName}}"
     return text == f"${{{resource.name}}}"
 
 
@@ -140,6 +238,9 @@ def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if not any(topics) and not any(given):
         must = "a topic of this stack or a parameter"
         yield is_but("alarm", alarm.name, "AlarmActions", alarm.get("AlarmActions"), must)
+    # Whoever was woken learns that it is over (fact C7).
+    elif (ok := alarm.get("OKActions")) != alarm.get("AlarmActions"):
+        yield is_but("alarm", alarm.name, "OKActions", ok, "the same as AlarmActions")
     for topic in topics:
         if topic:
             yield from _deaf(stack, topic)

@@ -1,10 +1,27 @@
 """Asks each asynchronous edge for its end, and the end for somebody who is told."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
-from contract.alarms import DEAD_LETTERS, DELIVERY, TRANSFORM, watched
+from contract.alarms import (
+    DEAD_LETTERS,
+    DELIVERY,
+    DELIVERY_BY_PUT,
+    DELIVERY_FROM_STREAM,
+    DESTINATION,
+    ITERATOR_AGE,
+    LAMBDA_DEAD_LETTER,
+    RULE_DEAD_LETTER,
+    RULE_TARGET,
+    SCHEDULE_DEAD_LETTER,
+    SUBSCRIPTION_DEAD_LETTER,
+    TRANSFORM,
+    watched,
+)
 from contract.edges import (
     BUCKET,
+    GROUP,
     MACHINE,
     QUEUE,
     STREAM,
@@ -14,6 +31,7 @@ from contract.edges import (
     delivery_destination,
     error_prefix,
     invoke_config,
+    queue_of,
     rule_of_objects,
     target_name,
     transforms,
@@ -46,6 +64,10 @@ LONGEST_OUTAGE = 21600
 # and https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
 DELIVERY_RETRIES = range(186)
 DELIVERY_AGE = range(60, 86401)
+
+# What a transform answers is limited to 6 MB, and may be larger than what it was given (fact B17).
+# https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+TRANSFORMED_MEGABYTES = 1
 
 # What Lambda's poller asks for in the name of the function's role.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
@@ -162,6 +184,8 @@ def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
         return
     yield from dead_letter_queue(stack, edge.end)
     yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E2")
+    destination = config and config.get("DestinationConfig", "OnFailure", "Destination")
+    yield from watched(stack, function, DESTINATION if destination else LAMBDA_DEAD_LETTER)
 
 
 def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -174,14 +198,11 @@ def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
     else:
         yield from dead_letter_queue(stack, edge.end)
         yield from _let_in(stack, stack.resources[edge.end], sender, rule, "E3")
+        by_bus = ("EventBusName",) if rule.get("EventBusName") else ()
+        yield from watched(stack, rule, replace(RULE_DEAD_LETTER, others=by_bus))
     targets = rule.get("Targets") or []
     target = next(t for t in targets if target_name(stack, t.get("Arn")) == edge.target)
-    for name, allowed in (
-        ("MaximumRetryAttempts", DELIVERY_RETRIES),
-        ("MaximumEventAgeInSeconds", DELIVERY_AGE),
-    ):
-        holder = Resource(rule.name, rule.type, target)
-        yield from _explicit(stack, holder, ("RetryPolicy", name), allowed, "E3")
+    yield from _retries(stack, rule, target, "E3")
     resource = stack.resources.get(edge.target)
     if resource and resource.type == QUEUE:
         yield from _let_in(stack, resource, sender, rule, "E3")
@@ -204,9 +225,14 @@ def _topic_to_subscriber(stack: Stack, edge: Edge) -> Iterator[Violation]:
     else:
         yield from dead_letter_queue(stack, edge.end, fifo=is_fifo(topic))
         yield from _let_in(stack, stack.resources[edge.end], sender, topic, "E4")
+        yield from watched(stack, topic, SUBSCRIPTION_DEAD_LETTER)
     target = stack.resources.get(edge.target)
     if target and target.type == QUEUE:
         yield from _let_in(stack, target, sender, topic, "E4")
+        # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
+        if is_fifo(target) and not is_fifo(topic):
+            says = f"must be a FIFO topic, since {target.name} is a FIFO queue"
+            yield Violation("E4", topic.name, says)
 
 
 def _stream_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -222,6 +248,8 @@ def _stream_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
         objects = f"${{{bucket.name}.Arn}}/*"
         yield from _allowed(stack, function, "s3:PutObject", objects, "E5")
         yield from _allowed(stack, function, "s3:ListBucket", bucket, "E5")
+        yield from watched(stack, function, DESTINATION)
+    yield from watched(stack, function, ITERATOR_AGE)
     yield from _explicit(stack, mapping, ("MaximumRetryAttempts",), STREAM_RETRIES, "E5")
     age = range(LONGEST_OUTAGE, LONGEST_RECORD_AGE + 1)
     yield from _explicit(stack, mapping, ("MaximumRecordAgeInSeconds",), age, "E5")
@@ -242,6 +270,12 @@ def _schedule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
         yield from dead_letter_queue(stack, edge.end)
         queue = stack.resources[edge.end]
         yield from _allowed(stack, schedule, "sqs:SendMessage", queue, "E6")
+        group = stack.named(schedule.get("GroupName"), GROUP)
+        if group is None:
+            must = "a group of this stack: its dead letters are counted by group alone"
+            yield is_but("E6", schedule.name, "GroupName", schedule.get("GroupName"), must)
+        else:
+            yield from watched(stack, group, SCHEDULE_DEAD_LETTER)
     for name, allowed in (
         ("MaximumRetryAttempts", DELIVERY_RETRIES),
         ("MaximumEventAgeInSeconds", DELIVERY_AGE),
@@ -278,7 +312,8 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
         return
     yield from _told_of_objects(stack, edge, bucket, errors)
     objects = f"${{{bucket.name}.Arn}}/*"
-    yield from _allowed(stack, delivery, "s3:PutObject", objects, "E8")
+    delivering = Resource(delivery.name, delivery.type, destination)
+    yield from _allowed(stack, delivering, "s3:PutObject", objects, "E8")
     source = delivery.get("KinesisStreamSourceConfiguration") or {}
     stream = stack.by_arn(source.get("KinesisStreamARN"), STREAM)
     if stream:
@@ -287,9 +322,23 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
             yield from _allowed(stack, reading, action, stream, "E8")
     changing = list(transforms(stack, delivery))
     for function in changing:
-        yield from _allowed(stack, delivery, "lambda:InvokeFunction", function, "E8")
-    for metric in [*DELIVERY, *([TRANSFORM] if changing else [])]:
+        yield from _allowed(stack, delivering, "lambda:InvokeFunction", function, "E8")
+    for parameters in _processors(destination):
+        if stack.number(parameters.get("BufferSizeInMBs")) != TRANSFORMED_MEGABYTES:
+            must = f"{TRANSFORMED_MEGABYTES}: what the function answers must be less than 6 MB"
+            name = "BufferSizeInMBs"
+            yield is_but("E8", delivery.name, name, parameters.get(name), must)
+    throttling = DELIVERY_FROM_STREAM if stream else DELIVERY_BY_PUT
+    for metric in [*DELIVERY, *throttling, *([TRANSFORM] if changing else [])]:
         yield from watched(stack, delivery, metric)
+
+
+def _processors(destination: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for processor in (destination.get("ProcessingConfiguration") or {}).get("Processors") or []:
+        yield {
+            parameter.get("ParameterName"): parameter.get("ParameterValue")
+            for parameter in processor.get("Parameters") or []
+        }
 
 
 CHECKS: Mapping[str, Callable[[Stack, Edge], Iterator[Violation]]] = {
@@ -314,8 +363,19 @@ def _told_of_objects(
         yield from dead_letter_queue(stack, edge.end)
     rule = rule_of_objects(stack, bucket, prefix)
     if rule and edge.end:
-        queue = stack.resources[edge.end]
-        yield from _let_in(stack, queue, "events.amazonaws.com", rule, edge.mechanism)
+        yield from rule_to_end(stack, rule, stack.resources[edge.end], edge.mechanism)
+
+
+def rule_to_end(stack: Stack, rule: Resource, queue: Resource, says: str) -> Iterator[Violation]:
+    """Say what a rule lacks whose target is itself the end of a failure.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+    """
+    yield from _let_in(stack, queue, "events.amazonaws.com", rule, says)
+    for target in rule.get("Targets") or []:
+        if queue_of(stack, target.get("Arn")) == queue.name:
+            yield from _retries(stack, rule, target, says)
+    yield from watched(stack, rule, RULE_TARGET)
 
 
 def _let_in(
@@ -347,6 +407,17 @@ def _reports_items(mapping: Resource, rule: str) -> Iterator[Violation]:
     if "ReportBatchItemFailures" not in types:
         must = "ReportBatchItemFailures"
         yield is_but(rule, mapping.name, "FunctionResponseTypes", types or None, must)
+
+
+def _retries(
+    stack: Stack, rule: Resource, target: dict[str, Any], says: str
+) -> Iterator[Violation]:
+    holder = Resource(rule.name, rule.type, target)
+    for name, allowed in (
+        ("MaximumRetryAttempts", DELIVERY_RETRIES),
+        ("MaximumEventAgeInSeconds", DELIVERY_AGE),
+    ):
+        yield from _explicit(stack, holder, ("RetryPolicy", name), allowed, says)
 
 
 def _explicit(

@@ -8,6 +8,7 @@ from typing import Any
 
 Resources = dict[str, Any]
 
+DELIVERED_FOR_A_DAY = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -84,7 +85,9 @@ def role(service: str, *statements: Any, managed: tuple[str, ...] = ()) -> dict[
     )
 
 
-def alarm(namespace: str, metric: str, dimension: str, value: Any, **other: Any) -> dict[str, Any]:
+def alarm(
+    namespace: str, metric: str, dimension: str, value: Any, *more: dict[str, Any], **other: Any
+) -> dict[str, Any]:
     settings = {
         "Statistic": "Sum",
         "ComparisonOperator": "GreaterThanThreshold",
@@ -92,14 +95,19 @@ def alarm(namespace: str, metric: str, dimension: str, value: Any, **other: Any)
         "Period": 60,
         "EvaluationPeriods": 1,
         "AlarmActions": [ref("Alarms")],
+        "OKActions": [ref("Alarms")],
     }
     return resource(
         "AWS::CloudWatch::Alarm",
         Namespace=namespace,
         MetricName=metric,
-        Dimensions=[{"Name": dimension, "Value": value}],
+        Dimensions=[{"Name": dimension, "Value": value}, *more],
         **settings | other,
     )
+
+
+def rule_alarm(rule: str) -> dict[str, Any]:
+    return alarm("AWS/Events", "FailedInvocations", "RuleName", ref(rule))
 
 
 def function(name: str, *statements: Any, **properties: Any) -> Resources:
@@ -173,8 +181,9 @@ def bucket(name: str, told: str, prefix: str = "") -> Resources:
                 "detail-type": ["Object Created"],
                 "detail": {"bucket": {"name": [ref(name)]}, **only},
             },
-            Targets=[{"Id": "told", "Arn": get(told)}],
+            Targets=[{"Id": "told", "Arn": get(told), "RetryPolicy": DELIVERED_FOR_A_DAY}],
         ),
+        f"{name}RuleAlarm": rule_alarm(f"{name}Rule"),
         f"{name}Policy": resource(
             "AWS::S3::BucketPolicy",
             Bucket=ref(name),
@@ -206,7 +215,12 @@ def asynchronous(name: str, *statements: Any) -> Resources:
             MaximumEventAgeInSeconds=3600,
             DestinationConfig={"OnFailure": {"Destination": get("Failed")}},
         ),
+        f"{name}Unkept": unkept(name),
     }
+
+
+def unkept(function: str) -> dict[str, Any]:
+    return alarm("AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", ref(function))
 
 
 def e1() -> dict[str, Any]:
@@ -247,6 +261,17 @@ def e2() -> dict[str, Any]:
                 FilterPattern="",
             ),
             "Permit": permission("Work", "logs", get("AppLog")),
+            **{
+                f"AppLog{metric}": alarm(
+                    "AWS/Logs",
+                    metric,
+                    "LogGroupName",
+                    ref("AppLog"),
+                    {"Name": "DestinationType", "Value": "Lambda"},
+                    {"Name": "FilterName", "Value": ref("Filter")},
+                )
+                for metric in ("DeliveryErrors", "DeliveryThrottling")
+            },
         },
     )
 
@@ -257,7 +282,7 @@ def e3() -> dict[str, Any]:
         "Id": "inbox",
         "Arn": get("Inbox"),
         "DeadLetterConfig": {"Arn": get("Dead")},
-        "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
+        "RetryPolicy": DELIVERED_FOR_A_DAY,
     }
     return template(
         queue("Inbox", admit("events", "sqs:SendMessage", get("Inbox"), get("Rule"))),
@@ -269,6 +294,13 @@ def e3() -> dict[str, Any]:
                 EventBusName=ref("Bus"),
                 EventPattern={"source": ["orders"]},
                 Targets=[target],
+            ),
+            "RuleUnkept": alarm(
+                "AWS/Events",
+                "InvocationsFailedToBeSentToDlq",
+                "RuleName",
+                ref("Rule"),
+                {"Name": "EventBusName", "Value": ref("Bus")},
             ),
         },
     )
@@ -298,6 +330,12 @@ def e4() -> dict[str, Any]:
                 RedrivePolicy=dead,
             ),
             "Permit": permission("Work", "sns", ref("News")),
+            "NewsUnkept": alarm(
+                "AWS/SNS",
+                "NumberOfNotificationsFailedToRedriveToDlq",
+                "TopicName",
+                get("News", "TopicName"),
+            ),
         },
     )
 
@@ -336,6 +374,17 @@ def e5() -> dict[str, Any]:
         ),
         bucket("Bad", "Told"),
         dead_letters("Told", admit("events", "sqs:SendMessage", get("Told"), get("BadRule"))),
+        {
+            "ReadUnkept": unkept("Read"),
+            "ReadAge": alarm(
+                "AWS/Lambda",
+                "IteratorAge",
+                "FunctionName",
+                ref("Read"),
+                Statistic="Maximum",
+                Threshold=900000,
+            ),
+        },
     )
 
 
@@ -347,6 +396,7 @@ def e6() -> dict[str, Any]:
         {
             "Hourly": resource(
                 "AWS::Scheduler::Schedule",
+                GroupName=ref("Group"),
                 ScheduleExpression="rate(1 hour)",
                 FlexibleTimeWindow={"Mode": "OFF"},
                 Target={
@@ -355,6 +405,13 @@ def e6() -> dict[str, Any]:
                     "DeadLetterConfig": {"Arn": get("Dead")},
                     "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600},
                 },
+            ),
+            "Group": resource("AWS::Scheduler::ScheduleGroup"),
+            "GroupUnkept": alarm(
+                "AWS/Scheduler",
+                "InvocationsFailedToBeSentToDeadLetterCount",
+                "ScheduleGroup",
+                ref("Group"),
             ),
             "HourlyRole": role(
                 "scheduler",
@@ -417,10 +474,19 @@ def e7() -> dict[str, Any]:
                         "stateMachineArn": [ref("Saga")],
                     },
                 },
-                Targets=[{"Id": "broken", "Arn": get("Broken")}],
+                Targets=[
+                    {"Id": "broken", "Arn": get("Broken"), "RetryPolicy": DELIVERED_FOR_A_DAY}
+                ],
             ),
+            "RuleAlarm": rule_alarm("Rule"),
         },
     )
+
+
+def vended(service: str, name: str) -> dict[str, Any]:
+    """Return a log group that a service writes to by the account's resource policy."""
+    named = {"Fn::Sub": f"/aws/vendedlogs/{service}/${{AWS::StackName}}-{name}"}
+    return resource("AWS::Logs::LogGroup", LogGroupName=named, RetentionInDays=30)
 
 
 def e7x() -> dict[str, Any]:
@@ -440,7 +506,7 @@ def e7x() -> dict[str, Any]:
     return template(
         _machine(StateMachineType="EXPRESS", LoggingConfiguration=logging),
         {
-            "SagaLog": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+            "SagaLog": vended("states", "saga"),
             "SagaRole": role(
                 "states",
                 allow("lambda:InvokeFunction", get("Pay")),
@@ -451,11 +517,21 @@ def e7x() -> dict[str, Any]:
 
 
 def e8() -> dict[str, Any]:
-    """Return Firehose that delivers a bucket's objects through a function."""
+    """Return Firehose that delivers a stream's records to a bucket through a function."""
+    parameters = {"LambdaArn": get("Change"), "BufferSizeInMBs": "1"}
     processor = {
         "Type": "Lambda",
-        "Parameters": [{"ParameterName": "LambdaArn", "ParameterValue": get("Change")}],
+        "Parameters": [
+            {"ParameterName": name, "ParameterValue": value} for name, value in parameters.items()
+        ],
     }
+    source = {"KinesisStreamARN": get("Clicks"), "RoleARN": get("DeliveryRole")}
+    reading = [
+        "kinesis:DescribeStream",
+        "kinesis:GetShardIterator",
+        "kinesis:GetRecords",
+        "kinesis:ListShards",
+    ]
     success = {"Statistic": "Average", "ComparisonOperator": "LessThanThreshold", "Threshold": 1}
     late = {"Statistic": "Maximum", "Threshold": 900}
 
@@ -467,8 +543,13 @@ def e8() -> dict[str, Any]:
         bucket("Lake", "Told", "errors/"),
         dead_letters("Told", admit("events", "sqs:SendMessage", get("Told"), get("LakeRule"))),
         {
+            "Clicks": resource(
+                "AWS::Kinesis::Stream",
+                StreamEncryption={"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
+            ),
             "Delivery": resource(
                 "AWS::KinesisFirehose::DeliveryStream",
+                KinesisStreamSourceConfiguration=source,
                 ExtendedS3DestinationConfiguration={
                     "BucketARN": get("Lake"),
                     "RoleARN": get("DeliveryRole"),
@@ -481,11 +562,13 @@ def e8() -> dict[str, Any]:
                 "firehose",
                 allow("s3:PutObject", {"Fn::Sub": "${Lake.Arn}/*"}),
                 allow("lambda:InvokeFunction", get("Change")),
+                allow(reading, get("Clicks")),
             ),
             "Late": delivery_alarm("DeliveryToS3.DataFreshness", **late),
             "Undelivered": delivery_alarm("DeliveryToS3.Success", **success),
             "Unchanged": delivery_alarm("ExecuteProcessing.Success", **success),
-            "Throttled": delivery_alarm("ThrottledRecords"),
+            "Throttled": delivery_alarm("ThrottledGetRecords"),
+            "Behind": delivery_alarm("KinesisMillisBehindLatest", **late),
         },
     )
 
@@ -514,7 +597,7 @@ def rest() -> dict[str, Any]:
                 RestApiId=ref("Api"),
                 AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
-            "ApiLog": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+            "ApiLog": vended("apis", "api"),
             "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
         },
     )
@@ -539,7 +622,7 @@ def http() -> dict[str, Any]:
                 ApiId=ref("Api"),
                 AccessLogSettings={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
-            "ApiLog": resource("AWS::Logs::LogGroup", RetentionInDays=30),
+            "ApiLog": vended("apis", "api"),
             "ApiErrors": alarm("AWS/ApiGateway", "5xx", "ApiId", ref("Api")),
         },
     )

@@ -7,7 +7,15 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from contract.alarms import API, FUNCTION, heard, watched
+from contract.alarms import (
+    API,
+    ERRORS,
+    LOG_SUBSCRIPTION,
+    THROTTLES,
+    heard,
+    known,
+    watched,
+)
 from contract.edges import (
     APIS,
     BUCKET,
@@ -37,6 +45,7 @@ from contract.iam import (
     statements,
     trusts,
 )
+from contract.names import name_violations
 from contract.stack import Resource, Stack, find_all
 from contract.violations import Violation, is_but
 
@@ -148,8 +157,11 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
             yield is_but("logs", group.name, "RetentionInDays", None, "a number of days")
     for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
         yield from heard(stack, alarm)
+        yield from known(stack, alarm)
     for function in stack.functions:
         yield from _function(stack, function)
+    yield from name_violations(stack)
+    yield from _log_subscriptions(stack)
     yield from _custom_resources(stack)
     yield from _integrations(stack)
     yield from _trust(stack)
@@ -222,8 +234,8 @@ def _refuses_plain_text(statement: Statement) -> bool:
 
 
 def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
-    for metric in FUNCTION:
-        yield from watched(stack, function, metric)
+    yield from watched(stack, function, ERRORS)
+    yield from _throttles(stack, function)
     if stack.number(function.get("Timeout")) is None:
         yield is_but("timeout", function.name, "Timeout", function.get("Timeout"), "a number")
     role = role_of(stack, function)
@@ -247,6 +259,21 @@ def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
     yield from _database_user(stack, function, role)
     if function.get("VpcConfig", "SubnetIds"):
         yield from _inside_vpc(stack, function, role)
+
+
+def _throttles(stack: Stack, function: Resource) -> Iterator[Violation]:
+    """What waits behind reserved concurrency is tried again, and each attempt counts (fact C2).
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    if function.get("ReservedConcurrentExecutions") is None:
+        yield from watched(stack, function, THROTTLES)
+        return
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+        named = [each.get("Value") for each in alarm.get("Dimensions") or []]
+        if alarm.get("MetricName") == THROTTLES.name and function in map(stack.named, named):
+            says = f"rings whenever {function.name} is busy, as its concurrency is reserved"
+            yield Violation("alarm", alarm.name, says)
 
 
 def _database_user(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:
@@ -296,6 +323,23 @@ def _logs(stack: Stack, function: Resource, role: Resource) -> Iterator[Violatio
             if not may(stack, role, action, f"${{{group.name}.Arn}}"):
                 says = f"its role must be allowed {action} on {group.name}"
                 yield Violation("logs", function.name, says)
+
+
+def _log_subscriptions(stack: Stack) -> Iterator[Violation]:
+    """A subscription that meets an error is paused, and skips what is logged then (fact B9).
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Subscriptions.html
+    """
+    for log_filter in stack.of_type(LOG_FILTER):
+        group = stack.named(log_filter.get("LogGroupName"), "AWS::Logs::LogGroup")
+        if group is None:
+            continue
+        for metric in LOG_SUBSCRIPTION:
+            yield from watched(stack, group, metric)
+        consumer = stack.function(log_filter.get("DestinationArn"))
+        if consumer and stack.named(consumer[0].get("LoggingConfig", "LogGroup")) == group:
+            says = f"must not feed {consumer[0].name} with its own log: each line would make more"
+            yield Violation("edge", log_filter.name, says)
 
 
 def _told_of(stack: Stack, function: Resource) -> list[str]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import EXPRESS, STANDARD, watched
-from contract.edges import APIS, MACHINE, QUEUE, RULE, api_of, dictionaries, is_failure_rule
-from contract.ends import dead_letter_queue
-from contract.iam import admits, may, role_of, trusts
+from contract.edges import APIS, BUCKET, MACHINE, QUEUE, RULE, api_of, dictionaries, is_failure_rule
+from contract.ends import dead_letter_queue, rule_to_end
+from contract.iam import may, role_of, trusts
 from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
@@ -24,6 +24,14 @@ DELIVERING = (
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 )
+# How the results of a distributed map are written, in parts where there are many.
+# https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html#resultwriter-iam-policies
+WRITING = (
+    "s3:PutObject",
+    "s3:GetObject",
+    "s3:ListMultipartUploadParts",
+    "s3:AbortMultipartUpload",
+)
 INVOKES = "arn:aws:states:::lambda:invoke"
 STATUS_CHANGE = "Step Functions Execution Status Change"
 
@@ -39,6 +47,7 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
             yield from _logs_errors(stack, machine)
         else:
             yield from _failure_queue(stack, machine)
+        yield from _distributed_maps(stack, machine, rule)
         for metric in EXPRESS if express else STANDARD:
             yield from watched(stack, machine, metric)
 
@@ -71,6 +80,35 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         if forward and "States.ALL" not in caught:
             must = "States.ALL"
             yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, must)
+
+
+def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+    """The parts of a map are executions of the machine itself, and may be redriven (fact B16).
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
+    """
+    role = role_of(stack, machine)
+    place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    part = f"{place}:execution:${{{machine.name}.Name}}/part:1"
+    for state in dictionaries(definition(stack, machine)):
+        mode = state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode")
+        if mode != "DISTRIBUTED":
+            continue
+        if not may(stack, role, "states:StartExecution", machine):
+            says = f"its role must be allowed states:StartExecution on {machine.name}"
+            yield Violation(rule, machine.name, says)
+        for action in ("DescribeExecution", "StopExecution", "RedriveExecution"):
+            if not may(stack, role, f"states:{action}", part):
+                says = f"its role must be allowed states:{action} on its parts"
+                yield Violation(rule, machine.name, says)
+        writer = state.get("ResultWriter") or {}
+        given = writer.get("Parameters") or writer.get("Arguments") or {}
+        bucket = stack.named(given.get("Bucket"), BUCKET)
+        for action in WRITING if bucket else ():
+            if bucket and not may(stack, role, action, f"${{{bucket.name}.Arn}}/results/1"):
+                says = f"its role must be allowed {action} on objects of {bucket.name}"
+                yield Violation(rule, machine.name, says)
 
 
 def _task(
@@ -181,9 +219,7 @@ def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
         for queue in queues:
             if queue:
                 yield from dead_letter_queue(stack, queue.name)
-                if not admits(stack, queue, "events.amazonaws.com", "sqs:SendMessage", rule):
-                    says = f"its policy must let events.amazonaws.com send for {rule.name} alone"
-                    yield Violation("E7", queue.name, says)
+                yield from rule_to_end(stack, rule, queue, "E7")
 
 
 def _logs_errors(stack: Stack, machine: Resource) -> Iterator[Violation]:

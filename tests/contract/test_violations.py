@@ -39,7 +39,11 @@ FOUND = {
     "E7x": set(),
     "REST": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
-    "E8": {("Delivery", "Lake", "E8", "Told"), ("Delivery", "Change", "E8", "Told")},
+    "E8": {
+        ("Clicks", "Delivery", "E8", "Told"),
+        ("Delivery", "Lake", "E8", "Told"),
+        ("Delivery", "Change", "E8", "Told"),
+    },
 }
 
 
@@ -432,6 +436,10 @@ def test_a_rule_starts_a_state_machine_in_the_name_of_its_role() -> None:
     sends = admit("events", "sqs:SendMessage", get("Dead"), get("Ordered"))
     template = EXAMPLES["E7"]()
     template["Resources"] |= examples.dead_letters("Dead", sends)
+    metric = "InvocationsFailedToBeSentToDlq"
+    template["Resources"] |= {
+        "OrderedUnkept": examples.alarm("AWS/Events", metric, "RuleName", ref("Ordered"))
+    }
     template = changed(template, "Ordered", ordered)
     starts = allow("states:StartExecution", ref("Saga"))
 
@@ -531,6 +539,7 @@ def test_the_older_dead_letter_config_of_a_function_is_an_end_too() -> None:
     older = (
         ("WorkInvokes.DestinationConfig", REMOVE),
         ("Work.DeadLetterConfig", {"TargetArn": get("Failed")}),
+        ("WorkUnkept.MetricName", "DeadLetterErrors"),
     )
 
     assert says("E2", *older) == []
@@ -539,22 +548,61 @@ def test_the_older_dead_letter_config_of_a_function_is_an_end_too() -> None:
     ]
 
 
-def test_firehose_reads_a_stream_in_the_name_of_its_role() -> None:
-    encryption = {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
-    reading = ["kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords"]
-    statements = "DeliveryRole.Policies.0.PolicyDocument.Statement"
-    own = EXAMPLES["E8"]()["Resources"]["DeliveryRole"]["Properties"]["Policies"][0]
-    granted = own["PolicyDocument"]["Statement"]
-    source = {"KinesisStreamARN": get("Clicks"), "RoleARN": get("DeliveryRole")}
-    changes = (
-        ("Clicks", resource("AWS::Kinesis::Stream", StreamEncryption=encryption)),
-        ("Delivery.KinesisStreamSourceConfiguration", source),
+def test_firehose_that_is_sent_records_is_watched_by_other_metrics_than_one_that_reads() -> None:
+    sent = (
+        ("Delivery.KinesisStreamSourceConfiguration", REMOVE),
+        ("Throttled.MetricName", "ThrottledRecords"),
     )
-    reads = allow([*reading, "kinesis:ListShards"], get("Clicks"))
 
-    assert says("E8", *changes, (statements, [*granted, reads])) == []
-    assert says("E8", *changes, (statements, [*granted, allow(reading, get("Clicks"))])) == [
-        "E8 Delivery: its role must be allowed kinesis:ListShards on Clicks"
+    assert says("E8", *sent) == []
+    assert says("E8", *sent, ("Throttled", REMOVE)) == [
+        "alarm Delivery: no alarm watches AWS/Firehose ThrottledRecords"
+    ]
+
+
+def test_the_parts_of_a_distributed_map_are_executions_that_a_redrive_redrives() -> None:
+    split = {
+        "Type": "Map",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Part",
+            "States": {"Part": {"Type": "Pass", "End": True}},
+        },
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "${Results}", "Prefix": "results"},
+        },
+        "End": True,
+    }
+    place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution"
+    part = {"Fn::Sub": f"{place}:${{Saga.Name}}/*"}
+    controls = ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"]
+    objects = {"Fn::Sub": "${Results.Arn}/*"}
+    writes = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+    template = EXAMPLES["E7"]()
+    parts = examples.bucket("Results", "Broken")
+    template["Resources"] |= {name: parts[name] for name in ("Results", "ResultsPolicy")}
+
+    def said(controls: list[str], writes: list[str]) -> list[str]:
+        statements = "SagaRole.Policies.0.PolicyDocument.Statement"
+        own = template["Resources"]["SagaRole"]["Properties"]["Policies"][0]
+        granted = [
+            *own["PolicyDocument"]["Statement"],
+            allow("states:StartExecution", ref("Saga")),
+            allow(controls, part),
+            allow(writes, objects),
+        ]
+        mapped = changed(template, "Saga.Definition.States.Split", split)
+        substitutions = {"charge": get("Pay"), "Results": ref("Results")}
+        mapped = changed(mapped, "Saga.DefinitionSubstitutions", substitutions)
+        return list(map(str, violations(changed(mapped, statements, granted))))
+
+    assert said(controls, [*writes, "s3:ListMultipartUploadParts"]) == []
+    assert said(controls[:2], [*writes, "s3:ListMultipartUploadParts"]) == [
+        "E7 Saga: its role must be allowed states:RedriveExecution on its parts"
+    ]
+    assert said(controls, writes) == [
+        "E7 Saga: its role must be allowed s3:ListMultipartUploadParts on objects of Results"
     ]
 
 

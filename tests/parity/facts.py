@@ -130,7 +130,9 @@ class _Reader:
         text = self.stack.text(value).replace("${AWS::StackName}", self.stack_name)
         for stage in self.stack.of_type(*STAGES):  # a reference to a stage is its name
             text = text.replace(f"${{{stage.name}}}", str(stage.get("StageName")))
-        named = REFERENCE.sub(lambda found: f"${{{self.name(found[1])}", text)
+        named = REFERENCE.sub(
+            lambda found: f"${{{self.edges.get(found[1], self.name(found[1]))}", text
+        )
         # The Ref of a security group is its id.
         return named.replace("SecurityGroup.GroupId}", "SecurityGroup}")
 
@@ -152,6 +154,9 @@ class _Reader:
             yield Fact(subject, path, json.dumps(json.loads(str(value))))
         elif path == "FunctionName" and (function := self.stack.function(value)):
             yield Fact(subject, path, self.name(function[0].name))
+        elif path == "Dimensions":  # of an alarm, in any order
+            for dimension in value:
+                yield Fact(subject, dimension["Name"], self.text(dimension["Value"]))
         elif isinstance(value, list):
             for number, inner in enumerate(value):
                 yield from self.values(subject, f"{path}.{number}", inner)
