@@ -103,16 +103,24 @@ def _to_api(stack: Deployed, edge: Edge, travelling: Message) -> None:
 def _to_schedule(stack: Deployed, name: str, travelling: Message | None) -> None:
     """Make it what the schedule starts its target with."""
     scheduler = stack.client("scheduler")
-    schedule = scheduler.get_schedule(Name=name)
+    schedule = _schedule(stack, name)
     target = {key: value for key, value in schedule["Target"].items() if key != "Input"}
     if travelling:
         target["Input"] = json.dumps(travelling)
     scheduler.update_schedule(
+        GroupName=schedule["GroupName"],
         Name=name,
         ScheduleExpression=schedule["ScheduleExpression"],
         FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
         Target=target,
     )
+
+
+def _schedule(stack: Deployed, name: str) -> dict[str, Any]:
+    scheduler = stack.client("scheduler")
+    (listed,) = scheduler.list_schedules(NamePrefix=name)["Schedules"]
+    found: dict[str, Any] = scheduler.get_schedule(GroupName=listed["GroupName"], Name=name)
+    return found
 
 
 def _to_stream(stack: Deployed, name: str, travelling: Message) -> None:
@@ -186,7 +194,7 @@ def _closed_function(stack: Deployed, edge: Edge) -> Iterator[None]:
 @contextmanager
 def _closed_role(stack: Deployed, edge: Edge) -> Iterator[None]:
     """The schedule's role may send to queues, but invoke nothing."""
-    schedule = stack.client("scheduler").get_schedule(Name=stack.address(edge.source))
+    schedule = _schedule(stack, stack.address(edge.source))
     iam, role = stack.client("iam"), schedule["Target"]["RoleArn"].rpartition("/")[2]
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
