@@ -300,6 +300,9 @@ def _edge(
             f"no edge {kinds}{f' by {by}' if by else ''}"
             + (f"; allowed: {allowed}" if ways else "; see the edges in templates/graph.yml")
         )
+    for attribute in kind.target_without:
+        if nodes[target].attributes.get(attribute):
+            raise place.refuse(f"{kind.name} cannot be where {target} has {attribute}")
     given = {key: value for key, value in declared.items() if key not in {"from", "to", "by"}}
     place.attributes(given, kind.attributes, f"an edge {kind.name}")
     if nodes[target].kind == "datastore":

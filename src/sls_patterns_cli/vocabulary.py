@@ -120,6 +120,8 @@ class EdgeKind:
     failures: tuple[str, ...]
     packages: Packages = field(default_factory=dict)
     attributes: Attributes = field(default_factory=dict)
+    target_without: tuple[str, ...] = ()
+    """The attributes with which a target cannot be reached so."""
 
 
 @dataclass(frozen=True)

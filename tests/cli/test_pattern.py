@@ -131,6 +131,19 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             "read, write, update, read-write, manage; got 'own'"
         ),
     ),
+    "FIFO queue that a standard topic would feed": (
+        in_topology(),
+        {
+            **DECLARED["topologies"][0],
+            "nodes": [
+                *DECLARED["topologies"][0]["nodes"],
+                {"name": "news", "kind": "topic", "does": "tells"},
+                {"name": "told", "kind": "queue", "does": "is told", "fifo": True},
+            ],
+            "edges": [*DECLARED["topologies"][0]["edges"], {"from": "news", "to": "told"}],
+        },
+        f"{TOPOLOGY}, edge news -> told: topic -> queue cannot be where told has fifo",
+    ),
     "datastore that the node cannot use": (
         in_topology("datastores"),
         ["s3"],

@@ -155,6 +155,9 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
     if edge.limit is not None and edge.limit not in CONCURRENCY:
         name = "ScalingConfig.MaximumConcurrency"
         yield is_but("E1", mapping.name, name, edge.limit, "from 2 to 1000")
+    if mapping.get("ProvisionedPollerConfig") and mapping.get("ScalingConfig"):
+        must = "left out: provisioned pollers are the limit (fact B23)"
+        yield is_but("E1", mapping.name, "ScalingConfig", "set", must)
     reserved = stack.number(function.get("ReservedConcurrentExecutions"))
     if reserved is not None and (edge.limit is None or reserved < edge.limit):
         must = (

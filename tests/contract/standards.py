@@ -129,6 +129,8 @@ WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
 
 STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
 
+KINESIS_TYPE = "'application/x-amz-json-1.1'"
+
 # What went wrong between API Gateway and the service: two names for one text.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
@@ -164,6 +166,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
     yield from _log_subscriptions(stack)
     yield from _custom_resources(stack)
     yield from _integrations(stack)
+    yield from _content_types(stack)
     yield from _trust(stack)
     for role in stack.of_type("AWS::IAM::Role"):
         yield from _role(stack, role)
@@ -367,6 +370,22 @@ def _integrations(stack: Stack) -> Iterator[Violation]:
             yield Violation("logs", api.name, "must have a stage of this stack, which logs")
         for stage in stages:
             yield from _access_log(stack, stage)
+
+
+def _content_types(stack: Stack) -> Iterator[Violation]:
+    """Kinesis is sent the type of its own protocol (fact A18).
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/integrating-api-with-aws-services-kinesis.html
+    """
+    for part in stack.of_type(*APIS):
+        for integration in dictionaries(part.properties):
+            given = {name[:1].lower() + name[1:]: value for name, value in integration.items()}
+            if ":kinesis:action/" not in stack.text(given.get("uri") or ""):
+                continue
+            parameters = given.get("requestParameters") or {}
+            sent = parameters.get("integration.request.header.Content-Type")
+            if sent != KINESIS_TYPE:
+                yield is_but("type", api_of(stack, part).name, "Content-Type", sent, KINESIS_TYPE)
 
 
 def _apis_that_call_services(stack: Stack) -> list[Resource]:

@@ -67,6 +67,7 @@ READ_OTHERWISE = (
     "AWS::CDK::Metadata",
 )
 NOT_COMPARED = {
+    "AWS::CloudWatch::Alarm": {"Dimensions"},  # read as facts of their own
     "AWS::Lambda::Function": {"Code", "Role"},  # the code is one; a role is what it may do
     "AWS::ApiGatewayV2::Api": {"Body", "Name", "ProtocolType"},  # read as routes
     "AWS::ApiGatewayV2::Stage": {"ApiId"},
@@ -141,6 +142,8 @@ class _Reader:
         yield Fact(subject, "type", resource.type)
         deletion = self.template["Resources"][resource.name].get("DeletionPolicy", "Delete")
         yield Fact(subject, "DeletionPolicy", deletion)
+        for dimension in resource.get("Dimensions") or []:  # of an alarm, in any order
+            yield Fact(subject, dimension["Name"], self.text(dimension["Value"]))
         for name, value in resource.properties.items():
             if name not in NOT_COMPARED.get(resource.type, ()):
                 yield from self.values(subject, name, value)
@@ -154,9 +157,6 @@ class _Reader:
             yield Fact(subject, path, json.dumps(json.loads(str(value))))
         elif path == "FunctionName" and (function := self.stack.function(value)):
             yield Fact(subject, path, self.name(function[0].name))
-        elif path == "Dimensions":  # of an alarm, in any order
-            for dimension in value:
-                yield Fact(subject, dimension["Name"], self.text(dimension["Value"]))
         elif isinstance(value, list):
             for number, inner in enumerate(value):
                 yield from self.values(subject, f"{path}.{number}", inner)
