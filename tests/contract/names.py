@@ -69,8 +69,8 @@ def _vended(stack: Stack) -> list[Resource]:
         for machine in stack.of_type(MACHINE)
         for destination in machine.get("LoggingConfiguration", "Destinations") or []
     ]
-    texts = {stack.text(arn).removesuffix(":*") for arn in arns if arn}
-    return [group for group in stack.of_type(LOG_GROUP) if f"${{{group.name}.Arn}}" in texts]
+    named = [stack.named(stack.text(arn).removesuffix(":*"), LOG_GROUP) for arn in arns if arn]
+    return [group for group in named if group]
 
 
 def _fifo_queues(stack: Stack) -> Iterator[Violation]:

@@ -34,6 +34,10 @@ REF_IS_ARN = {
 }
 ARN_ATTRIBUTES = {"Arn", "AliasArn", "FunctionArn", "Id", "PolicyArn", "StreamArn", "TopicArn"}
 
+# The ARN of a log group as CDK writes it where a service wants it without its `:*`.
+LOG_GROUP_ARN = re.compile(
+    r"arn:\$\{AWS::Partition\}:logs:\$\{AWS::Region\}:\$\{AWS::AccountId\}:log-group:(?=\$\{\w+\}$)"
+)
 ONE_REFERENCE = re.compile(r"\$\{(\w+)(?:\.([\w.]+))?\}")
 
 
@@ -105,7 +109,7 @@ class Stack:
 
     def named(self, value: Any, *types: str) -> Resource | None:
         """Return the resource whose name or ARN the value is, if it is of one of these types."""
-        match = ONE_REFERENCE.fullmatch(self.text(value))
+        match = ONE_REFERENCE.fullmatch(LOG_GROUP_ARN.sub("", self.text(value)))
         resource = self.resources.get(match[1]) if match else None
         return resource if resource and (not types or resource.type in types) else None
 

@@ -19,7 +19,7 @@ from contract.iam import (
     role_statements,
     statements,
 )
-from contract.stack import Resource, Template, stacks
+from contract.stack import LOG_GROUP_ARN, Resource, Template, stacks
 from contract.state_machines import definition
 from parity import rest_apis
 
@@ -134,7 +134,9 @@ class _Reader:
         named = REFERENCE.sub(
             lambda found: f"${{{self.edges.get(found[1], self.name(found[1]))}", text
         )
-        # The Ref of a security group is its id.
+        # The Ref of a security group is its id; the ARN of a log group has two forms.
+        if LOG_GROUP_ARN.match(named):
+            named = LOG_GROUP_ARN.sub("", named).replace("}", ".Arn}")
         return named.replace("SecurityGroup.GroupId}", "SecurityGroup}")
 
     def properties(self, resource: Resource) -> Iterator[Fact]:

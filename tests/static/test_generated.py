@@ -46,6 +46,7 @@ LOOKED_UP = {
     "access that the datastore lacks",
     "datastore that the node cannot use",
     "datastore twice",
+    "FIFO queue that a standard topic would feed",
     "edge that there is not",
     "edge twice",
     "example for an answer that is not offered",

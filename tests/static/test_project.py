@@ -370,6 +370,18 @@ def distinct_templates(projects: Projects, variants: Iterable[Variant]) -> list[
     return list({file.read_bytes(): file for file in files}.values())
 
 
+def test_the_feature_flags_of_cdk_are_those_that_its_version_recommends(tmp_path: Path) -> None:
+    """https://docs.aws.amazon.com/cdk/v2/guide/featureflags.html."""
+    variant = next(each for each in VARIANTS if (each.runtime, each.iac) == ("typescript", "cdk"))
+    project = render_project(tmp_path / "shop", **variant.answers)
+    link_modules(project)
+    library = project / modules.FOLDER / "aws-cdk-lib"
+
+    recommended = json.loads((library / "recommended-feature-flags.json").read_text())
+
+    assert json.loads((project / "cdk.json").read_text())["context"] == recommended
+
+
 def test_zizmor_finds_nothing_in_the_workflows(projects: Projects) -> None:
     workflows = [project / ".github/workflows" for project in projects.of(VARIANTS).values()]
 
