@@ -12,12 +12,13 @@ import yaml
 from command import Cli
 from copier import run_copy
 from environments import environment
+from packaging.version import Version
 from proofs.proving import own_id, prove
 from rendering import ROOT
 from static.test_project import run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
-from update.publication import git
+from update.publication import git, publish
 from variants import Variant
 
 from sls_patterns_cli import catalog, history
@@ -73,6 +74,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(ROOT, "clone", "--quiet", "--bare", "--no-tags", f"file://{ROOT}", folder)
     for version, commit in RELEASED.items():
         git(folder, "tag", version, commit)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def coming(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All releases, and the working tree as the release that it leads to."""
+    folder = publish(tmp_path_factory.mktemp("coming") / "template").folder
+    git(folder, "fetch", "--quiet", f"file://{clone}", "refs/tags/*:refs/tags/*")
+    git(folder, "tag", "--force", f"v{Version(catalog.version()).base_version}")
     return folder
 
 
@@ -160,9 +170,11 @@ def proof_of(file: Path) -> str:
 @pytest.mark.exhaustive
 @pytest.mark.skipif(len(VERSIONS) < 2, reason="fewer than two versions were released")
 @pytest.mark.parametrize("made", list(of_all_versions_but_the_newest()), ids=str)
-def test_an_updated_project_passes_its_own_checks(cli: Cli, clone: Path, made: Made) -> None:
+def test_an_updated_project_passes_its_own_checks(
+    cli: Cli, clone: Path, coming: Path, made: Made
+) -> None:
     project = generated(cli, clone, made)
-    done = project.run("update", "--json")
+    done = project.run("update", "--json", "--source", coming)
     assert done.returncode in {0, 3}, done.stderr
     report = json.loads(done.stdout)
     left = ("conflicts", "kept", "orphaned", "unfit")
