@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.pattern import Pattern
 from sls_patterns_cli.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from sls_patterns_cli.mends import Mend
 
 DISTRIBUTION = "sls-patterns-cli"
 
@@ -66,6 +69,18 @@ def pattern(slug: str) -> Pattern:
     return Pattern.from_declaration(slug, declared, vocabulary())
 
 
+def mends(slug: str, root: Path | None = None) -> "tuple[Mend, ...]":
+    """What a pattern has mended in the user's files; that of another template in `root`.
+
+    Raises UserError if its `mends.yml` is wrong.
+    """
+    from sls_patterns_cli.mends import read_mends
+
+    path = f"templates/patterns/{slug}/mends.yml"
+    root = root or template_root()
+    return read_mends(slug, _load(path, root)) if (root / path).is_file() else ()
+
+
 def refuse_stale(slug: str) -> None:
     """Raise UserError if the compiled graphs of a pattern are not what its declaration says."""
     from sls_patterns_cli.compiled import compiled
@@ -91,13 +106,13 @@ def vocabulary() -> Vocabulary:
     return Vocabulary.from_declaration(_load("templates/graph.yml"))
 
 
-def _load(path: str) -> Any:
-    """The content of a YAML file of the template."""
+def _load(path: str, root: Path | None = None) -> Any:
+    """The content of a YAML file of the template, or of another one in `root`."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load((template_root() / path).read_bytes(), Loader=loader)  # noqa: S506 - safe
+        return yaml.load(((root or template_root()) / path).read_bytes(), Loader=loader)  # noqa: S506 - safe
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", exit_code=1) from error
     except yaml.YAMLError as error:

@@ -124,6 +124,22 @@ def _show_changes(outcome: "Outcome") -> None:
     if settling:
         _heading("To settle by hand")
         _table(settling)
+    if outcome.changes.to_review:
+        _show_reviews(outcome.changes)
+
+
+def _show_reviews(changes: "Changes") -> None:
+    _heading("To review: mends in files that are yours, which were not touched")
+    for review in changes.to_review:
+        show(_bold(f"  {review.path}"))
+        for reason in review.reasons:
+            _paragraph(reason)
+        show(review.diff.rstrip())
+    for waiting in changes.waiting:
+        _paragraph(
+            f"{waiting.template} is a proof of these mends, which fails without them: take them "
+            f"over, then rename it to {waiting.path}."
+        )
 
 
 def show_status(status: "Status") -> None:

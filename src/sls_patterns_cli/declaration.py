@@ -32,7 +32,7 @@ QUESTIONS = ("topology", "runtime", "iac", "datastore")
 
 def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pattern:
     """The pattern that a `pattern.yml` declares; raises UserError where it does not fit."""
-    place = _Place(f"templates/patterns/{slug}/pattern.yml")
+    place = Place(f"templates/patterns/{slug}/pattern.yml")
     place.only(
         declared,
         required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
@@ -70,13 +70,13 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """A place in a file, from which values are read."""
 
     file: str
     path: tuple[str, ...] = ()
 
-    def at(self, *names: object) -> "_Place":
+    def at(self, *names: object) -> "Place":
         """A place within this one."""
         return replace(self, path=(*self.path, " ".join(map(str, names))))
 
@@ -164,7 +164,7 @@ class _Place:
         return declared
 
 
-def _topology(pattern: _Place, declared: Declaration, vocabulary: Vocabulary) -> Topology:
+def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> Topology:
     pattern.only(declared, ("name", "summary", "datastores", "nodes", "edges", "proofs"), _OPTIONAL)
     name = pattern.text(declared, "name", NAME)
     place = pattern.at("topology", name)
@@ -190,7 +190,7 @@ def _topology(pattern: _Place, declared: Declaration, vocabulary: Vocabulary) ->
 _OPTIONAL = ("test_dependencies",)
 
 
-def _proof(topology: _Place, declared: Declaration, file: str) -> Proof:
+def _proof(topology: Place, declared: Declaration, file: str) -> Proof:
     topology.only(declared, ("id", "text", "where"), ("smoke",))
     name = topology.text(declared, "id", NAME)
     place = topology.at("proof", name)
@@ -206,7 +206,7 @@ def _proof(topology: _Place, declared: Declaration, file: str) -> Proof:
     )
 
 
-def _graph(place: _Place, declared: Declaration, vocabulary: Vocabulary, datastore: str) -> Graph:
+def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastore: str) -> Graph:
     """The topology's graph with what the datastore brings into it."""
     brings = vocabulary.datastores[datastore]
     nodes = tuple(
@@ -245,7 +245,7 @@ def _with_timeout(node: Node, least: int) -> Node:
 
 
 def _refuse_unreachable(
-    place: _Place,
+    place: Place,
     edges: Iterable[Edge],
     nodes: Mapping[str, Node],
     datastore: str,
@@ -265,7 +265,7 @@ def _refuse_unreachable(
             )
 
 
-def _node(topology: _Place, declared: Declaration, vocabulary: Vocabulary) -> Node:
+def _node(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Node:
     if not isinstance(declared, Mapping):
         raise topology.refuse(f"a node must be a mapping with name, kind; got {declared!r}")
     name = topology.text(declared, "name", NAME)
@@ -277,7 +277,7 @@ def _node(topology: _Place, declared: Declaration, vocabulary: Vocabulary) -> No
 
 
 def _edge(
-    topology: _Place,
+    topology: Place,
     declared: Declaration,
     nodes: Mapping[str, Node],
     vocabulary: Vocabulary,
@@ -320,7 +320,7 @@ def _edge(
 
 
 def _refuse_unless_used_so(
-    place: _Place, user: Node, given: Declaration, vocabulary: Vocabulary, datastore: str
+    place: Place, user: Node, given: Declaration, vocabulary: Vocabulary, datastore: str
 ) -> None:
     """Raise UserError for a datastore that such a node cannot use, or not in this way."""
     store = vocabulary.datastores[datastore]
@@ -349,7 +349,7 @@ def _failure(mechanism: Mechanism, source: Node, target: Node) -> Failure:
     return Failure(mechanism.id, mechanism.mechanism, end, at.name)
 
 
-def _refuse_what_is_not_carried(place: _Place, pattern: Pattern) -> None:
+def _refuse_what_is_not_carried(place: Place, pattern: Pattern) -> None:
     """Raise UserError for a kind of node that an offered flavour cannot render."""
     for topology, flavour, runtime in product(
         pattern.topologies, pattern.flavours, pattern.runtimes
@@ -367,7 +367,7 @@ def _refuse_what_is_not_carried(place: _Place, pattern: Pattern) -> None:
                     )
 
 
-def _examples(pattern: _Place, declared: Declaration, offered: Pattern) -> tuple[Example, ...]:
+def _examples(pattern: Place, declared: Declaration, offered: Pattern) -> tuple[Example, ...]:
     answers = {
         "topology": tuple(topology.name for topology in offered.topologies),
         "runtime": offered.runtimes,
@@ -386,12 +386,12 @@ def _examples(pattern: _Place, declared: Declaration, offered: Pattern) -> tuple
     return tuple(examples)
 
 
-def _packages(place: _Place, declared: Declaration, key: str, vocabulary: Vocabulary) -> Packages:
+def _packages(place: Place, declared: Declaration, key: str, vocabulary: Vocabulary) -> Packages:
     return _by(place, declared, key, vocabulary.runtimes)
 
 
 def _by(
-    place: _Place, declared: Declaration, key: str, allowed: tuple[str, ...]
+    place: Place, declared: Declaration, key: str, allowed: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
     """Lists of names by one of the names that are allowed."""
     lists = declared.get(key, {})

@@ -4,6 +4,7 @@ Each file is decided by itself, with git's three-way merge for text. What cannot
 the user has it, and the template's side is put beside it. Nothing in the project is written here.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,16 +21,28 @@ class _File:
 
 
 class Merge:
-    """The merge of `new` into a project that was made of `old`; `scratch` is for its use."""
+    """The merge of `new` into a project that was made of `old`; `scratch` is for its use.
 
-    def __init__(self, checkout: Checkout, old: Rendering, new: Rendering, scratch: Path) -> None:
-        self._checkout, self._scratch = checkout, scratch
+    New files that are `unproven` are put beside where they would be.
+    """
+
+    def __init__(
+        self,
+        checkout: Checkout,
+        old: Rendering,
+        new: Rendering,
+        scratch: Path,
+        unproven: AbstractSet[str] = frozenset(),
+    ) -> None:
+        self._checkout, self._scratch, self._unproven = checkout, scratch, unproven
         self.changes: dict[str, Path | None] = {}
         """What to write where, as git holds it; None is to remove what is there."""
         self.unmerged: set[str] = set()
         """The changes that hold conflicts between markers."""
         self.aside: dict[str, str] = {}
         """Files of the user's that stay, and where the template's side is put."""
+        self.waiting: dict[str, str] = {}
+        """New files that would fail, and where they are put."""
         self.kept: list[str] = []
         """Files with the user's edits that the template removed."""
         self.skipped: list[str] = []
@@ -88,7 +101,7 @@ class Merge:
                 self.skipped.append(path)
         elif path in self._touched:
             if theirs:
-                self._put_aside(path, theirs)
+                self.aside[path] = self._put_aside(path, theirs)
             elif self._checkout.obstacle(path) == path:
                 self.kept.append(path)
         elif theirs is None:
@@ -96,6 +109,8 @@ class Merge:
                 self.changes[path] = None
             else:
                 self.kept.append(path)
+        elif ours is None and path in self._unproven:
+            self.waiting[path] = self._put_aside(path, theirs)
         elif ours is None:
             self._write(path, theirs)
         else:
@@ -116,7 +131,7 @@ class Merge:
             if conflicting:
                 self.unmerged.add(path)
         else:
-            self._put_aside(path, theirs)
+            self.aside[path] = self._put_aside(path, theirs)
             return
         if (merged := _File(content, executable)) != ours:
             self._write(path, merged)
@@ -130,16 +145,17 @@ class Merge:
         except UnicodeDecodeError:
             return False
 
-    def _put_aside(self, path: str, theirs: _File) -> None:
-        """Put the template's side beside what is in the place of the file, or of its folder."""
+    def _put_aside(self, path: str, theirs: _File) -> str:
+        """Put the template's side beside the place of the file, or of what is there instead of its
+        folder; return where.
+        """
         obstacle = self._checkout.obstacle(path) or path
-        for number in count(1):
-            ending = ".template" if number == 1 else f".template-{number}"
-            place = f"{obstacle}{ending}{path.removeprefix(obstacle)}"
-            if not self._checkout.obstacle(place):
-                self.aside[path] = place
-                self._write(place, theirs)
-                return
+        endings = ("" if number == 1 else f"-{number}" for number in count(1))
+        rest = path.removeprefix(obstacle)
+        places = (f"{obstacle}.template{ending}{rest}" for ending in endings)
+        place = next(place for place in places if not self._checkout.obstacle(place))
+        self._write(place, theirs)
+        return place
 
     def _write(self, path: str, merged: _File) -> None:
         place = self._scratch / "merged" / path

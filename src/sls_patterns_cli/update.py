@@ -14,8 +14,10 @@ from typing import Any
 
 from packaging.version import Version
 
+from sls_patterns_cli import catalog, mends
 from sls_patterns_cli.checkout import ANSWERS_FILE, REGULAR, Checkout, answers_in
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.mends import Mend, Review
 from sls_patterns_cli.merge import Merge
 from sls_patterns_cli.render import Given
 from sls_patterns_cli.source import Source, open_source, order
@@ -46,6 +48,14 @@ class Kept:
     renamed_to: str | None = None
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A proof of a mend that is still to review; `template` is where it is until then."""
+
+    path: str
+    template: str
+
+
 @dataclass
 class Changes:
     """What an update does to a project; paths are relative to it."""
@@ -59,6 +69,10 @@ class Changes:
     """The user's files for what the template does not have any more, such as a node's handler."""
     unfit: list[str] = field(default_factory=list)
     """The user's files that the template has otherwise for the new answers."""
+    to_review: list[Review] = field(default_factory=list)
+    """The user's files that the template has mended."""
+    waiting: list[Waiting] = field(default_factory=list)
+    """Proofs of these mends, which would fail without them."""
     offered: list[str] = field(default_factory=list)
     """New files that would be the user's, and so were not written."""
     skipped: list[str] = field(default_factory=list)
@@ -68,7 +82,8 @@ class Changes:
     def must_be_settled(self) -> bool:
         """Whether something is left to do by hand: wiring may call offered code, but no test."""
         code = [path for path in self.offered if path.startswith("src/")]
-        return bool(self.conflicts or self.kept or self.orphaned or self.unfit or code)
+        yours = self.orphaned or self.unfit or self.to_review
+        return bool(self.conflicts or self.kept or yours or code)
 
 
 @dataclass(frozen=True)
@@ -210,9 +225,15 @@ class _Step:
                 )
             self.target = found
         self.base = found or _before(source, recorded, made)
-        templates = [source.template(version) for version in (self.base, self.target)]
-        between = Versions(checkout.address, *templates)
+        old, new = (source.template(version) for version in (self.base, self.target))
+        between = Versions(checkout.address, old, new)
         self.render, self.renew = between.render, between.renew
+        self._new = new
+
+    def mends(self, slug: str) -> list[Mend]:
+        """What has been mended on the way in the user's files."""
+        recorded = catalog.mends(slug, self._new.folder)
+        return mends.between(recorded, self.base, self.target)
 
 
 def _before(source: Source, recorded: str, made: Version) -> str:
@@ -243,7 +264,9 @@ class _Merged:
         answers = answers_in(self.new.files[ANSWERS_FILE])
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
         self._unchanged = self._with_answers_before(step, answers, given)
-        self._merge = Merge(checkout, self._old, self.new, scratch)
+        mended = step.mends(answers["pattern"])
+        self._to_review = self._reviews(mended)
+        self._merge = Merge(checkout, self._old, self.new, scratch, self._unproven(mended))
         self.outcome = Outcome(
             path=checkout.path,
             version=checkout.version,
@@ -288,6 +311,24 @@ class _Merged:
         except UserError:  # It has no such answer any more.
             return self._old
 
+    def _reviews(self, mended: list[Mend]) -> list[Review]:
+        """The user's files that have not what was mended in them."""
+        committed = self._checkout.committed
+        changed = [
+            path
+            for path in self._old.files.keys() & self.new.files.keys() & committed.keys()
+            if self.new.left_alone(Path(path)) and committed[path].mode in REGULAR
+        ]
+        users = dict(self._checkout.contents(changed)) if mended else {}
+        return list(mends.reviews(mended, self._old.files, self.new.files, users))
+
+    def _unproven(self, mended: list[Mend]) -> set[str]:
+        """The files of the proofs that fail as long as a file is to review."""
+        open_ = [
+            mend for mend in mended if any(mend.changes(each.path) for each in self._to_review)
+        ]
+        return {path for path in self.new.files if any(mend.is_shown_by(path) for mend in open_)}
+
     def _stages(self, path: str) -> dict[int, Path]:
         """The template's side of a conflict, by the numbers that git's index has for them."""
         stages = {}
@@ -306,7 +347,8 @@ class _Merged:
             for path in old.keys() | new.keys()
             if self._old.left_alone(Path(path)) or self.new.left_alone(Path(path))
         }
-        clean = merge.changes.keys() - set(merge.aside.values()) - merge.unmerged - {ANSWERS_FILE}
+        beside = {*merge.aside.values(), *merge.waiting.values()}
+        clean = merge.changes.keys() - beside - merge.unmerged - {ANSWERS_FILE}
         gone = {path for path in clean if merge.changes[path] is None}
         otherwise = [
             path
@@ -327,6 +369,8 @@ class _Merged:
             unfit=sorted(
                 path for path, content in self._checkout.contents(otherwise) if content != new[path]
             ),
+            to_review=self._to_review,
+            waiting=[Waiting(path, place) for path, place in merge.waiting.items()],
             offered=sorted((new.keys() - old.keys() - committed.keys()) & left_alone),
             skipped=merge.skipped,
         )

@@ -159,7 +159,11 @@ def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:
 
 
 def _forward(states: dict[str, Any], start: str | None) -> set[str]:
-    """Return the states that are reached without a Catch."""
+    """Return the states that are reached without a failure.
+
+    A rule of a Choice that leads where a Catch leads is a rejection that a task has answered.
+    """
+    undoing = {caught["Next"] for state in states.values() for caught in state.get("Catch", [])}
     found: set[str] = set()
     coming = [start]
     while coming:
@@ -167,8 +171,8 @@ def _forward(states: dict[str, Any], start: str | None) -> set[str]:
         if name in states and name not in found:
             found.add(name)
             state = states[name]
-            choices = [choice.get("Next") for choice in state.get("Choices", [])]
-            coming += [state.get("Next"), state.get("Default"), *choices]
+            chosen = {choice.get("Next") for choice in state.get("Choices", [])}
+            coming += [state.get("Next"), state.get("Default"), *(chosen - undoing)]
     return found
 
 

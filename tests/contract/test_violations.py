@@ -464,10 +464,15 @@ def test_only_a_task_on_the_way_forward_must_catch_its_failures() -> None:
     refunding = (f"{states}.Refund", refund)
     assert says("E7", (f"{states}.Charge", caught), refunding) == []
 
-    chosen = {"Type": "Choice", "Choices": [{"Next": "Refund"}], "Default": "Failed"}
-    forward = {**{k: v for k, v in caught.items() if k != "End"}, "Next": "Chosen"}
-    changes = ((f"{states}.Charge", forward), (f"{states}.Chosen", chosen))
-    assert says("E7", *changes, refunding) == [
+    chosen = (
+        f"{states}.Chosen",
+        {"Type": "Choice", "Choices": [{"Next": "Refund"}], "Default": "Failed"},
+    )
+    answered = {**{k: v for k, v in caught.items() if k != "End"}, "Next": "Chosen"}
+    assert says("E7", (f"{states}.Charge", answered), chosen, refunding) == []
+
+    elsewhere = {**answered, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]}
+    assert says("E7", (f"{states}.Charge", elsewhere), chosen, refunding) == [
         "E7 Saga.Refund: Catch is missing, but must be States.ALL"
     ]
 

@@ -178,6 +178,25 @@ def test_no_name_makes_code_that_the_formatter_would_change(
     check_style(runtime, tmp_path, projects)
 
 
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_project_may_have_the_name_of_a_module_that_its_tests_share(
+    pattern: str, tmp_path: Path
+) -> None:
+    variant = variants_in(pattern, "python")[0]
+    project = render_project(tmp_path / "project", **variant.answers)
+    for helper in (project / "tests").glob("*.py"):
+        (namesake,) = renamed([variant], helper.stem.replace("_", "-"), tmp_path)
+
+        check_style("python", tmp_path, [namesake])
+        check_types([namesake])
+        run_unit_tests(variant, namesake)
+        python = environment(namesake) / "python"
+        collected = run(
+            [python, "-m", "pytest", "-q", "--collect-only", "tests/e2e"], namesake, FORCE="1"
+        )
+        assert "test_proofs.py" in collected
+
+
 @pytest.mark.parametrize(("runtime", "version"), other_versions())
 def test_every_version_of_the_runtime_is_as_clean(
     runtime: str, version: str, tmp_path: Path

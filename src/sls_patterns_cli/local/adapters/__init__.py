@@ -35,6 +35,7 @@ ADAPTERS = (
     "events.rule_delivery",
     "stepfunctions.task_timeouts",
     "stepfunctions.execution_names",
+    "stepfunctions.execution_input",
     "stepfunctions.execution_output",
     "stepfunctions.express_logs",
     "stepfunctions.map_results",

@@ -186,7 +186,10 @@ def stack(deploy_stack: DeployStack) -> dict[str, str]:
 
 
 def start(api: str, name: str, body: Any, path: str = "/jobs") -> tuple[int, Any]:
-    content = json.dumps(body).encode()
+    return start_with(api, name, json.dumps(body).encode(), path)
+
+
+def start_with(api: str, name: str, content: bytes, path: str = "/jobs") -> tuple[int, Any]:
     method = "POST" if path == "/jobs" else "PUT"
     request = Request(f"{api}{path}", content, {"X-Name": name}, method=method)  # noqa: S310
     with urlopen(request) as answer:  # noqa: S310 - of the emulator
@@ -246,6 +249,40 @@ def test_a_running_execution_is_started_again_only_with_its_name_and_input(
 
     with pytest.raises(states.exceptions.ExecutionAlreadyExists):
         states.start_execution(**again)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"{", "InvalidExecutionInput"),
+        (b'{"a": NaN}', "InvalidExecutionInput"),
+        (b"[" * 20_000 + b"]" * 20_000, "InvalidExecutionInput"),
+        (b'"\xff"', None),
+        (b'"' + b"a" * 262_142 + b'"', None),
+        (b'"' + b"a" * 262_143 + b'"', "ValidationException"),
+        (b'"' + "é".encode() * 131_072 + b'"', "ValidationException"),
+    ],
+)
+def test_an_execution_starts_only_with_json_of_256_kib_at_most(
+    stack: dict[str, str], body: bytes, error: str | None
+) -> None:
+    if error is None:
+        assert start_with(stack["Own"], "", body)[0] == 202
+        return
+    with pytest.raises(HTTPError) as refused:
+        start_with(stack["Own"], "", body)
+    assert refused.value.code == 400
+    assert error in refused.value.read().decode()
+
+
+def test_an_express_execution_starts_only_with_json(
+    stack: dict[str, str], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+    states = emulator.client("stepfunctions")
+
+    with pytest.raises(states.exceptions.InvalidExecutionInput):
+        states.start_sync_execution(stateMachineArn=stack["Express"], input="{")
 
 
 def test_an_execution_that_failed_has_no_output(stack: dict[str, str], client: Client) -> None:

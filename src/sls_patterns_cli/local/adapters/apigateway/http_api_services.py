@@ -80,7 +80,8 @@ def _started(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
         if not may_assume("apigateway.amazonaws.com", role):
             return 500, {"Content-Type": "application/json"}, b'{"message":"Internal Server Error"}'
         _api, _stage, _path, _method, headers, body, _query, _route, path_parameters = request
-        text = body.decode() if isinstance(body, bytes) else body
+        # What AWS makes of bytes that are no UTF-8 is not documented; the service gets a text.
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body
         named = {
             "header": {name.lower(): value for name, value in headers.items()},
             "path": path_parameters or {},

@@ -1,0 +1,98 @@
+"""What the patterns record as mends fits what they render."""
+
+import re
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import yaml
+from jinja2 import Environment
+from packaging.version import Version
+from pathspec import GitIgnoreSpec
+from rendering import ROOT, render_project
+from variants import variants_of
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.mends import Mend
+from sls_patterns_cli.pattern import Pattern
+
+RECORDED = [
+    (pattern, mend) for pattern in catalog.patterns() for mend in catalog.mends(pattern.slug)
+]
+
+of_each_mend = pytest.mark.parametrize(
+    ("pattern", "mend"),
+    RECORDED,
+    ids=[f"{pattern.slug}-{mend.release}" for pattern, mend in RECORDED],
+)
+
+
+@cache
+def rendered(slug: str) -> frozenset[str]:
+    """Return the paths of all files that a pattern renders, in whatever variant."""
+    paths: set[str] = set()
+    for variant in variants_of(catalog.pattern(slug)):
+        with TemporaryDirectory() as folder:
+            project = render_project(Path(folder), **variant.answers)
+            files = (path for path in project.rglob("*") if path.is_file())
+            paths.update(path.relative_to(project).as_posix() for path in files)
+    return frozenset(paths)
+
+
+@cache
+def users() -> GitIgnoreSpec:
+    """Return what an update leaves to the user: `_exclude` in copier.yml."""
+    settings, _ = (ROOT / "copier.yml").read_text().split("\n---", 1)
+    patterns = yaml.safe_load(settings)["_exclude"]
+    of_updates = [
+        Environment(autoescape=False).from_string(pattern).render(_copier_operation="update")  # noqa: S701 - no HTML
+        for pattern in patterns
+    ]
+    return GitIgnoreSpec.from_lines(of_updates)
+
+
+def test_mends_are_recorded() -> None:
+    assert RECORDED
+
+
+@of_each_mend
+def test_a_mend_came_with_a_release(pattern: Pattern, mend: Mend) -> None:
+    released = re.findall(r"(?m)^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text())
+    coming = Version(catalog.version()).base_version
+
+    assert str(mend.release) in {*released, coming}, pattern.slug
+
+
+@of_each_mend
+def test_a_mend_changes_files_that_are_rendered_and_the_users(pattern: Pattern, mend: Mend) -> None:
+    for changed in mend.files:
+        alone = Mend(mend.release, mend.reason, (changed,), mend.proofs)
+        found = {path for path in rendered(pattern.slug) if alone.changes(path)}
+
+        assert found, f"{pattern.slug} renders no {changed}"
+        assert found == set(users().match_files(found)), f"{changed} is not the user's"
+
+
+@of_each_mend
+def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
+    pattern: Pattern, mend: Mend
+) -> None:
+    declared = {proof.id for topology in pattern.topologies for proof in topology.proofs}
+    for proof in mend.proofs:
+        alone = Mend(mend.release, mend.reason, mend.files, (proof,))
+
+        assert f"{pattern.slug}.{proof}" in declared
+        found = {path for path in rendered(pattern.slug) if alone.is_shown_by(path)}
+        assert len(found) == len(pattern.runtimes)
+
+
+def test_a_file_that_belongs_to_the_template_is_not_the_users() -> None:
+    paths = {
+        "template.yaml",
+        "src/orders/logic.py",
+        "src/orders/adapters/clock.py",
+        "tests/unit/a.py",
+    }
+
+    assert set(users().match_files(paths)) == {"src/orders/logic.py", "tests/unit/a.py"}
