@@ -581,10 +581,11 @@ def _invocations(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
         group = stack.named(log_filter.get("LogGroupName"))
         if group:
             yield log_filter.get("DestinationArn"), "logs.amazonaws.com", group
-    yield from _routes(stack)
+    yield from routes(stack)
 
 
-def _routes(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
+def routes(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
+    """Return what an API invokes by a permission: the function, the service, the API."""
     for api in stack.of_type(*APIS, "AWS::ApiGatewayV2::Integration"):
         for arn in sorted(set(_invoked_by_api(stack, api.properties))):
             yield arn, "apigateway.amazonaws.com", api_of(stack, api)

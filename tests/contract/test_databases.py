@@ -8,10 +8,42 @@ from contract.changes import REMOVE, changed
 from contract.check import violations
 from contract.examples import allow, get, ref, resource
 
+VPC = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+
+
+def inside(user: str, connect: int) -> dict[str, Any]:
+    """Return what a function has that uses the database."""
+    return {
+        "VpcConfig": {"SubnetIds": ["subnet-1"]},
+        "Environment": {
+            "Variables": {
+                "PGHOST": get("Books", "Endpoint.Address"),
+                "PGUSER": user,
+                "PGSSLMODE": "verify-full",
+                "PGSSLROOTCERT": "/var/task/rds-ca.pem",
+                "PGCONNECT_TIMEOUT": str(connect),
+            }
+        },
+    }
+
+
+def signs_in(user: str) -> Any:
+    place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser"
+    return allow("rds-db:connect", {"Fn::Sub": f"{place}:${{Books.DBClusterResourceId}}/{user}"})
+
 
 def database() -> dict[str, Any]:
-    """Return a cluster, as far as the rules look at it."""
-    return examples.template(
+    """Return a cluster, its schema, and who uses it: behind a queue (Store) and an API (Ask)."""
+    uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${Ask.Arn}/invocations"
+    body = {"paths": {"/": {"get": {"x-amazon-apigateway-integration": {"uri": {"Fn::Sub": uri}}}}}}
+    arn = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/GET/"
+    polling = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    service = {"Fn::Sub": "com.amazonaws.${AWS::Region}.s3"}
+    template = examples.template(
+        examples.EXAMPLES["E1"]()["Resources"],
+        examples.asynchronous("Migrate", signs_in("master")),
+        examples.function("Store", allow(polling, get("Orders")), signs_in("service")),
+        examples.function("Ask", signs_in("service")),
         {
             "Books": resource(
                 "AWS::RDS::DBCluster", EnableIAMDatabaseAuthentication=True, EngineVersion="16.8"
@@ -21,8 +53,30 @@ def database() -> dict[str, Any]:
                 DBClusterIdentifier=ref("Books"),
                 AutoMinorVersionUpgrade=False,
             ),
+            "Schema": resource(
+                "Custom::Schema",
+                ServiceToken=get("Migrate"),
+                ServiceTimeout=300,
+                Migrations=["0001_books.sql"],
+            ),
+            "Endpoint": resource(
+                "AWS::EC2::VPCEndpoint", ServiceName=service, RouteTableIds=["rtb-1"]
+            ),
+            "Api": resource("AWS::ApiGatewayV2::Api", Body=body),
+            "Route": examples.permission("Ask", "apigateway", {"Fn::Sub": arn}),
         },
     )
+    resources = template["Resources"]
+    resources["Orders"]["Properties"]["VisibilityTimeout"] = 365
+    resources["MigrateInvokes"]["Properties"]["MaximumRetryAttempts"] = 0
+    for name, user, timeout, connect in (
+        ("Migrate", "master", 240, 180),
+        ("Store", "service", 60, 35),
+        ("Ask", "service", 25, 22),
+    ):
+        resources[name]["Properties"] |= {"Timeout": timeout, **inside(user, connect)}
+        resources[f"{name}Role"]["Properties"]["ManagedPolicyArns"] = [VPC]
+    return template
 
 
 def says(*changes: tuple[str, Any]) -> list[str]:
@@ -34,6 +88,29 @@ def says(*changes: tuple[str, Any]) -> list[str]:
 
 def test_a_database_that_has_all_it_needs_keeps_the_contract() -> None:
     assert says() == []
+
+
+def test_a_function_signs_in_to_its_database_from_inside_the_vpc_and_over_tls() -> None:
+    asks = "role Ask: its role must be allowed rds-db:connect as ${Books.DBClusterResourceId}"
+
+    assert says(("AskRole.Policies.0.PolicyDocument.Statement", [signs_in("other")])) == [
+        f"{asks}/service"
+    ]
+    assert says(("Ask.Environment.Variables.PGUSER", "master")) == [f"{asks}/master"]
+    assert says(("Ask.Environment.Variables.PGSSLMODE", "prefer")) == [
+        "transport Ask: PGSSLMODE is prefer, but must be verify-full"
+    ]
+    must = "must be the file of the certificates that it trusts"
+    assert says(("Ask.Environment.Variables.PGSSLROOTCERT", REMOVE)) == [
+        f"transport Ask: PGSSLROOTCERT is missing, but {must}"
+    ]
+    assert says(("Ask.Runtime", "nodejs24.x")) == [
+        f"transport Ask: NODE_EXTRA_CA_CERTS is missing, but {must}"
+    ]
+    assert says(("Ask.VpcConfig", REMOVE)) == ["vpc Ask: must be inside the VPC, where Books is"]
+    assert says(("Books.EnableIAMDatabaseAuthentication", REMOVE)) == [
+        "role Books: EnableIAMDatabaseAuthentication is missing, but must be true"
+    ]
 
 
 @pytest.mark.parametrize("upgraded", [True, REMOVE])
@@ -49,3 +126,48 @@ def test_a_pinned_minor_version_is_not_upgraded_automatically(upgraded: object) 
         )
     ]
     assert says(change, ("Books.EngineVersion", "16")) == []
+
+
+CONNECT = "Environment.Variables.PGCONNECT_TIMEOUT"
+
+
+@pytest.mark.parametrize(
+    ("function", "least", "timeout"),
+    [
+        pytest.param("Ask", 20, 23, id="B5-caller"),
+        pytest.param("Store", 30, 50, id="B5-consumer"),
+        pytest.param("Migrate", 120, 165, id="A13-schema"),
+    ],
+)
+def test_a_function_waits_for_its_database_and_has_time_left(
+    function: str, least: int, timeout: int
+) -> None:
+    shortest = ((f"{function}.{CONNECT}", str(least)), (f"{function}.Timeout", timeout))
+
+    assert says(*shortest) == []
+    assert says(*shortest, (f"{function}.{CONNECT}", str(least - 1))) == [
+        f"patience {function}: PGCONNECT_TIMEOUT is {least - 1}, but must be at least {least}"
+    ]
+    assert says(*shortest, (f"{function}.{CONNECT}", REMOVE)) == [
+        f"patience {function}: PGCONNECT_TIMEOUT is missing, but must be at least {least}"
+    ]
+    assert says(*shortest, (f"{function}.Timeout", timeout - 1)) == [
+        (
+            f"patience {function}: Timeout is {timeout - 1}, but must be at least "
+            f"{least} (PGCONNECT_TIMEOUT) + {timeout - least}"
+        )
+    ]
+
+
+def test_cloudformation_waits_longer_than_the_function_that_brings_the_schema() -> None:
+    """A13."""
+    assert says(("Schema.ServiceTimeout", 240)) == [
+        "patience Schema: ServiceTimeout is 240, but must be more than the 240 of Migrate"
+    ]
+
+
+def test_the_function_that_brings_the_schema_is_not_tried_again() -> None:
+    """A13."""
+    assert says(("MigrateInvokes.MaximumRetryAttempts", 2)) == [
+        "patience MigrateInvokes: MaximumRetryAttempts is 2, but must be 0"
+    ]

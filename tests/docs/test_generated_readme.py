@@ -1,7 +1,5 @@
 """What only a generated README can tell of AWS, it tells."""
 
-from pathlib import Path
-
 import pytest
 from rendering import render_project
 
@@ -11,7 +9,7 @@ def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """The README of a project with a database, in one line."""
     folder = tmp_path_factory.mktemp("readme") / "project"
     answers = {"pattern": "simple-web-service", "datastore": "aurora-postgresql"}
-    made: Path = render_project(folder, **answers, runtime=request.param)
+    made = render_project(folder, **answers, runtime=request.param)
     return " ".join((made / "README.md").read_text().split())
 
 
