@@ -1,14 +1,18 @@
 """What must hold of a database and of the functions that use it."""
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
-from contract.edges import CUSTOM_RESOURCES, invoke_config
+from contract.edges import CUSTOM_RESOURCES, MAPPING, invoke_config
 from contract.stack import Resource, Stack
 from contract.standards import routes
 from contract.violations import Violation, is_but
 
 CLUSTER = "AWS::RDS::DBCluster"
 INSTANCE = "AWS::RDS::DBInstance"
+
+DIGEST = re.compile("[0-9a-f]{40,}")
 
 # For how many seconds a function tries to connect: a paused database takes about 15 to resume, over
 # 30 after a day, and one that has just been made takes minutes.
@@ -30,6 +34,7 @@ def database_violations(stack: Stack) -> Iterator[Violation]:
     for cluster in stack.of_type(CLUSTER):
         for function in users(stack, cluster):
             yield from _patience(stack, function)
+        yield from _schema(stack, cluster)
 
 
 def users(stack: Stack, cluster: Resource) -> list[Resource]:
@@ -54,6 +59,45 @@ def schemas(stack: Stack, function: Resource) -> list[Resource]:
 def answers_calls(stack: Stack, function: Resource) -> bool:
     """Tell whether the function is behind an API, whose caller waits."""
     return any((stack.function(target) or [None])[0] == function for target, _, _ in routes(stack))
+
+
+def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
+    """Code meets the schema that it was written for, in every cluster.
+
+    CloudFormation calls the function of a custom resource when a property has changed.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requesttypes-update.html
+    """
+    functions = users(stack, cluster)
+    made = [schema for function in functions for schema in schemas(stack, function)]
+    if functions and not made:
+        says = "has no custom resource, by whose function a deployment brings its schema"
+        yield Violation("schema", cluster.name, says)
+    for schema in made:
+        told = set(map(stack.text, schema.properties.values()))
+        if f"${{{cluster.name}.DBClusterResourceId}}" not in told:
+            says = f"must be told of {cluster.name}.DBClusterResourceId: a new cluster is empty"
+            yield Violation("schema", schema.name, says)
+        if not any(_is_digest(stack, value) for value in schema.properties.values()):
+            says = "must be told of a digest of the migrations: an edited file has its old name"
+            yield Violation("schema", schema.name, says)
+        for user in functions:
+            if schemas(stack, user):
+                continue
+            mappings = [
+                mapping
+                for mapping in stack.of_type(MAPPING)
+                if (stack.function(mapping.get("FunctionName")) or [None])[0] == user
+            ]
+            for late in (user, *mappings):
+                if schema.name not in stack.comes_after(late):
+                    says = f"must depend on {schema.name}, or new code meets the old schema"
+                    yield Violation("schema", late.name, says)
+
+
+def _is_digest(stack: Stack, value: Any) -> bool:
+    """Tell whether it is one that was computed, or that whoever deploys passes."""
+    passed = isinstance(value, dict) and value.get("Ref") in stack.parameters
+    return passed or bool(DIGEST.fullmatch(str(value)))
 
 
 def _patience(stack: Stack, function: Resource) -> Iterator[Violation]:

@@ -57,7 +57,8 @@ def database() -> dict[str, Any]:
                 "Custom::Schema",
                 ServiceToken=get("Migrate"),
                 ServiceTimeout=300,
-                Migrations=["0001_books.sql"],
+                ClusterResourceId=get("Books", "DBClusterResourceId"),
+                Digest="4b825dc642cb6eb9a060e54bf8d69288fbee4904",
             ),
             "Endpoint": resource(
                 "AWS::EC2::VPCEndpoint", ServiceName=service, RouteTableIds=["rtb-1"]
@@ -76,6 +77,8 @@ def database() -> dict[str, Any]:
     ):
         resources[name]["Properties"] |= {"Timeout": timeout, **inside(user, connect)}
         resources[f"{name}Role"]["Properties"]["ManagedPolicyArns"] = [VPC]
+    for name in ("Store", "Ask"):
+        resources[name]["DependsOn"] = "Schema"
     return template
 
 
@@ -171,3 +174,53 @@ def test_the_function_that_brings_the_schema_is_not_tried_again() -> None:
     assert says(("MigrateInvokes.MaximumRetryAttempts", 2)) == [
         "patience MigrateInvokes: MaximumRetryAttempts is 2, but must be 0"
     ]
+
+
+@pytest.mark.parametrize("user", ["Store", "Ask"])
+def test_what_uses_a_schema_comes_after_it(user: str) -> None:
+    """B2."""
+    template = database()
+    del template["Resources"][user]["DependsOn"]
+
+    late = {"Store": ["Store", "Mapping"], "Ask": ["Ask"]}[user]
+    assert list(map(str, violations(template))) == [
+        f"schema {name}: must depend on Schema, or new code meets the old schema" for name in late
+    ]
+
+
+def test_a_mapping_may_depend_on_the_schema_by_itself() -> None:
+    template = database()
+    del template["Resources"]["Store"]["DependsOn"]
+    template["Resources"]["Mapping"]["DependsOn"] = ["Schema"]
+
+    assert [violation.resource for violation in violations(template)] == ["Store"]
+
+
+def test_a_schema_is_brought_to_a_cluster_that_replaces_another() -> None:
+    """B3."""
+    assert says(("Schema.ClusterResourceId", REMOVE)) == [
+        "schema Schema: must be told of Books.DBClusterResourceId: a new cluster is empty"
+    ]
+
+
+@pytest.mark.parametrize("digest", [REMOVE, "1"])
+def test_a_schema_is_brought_when_a_file_was_edited(digest: object) -> None:
+    """B3."""
+    assert says(("Schema.Digest", digest)) == [
+        "schema Schema: must be told of a digest of the migrations: an edited file has its old name"
+    ]
+
+
+def test_the_digest_of_the_migrations_may_be_a_parameter() -> None:
+    template = changed(database(), "Schema.Digest", ref("Digest"))
+    assert list(map(str, violations(template))) != []
+
+    template["Parameters"] = {"Digest": {"Type": "String", "Default": "unknown"}}
+
+    assert violations(template) == []
+
+
+def test_a_database_has_a_schema() -> None:
+    says_so = "has no custom resource, by whose function a deployment brings its schema"
+
+    assert f"schema Books: {says_so}" in says(("Schema", REMOVE))
