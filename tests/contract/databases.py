@@ -4,13 +4,23 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract.edges import CUSTOM_RESOURCES, MAPPING, invoke_config
+from contract.edges import CUSTOM_RESOURCES, MAPPING, api_of, invoke_config
 from contract.stack import Resource, Stack
-from contract.standards import routes
+from contract.standards import STAGES, routes
 from contract.violations import Violation, is_but
 
 CLUSTER = "AWS::RDS::DBCluster"
 INSTANCE = "AWS::RDS::DBInstance"
+
+# By the most capacity units; at less than one unit as the least, there are 2,000 at most.
+# https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html#aurora-serverless-v2.max-connections
+CONNECTIONS = {1: 189, 4: 823, 8: 1669, 16: 3360, 32: 5000}
+LEAST_UNITS_FOR_MORE, MOST_WITHOUT = 1, 2000
+
+UNBOUNDED = (
+    "nothing bounds how often it runs at a time: MaximumConcurrency of its mappings, "
+    "throttling of its API, or ReservedConcurrentExecutions"
+)
 
 DIGEST = re.compile("[0-9a-f]{40,}")
 
@@ -35,6 +45,7 @@ def database_violations(stack: Stack) -> Iterator[Violation]:
         for function in users(stack, cluster):
             yield from _patience(stack, function)
         yield from _schema(stack, cluster)
+        yield from _connections(stack, cluster)
 
 
 def users(stack: Stack, cluster: Resource) -> list[Resource]:
@@ -53,6 +64,15 @@ def schemas(stack: Stack, function: Resource) -> list[Resource]:
         for resource in stack.resources.values()
         if resource.type.startswith(CUSTOM_RESOURCES)
         and (stack.function(resource.get("ServiceToken")) or [None])[0] == function
+    ]
+
+
+def mappings_of(stack: Stack, function: Resource) -> list[Resource]:
+    """Return the event source mappings that invoke the function."""
+    return [
+        mapping
+        for mapping in stack.of_type(MAPPING)
+        if (stack.function(mapping.get("FunctionName")) or [None])[0] == function
     ]
 
 
@@ -83,15 +103,77 @@ def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
         for user in functions:
             if schemas(stack, user):
                 continue
-            mappings = [
-                mapping
-                for mapping in stack.of_type(MAPPING)
-                if (stack.function(mapping.get("FunctionName")) or [None])[0] == user
-            ]
-            for late in (user, *mappings):
+            for late in (user, *mappings_of(stack, user)):
                 if schema.name not in stack.comes_after(late):
                     says = f"must depend on {schema.name}, or new code meets the old schema"
                     yield Violation("schema", late.name, says)
+
+
+def _connections(stack: Stack, cluster: Resource) -> Iterator[Violation]:
+    """A function takes a connection for each of its environments; a database has not more of them.
+
+    Reserved concurrency would bound them as well, but an account may have none to reserve.
+    """
+    most = 0
+    for function in users(stack, cluster):
+        bound = _concurrency(stack, function)
+        if bound is None:
+            says = (
+                "nothing bounds how often it runs at a time: MaximumConcurrency of its mappings, "
+            )
+            says += "throttling of its API, or ReservedConcurrentExecutions"
+            yield Violation("bounded", function.name, says)
+        most += bound or 0
+    connections = _most_connections(stack, cluster)
+    if most > connections:
+        says = f"has {connections} connections, but its functions may run {most} times at a time"
+        yield Violation("bounded", cluster.name, says)
+
+
+def _most_connections(stack: Stack, cluster: Resource) -> int:
+    capacity = cluster.get("ServerlessV2ScalingConfiguration") or {}
+    units = stack.number(capacity.get("MaxCapacity"), 0) or 0
+    connections = max((most for least, most in CONNECTIONS.items() if least <= units), default=0)
+    if (stack.number(capacity.get("MinCapacity"), 0) or 0) < LEAST_UNITS_FOR_MORE:
+        connections = min(connections, MOST_WITHOUT)
+    return connections
+
+
+def _concurrency(stack: Stack, function: Resource) -> int | None:
+    """Return how often a function runs at a time, at most; None where nothing bounds it."""
+    reserved = stack.number(function.get("ReservedConcurrentExecutions"))
+    if reserved is not None:
+        return reserved
+    bounds = [1 for _ in schemas(stack, function)]
+    for mapping in mappings_of(stack, function):
+        limit = stack.number(mapping.get("ScalingConfig", "MaximumConcurrency"))
+        if limit is None:
+            return None
+        bounds.append(limit)
+    timeout = stack.number(function.get("Timeout"), 3) or 0
+    apis = {
+        api.name: api
+        for target, _, api in routes(stack)
+        if (stack.function(target) or [None])[0] == function
+    }
+    for api in apis.values():
+        for stage in stack.of_type(*STAGES):
+            if api_of(stack, stage) == api:
+                rate, burst = _throttling(stack, stage)
+                if rate is None or burst is None:
+                    return None
+                bounds.append(rate * timeout + burst)
+    return sum(bounds) if bounds else None
+
+
+def _throttling(stack: Stack, stage: Resource) -> tuple[int | None, int | None]:
+    """Return how many requests a second a stage lets through, and how many at once."""
+    methods = stage.get("MethodSettings") or [{}]
+    settings = stage.get("DefaultRouteSettings") or methods[0]
+    return (
+        stack.number(settings.get("ThrottlingRateLimit")),
+        stack.number(settings.get("ThrottlingBurstLimit")),
+    )
 
 
 def _is_digest(stack: Stack, value: Any) -> bool:

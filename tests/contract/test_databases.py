@@ -46,7 +46,10 @@ def database() -> dict[str, Any]:
         examples.function("Ask", signs_in("service")),
         {
             "Books": resource(
-                "AWS::RDS::DBCluster", EnableIAMDatabaseAuthentication=True, EngineVersion="16.8"
+                "AWS::RDS::DBCluster",
+                EnableIAMDatabaseAuthentication=True,
+                EngineVersion="16.8",
+                ServerlessV2ScalingConfiguration={"MinCapacity": 0, "MaxCapacity": 4},
             ),
             "BooksInstance": resource(
                 "AWS::RDS::DBInstance",
@@ -64,6 +67,11 @@ def database() -> dict[str, Any]:
                 "AWS::EC2::VPCEndpoint", ServiceName=service, RouteTableIds=["rtb-1"]
             ),
             "Api": resource("AWS::ApiGatewayV2::Api", Body=body),
+            "Stage": resource(
+                "AWS::ApiGatewayV2::Stage",
+                ApiId=ref("Api"),
+                DefaultRouteSettings={"ThrottlingRateLimit": 25, "ThrottlingBurstLimit": 50},
+            ),
             "Route": examples.permission("Ask", "apigateway", {"Fn::Sub": arn}),
         },
     )
@@ -224,3 +232,52 @@ def test_a_database_has_a_schema() -> None:
     says_so = "has no custom resource, by whose function a deployment brings its schema"
 
     assert f"schema Books: {says_so}" in says(("Schema", REMOVE))
+
+
+UNBOUNDED = (
+    "nothing bounds how often it runs at a time: MaximumConcurrency of its mappings, "
+    "throttling of its API, or ReservedConcurrentExecutions"
+)
+
+
+@pytest.mark.parametrize(
+    ("function", "bound"),
+    [
+        ("Store", "Mapping.ScalingConfig"),
+        ("Ask", "Stage.DefaultRouteSettings.ThrottlingRateLimit"),
+        ("Ask", "Stage.DefaultRouteSettings.ThrottlingBurstLimit"),
+        ("Ask", "Stage"),
+    ],
+)
+def test_a_function_that_uses_a_database_is_bounded(function: str, bound: str) -> None:
+    """B22."""
+    assert says((bound, REMOVE)) == [f"bounded {function}: {UNBOUNDED}"]
+
+
+def test_functions_run_no_more_often_than_their_database_has_connections() -> None:
+    """B22: two consumers, one migration, and 25 requests a second for 25 seconds after 50."""
+    rate = ("Stage.DefaultRouteSettings.ThrottlingRateLimit", 31)
+    says_so = "connections, but its functions may run 828 times at a time"
+
+    assert says(rate) == [f"bounded Books: has 823 {says_so}"]
+    assert says(rate, ("Books.ServerlessV2ScalingConfiguration.MaxCapacity", 8)) == []
+    assert says(rate, ("Books.ServerlessV2ScalingConfiguration.MaxCapacity", 2)) == [
+        f"bounded Books: has 189 {says_so}"
+    ]
+
+
+def test_a_database_that_may_pause_has_2000_connections_at_most() -> None:
+    rate = ("Stage.DefaultRouteSettings.ThrottlingRateLimit", 80)
+    large = ("Books.ServerlessV2ScalingConfiguration", {"MinCapacity": 0, "MaxCapacity": 16})
+    awake = ("Books.ServerlessV2ScalingConfiguration.MinCapacity", 1)
+
+    assert says(rate, large) == [
+        "bounded Books: has 2000 connections, but its functions may run 2053 times at a time"
+    ]
+    assert says(rate, large, awake) == []
+
+
+def test_reserved_concurrency_bounds_a_function_too() -> None:
+    unbounded = ("Stage.DefaultRouteSettings", REMOVE)
+
+    assert says(unbounded, ("Ask.ReservedConcurrentExecutions", 100)) == []
