@@ -240,7 +240,7 @@ def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
     if sharing != [function.name]:
         says = f"must have a role of its own, but {role.name} is that of {', '.join(sharing)}"
         yield Violation("role", function.name, says)
-    for name in _told_of(stack, function):
+    for name in told_of(stack, function):
         if not _may_anything(stack, role, name):
             says = f"is told of {name} but its role is allowed nothing on it"
             yield Violation("role", function.name, says)
@@ -298,7 +298,7 @@ def _logs(stack: Stack, function: Resource, role: Resource) -> Iterator[Violatio
                 yield Violation("logs", function.name, says)
 
 
-def _told_of(stack: Stack, function: Resource) -> list[str]:
+def told_of(stack: Stack, function: Resource) -> list[str]:
     """Return the resources of which the function's environment has the name or address."""
     variables = function.get("Environment", "Variables") or {}
     told = (stack.named(value, *USED_BY_ROLE) for value in variables.values())
