@@ -76,6 +76,13 @@ def graph(
         "logs_rest_api": any(
             node["kind"] == "rest-api" and node["calls_services"] for node in facts.values()
         ),
+        # Where a datastore is in a VPC, its functions speak to it without the SDK.
+        "calls_aws": any(
+            nodes[edge.source].kind == "function"
+            and nodes[edge.target].facts.deployed
+            and (nodes[edge.target].kind != "datastore" or datastore.reachable is None)
+            for edge in edges
+        ),
         "clients": vocabulary.clients(kinds, datastore.name),
         "packages": {
             runtime: _unique(

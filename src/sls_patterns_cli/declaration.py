@@ -14,6 +14,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.pattern import Edge, Example, Failure, Graph, Node, Pattern, Proof, Topology
 from sls_patterns_cli.vocabulary import (
     Attributes,
+    Datastore,
     Declaration,
     Mechanism,
     Packages,
@@ -231,17 +232,53 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
             raise place.refuse(f"edge {edge.source} -> {edge.target} is declared more than once")
     if brings.reachable is not None:
         _refuse_unreachable(place, edges, by_name, datastore, brings.reachable)
+    return _fitting(nodes, edges, brings)
+
+
+def _fitting(nodes: tuple[Node, ...], edges: tuple[Edge, ...], brings: Datastore) -> Graph:
+    """The graph with the time that functions need for the datastore, and bounded as it needs."""
+    stores = {node.name for node in nodes if node.kind == "datastore"}
     users = {edge.source for edge in edges if edge.target in stores}
-    return tuple(
-        _with_timeout(node, brings.least_timeout) if node.name in users else node for node in nodes
-    ), edges
+    apis = {edge.source for edge in edges if edge.target in users and edge.call == "sync"}
+    waits = {name: _wait(name, edges, brings) for name in users if brings.waits}
+
+    def fitting_node(node: Node) -> Node:
+        changes = {}
+        if node.name in waits and "timeout" in node.attributes:
+            changes["timeout"] = max(node.attributes["timeout"], waits[node.name]["timeout"])
+        if node.name in apis:
+            changes.update(_bounded(node.attributes, brings.at_most))
+        return replace(node, attributes={**node.attributes, **changes})
+
+    def fitting_edge(edge: Edge) -> Edge:
+        changes = {}
+        if edge.source in waits and edge.target in stores:
+            changes["connect"] = waits[edge.source]["connect"]
+        if edge.target in users and "max_concurrency" in edge.kind.attributes:
+            changes.update(_bounded({"max_concurrency": None, **edge.attributes}, brings.at_most))
+        return replace(edge, attributes={**edge.attributes, **changes})
+
+    return tuple(map(fitting_node, nodes)), tuple(map(fitting_edge, edges))
 
 
-def _with_timeout(node: Node, least: int) -> Node:
-    """The node with the time that the datastore may need, if it has a timeout at all."""
-    if node.attributes.get("timeout", least) >= least:
-        return node
-    return replace(node, attributes={**node.attributes, "timeout": least})
+def _wait(function: str, edges: Iterable[Edge], brings: Datastore) -> Mapping[str, int]:
+    """The least timeout of a function; where it is called in two ways, its shorter patience."""
+    called = {edge.call for edge in edges if edge.target == function} or {"async"}
+    owns = any(edge.source == function and edge.attributes.get("access") == "own" for edge in edges)
+    ways = [brings.waits[way] for way in ({"own"} if owns else called)]
+    return {
+        "timeout": max(way["timeout"] for way in ways),
+        "connect": min(way["connect"] for way in ways),
+    }
+
+
+def _bounded(attributes: Declaration, at_most: Mapping[str, int]) -> dict[str, int]:
+    """Those of the attributes that are more than they may be, or unbounded."""
+    return {
+        name: most
+        for name, most in at_most.items()
+        if name in attributes and (attributes[name] is None or attributes[name] > most)
+    }
 
 
 def _refuse_unreachable(

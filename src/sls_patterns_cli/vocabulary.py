@@ -153,8 +153,12 @@ class Datastore:
     test_packages: Packages = field(default_factory=dict)
     reachable: tuple[str, ...] | None = None
     """The kinds of nodes that its functions reach from inside the VPC; None if it has no VPC."""
-    least_timeout: int = 0
-    """The least timeout of a function that uses it, in seconds."""
+    waits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """The least `timeout` of a function that uses it, and for how long of it the function tries to
+    `connect`, in seconds: by how the function is called, and for the `own` access."""
+    at_most: Mapping[str, int] = field(default_factory=dict)
+    """The largest values of what bounds the functions that use it: attributes of the edges from
+    queues and of the APIs that lead to them."""
     adapters: tuple[str, ...] = ()
     migrations: tuple[str, ...] = ()
     nodes: tuple[Declaration, ...] = ()

@@ -15,7 +15,7 @@ from rendering import ROOT
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.pattern import Pattern
+from sls_patterns_cli.pattern import Edge, Pattern, Topology
 
 FILE = "templates/patterns/worker/pattern.yml"
 TOPOLOGY = f"{FILE}: topology queue"
@@ -332,8 +332,48 @@ def test_a_datastore_brings_its_nodes_and_edges_into_the_graph() -> None:
     assert names == ["jobs", "work", "results", "cloud-formation", "migrate"]
     assert [(edge.source, edge.target) for edge in brought.edges][-1] == ("migrate", "results")
     assert [node.name for node in topology.on("dynamodb").nodes] == names[:3]
-    (work,) = (node for node in brought.nodes if node.name == "work")
-    assert work.attributes["timeout"] == 25
+
+
+def test_a_function_has_the_time_that_its_datastore_needs() -> None:
+    """B5: a consumer waits longer for its database than who answers a caller."""
+    consumer = built(DECLARED).topology()
+    declared = deepcopy(DECLARED)
+    nodes, edges = declared["topologies"][0]["nodes"], declared["topologies"][0]["edges"]
+    nodes.append({"name": "api", "kind": "http-api", "rate_limit": 100, "burst_limit": 20})
+    edges[0] = {"from": "api", "to": "work", "route": "GET /"}
+
+    assert waits(consumer.on("dynamodb")) == (5, None)
+    assert waits(consumer.on("aurora-postgresql")) == (60, 35)
+    assert waits(built(declared).topology().on("aurora-postgresql")) == (25, 22)
+
+
+def waits(topology: Topology) -> tuple[int, int | None]:
+    """The timeout of `work`, and for how long of it it tries to connect."""
+    (timeout,) = (node.attributes["timeout"] for node in topology.nodes if node.name == "work")
+    (connect,) = (edge.attributes.get("connect") for edge in topology.edges if is_write(edge))
+    return timeout, connect
+
+
+def is_write(edge: Edge) -> bool:
+    return (edge.source, edge.target) == ("work", "results")
+
+
+def test_what_a_datastore_cannot_bear_is_bounded() -> None:
+    """B22."""
+    declared = deepcopy(DECLARED)
+    nodes, edges = declared["topologies"][0]["nodes"], declared["topologies"][0]["edges"]
+    nodes.append({"name": "api", "kind": "http-api", "rate_limit": 100, "burst_limit": 20})
+    edges.append({"from": "api", "to": "work", "route": "GET /"})
+    topology = built(declared).topology()
+    bounded = topology.on("aurora-postgresql")
+
+    def bounds(topology: Topology) -> tuple[object, ...]:
+        (api,) = (node.attributes for node in topology.nodes if node.name == "api")
+        consumers = topology.edges[0].attributes.get("max_concurrency")
+        return api["rate_limit"], api["burst_limit"], consumers
+
+    assert bounds(topology.on("dynamodb")) == (100, 20, None)
+    assert bounds(bounded) == (25, 20, 20)
 
 
 def test_a_function_inside_the_vpc_may_not_call_what_it_cannot_reach() -> None:

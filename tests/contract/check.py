@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from contract.databases import database_violations
+from contract.deadlines import deadline_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations
 from contract.stack import Template, stacks
@@ -26,3 +28,5 @@ def _violations(template: Template) -> Iterator[Violation]:
             yield from edge_violations(stack, edge)
         yield from state_machine_violations(stack)
         yield from standard_violations(stack)
+        yield from database_violations(stack)
+        yield from deadline_violations(stack)

@@ -48,6 +48,8 @@ class Resource:
     name: str
     type: str
     properties: dict[str, Any]
+    depends_on: tuple[str, ...] = ()
+    """The resources that DependsOn names."""
 
     def get(self, *path: str) -> Any:
         """Return the property at the path; None where it is missing."""
@@ -63,7 +65,12 @@ class Stack:
     def __init__(self, resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
         self.parameters = parameters
         self.resources = {
-            name: Resource(name, resource["Type"], resource.get("Properties", {}))
+            name: Resource(
+                name,
+                resource["Type"],
+                resource.get("Properties", {}),
+                _names(resource.get("DependsOn")),
+            )
             for name, resource in resources.items()
         }
 
@@ -97,6 +104,17 @@ class Stack:
                     template = template.replace(f"${{{name}}}", self.text(inner))
                 said = template.replace("${!", "${")
         return said
+
+    def comes_after(self, resource: Resource) -> set[str]:
+        """Return the resources that CloudFormation makes before this one: named or referred to."""
+        found: set[str] = set()
+        waiting = [resource]
+        while waiting:
+            each = waiting.pop()
+            named = {*each.depends_on, *references(each.properties)} & self.resources.keys()
+            waiting += [self.resources[name] for name in named - found]
+            found |= named
+        return found
 
     def number(self, value: Any, default: int | None = None) -> int | None:
         """Return a number; of a parameter, the one it has unless whoever deploys says otherwise."""
@@ -179,6 +197,21 @@ def find_all(value: Any, key: str) -> Iterator[Any]:
             if name == key:
                 yield inner
             yield from find_all(inner, key)
+
+
+def references(value: Any) -> Iterator[str]:
+    """Return the names that Ref, GetAtt and Sub in the value refer to."""
+    for found in find_all(value, "Ref"):
+        yield str(found)
+    for found in find_all(value, "Fn::GetAtt"):
+        yield str(found[0] if isinstance(found, list) else found.split(".")[0])
+    for found in find_all(value, "Fn::Sub"):
+        text = found[0] if isinstance(found, list) else found
+        yield from re.findall(r"\$\{(\w+)", text)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
 
 
 def load(project: Path) -> Template:

@@ -255,7 +255,7 @@ def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
     if sharing != [function.name]:
         says = f"must have a role of its own, but {role.name} is that of {', '.join(sharing)}"
         yield Violation("role", function.name, says)
-    for name in _told_of(stack, function):
+    for name in told_of(stack, function):
         if not _may_anything(stack, role, name):
             says = f"is told of {name} but its role is allowed nothing on it"
             yield Violation("role", function.name, says)
@@ -345,7 +345,7 @@ def _log_subscriptions(stack: Stack) -> Iterator[Violation]:
             yield Violation("edge", log_filter.name, says)
 
 
-def _told_of(stack: Stack, function: Resource) -> list[str]:
+def told_of(stack: Stack, function: Resource) -> list[str]:
     """Return the resources of which the function's environment has the name or address."""
     variables = function.get("Environment", "Variables") or {}
     told = (stack.named(value, *USED_BY_ROLE) for value in variables.values())
@@ -644,10 +644,11 @@ def _invocations(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
         group = stack.named(log_filter.get("LogGroupName"))
         if group:
             yield log_filter.get("DestinationArn"), "logs.amazonaws.com", group
-    yield from _routes(stack)
+    yield from routes(stack)
 
 
-def _routes(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
+def routes(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
+    """Return what an API invokes by a permission: the function, the service, the API."""
     for api in stack.of_type(*APIS, "AWS::ApiGatewayV2::Integration"):
         for arn in sorted(set(_invoked_by_api(stack, api.properties))):
             yield arn, "apigateway.amazonaws.com", api_of(stack, api)

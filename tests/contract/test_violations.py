@@ -151,64 +151,6 @@ def test_a_custom_resource_is_answered_also_from_inside_the_vpc() -> None:
     ]
 
 
-def test_a_function_signs_in_to_its_database_from_inside_the_vpc_and_over_tls() -> None:
-    books = resource("AWS::RDS::DBCluster", EnableIAMDatabaseAuthentication=True)
-    cluster = ("Books", books)
-    variables = {
-        "PGHOST": get("Books", "Endpoint.Address"),
-        "PGUSER": "service",
-        "PGSSLMODE": "verify-full",
-        "PGSSLROOTCERT": "/var/task/rds-ca.pem",
-    }
-    told = ("Store.Environment", {"Variables": variables})
-    inside = ("Store.VpcConfig", {"SubnetIds": ["subnet-1"]})
-    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
-    network = ("StoreRole.ManagedPolicyArns.0", managed)
-    policies = EXAMPLES["E1"]()["Resources"]["StoreRole"]["Properties"]["Policies"]
-    arn = (
-        "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}"
-        ":dbuser:${Books.DBClusterResourceId}/service"
-    )
-    policy = policies[0]["PolicyDocument"]["Statement"]
-    signs_in = (
-        "StoreRole.Policies.0.PolicyDocument.Statement",
-        [*policy, allow("rds-db:connect", {"Fn::Sub": arn})],
-    )
-    whole = (cluster, told, inside, network, signs_in)
-
-    assert says("E1", *whole) == []
-    assert says("E1", cluster, told, inside, network) == [
-        (
-            "role Store: its role must be allowed rds-db:connect as "
-            "${Books.DBClusterResourceId}/service"
-        )
-    ]
-    assert says("E1", *whole, ("Store.Environment.Variables.PGUSER", "master")) == [
-        "role Store: its role must be allowed rds-db:connect as ${Books.DBClusterResourceId}/master"
-    ]
-    assert says("E1", *whole, ("Store.Environment.Variables.PGSSLMODE", "prefer")) == [
-        "transport Store: PGSSLMODE is prefer, but must be verify-full"
-    ]
-    assert says("E1", *whole, ("Store.Environment.Variables.PGSSLROOTCERT", REMOVE)) == [
-        (
-            "transport Store: PGSSLROOTCERT is missing, but must be "
-            "the file of the certificates that it trusts"
-        )
-    ]
-    assert says("E1", *whole, ("Store.Runtime", "nodejs24.x")) == [
-        (
-            "transport Store: NODE_EXTRA_CA_CERTS is missing, but must be "
-            "the file of the certificates that it trusts"
-        )
-    ]
-    assert says("E1", *whole, ("Books.EnableIAMDatabaseAuthentication", REMOVE)) == [
-        "role Books: EnableIAMDatabaseAuthentication is missing, but must be true"
-    ]
-    assert says("E1", *whole, ("Store.VpcConfig", REMOVE)) == [
-        "vpc Store: must be inside the VPC, where Books is"
-    ]
-
-
 def test_a_bucket_that_invokes_a_function_is_an_asynchronous_edge() -> None:
     told = {"LambdaConfigurations": [{"Event": "s3:ObjectCreated:*", "Function": get("Work")}]}
     photos = resource("AWS::S3::Bucket", NotificationConfiguration=told)

@@ -4,10 +4,13 @@ import json
 import os
 import queue
 import re
+import socket
+import struct
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -127,6 +130,58 @@ def test_of_many_at_a_time_one_applies_all_of_them(
 ) -> None:
     assert sorted(migrate(project, server, times=8)) == [*[[]] * 7, ALL]
     assert migrate(project, server) == [[]]
+
+
+@contextmanager
+def not_ready(server: postgresql.Server, behave: Callable[[socket.socket], None]) -> Iterator[None]:
+    """A server that only listens while `behave` does with its port what it does, and then runs."""
+
+    def become_ready() -> None:
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((server.host, server.port))
+            listener.listen(0)
+            listener.settimeout(20)
+            behave(listener)
+        server.resume()
+
+    server.pause()
+    with ThreadPoolExecutor(1) as pool:
+        becoming = pool.submit(become_ready)
+        yield
+        becoming.result()
+
+
+def reset_twice(listener: socket.socket) -> None:
+    for _ in range(2):
+        connection, _address = listener.accept()
+        # Closed without lingering, a connection is reset.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+
+def ignore_for_six_seconds(listener: socket.socket) -> None:
+    """With a full backlog what wants to connect gets no answer at all."""
+    with ExitStack() as stack:
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(listener.getsockname())
+        threading.Event().wait(6)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(reset_twice, id="A13-resets-connections"),
+        pytest.param(ignore_for_six_seconds, id="B4-answers-nothing-for-longer-than-5-seconds"),
+    ],
+)
+def test_a_database_that_is_not_ready_yet_is_waited_for(
+    project: Path, server: postgresql.Server, behave: Callable[[socket.socket], None]
+) -> None:
+    with not_ready(server, behave):
+        assert migrate(project, server) == [ALL]
 
 
 @contextmanager

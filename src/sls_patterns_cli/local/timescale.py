@@ -28,6 +28,13 @@ A message that an event source mapping received is held until its batch has been
 LEAST_RATE_SECONDS = 1.0
 """What a schedule starts takes as long as ever, and must be done before the next start."""
 
+CONNECTING = "PGCONNECT_TIMEOUT"
+"""The variable of a function that says for how many seconds it tries to reach its database."""
+
+_CONNECTING_FACTOR = 60
+"""Connecting is work as well, and must end before a message is shown again: 35 s are tried of 360 s
+of visibility."""
+
 _DEFAULT_VISIBILITY_SECONDS = 30
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
@@ -44,6 +51,11 @@ def visibility(seconds: float) -> float:
 def rate(seconds: float) -> float:
     """How often a schedule starts its target here, that AWS starts once in so many seconds."""
     return max(LEAST_RATE_SECONDS, seconds / FACTOR)
+
+
+def connecting(seconds: float) -> float:
+    """For how long a function tries to reach its database here, instead of so many seconds."""
+    return seconds / _CONNECTING_FACTOR
 
 
 def changes(template: dict[str, Any]) -> list[str]:
@@ -77,6 +89,11 @@ def _waits(
         yield "visibility", hidden, hidden / FACTOR if mapped else visibility(hidden)
         if delay := int(properties.get("DelaySeconds", 0)):
             yield "delay", delay, delay / FACTOR
+    if kind == "AWS::Lambda::Function":
+        variables = properties.get("Environment", {}).get("Variables", {})
+        if CONNECTING in variables:
+            patience = int(variables[CONNECTING])
+            yield "connecting", patience, connecting(patience)
     if kind in ("AWS::Scheduler::Schedule", "AWS::Events::Rule"):
         expression = properties.get("ScheduleExpression", "")
         if match := _RATE.fullmatch(expression):

@@ -27,11 +27,15 @@ Resources:
   Function:
     Type: AWS::Serverless::Function
     Properties:
-      Environment: {Variables: {PGHOST: !GetAtt Cluster.Endpoint.Address, PGSSLMODE: require}}
+      Environment:
+        Variables:
+          PGHOST: !GetAtt Cluster.Endpoint.Address
+          PGSSLMODE: require
+          PGCONNECT_TIMEOUT: "30"
       InlineCode: |
         import os
         def handler(event, context):
-            return [os.environ["PGHOST"], os.environ["PGSSLMODE"]]
+            return [os.environ[name] for name in ("PGHOST", "PGSSLMODE", "PGCONNECT_TIMEOUT")]
 Outputs:
   Host: {Value: !GetAtt Cluster.Endpoint.Address}
   Port: {Value: !GetAtt Cluster.Endpoint.Port}
@@ -102,10 +106,12 @@ def test_only_who_has_rds_iam_signs_in(outputs: dict[str, str]) -> None:
     assert query(port, "reader", "SELECT 1").stdout == "1\n"
 
 
-def test_functions_are_told_not_to_ask_for_tls(outputs: dict[str, str], client: Client) -> None:
+def test_functions_are_told_not_to_ask_for_tls_and_to_wait_for_less(
+    outputs: dict[str, str], client: Client
+) -> None:
     answer = client("lambda").invoke(FunctionName=outputs["Function"])
 
-    assert json.load(answer["Payload"]) == ["127.0.0.1", "disable"]
+    assert json.load(answer["Payload"]) == ["127.0.0.1", "disable", "0.5"]
 
 
 def test_a_stopped_cluster_takes_no_connections_until_it_is_started_and_keeps_its_data(

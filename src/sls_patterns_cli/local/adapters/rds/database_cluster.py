@@ -8,7 +8,8 @@ Stopped, a cluster keeps its data and takes no connections until it is started.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-cluster-stop-start.html
 
 Emulator: the endpoint is a name that nothing resolves. Here it is a server of ours, built without
-TLS, so that functions that ask for TLS are told not to.
+TLS, so that functions that ask for TLS are told not to. How long they try to connect is divided, as
+all waits are.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import Any
 from ministack.services import rds
 from ministack.services.cloudformation import provisioners
 
+from sls_patterns_cli.local import timescale
 from sls_patterns_cli.local.adapters import check, replace
 from sls_patterns_cli.local.datastores import postgresql
 
@@ -90,7 +92,7 @@ def _with_server(
 
 def _create_function(create: Callable[..., Any]) -> Callable[..., Any]:
     def create_function(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
-        return create(logical_id, _without_tls(properties), stack)
+        return create(logical_id, _as_here(properties), stack)
 
     return create_function
 
@@ -99,13 +101,19 @@ def _update_function(update: Callable[..., Any]) -> Callable[..., Any]:
     def update_function(
         physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any
     ) -> Any:
-        return update(physical_id, _without_tls(old), _without_tls(new), *rest)
+        return update(physical_id, _as_here(old), _as_here(new), *rest)
 
     return update_function
 
 
-def _without_tls(properties: dict[str, Any]) -> dict[str, Any]:
+def _as_here(properties: dict[str, Any]) -> dict[str, Any]:
     variables = (properties.get("Environment") or {}).get("Variables") or {}
-    if TLS_MODE not in variables:
+    changed = dict(variables)
+    if TLS_MODE in variables:
+        changed[TLS_MODE] = "disable"
+    if timescale.CONNECTING in variables:
+        patience = timescale.connecting(float(variables[timescale.CONNECTING]))
+        changed[timescale.CONNECTING] = f"{patience:.3g}"
+    if changed == variables:
         return properties
-    return {**properties, "Environment": {"Variables": {**variables, TLS_MODE: "disable"}}}
+    return {**properties, "Environment": {"Variables": changed}}

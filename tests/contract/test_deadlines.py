@@ -1,0 +1,58 @@
+"""The contract can fail: its rule for calls of AWS."""
+
+from typing import Any
+
+from contract import examples
+from contract.changes import REMOVE, changed
+from contract.check import violations
+from contract.examples import allow, ref
+
+
+def calling() -> dict[str, Any]:
+    """Return a function that sends to a queue and reads a table."""
+    sends = allow("sqs:SendMessage", examples.get("Jobs"))
+    reads = allow("dynamodb:GetItem", examples.get("Books"))
+    template = examples.template(
+        examples.function("Work", sends, reads),
+        examples.queue("Jobs"),
+        {
+            "Books": examples.resource(
+                "AWS::DynamoDB::Table",
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            )
+        },
+    )
+    variables = {"JOBS": ref("Jobs"), "BOOKS": ref("Books"), "AWS_MAX_ATTEMPTS": "2"}
+    template["Resources"]["Work"]["Properties"] |= {
+        "Timeout": 18,
+        "Environment": {"Variables": variables},
+    }
+    return template
+
+
+def says(path: str, value: Any) -> list[str]:
+    return list(map(str, violations(changed(calling(), path, value))))
+
+
+def test_calls_that_end_in_time_keep_the_contract() -> None:
+    assert violations(calling()) == []
+
+
+def test_all_attempts_of_all_calls_end_before_the_function() -> None:
+    """B19."""
+    assert says("Work.Timeout", 17) == [
+        "deadline Work: Timeout is 17, but must be at least 18: 2 calls, 2 attempts each"
+    ]
+    assert says("Work.Environment.Variables.AWS_MAX_ATTEMPTS", "3") == [
+        "deadline Work: Timeout is 18, but must be at least 26: 2 calls, 3 attempts each"
+    ]
+
+
+def test_how_often_a_call_is_attempted_is_said() -> None:
+    """B19."""
+    assert says("Work.Environment.Variables.AWS_MAX_ATTEMPTS", REMOVE) == [
+        (
+            "deadline Work: AWS_MAX_ATTEMPTS is missing, but must be a number: "
+            "the SDK's own default is not the same everywhere"
+        )
+    ]

@@ -1,0 +1,28 @@
+"""What only a generated README can tell of AWS, it tells."""
+
+import pytest
+from rendering import render_project
+
+
+@pytest.fixture(scope="module", params=["python", "typescript"])
+def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The README of a project with a database, in one line."""
+    folder = tmp_path_factory.mktemp("readme") / "project"
+    answers = {"pattern": "simple-web-service", "datastore": "aurora-postgresql"}
+    made = render_project(folder, **answers, runtime=request.param)
+    return " ".join((made / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param("nobody has invoked for 14 days", id="A16-idle"),
+        pytest.param("its next invocation fails once", id="A16-first-invocation"),
+        pytest.param("Deleting the stack takes 20 to 45 minutes", id="A16-deletion"),
+        pytest.param("expand now, contract in a later deployment", id="B2"),
+    ],
+)
+def test_the_readme_of_a_project_with_a_database_tells_what_aws_does(
+    told: str, readme: str
+) -> None:
+    assert told in readme
