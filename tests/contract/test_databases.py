@@ -280,4 +280,6 @@ def test_a_database_that_may_pause_has_2000_connections_at_most() -> None:
 def test_reserved_concurrency_bounds_a_function_too() -> None:
     unbounded = ("Stage.DefaultRouteSettings", REMOVE)
 
-    assert says(unbounded, ("Ask.ReservedConcurrentExecutions", 100)) == []
+    reserved = ("Ask.ReservedConcurrentExecutions", 100)
+
+    assert says(unbounded, reserved, ("AskThrottles", REMOVE)) == []
