@@ -76,10 +76,18 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         yield is_but(rule, machine.name, "TimeoutSeconds", parsed.get("TimeoutSeconds"), "a number")
     for name, state, forward in _tasks(parsed):
         yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
-        caught = [e for c in state.get("Catch") or [] for e in c.get("ErrorEquals", [])]
-        if forward and "States.ALL" not in caught:
-            must = "States.ALL"
-            yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, must)
+        if forward:
+            yield from _caught(machine, name, state, rule)
+    for name, state in parsed.get("States", {}).items():
+        inner = (end for branch in state.get("Branches", []) for end in branch["States"].values())
+        if any(end["Type"] == "Fail" for end in inner):
+            yield from _caught(machine, name, state, rule)
+
+
+def _caught(machine: Resource, name: str, state: dict[str, Any], rule: str) -> Iterator[Violation]:
+    caught = [error for catch in state.get("Catch") or [] for error in catch.get("ErrorEquals", [])]
+    if "States.ALL" not in caught:
+        yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, "States.ALL")
 
 
 def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:

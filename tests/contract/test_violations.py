@@ -419,6 +419,16 @@ def test_only_a_task_on_the_way_forward_must_catch_its_failures() -> None:
     ]
 
 
+def test_a_branch_that_may_fail_is_caught() -> None:
+    branch = {"StartAt": "No", "States": {"No": {"Type": "Fail"}}}
+    check = {"Type": "Parallel", "Branches": [branch], "Next": "Charge"}
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]
+    place = "Saga.Definition.States.Check"
+
+    assert says("E7", (place, {**check, "Catch": catch})) == []
+    assert says("E7", (place, check)) == ["E7 Saga.Check: Catch is missing, but must be States.ALL"]
+
+
 def test_a_task_that_invokes_names_a_function_of_the_stack() -> None:
     charge = EXAMPLES["E7"]()["Resources"]["Saga"]["Properties"]["Definition"]["States"]["Charge"]
     invoke = {"Resource": "arn:aws:states:::lambda:invoke"}
