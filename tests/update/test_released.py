@@ -155,7 +155,7 @@ def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: 
 # mend to whoever owns these files, as the changelog says.
 OF_WHAT_THE_USER_MENDS = {
     "simple-web-service": {"bad-input-refused"},
-    "scalable-webhook": {"poison-in-dlq"},
+    "scalable-webhook": {"poison-in-dlq", "size-limit"},
     "state-machine": {"bad-input-refused"},
 }
 
