@@ -10,11 +10,21 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import pytest
+import yaml
+from servers import server
+from spending import CLOCK
+
+from sls_patterns_cli import catalog
 from sls_patterns_cli.local import project as projects
+from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import interpreters, modules
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 
-ENVIRONMENTS = Path(__file__).parents[1] / "build/environments"
+ROOT = Path(__file__).parents[1]
+ENVIRONMENTS = ROOT / "build/environments"
+PACKAGES = ROOT / "templates/runtimes/typescript/packages.yml"
+FORKS = Path(__file__).with_name("forks.py")
 UV = Path(sys.executable).with_name("uv")
 
 
@@ -28,7 +38,7 @@ def environment(project: Path) -> Path:
     flavour = projects.load(project).iac
     place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(sys.version.encode()).hexdigest()[:16]}"
     place.mkdir(parents=True, exist_ok=True)
-    with (place / "installed.txt").open("a+") as installed:
+    with CLOCK.of_no_pattern(), (place / "installed.txt").open("a+") as installed:
         fcntl.flock(installed, fcntl.LOCK_EX)
         installed.seek(0)
         if missing := wanted.difference(installed.read().splitlines()):
@@ -37,6 +47,18 @@ def environment(project: Path) -> Path:
             _uv("pip", "install", "--python", place, *sorted(missing))
             installed.write("".join(f"{pin}\n" for pin in sorted(missing)))
     return place / "bin"
+
+
+def fork(project: Path, run: str, *arguments: str, **variables: str) -> str:
+    """Run what a Python project holds as `forks.py` does; return what it printed."""
+    python = environment(project) / "python"
+    command = (python, "-P", FORKS)  # our modules are not the projects'
+    request = {"project": str(project), "environment": variables, "run": run}
+    answer = server(command, **QUIET).ask({**request, "arguments": arguments})
+    if answer["code"] != 0:
+        pytest.fail(f"exit code {answer['code']}\n{answer['printed']}", pytrace=False)
+    printed: str = answer["printed"]
+    return printed
 
 
 def _pins(requirements: Path) -> set[str]:
@@ -53,24 +75,35 @@ def node() -> Interpreter:
 def link_modules(*folders: Path) -> None:
     """Give TypeScript projects the npm packages that they ask for, from one place.
 
-    All pin the same versions. So where packages are missing, a place is made that has them beside
-    all that the last one has; in the end one serves all projects. None ever changes: other
-    processes read it.
+    All pin the same versions, so one place has what all patterns need. For a project that needs
+    others, another is made that has these as well. None ever changes: other processes read it.
     """
     wanted = {name: pin for folder in folders for name, pin in _packages(folder).items()}
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
     prefix = f"node-{hashlib.sha256(str(node()).encode()).hexdigest()[:16]}-"
-    with (ENVIRONMENTS / f"{prefix}lock").open("w") as lock:
+    with CLOCK.of_no_pattern(), (ENVIRONMENTS / f"{prefix}lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = sorted(ENVIRONMENTS.glob(f"{prefix}[0-9]*[0-9]"))
         place = next((each for each in reversed(made) if _has(each, wanted)), None)
         if place is None:
             place = ENVIRONMENTS / f"{prefix}{len(made):03}"
-            _install({**(_packages(made[-1]) if made else {}), **wanted}, folders[0], place)
+            had = _packages(made[-1]) if made else _packages_of_all_patterns()
+            _install({**had, **wanted}, folders[0], place)
     for folder in folders:
         for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
             (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(place / name)
+
+
+def _packages_of_all_patterns() -> dict[str, str]:
+    known: dict[str, str] = yaml.safe_load(PACKAGES.read_text())["versions"]
+    pinned = (
+        spec.rpartition("@")
+        for pattern in catalog.patterns()
+        for packages in (pattern.packages, pattern.test_packages)
+        for spec in packages.get("typescript", ())
+    )
+    return {**known, **{name: version for name, _, version in pinned if name}}
 
 
 def _packages(folder: Path) -> dict[str, str]:

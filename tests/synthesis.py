@@ -1,24 +1,22 @@
 """The CloudFormation of rendered projects, whatever their infrastructure is written in.
 
 What CDK projects synthesise is kept under the digest of what they are, so that it is synthesised
-once however many tests and processes ask. Several of a language are synthesised in one process:
+once however many tests and processes ask. All of a language are synthesised by one process:
 starting the JavaScript that CDK runs on takes longer than a stack.
 """
 
 import fcntl
 import hashlib
-import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from environments import environment, link_modules, node
+from environments import fork, link_modules, node
+from servers import Server, server
 
-from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import modules
 
 HERE = Path(__file__).parent
@@ -66,28 +64,23 @@ def _alone(app: str) -> Iterator[None]:
 
 
 def synthesise(projects: list[Path]) -> None:
-    """Synthesise CDK projects of one language in one process."""
-    with tempfile.TemporaryDirectory(dir=SYNTHESISED) as folder:
-        outputs = {project: Path(folder) / str(n) for n, project in enumerate(projects)}
-        typescript = (projects[0] / "app.ts").exists()
-        command, variables = (_typescript if typescript else _python)(projects)
-        folders = [word for pair in outputs.items() for word in pair]
-        subprocess.run([*command, *folders], env={**variables, **QUIET}, check=True)
-        for project, output in outputs.items():
+    """Synthesise CDK projects of one language."""
+    for project in projects:
+        with tempfile.TemporaryDirectory(dir=SYNTHESISED) as folder:
+            output = Path(folder) / "made"
+            if (project / "app.ts").exists():
+                _typescript(project).ask({"project": str(project), "output": str(output)})
+            else:
+                fork(project, "synthesis", str(output))
             place = _file(project).parent
             if not place.exists():
                 shutil.move(output, place)
 
 
-def _python(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
-    python = environment(projects[0]) / "python"
-    return [python, "-P", HERE / "synthesise.py"], os.environ  # our modules are not the projects'
-
-
-def _typescript(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
-    link_modules(*projects)
-    tsx = projects[0] / "node_modules/.bin/tsx"
-    return [tsx, HERE / "synthesise.mjs"], modules.environment(node())
+def _typescript(project: Path) -> Server:
+    link_modules(project)
+    tsx = (project / modules.FOLDER).resolve() / ".bin/tsx"
+    return server((tsx, HERE / "synthesis.mjs"), **modules.environment(node()))
 
 
 def _file(project: Path) -> Path:

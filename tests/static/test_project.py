@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
-from environments import environment, link_modules, node, npm
+from environments import environment, fork, link_modules, node, npm
 from rendering import ROOT, render_project
+from servers import Server, server
+from spending import CLOCK
 from synthesis import template_files, with_templates_of
 from tools import BIN, run, tool
 from variants import Variant, all_variants, covering, standing_for_all
@@ -30,7 +32,12 @@ RUNTIMES = sorted({variant.runtime for variant in VARIANTS})
 PATTERNS = sorted({variant.pattern for variant in VARIANTS})
 # Each runtime and flavour once; the others install the same.
 INSTALLED = {("python", "sam"), ("typescript", "cdk")}
+KEEPING_MUCH = ("--max-semi-space-size=128",)  # what is parsed lives long
 SHORTEST_NAME, LONGEST_NAME = "ab", "a-name-of-forty-letters-the-longest-name"
+
+
+CHECKED_BY_ONE = pytest.mark.xdist_group("typescript checked")
+"""Marks tests of the TypeScript checker: what it has read of packages serves all on its worker."""
 
 
 def built_by(parameters: ParameterSet, *tools: str) -> bool:
@@ -52,7 +59,7 @@ def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
         run([BIN / "ruff", "check", "--no-cache", *projects], folder)
         run([BIN / "ruff", "format", "--no-cache", "--check", *projects], folder)
     else:
-        check_typescript(folder, (), projects)
+        check_typescript((), projects)
 
 
 def check_types(projects: Iterable[Path]) -> None:
@@ -64,7 +71,12 @@ def check_types(projects: Iterable[Path]) -> None:
             continue
         checked.append(told)
         python = environment(project)
-        run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
+        cache = python.parent / "mypy-cache"
+        variables = {"MYPY_CACHE_DIR": str(cache)}
+        if not cache.exists():
+            with CLOCK.of_no_pattern():
+                run([python / "mypy"], project, **variables)
+        run([python / "mypy"], project, **variables)
 
 
 def mypy_settings(project: Path) -> str:
@@ -73,18 +85,31 @@ def mypy_settings(project: Path) -> str:
     return json.dumps({**settings, "files": None})
 
 
-def check_typescript(folder: Path, projects: Iterable[Path], styled: Iterable[Path] = ()) -> None:
-    """Run ESLint, Prettier and, unless they are only to be in style, tsc over projects."""
+def check_typescript(projects: Iterable[Path], styled: Iterable[Path] = ()) -> None:
+    """Run ESLint, Prettier and, unless they are only to be in style, tsc over projects.
+
+    Each distinct file is checked once in a worker, in whatever project it comes first.
+    """
     # What CDK adds is checked with the rest, which the project in SAM shares.
     typed, styled = (
         sorted(each, key=lambda p: not (p / "app.ts").exists()) for each in (projects, styled)
     )
     link_modules(*typed, *styled)
-    printed = run([node().executable, HERE / "check.mjs", *typed, "--style-only", *styled], folder)
-    checked = json.loads(printed)
-    assert checked["eslint"]
-    assert checked["prettier"]
-    assert bool(checked["tsc"]) == bool(typed)
+    folders = {"typed": [*map(str, typed)], "styled": [*map(str, styled)]}
+
+    answer = typescript_checker([*typed, *styled][0]).ask(folders)
+
+    if answer["complaints"]:
+        pytest.fail(answer["complaints"], pytrace=False)
+    assert answer["read"]["eslint"]
+    assert answer["read"]["prettier"]
+    assert bool(answer["read"]["tsc"]) == bool(typed)
+
+
+def typescript_checker(project: Path) -> Server:
+    """Return what checks projects that have the node_modules of this one."""
+    place = (project / modules.FOLDER).resolve().parent
+    return server((node().executable, *KEEPING_MUCH, HERE / "check.mjs", place))
 
 
 def contents(project: Path, *suffixes: str) -> Iterator[tuple[str, str]]:
@@ -156,6 +181,7 @@ def test_style_of_python_has_nothing_to_say(
     check_style("python", tmp_path, [*projects.of(variants).values(), *long])
 
 
+@CHECKED_BY_ONE
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_style_and_types_of_typescript_have_nothing_to_say(
     pattern: str, projects: Projects, tmp_path: Path
@@ -163,7 +189,7 @@ def test_style_and_types_of_typescript_have_nothing_to_say(
     variants = variants_in(pattern, "typescript")
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
-    check_typescript(tmp_path, projects.of(variants).values(), long)
+    check_typescript(projects.of(variants).values(), long)
 
 
 @pytest.mark.exhaustive
@@ -178,6 +204,7 @@ def test_no_name_makes_code_that_the_formatter_would_change(
     check_style(runtime, tmp_path, projects)
 
 
+@CHECKED_BY_ONE
 @pytest.mark.parametrize(("runtime", "version"), other_versions())
 def test_every_version_of_the_runtime_is_as_clean(
     runtime: str, version: str, tmp_path: Path
@@ -186,12 +213,13 @@ def test_every_version_of_the_runtime_is_as_clean(
     project = render_project(tmp_path / "project", **variant.answers, runtime_version=version)
 
     if runtime == "typescript":
-        check_typescript(tmp_path, [project])
+        check_typescript([project])
         return
     check_style(runtime, tmp_path, [project])
     check_types([project])
 
 
+@CHECKED_BY_ONE
 def test_what_one_of_many_typescript_projects_has_is_found(tmp_path: Path) -> None:
     variant = Variant("simple-web-service", "http-api", "typescript", "sam", "dynamodb")
     good, bad = (render_project(tmp_path / each, **variant.answers) for each in ("good", "bad"))
@@ -204,7 +232,7 @@ def test_what_one_of_many_typescript_projects_has_is_found(tmp_path: Path) -> No
     (bad / "src/c.ts").write_text("export const c  = [1].map(async (n) => n);\n")
 
     with pytest.raises(pytest.fail.Exception) as failed:
-        check_typescript(tmp_path, [good, bad])
+        check_typescript([good, bad])
 
     told = str(failed.value)
     assert "src/a.ts(3,14): error TS2322" in told
@@ -242,8 +270,7 @@ def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
         command = ("exec", "--", "vitest", "run", *chosen) if chosen else ("test",)
         printed = run_npm(project, *command, **nowhere)
     else:
-        python = environment(project) / "python"
-        printed = run([python, "-m", "pytest", "-q", *chosen], project, **nowhere)
+        printed = fork(project, "tests", "-q", *chosen, **nowhere)
     assert " passed" in printed
 
 
