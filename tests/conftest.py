@@ -66,5 +66,6 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    spending.adopt_orphans()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(spending.Spent())

@@ -28,7 +28,7 @@ FORKS = Path(__file__).with_name("forks.py")
 UV = Path(sys.executable).with_name("uv")
 
 
-def environment(project: Path) -> Path:
+def environment(project: Path, interpreter: Path | str = sys.executable) -> Path:
     """Return the `bin` folder of an environment with what the project's development needs.
 
     Projects of one flavour share it, as all pin the same versions: reading the types of CDK for
@@ -36,17 +36,25 @@ def environment(project: Path) -> Path:
     """
     wanted = _pins(project / "requirements-dev.txt") | _pins(project / "src/requirements.txt")
     flavour = projects.load(project).iac
-    place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(sys.version.encode()).hexdigest()[:16]}"
+    of = sys.version if interpreter == sys.executable else str(interpreter)
+    place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(of.encode()).hexdigest()[:16]}"
     place.mkdir(parents=True, exist_ok=True)
     with CLOCK.of_no_pattern(), (place / "installed.txt").open("a+") as installed:
         fcntl.flock(installed, fcntl.LOCK_EX)
         installed.seek(0)
         if missing := wanted.difference(installed.read().splitlines()):
             if not (place / "bin").exists():
-                _uv("venv", "--allow-existing", "--python", sys.executable, place)
+                _uv("venv", "--allow-existing", "--python", interpreter, place)
             _uv("pip", "install", "--python", place, *sorted(missing))
             installed.write("".join(f"{pin}\n" for pin in sorted(missing)))
     return place / "bin"
+
+
+def link_environment(project: Path) -> None:
+    """Give a Python project the environment of all, on the interpreter that its proofs run on."""
+    interpreter = interpreters.find(projects.load(project).lambda_runtime)[0]
+    place = environment(project, interpreter.executable).parent
+    (project / ".venv").symlink_to(place)
 
 
 def fork(project: Path, run: str, *arguments: str, **variables: str) -> str:

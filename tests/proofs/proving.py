@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from environments import link_modules
+from environments import link_environment, link_modules
 
 from sls_patterns_cli.local import project as projects
 
@@ -34,6 +34,8 @@ def prove(project: Path, *proofs: str) -> Run:
     runtime = projects.load(project).runtime
     if runtime == "typescript":
         link_modules(project)
+    else:
+        link_environment(project)
     result = subprocess.run(
         [
             SLS_PATTERNS,

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from spending import Clock, Spent, table
+from local.support import wait_until
+from spending import CLOCK, Clock, Spent, table
 
 BUSY = "import time\nwhile time.process_time() < 0.3: pass\n"
 
@@ -80,3 +81,12 @@ def test_the_time_of_a_server_counts_while_it_lives() -> None:
         server.stdout.readline()
 
         assert clock.now()["processor"] - Clock().now()["processor"] > 0.25
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets us adopt them")
+def test_the_time_of_orphans_counts() -> None:
+    before = CLOCK.now()
+    leaving = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {BUSY!r}])"
+    subprocess.run([sys.executable, "-c", leaving], check=True, start_new_session=True)
+
+    wait_until(lambda: CLOCK.now()["processor"] - before["processor"] > 0.25)
