@@ -59,7 +59,11 @@ def link_environment(project: Path) -> None:
 
 def fork(project: Path, run: str, *arguments: str, **variables: str) -> str:
     """Run what a Python project holds as `forks.py` does; return what it printed."""
-    python = environment(project) / "python"
+    return fork_by(environment(project) / "python", project, run, *arguments, **variables)
+
+
+def fork_by(python: Path, project: Path, run: str, *arguments: str, **variables: str) -> str:
+    """Do so by the Python of another environment."""
     command = (python, "-P", FORKS)  # our modules are not the projects'
     request = {"project": str(project), "environment": variables, "run": run}
     answer = server(command, **QUIET).ask({**request, "arguments": arguments})

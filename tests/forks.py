@@ -1,9 +1,10 @@
 """Runs what Python projects hold, each in a process of its own that has its packages already.
 
 For each line of standard input, `{project, environment, run, arguments}`, a child is forked that
-runs the project's tests (`tests`, with pytest's arguments) or its CDK app (`synthesis`, without
-building, with the folder for what is synthesised); one line of standard output has the exit code
-and what was printed. Runs in an environment of generated projects, without this repository's.
+runs the project's tests (`tests`, with pytest's arguments), its CDK app (`synthesis`, with the
+folder for what is synthesised, and `build` unless code is left as it is) or SAM (`sam`); a line of
+standard output has the exit code and what was printed. Runs in an environment of generated projects
+or in SAM's, without this repository's.
 
 What the children share is what packages hold once they are imported, which no project changes, and
 the JavaScript that CDK runs on: starting that takes longer than a stack.
@@ -42,15 +43,32 @@ def tests(arguments: list[str]) -> int:
 
 
 def synthesis(arguments: list[str]) -> int:
-    """Do as `cdk synth` does, but build nothing."""
+    """Do as `cdk synth` does."""
     import aws_cdk as cdk
 
-    context = json.loads(Path("cdk.json").read_text()).get("context", {})
+    output, *build = arguments
     # Given as arguments: the JavaScript below sees the environment that it was started in.
-    told = {**context, "aws:cdk:bundling-stacks": []}
-    cdk.App = functools.partial(cdk.App, outdir=arguments[0], context=told)
+    context = json.loads(Path("cdk.json").read_text()).get("context", {})
+    left = {} if build else {"aws:cdk:bundling-stacks": []}
+    cdk.App = functools.partial(cdk.App, outdir=output, context={**context, **left})
     runpy.run_path("app.py")
     return 0
+
+
+def sam(arguments: list[str]) -> int:
+    from samcli.cli.main import cli
+
+    cli(arguments)
+    return 0
+
+
+OF_SAM = (
+    "samcli.commands.build.command",
+    "samcli.commands.validate.validate",
+    "cfnlint.api",
+    "samtranslator.translator.translator",
+)
+"""What SAM imports once it knows its command."""
 
 
 def fork(project: str, environment: dict[str, str], run: str, arguments: list[str]) -> int:
@@ -62,7 +80,9 @@ def fork(project: str, environment: dict[str, str], run: str, arguments: list[st
             os.chdir(project)
             os.environ.update(environment)
             sys.path.insert(0, project)
-            code = {"tests": tests, "synthesis": synthesis}[run](arguments)
+            code = {"tests": tests, "synthesis": synthesis, "sam": sam}[run](arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
         except BaseException:  # noqa: BLE001 (the child ends here, in whatever way)
             traceback.print_exc()
         finally:
@@ -79,7 +99,8 @@ def main() -> None:
         with tempfile.TemporaryFile("w+") as printed:
             os.dup2(printed.fileno(), 1)
             os.dup2(printed.fileno(), 2)
-            for name in sorted({*imported(Path(request["project"]))} - sys.modules.keys()):
+            names = OF_SAM if request["run"] == "sam" else imported(Path(request["project"]))
+            for name in sorted({*names} - sys.modules.keys()):
                 with suppress(ImportError):  # the project's own are not on the path
                     importlib.import_module(name)
             code = fork(*map(request.get, ("project", "environment", "run", "arguments")))

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 from environments import fork, link_modules, node
-from servers import Server, server
+from servers import server
 
+from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.languages import modules
 
 HERE = Path(__file__).parent
@@ -41,9 +42,9 @@ def template_file(project: Path) -> Path:
     return template_files([project])[project]
 
 
-def template_files(projects: Iterable[Path]) -> dict[Path, Path]:
+def template_files(folders: Iterable[Path]) -> dict[Path, Path]:
     """Return the template of each project: as it is rendered, or as CDK synthesises it."""
-    files = {project: _file(project) for project in projects}
+    files = {project: _file(project) for project in folders}
     for app in APPS:
         of_language = {file: p for p, file in files.items() if (p / app).exists()}
         if not all(file.exists() for file in of_language):
@@ -63,24 +64,28 @@ def _alone(app: str) -> Iterator[None]:
         yield
 
 
-def synthesise(projects: list[Path]) -> None:
-    """Synthesise CDK projects of one language."""
-    for project in projects:
+def synthesise(folders: list[Path]) -> None:
+    """Synthesise CDK projects of one language, and keep what they are."""
+    for project in folders:
         with tempfile.TemporaryDirectory(dir=SYNTHESISED) as folder:
             output = Path(folder) / "made"
-            if (project / "app.ts").exists():
-                _typescript(project).ask({"project": str(project), "output": str(output)})
-            else:
-                fork(project, "synthesis", str(output))
+            synthesise_into(output, project)
             place = _file(project).parent
             if not place.exists():
                 shutil.move(output, place)
 
 
-def _typescript(project: Path) -> Server:
+def synthesise_into(output: Path, project: Path, *, build: bool = False) -> None:
+    """Do as `cdk synth` does; the code is left as it is unless `build` asks for its packages."""
+    if not (project / "app.ts").exists():
+        fork(project, "synthesis", str(output), *(["build"] if build else []))
+        return
     link_modules(project)
     tsx = (project / modules.FOLDER).resolve() / ".bin/tsx"
-    return server((tsx, HERE / "synthesis.mjs"), **modules.environment(node()))
+    synthesiser = server((tsx, HERE / "synthesis.mjs"), **modules.environment(node()))
+    variables = {"PATH": modules.environment_with_npx(projects.load(project), node())["PATH"]}
+    request = {"project": str(project), "output": str(output), "variables": variables}
+    synthesiser.ask({**request, "build": build})
 
 
 def _file(project: Path) -> Path:

@@ -13,16 +13,15 @@ from pathlib import Path
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
-from environments import environment, fork, link_modules, node, npm
+from environments import environment, fork, fork_by, link_modules, node, npm
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
-from synthesis import template_files, with_templates_of
+from synthesis import synthesise_into, template_files, with_templates_of
 from tools import BIN, run, tool
 from variants import Variant, all_variants, covering, standing_for_all
 
 from sls_patterns_cli.local.languages import modules
-from sls_patterns_cli.local.project import load
 
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
@@ -443,7 +442,7 @@ def test_sam_validates_and_builds_for_lambda(
     sam = tool("SLS_SAM")
     quiet = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
 
-    run([sam, "validate", "--lint"], project, **quiet)
+    fork_by(Path(sam).with_name("python"), project, "sam", "validate", "--lint", **quiet)
 
     if variant.runtime == "typescript":
         link_modules(project)
@@ -456,7 +455,7 @@ def test_sam_validates_and_builds_for_lambda(
         return
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
-    run([sam, "build", "--no-cached"], project, **quiet)
+    fork_by(Path(sam).with_name("python"), project, "sam", "build", "--no-cached", **quiet)
     functions = list((project / ".aws-sam/build").glob("*Function"))
     assert functions
     for function in functions:
@@ -465,13 +464,11 @@ def test_sam_validates_and_builds_for_lambda(
 
 
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "python")])
-def test_cdk_builds_for_lambda(variant: Variant, projects: Projects) -> None:
-    project = projects[variant]
-
-    run([environment(project) / "python", "app.py"], project, CDK_OUTDIR="built")
+def test_cdk_builds_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
+    synthesise_into(tmp_path / "built", projects[variant], build=True)
 
     # A definition of a state machine is a file.
-    (package,) = (asset for asset in (project / "built").glob("asset.*") if asset.is_dir())
+    (package,) = (asset for asset in (tmp_path / "built").glob("asset.*") if asset.is_dir())
     assert (package / variant.pattern.replace("-", "_") / "handlers").is_dir()
     assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
     assert not list(package.rglob("__pycache__"))
@@ -480,16 +477,12 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: Projects) -> None:
 @pytest.mark.parametrize(
     "variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "typescript")]
 )
-def test_cdk_bundles_for_lambda(variant: Variant, projects: Projects) -> None:
-    project = projects[variant]
-    link_modules(project)
-    environment = modules.environment_with_npx(load(project), node())
-
-    run(["node_modules/.bin/tsx", "app.ts"], project, PATH=environment["PATH"], CDK_OUTDIR="built")
+def test_cdk_bundles_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
+    synthesise_into(tmp_path / "built", projects[variant], build=True)
 
     # A definition of a state machine is a file.
-    packages = [asset for asset in (project / "built").glob("asset.*") if asset.is_dir()]
-    assert len(packages) == len(list((project / "src/handlers").iterdir()))
+    packages = [asset for asset in (tmp_path / "built").glob("asset.*") if asset.is_dir()]
+    assert len(packages) == len(list((projects[variant] / "src/handlers").iterdir()))
     for package in packages:
         assert {file.name for file in package.iterdir()} == {"index.js", "index.js.map"}
         assert '= require("@' not in (package / "index.js").read_text()  # nothing is left out
