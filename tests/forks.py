@@ -49,7 +49,7 @@ def synthesis(arguments: list[str]) -> int:
     output, *build = arguments
     # Given as arguments: the JavaScript below sees the environment that it was started in.
     context = json.loads(Path("cdk.json").read_text()).get("context", {})
-    left = {} if build else {"aws:cdk:bundling-stacks": []}
+    left: dict[str, list[str]] = {} if build else {"aws:cdk:bundling-stacks": []}
     cdk.App = functools.partial(cdk.App, outdir=output, context={**context, **left})
     runpy.run_path("app.py")
     return 0
