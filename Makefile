@@ -55,8 +55,8 @@ golden: install ## write the golden files anew, and what else is generated; read
 recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at work anew
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py
 
-bench: install ## measure, and report ratios
-	.venv/bin/python tests/bench.py
+bench: install $(SAM)/bin/sam ## measure, and report ratios
+	SLS_SAM=$(CURDIR)/$(SAM)/bin/sam SAM_CLI_TELEMETRY=0 .venv/bin/python tests/bench.py
 
 bench-burst: install ## measure bursts on the local stack; takes minutes
 	.venv/bin/python tests/bursts.py
