@@ -16,9 +16,11 @@ from servers import server
 from spending import CLOCK
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.local import languages
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import interpreters, modules
+from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +57,21 @@ def link_environment(project: Path) -> None:
     interpreter = interpreters.find(projects.load(project).lambda_runtime)[0]
     place = environment(project, interpreter.executable).parent
     (project / ".venv").symlink_to(place)
+
+
+def link_requirements(project: Path) -> None:
+    """Give a Python project its functions' packages: installed once for each distinct list."""
+    made = projects.load(project)
+    source = project / "src"
+    language = languages.of(made, print)
+    wanted = str(language.interpreter).encode() + (source / "requirements.txt").read_bytes()
+    place = ENVIRONMENTS / f"functions-{hashlib.sha256(wanted).hexdigest()[:16]}"
+    place.mkdir(parents=True, exist_ok=True)
+    (made.work / "build").parent.mkdir(exist_ok=True)
+    (made.work / "build").symlink_to(place)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        language.package(Code(source))
 
 
 def fork(project: Path, run: str, *arguments: str, **variables: str) -> str:
