@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 import spending
 from command import Cli, environment
 from selection import files_that_differ_from_main, of_what_changed, pattern_of
@@ -67,5 +68,6 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     spending.adopt_orphans()
+    servers.rehearsing.wanted = config.getoption("--budget")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(spending.Spent())
