@@ -38,7 +38,7 @@ check: lint ## check style, types, golden files and contract of the patterns tha
 		tests/static tests/contract
 
 test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite: every proof in each runtime and flavour
-	$(PYTEST) -m "not exhaustive"
+	$(PYTEST) -m "not exhaustive" --budget
 
 test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant; PATTERN=<slug>: those of one pattern
 	$(PYTEST) $(if $(PATTERN),--pattern $(PATTERN))
@@ -56,8 +56,8 @@ golden: install ## write the golden files anew, and what else is generated; read
 recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at work anew
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py
 
-bench: install ## measure, and report ratios
-	.venv/bin/python tests/bench.py
+bench: install $(SAM)/bin/sam ## measure, and report ratios
+	SLS_SAM=$(CURDIR)/$(SAM)/bin/sam SAM_CLI_TELEMETRY=0 .venv/bin/python tests/bench.py
 
 bench-burst: install ## measure bursts on the local stack; takes minutes
 	.venv/bin/python tests/bursts.py

@@ -3,6 +3,7 @@
 Whole processes, alternating with their rival so that a busy machine hits both; the median counts.
 """
 
+import os
 import shutil
 import statistics
 import subprocess
@@ -52,6 +53,29 @@ def git_checkout_of_the_template(folder: Path) -> Path:
     return repository
 
 
+def sam_init(folder: Path) -> Command:
+    """Return what makes a project of 15 files from a template on this machine.
+
+    As many as SAM's own templates have, and no download.
+    """
+    template = folder / "cookiecutter"
+    project = template / "{{cookiecutter.project_name}}"
+    project.mkdir(parents=True)
+    (template / "cookiecutter.json").write_text('{"project_name": "project"}\n')
+    for number in range(15):
+        text = "# {{ cookiecutter.project_name }}\n" * 20
+        (project / f"file-{number}.md").write_text(text)
+    return [
+        os.environ["SLS_SAM"],
+        "init",
+        "--location",
+        template,
+        "--no-input",
+        "--name",
+        "project",
+    ]
+
+
 def update_and_status(folder: Path) -> None:
     """Measure both on a project two releases behind, with the same repository as the source."""
     template = publish_three_releases(folder / "releases").folder
@@ -97,6 +121,7 @@ def main() -> None:
         answers = ["--defaults", "--data", "pattern=scalable-webhook"]
         copy: Command = [str(BIN / "copier"), "copy", "--quiet", *answers, str(template), "project"]
         for what, command, rival in (
+            ("new, against sam init of 15 files", new, sam_init(folder)),
             ("new, against copier copy", new, copy),
             ("--help, against python -c pass", [OURS, "--help"], nothing),
             ("list, against python -c pass", [OURS, "list"], nothing),

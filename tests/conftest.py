@@ -1,14 +1,14 @@
 """The command line as users run it, and which patterns' tests run and how long they take."""
 
-import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
+import spending
 from command import Cli, environment
-from selection import Spent, files_that_differ_from_main, of_what_changed, pattern_of
+from selection import files_that_differ_from_main, of_what_changed, pattern_of
 
 from sls_patterns_cli import catalog
 
@@ -37,6 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--changed", action="store_true", help="only the tests of patterns that differ from main"
     )
+    parser.addoption(
+        "--budget", action="store_true", help="fail where a pattern takes twice what it may"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,24 +55,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Note how long a test takes with its fixtures, and its processor time with its children's."""
-    start, used = time.monotonic(), sum(os.times()[:4])
-    spent = {"pattern": pattern_of(item), "start": start, "used": used}
-    item.user_properties.append(("spent", spent))
+    spending.start(item)
     return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     result = yield
-    for name, value in item.user_properties:
-        if name == "spent":
-            assert isinstance(value, dict)
-            value["seconds"] = time.monotonic() - value.pop("start")
-            value["processor"] = sum(os.times()[:4]) - value.pop("used")
+    spending.end(item)
     return result
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    spending.adopt_orphans()
+    servers.rehearsing.wanted = config.getoption("--budget")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Spent())
+        config.pluginmanager.register(spending.Spent())

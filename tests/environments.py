@@ -10,15 +10,27 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import pytest
+import yaml
+from servers import server
+from spending import CLOCK
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.local import languages
 from sls_patterns_cli.local import project as projects
+from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import interpreters, modules
+from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 
-ENVIRONMENTS = Path(__file__).parents[1] / "build/environments"
+ROOT = Path(__file__).parents[1]
+ENVIRONMENTS = ROOT / "build/environments"
+PACKAGES = ROOT / "templates/runtimes/typescript/packages.yml"
+FORKS = Path(__file__).with_name("forks.py")
 UV = Path(sys.executable).with_name("uv")
 
 
-def environment(project: Path) -> Path:
+def environment(project: Path, interpreter: Path | str = sys.executable) -> Path:
     """Return the `bin` folder of an environment with what the project's development needs.
 
     Projects of one flavour share it, as all pin the same versions: reading the types of CDK for
@@ -26,17 +38,56 @@ def environment(project: Path) -> Path:
     """
     wanted = _pins(project / "requirements-dev.txt") | _pins(project / "src/requirements.txt")
     flavour = projects.load(project).iac
-    place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(sys.version.encode()).hexdigest()[:16]}"
+    of = sys.version if interpreter == sys.executable else str(interpreter)
+    place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(of.encode()).hexdigest()[:16]}"
     place.mkdir(parents=True, exist_ok=True)
-    with (place / "installed.txt").open("a+") as installed:
+    with CLOCK.of_no_pattern(), (place / "installed.txt").open("a+") as installed:
         fcntl.flock(installed, fcntl.LOCK_EX)
         installed.seek(0)
         if missing := wanted.difference(installed.read().splitlines()):
             if not (place / "bin").exists():
-                _uv("venv", "--allow-existing", "--python", sys.executable, place)
+                _uv("venv", "--allow-existing", "--python", interpreter, place)
             _uv("pip", "install", "--python", place, *sorted(missing))
             installed.write("".join(f"{pin}\n" for pin in sorted(missing)))
     return place / "bin"
+
+
+def link_environment(project: Path) -> None:
+    """Give a Python project the environment of all, on the interpreter that its proofs run on."""
+    interpreter = interpreters.find(projects.load(project).lambda_runtime)[0]
+    place = environment(project, interpreter.executable).parent
+    (project / ".venv").symlink_to(place)
+
+
+def link_requirements(project: Path) -> None:
+    """Give a Python project its functions' packages: installed once for each distinct list."""
+    made = projects.load(project)
+    source = project / "src"
+    language = languages.of(made, print)
+    wanted = str(language.interpreter).encode() + (source / "requirements.txt").read_bytes()
+    place = ENVIRONMENTS / f"functions-{hashlib.sha256(wanted).hexdigest()[:16]}"
+    place.mkdir(parents=True, exist_ok=True)
+    (made.work / "build").parent.mkdir(exist_ok=True)
+    (made.work / "build").symlink_to(place)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        language.package(Code(source))
+
+
+def fork(project: Path, run: str, *arguments: str, **variables: str) -> str:
+    """Run what a Python project holds as `forks.py` does; return what it printed."""
+    return fork_by(environment(project) / "python", project, run, *arguments, **variables)
+
+
+def fork_by(python: Path, project: Path, run: str, *arguments: str, **variables: str) -> str:
+    """Do so by the Python of another environment."""
+    command = (python, "-P", FORKS)  # our modules are not the projects'
+    request = {"project": str(project), "environment": variables, "run": run}
+    answer = server(command, **QUIET).ask({**request, "arguments": arguments})
+    if answer["code"] != 0:
+        pytest.fail(f"exit code {answer['code']}\n{answer['printed']}", pytrace=False)
+    printed: str = answer["printed"]
+    return printed
 
 
 def _pins(requirements: Path) -> set[str]:
@@ -53,24 +104,35 @@ def node() -> Interpreter:
 def link_modules(*folders: Path) -> None:
     """Give TypeScript projects the npm packages that they ask for, from one place.
 
-    All pin the same versions. So where packages are missing, a place is made that has them beside
-    all that the last one has; in the end one serves all projects. None ever changes: other
-    processes read it.
+    All pin the same versions, so one place has what all patterns need. For a project that needs
+    others, another is made that has these as well. None ever changes: other processes read it.
     """
     wanted = {name: pin for folder in folders for name, pin in _packages(folder).items()}
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
     prefix = f"node-{hashlib.sha256(str(node()).encode()).hexdigest()[:16]}-"
-    with (ENVIRONMENTS / f"{prefix}lock").open("w") as lock:
+    with CLOCK.of_no_pattern(), (ENVIRONMENTS / f"{prefix}lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = sorted(ENVIRONMENTS.glob(f"{prefix}[0-9]*[0-9]"))
         place = next((each for each in reversed(made) if _has(each, wanted)), None)
         if place is None:
             place = ENVIRONMENTS / f"{prefix}{len(made):03}"
-            _install({**(_packages(made[-1]) if made else {}), **wanted}, folders[0], place)
+            had = _packages(made[-1]) if made else _packages_of_all_patterns()
+            _install({**had, **wanted}, folders[0], place)
     for folder in folders:
         for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
             (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(place / name)
+
+
+def _packages_of_all_patterns() -> dict[str, str]:
+    known: dict[str, str] = yaml.safe_load(PACKAGES.read_text())["versions"]
+    pinned = (
+        spec.rpartition("@")
+        for pattern in catalog.patterns()
+        for packages in (pattern.packages, pattern.test_packages)
+        for spec in packages.get("typescript", ())
+    )
+    return {**known, **{name: version for name, _, version in pinned if name}}
 
 
 def _packages(folder: Path) -> dict[str, str]:

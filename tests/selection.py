@@ -1,17 +1,11 @@
-"""Which tests are of which pattern, which patterns have changed, and what their tests take."""
+"""Which tests are of which pattern, and which patterns have changed."""
 
 import subprocess
-from collections import Counter, defaultdict
-from collections.abc import Iterator
 
 import pytest
 from rendering import ROOT
 
 from sls_patterns_cli import catalog
-
-PLANNED = 19
-"""As many patterns are planned; one may take 75 seconds of `make test` on two idle cores."""
-SECONDS_OF_A_PATTERN, CORES = 75, 2
 
 
 def pattern_of(item: pytest.Item) -> str | None:
@@ -66,42 +60,3 @@ def changed_patterns(files: list[str]) -> set[str]:
         for file in files
         if file.startswith(f"templates/patterns/{slug}/") or file == f"tests/golden/{slug}.txt"
     }
-
-
-class Spent:
-    """Adds up what the tests of each pattern have taken, and says what nineteen would take."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str | None, Counter[str]] = defaultdict(Counter)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "teardown":
-            for name, value in report.user_properties:
-                if name == "spent" and isinstance(value, dict):
-                    of_pattern = self.seconds[value["pattern"]]
-                    of_pattern["tests"] += 1
-                    of_pattern["seconds"] += value["seconds"]
-                    of_pattern["processor"] += value["processor"]
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if patterns := [slug for slug in self.seconds if slug]:
-            terminalreporter.section("time by pattern")
-            for line in table(self.seconds, patterns):
-                terminalreporter.write_line(line)
-
-
-def table(seconds: dict[str | None, Counter[str]], patterns: list[str]) -> Iterator[str]:
-    """Yield the lines of the report.
-
-    No test fails on them: a busy machine would fail it. Processor time depends on that least.
-    """
-    yield f"{'pattern':30}{'tests':>7}{'seconds':>10}{'processor':>12}"
-    for slug in (*sorted(patterns), None):
-        of_pattern = seconds[slug]
-        figures = f"{of_pattern['seconds']:>10.0f}{of_pattern['processor']:>12.0f}"
-        much = slug and of_pattern["processor"] > 2 * SECONDS_OF_A_PATTERN * CORES
-        said = "  more than twice what was planned" if much else ""
-        yield f"{slug or '(no single one)':30}{of_pattern['tests']:>7}{figures}{said}"
-    mean = sum(seconds[slug]["processor"] for slug in patterns) / len(patterns)
-    minutes = (seconds[None]["processor"] + PLANNED * mean) / CORES / 60
-    yield f"{PLANNED} patterns on {CORES} idle cores, by processor time: {minutes:.0f} minutes"

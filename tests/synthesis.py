@@ -1,24 +1,23 @@
 """The CloudFormation of rendered projects, whatever their infrastructure is written in.
 
 What CDK projects synthesise is kept under the digest of what they are, so that it is synthesised
-once however many tests and processes ask. Several of a language are synthesised in one process:
+once however many tests and processes ask. All of a language are synthesised by one process:
 starting the JavaScript that CDK runs on takes longer than a stack.
 """
 
 import fcntl
 import hashlib
-import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from environments import environment, link_modules, node
+from environments import fork, link_modules, node
+from servers import server
 
-from sls_patterns_cli.local.flavours.cdk import QUIET
+from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.languages import modules
 
 HERE = Path(__file__).parent
@@ -43,9 +42,9 @@ def template_file(project: Path) -> Path:
     return template_files([project])[project]
 
 
-def template_files(projects: Iterable[Path]) -> dict[Path, Path]:
+def template_files(folders: Iterable[Path]) -> dict[Path, Path]:
     """Return the template of each project: as it is rendered, or as CDK synthesises it."""
-    files = {project: _file(project) for project in projects}
+    files = {project: _file(project) for project in folders}
     for app in APPS:
         of_language = {file: p for p, file in files.items() if (p / app).exists()}
         if not all(file.exists() for file in of_language):
@@ -65,29 +64,28 @@ def _alone(app: str) -> Iterator[None]:
         yield
 
 
-def synthesise(projects: list[Path]) -> None:
-    """Synthesise CDK projects of one language in one process."""
-    with tempfile.TemporaryDirectory(dir=SYNTHESISED) as folder:
-        outputs = {project: Path(folder) / str(n) for n, project in enumerate(projects)}
-        typescript = (projects[0] / "app.ts").exists()
-        command, variables = (_typescript if typescript else _python)(projects)
-        folders = [word for pair in outputs.items() for word in pair]
-        subprocess.run([*command, *folders], env={**variables, **QUIET}, check=True)
-        for project, output in outputs.items():
+def synthesise(folders: list[Path]) -> None:
+    """Synthesise CDK projects of one language, and keep what they are."""
+    for project in folders:
+        with tempfile.TemporaryDirectory(dir=SYNTHESISED) as folder:
+            output = Path(folder) / "made"
+            synthesise_into(output, project)
             place = _file(project).parent
             if not place.exists():
                 shutil.move(output, place)
 
 
-def _python(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
-    python = environment(projects[0]) / "python"
-    return [python, "-P", HERE / "synthesise.py"], os.environ  # our modules are not the projects'
-
-
-def _typescript(projects: list[Path]) -> tuple[list[str | Path], Mapping[str, str]]:
-    link_modules(*projects)
-    tsx = projects[0] / "node_modules/.bin/tsx"
-    return [tsx, HERE / "synthesise.mjs"], modules.environment(node())
+def synthesise_into(output: Path, project: Path, *, build: bool = False) -> None:
+    """Do as `cdk synth` does; the code is left as it is unless `build` asks for its packages."""
+    if not (project / "app.ts").exists():
+        fork(project, "synthesis", str(output), *(["build"] if build else []))
+        return
+    link_modules(project)
+    tsx = (project / modules.FOLDER).resolve() / ".bin/tsx"
+    synthesiser = server((tsx, HERE / "synthesis.mjs"), **modules.environment(node()))
+    variables = {"PATH": modules.environment_with_npx(projects.load(project), node())["PATH"]}
+    request = {"project": str(project), "output": str(output), "variables": variables}
+    synthesiser.ask({**request, "build": build})
 
 
 def _file(project: Path) -> Path:

@@ -33,7 +33,7 @@ Given = Mapping[str, tuple[str, str]]
 """The questions answered beforehand: how each was (such as `--datastore`), and the answer."""
 
 Compiled = MutableMapping[Key, CodeType]
-"""Jinja's code by text, name and file."""
+"""Jinja's code of templates, wherever they were."""
 
 
 @dataclass(frozen=True)
@@ -137,17 +137,19 @@ class QuickWorker(Worker):
         environment = super().jinja_env
         compile_text = environment.compile
         compiled = self.compiled
+        settings = repr(sorted(self.template.envops.items()))
 
         def compile_once(
             source: str, name: str | None = None, filename: str | None = None, **options: Any
         ) -> CodeType:
-            key = (source, name, filename)
+            key = (source, name, settings)
             if key in compiled:
                 # Compiling has an effect that must not be lost: it resets the yield tag.
                 environment.preprocess(source, name, filename)
             else:
                 compiled[key] = compile_text(source, name, filename, **options)
-            return compiled[key]
+            # The file by which an error is told may be another one.
+            return compiled[key].replace(co_filename=filename or "<template>")
 
         environment.compile = compile_once  # type: ignore[method-assign,assignment]
         return environment

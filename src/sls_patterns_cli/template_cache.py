@@ -19,8 +19,8 @@ from types import CodeType
 
 from platformdirs import user_cache_path
 
-Key = tuple[str, str | None, str | None]
-"""A template's text, name and file."""
+Key = tuple[str, str | None, str]
+"""A template's text and name, and the settings of Jinja."""
 
 MOST_BYTES = 16 * 1024 * 1024
 """A larger cache is begun anew: in a checkout every change of a template adds to it."""

@@ -48,7 +48,7 @@ class Versions:
 
     def __init__(self, address: str, old: Template, new: Template) -> None:
         self._new = new
-        compiled: dict[Path, Compiled] = {}
+        compiled: Compiled = {}  # most templates are the same in both
         pinned = {template.version: template for template in (old, new)}
 
         class PinnedWorker(QuickWorker):
@@ -56,7 +56,7 @@ class Versions:
 
             @cached_property
             def compiled(self) -> Compiled:
-                return compiled.setdefault(self.template.local_abspath, {})
+                return compiled
 
             @cached_property
             def template(self) -> CopierTemplate:

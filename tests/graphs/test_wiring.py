@@ -9,7 +9,7 @@ import pytest
 from contract.check import asynchronous_edges, violations
 from contract.graph import differences
 from contract.stack import load
-from environments import environment, link_modules, node, npm
+from environments import fork, link_modules, npm
 from graphs.overlay import Graph, graphs
 from statelint.linter import Linter
 from synthesis import SYNTHESISED_ONCE, template_files
@@ -76,45 +76,6 @@ def test_the_asynchronous_edges_of_the_template_are_those_of_the_graph(
     assert differences(found, graph.topology) == []
 
 
-ESLINT = """
-import rules from "{project}/eslint.config.js";
-
-const parserOptions = {{
-  projectService: false,
-  project: "{types}/tsconfig.json",
-  tsconfigRootDir: "{types}",
-}};
-export default [...rules, {{ languageOptions: {{ parserOptions }} }}];
-"""
-
-
-def test_what_is_typescript_is_formatted_linted_and_typed(
-    projects: dict[str, Path], tmp_path: Path
-) -> None:
-    """As one program: for each of them the types of CDK would be read anew."""
-    written = [
-        projects[str(graph)]
-        for graph in ALL
-        if (graph.variant.runtime, graph.variant.iac) == ("typescript", "cdk")
-    ]
-    for project in written:
-        link_modules(project)
-    one = written[0]
-    tools, files = one / "node_modules/.bin", [f"{each.name}/**/*.ts" for each in written]
-    types = {
-        "extends": f"{one}/tsconfig.json",
-        "compilerOptions": {"typeRoots": [f"{one}/node_modules/@types"]},
-        "include": [f"{project}/**/*.ts" for project in written],
-    }
-    (tmp_path / "tsconfig.json").write_text(json.dumps(types))
-    (tmp_path / "eslint.config.js").write_text(ESLINT.format(project=one, types=tmp_path))
-
-    run([node().executable, tools / "prettier", "--check", *files], one.parent)
-    run([node().executable, tools / "tsc", "--project", tmp_path], one.parent)
-    config = ("--config", tmp_path / "eslint.config.js")
-    run([node().executable, tools / "eslint", *config, *files], one.parent)
-
-
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("graph", [g for g in ALL if g.variant.iac == "cdk"], ids=str)
 def test_the_stacks_own_tests_pass_cdk_nag_among_them(
@@ -127,8 +88,7 @@ def test_the_stacks_own_tests_pass_cdk_nag_among_them(
         command, variables = npm("exec", "--", "vitest", "run", "--project", "infrastructure")
         printed = run(command, project, **variables)
     else:
-        tests = ("-m", "pytest", "tests/infrastructure")
-        printed = run([environment(project) / "python", *tests], project)
+        printed = fork(project, "tests", "tests/infrastructure")
 
     assert " passed" in printed
 

@@ -131,6 +131,16 @@ def test_a_definition_that_is_a_file_is_put_into_the_template(app: Path) -> None
     assert template["Resources"]["Machine"]["Properties"] == {"Definition": DEFINITION}
 
 
+def test_an_app_that_is_a_folder_is_what_was_synthesised(app: Path) -> None:
+    """As the CDK CLI takes it: https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html."""
+    run = assemble(app)
+    (app / ".sls-patterns/cdk").rename(app / "made.out")
+    (app / "app.py").unlink()
+    (app / "cdk.json").write_text('{"app": "made.out"}')
+
+    assert assemble(app).template == run.template
+
+
 def test_no_bootstrap_stack_is_asked_for(app: Path) -> None:
     template = assemble(app).template
 

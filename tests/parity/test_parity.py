@@ -1,8 +1,11 @@
 """The flavours of a variant are one infrastructure: what differs has a name and a reason."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
 
 import pytest
 from contract.changes import REMOVE, changed
@@ -11,13 +14,15 @@ from golden import render_all
 from graphs.overlay import graphs
 from parity.differences import KNOWN, unexplained
 from parity.facts import Fact, facts
-from synthesis import SYNTHESISED_ONCE, template_files
-from variants import Variant, all_variants
+from synthesis import SYNTHESISED_ONCE, template_files, with_templates_of
+from variants import Variant, variants_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from sls_patterns_cli import catalog
 
-pytestmark = SYNTHESISED_ONCE
+GRAPHS = "graphs"
+"""Stands for those under test, as the slug of a pattern for its variants."""
+
+BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in catalog.slugs()]
 
 
 @dataclass(frozen=True)
@@ -27,55 +32,68 @@ class Flavours:
     stack: str
     templates: dict[str, Template]
 
-    def facts(self, **changed: Template) -> dict[str, set[Fact]]:
-        templates = self.templates | changed
-        return {iac: facts(template, self.stack) for iac, template in templates.items()}
+    @cached_property
+    def facts(self) -> dict[str, set[Fact]]:
+        return {iac: facts(template, self.stack) for iac, template in self.templates.items()}
+
+    def with_sam(self, template: Template) -> dict[str, set[Fact]]:
+        """Return the facts with another template in the place of SAM's."""
+        return {**self.facts, "sam": facts(template, self.stack)}
+
+
+Of = Callable[[str], dict[str, Flavours]]
 
 
 @pytest.fixture(scope="module")
-def variants(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Flavours]:
-    """Return the templates by flavour of each variant that has several, the graphs' included."""
-    folder = tmp_path_factory.mktemp("parity")
-    flavours: dict[tuple[str, str], dict[str, Path]] = defaultdict(dict)
-    for variant, project in render_all(all_variants(), folder).items():
-        flavours[without_flavour(variant), variant.pattern][variant.iac] = project
-    for graph in graphs():
-        project = graph.render(folder / "graphs" / str(graph))
-        name, stack = f"graph {without_flavour(graph.variant)}", graph.variant.pattern
-        flavours[name, stack][graph.variant.iac] = project
-    several = {names: each for names, each in flavours.items() if len(each) > 1}
-    template_files(project for each in several.values() for project in each.values())
-    return {
-        name: Flavours(stack, {iac: load(project) for iac, project in each.items()})
-        for (name, stack), each in several.items()
-    }
+def of(tmp_path_factory: pytest.TempPathFactory) -> Of:
+    """Return what makes the variants of a pattern, or of the graphs, that have several flavours."""
+
+    @cache
+    def made(pattern: str) -> dict[str, Flavours]:
+        projects = rendered(pattern, tmp_path_factory.mktemp("parity"))
+        template_files(projects.values())
+        flavours: dict[tuple[str, str], dict[str, Template]] = defaultdict(dict)
+        for variant, project in projects.items():
+            flavours[without_flavour(variant), variant.pattern][variant.iac] = load(project)
+        several = {names: each for names, each in flavours.items() if len(each) > 1}
+        return {name: Flavours(stack, each) for (name, stack), each in several.items()}
+
+    return made
+
+
+def rendered(pattern: str, folder: Path) -> dict[Variant, Path]:
+    if pattern != GRAPHS:
+        return render_all(variants_of(catalog.pattern(pattern)), folder)
+    return {graph.variant: graph.render(folder / str(graph)) for graph in graphs()}
 
 
 def without_flavour(variant: Variant) -> str:
     return f"{variant.pattern}/{variant.topology}-{variant.runtime}-{variant.datastore}"
 
 
-def test_there_are_variants_in_several_flavours(variants: dict[str, Flavours]) -> None:
+@pytest.mark.parametrize("pattern", [*BY_PATTERN, pytest.param(GRAPHS, marks=SYNTHESISED_ONCE)])
+def test_whatever_differs_has_a_name_and_a_reason(pattern: str, of: Of) -> None:
+    variants = of(pattern)
+
     assert variants
-
-
-def test_whatever_differs_has_a_name_and_a_reason(variants: dict[str, Flavours]) -> None:
-    assert {name: list(unexplained(flavours.facts())) for name, flavours in variants.items()} == {
+    assert {name: list(unexplained(each.facts)) for name, each in variants.items()} == {
         name: [] for name in variants
     }
 
 
-def test_no_difference_is_listed_that_there_is_not(variants: dict[str, Flavours]) -> None:
-    needed = {
-        difference.name
-        for flavours in variants.values()
-        for difference in KNOWN
-        if list(unexplained(flavours.facts(), [d for d in KNOWN if d != difference]))
-    }
+@SYNTHESISED_ONCE
+def test_no_difference_is_listed_that_there_is_not(of: Of) -> None:
+    groups = (GRAPHS, *catalog.slugs())
+    for difference in KNOWN:
+        others = [each for each in KNOWN if each != difference]
+        assert any(
+            list(unexplained(flavours.facts, others))
+            for group in groups
+            for flavours in of(group).values()
+        ), difference.name
 
-    assert needed == {difference.name for difference in KNOWN}
 
-
+@with_templates_of("scalable-webhook")
 @pytest.mark.parametrize(
     ("change", "value", "says"),
     [
@@ -109,22 +127,21 @@ def test_no_difference_is_listed_that_there_is_not(variants: dict[str, Flavours]
         ),
     ],
 )
-def test_what_changes_in_one_flavour_is_noticed(
-    variants: dict[str, Flavours], change: str, value: Any, says: str
-) -> None:
-    flavours = next(each for name, each in variants.items() if name.startswith("scalable-webhook"))
+def test_what_changes_in_one_flavour_is_noticed(of: Of, change: str, value: Any, says: str) -> None:
+    flavours = next(iter(of("scalable-webhook").values()))
     sam = changed(flavours.templates["sam"], change, value)
 
-    found = list(unexplained(flavours.facts(sam=sam)))
+    found = list(unexplained(flavours.with_sam(sam)))
 
     assert any(each.startswith("only sam has ") and each.endswith(says) for each in found)
 
 
-def test_an_alarm_that_one_flavour_does_not_have_is_noticed(variants: dict[str, Flavours]) -> None:
-    flavours = next(each for name, each in variants.items() if name.startswith("scalable-webhook"))
+@with_templates_of("scalable-webhook")
+def test_an_alarm_that_one_flavour_does_not_have_is_noticed(of: Of) -> None:
+    flavours = next(iter(of("scalable-webhook").values()))
     sam = changed(flavours.templates["sam"], "DeliveriesDeadLetterQueueAlarm", REMOVE)
 
     assert any(
         each.startswith("only cdk has DeliveriesDeadLetterQueueAlarm: ")
-        for each in unexplained(flavours.facts(sam=sam))
+        for each in unexplained(flavours.with_sam(sam))
     )

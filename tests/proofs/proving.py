@@ -1,5 +1,6 @@
 """Runs the proofs of a generated project the way a user does."""
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from environments import link_modules
+from environments import link_environment, link_modules, link_requirements
+from synthesis import synthesise_into
 
 from sls_patterns_cli.local import project as projects
 
@@ -31,9 +33,15 @@ def prove(project: Path, *proofs: str) -> Run:
     """Run all proofs of the project, or only those named by their ids."""
     report = project / ".sls-patterns/report.xml"
     report.parent.mkdir(exist_ok=True)
-    runtime = projects.load(project).runtime
+    made = projects.load(project)
+    runtime = made.runtime
     if runtime == "typescript":
         link_modules(project)
+    else:
+        link_environment(project)
+        link_requirements(project)
+    if made.iac == "cdk":
+        assemble(project, build=runtime == "typescript")
     result = subprocess.run(
         [
             SLS_PATTERNS,
@@ -58,6 +66,17 @@ def prove(project: Path, *proofs: str) -> Run:
         passed={name for name, passed in outcomes.items() if passed},
         failed={name for name, passed in outcomes.items() if not passed},
     )
+
+
+def assemble(project: Path, *, build: bool) -> None:
+    """Synthesise a CDK project, and let it be deployed as it is then.
+
+    Starting CDK takes longer than the stack; that `local test` does so has tests of its own.
+    """
+    assembly = ".sls-patterns/assembly"
+    synthesise_into(project / assembly, project, build=build)
+    settings = json.loads((project / "cdk.json").read_text())
+    (project / "cdk.json").write_text(json.dumps({**settings, "app": assembly}))
 
 
 def own_id(proof: str) -> str:

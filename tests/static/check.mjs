@@ -1,6 +1,8 @@
-// Checks style and types of several TypeScript projects in one process, each distinct file once.
-// Arguments: the folders of the projects, which share their node_modules; after `--style-only`
-// those whose types are not checked.
+// Checks style and types of TypeScript projects, each distinct file once: for each line of standard
+// input, `{typed, styled}` with folders of projects, one of standard output with what was read and
+// what there is to complain of. The types of those that are `styled` are not checked. What a
+// `rehearsal` has checked counts as new all the same.
+// Argument: a folder with the node_modules that all of them share.
 //
 // What `npm run lint` and `npm run typecheck` say of a file follows from its text, from those of
 // the files that it imports, and from the settings for it. So a file is checked where these come
@@ -11,22 +13,15 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
+import { createInterface } from "node:readline";
 
-const [typed, styled = []] = split(process.argv.slice(2), "--style-only");
-const require = createRequire(join([...typed, ...styled][0], "package.json"));
+const require = createRequire(join(process.argv[2], "package.json"));
 const ts = require("typescript");
 const { ESLint } = require("eslint");
 const prettier = require("prettier");
 
-const parsed = new Map();
 const seen = new Set();
-const checked = { eslint: 0, prettier: 0, tsc: 0 };
-let complaints = "";
-
-function split(words, separator) {
-  const at = words.indexOf(separator);
-  return at < 0 ? [words] : [words.slice(0, at), words.slice(at + 1)];
-}
+let read, complaints;
 
 /** Tells whether this is the first time; `what` is all that an answer follows from. */
 function isNew(...what) {
@@ -49,58 +44,77 @@ function filesIn(project, extensions) {
   return ts.sys.readDirectory(project, extensions, ["**/node_modules"]);
 }
 
-function programOf(project) {
-  const config = ts.getParsedCommandLineOfConfigFile(join(project, "tsconfig.json"), undefined, {
+function configOf(project) {
+  return ts.getParsedCommandLineOfConfigFile(join(project, "tsconfig.json"), undefined, {
     ...ts.sys,
     onUnRecoverableConfigFileDiagnostic: (diagnostic) => {
       throw new Error(ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"));
     },
   });
-  const settings = JSON.stringify({ ...config.options, configFilePath: undefined });
-  const host = ts.createCompilerHost(config.options);
+}
+
+/** What programs of the same settings share: where modules are, and the packages as parsed. */
+const packages = new Map();
+
+function programOf(config, settings) {
+  const { options } = config;
+  const host = ts.createCompilerHost(options);
+  if (!packages.has(settings)) {
+    const places = ts.createModuleResolutionCache("/", host.getCanonicalFileName, options);
+    packages.set(settings, { parsed: new Map(), places });
+  }
+  const { parsed, places } = packages.get(settings);
   const parse = host.getSourceFile;
-  host.getSourceFile = (file, ...rest) => {
-    if (!file.includes("/node_modules/")) return parse(file, ...rest);
-    const key = `${file} ${settings} ${JSON.stringify(rest[0])}`;
-    if (!parsed.has(key)) parsed.set(key, parse(file, ...rest));
+  host.getSourceFile = (file, language, ...rest) => {
+    if (!file.includes("/node_modules/")) return parse(file, language, ...rest);
+    const key = `${file} ${language.impliedNodeFormat}`;
+    if (!parsed.has(key)) parsed.set(key, parse(file, language, ...rest));
     return parsed.get(key);
   };
-  const program = ts.createProgram({
+  host.resolveModuleNameLiterals = (names, file, redirected, _options, source) =>
+    names.map((name) => {
+      const mode = ts.getModeForUsageLocation(source, name, options);
+      return ts.resolveModuleName(name.text, file, options, host, places, redirected, mode);
+    });
+  return ts.createProgram({
     rootNames: config.fileNames,
-    options: config.options,
+    options,
     configFileParsingDiagnostics: ts.getConfigFileParsingDiagnostics(config),
     host,
   });
-  return { program, settings };
 }
 
 function complain(project, text) {
   complaints += `${project}\n${text}\n`;
 }
 
+/** Reads the project as a program only where it holds something new: that takes longest. */
 async function check(project, typesToo) {
   process.chdir(project);
-  const { program, settings } = programOf(project);
-  const own = program.getSourceFiles().filter(({ fileName }) => !fileName.includes("/node_modules/"));
+  const config = configOf(project);
+  const settings = JSON.stringify({ ...config.options, configFilePath: undefined });
+  const own = new Map(
+    config.fileNames.flatMap((name) => [...closure(name)]).filter(([name]) => /[jt]s$/.test(name)),
+  );
   // What a project says of types in general is part of the settings for each of its files.
-  const ambient = own.filter(
-    ({ isDeclarationFile, text }) => isDeclarationFile || /\bdeclare (global|module)\b/.test(text),
+  const ambient = [...own].filter(
+    ([file, text]) => file.endsWith(".d.ts") || /\bdeclare (global|module)\b/.test(text),
   );
   const context = (file) =>
-    [...closure(file), ...ambient.map(({ fileName, text }) => [fileName, text])].map(
-      ([name, text]) => [relative(project, name), text],
-    );
+    [...closure(file), ...ambient].map(([name, text]) => [relative(project, name), text]);
+  let made;
+  const program = () => (made ??= programOf(config, settings));
 
   if (typesToo) {
-    const diagnostics = [
-      ...program.getConfigFileParsingDiagnostics(),
-      ...program.getOptionsDiagnostics(),
-      ...program.getGlobalDiagnostics(),
-    ];
-    for (const file of own.filter(({ fileName }) => isNew("tsc", settings, context(fileName)))) {
-      diagnostics.push(...program.getSyntacticDiagnostics(file));
-      diagnostics.push(...program.getSemanticDiagnostics(file));
-      checked.tsc += 1;
+    read.tsc += own.size;
+    const fresh = [...own.keys()].filter((file) => isNew("tsc", settings, context(file)));
+    const diagnostics = ts.getConfigFileParsingDiagnostics(config);
+    if (fresh.length > 0) {
+      diagnostics.push(...program().getOptionsDiagnostics(), ...program().getGlobalDiagnostics());
+    }
+    for (const file of fresh.map((name) => program().getSourceFile(name))) {
+      diagnostics.push(...program().getSyntacticDiagnostics(file));
+      diagnostics.push(...program().getSemanticDiagnostics(file));
     }
     if (diagnostics.length > 0) {
       const host = {
@@ -112,19 +126,24 @@ async function check(project, typesToo) {
     }
   }
 
-  // The types are tsc's, where the project's own settings would have them found anew.
-  const parserOptions = { programs: [program], projectService: false, tsconfigRootDir: project };
   const plain = new ESLint({ cwd: project });
-  const eslint = new ESLint({ cwd: project, overrideConfig: { languageOptions: { parserOptions } } });
-  const fresh = [];
+  const linted = [];
   for (const fileName of filesIn(project, [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"])) {
     if (await plain.isPathIgnored(fileName)) continue;
+    read.eslint += 1;
     const { rules, linterOptions } = await plain.calculateConfigForFile(fileName);
-    if (isNew("eslint", rules, linterOptions, settings, context(fileName))) fresh.push(fileName);
+    if (isNew("eslint", rules, linterOptions, settings, context(fileName))) linted.push(fileName);
   }
-  if (fresh.length > 0) {
-    const results = await eslint.lintFiles(fresh);
-    checked.eslint += results.length;
+  if (linted.length > 0) {
+    // The types are tsc's, where the project's own settings would have them found anew.
+    const parserOptions = {
+      programs: [program()],
+      projectService: false,
+      tsconfigRootDir: project,
+    };
+    const overrideConfig = { languageOptions: { parserOptions } };
+    const eslint = new ESLint({ cwd: project, overrideConfig });
+    const results = await eslint.lintFiles(linted);
     if (results.some(({ messages }) => messages.length > 0)) {
       complain(project, await (await eslint.loadFormatter("stylish")).format(results));
     }
@@ -134,18 +153,20 @@ async function check(project, typesToo) {
     const options = await prettier.resolveConfig(file);
     const text = readFileSync(file, "utf8");
     const name = relative(project, file);
-    if (name === "package-lock.json" || !isNew("prettier", name, text, options)) continue;
-    checked.prettier += 1;
+    if (name === "package-lock.json") continue;
+    read.prettier += 1;
+    if (!isNew("prettier", name, text, options)) continue;
     if (!(await prettier.check(text, { ...options, filepath: file }))) {
       complain(project, `${name} is not as Prettier formats it`);
     }
   }
 }
 
-for (const project of typed) await check(project, true);
-for (const project of styled) await check(project, false);
-console.log(JSON.stringify(checked));
-if (complaints) {
-  console.error(complaints);
-  process.exitCode = 1;
+for await (const line of createInterface({ input: process.stdin })) {
+  const { typed, styled, rehearsal } = JSON.parse(line);
+  [read, complaints] = [{ eslint: 0, prettier: 0, tsc: 0 }, ""];
+  for (const project of typed) await check(project, true);
+  for (const project of styled) await check(project, false);
+  if (rehearsal) seen.clear();
+  console.log(JSON.stringify({ read, complaints }));
 }

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
-from environments import environment, link_modules, node, npm
+from environments import environment, fork, fork_by, link_modules, node, npm
 from rendering import ROOT, render_project
-from synthesis import template_files, with_templates_of
+from servers import Server, server
+from spending import CLOCK
+from synthesis import synthesise_into, template_files, with_templates_of
 from tools import BIN, run, tool
 from variants import Variant, all_variants, covering, standing_for_all
 
 from sls_patterns_cli.local.languages import modules
-from sls_patterns_cli.local.project import load
 
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
@@ -30,7 +31,12 @@ RUNTIMES = sorted({variant.runtime for variant in VARIANTS})
 PATTERNS = sorted({variant.pattern for variant in VARIANTS})
 # Each runtime and flavour once; the others install the same.
 INSTALLED = {("python", "sam"), ("typescript", "cdk")}
+KEEPING_MUCH = ("--max-semi-space-size=128",)  # what is parsed lives long
 SHORTEST_NAME, LONGEST_NAME = "ab", "a-name-of-forty-letters-the-longest-name"
+
+
+CHECKED_BY_ONE = pytest.mark.xdist_group("typescript checked")
+"""Marks tests of the TypeScript checker: what it has read of packages serves all on its worker."""
 
 
 def built_by(parameters: ParameterSet, *tools: str) -> bool:
@@ -52,7 +58,7 @@ def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
         run([BIN / "ruff", "check", "--no-cache", *projects], folder)
         run([BIN / "ruff", "format", "--no-cache", "--check", *projects], folder)
     else:
-        check_typescript(folder, (), projects)
+        check_typescript((), projects)
 
 
 def check_types(projects: Iterable[Path]) -> None:
@@ -64,7 +70,12 @@ def check_types(projects: Iterable[Path]) -> None:
             continue
         checked.append(told)
         python = environment(project)
-        run([python / "mypy"], project, MYPY_CACHE_DIR=str(python.parent / "mypy-cache"))
+        cache = python.parent / "mypy-cache"
+        variables = {"MYPY_CACHE_DIR": str(cache)}
+        if not cache.exists():
+            with CLOCK.of_no_pattern():
+                run([python / "mypy"], project, **variables)
+        run([python / "mypy"], project, **variables)
 
 
 def mypy_settings(project: Path) -> str:
@@ -73,18 +84,31 @@ def mypy_settings(project: Path) -> str:
     return json.dumps({**settings, "files": None})
 
 
-def check_typescript(folder: Path, projects: Iterable[Path], styled: Iterable[Path] = ()) -> None:
-    """Run ESLint, Prettier and, unless they are only to be in style, tsc over projects."""
+def check_typescript(projects: Iterable[Path], styled: Iterable[Path] = ()) -> None:
+    """Run ESLint, Prettier and, unless they are only to be in style, tsc over projects.
+
+    Each distinct file is checked once in a worker, in whatever project it comes first.
+    """
     # What CDK adds is checked with the rest, which the project in SAM shares.
     typed, styled = (
         sorted(each, key=lambda p: not (p / "app.ts").exists()) for each in (projects, styled)
     )
     link_modules(*typed, *styled)
-    printed = run([node().executable, HERE / "check.mjs", *typed, "--style-only", *styled], folder)
-    checked = json.loads(printed)
-    assert checked["eslint"]
-    assert checked["prettier"]
-    assert bool(checked["tsc"]) == bool(typed)
+    folders = {"typed": [*map(str, typed)], "styled": [*map(str, styled)]}
+
+    answer = typescript_checker([*typed, *styled][0]).ask(folders)
+
+    if answer["complaints"]:
+        pytest.fail(answer["complaints"], pytrace=False)
+    assert answer["read"]["eslint"]
+    assert answer["read"]["prettier"]
+    assert bool(answer["read"]["tsc"]) == bool(typed)
+
+
+def typescript_checker(project: Path) -> Server:
+    """Return what checks projects that have the node_modules of this one."""
+    place = (project / modules.FOLDER).resolve().parent
+    return server((node().executable, *KEEPING_MUCH, HERE / "check.mjs", place))
 
 
 def contents(project: Path, *suffixes: str) -> Iterator[tuple[str, str]]:
@@ -156,6 +180,7 @@ def test_style_of_python_has_nothing_to_say(
     check_style("python", tmp_path, [*projects.of(variants).values(), *long])
 
 
+@CHECKED_BY_ONE
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_style_and_types_of_typescript_have_nothing_to_say(
     pattern: str, projects: Projects, tmp_path: Path
@@ -163,7 +188,7 @@ def test_style_and_types_of_typescript_have_nothing_to_say(
     variants = variants_in(pattern, "typescript")
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
-    check_typescript(tmp_path, projects.of(variants).values(), long)
+    check_typescript(projects.of(variants).values(), long)
 
 
 @pytest.mark.exhaustive
@@ -197,6 +222,7 @@ def test_a_project_may_have_the_name_of_a_module_that_its_tests_share(
         assert "test_proofs.py" in collected
 
 
+@CHECKED_BY_ONE
 @pytest.mark.parametrize(("runtime", "version"), other_versions())
 def test_every_version_of_the_runtime_is_as_clean(
     runtime: str, version: str, tmp_path: Path
@@ -205,12 +231,13 @@ def test_every_version_of_the_runtime_is_as_clean(
     project = render_project(tmp_path / "project", **variant.answers, runtime_version=version)
 
     if runtime == "typescript":
-        check_typescript(tmp_path, [project])
+        check_typescript([project])
         return
     check_style(runtime, tmp_path, [project])
     check_types([project])
 
 
+@CHECKED_BY_ONE
 def test_what_one_of_many_typescript_projects_has_is_found(tmp_path: Path) -> None:
     variant = Variant("simple-web-service", "http-api", "typescript", "sam", "dynamodb")
     good, bad = (render_project(tmp_path / each, **variant.answers) for each in ("good", "bad"))
@@ -223,7 +250,7 @@ def test_what_one_of_many_typescript_projects_has_is_found(tmp_path: Path) -> No
     (bad / "src/c.ts").write_text("export const c  = [1].map(async (n) => n);\n")
 
     with pytest.raises(pytest.fail.Exception) as failed:
-        check_typescript(tmp_path, [good, bad])
+        check_typescript([good, bad])
 
     told = str(failed.value)
     assert "src/a.ts(3,14): error TS2322" in told
@@ -261,8 +288,7 @@ def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
         command = ("exec", "--", "vitest", "run", *chosen) if chosen else ("test",)
         printed = run_npm(project, *command, **nowhere)
     else:
-        python = environment(project) / "python"
-        printed = run([python, "-m", "pytest", "-q", *chosen], project, **nowhere)
+        printed = fork(project, "tests", "-q", *chosen, **nowhere)
     assert " passed" in printed
 
 
@@ -447,7 +473,7 @@ def test_sam_validates_and_builds_for_lambda(
     sam = tool("SLS_SAM")
     quiet = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
 
-    run([sam, "validate", "--lint"], project, **quiet)
+    fork_by(Path(sam).with_name("python"), project, "sam", "validate", "--lint", **quiet)
 
     if variant.runtime == "typescript":
         link_modules(project)
@@ -460,7 +486,7 @@ def test_sam_validates_and_builds_for_lambda(
         return
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
-    run([sam, "build", "--no-cached"], project, **quiet)
+    fork_by(Path(sam).with_name("python"), project, "sam", "build", "--no-cached", **quiet)
     functions = list((project / ".aws-sam/build").glob("*Function"))
     assert functions
     for function in functions:
@@ -469,13 +495,11 @@ def test_sam_validates_and_builds_for_lambda(
 
 
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "python")])
-def test_cdk_builds_for_lambda(variant: Variant, projects: Projects) -> None:
-    project = projects[variant]
-
-    run([environment(project) / "python", "app.py"], project, CDK_OUTDIR="built")
+def test_cdk_builds_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
+    synthesise_into(tmp_path / "built", projects[variant], build=True)
 
     # A definition of a state machine is a file.
-    (package,) = (asset for asset in (project / "built").glob("asset.*") if asset.is_dir())
+    (package,) = (asset for asset in (tmp_path / "built").glob("asset.*") if asset.is_dir())
     assert (package / variant.pattern.replace("-", "_") / "handlers").is_dir()
     assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
     assert not list(package.rglob("__pycache__"))
@@ -484,16 +508,12 @@ def test_cdk_builds_for_lambda(variant: Variant, projects: Projects) -> None:
 @pytest.mark.parametrize(
     "variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "typescript")]
 )
-def test_cdk_bundles_for_lambda(variant: Variant, projects: Projects) -> None:
-    project = projects[variant]
-    link_modules(project)
-    environment = modules.environment_with_npx(load(project), node())
-
-    run(["node_modules/.bin/tsx", "app.ts"], project, PATH=environment["PATH"], CDK_OUTDIR="built")
+def test_cdk_bundles_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
+    synthesise_into(tmp_path / "built", projects[variant], build=True)
 
     # A definition of a state machine is a file.
-    packages = [asset for asset in (project / "built").glob("asset.*") if asset.is_dir()]
-    assert len(packages) == len(list((project / "src/handlers").iterdir()))
+    packages = [asset for asset in (tmp_path / "built").glob("asset.*") if asset.is_dir()]
+    assert len(packages) == len(list((projects[variant] / "src/handlers").iterdir()))
     for package in packages:
         assert {file.name for file in package.iterdir()} == {"index.js", "index.js.map"}
         assert '= require("@' not in (package / "index.js").read_text()  # nothing is left out
@@ -512,6 +532,8 @@ def test_make_installs_lints_and_tests_as_the_readme_says(
     variant = next(v for v in VARIANTS if (v.runtime, v.iac) == (runtime, iac))
     project = render_project(tmp_path / "project", **variant.answers)
 
-    printed = run(["make", "install", "lint", "test"], project, PATH=path_with_node(tmp_path))
+    path = path_with_node(tmp_path)
+    # What is started once need not be compiled whole.
+    printed = run(["make", "install", "lint", "test"], project, PATH=path, PIP_NO_COMPILE="1")
 
     assert " passed" in printed

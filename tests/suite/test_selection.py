@@ -1,13 +1,12 @@
 """The tests that run are those of the patterns that are asked for or that changed."""
 
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from proofs.test_mutants import mutants_of
-from selection import of_what_changed, pattern_of, table
+from selection import of_what_changed, pattern_of
 from variants import all_variants
 
 OF_STATE_MACHINE = ("golden state-machine", "contract state-machine")
@@ -56,21 +55,3 @@ def test_the_parameters_of_a_test_say_of_which_pattern_it_is(
     item = SimpleNamespace(callspec=SimpleNamespace(params=parameters))
 
     assert pattern_of(cast("pytest.Item", item)) == pattern
-
-
-def test_the_table_says_what_nineteen_patterns_would_take() -> None:
-    spent: dict[str | None, Counter[str]] = {
-        None: Counter(tests=9, seconds=80, processor=120),
-        "quick": Counter(tests=5, seconds=60, processor=100),
-        "slow": Counter(tests=7, seconds=300, processor=500),
-    }
-
-    lines = [" ".join(line.split()) for line in table(spent, ["slow", "quick"])]
-
-    assert lines == [
-        "pattern tests seconds processor",
-        "quick 5 60 100",
-        "slow 7 300 500 more than twice what was planned",
-        "(no single one) 9 80 120",
-        "19 patterns on 2 idle cores, by processor time: 48 minutes",  # (120 + 19 * 300) / 2 / 60
-    ]

@@ -49,17 +49,21 @@ class Cdk:
         self._language = language
 
     def assemble(self) -> Assembly:
-        """The project's stack as `cdk synth` writes it.
+        """The project's stack as `cdk synth` writes it, or has written it.
 
         Code that CDK bundles for any machine is taken as it is, other code left to be built for
         this one. It is expected in CODE_BUCKET rather than in the one of CDK's bootstrap stack,
         whose version is not asked for.
         """
         bundled = self._language.bundled_by_cdk
-        output = self._project.work / "cdk"
-        shutil.rmtree(output, ignore_errors=True)
-        variables = self._language.program_environment()
-        _run_app(self._project, output, variables, {} if bundled else WITHOUT_BUNDLING)
+        settings = _read(self._project.root / "cdk.json")
+        output = self._project.root / settings["app"]
+        if not output.is_dir():
+            output = self._project.work / "cdk"
+            shutil.rmtree(output, ignore_errors=True)
+            context = {**settings.get("context", {}), **({} if bundled else WITHOUT_BUNDLING)}
+            variables = self._language.program_environment()
+            _run_app(self._project, settings["app"], output, variables, context)
         made = read(output)
         made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
         made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
@@ -89,26 +93,26 @@ def read(output: Path) -> Synthesised:
 
 def _run_app(
     project: Project,
+    command: str,
     output: Path,
     variables: Mapping[str, str],
-    context: Mapping[str, list[str]],
+    context: Mapping[str, Any],
 ) -> None:
     """Run the command that `cdk.json` names as the CDK CLI does.
 
     https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html
     """
-    settings = _read(project.root / "cdk.json")
     if not shutil.which("node", path=variables.get("PATH")):
         raise UserError("A CDK project needs Node.js on the PATH to be synthesised.")
     environment = {
         **variables,
         **QUIET,
         "CDK_OUTDIR": str(output),
-        "CDK_CONTEXT_JSON": json.dumps({**settings.get("context", {}), **context}),
+        "CDK_CONTEXT_JSON": json.dumps(context),
         "CDK_DEFAULT_REGION": project.region,
     }
     environment.pop("VIRTUAL_ENV", None)
-    done = tether.run(shlex.split(settings["app"]), cwd=project.root, env=environment, capture=True)
+    done = tether.run(shlex.split(command), cwd=project.root, env=environment, capture=True)
     if done.returncode or not (output / "manifest.json").is_file():
         said = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
         # Node.js says after an error where it was, and its own version.

@@ -2,7 +2,8 @@
 
 Runs on the function's own interpreter, with nothing but the standard library. Speaks the
 emulator's protocol: JSON lines on standard input and output; logs go to standard error, where a
-line `LOG_END` closes the log of each invocation.
+line `LOG_END` closes the log of each invocation. With the descriptor of a socket as argument it
+serves nothing itself, but forks such environments.
 
 Follows the runtime's documented behaviour for handlers, errors and logging:
 https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
@@ -17,8 +18,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
 
 LOG_END = "\x1e"
 """ASCII record separator: no log line of a handler is this and nothing else."""
@@ -155,7 +161,8 @@ def invoke(handler: Callable[..., Any], message: dict[str, Any]) -> str:
         return json.dumps({"status": "ok", "result": None, "function_error": failure})
 
 
-def main() -> None:
+def serve(init: dict[str, Any]) -> None:
+    """Be the environment, until standard input ends."""
     # What the handler prints, also from C, is log; the protocol keeps the real standard output.
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -166,14 +173,11 @@ def main() -> None:
         sys.stderr.flush()
         replies.write(f"{line}\n")
 
-    init = json.loads(sys.stdin.readline())
     os.environ.update(init["env"])
     sys.path[:0] = init["path"]
     configure_logging()
     try:
-        handler = getattr(
-            importlib.import_module(init["module"].replace("/", ".")), init["handler"]
-        )
+        handler = getattr(importlib.import_module(module_name(init)), init["handler"])
     except BaseException as error:  # noqa: BLE001 (sys.exit at import too)
         traceback.print_exc()
         reply(json.dumps({"status": "error", "error": f"{type(error).__name__}: {error}"}))
@@ -183,4 +187,94 @@ def main() -> None:
         reply(invoke(handler, json.loads(line)))
 
 
-main()
+def module_name(init: dict[str, Any]) -> str:
+    name: str = init["module"]
+    return name.replace("/", ".")
+
+
+def fork_environments(requests: "socket.socket") -> None:
+    """Fork an environment for each byte that comes, until no more can come.
+
+    With the byte come descriptors: three that become the standard ones, and one that stays open
+    for as long as the environment lives. The answer is the number of its process.
+    """
+    import signal
+    import socket
+    import tempfile
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that end need not be waited for
+    while True:
+        asked, descriptors, _, _ = socket.recv_fds(requests, 1, 4)
+        if not asked:
+            return
+        child = os.fork()
+        if child == 0:
+            requests.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for standard, descriptor in enumerate(descriptors[:3]):
+                os.dup2(descriptor, standard)
+                os.close(descriptor)
+            tempfile.tempdir = None  # each has its own
+            serve(json.loads(sys.stdin.readline()))
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+        requests.sendall(child.to_bytes(8, "big"))
+
+
+def import_packages(init: dict[str, Any]) -> None:
+    """Import the packages that the handler imports first of all, and nothing of the function."""
+    code = Path(init["path"][0])
+    os.environ.update(init["env"])
+    sys.path[:0] = init["path"][1:]
+    for name, attributes in dict.fromkeys(imported(code, module_name(init))):
+        module = importlib.import_module(name)
+        for attribute in attributes:
+            if not hasattr(module, attribute):
+                importlib.import_module(f"{name}.{attribute}")
+    del sys.path[: len(init["path"][1:])]
+
+
+def imported(code: Path, handler: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what a function's modules import of packages: a module, and names in it."""
+    import ast
+
+    pending, own = [handler], set[str]()
+    while pending:
+        name = pending.pop()
+        place = code.joinpath(*name.split("."))
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if name in own or not file.is_file():
+            continue
+        own.add(name)
+        for statement in ast.parse(file.read_bytes()).body:
+            found: list[tuple[str, tuple[str, ...]]] = []
+            if isinstance(statement, ast.Import):
+                found = [(each.name, ()) for each in statement.names]
+            elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+                found = [(statement.module, tuple(each.name for each in statement.names))]
+            for module, names in found:
+                first = module.partition(".")[0]
+                if (code / first).exists() or (code / f"{first}.py").exists():
+                    pending += [module, *(f"{module}.{each}" for each in names)]
+                else:
+                    yield module, names
+
+
+def start_forking(descriptor: str, *, importing: bool) -> None:
+    import socket
+
+    with socket.socket(fileno=int(descriptor)) as requests:
+        if importing:
+            with suppress(BaseException):  # each environment will say so
+                import_packages(json.loads(sys.stdin.readline()))
+            if len(list(Path("/proc/self/task").iterdir())) > 1:  # a fork would lose threads
+                own = [sys.executable, "-I", "-S", __file__, descriptor, "without-packages"]
+                os.execv(sys.executable, own)  # noqa: S606 (this very program)
+        fork_environments(requests)
+
+
+if sys.argv[1:]:
+    start_forking(sys.argv[1], importing=not sys.argv[2:])
+else:
+    serve(json.loads(sys.stdin.readline()))

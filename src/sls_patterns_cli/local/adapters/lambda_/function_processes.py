@@ -28,7 +28,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
 
 from sls_patterns_cli.local.adapters import check, replace
-from sls_patterns_cli.local.adapters.lambda_ import environment_starts
+from sls_patterns_cli.local.adapters.lambda_ import environment_forks, environment_starts
 from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
 
 INTERPRETERS = "SLS_PATTERNS_INTERPRETERS"
@@ -64,6 +64,8 @@ def _served(choose: Callable[..., Any]) -> Callable[..., Any]:
 class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]
     """One execution environment of a function."""
 
+    _proc: "subprocess.Popen[str] | environment_forks.Fork | None"
+
     def _spawn(self) -> None:
         try:
             self._start()
@@ -78,27 +80,35 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]
             raise RuntimeError("Layers are not served by the local stack yet.")
         code = _unpacked(self.code_zip)
         module, _, handler = config["Handler"].rpartition(".")
-        self._proc = subprocess.Popen(
-            _command(config["Runtime"]),
-            cwd=code,
-            env=_environment(config, code, self._tmpdir),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        self._stderr_queue: queue.Queue[str] = queue.Queue()
-        self._stderr_thread = threading.Thread(
-            target=_collect_log, args=(self._proc.stderr, self._stderr_queue), daemon=True
-        )
-        self._stderr_thread.start()
-        init = {
+        init: dict[str, Any] = {
             "path": _path(code),
             "module": module,
             "handler": handler,
             "env": _variables(config),
         }
+        environment = _environment(config, code, self._tmpdir)
+        command = _command(config["Runtime"])
+        if config["Runtime"].startswith("python") and environment_forks.SUPPORTED:
+            program = environment_forks.Program(tuple(command), code, json.dumps(init))
+            key = lambda_runtime._worker_key(self.func_name, config, "")
+            self._proc = environment_forks.fork(key, program, environment, INIT_SECONDS)
+            init["env"] = environment  # its own, where the process that forks has another's
+        else:
+            self._proc = subprocess.Popen(
+                command,
+                cwd=code,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                bufsize=1,
+            )
+        self._stderr_queue: queue.Queue[str] = queue.Queue()
+        self._stderr_thread = threading.Thread(
+            target=_collect_log, args=(self._proc.stderr, self._stderr_queue), daemon=True
+        )
+        self._stderr_thread.start()
         answer = _begin(self._proc, init)
         log = self._drain_stderr_bounded()
         if answer.get("status") != "ready":

@@ -1,0 +1,181 @@
+"""What tests take: the processor time of whatever they start, by pattern.
+
+What many patterns need and one of them makes first (an environment with CDK in it, the types of its
+packages) is of none: nineteen patterns do not make it nineteen times.
+"""
+
+import ctypes
+import os
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from selection import pattern_of
+
+PLANNED = 19
+"""As many patterns are planned; one may take 75 seconds of `make test` on two idle cores."""
+SECONDS_OF_A_PATTERN, CORES = 75, 2
+
+PROPERTY = "spent"
+
+
+class Clock:
+    """The seconds of this process, and the processor's: for it, its children and its servers."""
+
+    def __init__(self) -> None:
+        self._servers: set[int] = set()
+        self._shared = Counter[str]()
+
+    def watch(self, pid: int) -> None:
+        """Add to it the time of a child, as long as that lives, and of what that has started."""
+        self._servers.add(pid)
+
+    def now(self) -> Counter[str]:
+        _wait_for_orphans()
+        processor = sum(os.times()[:4]) + _of_living(self._servers)
+        return Counter({"seconds": time.monotonic(), "processor": processor})
+
+    def shared(self) -> Counter[str]:
+        """What was spent in blocks of `of_no_pattern` so far."""
+        return self._shared.copy()
+
+    @contextmanager
+    def of_no_pattern(self) -> Iterator[None]:
+        """In the block is done what is done once, whichever pattern comes first."""
+        before, shared = self.now(), self.shared()
+        try:
+            yield
+        finally:
+            # What blocks inside this one have added is part of it.
+            self._shared = shared + _difference(self.now(), before)
+
+
+CLOCK = Clock()
+
+
+def _difference(after: Counter[str], before: Counter[str]) -> Counter[str]:
+    return Counter({name: after[name] - before[name] for name in after})
+
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def _of_living(servers: set[int]) -> float:
+    """Return the processor time of processes, their descendants and those that these waited for.
+
+    Only Linux tells it of processes that live; elsewhere they count when they have ended.
+    """
+    if not servers or not Path("/proc/self/stat").exists():
+        return 0.0
+    parents, ticks = dict[int, int](), dict[int, int]()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        pid = int(file.parent.name)
+        try:
+            fields = _stat(pid)
+        except OSError:  # it has ended
+            continue
+        parents[pid], ticks[pid] = int(fields[1]), sum(map(int, fields[11:15]))
+
+    def served(pid: int) -> bool:
+        return pid in servers or (pid in parents and served(parents[pid]))
+
+    return sum(ticks[pid] for pid in ticks if served(pid)) / TICKS
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what our children leave behind, as far as Linux lets us.
+
+    The functions of a local stack are left when it is killed; nobody else would tell their time.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _wait_for_orphans() -> None:
+    """Wait for those that have ended, which adds their time to that of our children.
+
+    They are told from our own children by their session, which somebody else began.
+    """
+    for file in Path("/proc/self/task").glob("*/children"):
+        for pid in map(int, file.read_text().split()):
+            with suppress(OSError):  # it has been waited for meanwhile
+                state, _, _, session = _stat(pid)[:4]
+                if state == "Z" and int(session) not in {os.getsid(0), pid}:
+                    os.waitpid(pid, os.WNOHANG)
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of `/proc/<pid>/stat` that come after the name of the program."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+STARTED = pytest.StashKey[tuple[Counter[str], Counter[str]]]()
+
+
+def start(item: pytest.Item) -> None:
+    item.stash[STARTED] = CLOCK.now(), CLOCK.shared()
+
+
+def end(item: pytest.Item) -> None:
+    """Note what a test has taken, with its fixtures, among the properties that its report has."""
+    before, shared = item.stash[STARTED]
+    of_none = _difference(CLOCK.shared(), shared)
+    of_test = _difference(_difference(CLOCK.now(), before), of_none)
+    for pattern, taken in ((pattern_of(item), {"tests": 1, **of_test}), (None, dict(of_none))):
+        item.user_properties.append((PROPERTY, {"pattern": pattern, **taken}))
+
+
+class Spent:
+    """Adds up what the tests of each pattern have taken, and says what nineteen would take."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str | None, Counter[str]] = defaultdict(Counter)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "teardown":
+            return
+        for name, taken in report.user_properties:
+            if name == PROPERTY and isinstance(taken, dict):
+                for what in ("tests", "seconds", "processor"):
+                    self.seconds[taken["pattern"]][what] += taken.get(what, 0)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if patterns := [slug for slug in self.seconds if slug]:
+            terminalreporter.section("time by pattern")
+            for line in table(self.seconds, patterns):
+                terminalreporter.write_line(line)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if session.config.getoption("--budget") and any(map(self.too_much, self.seconds)):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def too_much(self, pattern: str | None) -> bool:
+        return bool(pattern) and _too_much(self.seconds[pattern])
+
+
+def _too_much(taken: Counter[str]) -> bool:
+    """Whether this is more than twice of what a pattern may take, which no busy machine explains.
+
+    Processor time, as it depends least on what else a machine does.
+    """
+    return taken["processor"] > 2 * SECONDS_OF_A_PATTERN * CORES
+
+
+def table(seconds: dict[str | None, Counter[str]], patterns: list[str]) -> Iterator[str]:
+    """Yield the lines of the report."""
+    yield f"{'pattern':30}{'tests':>7}{'seconds':>10}{'processor':>12}"
+    for slug in (*sorted(patterns), None):
+        of_pattern = seconds[slug]
+        figures = f"{of_pattern['seconds']:>10.0f}{of_pattern['processor']:>12.0f}"
+        said = "  more than twice what it may take" if slug and _too_much(of_pattern) else ""
+        yield f"{slug or '(no single one)':30}{of_pattern['tests']:>7}{figures}{said}"
+    mean = sum(seconds[slug]["processor"] for slug in patterns) / len(patterns)
+    minutes = (seconds[None]["processor"] + PLANNED * mean) / CORES / 60
+    yield f"{PLANNED} patterns on {CORES} idle cores, by processor time: {minutes:.0f} minutes"
