@@ -155,13 +155,13 @@ KNOWN = (
     Difference(
         name="digest that is passed",
         flavour="sam",
-        pattern=r"\w+Schema: Digest is \$\{MigrationsDigest\}",
+        pattern=r"CloudFormation => MigrateFunction: Digest is \$\{MigrationsDigest\}",
         reason="`make deploy` computes the digest of the migrations, which SAM cannot",
     ),
     Difference(
         name="digest that is computed",
         flavour="cdk",
-        pattern=r"\w+Schema: Digest is [0-9a-f]{64}",
+        pattern=r"CloudFormation => MigrateFunction: Digest is [0-9a-f]{64}",
         reason="CDK computes the digest of the migrations",
     ),
 )
