@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract.edges import CUSTOM_RESOURCES, MAPPING, api_of, invoke_config
+from contract.edges import CUSTOM_RESOURCES, MAPPING, TABLE, api_of, invoke_config
 from contract.stack import Resource, Stack
 from contract.standards import STAGES, routes
 from contract.violations import Violation, is_but
 
 CLUSTER = "AWS::RDS::DBCluster"
 INSTANCE = "AWS::RDS::DBInstance"
+
+PROTECTION = {CLUSTER: "DeletionProtection", TABLE: "DeletionProtectionEnabled"}
 
 # By the most capacity units; at less than one unit as the least, there are 2,000 at most.
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html#aurora-serverless-v2.max-connections
@@ -41,11 +43,23 @@ def database_violations(stack: Stack) -> Iterator[Violation]:
     """Say where the stack falls short of what its databases need."""
     for instance in stack.of_type(INSTANCE):
         yield from _version(stack, instance)
+    for type_, name in PROTECTION.items():
+        for resource in stack.of_type(type_):
+            yield from _protection(stack, resource, name)
     for cluster in stack.of_type(CLUSTER):
         for function in users(stack, cluster):
             yield from _patience(stack, function)
         yield from _schema(stack, cluster)
         yield from _connections(stack, cluster)
+
+
+def _protection(stack: Stack, resource: Resource, name: str) -> Iterator[Violation]:
+    """What holds data is deleted by nobody, unless whoever deploys says otherwise."""
+    value = resource.get(name)
+    if isinstance(value, dict) and value.get("Ref") in stack.parameters:
+        value = stack.parameters[value["Ref"]].get("Default")
+    if value not in (True, "true"):
+        yield is_but("protection", resource.name, name, value, "true")
 
 
 def users(stack: Stack, cluster: Resource) -> list[Resource]:

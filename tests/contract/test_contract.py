@@ -52,7 +52,7 @@ OF_CODE = {"Code", "Environment", "Handler", "Runtime"}
 # The same of what a datastore brings: the network of its functions, and the database itself.
 NOT_THE_CONTRACTS_WITH = {
     "aurora-postgresql": (
-        r"AWS::(EC2|RDS)::(?!VPCEndpoint)\w+(\.(?!EnableIAM|AutoMinor).*)?",
+        r"AWS::(EC2|RDS)::(?!VPCEndpoint)\w+(\.(?!EnableIAM|AutoMinor|DeletionProtection).*)?",
         r"\w*DynamoDBEndpoint\w*(\..*)?",
         r"\w+Endpoint\w*\.(VpcId|VpcEndpointType|RouteTableIds\.\d)",
         r"AWS::Lambda::Function\.VpcConfig\.(SubnetIds\.\d|SecurityGroupIds.*)",

@@ -49,6 +49,7 @@ def database() -> dict[str, Any]:
                 "AWS::RDS::DBCluster",
                 EnableIAMDatabaseAuthentication=True,
                 EngineVersion="16.8",
+                DeletionProtection=True,
                 ServerlessV2ScalingConfiguration={"MinCapacity": 0, "MaxCapacity": 4},
             ),
             "BooksInstance": resource(
@@ -283,3 +284,24 @@ def test_reserved_concurrency_bounds_a_function_too() -> None:
     reserved = ("Ask.ReservedConcurrentExecutions", 100)
 
     assert says(unbounded, reserved, ("AskThrottles", REMOVE)) == []
+
+
+@pytest.mark.parametrize("protected", [False, REMOVE])
+def test_what_holds_data_is_protected_from_deletion(protected: object) -> None:
+    is_ = "missing" if protected is REMOVE else protected
+    assert says(("Books.DeletionProtection", protected)) == [
+        f"protection Books: DeletionProtection is {is_}, but must be true"
+    ]
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    table = resource("AWS::DynamoDB::Table", PointInTimeRecoverySpecification=recovery)
+    assert says(("Table", table)) == [
+        "protection Table: DeletionProtectionEnabled is missing, but must be true"
+    ]
+
+
+@pytest.mark.parametrize(("default", "kept"), [("true", True), ("false", False)])
+def test_protection_may_be_a_parameter_that_is_on(default: str, *, kept: bool) -> None:
+    template = changed(database(), "Books.DeletionProtection", ref("Protection"))
+    template["Parameters"] = {"Protection": {"Type": "String", "Default": default}}
+
+    assert (violations(template) == []) is kept

@@ -18,6 +18,7 @@ def calling() -> dict[str, Any]:
         {
             "Books": examples.resource(
                 "AWS::DynamoDB::Table",
+                DeletionProtectionEnabled=True,
                 PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
             )
         },

@@ -479,7 +479,14 @@ def test_a_table_is_read_through_its_stream() -> None:
     recovery = {"PointInTimeRecoveryEnabled": True}
     statement = "ReadRole.Policies.0.PolicyDocument.Statement.0"
     changes = (
-        ("Clicks", resource("AWS::DynamoDB::Table", PointInTimeRecoverySpecification=recovery)),
+        (
+            "Clicks",
+            resource(
+                "AWS::DynamoDB::Table",
+                DeletionProtectionEnabled=True,
+                PointInTimeRecoverySpecification=recovery,
+            ),
+        ),
         ("Mapping.EventSourceArn", get("Clicks", "StreamArn")),
     )
 

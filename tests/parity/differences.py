@@ -141,15 +141,27 @@ KNOWN = (
         reason="CDK writes down what EC2 does where nothing is said",
     ),
     Difference(
+        name="protection that is passed",
+        flavour="sam",
+        pattern=r"\w+: DeletionProtection(Enabled)? is \$\{DeletionProtection\}",
+        reason="the stack of the proofs is deployed without; SAM cannot tell it by its name",
+    ),
+    Difference(
+        name="protection by the stack's name",
+        flavour="cdk",
+        pattern=r"\w+: DeletionProtection(Enabled)? is True",
+        reason="CDK knows the stack's name, by which that of the proofs is told",
+    ),
+    Difference(
         name="digest that is passed",
         flavour="sam",
-        pattern=r"CloudFormation => \w+: Digest is \$\{MigrationsDigest\}",
+        pattern=r"CloudFormation => MigrateFunction: Digest is \$\{MigrationsDigest\}",
         reason="`make deploy` computes the digest of the migrations, which SAM cannot",
     ),
     Difference(
         name="digest that is computed",
         flavour="cdk",
-        pattern=r"CloudFormation => \w+: Digest is [0-9a-f]{64}",
+        pattern=r"CloudFormation => MigrateFunction: Digest is [0-9a-f]{64}",
         reason="CDK computes the digest of the migrations",
     ),
 )
