@@ -26,7 +26,7 @@ class Mend:
     files: tuple[str, ...]
     """The user's files that it changes, as globs of a project's paths."""
     proofs: tuple[str, ...]
-    """The ids of the proofs that show it."""
+    """The ids of the proofs that show it; none where its unit test is enough."""
 
     def changes(self, path: str) -> bool:
         """Whether it changes the file at a path of a project."""
@@ -61,12 +61,12 @@ def read_mends(slug: str, declared: Any) -> tuple[Mend, ...]:
 
 
 def _mend(place: Place, declared: Any) -> Mend:
-    place.only(declared, ("release", "reason", "files", "proofs"))
+    place.only(declared, ("release", "reason", "files"), ("proofs",))
     return Mend(
         release=Version(place.text(declared, "release", r"\d+\.\d+\.\d+")),
         reason=" ".join(place.text(declared, "reason").split()),
         files=place.names(declared, "files"),
-        proofs=place.names(declared, "proofs", form=NAME),
+        proofs=place.names(declared, "proofs", form=NAME, optional=True),
     )
 
 
