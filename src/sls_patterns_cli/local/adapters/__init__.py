@@ -36,6 +36,7 @@ ADAPTERS = (
     "stepfunctions.task_timeouts",
     "stepfunctions.execution_names",
     "stepfunctions.execution_output",
+    "stepfunctions.execution_redrive",
     "stepfunctions.express_logs",
     "stepfunctions.map_results",
     "secretsmanager.secret_resource",
