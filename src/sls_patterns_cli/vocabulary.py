@@ -135,7 +135,7 @@ class Mechanism:
     fails: Literal["source", "target"] = "target"
     """The end of the edge where the failure shows."""
     way_back: tuple[str, ...] = ()
-    """The folders of `templates/dead_letters/` whose code sends back what is in the end, in order."""
+    """The folders of `templates/dead_letters/` with the code that sends back what is in the end."""
     clients: tuple[str, ...] = ()
     """The clients of boto3 that this code uses, beside those that every project's tests have."""
     packages: Packages = field(default_factory=dict)
