@@ -129,12 +129,12 @@ class Deployed:
         assert done.returncode == -signal.SIGKILL
 
     def _dead_letters(self, *arguments: str) -> str:
-        command = {
+        tools: dict[str, list[str | Path]] = {
             "python": [sys.executable, "tools/dead_letters.py"],
             "typescript": [node().executable, "tools/dead-letters.ts"],
-        }[self.graph.variant.runtime]
+        }
         done = subprocess.run(
-            [*command, *arguments],
+            [*tools[self.graph.variant.runtime], *arguments],
             cwd=self.project,
             env=self.environment,
             capture_output=True,
