@@ -46,12 +46,14 @@ def graph(
     machines = [node for node in topology.nodes if node.kind == "state-machine"]
     requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
     kinds = [node.kind for node in topology.nodes]
+    mechanisms = _unique(failure.id for edge in edges for failure in edge.failures)
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
     return {
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
-        "mechanisms": _unique(failure.id for edge in edges for failure in edge.failures),
+        "dead_letter_queues": _dead_letter_queues(edges, vocabulary, datastore),
+        "mechanisms": mechanisms,
         "mechanisms_with_ends": _unique(
             failure.id for edge in edges for failure in edge.failures if failure.end
         ),
@@ -83,7 +85,7 @@ def graph(
             and (nodes[edge.target].kind != "datastore" or datastore.reachable is None)
             for edge in edges
         ),
-        "clients": vocabulary.clients(kinds, datastore.name),
+        "clients": vocabulary.clients(kinds, mechanisms, datastore.name),
         "packages": {
             runtime: _unique(
                 package
@@ -104,6 +106,7 @@ def graph(
                     pattern.test_packages,
                     topology.test_packages,
                     datastore.test_packages,
+                    *(vocabulary.failures[each].packages for each in mechanisms),
                 )
                 for package in packages.get(runtime, ())
             )
@@ -148,6 +151,33 @@ def _node(
             target.facts.deployed and target.kind != "function" for target in targets
         )
     return facts
+
+
+def _dead_letter_queues(
+    edges: tuple[Edge, ...], vocabulary: Vocabulary, datastore: Datastore
+) -> list[Facts]:
+    """The ends of failures; `edges` are the numbers of those that fail there, `at` where it shows.
+
+    `of_deployments`: what fails there was no message but a step of a deployment.
+    """
+    brought = {node["name"] for node in datastore.nodes}
+    queues: dict[str, Facts] = {}
+    for number, each in enumerate(edges):
+        for failure in each.failures:
+            if failure.end:
+                queue = queues.setdefault(
+                    failure.end,
+                    {
+                        "id": dead_letter_queue_id(failure.end),
+                        "at": failure.at,
+                        "way_back": vocabulary.failures[failure.id].way_back,
+                        "of_deployments": True,
+                        "edges": [],
+                    },
+                )
+                queue["of_deployments"] = queue["of_deployments"] and each.source in brought
+                queue["edges"].append(number)
+    return list(queues.values())
 
 
 def edge(edge: Edge) -> Facts:

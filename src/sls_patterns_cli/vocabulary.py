@@ -134,6 +134,12 @@ class Mechanism:
     """The name of the dead-letter queue, with holes for nodes; None where the caller is told."""
     fails: Literal["source", "target"] = "target"
     """The end of the edge where the failure shows."""
+    way_back: tuple[str, ...] = ()
+    """The folders of `templates/dead_letters/` with the code that sends back what is in the end."""
+    clients: tuple[str, ...] = ()
+    """The clients of boto3 that this code uses, beside those that every project's tests have."""
+    packages: Packages = field(default_factory=dict)
+    """The packages that this code needs."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,8 @@ class Vocabulary:
                 name: EdgeKind(name, **_typed(record)) for name, record in declared["edges"].items()
             },
             failures={
-                name: Mechanism(name, **record) for name, record in declared["failures"].items()
+                name: Mechanism(name, **_typed(record))
+                for name, record in declared["failures"].items()
             },
             datastores={
                 name: Datastore(name, **_typed(record))
@@ -207,9 +214,12 @@ class Vocabulary:
                 found.append(by)
         return tuple(found)
 
-    def clients(self, kinds: Iterable[str], datastore: str | None) -> tuple[str, ...]:
-        """The clients of boto3 that code for these kinds of nodes and the datastore uses."""
+    def clients(
+        self, kinds: Iterable[str], mechanisms: Iterable[str], datastore: str | None
+    ) -> tuple[str, ...]:
+        """The clients of boto3 that code for these nodes, failures and the datastore uses."""
         found = [client for kind in kinds for client in self.nodes[kind].clients]
+        found += [client for each in mechanisms for client in self.failures[each].clients]
         if datastore:
             found += self.datastores[datastore].clients
         return tuple(dict.fromkeys(found))

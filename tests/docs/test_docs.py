@@ -27,7 +27,7 @@ RUN_ELSEWHERE = {
     "sls-patterns local up": "tests/local/test_local_session.py",
     **{
         f"make {target} STACK=by-hand": "tests/proofs/test_deployment_tools.py"
-        for target in ("bootstrap", "deploy", "redrive", "delete")
+        for target in ("bootstrap", "deploy", "dead-letters", "redrive", "delete")
     },
 }
 

@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
-from environments import link_modules
+from environments import link_modules, node
 from graphs.overlay import Graph
 from graphs.stub import messages
 from local.support import Client
@@ -32,11 +38,27 @@ SUFFIXES = {
 """What the outputs that lead to a node are called, after the node's own name."""
 
 
+KILLED = """
+import boto3, os, runpy, signal, sys
+
+boto3.setup_default_session()
+boto3.DEFAULT_SESSION.events.register(
+    "before-call.sqs.DeleteMessage", lambda **_: os.kill(os.getpid(), signal.SIGKILL)
+)
+sys.argv = ["dead_letters.py", "redrive"]
+runpy.run_path("tools/dead_letters.py", run_name="__main__")
+"""
+"""The tool, killed when it is about to delete a letter that it has sent."""
+
+
 @dataclass(frozen=True)
 class Deployed:
     graph: Graph
     outputs: dict[str, str]
     client: Client
+    project: Path
+    environment: dict[str, str]
+    """What leads the project's own tools to the emulator."""
 
     def node(self, name: str) -> Node:
         return next(node for node in self.graph.topology.nodes if node.name == name)
@@ -46,21 +68,21 @@ class Deployed:
         kind = self.node(name).kind
         return self.outputs[f"{_pascal(name)}{SUFFIXES[kind]}"]
 
-    def read_by(self, function: str) -> set[str]:
-        """Return the ids of all messages in the events that a stub's function has logged."""
+    def read_by(self, function: str) -> list[str]:
+        """Return the ids of all messages in the events that a stub's function could process."""
         logs = self.client("logs")
         group = self.outputs[f"{_pascal(function)}FunctionLogGroupName"]
         try:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             lines = [event["message"] for page in pages for event in page["events"]]
         except logs.exceptions.ResourceNotFoundException:
-            return set()
-        return {
+            return []
+        return [
             found["id"]
             for line in lines
             if line.startswith('{"node"')
             for found in messages(json.loads(line)["event"])
-        }
+        ]
 
     def succeeded(self, machine: str) -> set[str]:
         """Return the ids of the messages whose execution of a state machine has succeeded."""
@@ -90,6 +112,38 @@ class Deployed:
         keys = [each["Key"] for each in listed if not each["Key"].startswith("errors/")]
         return {found["id"] for key in keys for found in messages(self._object(name, key))}
 
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Return what `make dead-letters` lists."""
+        listed: list[dict[str, Any]] = json.loads(self._dead_letters("list", "--json"))
+        return listed
+
+    def redrive(self) -> None:
+        """Do what `make redrive` does."""
+        for redriven in json.loads(self._dead_letters("redrive", "--json")):
+            assert redriven["stays"] == []
+
+    def redrive_killed_before_it_deletes(self) -> None:
+        """Redrive, in a process that is killed once it has sent a letter; of Python only."""
+        command = [sys.executable, "-c", KILLED]
+        done = subprocess.run(command, cwd=self.project, env=self.environment, check=False)
+        assert done.returncode == -signal.SIGKILL
+
+    def _dead_letters(self, *arguments: str) -> str:
+        tools: dict[str, list[str | Path]] = {
+            "python": [sys.executable, "tools/dead_letters.py"],
+            "typescript": [node().executable, "tools/dead-letters.ts"],
+        }
+        done = subprocess.run(
+            [*tools[self.graph.variant.runtime], *arguments],
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        return done.stdout
+
     def _object(self, bucket: str, key: str) -> str:
         answer = self.client("s3").get_object(Bucket=bucket, Key=key)
         content: bytes = answer["Body"].read()
@@ -111,7 +165,12 @@ def deployed(
         work.mkdir(exist_ok=True)
         (project / ".sls-patterns").symlink_to(work)
     with session._stack(project, print, parameters) as running:
-        yield Deployed(graph, running.outputs, cache(running.emulator.client))
+        environment = {
+            **running.emulator.client_environment(os.environ),
+            "STACK_NAME": running.project.stack_name,
+        }
+        client = cache(running.emulator.client)
+        yield Deployed(graph, running.outputs, client, project, environment)
 
 
 def _pascal(name: str) -> str:

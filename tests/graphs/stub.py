@@ -1,7 +1,7 @@
-"""Stands for a handler: logs what came, and sends each message on along every edge that leaves.
+"""Stands for a handler: logs what it could process, and sends it on along every edge that leaves.
 
 Where to is in the variables that the wiring gave it. A message is any dictionary with an `id`,
-however it is packed; the functions that it names under `fail` fail.
+however it is packed; the functions that it names under `fail` fail, unless they are mended.
 """
 
 import base64
@@ -37,9 +37,9 @@ def receive(url: str) -> Iterator[str]:
 
 def handle(event: Any) -> Any:
     found = list(messages(event))
-    print(json.dumps({"node": NODE, "event": event}))
-    if any(NODE in message["fail"].split() for message in found):
+    if "MENDED" not in os.environ and any(NODE in each["fail"].split() for each in found):
         raise RuntimeError("told to fail")
+    print(json.dumps({"node": NODE, "event": event}))
     for message in found:
         for variable, address in sorted(os.environ.items()):
             for suffix, send in SENDERS.items():

@@ -1,6 +1,6 @@
 """One message travels each asynchronous edge to success and, forced, to its end."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -8,13 +8,23 @@ import pytest
 from graphs import travel
 from graphs.deployed import Deployed, deployed
 from graphs.overlay import Graph, graphs
+from graphs.stub import messages
 from local.support import wait_until
 
+from sls_patterns_cli.compiled import dead_letter_queue_id
 from sls_patterns_cli.pattern import Edge, Failure
 
 SECONDS = 60
 # Without a scope pytest takes that of a function, and deploys the same stack for every test.
 OF_A_STACK: Any = {"indirect": ["stack"], "scope": "module"}
+
+
+NOTIFIER = next(
+    each
+    for each in graphs()
+    if (each.variant.pattern, each.variant.runtime, each.variant.iac)
+    == ("notifier", "python", "sam")
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +64,8 @@ def failing() -> Iterator[Any]:
             yield pytest.param(graph, edge, failure, id=name, marks=marks(graph))
 
 
-def arrived(stack: Deployed, edge: Edge) -> set[str]:
-    """What the function at the other side, or behind the queue there, has read.
+def arrived(stack: Deployed, edge: Edge) -> Collection[str]:
+    """What the function at the other side, or behind the queue there, could process.
 
     Of a state machine: what it has done; of a delivery: what is in its bucket.
     """
@@ -84,13 +94,62 @@ def test_a_message_travels_along_the_edge(stack: Deployed, edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(("stack", "edge", "failure"), list(failing()), **OF_A_STACK)
-def test_a_message_that_fails_on_the_edge_reaches_its_end(
+def test_a_message_that_fails_on_the_edge_reaches_its_end_and_comes_back(
     stack: Deployed, edge: Edge, failure: Failure
 ) -> None:
-    end = failure.end
-    assert end
     identity = str(uuid4())
-    travelling = travel.message(edge, identity, fails_at=travel.failing_nodes(stack, edge))
 
+    end = fail(stack, edge, failure, identity)
+
+    (letter, *_) = [
+        each
+        for each in stack.dead_letters()
+        if identity in {found["id"] for found in messages(each["what"])}
+    ]
+    assert letter["queue"] == dead_letter_queue_id(end)
+    assert letter["received"] >= 1
+    assert letter.get("why") or letter.get("logs") or failure.id == "E6"
+    assert identity in stack.ended_in(end)
+
+    # The machine under test ends in a Fail state, where a redrive would fail again; that of the
+    # pattern state-machine comes back, as its proof shows.
+    if failure.id != "E7":
+        with travel.mended(stack, travel.failing_nodes(stack, edge)):
+            wait_until(lambda: came_back(stack, edge, end, identity), SECONDS)
+
+
+@pytest.mark.parametrize("stack", [pytest.param(NOTIFIER, marks=marks(NOTIFIER))], **OF_A_STACK)
+def test_a_redrive_that_is_killed_loses_nothing_and_doubles_one_letter_at_most(
+    stack: Deployed,
+) -> None:
+    edge = next(each for each in stack.graph.topology.edges if each.target == "audit")
+    failure = next(each for each in edge.failures if each.id == "E2")
+    identity = str(uuid4())
+    end = fail(stack, edge, failure, identity)
+
+    with travel.mended(stack, "audit"):
+        stack.redrive_killed_before_it_deletes()
+        wait_until(lambda: identity in stack.read_by("audit"), SECONDS)
+        wait_until(lambda: identity in stack.ended_in(end), SECONDS)
+        wait_until(lambda: came_back(stack, edge, end, identity), SECONDS)
+
+    assert stack.read_by("audit").count(identity) == 2
+
+
+def fail(stack: Deployed, edge: Edge, failure: Failure, identity: str) -> str:
+    """Let a message fail on the edge until it is in the end; return the end."""
+    assert failure.end
+    end = failure.end
+    travelling = travel.message(edge, identity, fails_at=travel.failing_nodes(stack, edge))
     with travel.broken(stack, edge, failure.id), travel.on_its_way(stack, edge, travelling):
         wait_until(lambda: identity in stack.ended_in(end), SECONDS)
+    return end
+
+
+def came_back(stack: Deployed, edge: Edge, end: str, identity: str) -> bool:
+    """Redrive; tell whether the message has arrived, and is in its end no more.
+
+    A schedule starts its target over and over, so that more of the same may follow.
+    """
+    stack.redrive()
+    return identity in arrived(stack, edge) and identity not in stack.ended_in(end)

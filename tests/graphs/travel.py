@@ -51,6 +51,33 @@ def on_its_way(stack: Deployed, edge: Edge, travelling: Message) -> Iterator[Non
             _to_schedule(stack, stack.address(edge.source), None)
 
 
+@contextmanager
+def mended(stack: Deployed, functions: str) -> Iterator[None]:
+    """Let these functions process what tells them to fail."""
+    configured = {name: _variables(stack, name) for name in map(stack.address, functions.split())}
+    for name, variables in configured.items():
+        _configure(stack, name, {**variables, "MENDED": "1"})
+    try:
+        yield
+    finally:
+        for name, variables in configured.items():
+            _configure(stack, name, variables)
+
+
+def _variables(stack: Deployed, function: str) -> dict[str, str]:
+    found = stack.client("lambda").get_function_configuration(FunctionName=function)
+    variables: dict[str, str] = found.get("Environment", {}).get("Variables", {})
+    return variables
+
+
+def _configure(stack: Deployed, function: str, variables: dict[str, str]) -> None:
+    functions = stack.client("lambda")
+    functions.update_function_configuration(
+        FunctionName=function, Environment={"Variables": variables}
+    )
+    functions.get_waiter("function_updated_v2").wait(FunctionName=function)
+
+
 def broken(stack: Deployed, edge: Edge, mechanism: str) -> Context[None]:
     """Make deliveries along the edge fail, where it is not the message that makes them fail."""
     kind = stack.node(edge.target).kind

@@ -144,7 +144,8 @@ def test_a_stack_lives_by_the_tools_that_deploy_to_aws(variant: Variant, tmp_pat
         with deployment.deliveries_waiting(outputs):
             deployment.send_webhook(outputs)
             deployment.fail_a_delivery(outputs)
-        deployment.make("redrive")
+        assert "DeliveriesDeadLetterQueue: " in deployment.make("dead-letters")
+        assert "DeliveriesDeadLetterQueue: 1 sent back" in deployment.make("redrive")
         wait_until(lambda: len(deployment.stored(outputs)) == 2)
         assert deployment.dead_letters(outputs) == 0
 

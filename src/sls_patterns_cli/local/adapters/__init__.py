@@ -37,6 +37,7 @@ ADAPTERS = (
     "stepfunctions.execution_names",
     "stepfunctions.execution_input",
     "stepfunctions.execution_output",
+    "stepfunctions.execution_redrive",
     "stepfunctions.express_logs",
     "stepfunctions.map_results",
     "secretsmanager.secret_resource",

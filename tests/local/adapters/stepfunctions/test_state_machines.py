@@ -402,3 +402,75 @@ def test_a_task_is_timed_without_its_wait_for_an_environment(
     burst = 12 * environment_starts.FEW
     assert run(0.5, burst) == ["SUCCEEDED"] * burst
     assert run(6, 1) == ["FAILED"]
+
+
+REDRIVEN = """
+Resources:
+  Count:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        count = 0
+        def handler(event, context):
+            global count
+            count += 1
+            return count
+  Check:
+    Type: AWS::Serverless::Function
+    Properties:
+      Environment: {Variables: {FAIL: "1"}}
+      InlineCode: |
+        import os
+        def handler(event, context):
+            assert os.environ["FAIL"] == "0"
+            return event
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionSubstitutions: {Count: !GetAtt Count.Arn, Check: !GetAtt Check.Arn}
+      Policies:
+        - Statement: [{Effect: Allow, Action: "lambda:InvokeFunction", Resource: "*"}]
+      Definition:
+        QueryLanguage: JSONata
+        StartAt: Count
+        States:
+          Count:
+            Type: Task
+            Resource: "${Count}"
+            Assign: {counted: "{% $states.result %}"}
+            Next: Check
+          Check:
+            Type: Task
+            Resource: "${Check}"
+            Arguments: {counted: "{% $counted %}"}
+            End: true
+Outputs: {Machine: {Value: !Ref Machine}, Check: {Value: !Ref Check}}
+"""
+
+
+def test_a_redrive_goes_on_with_the_task_that_failed(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    stack, states = deploy_stack(REDRIVEN), client("stepfunctions")
+    arn = states.start_execution(stateMachineArn=stack["Machine"], input="{}")["executionArn"]
+
+    def ended() -> Any:
+        execution = states.describe_execution(executionArn=arn)
+        return execution if execution["status"] != "RUNNING" else None
+
+    failed = wait_until(ended)
+    assert (failed["status"], failed["redriveStatus"]) == ("FAILED", "REDRIVABLE")
+    client("lambda").update_function_configuration(
+        FunctionName=stack["Check"], Environment={"Variables": {"FAIL": "0"}}
+    )
+
+    states.redrive_execution(executionArn=arn)
+
+    done = wait_until(ended)
+    assert (done["status"], done["redriveCount"]) == ("SUCCEEDED", 1)
+    assert json.loads(done["output"]) == {"counted": 1}
+    types = [e["type"] for e in states.get_execution_history(executionArn=arn)["events"]]
+    assert types.count("TaskSucceeded") == 2
+    assert types[types.index("ExecutionRedriven") + 1] == "TaskScheduled"
+    with pytest.raises(states.exceptions.ExecutionNotRedrivable):
+        states.redrive_execution(executionArn=arn)
