@@ -66,14 +66,16 @@ def test_a_teams_mirror_or_fork(
     address = f"file://{fork}"
     if how == "recorded":
         record(project, "v0.1.0", address)
-        report = project.update()
+        report = project.update(code=3)
     elif how == "option":
         record(project, "v0.1.0")
-        report = project.update("--source", address)
+        report = project.update("--source", address, code=3)
     else:
         record(project, "v0.1.0")
-        report = project.update(SLS_PATTERNS_SOURCE=address)
+        report = project.update(SLS_PATTERNS_SOURCE=address, code=3)
     assert report["to"] == "v0.3.1"
+    # The version of the mirror has mends in files of the user's.
+    assert report["to_review"]
     # What one machine takes its template from is not recorded for all.
     recorded = address if how == "recorded" else RECORDED
     assert f"_src_path: {recorded}\n" in project.read(ANSWERS)

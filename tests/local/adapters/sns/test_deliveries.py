@@ -192,6 +192,7 @@ def test_a_schedule_starts_what_its_role_may_and_keeps_what_it_cannot_start(
     assert set(started()) == {'{"by": "schedule"}'}
 
 
+@pytest.mark.usefixtures("stack")
 def test_a_schedule_comes_as_often_as_other_waits_are_short(client: Client) -> None:
     """Twice a minute's rate, within one; and it is read as it was deployed."""
     (schedule, *_) = client("scheduler").list_schedules()["Schedules"]
