@@ -155,9 +155,12 @@ def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: 
     run_copy(origin, project.folder, data=data, vcs_ref=VERSIONS[0], defaults=True, quiet=True)
     git(project.folder, "init", "--quiet")
     project.commit()
-    report = project.update("--json")
+    report = project.update(code=3)  # mends in files of the user's are left to review
     for path in (*report["updated"], *report["added"], ".copier-answers.yml"):
         assert project.read(path) == (newest / path).read_text()
+    assert report["waiting"]
+    for proof in report["waiting"]:
+        assert project.read(proof["template"]) == (newest / proof["path"]).read_text()
     for path in report["removed"]:
         assert not (newest / path).exists()
 
