@@ -51,7 +51,7 @@ lint: install ## check style and types of this repository
 golden: install ## write the golden files anew, and what else is generated; read the diff
 	.venv/bin/python tests/generated.py
 	.venv/bin/python tests/golden.py
-	PYTHONPATH=tests .venv/bin/python tests/logical_ids.py
+	.venv/bin/python tests/logical_ids.py
 
 recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at work anew
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py

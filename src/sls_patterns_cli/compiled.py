@@ -133,12 +133,9 @@ def _node(
     }
     targets = [nodes[edges[number].target] for number in outgoing]
     if node.kind == "function":
-        facts["invoked_asynchronously"] = any(
-            failure.id == "E2" for number in incoming for failure in edges[number].failures
-        )
-        facts["reads_stream"] = any(
-            failure.id == "E5" for number in incoming for failure in edges[number].failures
-        )
+        failing = {failure.id for number in incoming for failure in edges[number].failures}
+        facts["invoked_asynchronously"] = "E2" in failing
+        facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.

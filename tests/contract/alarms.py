@@ -149,7 +149,7 @@ def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if metric is None:
         yield Violation("alarm", alarm.name, f"no service is known to publish {namespace} {name}")
         return
-    dimensions = _dimensions(alarm)
+    dimensions = dimensions_of(alarm)
     expected = {metric.dimension, *metric.others}
     if namespace == "AWS/Events":  # by the bus as well, unless it is the default one
         expected |= {"EventBusName"} & dimensions.keys()
@@ -174,8 +174,8 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
         for alarm in stack.of_type("AWS::CloudWatch::Alarm")
         if alarm.get("Namespace") == metric.namespace
         and alarm.get("MetricName") == metric.name
-        and _dimensions(alarm).keys() == {metric.dimension, *metric.others}
-        and _is_dimension(stack, resource, _dimensions(alarm)[metric.dimension])
+        and dimensions_of(alarm).keys() == {metric.dimension, *metric.others}
+        and _is_dimension(stack, resource, dimensions_of(alarm)[metric.dimension])
     ]
     if not alarms:
         yield Violation("alarm", resource.name, f"no alarm watches {metric}")
@@ -184,7 +184,8 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
         yield from complaints[0]
 
 
-def _dimensions(alarm: Resource) -> dict[str, Any]:
+def dimensions_of(alarm: Resource) -> dict[str, Any]:
+    """Return what an alarm's metric is published by: the values by the names."""
     return {each.get("Name"): each.get("Value") for each in alarm.get("Dimensions") or []}
 
 

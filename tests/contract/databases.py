@@ -77,7 +77,7 @@ def schemas(stack: Stack, function: Resource) -> list[Resource]:
         resource
         for resource in stack.resources.values()
         if resource.type.startswith(CUSTOM_RESOURCES)
-        and (stack.function(resource.get("ServiceToken")) or [None])[0] == function
+        and stack.means(resource.get("ServiceToken"), function)
     ]
 
 
@@ -86,13 +86,13 @@ def mappings_of(stack: Stack, function: Resource) -> list[Resource]:
     return [
         mapping
         for mapping in stack.of_type(MAPPING)
-        if (stack.function(mapping.get("FunctionName")) or [None])[0] == function
+        if stack.means(mapping.get("FunctionName"), function)
     ]
 
 
 def answers_calls(stack: Stack, function: Resource) -> bool:
     """Tell whether the function is behind an API, whose caller waits."""
-    return any((stack.function(target) or [None])[0] == function for target, _, _ in routes(stack))
+    return any(stack.means(target, function) for target, _, _ in routes(stack))
 
 
 def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
@@ -165,11 +165,7 @@ def _concurrency(stack: Stack, function: Resource) -> int | None:
             return None
         bounds.append(limit)
     timeout = stack.number(function.get("Timeout"), 3) or 0
-    apis = {
-        api.name: api
-        for target, _, api in routes(stack)
-        if (stack.function(target) or [None])[0] == function
-    }
+    apis = {api.name: api for target, _, api in routes(stack) if stack.means(target, function)}
     for api in apis.values():
         for stage in stack.of_type(*STAGES):
             if api_of(stack, stage) == api:

@@ -200,6 +200,16 @@ def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
             yield from dictionaries(inner)
 
 
+def integrations(stack: Stack) -> Iterator[tuple[Resource, dict[str, Any]]]:
+    """Return what may be an integration of an API, with the resource that it is in.
+
+    The names in it are OpenAPI's: CloudFormation's begin with a capital.
+    """
+    for part in stack.of_type(*APIS):
+        for given in dictionaries(part.properties):
+            yield part, {name[:1].lower() + name[1:]: value for name, value in given.items()}
+
+
 def transforms(stack: Stack, delivery: Resource) -> Iterator[Resource]:
     """Return the functions that change what Firehose delivers."""
     for kind in ("ExtendedS3DestinationConfiguration", "RedshiftDestinationConfiguration"):
@@ -299,16 +309,13 @@ def _asynchronous_routes(stack: Stack) -> Iterator[Edge]:
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-integration-async.html
     """
-    for api in stack.of_type(*APIS):
-        for integration in dictionaries(api.properties):
-            parameters = integration.get("requestParameters") or integration.get(
-                "RequestParameters"
-            )
-            kind = (parameters or {}).get("integration.request.header.X-Amz-Invocation-Type")
-            uri = stack.text(integration.get("uri") or integration.get("Uri"))
-            if kind == "'Event'" and "/functions/" in uri:
-                arn = uri.split("/functions/")[1].removesuffix("/invocations")
-                yield from _invoke(stack, api_of(stack, api).name, arn, api)
+    for api, integration in integrations(stack):
+        parameters = integration.get("requestParameters") or {}
+        kind = parameters.get("integration.request.header.X-Amz-Invocation-Type")
+        uri = stack.text(integration.get("uri"))
+        if kind == "'Event'" and "/functions/" in uri:
+            arn = uri.split("/functions/")[1].removesuffix("/invocations")
+            yield from _invoke(stack, api_of(stack, api).name, arn, api)
 
 
 def _invokers(stack: Stack) -> Iterator[Edge]:
@@ -344,13 +351,9 @@ def _executions(stack: Stack) -> Iterator[Edge]:
         ]
         starters += [
             api_of(stack, api).name
-            for api in stack.of_type(*APIS)
-            for integration in dictionaries(api.properties)
-            if "states:action/Start"
-            in stack.text(integration.get("uri") or integration.get("Uri") or "")
-            or str(
-                integration.get("integrationSubtype") or integration.get("IntegrationSubtype")
-            ).startswith("StepFunctions-Start")
+            for api, integration in integrations(stack)
+            if "states:action/Start" in stack.text(integration.get("uri"))
+            or str(integration.get("integrationSubtype")).startswith("StepFunctions-Start")
         ]
         for starter in starters:
             yield Edge(starter, machine.name, "E7x" if express else "E7", machine.name, end)

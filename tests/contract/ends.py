@@ -205,7 +205,8 @@ def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
         yield from watched(stack, rule, replace(RULE_DEAD_LETTER, others=by_bus))
     targets = rule.get("Targets") or []
     target = next(t for t in targets if target_name(stack, t.get("Arn")) == edge.target)
-    yield from _retries(stack, rule, target, "E3")
+    holder = Resource(rule.name, rule.type, target)
+    yield from _retries(stack, holder, ("RetryPolicy",), "E3")
     resource = stack.resources.get(edge.target)
     if resource and resource.type == QUEUE:
         yield from _let_in(stack, resource, sender, rule, "E3")
@@ -279,11 +280,7 @@ def _schedule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
             yield is_but("E6", schedule.name, "GroupName", schedule.get("GroupName"), must)
         else:
             yield from watched(stack, group, SCHEDULE_DEAD_LETTER)
-    for name, allowed in (
-        ("MaximumRetryAttempts", DELIVERY_RETRIES),
-        ("MaximumEventAgeInSeconds", DELIVERY_AGE),
-    ):
-        yield from _explicit(stack, schedule, ("Target", "RetryPolicy", name), allowed, "E6")
+    yield from _retries(stack, schedule, ("Target", "RetryPolicy"), "E6")
     target = stack.resources.get(edge.target)
     if target:
         actions = {
@@ -377,7 +374,8 @@ def rule_to_end(stack: Stack, rule: Resource, queue: Resource, says: str) -> Ite
     yield from _let_in(stack, queue, "events.amazonaws.com", rule, says)
     for target in rule.get("Targets") or []:
         if queue_of(stack, target.get("Arn")) == queue.name:
-            yield from _retries(stack, rule, target, says)
+            holder = Resource(rule.name, rule.type, target)
+            yield from _retries(stack, holder, ("RetryPolicy",), says)
     yield from watched(stack, rule, RULE_TARGET)
 
 
@@ -413,14 +411,13 @@ def _reports_items(mapping: Resource, rule: str) -> Iterator[Violation]:
 
 
 def _retries(
-    stack: Stack, rule: Resource, target: dict[str, Any], says: str
+    stack: Stack, holder: Resource, policy: tuple[str, ...], says: str
 ) -> Iterator[Violation]:
-    holder = Resource(rule.name, rule.type, target)
     for name, allowed in (
         ("MaximumRetryAttempts", DELIVERY_RETRIES),
         ("MaximumEventAgeInSeconds", DELIVERY_AGE),
     ):
-        yield from _explicit(stack, holder, ("RetryPolicy", name), allowed, says)
+        yield from _explicit(stack, holder, (*policy, name), allowed, says)
 
 
 def _explicit(

@@ -148,6 +148,11 @@ class Stack:
             }
         return by_attribute | by_ref
 
+    def means(self, value: Any, function: Resource) -> bool:
+        """Tell whether a name or ARN means the function, whatever the qualifier."""
+        invoked = self.function(value)
+        return invoked is not None and invoked[0] == function
+
     def function(self, value: Any) -> tuple[Resource, str] | None:
         """Return the function that a name or ARN means, and the qualifier it is invoked by."""
         resource = self.named(

@@ -12,6 +12,7 @@ from contract.alarms import (
     ERRORS,
     LOG_SUBSCRIPTION,
     THROTTLES,
+    dimensions_of,
     heard,
     known,
     watched,
@@ -29,8 +30,8 @@ from contract.edges import (
     TABLE,
     TOPIC,
     api_of,
-    dictionaries,
     event_source,
+    integrations,
     path_of,
 )
 from contract.ends import POLLING
@@ -273,8 +274,8 @@ def _throttles(stack: Stack, function: Resource) -> Iterator[Violation]:
         yield from watched(stack, function, THROTTLES)
         return
     for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
-        named = [each.get("Value") for each in alarm.get("Dimensions") or []]
-        if alarm.get("MetricName") == THROTTLES.name and function in map(stack.named, named):
+        named = map(stack.named, dimensions_of(alarm).values())
+        if alarm.get("MetricName") == THROTTLES.name and function in named:
             says = f"rings whenever {function.name} is busy, as its concurrency is reserved"
             yield Violation("alarm", alarm.name, says)
 
@@ -377,26 +378,23 @@ def _content_types(stack: Stack) -> Iterator[Violation]:
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/integrating-api-with-aws-services-kinesis.html
     """
-    for part in stack.of_type(*APIS):
-        for integration in dictionaries(part.properties):
-            given = {name[:1].lower() + name[1:]: value for name, value in integration.items()}
-            if ":kinesis:action/" not in stack.text(given.get("uri") or ""):
-                continue
-            parameters = given.get("requestParameters") or {}
-            sent = parameters.get("integration.request.header.Content-Type")
-            if sent != KINESIS_TYPE:
-                yield is_but("type", api_of(stack, part).name, "Content-Type", sent, KINESIS_TYPE)
+    for part, integration in integrations(stack):
+        if ":kinesis:action/" not in stack.text(integration.get("uri")):
+            continue
+        parameters = integration.get("requestParameters") or {}
+        sent = parameters.get("integration.request.header.Content-Type")
+        if sent != KINESIS_TYPE:
+            yield is_but("type", api_of(stack, part).name, "Content-Type", sent, KINESIS_TYPE)
 
 
 def _apis_that_call_services(stack: Stack) -> list[Resource]:
     calling = {}
-    for part in stack.of_type(*APIS):
-        for integration in dictionaries(part.properties):
-            uri = stack.text(integration.get("uri") or integration.get("Uri") or "")
-            subtype = integration.get("integrationSubtype") or integration.get("IntegrationSubtype")
-            if subtype or (":apigateway:" in uri and "/functions/" not in uri):
-                api = api_of(stack, part)
-                calling[api.name] = api
+    for part, integration in integrations(stack):
+        uri = stack.text(integration.get("uri"))
+        called = ":apigateway:" in uri and "/functions/" not in uri
+        if integration.get("integrationSubtype") or called:
+            api = api_of(stack, part)
+            calling[api.name] = api
     return [api for api in calling.values() if api.type in API]
 
 
@@ -500,14 +498,14 @@ def _is_lambdas_own(stack: Stack, function: Resource, statement: Statement, acti
         sources = [
             stack.by_arn(mapping.get("EventSourceArn"))
             for mapping in stack.of_type("AWS::Lambda::EventSourceMapping")
-            if (stack.function(mapping.get("FunctionName")) or [None])[0] == function
+            if stack.means(mapping.get("FunctionName"), function)
         ]
         return any(statement.covers(action, arn) for s in sources if s for arn in stack.arns(s))
     destinations = [function.get("DeadLetterConfig", "TargetArn")]
     for config in stack.of_type(
         "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping"
     ):
-        if (stack.function(config.get("FunctionName")) or [None])[0] == function:
+        if stack.means(config.get("FunctionName"), function):
             destinations += [config.get("DestinationConfig", "OnFailure", "Destination")]
     texts = {stack.text(destination) for destination in destinations if destination}
     return action == "sqs:SendMessage" and set(statement.resources) <= texts

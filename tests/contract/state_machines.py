@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import EXPRESS, STANDARD, watched
-from contract.edges import APIS, BUCKET, MACHINE, QUEUE, RULE, api_of, dictionaries, is_failure_rule
+from contract.edges import (
+    BUCKET,
+    MACHINE,
+    QUEUE,
+    RULE,
+    api_of,
+    dictionaries,
+    integrations,
+    is_failure_rule,
+)
 from contract.ends import dead_letter_queue, rule_to_end
 from contract.iam import may, role_of, trusts
 from contract.stack import Resource, Stack
@@ -193,22 +202,20 @@ def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
 
 def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html."""
-    for api in stack.of_type(*APIS):
-        for integration in dictionaries(api.properties):
-            given = {name[0].lower() + name[1:]: value for name, value in integration.items()}
-            if not str(given.get("integrationSubtype")).startswith("StepFunctions-Start"):
-                continue
-            started = stack.by_arn(given.get("requestParameters", {}).get("StateMachineArn"))
-            if started != machine:
-                continue
-            arn = given.get("credentials") or given.get("credentialsArn")
-            role = stack.by_arn(arn, "AWS::IAM::Role")
-            if role is None or not trusts(stack, role, "apigateway.amazonaws.com"):
-                says = "must start the machine in the name of a role that API Gateway may assume"
-                yield Violation(rule, api_of(stack, api).name, says)
-            elif not may(stack, role, "states:StartExecution", machine):
-                says = f"its role must be allowed states:StartExecution on {machine.name}"
-                yield Violation(rule, api_of(stack, api).name, says)
+    for api, integration in integrations(stack):
+        if not str(integration.get("integrationSubtype")).startswith("StepFunctions-Start"):
+            continue
+        started = stack.by_arn(integration.get("requestParameters", {}).get("StateMachineArn"))
+        if started != machine:
+            continue
+        arn = integration.get("credentials") or integration.get("credentialsArn")
+        role = stack.by_arn(arn, "AWS::IAM::Role")
+        if role is None or not trusts(stack, role, "apigateway.amazonaws.com"):
+            says = "must start the machine in the name of a role that API Gateway may assume"
+            yield Violation(rule, api_of(stack, api).name, says)
+        elif not may(stack, role, "states:StartExecution", machine):
+            says = f"its role must be allowed states:StartExecution on {machine.name}"
+            yield Violation(rule, api_of(stack, api).name, says)
 
 
 def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
