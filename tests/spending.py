@@ -135,8 +135,10 @@ def end(item: pytest.Item) -> None:
 class Spent:
     """Adds up what the tests of each pattern have taken, and says what nineteen would take."""
 
-    def __init__(self) -> None:
+    def __init__(self, costs: Path | None = None) -> None:
+        """`costs` is a file that each test adds a line to as it ends: its seconds and its name."""
         self.seconds: dict[str | None, Counter[str]] = defaultdict(Counter)
+        self._costs = costs
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "teardown":
@@ -145,6 +147,9 @@ class Spent:
             if name == PROPERTY and isinstance(taken, dict):
                 for what in ("tests", "seconds", "processor"):
                     self.seconds[taken["pattern"]][what] += taken.get(what, 0)
+                if self._costs and taken.get("tests"):
+                    with self._costs.open("a") as costs:
+                        costs.write(f"{taken['processor']:8.2f} {report.nodeid}\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if patterns := [slug for slug in self.seconds if slug]:
