@@ -69,21 +69,14 @@ def _of_living(servers: set[int]) -> float:
 
     Only Linux tells it of processes that live; elsewhere they count when they have ended.
     """
-    if not servers or not Path("/proc/self/stat").exists():
-        return 0.0
-    parents, ticks = dict[int, int](), dict[int, int]()
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        pid = int(file.parent.name)
-        try:
-            fields = _stat(pid)
-        except OSError:  # it has ended
-            continue
-        parents[pid], ticks[pid] = int(fields[1]), sum(map(int, fields[11:15]))
-
-    def served(pid: int) -> bool:
-        return pid in servers or (pid in parents and served(parents[pid]))
-
-    return sum(ticks[pid] for pid in ticks if served(pid)) / TICKS
+    ticks, looked_for = 0, list(servers)
+    while looked_for:
+        pid = looked_for.pop()
+        with suppress(OSError):  # it has ended, or this is no Linux
+            ticks += sum(map(int, _stat(pid)[11:15]))
+            for file in Path(f"/proc/{pid}/task").glob("*/children"):
+                looked_for.extend(map(int, file.read_text().split()))
+    return ticks / TICKS
 
 
 PR_SET_CHILD_SUBREAPER = 36

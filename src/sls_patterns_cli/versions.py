@@ -31,6 +31,7 @@ from sls_patterns_cli.render import (
     wrong_answer,
 )
 from sls_patterns_cli.source import Template
+from sls_patterns_cli.template_cache import TemplateCache
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Versions:
 
     def __init__(self, address: str, old: Template, new: Template) -> None:
         self._new = new
-        compiled: Compiled = {}  # most templates are the same in both
+        # Most templates are the same in both, and in the version of the last `new`.
+        compiled: Compiled = dict(TemplateCache().load())
         pinned = {template.version: template for template in (old, new)}
 
         class PinnedWorker(QuickWorker):
