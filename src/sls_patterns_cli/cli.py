@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 
 from sls_patterns_cli import catalog, console, destination, interrupts
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.progress import Progress
 
 
 def _unset(*flags: str) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
         code = app(arguments, prog_name="sls-patterns", standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
-        console.show_error(error.message)
+        console.show_error(error.message, error.log)
         return error.exit_code
     except typer.TyperException as error:
         console.show_error(error.format_message())
@@ -288,7 +289,14 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     with interrupts.handled():
         from sls_patterns_cli import update
 
-        outcome = update.update(path, to=to, given=given, source=source, dry_run=dry_run)
+        outcome = update.update(
+            path,
+            to=to,
+            given=given,
+            source=source,
+            dry_run=dry_run,
+            progress=Progress() if json else console.progress(),
+        )
     if json:
         console.show_json(outcome.as_dict())
     else:
@@ -341,7 +349,7 @@ def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
     try:
         from sls_patterns_cli.local import session
 
-        return session.test(path, context.obj or [])
+        return session.test(path, context.obj or [], console.progress())
     except ModuleNotFoundError as error:
         raise _extra_missing(error) from error
 
@@ -352,7 +360,7 @@ def local_up(path: ProjectPath = Path()) -> int:
     try:
         from sls_patterns_cli.local import session
 
-        return session.up(path, _examples(path))
+        return session.up(path, _examples(path), console.progress())
     except ModuleNotFoundError as error:
         raise _extra_missing(error) from error
 

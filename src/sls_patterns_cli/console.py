@@ -1,4 +1,4 @@
-"""What the terminal shows: plain text, with colours only where they are wanted."""
+"""What commands print: plain text, and more of it in a terminal (terminal.py, live.py)."""
 
 import json
 import os
@@ -6,17 +6,21 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
+from sls_patterns_cli.progress import Progress
 
 if TYPE_CHECKING:
     from sls_patterns_cli.render import Project
     from sls_patterns_cli.update import Changes, Outcome, Status
 
-_BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
+LOG_LINES = 40
+"""How many lines of a failed program's log are shown."""
+
+_BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
 
 def show(text: str = "") -> None:
@@ -29,25 +33,52 @@ def show_json(value: Any) -> None:
     show(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def show_error(message: str) -> None:
-    """Print an error as one line on stderr, whatever is in it."""
+def show_error(message: str, log: str = "") -> None:
+    """Print an error as one line on stderr, whatever is in it; in a terminal after its log."""
     line = " ".join(message.split())
+    if sys.stderr.isatty():
+        for logged in log.rstrip().splitlines()[-LOG_LINES:]:
+            print(f"  {logged}", file=sys.stderr)  # noqa: T201
     print(f"sls-patterns: {line}", file=sys.stderr)  # noqa: T201
 
 
-def show_patterns(patterns: Iterable[Pattern]) -> None:
-    """Print each pattern's name and summary."""
+def looked_on() -> bool:
+    """Whether a person looks on: stdout is a terminal that can do more than print lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+
+
+def progress() -> Progress:
+    """How a command shows how far it is: live where a person looks on, else in plain lines."""
+    if looked_on():
+        from sls_patterns_cli.live import LiveProgress
+
+        return LiveProgress()
+    return Progress()
+
+
+def show_patterns(patterns: Sequence[Pattern]) -> None:
+    """Print each pattern's name, summary and options."""
+    if looked_on():
+        from sls_patterns_cli import terminal
+
+        terminal.show_patterns(patterns)
+        return
     for number, pattern in enumerate(patterns):
         if number:
             show()
-        show(f"{_bold(pattern.slug)}  {pattern.title}")
+        show(f"{pattern.slug}  {pattern.title}")
         _paragraph(pattern.summary)
         show(f"  {_options(pattern)}")
 
 
 def show_pattern(pattern: Pattern, topology: Topology) -> None:
     """Print what a pattern offers, one topology's graph, and what is proven of it."""
-    show(f"{_bold(pattern.title)} ({pattern.slug})")
+    if looked_on():
+        from sls_patterns_cli import terminal
+
+        terminal.show_pattern(pattern, topology)
+        return
+    show(f"{pattern.title} ({pattern.slug})")
     _paragraph(pattern.summary, indent="")
     _heading("Options, the default first")
     _table(
@@ -61,7 +92,7 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _heading(f"Topology {topology.name}")
     _paragraph(topology.summary)
     _heading("Nodes")
-    _table([(node.name, node.kind, _node_facts(node)) for node in topology.nodes])
+    _table([(node.name, node.kind, node_facts(node)) for node in topology.nodes])
     _heading("Edges: -> waits for the answer, => does not; ! is where a failure goes")
     for edge in topology.edges:
         _show_edge(edge)
@@ -203,17 +234,22 @@ def _show_edge(edge: Edge) -> None:
         if failure.end is None:
             show(f"      ! {failure.mechanism}")
         else:
-            show(_red(f"      ! {failure.end} ({failure.id}): {failure.mechanism}"))
+            show(f"      ! {failure.end} ({failure.id}): {failure.mechanism}")
 
 
-def _node_facts(node: Node) -> str:
+def node_facts(node: Node) -> str:
+    """What a node does, with its other attributes in brackets."""
     facts = {key: value for key, value in node.attributes.items() if key != "does"}
     return f"{node.attributes.get('does', '')}{_facts(facts)}".strip()
 
 
-def _facts(attributes: Any) -> str:
-    listed = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in attributes.items())
-    return f" ({listed})" if listed else ""
+def listed(attributes: Mapping[str, Any]) -> str:
+    """Attributes in a line."""
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in attributes.items())
+
+
+def _facts(attributes: Mapping[str, Any]) -> str:
+    return f" ({listed(attributes)})" if attributes else ""
 
 
 def _options(pattern: Pattern) -> str:
@@ -246,7 +282,7 @@ def _paragraph(text: str, indent: str = "  ", first: str | None = None) -> None:
     start = indent if first is None else first
     lines = textwrap.wrap(
         text,
-        width=max(60, shutil.get_terminal_size((100, 24)).columns),
+        width=max(30 if looked_on() else 60, shutil.get_terminal_size((100, 24)).columns),
         initial_indent=start,
         subsequent_indent=indent,
         break_long_words=False,
@@ -260,14 +296,5 @@ def _heading(text: str) -> None:
 
 
 def _bold(text: str) -> str:
-    return _coloured(_BOLD, text)
-
-
-def _red(text: str) -> str:
-    return _coloured(_RED, text)
-
-
-def _coloured(colour: str, text: str) -> str:
     # https://no-color.org: any value that is not empty.
-    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return f"{colour}{text}{_RESET}" if wanted and os.environ.get("TERM") != "dumb" else text
+    return f"{_BOLD}{text}{_RESET}" if looked_on() and not os.environ.get("NO_COLOR") else text

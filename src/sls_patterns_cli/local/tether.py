@@ -20,6 +20,10 @@ GRACE_SECONDS = 5.0
 """How long a process gets to end after SIGTERM before it is killed."""
 
 
+WATCH_SECONDS = 0.1
+"""How often `run` calls `watch`."""
+
+
 @dataclass(frozen=True)
 class Tether:
     """A pipe: children read `read_fd`; the parent's `close` (or death) lets them know."""
@@ -69,10 +73,11 @@ def run(
     cwd: Path,
     env: Mapping[str, str],
     capture: bool = False,
+    watch: Callable[[], None] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command that ends when we do; returns its exit code and, with `capture`, its output.
 
-    Without `capture` the command has our terminal.
+    Without `capture` the command has our terminal. `watch` is called again and again meanwhile.
     """
     tether = Tether.open()
     output = subprocess.PIPE if capture else None
@@ -90,13 +95,22 @@ def run(
             text=True,
         )
         try:
-            text, _ = process.communicate()
+            text = _output(process, watch)
         except BaseException:
             end(process)
             raise
     finally:
         tether.close()
     return subprocess.CompletedProcess(list(command), process.returncode, text or "")
+
+
+def _output(process: "subprocess.Popen[str]", watch: Callable[[], None] | None) -> str | None:
+    while watch:
+        try:
+            return process.communicate(timeout=WATCH_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            watch()
+    return process.communicate()[0]
 
 
 def _supervise(read_fd: int, command: Sequence[str]) -> int:
