@@ -5,7 +5,7 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -247,8 +247,30 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
             }
         )
     else:
-        console.show_project(project, missing)
+        again = None
+        if ask and project.answers.keys() - given.keys():
+            again = _without_questions(project.answers, options, dest, no_git=no_git)
+        console.show_project(project, missing, again)
     return 0
+
+
+def _without_questions(
+    answers: Mapping[str, Any],
+    options: Mapping[str, tuple[str, str | None]],
+    dest: Path | None,
+    *,
+    no_git: bool,
+) -> list[str]:
+    """The command that makes a project with these answers and asks nothing."""
+    words = ["sls-patterns", "new", str(answers["pattern"])]
+    if dest is not None:
+        words.append(str(dest))
+    for question, answer in answers.items():
+        if question in options and question != "pattern":
+            words += [options[question][0], str(answer)]
+        elif question != "pattern":
+            words += ["--data", f"{question}={answer}"]
+    return [*words, *(["--no-git"] if no_git else []), "--defaults"]
 
 
 ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]

@@ -100,8 +100,13 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _table([(proof.id, proof.text) for proof in topology.proofs])
 
 
-def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
-    """Print a new project's tree, its variant, what to do next and what is in the way."""
+def show_project(
+    project: "Project", missing_tools: Sequence[str], again: Sequence[str] | None = None
+) -> None:
+    """Print a new project's tree, its variant, what to do next and what is in the way.
+
+    `again` is the command that would have given the same answers.
+    """
     folder = os.path.relpath(project.path)
     show(_bold(f"{folder}/"))
     _table(_tree(project.files))
@@ -110,7 +115,12 @@ def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
         for question, answer in project.answers.items()
         if question != "project_name"
     )
-    show(f"\n{', '.join(chosen)}")
+    show()
+    variant = ", ".join(chosen)
+    if looked_on():
+        _paragraph(variant, indent="")
+    else:
+        show(variant)
     show(f"\nNext{'' if folder == '.' else f', after cd {shlex.quote(folder)}'}:")
     _table(
         [
@@ -123,6 +133,8 @@ def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
         show(f"\n{project.git_problem}")
     if missing_tools:
         show(f"\nNot on this machine, and needed by the project: {', '.join(missing_tools)}")
+    if again:
+        show(f"\nThe same without questions:\n  {shlex.join(again)}")
 
 
 def show_update(outcome: "Outcome", *, made: bool) -> None:

@@ -115,7 +115,7 @@ class LiveProgress(Progress):
         """A text with seconds at its end, in a column where there is room for one."""
         column = min(self.console.width - 10, 60)
         space = " " * max(column - text.cell_len, 1)
-        return Text.assemble(text, space, (f"{seconds:7.1f} s", "dim"))
+        return Text.assemble(text, space, (f"{seconds:7.1f}s", "dim"))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The line of what is going on."""

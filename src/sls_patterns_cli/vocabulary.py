@@ -147,6 +147,9 @@ class Datastore:
     """What a datastore is, and what it brings into the graph of whoever uses it."""
 
     name: str
+    title: str
+    idle: str
+    """What it costs while nobody uses it."""
     suffix: str
     remains: str
     """What a deleted stack leaves of it."""
@@ -176,7 +179,8 @@ class Vocabulary:
     """All kinds, by their names."""
 
     runtimes: tuple[str, ...]
-    flavours: tuple[str, ...]
+    flavours: Mapping[str, str]
+    """With what each is."""
     nodes: Mapping[str, NodeKind]
     edges: Mapping[str, EdgeKind]
     failures: Mapping[str, Mechanism]
@@ -187,7 +191,7 @@ class Vocabulary:
         """The vocabulary that `graph.yml` declares."""
         return cls(
             runtimes=tuple(declared["runtimes"]),
-            flavours=tuple(declared["flavours"]),
+            flavours=declared["flavours"],
             nodes={
                 name: NodeKind(name, **{**_typed(record), "shape": tuple(record["shape"])})
                 for name, record in declared["nodes"].items()

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pexpect
 import pytest
 from command import Cli
 
@@ -91,23 +90,6 @@ def test_the_diagram_is_that_of_the_projects_readme(cli: Cli) -> None:
     assert "deliveries ==> process\n" in diagram
     assert cli("new", "scalable-webhook").returncode == 0
     assert diagram in (cli.folder / "scalable-webhook/README.md").read_text()
-
-
-def in_terminal(cli: Cli, **environment: str) -> str:
-    done = pexpect.run(
-        " ".join([*cli.command, "show scalable-webhook"]),
-        cwd=str(cli.folder),
-        env=cli.environment | {"TERM": "xterm"} | environment,
-    )
-    assert isinstance(done, bytes)
-    return done.decode()
-
-
-def test_colours_are_for_terminals_only(cli: Cli) -> None:
-    assert "\x1b[31m      ! deliveries-dlq" in in_terminal(cli)
-    assert "\x1b" not in in_terminal(cli, NO_COLOR="1")
-    assert "\x1b" not in in_terminal(cli, TERM="dumb")
-    assert "\x1b" not in succeed(cli, "show", "scalable-webhook")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(cli: Cli) -> None:
