@@ -1,4 +1,4 @@
-"""The pictures in the README: the tool at work, in terminals, as it was. `make recording` draws them.
+"""The pictures in the README: the tool at work, in terminals. `make recording` draws them.
 
 What is shown is what was on the screen, with two changes: where the project was made is written as
 the home folder, and long lists are cut short and say so.
@@ -10,14 +10,18 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pexpect
 from command import environment
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 from screen import Shown, plain_environment, see
+
+if TYPE_CHECKING:
+    import pexpect
 
 DOCS = Path(__file__).parents[1] / "docs"
 PICTURES = DOCS / "pictures"
@@ -45,8 +49,8 @@ def texts(command: Sequence[str], shown: Shown, home: Path) -> Iterator[Text]:
     yield Text.assemble(("$ ", "bold green"), (" ".join(command), "bold"))
     for line, cells in zip(shown.lines, shown.cells, strict=True):
         text = Text()
-        for cell in cells[: len(line)]:
-            text.append(cell.data, _style(cell))
+        for style, run in groupby(cells[: len(line)], _style):
+            text.append("".join(cell.data for cell in run), style)
         plain = text.plain
         if (place := str(home)) in plain:
             start = plain.index(place)
