@@ -120,7 +120,7 @@ def test_bad_input_is_one_line(cli: Cli, arguments: tuple[str, ...]) -> None:
 def test_an_unknown_region_is_refused_with_those_there_are(cli: Cli, region: str) -> None:
     done = cli(*NEW, "--region", region)
     line = f"sls-patterns: --region: {region}".rstrip()
-    assert done.stderr.startswith(f"{line} is no AWS region; one of: ")
+    assert done.stderr.startswith(f"{line} is not an AWS region; choose from: ")
     assert " eu-central-1," in done.stderr
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert everything_in(cli.folder) == []

@@ -76,7 +76,7 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
         "  receive -> deliveries",
         "  deliveries => process (batch size 10, max concurrency 2)",
         (
-            "      ! deliveries-dlq (E1): after maxReceiveCount receives SQS moves the message to "
+            "      ! deliveries-dlq (E1): after maxReceiveCount receives, SQS moves the message to "
             "the queue's dead-letter queue"
         ),
     ):

@@ -72,7 +72,7 @@ def test_a_broken_answers_file(project: Owned, content: str, why: str) -> None:
 def test_an_answer_that_cannot_be(project: Owned) -> None:
     project.write(ANSWERS, project.read(ANSWERS).replace("us-east-1", "atlantis"))
     project.commit()
-    assert project.refused().startswith("region: atlantis is no AWS region")
+    assert project.refused().startswith("region: atlantis is not an AWS region")
 
 
 def test_a_version_that_is_not_there(project: Owned, publication: Publication) -> None:
@@ -149,7 +149,7 @@ def test_wrong_answers(project: Owned) -> None:
     )
     for data, line in {
         "datastore=mysql": "--data datastore: 'mysql' is not offered; choose from: dynamodb, ",
-        "region=atlantis": "--data region: atlantis is no AWS region",
+        "region=atlantis": "--data region: atlantis is not an AWS region",
         "colour=red": f"--data colour is no question; the questions are: {asked}",
         "_commit=v9": f"--data _commit is no question; the questions are: {asked}",
         "region": "--data 'region' is not of the form KEY=VALUE",
