@@ -42,7 +42,9 @@ class Checkout:
     def refuse_unless_committed(self) -> None:
         """Raise UserError unless git holds all but what is not tracked."""
         if ANSWERS_FILE not in self.committed:
-            raise UserError(f"{self.path} is not committed; an update compares with what is")
+            raise UserError(
+                f"{self.path} is not committed; an update compares with the last commit"
+            )
         listed = git.output(
             self.path, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "."
         )
@@ -60,14 +62,14 @@ class Checkout:
         except git.GitError as error:
             if not git.is_inside_repository(self.path):
                 raise UserError(
-                    f"{self.path} is in no git repository; an update compares with the last commit"
+                    f"{self.path} is not in a git repository; an update compares with a commit"
                 ) from error
             raise
         try:
             listed = git.output(self.path, "ls-tree", "-r", "-z", "HEAD")
         except git.GitError as error:
             raise UserError(
-                f"{self.path} is not committed; an update compares with what is"
+                f"{self.path} is not committed; an update compares with the last commit"
             ) from error
         return dict(_tree(listed))
 
@@ -217,16 +219,18 @@ def _recorded(folder: Path) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{folder} is no project of this tool: it has no {ANSWERS_FILE}") from error
+        raise UserError(
+            f"{folder} is not a project of sls-patterns: it has no {ANSWERS_FILE}"
+        ) from error
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is broken: {error}; git has how it was") from error
+        raise UserError(f"{file} is broken: {error}; restore it with git") from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise UserError(f"{file} is broken: it holds no answers; git has how it was")
+        raise UserError(f"{file} is broken: it holds no answers; restore it with git")
     for key in ("_commit", "_src_path", "pattern"):
         if not isinstance(loaded.get(key), str):
-            raise UserError(f"{file} is broken: it does not say {key}; git has how it was")
+            raise UserError(f"{file} is broken: it does not say {key}; restore it with git")
     return loaded
 
 

@@ -23,7 +23,7 @@ def _unset(*flags: str) -> dict[str, Any]:
 
 
 app = typer.Typer(
-    help="Make complete serverless projects for AWS from patterns, and prove them on this machine.",
+    help="Generate complete serverless projects for AWS, and prove them on this machine.",
     # Plain help and plain errors: importing rich costs more than all the rest.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -124,7 +124,9 @@ def _complete(kind: str) -> Any:
     return values
 
 
-Pattern = Annotated[str, typer.Argument(autocompletion=_complete("pattern"), help="Its name.")]
+Pattern = Annotated[
+    str, typer.Argument(autocompletion=_complete("pattern"), help="The pattern's name.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -144,7 +146,8 @@ def show(
     topology: Annotated[
         str | None,
         typer.Option(
-            autocompletion=_complete("topology"), help="Which one; the default is the first."
+            autocompletion=_complete("topology"),
+            help="The topology to show; the default is the first.",
         ),
     ] = None,
     json: Json = False,
@@ -152,7 +155,7 @@ def show(
 ) -> None:
     """Show a pattern: its options, nodes, edges, how each edge fails, and the proofs."""
     if json and mermaid:
-        raise UserError("--json and --mermaid exclude each other")
+        raise UserError("--json and --mermaid cannot be combined")
     shown = catalog.pattern(pattern)
     arranged = shown.topology(topology)
     if json:
@@ -177,14 +180,16 @@ def show(
 def new(  # noqa: PLR0913, PLR0917 - the options of a command
     pattern: Annotated[
         str | None,
-        typer.Argument(autocompletion=_complete("pattern"), help="Asked for if left out."),
+        typer.Argument(
+            autocompletion=_complete("pattern"), help="The pattern's name; asked for if left out."
+        ),
     ] = None,
     dest: Annotated[
         Path | None, typer.Argument(help="The new folder; ./<name> if left out.")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="The project's name; DEST's, or else the pattern's, if left out."),
+        typer.Option(help="The project's name; by default that of DEST, or of the pattern."),
     ] = None,
     runtime: Annotated[str | None, typer.Option(autocompletion=_complete("runtime"))] = None,
     runtime_version: Annotated[str | None, typer.Option()] = None,
@@ -201,10 +206,10 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
     defaults: Annotated[
         bool, typer.Option("--defaults", help="Ask nothing; take the defaults.")
     ] = False,
-    no_git: Annotated[bool, typer.Option("--no-git", help="Make no git repository.")] = False,
+    no_git: Annotated[bool, typer.Option("--no-git", help="Create no git repository.")] = False,
     json: Json = False,
 ) -> int:
-    """Make a new project; what is left out is asked for in a terminal."""
+    """Generate a new project; a terminal asks for what is left out."""
     ask = not (defaults or json) and sys.stdin.isatty() and sys.stdout.isatty()
     options = {
         "pattern": ("PATTERN", pattern),
@@ -297,13 +302,13 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     data: Data = None,
     source: TemplateSource = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; tell what would change.")
+        bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
     ] = False,
     json: Json = False,
 ) -> int:
     """Bring a project to a newer version of its template, or to other answers.
 
-    What belongs to the user is not touched. Exit code: 0 if all is done, 3 if something is left to
+    Your own files are not changed. Exit code: 0 if all is done, 3 if something is left to
     settle by hand, 2 if the update was refused and nothing has changed.
     """
     given: dict[str, tuple[str, str]] = {}
@@ -328,7 +333,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
 
 @app.command(context_settings=_unset())
 def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
-    """Tell how a project stands to its template: what an update would change, and what drifted."""
+    """Compare a project with its template: what an update would change, and what drifted."""
     with interrupts.handled():
         from sls_patterns_cli import update
 
@@ -364,9 +369,9 @@ class _PassesArguments(TyperCommand):
 
 @local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")
 def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine, run its proofs, and clear up.
+    """Deploy a project on this machine, run its proofs and remove everything.
 
-    What follows -- goes to the proofs' test runner. The exit code is the proofs'.
+    Arguments after -- go to the proofs' test runner, whose exit code is returned.
     """
     try:
         from sls_patterns_cli.local import session

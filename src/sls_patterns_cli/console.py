@@ -132,7 +132,7 @@ def show_project(
     if project.git_problem:
         show(f"\n{project.git_problem}")
     if missing_tools:
-        show(f"\nNot on this machine, and needed by the project: {', '.join(missing_tools)}")
+        show(f"\nNot installed, and needed by the project: {', '.join(missing_tools)}")
     if again:
         show(f"\nThe same without questions:\n  {shlex.join(again)}")
 
@@ -148,8 +148,8 @@ def show_update(outcome: "Outcome", *, made: bool) -> None:
 def _show_changes(outcome: "Outcome") -> None:
     if outcome.base != outcome.version:
         _paragraph(
-            f"{outcome.version} is a development version that is not to be had: the project was "
-            f"compared with {outcome.base}, so what changed in between counts as yours."
+            f"{outcome.version} is a development version that cannot be found: the project was "
+            f"compared with {outcome.base}, so what changed in between counts as your edit."
         )
     rows = [
         (
@@ -172,7 +172,7 @@ def _show_changes(outcome: "Outcome") -> None:
 
 
 def _show_reviews(changes: "Changes") -> None:
-    _heading("To review: mends in files that are yours, which were not touched")
+    _heading("To review: fixes for files that are yours and were not changed")
     for review in changes.to_review:
         show(_bold(f"  {review.path}"))
         for reason in review.reasons:
@@ -180,8 +180,8 @@ def _show_reviews(changes: "Changes") -> None:
         show(review.diff.rstrip())
     for waiting in changes.waiting:
         _paragraph(
-            f"{waiting.template} is a proof of these mends, which fails without them: take them "
-            f"over, then rename it to {waiting.path}."
+            f"{waiting.template} is a proof that fails without these fixes: apply them, "
+            f"then rename it to {waiting.path}."
         )
 
 
@@ -202,7 +202,7 @@ def show_status(status: "Status") -> None:
     else:
         show("  none")
     if status.offered:
-        _heading("On offer, to be yours")
+        _heading("On offer: new files that would be yours")
         _table([("new", path) for path in status.offered])
 
 
@@ -223,20 +223,26 @@ def _change_rows(changes: "Changes") -> list[tuple[str, str]]:
 def _settling_rows(changes: "Changes") -> Iterator[tuple[str, str]]:
     for conflict in changes.conflicts:
         if conflict.template:
-            where = f"is yours and was not touched; the template's is {conflict.template}"
+            where = f"is yours and was not changed; the template's is {conflict.template}"
         else:
             where = "holds both sides between markers; choose, then git add it"
         yield ("conflict", f"{conflict.path} {where}")
     for kept in changes.kept:
         now = f"is now {kept.renamed_to}" if kept.renamed_to else "is removed from the template"
-        yield ("kept", f"{kept.path} {now}; your edits are still in it: move them, then remove it")
+        yield (
+            "kept",
+            f"{kept.path} {now}; your edits are still in it: move them, then remove the file",
+        )
     for path in changes.orphaned:
-        yield ("orphaned", f"{path} is yours, and what it was for is not in the template any more")
+        yield ("orphaned", f"{path} is yours, and the template no longer has what it belonged to")
     for path in changes.unfit:
-        yield ("to adapt", f"{path} is yours, and would be another one with the new answers")
+        yield (
+            "to adapt",
+            f"{path} is yours, and is different in the template with the new answers",
+        )
     for path in changes.offered:
         if path.startswith("src/"):
-            yield ("to write", f"{path} is called by the new wiring, and would be yours")
+            yield ("to write", f"{path} is called by the new wiring; write it, it is yours")
 
 
 def _show_edge(edge: Edge) -> None:

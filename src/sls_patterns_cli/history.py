@@ -203,6 +203,6 @@ def _run(
 
 if __name__ == "__main__":
     try:
-        print("\n".join(write_tags(Path.cwd())) or "no release is without its tag")  # noqa: T201
+        print("\n".join(write_tags(Path.cwd())) or "every release has its tag")  # noqa: T201
     except HistoryError as error:
         sys.exit(str(error))

@@ -74,7 +74,9 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
             worker.keep_compiled()
             return _finish(worker, repository=repository)
         except InteractiveSessionError as error:
-            raise UserError("the answers ended early; give them as options") from error
+            raise UserError(
+                "the input ended before the last question; give the answers as options"
+            ) from error
         except UserMessageError as error:
             raise UserError(str(error), exit_code=1) from error
         except TemplateNotFound as error:  # an OSError, too
@@ -210,7 +212,7 @@ def refuse_unasked(given: Given, template: Template) -> None:
     ]
     for question, (option, _) in given.items():
         if question not in asked:
-            raise UserError(f"{option} is no question; the questions are: {', '.join(asked)}")
+            raise UserError(f"{option} is not a question; the questions are: {', '.join(asked)}")
 
 
 def refuse_without_effect(given: Given, worker: Worker) -> None:

@@ -114,7 +114,7 @@ class Source:
     def _why_none(self) -> str:
         if self._is_shallow():
             return "it is a shallow clone; fetch the rest with git fetch --unshallow --tags"
-        return "no tag names one; whoever publishes it writes the tags with make tags"
+        return "no tag names one; its maintainer writes the tags with make tags"
 
     def _is_shallow(self) -> bool:
         """Whether the source is a shallow clone, as far as this machine can tell."""

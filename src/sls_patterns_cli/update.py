@@ -222,12 +222,12 @@ class _Step:
         recorded = checkout.version
         made = order(recorded)
         if made is None:
-            raise UserError(f"{checkout.path} was made from {recorded}, which is no version")
+            raise UserError(f"{checkout.path} was made from {recorded}, which is not a version")
         found = source.find(recorded)
         self.target = source.known(to) if to else source.newest
         if Version(self.target) < made:
             if to:
-                raise UserError(f"{self.target} is older than {recorded}; there is no way back")
+                raise UserError(f"{self.target} is older than {recorded}; an update cannot go back")
             if not found:
                 raise UserError(
                     f"{checkout.path} was made from {recorded}, which is newer than all of "
@@ -269,11 +269,11 @@ class _Merged:
     def __init__(self, step: _Step, given: Given, scratch: Path, progress: Progress) -> None:
         self._checkout = checkout = step.checkout
         self._scratch = scratch
-        with progress.stage(f"Render {step.base}, as the project was made"):
+        with progress.stage(f"Render {step.base}, the project's version"):
             self._old = step.render(step.base, checkout.answers)
         with progress.stage(f"Render {step.target}"):
             self.new = step.renew((checkout.path / ANSWERS_FILE).read_bytes(), given)
-        with progress.stage("Merge what lies between them"):
+        with progress.stage("Merge the difference"):
             self._compare(step, given)
 
     def _compare(self, step: _Step, given: Given) -> None:
@@ -411,7 +411,7 @@ def _refuse_lost_answers(
     for question, answer in before.items():
         if not given and question in after and after[question] != answer:
             raise UserError(
-                f"{question}: {target} does not offer {answer} any more; "
+                f"{question}: {target} no longer offers {answer}; "
                 f"choose with --data {question}=VALUE, such as {after[question]}"
             )
 

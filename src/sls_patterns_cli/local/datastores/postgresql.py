@@ -109,7 +109,7 @@ def start(database: str, master: str) -> Server:
 
 def _answer(process: "subprocess.Popen[str]") -> str:
     line = process.stdout.readline() if process.stdout else ""
-    return line.strip() or "it said nothing"
+    return line.strip() or "no output"
 
 
 def _temporary() -> Path:
