@@ -182,7 +182,7 @@ class Checkout:
         return path if os.path.lexists(self.path / path) else None
 
     def mark_unmerged(self, versions: dict[str, dict[int, Path]]) -> None:
-        """Tell git's index of conflicts: for each path the files of stages 1 (base) and 3 (new).
+        """Record conflicts in git's index: for each path the files of stages 1 (base) and 3 (new).
 
         https://git-scm.com/docs/git-update-index#_using_index_info
         """

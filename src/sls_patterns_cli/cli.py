@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return 130
     except BrokenPipeError:
-        # Whoever read the output has seen enough.
+        # The reader has closed the pipe.
         _drop_output()
         return 1
     except OSError as error:
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _open_what_is_closed() -> None:
-    """Open the standard streams that whoever started us closed (`>&-`), to read and write nothing.
+    """Open standard streams that the parent process closed (`>&-`), to read and write nothing.
 
     In their order, so that each gets its number and no file of ours does.
     """
@@ -357,7 +357,7 @@ def _add_data(given: dict[str, tuple[str, str]], pairs: Sequence[str] | None) ->
 
 
 class _PassesArguments(TyperCommand):
-    """A command whose arguments after `--` are for another program, whatever comes before."""
+    """A command whose arguments after `--` are for another program."""
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         if "--" in arguments:

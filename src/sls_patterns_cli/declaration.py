@@ -1,4 +1,4 @@
-"""Reads a pattern's `pattern.yml`, and refuses whatever does not fit the vocabulary.
+"""Reads a pattern's `pattern.yml`, and refuses what does not fit the vocabulary.
 
 A refusal is one line: the file, the place in it, what is wrong and what is allowed.
 """

@@ -29,7 +29,7 @@ class _Stage:
     started: float
     elsewhere: float = 0.0
     """The seconds of stages within it, which have a line of their own."""
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     running: str = ""
     outcome: str = "passed"
 
@@ -51,10 +51,10 @@ class LiveProgress(Progress):
         self._frames = _FRAMES if unicode else _ASCII_FRAMES
         self._stages: list[_Stage] = []
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Show a line; within a stage below its own."""
         if self._stages:
-            self._stages[-1].told.append(line)
+            self._stages[-1].lines.append(line)
         else:
             self.console.print(line, soft_wrap=True)
 
@@ -75,7 +75,7 @@ class LiveProgress(Progress):
             if self._stages:
                 self._stages[-1].elsewhere += stage.seconds
             self._done(title, stage.seconds, stage.outcome)
-            for line in stage.told:
+            for line in stage.lines:
                 self.console.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
 
     @contextmanager

@@ -7,11 +7,11 @@ Write = Callable[[str], None]
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 (whoever reads a pipe sees each line as it comes)
+    print(line, flush=True)  # noqa: T201 (flushed, so that a pipe gets each line at once)
 
 
 class Progress:
-    """Writes what is told, line by line; stages leave no trace."""
+    """Prints plain lines; stages print nothing."""
 
     live = False
     """Whether proofs are to be shown one by one; else their test runner has the terminal."""
@@ -19,7 +19,7 @@ class Progress:
     def __init__(self, write: Write = _print) -> None:
         self._write = write
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Show a line."""
         self._write(line)
 
@@ -31,7 +31,7 @@ class Progress:
     @contextmanager
     def step(self, line: str) -> Iterator[None]:
         """The same for a part of a stage that is worth a line everywhere."""
-        self.tell(line)
+        self.log(line)
         yield
 
     def item(self, name: str, seconds: float, outcome: str) -> None:

@@ -150,7 +150,7 @@ class QuickWorker(Worker):
                 environment.preprocess(source, name, filename)
             else:
                 compiled[key] = compile_text(source, name, filename, **options)
-            # The file by which an error is told may be another one.
+            # The file that an error message names may be another one.
             return compiled[key].replace(co_filename=filename or "<template>")
 
         environment.compile = compile_once  # type: ignore[method-assign,assignment]

@@ -15,7 +15,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.render import TEMPLATE_ADDRESS
 
 ENVIRONMENT = "SLS_PATTERNS_SOURCE"
-"""The environment variable that names a mirror for every project of whoever sets it."""
+"""The environment variable that names a mirror for all projects of a user."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Source:
         return "no tag names one; its maintainer writes the tags with make tags"
 
     def _is_shallow(self) -> bool:
-        """Whether the source is a shallow clone, as far as this machine can tell."""
+        """Whether the source is a shallow clone, as far as it is a local repository."""
         if not (self._address and Path(self._address).is_dir()):
             return False
         check = ("rev-parse", "--is-shallow-repository")

@@ -144,7 +144,7 @@ def _texts(row: Row) -> Iterator[Text]:
 
 
 def _failures(topology: Topology) -> Iterator[tuple[Text, Text]]:
-    """Each way to fail, with where it ends or, where the caller is told, with its edges."""
+    """Each failure, with its dead-letter queue or, if the caller gets the error, with its edges."""
     told: dict[str, list[str]] = {}
     ends = {}
     for edge in topology.edges:

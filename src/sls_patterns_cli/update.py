@@ -1,4 +1,4 @@
-"""Updates a project to another version of its template, and tells what an update would do.
+"""Updates a project to another version of its template, and shows what an update would do.
 
 The project changes once, at the end, or not at all.
 """
@@ -51,7 +51,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A proof of a mend that is still to review; `template` is where it is until then."""
+    """A proof of a fix that is still to review; `template` is the file that holds it until then."""
 
     path: str
     template: str
@@ -71,9 +71,9 @@ class Changes:
     unfit: list[str] = field(default_factory=list)
     """The user's files that the template has otherwise for the new answers."""
     to_review: list[Review] = field(default_factory=list)
-    """The user's files that the template has mended."""
+    """The user's files for which the template has a fix."""
     waiting: list[Waiting] = field(default_factory=list)
-    """Proofs of these mends, which would fail without them."""
+    """Proofs of these fixes, which would fail without them."""
     offered: list[str] = field(default_factory=list)
     """New files that would be the user's, and so were not written."""
     skipped: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Status:
-    """How a project stands to its template."""
+    """A project compared with its template."""
 
     path: Path
     version: str
@@ -182,7 +182,7 @@ def update(  # noqa: PLR0913 - what the command takes
 
 
 def status(folder: Path, *, source: str | None) -> Status:
-    """How the project in `folder` stands to its template; raises UserError if it cannot tell."""
+    """Compare the project in `folder` with its template; raises UserError."""
     checkout = Checkout(folder)
     with _scratch() as scratch:
         versions = open_source(checkout.address, source, scratch)

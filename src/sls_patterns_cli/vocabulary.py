@@ -131,7 +131,7 @@ class Mechanism:
     id: str
     mechanism: str
     end: str | None = None
-    """The name of the dead-letter queue, with holes for nodes; None where the caller is told."""
+    """The name of the dead-letter queue, with holes for nodes; None if the caller gets it."""
     fails: Literal["source", "target"] = "target"
     """The end of the edge where the failure shows."""
     way_back: tuple[str, ...] = ()
@@ -144,7 +144,7 @@ class Mechanism:
 
 @dataclass(frozen=True)
 class Datastore:
-    """What a datastore is, and what it brings into the graph of whoever uses it."""
+    """What a datastore is, and what it adds to the graph of a service that uses it."""
 
     name: str
     title: str

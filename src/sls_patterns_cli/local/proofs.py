@@ -15,7 +15,7 @@ from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.progress import Progress
 
 FILE = "SLS_PATTERNS_EVENTS"
-"""The variable that tells a reporter where to write."""
+"""The variable that names the file of a reporter."""
 
 REPORTERS = Path(__file__).parent / "reporters"
 
@@ -90,7 +90,7 @@ def run(
             )
             results.look()
             counted = {outcome: results.ended.count(outcome) for outcome in results.ended}
-            show.tell(", ".join(f"{count} {outcome}" for outcome, count in counted.items()))
+            show.log(", ".join(f"{count} {outcome}" for outcome, count in counted.items()))
             if done.returncode:
                 show.fail()
     for failed in results.failed:

@@ -46,14 +46,14 @@ def test(  # no test of pytest's
     progress = progress or Progress()
     with interrupts.handled(), interrupts.allowed(), _stack(path, progress) as stack:
         command, variables = stack.language.test_command(arguments)
-        progress.tell(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
+        progress.log(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
         environment = {
             **stack.emulator.client_environment(variables),
             "STACK_NAME": stack.project.stack_name,
             "FORCE": "1",  # proofs refuse a stack that may be in use, and nobody uses this one
         }
         environment.pop("VIRTUAL_ENV", None)
-        # Whoever has something to say to the test runner gets its own answer.
+        # With arguments for the test runner, the terminal shows that runner's own output.
         if progress.live and not arguments:
             reporting, more = stack.language.reporter()
             logged = partial(lines_between, stack.emulator, stack.project.stack_name)
@@ -72,11 +72,11 @@ def up(path: Path, examples: Sequence[Example] = (), progress: Progress | None =
         try:
             with interrupts.allowed(), _stack(path, progress) as stack:
                 for line in _welcome(stack, examples):
-                    progress.tell(line)
-                with LogFollower(stack.emulator, stack.project.stack_name, progress.tell):
+                    progress.log(line)
+                with LogFollower(stack.emulator, stack.project.stack_name, progress.log):
                     threading.Event().wait()
         except KeyboardInterrupt:
-            progress.tell("Stopped")
+            progress.log("Stopped")
     return 0
 
 
@@ -122,14 +122,14 @@ def _deploy(
         packages = {key: language.package(code) for key, code in assembly.code.items()}
     with progress.stage("Start"):
         emulator.wait()
-        progress.tell(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
+        progress.log(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
         if changes := timescale.changes(assembly.template):
-            progress.tell(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
+            progress.log(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
     with progress.stage("Deploy"):
         started = time.monotonic()
         deploy.upload(emulator, packages)
         outputs = deploy.deploy(emulator, project.stack_name, assembly.template, parameters)
-        progress.tell(
+        progress.log(
             f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
             f"in {time.monotonic() - started:.1f} s"
         )

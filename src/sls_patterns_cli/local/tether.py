@@ -1,7 +1,7 @@
 """Ties the life of child processes to ours, also when we are killed without a chance to clean up.
 
 The parent keeps the writing end of a pipe open and never writes. When it ends, in whatever way,
-the operating system closes that end, and whoever reads the other end learns it. That works for
+the operating system closes that end, and the readers of the other end see that. That works for
 SIGKILL too, and on macOS, where Linux's PR_SET_PDEATHSIG does not exist.
 
 `python -m sls_patterns_cli.local.tether FD COMMAND...` runs a command on such a tether.

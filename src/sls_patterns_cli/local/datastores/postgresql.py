@@ -179,7 +179,7 @@ class _Cluster:
 def _run(tether_fd: int, folder: Path, port: int, database: str, master: str) -> None:
     requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     tether.on_lost(tether_fd, lambda: requests.put(None))
-    # Whoever ends the emulator with its process group or by Ctrl-C closes the tether, too.
+    # Ending the emulator with its process group or by Ctrl-C closes the tether, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = None
     try:

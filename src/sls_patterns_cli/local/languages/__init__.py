@@ -11,7 +11,7 @@ from sls_patterns_cli.progress import Progress
 
 
 class Language(Protocol):
-    """The language of one project; whatever it installs or builds, it does once."""
+    """The language of one project; it installs and builds everything once."""
 
     bundled_by_cdk: bool
     """Whether CDK makes packages that run anywhere, on this machine too."""

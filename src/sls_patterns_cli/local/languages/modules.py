@@ -31,7 +31,7 @@ def install(project: Project, node: Interpreter, progress: Progress) -> Path:
 def bundle(project: Project, code: Code, node: Interpreter, into: Path) -> None:
     """Bundle an entry point of `code` into a folder of its own, as `sam build` does.
 
-    esbuild's JavaScript is run by `node`, and so on whatever machine this is. Raises UserError.
+    esbuild's JavaScript is run by `node`, and so on any machine. Raises UserError.
     """
     shutil.rmtree(into, ignore_errors=True)
     program = project.root / FOLDER / "esbuild/bin/esbuild"

@@ -32,7 +32,7 @@ class Python:
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        return interpreters.required(self._project.lambda_runtime, self._progress.tell)
+        return interpreters.required(self._project.lambda_runtime, self._progress.log)
 
     def program_environment(self) -> Mapping[str, str]:
         self._environment()

@@ -26,7 +26,7 @@ class TypeScript:
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        return interpreters.required(self._project.lambda_runtime, self._progress.tell)
+        return interpreters.required(self._project.lambda_runtime, self._progress.log)
 
     def _installed(self) -> Path:
         """The folder with the project's npm packages, once they are there."""

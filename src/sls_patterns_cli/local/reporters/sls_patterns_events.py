@@ -16,12 +16,12 @@ _ended: dict[str, dict[str, Any]] = {}
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Say how many tests there are."""
+    """Report how many tests there are."""
     _write(event="found", count=len(session.items))
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
-    """Say what cannot be read."""
+    """Report what cannot be collected."""
     if report.failed:
         now = time.time()
         _write(event="started", name=report.nodeid, at=now)
@@ -29,7 +29,7 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    """Say which test begins."""
+    """Report which test begins."""
     _ended[nodeid] = {"outcome": "passed", "seconds": 0.0, "text": ""}
     name = nodeid.rpartition("::")[2].removeprefix("test_").replace("_", "-")
     _write(event="started", name=name, at=time.time())
@@ -47,7 +47,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_runtest_logfinish(nodeid: str) -> None:
-    """Say how a test has ended."""
+    """Report how a test ended."""
     _write(event="ended", at=time.time(), **_ended.pop(nodeid))
 
 
