@@ -18,7 +18,7 @@ from command import environment
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
-from screen import Shown, plain_environment, see
+from screen import Enough, Shown, plain_environment, see
 
 if TYPE_CHECKING:
     import pexpect
@@ -139,7 +139,7 @@ def prompts(home: Path, variables: Mapping[str, str]) -> Shown:
             process.expect(question)
             process.expect(last)
             process.send(keys)
-        process.terminate()
+        raise Enough
 
     return see(NEW[:2], home, variables, NARROW, talk=talk)
 

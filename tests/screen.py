@@ -34,6 +34,10 @@ class Shown:
 Talk = Callable[["pexpect.spawn[bytes]"], None]
 
 
+class Enough(Exception):  # noqa: N818 - ends a conversation, and is no error
+    """Raised by a `Talk` when the screen shows what is wanted: the command is ended then."""
+
+
 def see(  # noqa: PLR0913 - what a terminal is
     command: Sequence[str | Path],
     folder: Path,
@@ -64,11 +68,14 @@ def see(  # noqa: PLR0913 - what a terminal is
         timeout=seconds,
     )
     process.logfile_read = Log()
-    if talk:
-        talk(process)
-    process.expect(pexpect.EOF)
-    process.close()
+    try:
+        if talk:
+            talk(process)
+        process.expect(pexpect.EOF)
+    except Enough:
+        pass
     raw = b"".join(heard)
+    process.close(force=True)
     screen = pyte.Screen(columns, ROWS)
     pyte.ByteStream(screen).feed(DIM.sub(_dim_as_italics, raw))
     lines = [line.rstrip() for line in screen.display]

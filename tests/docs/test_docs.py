@@ -110,13 +110,15 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
 def test_every_command_that_is_named_exists(document: Path) -> None:
     """What generated projects have (`make deploy`) counts as well."""
     text = document.read_text()
-    makefiles = [(ROOT / name).read_text() for name in ("Makefile", "templates/Makefile.jinja")]
-    targets = re.findall(r"^([a-z-]+):", "\n".join(makefiles), re.MULTILINE)
+    makefiles = [ROOT / "Makefile", *(ROOT / "templates").glob("**/*.mk.jinja")]
+    makefiles.append(ROOT / "templates/Makefile.jinja")
+    lines = "\n".join(makefile.read_text() for makefile in makefiles)
+    targets = re.findall(r"^([a-z0-9-]+)(?: [a-z0-9- ]+)?:", lines, re.MULTILINE)
     group = typer.main.get_command(commands.app)
     assert isinstance(group, typer.core.TyperGroup)
     known = {command.split()[1] for command, _ in every_command(group)}
 
-    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)) <= {*targets}
+    assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", text, re.MULTILINE)) <= {*targets}
     assert set(re.findall(r"(?:`|^)sls-patterns ([a-z]+)", text, re.MULTILINE)) <= known
 
 
