@@ -128,7 +128,7 @@ class QuickWorker(Worker):
                 environment.preprocess(source, name, filename)
             else:
                 compiled[key] = compile_text(source, name, filename, **options)
-            # The file by which an error is told may be another one.
+            # The file that an error message names may be another one.
             return compiled[key].replace(co_filename=filename or "<template>")
 
         environment.compile = compile_once  # type: ignore[method-assign,assignment]
@@ -209,7 +209,7 @@ def refuse_unasked(given: Given, template: Template) -> None:
     ]
     for question, (option, _) in given.items():
         if question not in asked:
-            raise UserError(f"{option} is no question; the questions are: {', '.join(asked)}")
+            raise UserError(f"{option} is not a question; the questions are: {', '.join(asked)}")
 
 
 def refuse_without_effect(given: Given, worker: Worker) -> None:
