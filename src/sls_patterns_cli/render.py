@@ -143,7 +143,13 @@ class QuickWorker(Worker):
         """Render all files with one context: no answer changes any more (saves about 20 ms)."""
         # The name of the answers file is worked out first: that changes the context it is given.
         _, context = self.answers_relpath, self._render_context()
-        vars(self)["_render_context"] = lambda: context
+
+        def render_context() -> Mapping[str, Any]:
+            # Copier renders a name here, which resets the yield tag of the path before its file.
+            self.jinja_env.preprocess("")
+            return context
+
+        vars(self)["_render_context"] = render_context
         try:
             super()._render_template()
         finally:
