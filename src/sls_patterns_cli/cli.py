@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from sls_patterns_cli import catalog, console, destination, interrupts
+from sls_patterns_cli import answers, catalog, console, destination, interrupts, unasked
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.progress import Progress
 
@@ -237,6 +237,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         target = None if dest is None else destination.absolute(dest)
         if target:
             destination.refuse_unless_free(target)
+        if not ask:
+            unasked.import_copier()
         from sls_patterns_cli import render, tools
 
         project = render.create(given, target, ask=ask, repository=not no_git)
@@ -314,6 +316,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     given: dict[str, tuple[str, str]] = {}
     _add_data(given, data)
     with interrupts.handled():
+        unasked.import_copier()
         from sls_patterns_cli import update
 
         outcome = update.update(
@@ -335,6 +338,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
 def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
     """Compare a project with its template: what an update would change, and what drifted."""
     with interrupts.handled():
+        unasked.import_copier()
         from sls_patterns_cli import update
 
         found = update.status(path, source=source)
@@ -404,12 +408,10 @@ def _extra_missing(error: ModuleNotFoundError) -> Exception:
 def _examples(path: Path) -> list[tuple[str, str]]:
     """Calls that show the project's pattern at work: each a title and a command."""
     try:
-        import yaml
-
-        answers = yaml.safe_load((path / ".copier-answers.yml").read_bytes())
-        pattern = catalog.pattern(answers["pattern"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        recorded = answers.read(path, "pattern")
+        pattern = catalog.pattern(recorded["pattern"])
+    except UserError:
         return []  # No project of this tool's: whether it can run is not for examples to say.
     return [
-        (example.title, example.command) for example in pattern.examples if example.fits(answers)
+        (example.title, example.command) for example in pattern.examples if example.fits(recorded)
     ]

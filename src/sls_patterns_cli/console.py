@@ -14,8 +14,8 @@ from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
 from sls_patterns_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from sls_patterns_cli.changes import Changes, Outcome, Status
     from sls_patterns_cli.render import Project
-    from sls_patterns_cli.update import Changes, Outcome, Status
 
 LOG_LINES = 40
 """How many lines of a failed program's log are shown."""
