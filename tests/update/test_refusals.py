@@ -26,8 +26,8 @@ def test_changes_that_are_not_committed(project: Owned) -> None:
 
 def test_no_repository_and_no_commit(project: Owned) -> None:
     shutil.rmtree(project.folder / ".git")
-    assert project.refused() == (
-        "PROJECT is not in a git repository; an update compares with the last commit"
+    assert (
+        project.refused() == "PROJECT is not in a git repository; an update compares with a commit"
     )
     git(project.folder, "init", "--quiet")
     uncommitted = "PROJECT is not committed; an update compares with the last commit"
