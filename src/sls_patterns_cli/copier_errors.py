@@ -20,6 +20,8 @@ def explained(given: Given, place: Callable[[], Path | None] = lambda: None) -> 
     """Within it each error of Copier is a UserError; `place` is where the project will be."""
     try:
         yield
+    except KeyboardInterrupt:  # Copier's is a CopierError, too
+        raise
     except InteractiveSessionError as error:
         raise UserError(
             "the input ended before the last question; give the answers as options"
