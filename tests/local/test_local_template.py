@@ -30,7 +30,7 @@ def assemble(folder: Path) -> cloudformation.Assembly:
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not a project of sls-patterns: it has no \.copier-answers"):
+    with pytest.raises(UserError, match=r"sls-patterns: it has no \.copier-answers"):
         project.load(tmp_path)
     with pytest.raises(UserError, match="is not a folder"):
         project.load(tmp_path / "nowhere")
