@@ -57,8 +57,17 @@ Resources:
       EventInvokeConfig:
         MaximumEventAgeInSeconds: 60
         DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+  Older:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            raise ValueError("told to fail")
+      EventInvokeConfig: {MaximumRetryAttempts: 1}
+      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Failed.Arn}
 Outputs:
   Ageing: {Value: !Ref Ageing}
+  Older: {Value: !Ref Older}
   Topic: {Value: !Ref Topic}
   Log: {Value: !Ref Log}
   Failed: {Value: !Ref Failed}
@@ -131,6 +140,25 @@ def test_an_event_that_would_be_too_old_is_not_tried_again(
 
     assert record["requestContext"]["condition"] == "EventAgeExceeded"
     assert record["requestContext"]["approximateInvokeCount"] == 1
+
+
+def test_a_dead_letter_queue_gets_the_event_as_it_was_sent_and_the_error_as_attributes(
+    stack: dict[str, str], client: Client
+) -> None:
+    sqs = client("sqs")
+    invoke(client, stack["Older"], "text")
+
+    def received() -> list[Any]:
+        answer = sqs.receive_message(QueueUrl=stack["Failed"], MessageAttributeNames=["All"])
+        return list(answer.get("Messages", []))
+
+    (message,) = wait_until(received)
+
+    sqs.delete_message(QueueUrl=stack["Failed"], ReceiptHandle=message["ReceiptHandle"])
+    assert message["Body"] == '"text"'
+    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+    assert attributes.keys() == {"RequestID", "ErrorCode", "ErrorMessage"}
+    assert (attributes["ErrorCode"], attributes["ErrorMessage"]) == ("200", "told to fail")
 
 
 def test_throttling_is_no_attempt(stack: dict[str, str], client: Client) -> None:
