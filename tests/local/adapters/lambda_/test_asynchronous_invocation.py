@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +58,21 @@ Resources:
       EventInvokeConfig:
         MaximumEventAgeInSeconds: 60
         DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+  Mendable:
+    Type: AWS::Serverless::Function
+    Properties:
+      LoggingConfig: {LogGroup: asynchronous-mendable}
+      InlineCode: |
+        import json, os, time
+        def handler(event, context):
+            print(json.dumps(event))
+            while not os.path.exists(event["until"]):
+                time.sleep(0.05)
+            if "MENDED" not in os.environ:
+                raise ValueError("told to fail")
+            print(json.dumps("mended"))
+      EventInvokeConfig:
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
   Older:
     Type: AWS::Serverless::Function
     Properties:
@@ -67,6 +83,7 @@ Resources:
       DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Failed.Arn}
 Outputs:
   Ageing: {Value: !Ref Ageing}
+  Mendable: {Value: !Ref Mendable}
   Older: {Value: !Ref Older}
   Topic: {Value: !Ref Topic}
   Log: {Value: !Ref Log}
@@ -159,6 +176,24 @@ def test_a_dead_letter_queue_gets_the_event_as_it_was_sent_and_the_error_as_attr
     attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
     assert attributes.keys() == {"RequestID", "ErrorCode", "ErrorMessage"}
     assert (attributes["ErrorCode"], attributes["ErrorMessage"]) == ("200", "told to fail")
+
+
+def test_an_attempt_has_the_configuration_that_the_function_has_by_then(
+    stack: dict[str, str], client: Client, tmp_path: Path
+) -> None:
+    functions, name, updated = client("lambda"), stack["Mendable"], tmp_path / "updated"
+    invoke(client, name, {"until": str(updated)})
+    wait_until(lambda: read(client, "asynchronous-mendable"))
+
+    functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {"MENDED": "1"}}
+    )
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    updated.touch()
+
+    wait_until(lambda: '"mended"' in read(client, "asynchronous-mendable"))
+    assert len(read(client, "asynchronous-mendable")) == 3
+    assert records(client, stack["Failed"]) == []
 
 
 def test_throttling_is_no_attempt(stack: dict[str, str], client: Client) -> None:

@@ -1,17 +1,17 @@
 """An asynchronous invocation is tried again, then goes where the function's role may send it.
 
 AWS: an event whose function fails is tried up to twice more, after one minute and two; throttling
-puts it back until it is too old, and is no attempt. Then the record of it goes to the on-failure
-destination, and the event as it was sent to the dead-letter queue of the function, with the
-attributes RequestID, ErrorCode and ErrorMessage (its first KB); both in the name of the function's
-role.
+puts it back until it is too old, and is no attempt. Each attempt has the configuration that the
+function has by then. In the end the record of it goes to the on-failure destination, and the event
+as it was sent to the dead-letter queue of the function, with the attributes RequestID, ErrorCode
+and ErrorMessage (its first KB); both in the name of the function's role.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-async-destinations
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
 
 Emulator: counts throttling as an attempt, says of every event that it was tried three times, and
-asks for no permission. Of a template's functions it forgets the dead-letter queue, and it would
-send that the record of a destination.
+asks for no permission; every attempt has the first one's configuration. Of a template's functions
+it forgets the dead-letter queue, and it would send that the record of a destination.
 """
 
 import contextvars
@@ -65,7 +65,7 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
     started, waited = time.monotonic(), 0.0
     attempts, condition = 0, "RetriesExhausted"
     while True:
-        result = lambda_svc._execute_function(function, event)
+        result = lambda_svc._execute_function(_as_it_is_now(function), event)
         if not result.get("error"):
             return
         if result.get("throttle"):
@@ -87,6 +87,11 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
         send(destination, _failed(function, event, result, condition, attempts))
     if dead_letters and role_may(role, "sqs:SendMessage", dead_letters):
         send(dead_letters, json.dumps(event), **_error(result))
+
+
+def _as_it_is_now(function: Record) -> Record:
+    found, config, _name = lambda_svc._get_func_record_for_ref(function["config"]["FunctionArn"])
+    return lambda_svc._execution_record_for_config(found, config) if found else function
 
 
 def _settings(function: Record) -> Record:
