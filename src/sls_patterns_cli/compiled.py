@@ -64,6 +64,7 @@ def graph(
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [
             *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
+            *(["next-run"] if any(edge.source == edge.target for edge in edges) else []),
             *datastore.adapters,
         ],
         "migrations": [*datastore.migrations, *pattern.migrations.get(datastore.name, ())],
