@@ -5,15 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import yaml
-
-from sls_patterns_cli import git
+from sls_patterns_cli import answers, git
+from sls_patterns_cli.answers import ANSWERS_FILE
 from sls_patterns_cli.destination import absolute
 from sls_patterns_cli.errors import UserError
-
-ANSWERS_FILE = ".copier-answers.yml"
 
 EXECUTABLE = "100755"
 REGULAR = {"100644", EXECUTABLE}
@@ -32,8 +28,8 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.path = absolute(folder)
-        recorded = _recorded(self.path)
-        self.answers = _answers(recorded)
+        recorded = answers.read(self.path, "_commit", "_src_path", "pattern")
+        self.answers = answers.to_questions(recorded)
         self.version: str = recorded["_commit"]
         """The version of the template that it was made from, or updated to."""
         self.address: str = recorded["_src_path"]
@@ -200,34 +196,6 @@ class Checkout:
             ]
         given = "".join(f"{line}\0" for line in lines).encode()
         git.output(self.path, "update-index", "-z", "--index-info", given=given)
-
-
-def answers_in(rendered: bytes) -> dict[str, Any]:
-    """The answers to the template's questions in an answers file that it made."""
-    return _answers(yaml.safe_load(rendered))
-
-
-def _answers(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in recorded.items() if key[0] != "_"}
-
-
-def _recorded(folder: Path) -> dict[str, Any]:
-    """What the answers file holds."""
-    file = folder / ANSWERS_FILE
-    try:
-        loaded = yaml.safe_load(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{folder} is no project of this tool: it has no {ANSWERS_FILE}") from error
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is broken: {error}; git has how it was") from error
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise UserError(f"{file} is broken: it holds no answers; git has how it was")
-    for key in ("_commit", "_src_path", "pattern"):
-        if not isinstance(loaded.get(key), str):
-            raise UserError(f"{file} is broken: it does not say {key}; git has how it was")
-    return loaded
 
 
 def _tree(listed: bytes) -> Iterator[tuple[str, Committed]]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from sls_patterns_cli import catalog, console, destination, interrupts
+from sls_patterns_cli import answers, catalog, console, destination, interrupts
 from sls_patterns_cli.errors import UserError
 
 
@@ -369,12 +369,10 @@ def _extra_missing(error: ModuleNotFoundError) -> Exception:
 def _examples(path: Path) -> list[tuple[str, str]]:
     """Calls that show the project's pattern at work: each a title and a command."""
     try:
-        import yaml
-
-        answers = yaml.safe_load((path / ".copier-answers.yml").read_bytes())
-        pattern = catalog.pattern(answers["pattern"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        recorded = answers.read(path, "pattern")
+        pattern = catalog.pattern(recorded["pattern"])
+    except UserError:
         return []  # No project of this tool's: whether it can run is not for examples to say.
     return [
-        (example.title, example.command) for example in pattern.examples if example.fits(answers)
+        (example.title, example.command) for example in pattern.examples if example.fits(recorded)
     ]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
 
 if TYPE_CHECKING:
+    from sls_patterns_cli.changes import Changes, Outcome, Status
     from sls_patterns_cli.render import Project
-    from sls_patterns_cli.update import Changes, Outcome, Status
 
 _BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 

@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 
 from sls_patterns_cli import git
-from sls_patterns_cli.checkout import ANSWERS_FILE, EXECUTABLE, REGULAR, Checkout
+from sls_patterns_cli.answers import ANSWERS_FILE
+from sls_patterns_cli.checkout import EXECUTABLE, REGULAR, Checkout
 from sls_patterns_cli.versions import Rendering
 
 

@@ -12,7 +12,6 @@ from packaging.version import InvalidVersion, Version
 
 from sls_patterns_cli import catalog, git, history
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.render import TEMPLATE_ADDRESS
 
 ENVIRONMENT = "SLS_PATTERNS_SOURCE"
 """The environment variable that names a mirror for every project of whoever sets it."""
@@ -131,7 +130,7 @@ def open_source(recorded: str, wanted: str | None, scratch: Path) -> Source:
     for the source's use. Raises UserError if there is nothing to be had.
     """
     address = wanted or os.environ.get(ENVIRONMENT) or recorded
-    if address == TEMPLATE_ADDRESS:
+    if address == catalog.TEMPLATE_ADDRESS:
         return _package(scratch)
     # Copier's short forms, as plain `copier update` takes them.
     place = str(get_repo(address) or address)

@@ -101,6 +101,9 @@ class NodeKind:
     """Whether a function that uses it has an adapter for it."""
     clients: tuple[str, ...] = ()
     """The clients of boto3 that code for it uses, beside those that every project's tests have."""
+    variable: Mapping[str, str] | None = None
+    """The end of the name of the variable by which a function knows it, and an `example` of its
+    value for unit tests, with holes for the node's name and the region."""
     packages: Packages = field(default_factory=dict)
     flavours: tuple[str, ...] = ()
     """The IaC flavours that carry it, such as `sam` or `cdk/python`; empty for all."""

@@ -13,7 +13,7 @@ import yaml
 from command import Cli
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.render import TEMPLATE_ADDRESS
+from sls_patterns_cli.catalog import TEMPLATE_ADDRESS
 
 
 def made(cli: Cli, *arguments: str, **environment: str) -> Any:

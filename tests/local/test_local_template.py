@@ -29,7 +29,7 @@ def assemble(folder: Path) -> cloudformation.Assembly:
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not a generated project: it has no \.copier-answers"):
+    with pytest.raises(UserError, match=r"no project of this tool: it has no \.copier-answers"):
         project.load(tmp_path)
     with pytest.raises(UserError, match="is not a folder"):
         project.load(tmp_path / "nowhere")
@@ -37,7 +37,7 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
 
 def test_an_answer_that_is_missing_is_named(tmp_path: Path) -> None:
     write(tmp_path, {".copier-answers.yml": "pattern: scalable-webhook\n"})
-    with pytest.raises(UserError, match="no answer for 'project_name'"):
+    with pytest.raises(UserError, match="does not say project_name"):
         project.load(tmp_path)
 
 
