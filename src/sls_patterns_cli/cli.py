@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from sls_patterns_cli import answers, catalog, console, destination, interrupts
+from sls_patterns_cli import answers, catalog, console, destination, interrupts, unasked
 from sls_patterns_cli.errors import UserError
 
 
@@ -231,6 +231,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         target = None if dest is None else destination.absolute(dest)
         if target:
             destination.refuse_unless_free(target)
+        if not ask:
+            unasked.import_copier()
         from sls_patterns_cli import render, tools
 
         project = render.create(given, target, ask=ask, repository=not no_git)
@@ -286,6 +288,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     given: dict[str, tuple[str, str]] = {}
     _add_data(given, data)
     with interrupts.handled():
+        unasked.import_copier()
         from sls_patterns_cli import update
 
         outcome = update.update(path, to=to, given=given, source=source, dry_run=dry_run)
@@ -300,6 +303,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
 def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
     """Tell how a project stands to its template: what an update would change, and what drifted."""
     with interrupts.handled():
+        unasked.import_copier()
         from sls_patterns_cli import update
 
         found = update.status(path, source=source)

@@ -134,6 +134,28 @@ class QuickWorker(Worker):
         environment.compile = compile_once  # type: ignore[method-assign,assignment]
         return environment
 
+    @cached_property
+    def answers_relpath(self) -> Path:
+        """The answers file; Copier renders its name anew for each part of each path."""
+        return super().answers_relpath
+
+    def _render_template(self) -> None:
+        """Render all files with one context: no answer changes any more (saves about 20 ms)."""
+        # The name of the answers file is worked out first: that changes the context it is given.
+        _, context = self.answers_relpath, self._render_context()
+        vars(self)["_render_context"] = lambda: context
+        try:
+            super()._render_template()
+        finally:
+            del vars(self)["_render_context"]
+
+    def _render_string(self, string: str, extra_context: dict[str, Any] | None = None) -> str:
+        """Render a string, most of which hold nothing to be rendered."""
+        if "{" in string or "\n" in string:
+            return super()._render_string(string, extra_context)
+        self.jinja_env.preprocess(string)  # resets the yield tag
+        return string
+
     def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
         """Nothing: a new folder has no index yet; a process for each file costs about 25 ms."""
 

@@ -27,6 +27,7 @@ from sls_patterns_cli.render import (
     refuse_without_effect,
 )
 from sls_patterns_cli.source import Template
+from sls_patterns_cli.template_cache import TemplateCache
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Versions:
 
     def __init__(self, address: str, old: Template, new: Template) -> None:
         self._new = new
-        compiled: Compiled = {}  # most templates are the same in both
+        # Most templates are the same in both, and in the version of the last `new`.
+        compiled: Compiled = dict(TemplateCache().load())
         pinned = {template.version: template for template in (old, new)}
 
         class PinnedWorker(QuickWorker):

@@ -43,7 +43,7 @@ def test_a_checkout_finds_the_versions_in_its_history(
     assert there.update()["to"] == "v0.3.0"
     assert f"_src_path: {RECORDED}\n" in project.read(ANSWERS)
     assert "_commit: v0.3.0\n" in project.read(ANSWERS)
-    (bundle,) = Path(checkout.environment["HOME"]).glob(".cache/sls-patterns/*.bundle")
+    (bundle,) = Path(checkout.environment["XDG_CACHE_HOME"]).glob("sls-patterns/*.bundle")
     before = bundle.stat()
     there.status()
     assert bundle.stat() == before  # made once
