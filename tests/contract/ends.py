@@ -152,6 +152,12 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
         must = f"at least {FEWEST_RECEIVES}"
         yield is_but("E1", queue.name, "RedrivePolicy.maxReceiveCount", receives, must)
     yield from _reports_items(mapping, "E1")
+    batch = stack.number(mapping.get("BatchSize"))
+    if is_fifo(queue) and batch != 1:
+        # A batch may hold messages of several groups, and of one that fails also those behind it.
+        # https://github.com/aws-powertools/powertools-lambda-python/issues/2981
+        must = "1: what is behind a message that fails would be given up with it (fact B24)"
+        yield is_but("E1", mapping.name, "BatchSize", batch, must)
     if edge.limit is not None and edge.limit not in CONCURRENCY:
         name = "ScalingConfig.MaximumConcurrency"
         yield is_but("E1", mapping.name, name, edge.limit, "from 2 to 1000")
