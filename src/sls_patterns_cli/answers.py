@@ -20,16 +20,18 @@ def read(folder: Path, *wanted: str) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{folder} is no project of this tool: it has no {ANSWERS_FILE}") from error
+        raise UserError(
+            f"{folder} is not a project of sls-patterns: it has no {ANSWERS_FILE}"
+        ) from error
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is broken: {error}; git has how it was") from error
+        raise UserError(f"{file} is broken: {error}; restore it with git") from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise UserError(f"{file} is broken: it holds no answers; git has how it was")
+        raise UserError(f"{file} is broken: it holds no answers; restore it with git")
     for key in wanted:
         if not (isinstance(loaded.get(key), str) and loaded[key]):
-            raise UserError(f"{file} is broken: it does not say {key}; git has how it was")
+            raise UserError(f"{file} is broken: it does not say {key}; restore it with git")
     return loaded
 
 

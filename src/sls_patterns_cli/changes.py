@@ -29,7 +29,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A proof of a mend that is still to review; `template` is where it is until then."""
+    """A proof of a fix that is still to review; `template` is the file that holds it until then."""
 
     path: str
     template: str
@@ -49,9 +49,9 @@ class Changes:
     unfit: list[str] = field(default_factory=list)
     """The user's files that the template has otherwise for the new answers."""
     to_review: list[Review] = field(default_factory=list)
-    """The user's files that the template has mended."""
+    """The user's files for which the template has a fix."""
     waiting: list[Waiting] = field(default_factory=list)
-    """Proofs of these mends, which would fail without them."""
+    """Proofs of these fixes, which would fail without them."""
     offered: list[str] = field(default_factory=list)
     """New files that would be the user's, and so were not written."""
     skipped: list[str] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Status:
-    """How a project stands to its template."""
+    """A project compared with its template."""
 
     path: Path
     version: str

@@ -38,7 +38,9 @@ class Checkout:
     def refuse_unless_committed(self) -> None:
         """Raise UserError unless git holds all but what is not tracked."""
         if ANSWERS_FILE not in self.committed:
-            raise UserError(f"{self.path} is not committed; an update compares with what is")
+            raise UserError(
+                f"{self.path} is not committed; an update compares with the last commit"
+            )
         listed = git.output(
             self.path, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "."
         )
@@ -56,14 +58,14 @@ class Checkout:
         except git.GitError as error:
             if not git.is_inside_repository(self.path):
                 raise UserError(
-                    f"{self.path} is in no git repository; an update compares with the last commit"
+                    f"{self.path} is not in a git repository; an update compares with a commit"
                 ) from error
             raise
         try:
             listed = git.output(self.path, "ls-tree", "-r", "-z", "HEAD")
         except git.GitError as error:
             raise UserError(
-                f"{self.path} is not committed; an update compares with what is"
+                f"{self.path} is not committed; an update compares with the last commit"
             ) from error
         return dict(_tree(listed))
 
@@ -176,7 +178,7 @@ class Checkout:
         return path if os.path.lexists(self.path / path) else None
 
     def mark_unmerged(self, versions: dict[str, dict[int, Path]]) -> None:
-        """Tell git's index of conflicts: for each path the files of stages 1 (base) and 3 (new).
+        """Record conflicts in git's index: for each path the files of stages 1 (base) and 3 (new).
 
         https://git-scm.com/docs/git-update-index#_using_index_info
         """

@@ -20,8 +20,12 @@ def explained(given: Given, place: Callable[[], Path | None] = lambda: None) -> 
     """Within it each error of Copier is a UserError; `place` is where the project will be."""
     try:
         yield
+    except KeyboardInterrupt:  # Copier's is a CopierError, too
+        raise
     except InteractiveSessionError as error:
-        raise UserError("the answers ended early; give them as options") from error
+        raise UserError(
+            "the input ended before the last question; give the answers as options"
+        ) from error
     except InvalidConfigFileError as error:
         raise UserError("the template is broken: copier.yml cannot be read", 1) from error
     except CopierError as error:

@@ -14,7 +14,7 @@ from sls_patterns_cli import catalog, git, history
 from sls_patterns_cli.errors import UserError
 
 ENVIRONMENT = "SLS_PATTERNS_SOURCE"
-"""The environment variable that names a mirror for every project of whoever sets it."""
+"""The environment variable that names a mirror for all projects of a user."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ class Source:
     def _why_none(self) -> str:
         if self._is_shallow():
             return "it is a shallow clone; fetch the rest with git fetch --unshallow --tags"
-        return "no tag names one; whoever publishes it writes the tags with make tags"
+        return "no tag names one; its maintainer writes the tags with make tags"
 
     def _is_shallow(self) -> bool:
-        """Whether the source is a shallow clone, as far as this machine can tell."""
+        """Whether the source is a shallow clone, as far as it is a local repository."""
         if not (self._address and Path(self._address).is_dir()):
             return False
         check = ("rev-parse", "--is-shallow-repository")

@@ -1,4 +1,4 @@
-"""Updates a project to another version of its template, and tells what an update would do.
+"""Updates a project to another version of its template, and shows what an update would do.
 
 The project changes once, at the end, or not at all.
 """
@@ -20,6 +20,7 @@ from sls_patterns_cli.checkout import REGULAR, Checkout
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.mends import Mend, Review
 from sls_patterns_cli.merge import Merge
+from sls_patterns_cli.progress import Progress
 from sls_patterns_cli.source import Source, open_source, order
 from sls_patterns_cli.swap import swap
 from sls_patterns_cli.versions import Rendering, Versions
@@ -28,27 +29,36 @@ SIMILAR = 0.5
 """From this share of common text on, a new file is a removed one renamed; as in git's own."""
 
 
-def update(
-    folder: Path, *, to: str | None, given: Given, source: str | None, dry_run: bool
+def update(  # noqa: PLR0913 - what the command takes
+    folder: Path,
+    *,
+    to: str | None,
+    given: Given,
+    source: str | None,
+    dry_run: bool,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Update the project in `folder` to the version `to`, or the newest; `given` changes answers.
 
     With `dry_run` nothing changes. Raises UserError if something is in the way, and then nothing
     has changed either; KeyboardInterrupt if a signal ended it before the project was touched.
     """
+    progress = progress or Progress()
     checkout = Checkout(folder)
     checkout.refuse_unless_committed()
     with _scratch() as scratch:
-        versions = open_source(checkout.address, source, scratch)
-        step = _Step(checkout, versions, to)
-        merged = _Merged(step, given, scratch)
+        with progress.stage("Find the versions"):
+            versions = open_source(checkout.address, source, scratch)
+            step = _Step(checkout, versions, to)
+        merged = _Merged(step, given, scratch, progress)
         if not dry_run:
-            merged.publish()
+            with progress.stage("Write the changes"):
+                merged.publish()
         return merged.outcome
 
 
 def status(folder: Path, *, source: str | None) -> Status:
-    """How the project in `folder` stands to its template; raises UserError if it cannot tell."""
+    """Compare the project in `folder` with its template; raises UserError."""
     checkout = Checkout(folder)
     with _scratch() as scratch:
         versions = open_source(checkout.address, source, scratch)
@@ -58,7 +68,7 @@ def status(folder: Path, *, source: str | None) -> Status:
         newest = base
         try:
             checkout.refuse_unless_committed()
-            merged = _Merged(step, {}, scratch)
+            merged = _Merged(step, {}, scratch, Progress())
             newest = merged.new
             outcome = merged.outcome if merged.changes_something else None
         except UserError as error:
@@ -88,12 +98,12 @@ class _Step:
         recorded = checkout.version
         made = order(recorded)
         if made is None:
-            raise UserError(f"{checkout.path} was made from {recorded}, which is no version")
+            raise UserError(f"{checkout.path} was made from {recorded}, which is not a version")
         found = source.find(recorded)
         self.target = source.known(to) if to else source.newest
         if Version(self.target) < made:
             if to:
-                raise UserError(f"{self.target} is older than {recorded}; there is no way back")
+                raise UserError(f"{self.target} is older than {recorded}; an update cannot go back")
             if not found:
                 raise UserError(
                     f"{checkout.path} was made from {recorded}, which is newer than all of "
@@ -132,17 +142,24 @@ def _before(source: Source, recorded: str, made: Version) -> str:
 class _Merged:
     """A project with another version of its template merged into it."""
 
-    def __init__(self, step: _Step, given: Given, scratch: Path) -> None:
+    def __init__(self, step: _Step, given: Given, scratch: Path, progress: Progress) -> None:
         self._checkout = checkout = step.checkout
         self._scratch = scratch
-        self._old = step.render(step.base, checkout.answers)
-        self.new = step.renew((checkout.path / ANSWERS_FILE).read_bytes(), given)
+        with progress.stage(f"Render {step.base}, the project's version"):
+            self._old = step.render(step.base, checkout.answers)
+        with progress.stage(f"Render {step.target}"):
+            self.new = step.renew((checkout.path / ANSWERS_FILE).read_bytes(), given)
+        with progress.stage("Merge the difference"):
+            self._compare(step, given)
+
+    def _compare(self, step: _Step, given: Given) -> None:
+        checkout = self._checkout
         answers = rendered(self.new.files[ANSWERS_FILE])
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
         self._unchanged = self._with_answers_before(step, answers, given)
         mended = step.mends(answers["pattern"])
         self._to_review = self._reviews(mended)
-        self._merge = Merge(checkout, self._old, self.new, scratch, self._unproven(mended))
+        self._merge = Merge(checkout, self._old, self.new, self._scratch, self._unproven(mended))
         self.outcome = Outcome(
             path=checkout.path,
             version=checkout.version,
@@ -270,7 +287,7 @@ def _refuse_lost_answers(
     for question, answer in before.items():
         if not given and question in after and after[question] != answer:
             raise UserError(
-                f"{question}: {target} does not offer {answer} any more; "
+                f"{question}: {target} no longer offers {answer}; "
                 f"choose with --data {question}=VALUE, such as {after[question]}"
             )
 

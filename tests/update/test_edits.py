@@ -219,7 +219,7 @@ def test_the_report_says_where_the_templates_side_is(project: Owned) -> None:
     done = project.run("update")
     assert (done.returncode, done.stderr) == (3, "")
     assert (
-        f"conflict {FILE} is yours and was not touched; the template's is {FILE}.template"
+        f"conflict {FILE} is yours and was not changed; the template's is {FILE}.template"
         in " ".join(done.stdout.split())
     )
 
