@@ -41,8 +41,8 @@ def environments(emulator: int) -> set[int]:
         ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     running = {
-        int(pid): (int(parent), command)
-        for pid, parent, command in (r.split(None, 2) for r in rows)
+        int(pid): (int(parent), " ".join(words))
+        for pid, parent, *words in map(str.split, rows)  # some processes have no words
     }
     parents = {parent for parent, _ in running.values()}
     return {

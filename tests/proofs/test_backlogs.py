@@ -22,14 +22,14 @@ def assert_conserved(backlog: Backlog) -> None:
 def test_nothing_of_a_backlog_is_lost_done_twice_or_out_of_order(
     topology: str, tmp_path: Path
 ) -> None:
-    assert_conserved(drained(tmp_path / "project", topology, "python", 200))
+    assert_conserved(drained(tmp_path / "project", 200, topology=topology, runtime="python"))
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_a_backlog_of_thousands_is_drained(topology: str, runtime: str, tmp_path: Path) -> None:
-    assert_conserved(drained(tmp_path / "project", topology, runtime, ENTRIES))
+    assert_conserved(drained(tmp_path / "project", ENTRIES, topology=topology, runtime=runtime))
 
 
 @pytest.mark.exhaustive
@@ -41,11 +41,11 @@ def test_a_queue_without_a_dead_letter_queue_loses_what_it_should_keep(tmp_path:
 
     backlog = drained(
         tmp_path / "project",
-        "native",
-        "python",
         200,
         change=without_dead_letters,
         patience_seconds=30,
+        topology="native",
+        runtime="python",
     )
 
     assert backlog.lost >= backlog.poison != set()
