@@ -53,6 +53,11 @@ def graph(
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
         "dead_letter_queues": _dead_letter_queues(edges, vocabulary, datastore),
+        # How long the proofs wait follows from it.
+        "seconds_to_end": max(
+            (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
+            default=0,
+        ),
         "mechanisms": mechanisms,
         "mechanisms_with_ends": _unique(
             failure.id for edge in edges for failure in edge.failures if failure.end
@@ -175,6 +180,15 @@ def _dead_letter_queues(
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())
+
+
+def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:
+    """How long at most until what fails at an edge is in its dead-letter queue."""
+    if nodes[edge.source].kind == "queue":
+        # After five receives, each of which hides it for six times the function's timeout.
+        return 5 * 6 * int(nodes[edge.target].attributes["timeout"])
+    # Lambda tries an event again after one minute and after two more, and takes its time.
+    return 300
 
 
 def edge(edge: Edge) -> Facts:
