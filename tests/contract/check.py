@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from contract.aliases import alias_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.edges import Edge, edges
@@ -26,6 +27,7 @@ def _violations(template: Template) -> Iterator[Violation]:
     for stack in stacks(template):
         for edge in edges(stack):
             yield from edge_violations(stack, edge)
+        yield from alias_violations(stack)
         yield from state_machine_violations(stack)
         yield from standard_violations(stack)
         yield from database_violations(stack)
