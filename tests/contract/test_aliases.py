@@ -29,7 +29,8 @@ def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def published(template: Template) -> str:
     """Return the version that a template publishes: by another id it is another one."""
     resources = expand(deepcopy(template))["Resources"]
-    (version,) = [name for name, each in resources.items() if each["Type"].endswith("::Version")]
+    version: str
+    (version,) = (name for name, each in resources.items() if each["Type"].endswith("::Version"))
     return version
 
 
