@@ -59,6 +59,7 @@ READ_OTHERWISE = (
     "AWS::SNS::TopicPolicy",
     "AWS::S3::BucketPolicy",
     "AWS::Lambda::Permission",
+    "AWS::ApiGateway::Authorizer",
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGateway::GatewayResponse",
     "AWS::ApiGateway::Method",
