@@ -235,6 +235,32 @@ def test_what_invokes_an_alias_needs_the_ends_on_that_alias() -> None:
     assert says("E2", *invokes_alias, ("WorkInvokes.Qualifier", "live")) == []
 
 
+@pytest.mark.parametrize("kind", ["AWS::ApiGateway::Authorizer", "AWS::ApiGatewayV2::Authorizer"])
+def test_an_authorizer_is_invoked_by_permission(kind: str) -> None:
+    """Fact A23: https://github.com/aws/serverless-application-model/issues/2933."""
+    arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
+    uri = {"Fn::Sub": f"{arn}/${{Quote.Arn}}/invocations"}
+    of_api = "RestApiId" if kind == "AWS::ApiGateway::Authorizer" else "ApiId"
+    api = "AWS::ApiGateway::RestApi" if of_api == "RestApiId" else "AWS::ApiGatewayV2::Api"
+    guarded = (
+        ("Api", resource(api)),
+        ("Judge", resource(kind, AuthorizerUri=uri, **{of_api: ref("Api")})),
+    )
+    source = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*"
+    permit = resource(
+        "AWS::Lambda::Permission",
+        Action="lambda:InvokeFunction",
+        FunctionName=ref("Quote"),
+        Principal="apigateway.amazonaws.com",
+        SourceArn={"Fn::Sub": source},
+    )
+
+    assert says("SDK", *guarded) == [
+        "permission Quote: must permit apigateway.amazonaws.com to invoke it for Api alone"
+    ]
+    assert says("SDK", *guarded, ("PermitJudge", permit)) == []
+
+
 def test_a_subscription_inside_a_topic_has_no_place_for_dead_letters() -> None:
     inline = ("News.Subscription", [{"Protocol": "sqs", "Endpoint": get("Inbox")}])
 
