@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
@@ -52,7 +52,7 @@ def graph(
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
-        "dead_letter_queues": _dead_letter_queues(edges, vocabulary, datastore),
+        "dead_letter_queues": _dead_letter_queues(edges, facts, vocabulary, datastore),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
             (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
@@ -71,6 +71,8 @@ def graph(
             *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
             *datastore.adapters,
         ],
+        # What functions know other nodes by, in unit tests; the template fills in the region.
+        "variables": dict(sorted(_variables(edges, nodes))),
         "migrations": [*datastore.migrations, *pattern.migrations.get(datastore.name, ())],
         "state_machines": [node.name for node in machines],
         # statelint refuses what a service adds to the language, as S3 does to the reader of a
@@ -140,6 +142,10 @@ def _node(
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
         facts["invoked_asynchronously"] = "E2" in failing
+        # A destination gets a record of the event, a dead-letter queue the event as it was sent.
+        facts["failed_events"] = (
+            node.attributes.get("failed_events", "destination") if "E2" in failing else None
+        )
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
     if node.kind in {"http-api", "rest-api"}:
@@ -156,11 +162,15 @@ def _node(
 
 
 def _dead_letter_queues(
-    edges: tuple[Edge, ...], vocabulary: Vocabulary, datastore: Datastore
+    edges: tuple[Edge, ...],
+    nodes: Mapping[str, Facts],
+    vocabulary: Vocabulary,
+    datastore: Datastore,
 ) -> list[Facts]:
     """The ends of failures; `edges` are the numbers of those that fail there, `at` where it shows.
 
-    `of_deployments`: what fails there was no message but a step of a deployment.
+    `of_deployments`: what fails there was no message but a step of a deployment. `bare_events`:
+    it holds events as they were sent, not Lambda's records of them.
     """
     brought = {node["name"] for node in datastore.nodes}
     queues: dict[str, Facts] = {}
@@ -174,12 +184,27 @@ def _dead_letter_queues(
                         "at": failure.at,
                         "way_back": vocabulary.failures[failure.id].way_back,
                         "of_deployments": True,
+                        "bare_events": failure.id == "E2"
+                        and nodes[failure.at]["failed_events"] == "dead-letter-queue",
                         "edges": [],
                     },
                 )
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())
+
+
+def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
+    """The variables by which functions know other nodes, and what each may hold."""
+    for edge in edges:
+        user, node = nodes[edge.source], nodes[edge.target]
+        if edge.attributes.get("by") == "poll":
+            user, node = node, user
+        variable = node.facts.variable
+        if user.kind == "function" and node is not user and variable:
+            name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
+            short = node.name.removesuffix(f"-{node.kind}")
+            yield name, variable["example"].replace("{name}", short)
 
 
 def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:

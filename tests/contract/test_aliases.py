@@ -47,7 +47,7 @@ def published(template: Template) -> str:
 def test_each_changed_setting_is_published(
     template: Template, where: str, setting: str, value: Any
 ) -> None:
-    """Fact A19: https://github.com/aws/serverless-application-model/issues/413."""
+    """Fact A20: https://github.com/aws/serverless-application-model/issues/413."""
     other = deepcopy(template)
     function: dict[str, Any] = (
         other["Globals"]["Function"]
@@ -60,7 +60,7 @@ def test_each_changed_setting_is_published(
 
 
 def test_what_has_not_changed_is_not_published_again(template: Template) -> None:
-    """Lambda publishes nothing that it has already, and CloudFormation fails (fact A20)."""
+    """Lambda publishes nothing that it has already, and CloudFormation fails (fact A21)."""
     other = deepcopy(template)
     policies = other["Resources"]["QuoteFunction"]["Properties"]["Policies"]
     policies[0]["Statement"][0]["Action"] = ["dynamodb:GetItem", "dynamodb:BatchGetItem"]
@@ -69,7 +69,7 @@ def test_what_has_not_changed_is_not_published_again(template: Template) -> None
 
 
 def test_a_version_that_is_kept_is_refused() -> None:
-    """Fact A20: https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html."""
+    """Fact A21: https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html."""
     kept = EXAMPLES["SDK"]()
     kept["Resources"]["QuoteVersion"]["DeletionPolicy"] = "Retain"
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from contract import examples
 from contract.changes import REMOVE, WITHOUT_MEANING, changed, removals
-from contract.check import asynchronous_edges, violations
+from contract.check import asynchronous_edges, keeps, violations
 from contract.examples import EXAMPLES, admit, allow, as_definition_string, get, ref, resource
 from contract.stack import MOST_CONDITIONS, expand, stacks
 
@@ -90,7 +90,7 @@ def test_nothing_else_can_be_removed_unnoticed(name: str) -> None:
     unnoticed = [
         what
         for what, without in removals(template, (*WITHOUT_MEANING, *NOT_THE_CONTRACTS[name]))
-        if not violations(without) and asynchronous_edges(without) == asynchronous_edges(template)
+        if keeps(without) and asynchronous_edges(without) == asynchronous_edges(template)
     ]
 
     assert unnoticed == []
@@ -237,7 +237,7 @@ def test_what_invokes_an_alias_needs_the_ends_on_that_alias() -> None:
 
 @pytest.mark.parametrize("kind", ["AWS::ApiGateway::Authorizer", "AWS::ApiGatewayV2::Authorizer"])
 def test_an_authorizer_is_invoked_by_permission(kind: str) -> None:
-    """Fact A23: https://github.com/aws/serverless-application-model/issues/2933."""
+    """Fact A24: https://github.com/aws/serverless-application-model/issues/2933."""
     arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
     uri = {"Fn::Sub": f"{arn}/${{Quote.Arn}}/invocations"}
     of_api = "RestApiId" if kind == "AWS::ApiGateway::Authorizer" else "ApiId"
@@ -543,6 +543,37 @@ def test_the_older_dead_letter_config_of_a_function_is_an_end_too() -> None:
     assert says("E2", *older, ("Work.DeadLetterConfig", REMOVE)) == [
         "E2 Work: OnFailure or DeadLetterConfig must name a queue of this stack"
     ]
+
+
+def test_a_function_is_made_after_its_role_may_send_to_its_dead_letter_queue() -> None:
+    """Fact A19: where the permission is in the role, it is there in time."""
+    template = changed(EXAMPLES["E2"](), "WorkInvokes.DestinationConfig", REMOVE)
+    template = changed(template, "Work.DeadLetterConfig", {"TargetArn": get("Failed")})
+    template = changed(template, "WorkUnkept.MetricName", "DeadLetterErrors")
+    (policy,) = template["Resources"]["WorkRole"]["Properties"].pop("Policies")
+    template["Resources"]["WorkSends"] = resource(
+        "AWS::IAM::Policy", Roles=[ref("WorkRole")], **policy
+    )
+
+    assert list(map(str, violations(template))) == [
+        "A19 Work: must depend on the policy that lets its role send to Failed"
+    ]
+    template["Resources"]["Work"]["DependsOn"] = ["WorkSends"]
+    assert violations(template) == []
+
+
+def test_a_function_that_only_callers_hand_events_to_is_an_asynchronous_edge() -> None:
+    unfed = changed(EXAMPLES["E2"](), "Filter", REMOVE)
+
+    (edge,) = asynchronous_edges(unfed)
+
+    assert (edge.source, edge.target, edge.mechanism, edge.end) == (
+        "callers",
+        "Work",
+        "E2",
+        "Failed",
+    )
+    assert asynchronous_edges(changed(unfed, "WorkInvokes", REMOVE)) == set()
 
 
 def test_firehose_that_is_sent_records_is_watched_by_other_metrics_than_one_that_reads() -> None:

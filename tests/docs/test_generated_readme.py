@@ -8,7 +8,7 @@ from rendering import render_project
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
 def test_the_readme_of_an_internal_api_tells_who_may_call(iac: str, tmp_path: Path) -> None:
-    """Fact A22: https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html."""
+    """Fact A23: https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html."""
     made = render_project(tmp_path / "project", pattern="internal-api", iac=iac)
     readme = " ".join((made / "README.md").read_text().split())
 

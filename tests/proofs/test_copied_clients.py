@@ -17,6 +17,7 @@ from environments import link_modules, link_requirements, node
 from rendering import render_project
 
 from sls_patterns_cli.local import session
+from sls_patterns_cli.progress import Progress
 
 ACCOUNT = "000000000000"
 CALLER = f"arn:aws:iam::{ACCOUNT}:role/caller"
@@ -74,7 +75,7 @@ def environment_of_the_caller(running: Any) -> Iterator[dict[str, str]]:
 def call(project: Path, caller: str, **parameters: str) -> subprocess.CompletedProcess[str]:
     """Deploy the service, and ask it for a quote with the client of a language."""
     with (
-        session._stack(project, print, parameters) as running,
+        session._stack(project, Progress(), parameters) as running,
         environment_of_the_caller(running) as environment,
     ):
         prices = running.outputs["PricesTableName"]

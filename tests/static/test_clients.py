@@ -60,7 +60,7 @@ ONE_ATTEMPT = re.compile(r"\"total_max_attempts\": 1|maxAttempts: 1\b")
     "file", sorted((ROOT / "templates/patterns").glob("*/clients/*.jinja")), ids=lambda f: f.name
 )
 def test_what_invokes_a_function_makes_one_attempt_in_time(file: Path) -> None:
-    """Fact B24: the SDK's own retries would run the function again after a timeout."""
+    """Fact B26: the SDK's own retries would run the function again after a timeout."""
     source = file.read_text()
 
     made = len(re.findall(r"boto3\.client\(\"lambda\"|new LambdaClient\(", source))
