@@ -69,6 +69,7 @@ def graph(
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [
             *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
+            *topology.adapters,
             *datastore.adapters,
         ],
         "migrations": [*datastore.migrations, *pattern.migrations.get(datastore.name, ())],
@@ -146,6 +147,11 @@ def _node(
         )
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
+    if node.kind == "queue":
+        # Nothing takes what a rule sends there, so people are told.
+        facts["kept_for_inspection"] = not outgoing and any(
+            nodes[edges[number].source].kind == "event-bus" for number in incoming
+        )
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.
         facts["answers_for_datastore"] = any(

@@ -299,7 +299,7 @@ def e3() -> dict[str, Any]:
                 "AWS/Events",
                 "InvocationsFailedToBeSentToDlq",
                 "RuleName",
-                ref("Rule"),
+                {"Fn::Select": [1, {"Fn::Split": ["|", ref("Rule")]}]},
                 {"Name": "EventBusName", "Value": ref("Bus")},
             ),
         },
