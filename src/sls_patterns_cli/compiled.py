@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
@@ -72,6 +72,8 @@ def graph(
             *topology.adapters,
             *datastore.adapters,
         ],
+        # What functions know other nodes by, in unit tests; the template fills in the region.
+        "variables": dict(sorted(_variables(edges, nodes))),
         "migrations": [*datastore.migrations, *pattern.migrations.get(datastore.name, ())],
         "state_machines": [node.name for node in machines],
         # statelint refuses what a service adds to the language, as S3 does to the reader of a
@@ -196,6 +198,19 @@ def _dead_letter_queues(
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())
+
+
+def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
+    """The variables by which functions know other nodes, and what each may hold."""
+    for edge in edges:
+        user, node = nodes[edge.source], nodes[edge.target]
+        if edge.attributes.get("by") == "poll":
+            user, node = node, user
+        variable = node.facts.variable
+        if user.kind == "function" and node is not user and variable:
+            name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
+            short = node.name.removesuffix(f"-{node.kind}")
+            yield name, variable["example"].replace("{name}", short)
 
 
 def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:
