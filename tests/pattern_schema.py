@@ -52,6 +52,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                     required=("id", "text", "where"),
                 ),
             },
+            "adapters": {**LISTED, "items": NAMED},
             "test_dependencies": packages,
         },
         required=("name", "summary", "datastores", "nodes", "edges", "proofs"),

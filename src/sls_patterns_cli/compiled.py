@@ -70,7 +70,7 @@ def graph(
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [
             *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
-            *(["next-run"] if any(edge.source == edge.target for edge in edges) else []),
+            *topology.adapters,
             *datastore.adapters,
         ],
         # What functions know other nodes by, in unit tests; the template fills in the region.
@@ -152,6 +152,11 @@ def _node(
         )
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
+    if node.kind == "queue":
+        # Nothing takes what a rule sends there, so people are told.
+        facts["kept_for_inspection"] = not outgoing and any(
+            nodes[edges[number].source].kind == "event-bus" for number in incoming
+        )
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.
         facts["answers_for_datastore"] = any(

@@ -183,12 +183,13 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
         nodes=nodes,
         edges=edges,
         proofs=proofs,
+        adapters=place.names(declared, "adapters", form=NAME, optional=True),
         test_packages=_packages(place, declared, "test_dependencies", vocabulary),
         graphs=graphs,
     )
 
 
-_OPTIONAL = ("test_dependencies",)
+_OPTIONAL = ("adapters", "test_dependencies")
 
 
 def _proof(topology: Place, declared: Declaration, file: str) -> Proof:

@@ -93,6 +93,8 @@ class Topology:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     proofs: tuple[Proof, ...]
+    adapters: tuple[str, ...]
+    """The adapters that it has beside those of its nodes: one that leads to several of them."""
     test_packages: Packages
     graphs: Mapping[str, Graph] = field(repr=False)
 

@@ -200,6 +200,9 @@ def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
         return text == f"${{{resource.name}.QueueName}}"
     if resource.type == TOPIC:
         return text == f"${{{resource.name}.TopicName}}"
+    if resource.type == "AWS::Events::Rule" and resource.get("EventBusName"):
+        # Its Ref is bus|rule, which is the name of no metric (fact C9).
+        return text == f"${{{resource.name}}} split at |, part 1"
     return text == f"${{{resource.name}}}"
 
 

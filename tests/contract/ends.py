@@ -23,6 +23,7 @@ from contract.edges import (
     BUCKET,
     GROUP,
     MACHINE,
+    MAPPING,
     QUEUE,
     STREAM,
     TABLE,
@@ -31,6 +32,7 @@ from contract.edges import (
     delivery_destination,
     edges,
     error_prefix,
+    event_source,
     invoke_config,
     queue_of,
     rule_of_objects,
@@ -261,6 +263,10 @@ def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
     resource = stack.resources.get(edge.target)
     if resource and resource.type == QUEUE:
         yield from _let_in(stack, resource, sender, rule, "E3")
+        mappings = stack.of_type(MAPPING)
+        if not any(event_source(stack, mapping) == resource for mapping in mappings):
+            # Nothing takes what comes there, so people must be told of it.
+            yield from watched(stack, resource, DEAD_LETTERS)
     if resource and resource.type == MACHINE:
         acting = Resource(rule.name, rule.type, target)
         yield from _allowed(stack, acting, "states:StartExecution", resource, "E3")

@@ -288,6 +288,13 @@ def e3() -> dict[str, Any]:
         queue("Inbox", admit("events", "sqs:SendMessage", get("Inbox"), get("Rule"))),
         dead_letters("Dead", admit("events", "sqs:SendMessage", get("Dead"), get("Rule"))),
         {
+            "InboxAlarm": alarm(
+                "AWS/SQS",
+                "ApproximateNumberOfMessagesVisible",
+                "QueueName",
+                get("Inbox", "QueueName"),
+                Statistic="Maximum",
+            ),
             "Bus": resource("AWS::Events::EventBus", Name="orders"),
             "Rule": resource(
                 "AWS::Events::Rule",
@@ -299,7 +306,7 @@ def e3() -> dict[str, Any]:
                 "AWS/Events",
                 "InvocationsFailedToBeSentToDlq",
                 "RuleName",
-                ref("Rule"),
+                {"Fn::Select": [1, {"Fn::Split": ["|", ref("Rule")]}]},
                 {"Name": "EventBusName", "Value": ref("Bus")},
             ),
         },

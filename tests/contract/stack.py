@@ -100,6 +100,8 @@ class Stack:
                 said = f"${{{name}.{attribute}}}"
             case ("Fn::Join", [str() as separator, list() as parts]):
                 said = separator.join(map(self.text, parts))
+            case ("Fn::Select", [index, {"Fn::Split": [str() as separator, whole]}]):
+                said = f"{self.text(whole)} split at {separator}, part {index}"
             case ("Fn::Sub", str() as template):
                 said = template.replace("${!", "${")
             case ("Fn::Sub", [str() as template, dict() as variables]):

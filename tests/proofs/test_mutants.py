@@ -28,15 +28,16 @@ class Mutant:
     file: str
     find: re.Pattern[str]
     replace: Mapping[str, str] | str
-    places: int = 1
+    places: int | None = 1
+    """How often it is found; None where it is changed wherever it is."""
     wiring: str | None = None
 
     def broken(self, project: Path) -> tuple[Path, str]:
         """Return the file that is changed, and what it holds then."""
         (file,) = project.glob(self.file)
         broken, places = self.find.subn(self._replacement, file.read_text())
-        assert places == self.places, (
-            f"{self.file} should hold {self.places} times: {self.find.pattern}"
+        assert places == (self.places or max(places, 1)), (
+            f"{self.file} should hold {self.places or 'some'} times: {self.find.pattern}"
         )
         return file, broken
 
@@ -63,7 +64,7 @@ def source(module: str, runtime: str) -> str:
 
 def change(
     variant: Variant, entry: dict[str, Any]
-) -> tuple[str, re.Pattern[str], Mapping[str, str] | str, int, str | None]:
+) -> tuple[str, re.Pattern[str], Mapping[str, str] | str, int | None, str | None]:
     """Return the file, what is looked for in it, what replaces it, how often, and its wiring."""
     file = source(entry.get("in", ""), variant.runtime)
     if "swap" in entry:
@@ -76,7 +77,7 @@ def change(
     wiring = wiring_of(variant)
     broken = wiring[entry["wiring"]]
     looked_for = re.compile(broken["find"])
-    return wiring["in"], looked_for, broken["replace"], 1, entry["wiring"]
+    return wiring["in"], looked_for, broken["replace"], None, entry["wiring"]
 
 
 def wiring_of(variant: Variant) -> dict[str, Any]:

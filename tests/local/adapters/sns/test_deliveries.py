@@ -51,6 +51,42 @@ Resources:
         - {Id: open, Arn: !GetAtt Open.Arn}
         - {Id: closed, Arn: !GetAtt Closed.Arn,
            DeadLetterConfig: {Arn: !GetAtt DeadLetters.Arn}}
+  Bus: {Type: "AWS::Events::EventBus", Properties: {Name: deliveries}}
+  BusRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Bus
+      EventPattern: {detail-type: [called]}
+      Targets:
+        - {Id: function, Arn: !GetAtt Called.Arn, DeadLetterConfig: {Arn: !GetAtt Uncalled.Arn}}
+  MayCall:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref Called
+      Principal: events.amazonaws.com
+      SourceArn: !GetAtt BusRule.Arn
+  Called:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context): raise ValueError("told to fail")
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+  Failed: {Type: "AWS::SQS::Queue"}
+  Uncalled: {Type: "AWS::SQS::Queue"}
+  UncalledPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Uncalled]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Uncalled.Arn
+            Condition: {ArnEquals: {"aws:SourceArn": !GetAtt BusRule.Arn}}
   Allowed:
     Type: AWS::Scheduler::Schedule
     Properties:
@@ -116,6 +152,11 @@ Outputs:
   Closed: {Value: !Ref Closed}
   DeadLetters: {Value: !Ref DeadLetters}
   Unstarted: {Value: !Ref Unstarted}
+  Bus: {Value: !Ref Bus}
+  Called: {Value: !Ref Called}
+  Failed: {Value: !Ref Failed}
+  Uncalled: {Value: !Ref Uncalled}
+  BusRule: {Value: !Ref BusRule}
 """
 
 
@@ -172,6 +213,33 @@ def test_a_rule_delivers_only_to_a_queue_that_lets_it(
 
     assert delivered["detail-type"] == dead["detail-type"] == "tried"
     assert bodies(client, stack["Closed"]) == []
+
+
+def test_a_rule_invokes_a_function_asynchronously_and_keeps_what_it_may_not_deliver(
+    stack: dict[str, str], client: Client
+) -> None:
+    """What the function fails at is in its queue; what it does not get is in the rule's."""
+    entry = {"EventBusName": stack["Bus"], "Source": "tests", "DetailType": "called"}
+    functions = client("lambda")
+    client("events").put_events(Entries=[{**entry, "Detail": '{"n": 1}'}])
+
+    (failed,) = wait_until(lambda: bodies(client, stack["Failed"]))
+
+    assert failed["requestPayload"]["detail"] == {"n": 1}
+    assert failed["requestContext"]["approximateInvokeCount"] == 2
+    policy = json.loads(functions.get_policy(FunctionName=stack["Called"])["Policy"])
+    (statement,) = policy["Statement"]
+    functions.remove_permission(FunctionName=stack["Called"], StatementId=statement["Sid"])
+    client("events").put_events(Entries=[{**entry, "Detail": '{"n": 2}'}])
+    (uncalled,) = wait_until(lambda: bodies(client, stack["Uncalled"]))
+    assert uncalled["detail"] == {"n": 2}
+
+
+def test_a_rule_on_a_bus_of_its_own_is_referred_to_with_its_bus(stack: dict[str, str]) -> None:
+    bus, _, rule = stack["BusRule"].partition("|")
+
+    assert bus == stack["Bus"]
+    assert "BusRule" in rule
 
 
 def test_a_schedule_starts_what_its_role_may_and_keeps_what_it_cannot_start(
