@@ -53,7 +53,7 @@ golden: install ## write the golden files anew, and what else is generated; read
 	.venv/bin/python tests/golden.py
 	.venv/bin/python tests/logical_ids.py
 
-recording: install $(SAM)/bin/sam ## draw the README's picture of the tool at work anew
+recording: install $(SAM)/bin/sam ## draw the README's pictures of the tool at work anew
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py
 
 bench: install $(SAM)/bin/sam ## measure, and report ratios

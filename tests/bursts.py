@@ -22,6 +22,7 @@ from environments import link_modules
 from rendering import render_project
 
 from sls_patterns_cli.local import session
+from sls_patterns_cli.progress import Progress
 
 SENDERS = 64
 
@@ -115,7 +116,7 @@ def _deployed(folder: Path, **answers: str) -> Iterator[session._Stack]:
     project = render_project(folder, iac="sam", **answers)
     if answers["runtime"] == "typescript":
         link_modules(project)
-    with session._stack(project, lambda _line: None) as stack:
+    with session._stack(project, Progress(lambda _line: None)) as stack:
         yield stack
 
 

@@ -1,12 +1,24 @@
 """The command line as a process."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+
+@cache
+def warm_cache() -> Path:
+    """Return the cache of all these users: the template is compiled once for a worker's tests."""
+    folder = Path(tempfile.mkdtemp(prefix="sls-patterns-cache-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -16,7 +28,8 @@ def environment(home: Path) -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(("GIT_", "XDG_", "COPIER_", "NO_COLOR", "COLUMNS", "EMAIL", "SLS_"))
     }
-    return kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
+    own = {"HOME": str(home), "XDG_CACHE_HOME": str(warm_cache()), "GIT_CONFIG_NOSYSTEM": "1"}
+    return kept | own
 
 
 @dataclass(frozen=True)

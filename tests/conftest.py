@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--budget", action="store_true", help="fail where a pattern takes twice what it may"
     )
+    parser.addoption("--costs", type=Path, help="a file to which each test adds its processor time")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,4 +71,4 @@ def pytest_configure(config: pytest.Config) -> None:
     spending.adopt_orphans()
     servers.rehearsing.wanted = config.getoption("--budget")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(spending.Spent())
+        config.pluginmanager.register(spending.Spent(config.getoption("--costs")))

@@ -22,6 +22,7 @@ from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import interpreters, modules
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
+from sls_patterns_cli.progress import Progress
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = ROOT / "build/environments"
@@ -63,7 +64,7 @@ def link_requirements(project: Path) -> None:
     """Give a Python project its functions' packages: installed once for each distinct list."""
     made = projects.load(project)
     source = project / "src"
-    language = languages.of(made, print)
+    language = languages.of(made, Progress())
     wanted = str(language.interpreter).encode() + (source / "requirements.txt").read_bytes()
     place = ENVIRONMENTS / f"functions-{hashlib.sha256(wanted).hexdigest()[:16]}"
     place.mkdir(parents=True, exist_ok=True)
@@ -149,7 +150,7 @@ def _install(packages: dict[str, str], project: Path, place: Path) -> None:
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
     (making / modules.MANIFEST).write_text(json.dumps({"dependencies": packages}))
-    modules.install(replace(projects.load(project), root=making), node(), print)
+    modules.install(replace(projects.load(project), root=making), node(), Progress())
     making.rename(place)
 
 

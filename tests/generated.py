@@ -4,6 +4,7 @@
 """
 
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from pattern_schema import pattern_schema
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.compiled import compiled
+from sls_patterns_cli.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ROOT / "templates/patterns"
 INDEX = PATTERNS / "index.yml"
+COLUMNS = 74  # of what prompts say: with room to spare in a terminal of 80
 LAST = 1000  # where a pattern is that does not say where
 
 
@@ -29,8 +32,29 @@ def index(patterns: Path = PATTERNS) -> str:
         (yaml.safe_load(file.read_text()), file.parent.name)
         for file in patterns.glob("*/pattern.yml")
     ]
-    ordered = sorted((each.get("order", LAST), slug, each["title"]) for each, slug in declared)
-    return "".join(f'"{title}": {slug}\n' for _, slug, title in ordered)
+    ordered = sorted(
+        (each.get("order", LAST), slug, label(each["title"], each["summary"]))
+        for each, slug in declared
+    )
+    return "".join(f"{json.dumps(labelled)}: {slug}\n" for _, slug, labelled in ordered)
+
+
+def choices(vocabulary: Vocabulary) -> str:
+    """Return what prompts say about each flavour and each datastore."""
+    said = {
+        "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
+        "datastores": {
+            store.name: label(store.name, f"{store.title}; {store.idle}")
+            for store in vocabulary.datastores.values()
+        },
+    }
+    return f"{json.dumps(said, indent=1)}\n"
+
+
+def label(name: str, meaning: str) -> str:
+    """Return a choice with what it means below it: prompts cut lines that are too long."""
+    lines = textwrap.wrap(meaning, COLUMNS, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join((name, *lines))
 
 
 def generated() -> dict[Path, str]:
@@ -44,6 +68,7 @@ def _files() -> Iterator[tuple[Path, str]]:
             yield PATTERNS / pattern.slug / file, text
     schema = pattern_schema(catalog.vocabulary())
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
+    yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
 
 

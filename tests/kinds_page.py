@@ -45,9 +45,12 @@ def _sections(vocabulary: Vocabulary) -> Iterator[str]:
     )
     yield "## Datastores\n"
     yield from _table(
-        ("datastore", "used by", "access", "when the stack is deleted"),
+        ("datastore", "what it is", "while idle", "used by", "access", "when the stack is deleted"),
         (
-            (f"`{store.name}`", ", ".join(store.used_by), ", ".join(store.access), store.remains)
+            (
+                *(f"`{store.name}`", store.title, store.idle),
+                *(", ".join(store.used_by), ", ".join(store.access), store.remains),
+            )
             for store in vocabulary.datastores.values()
         ),
     )

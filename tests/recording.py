@@ -1,7 +1,7 @@
-"""The picture in the README: the tool at work, in a terminal, as it was. `make recording` draws it.
+"""The pictures in the README: the tool at work, in terminals. `make recording` draws them.
 
-What is shown is what was printed, with three changes: where the project was made is written as the
-home folder, what is rewritten in place stands as it ended, and long lists are cut short and say so.
+What is shown is what was on the screen, with two changes: where the project was made is written as
+the home folder, and long lists are cut short and say so.
 """
 
 import io
@@ -9,68 +9,149 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pexpect
 from command import environment
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
+from screen import Enough, Shown, plain_environment, see
 
-PICTURE = Path(__file__).parents[1] / "docs/recording.svg"
-COLUMNS = 100
+if TYPE_CHECKING:
+    import pexpect
+
+DOCS = Path(__file__).parents[1] / "docs"
+PICTURES = DOCS / "pictures"
+WIDE, NARROW = 110, 80
 SECONDS = 600
 
-COMMANDS = {
-    "sls-patterns list": 20,
-    "sls-patterns new scalable-webhook my-webhooks --defaults": 14,
-    "cd my-webhooks": 0,
-    "sls-patterns local test -- -vv --no-header": 40,
-}
-"""Each with how many of its lines are shown; more are cut out of the middle."""
+LIST = ("sls-patterns", "list")
+SHOW = ("sls-patterns", "show", "scalable-webhook")
+NEW = ("sls-patterns", "new", "scalable-webhook", "my-webhooks")
+TEST = ("sls-patterns", "local", "test")
+
+# What pyte calls colours, and Rich otherwise.
+COLOURS = {"brown": "yellow", "brightblack": "bright_black"}
+DOWN, ENTER = "\x1b[B", "\r"
 
 
-def record(home: Path) -> list[str]:
-    """Run the commands in a terminal; return the lines that it showed."""
+def terminal(home: Path) -> dict[str, str]:
+    """Return the environment of the commands in the pictures."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    variables = {"PATH": path, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
-    shown: list[str] = []
-    folder = home
-    for command, most in COMMANDS.items():
-        shown += ["", f"\x1b[1;32m$\x1b[0m \x1b[1m{command}\x1b[0m"]
-        if command.startswith("cd "):
-            folder /= command.removeprefix("cd ")
-            continue
-        printed, code = pexpect.run(
-            command,
-            cwd=str(folder),
-            env=environment(home) | variables,
-            timeout=SECONDS,
-            encoding="utf-8",
-            withexitstatus=True,
-        )
-        if code:
-            raise SystemExit(f"{command}: exit code {code}\n{printed}")
-        lines = printed.replace(str(home), "~").rstrip().split("\r\n")
-        shown += shortened([line.rpartition("\r")[2] for line in lines], most)
-    return shown[1:]
+    return plain_environment(environment(home)) | {"PATH": path}
 
 
-def shortened(lines: list[str], most: int) -> list[str]:
+def texts(command: Sequence[str], shown: Shown, home: Path) -> Iterator[Text]:
+    """Return a command and what it left on the screen as Rich's texts, line by line."""
+    yield Text.assemble(("$ ", "bold green"), (" ".join(command), "bold"))
+    for line, cells in zip(shown.lines, shown.cells, strict=True):
+        text = Text()
+        for style, run in groupby(cells[: len(line)], _style):
+            text.append("".join(cell.data for cell in run), style)
+        plain = text.plain
+        if (place := str(home)) in plain:
+            start = plain.index(place)
+            text = text[:start] + Text("~") + text[start + len(place) :]
+        yield text
+
+
+def _style(cell: object) -> Style:
+    """Return a cell's style; what is dim comes as italics (screen.py)."""
+    colour = str(getattr(cell, "fg", "default"))
+    if re.fullmatch("[0-9a-f]{6}", colour):
+        colour = f"#{colour}"
+    return Style(
+        color=COLOURS.get(colour, colour),
+        bold=getattr(cell, "bold", False),
+        dim=getattr(cell, "italics", False),
+    )
+
+
+def shortened(lines: list[Text], most: int) -> list[Text]:
+    """Return no more lines than that: the rest is cut out of the middle."""
     left_out = len(lines) - most
     if left_out <= 0:
         return lines
-    note = f"\x1b[2m  … {left_out} more lines …\x1b[0m"
+    note = Text(f"  ... {left_out} more lines ...", "dim")
     return [*lines[: most // 2], note, *lines[-(most // 2) :]]
 
 
-def draw(lines: list[str]) -> str:
-    console = Console(width=COLUMNS, record=True, file=io.StringIO(), force_terminal=True)
-    console.print(Text.from_ansi("\n".join(lines)))
-    picture = console.export_svg(title="sls-patterns", unique_id="recording")
+def draw(lines: Sequence[Text], columns: int, name: str) -> str:
+    """Return the picture of a terminal with these lines."""
+    console = Console(width=columns, record=True, file=io.StringIO(), force_terminal=True)
+    for line in lines:
+        console.print(line, soft_wrap=True)
+    picture = console.export_svg(title="sls-patterns", unique_id=name)
     # Fonts from elsewhere: a picture in a page loads none.
-    return re.sub(r"\s*@font-face \{.*?\}", "", picture, flags=re.DOTALL)
+    picture = re.sub(r"\s*@font-face \{.*?\}", "", picture, flags=re.DOTALL)
+    return "\n".join(line.rstrip() for line in picture.splitlines()) + "\n"
+
+
+def record(home: Path, variables: Mapping[str, str]) -> Iterator[tuple[str, int, list[Text]]]:
+    """Run the commands; return each picture's name, width and lines."""
+    for columns, width in ((WIDE, "wide"), (NARROW, "80")):
+        for name, command in (("list", LIST), ("show", SHOW)):
+            shown = see(command, home, variables, columns)
+            yield f"{name}-{width}", columns, list(texts(command, shown, home))
+    asked = prompts(home, variables)
+    yield "prompts-80", NARROW, list(texts(NEW[:2], asked, home))
+    made = see((*NEW, "--defaults"), home, variables, WIDE)
+    assert made.code == 0, made.text
+    project = home / NEW[-1]
+    tested = {}
+    for columns, width in ((WIDE, "wide"), (NARROW, "80")):
+        shown = see(TEST, project, variables, columns, seconds=SECONDS)
+        assert shown.code == 0, shown.text
+        tested[columns] = list(texts(TEST, shown, home))
+        yield f"local-test-{width}", columns, tested[columns]
+    listed = see(LIST, home, variables, WIDE)
+    yield (
+        "recording",
+        WIDE,
+        [
+            *texts(LIST, listed, home),
+            Text(),
+            *shortened(list(texts((*NEW, "--defaults"), made, home)), 14),
+            Text(),
+            *texts(("cd", NEW[-1]), Shown([], [], b"", 0), home),
+            Text(),
+            *tested[WIDE],
+        ],
+    )
+
+
+def prompts(home: Path, variables: Mapping[str, str]) -> Shown:
+    """Return the screen on which `new` has been asked for a datastore, and waits."""
+
+    def talk(process: "pexpect.spawn[bytes]") -> None:
+        for question, last, keys in (
+            ("Which pattern", "less scalable", DOWN + ENTER),
+            ("project's name", "scalable-webhook", ENTER),
+            ("Which topology", "direct", ENTER),
+            ("Which runtime", "typescript", ENTER),
+            ("Which version", "python3", ENTER),
+            ("Which IaC flavour", "cdk", ENTER),
+            ("Which datastore", "an hour", ""),
+        ):
+            process.expect(question)
+            process.expect(last)
+            process.send(keys)
+        raise Enough
+
+    return see(NEW[:2], home, variables, NARROW, talk=talk)
+
+
+def main() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        for name, columns, lines in record(home, terminal(home)):
+            file = (DOCS if name == "recording" else PICTURES) / f"{name}.svg"
+            file.write_text(draw(lines, columns, name), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary:
-        PICTURE.write_text(draw(record(Path(temporary))))
+    main()

@@ -37,9 +37,12 @@ def render_project(destination: Path, **answers: str) -> Path:
     return render_from(template(), destination, **answers)
 
 
-def render_from(origin: Path, destination: Path, **answers: str) -> Path:
-    """Render a project from a plain folder that stays as it is; return the project's folder."""
-    source = {"_commit": "v0.0.0", "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
+def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answers: str) -> Path:
+    """Render a project from a plain folder that stays as it is; return the project's folder.
+
+    The project records that it is of `version`.
+    """
+    source = {"_commit": version, "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
     # By default it would be the folder's, whose name is the tests' own affair.
     data = {"project_name": answers["pattern"], **answers, **source}
     kept = _kept(origin) / _digest(json.dumps(data, sort_keys=True).encode())

@@ -69,21 +69,14 @@ def _of_living(servers: set[int]) -> float:
 
     Only Linux tells it of processes that live; elsewhere they count when they have ended.
     """
-    if not servers or not Path("/proc/self/stat").exists():
-        return 0.0
-    parents, ticks = dict[int, int](), dict[int, int]()
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        pid = int(file.parent.name)
-        try:
-            fields = _stat(pid)
-        except OSError:  # it has ended
-            continue
-        parents[pid], ticks[pid] = int(fields[1]), sum(map(int, fields[11:15]))
-
-    def served(pid: int) -> bool:
-        return pid in servers or (pid in parents and served(parents[pid]))
-
-    return sum(ticks[pid] for pid in ticks if served(pid)) / TICKS
+    ticks, looked_for = 0, list(servers)
+    while looked_for:
+        pid = looked_for.pop()
+        with suppress(OSError):  # it has ended, or this is no Linux
+            ticks += sum(map(int, _stat(pid)[11:15]))
+            for file in Path(f"/proc/{pid}/task").glob("*/children"):
+                looked_for.extend(map(int, file.read_text().split()))
+    return ticks / TICKS
 
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -135,8 +128,10 @@ def end(item: pytest.Item) -> None:
 class Spent:
     """Adds up what the tests of each pattern have taken, and says what nineteen would take."""
 
-    def __init__(self) -> None:
+    def __init__(self, costs: Path | None = None) -> None:
+        """`costs` is a file that each test adds a line to as it ends: its seconds and its name."""
         self.seconds: dict[str | None, Counter[str]] = defaultdict(Counter)
+        self._costs = costs
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "teardown":
@@ -145,6 +140,9 @@ class Spent:
             if name == PROPERTY and isinstance(taken, dict):
                 for what in ("tests", "seconds", "processor"):
                     self.seconds[taken["pattern"]][what] += taken.get(what, 0)
+                if self._costs and taken.get("tests"):
+                    with self._costs.open("a") as costs:
+                        costs.write(f"{taken['processor']:8.2f} {report.nodeid}\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if patterns := [slug for slug in self.seconds if slug]:

@@ -1,8 +1,9 @@
 """All variants: what the patterns themselves declare, multiplied out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import TypeVar
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -37,32 +38,41 @@ def all_variants() -> Iterator[Variant]:
         yield from variants_of(pattern)
 
 
+T = TypeVar("T")
+
+
+def few_of(candidates: Collection[T], shown_by: Callable[[T], set[tuple[str, ...]]]) -> set[T]:
+    """Return few candidates that show whatever all of them show."""
+    missing = {what for each in candidates for what in shown_by(each)}
+    chosen: set[T] = set()
+    while missing:
+        best = max(candidates, key=lambda each: len(missing.intersection(shown_by(each))))
+        chosen.add(best)
+        missing.difference_update(shown_by(best))
+    return chosen
+
+
+def parameters(candidates: Iterable[T], chosen: Collection[T]) -> list[ParameterSet]:
+    """Return the candidates as a test's parameters; `make test` runs the chosen ones."""
+    return [
+        pytest.param(each, id=str(each), marks=() if each in chosen else pytest.mark.exhaustive)
+        for each in candidates
+    ]
+
+
 def covering(variants: Iterable[Variant]) -> set[Variant]:
     """Return few variants that stand for all: a pattern's default one is always among them.
 
     Every topology occurs in each runtime, in each IaC flavour and with each datastore, and every
     pattern in each runtime together with each flavour and with each datastore.
     """
-    candidates = list(variants)
-    missing = {what for variant in candidates for what in _shown_by(variant)}
-    chosen = set()
-    while missing:
-        variant = max(candidates, key=lambda each: len(missing.intersection(_shown_by(each))))
-        chosen.add(variant)
-        missing.difference_update(_shown_by(variant))
-    return chosen
+    return few_of(list(variants), _shown_by)
 
 
 def standing_for_all(variants: Iterable[Variant]) -> list[ParameterSet]:
     """Return the variants as a test's parameters; `make test` runs those that cover the others."""
     candidates = list(variants)
-    covered_by = covering(candidates)
-    return [
-        pytest.param(
-            variant, id=str(variant), marks=() if variant in covered_by else pytest.mark.exhaustive
-        )
-        for variant in candidates
-    ]
+    return parameters(candidates, covering(candidates))
 
 
 def _shown_by(variant: Variant) -> set[tuple[str, ...]]:

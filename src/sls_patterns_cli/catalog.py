@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "sls-patterns-cli"
 
+TEMPLATE_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
+"""Where updates come from, recorded in every project; reserved until the owner names a host. It
+stands for the versions in this package."""
+
 _PACKAGE = Path(__file__).resolve().parent
 
 

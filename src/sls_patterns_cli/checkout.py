@@ -5,15 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import yaml
-
-from sls_patterns_cli import git
+from sls_patterns_cli import answers, git
+from sls_patterns_cli.answers import ANSWERS_FILE
 from sls_patterns_cli.destination import absolute
 from sls_patterns_cli.errors import UserError
-
-ANSWERS_FILE = ".copier-answers.yml"
 
 EXECUTABLE = "100755"
 REGULAR = {"100644", EXECUTABLE}
@@ -32,8 +28,8 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.path = absolute(folder)
-        recorded = _recorded(self.path)
-        self.answers = _answers(recorded)
+        recorded = answers.read(self.path, "_commit", "_src_path", "pattern")
+        self.answers = answers.to_questions(recorded)
         self.version: str = recorded["_commit"]
         """The version of the template that it was made from, or updated to."""
         self.address: str = recorded["_src_path"]
@@ -42,7 +38,9 @@ class Checkout:
     def refuse_unless_committed(self) -> None:
         """Raise UserError unless git holds all but what is not tracked."""
         if ANSWERS_FILE not in self.committed:
-            raise UserError(f"{self.path} is not committed; an update compares with what is")
+            raise UserError(
+                f"{self.path} is not committed; an update compares with the last commit"
+            )
         listed = git.output(
             self.path, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "."
         )
@@ -60,14 +58,14 @@ class Checkout:
         except git.GitError as error:
             if not git.is_inside_repository(self.path):
                 raise UserError(
-                    f"{self.path} is in no git repository; an update compares with the last commit"
+                    f"{self.path} is not in a git repository; an update compares with a commit"
                 ) from error
             raise
         try:
             listed = git.output(self.path, "ls-tree", "-r", "-z", "HEAD")
         except git.GitError as error:
             raise UserError(
-                f"{self.path} is not committed; an update compares with what is"
+                f"{self.path} is not committed; an update compares with the last commit"
             ) from error
         return dict(_tree(listed))
 
@@ -180,7 +178,7 @@ class Checkout:
         return path if os.path.lexists(self.path / path) else None
 
     def mark_unmerged(self, versions: dict[str, dict[int, Path]]) -> None:
-        """Tell git's index of conflicts: for each path the files of stages 1 (base) and 3 (new).
+        """Record conflicts in git's index: for each path the files of stages 1 (base) and 3 (new).
 
         https://git-scm.com/docs/git-update-index#_using_index_info
         """
@@ -200,34 +198,6 @@ class Checkout:
             ]
         given = "".join(f"{line}\0" for line in lines).encode()
         git.output(self.path, "update-index", "-z", "--index-info", given=given)
-
-
-def answers_in(rendered: bytes) -> dict[str, Any]:
-    """The answers to the template's questions in an answers file that it made."""
-    return _answers(yaml.safe_load(rendered))
-
-
-def _answers(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in recorded.items() if key[0] != "_"}
-
-
-def _recorded(folder: Path) -> dict[str, Any]:
-    """What the answers file holds."""
-    file = folder / ANSWERS_FILE
-    try:
-        loaded = yaml.safe_load(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{folder} is no project of this tool: it has no {ANSWERS_FILE}") from error
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is broken: {error}; git has how it was") from error
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise UserError(f"{file} is broken: it holds no answers; git has how it was")
-    for key in ("_commit", "_src_path", "pattern"):
-        if not isinstance(loaded.get(key), str):
-            raise UserError(f"{file} is broken: it does not say {key}; git has how it was")
-    return loaded
 
 
 def _tree(listed: bytes) -> Iterator[tuple[str, Committed]]:

@@ -5,15 +5,16 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from sls_patterns_cli import catalog, console, destination, interrupts
+from sls_patterns_cli import answers, catalog, console, destination, interrupts, unasked
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.progress import Progress
 
 
 def _unset(*flags: str) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def _unset(*flags: str) -> dict[str, Any]:
 
 
 app = typer.Typer(
-    help="Make complete serverless projects for AWS from patterns, and prove them on this machine.",
+    help="Generate complete serverless projects for AWS, and prove them on this machine.",
     # Plain help and plain errors: importing rich costs more than all the rest.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -43,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
         code = app(arguments, prog_name="sls-patterns", standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
-        console.show_error(error.message)
+        console.show_error(error.message, error.log)
         return error.exit_code
     except typer.TyperException as error:
         console.show_error(error.format_message())
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return 130
     except BrokenPipeError:
-        # Whoever read the output has seen enough.
+        # The reader has closed the pipe.
         _drop_output()
         return 1
     except OSError as error:
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _open_what_is_closed() -> None:
-    """Open the standard streams that whoever started us closed (`>&-`), to read and write nothing.
+    """Open standard streams that the parent process closed (`>&-`), to read and write nothing.
 
     In their order, so that each gets its number and no file of ours does.
     """
@@ -123,7 +124,9 @@ def _complete(kind: str) -> Any:
     return values
 
 
-Pattern = Annotated[str, typer.Argument(autocompletion=_complete("pattern"), help="Its name.")]
+Pattern = Annotated[
+    str, typer.Argument(autocompletion=_complete("pattern"), help="The pattern's name.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -143,7 +146,8 @@ def show(
     topology: Annotated[
         str | None,
         typer.Option(
-            autocompletion=_complete("topology"), help="Which one; the default is the first."
+            autocompletion=_complete("topology"),
+            help="The topology to show; the default is the first.",
         ),
     ] = None,
     json: Json = False,
@@ -151,7 +155,7 @@ def show(
 ) -> None:
     """Show a pattern: its options, nodes, edges, how each edge fails, and the proofs."""
     if json and mermaid:
-        raise UserError("--json and --mermaid exclude each other")
+        raise UserError("--json and --mermaid cannot be combined")
     shown = catalog.pattern(pattern)
     arranged = shown.topology(topology)
     if json:
@@ -176,14 +180,16 @@ def show(
 def new(  # noqa: PLR0913, PLR0917 - the options of a command
     pattern: Annotated[
         str | None,
-        typer.Argument(autocompletion=_complete("pattern"), help="Asked for if left out."),
+        typer.Argument(
+            autocompletion=_complete("pattern"), help="The pattern's name; asked for if left out."
+        ),
     ] = None,
     dest: Annotated[
         Path | None, typer.Argument(help="The new folder; ./<name> if left out.")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="The project's name; DEST's, or else the pattern's, if left out."),
+        typer.Option(help="The project's name; by default that of DEST, or of the pattern."),
     ] = None,
     runtime: Annotated[str | None, typer.Option(autocompletion=_complete("runtime"))] = None,
     runtime_version: Annotated[str | None, typer.Option()] = None,
@@ -200,10 +206,10 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
     defaults: Annotated[
         bool, typer.Option("--defaults", help="Ask nothing; take the defaults.")
     ] = False,
-    no_git: Annotated[bool, typer.Option("--no-git", help="Make no git repository.")] = False,
+    no_git: Annotated[bool, typer.Option("--no-git", help="Create no git repository.")] = False,
     json: Json = False,
 ) -> int:
-    """Make a new project; what is left out is asked for in a terminal."""
+    """Generate a new project; a terminal asks for what is left out."""
     ask = not (defaults or json) and sys.stdin.isatty() and sys.stdout.isatty()
     options = {
         "pattern": ("PATTERN", pattern),
@@ -231,6 +237,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         target = None if dest is None else destination.absolute(dest)
         if target:
             destination.refuse_unless_free(target)
+        if not ask:
+            unasked.import_copier()
         from sls_patterns_cli import render, tools
 
         project = render.create(given, target, ask=ask, repository=not no_git)
@@ -246,8 +254,30 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
             }
         )
     else:
-        console.show_project(project, missing)
+        again = None
+        if ask and project.answers.keys() - given.keys():
+            again = _without_questions(project.answers, options, dest, no_git=no_git)
+        console.show_project(project, missing, again)
     return 0
+
+
+def _without_questions(
+    answers: Mapping[str, Any],
+    options: Mapping[str, tuple[str, str | None]],
+    dest: Path | None,
+    *,
+    no_git: bool,
+) -> list[str]:
+    """The command that makes a project with these answers and asks nothing."""
+    words = ["sls-patterns", "new", str(answers["pattern"])]
+    if dest is not None:
+        words.append(str(dest))
+    for question, answer in answers.items():
+        if question in options and question != "pattern":
+            words += [options[question][0], str(answer)]
+        elif question != "pattern":
+            words += ["--data", f"{question}={answer}"]
+    return [*words, *(["--no-git"] if no_git else []), "--defaults"]
 
 
 ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
@@ -274,21 +304,29 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     data: Data = None,
     source: TemplateSource = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; tell what would change.")
+        bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
     ] = False,
     json: Json = False,
 ) -> int:
     """Bring a project to a newer version of its template, or to other answers.
 
-    What belongs to the user is not touched. Exit code: 0 if all is done, 3 if something is left to
+    Your own files are not changed. Exit code: 0 if all is done, 3 if something is left to
     settle by hand, 2 if the update was refused and nothing has changed.
     """
     given: dict[str, tuple[str, str]] = {}
     _add_data(given, data)
     with interrupts.handled():
+        unasked.import_copier()
         from sls_patterns_cli import update
 
-        outcome = update.update(path, to=to, given=given, source=source, dry_run=dry_run)
+        outcome = update.update(
+            path,
+            to=to,
+            given=given,
+            source=source,
+            dry_run=dry_run,
+            progress=Progress() if json else console.progress(),
+        )
     if json:
         console.show_json(outcome.as_dict())
     else:
@@ -298,8 +336,9 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
 
 @app.command(context_settings=_unset())
 def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
-    """Tell how a project stands to its template: what an update would change, and what drifted."""
+    """Compare a project with its template: what an update would change, and what drifted."""
     with interrupts.handled():
+        unasked.import_copier()
         from sls_patterns_cli import update
 
         found = update.status(path, source=source)
@@ -322,7 +361,7 @@ def _add_data(given: dict[str, tuple[str, str]], pairs: Sequence[str] | None) ->
 
 
 class _PassesArguments(TyperCommand):
-    """A command whose arguments after `--` are for another program, whatever comes before."""
+    """A command whose arguments after `--` are for another program."""
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         if "--" in arguments:
@@ -334,14 +373,14 @@ class _PassesArguments(TyperCommand):
 
 @local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")
 def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine, run its proofs, and clear up.
+    """Deploy a project on this machine, run its proofs and remove everything.
 
-    What follows -- goes to the proofs' test runner. The exit code is the proofs'.
+    Arguments after -- go to the proofs' test runner, whose exit code is returned.
     """
     try:
         from sls_patterns_cli.local import session
 
-        return session.test(path, context.obj or [])
+        return session.test(path, context.obj or [], console.progress())
     except ModuleNotFoundError as error:
         raise _extra_missing(error) from error
 
@@ -352,7 +391,7 @@ def local_up(path: ProjectPath = Path()) -> int:
     try:
         from sls_patterns_cli.local import session
 
-        return session.up(path, _examples(path))
+        return session.up(path, _examples(path), console.progress())
     except ModuleNotFoundError as error:
         raise _extra_missing(error) from error
 
@@ -369,12 +408,10 @@ def _extra_missing(error: ModuleNotFoundError) -> Exception:
 def _examples(path: Path) -> list[tuple[str, str]]:
     """Calls that show the project's pattern at work: each a title and a command."""
     try:
-        import yaml
-
-        answers = yaml.safe_load((path / ".copier-answers.yml").read_bytes())
-        pattern = catalog.pattern(answers["pattern"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        recorded = answers.read(path, "pattern")
+        pattern = catalog.pattern(recorded["pattern"])
+    except UserError:
         return []  # No project of this tool's: whether it can run is not for examples to say.
     return [
-        (example.title, example.command) for example in pattern.examples if example.fits(answers)
+        (example.title, example.command) for example in pattern.examples if example.fits(recorded)
     ]

@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
@@ -53,6 +53,11 @@ def graph(
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
         "dead_letter_queues": _dead_letter_queues(edges, vocabulary, datastore),
+        # How long the proofs wait follows from it.
+        "seconds_to_end": max(
+            (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
+            default=0,
+        ),
         "mechanisms": mechanisms,
         "mechanisms_with_ends": _unique(
             failure.id for edge in edges for failure in edge.failures if failure.end
@@ -66,6 +71,8 @@ def graph(
             *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
             *datastore.adapters,
         ],
+        # What functions know other nodes by, in unit tests; the template fills in the region.
+        "variables": dict(sorted(_variables(edges, nodes))),
         "migrations": [*datastore.migrations, *pattern.migrations.get(datastore.name, ())],
         "state_machines": [node.name for node in machines],
         # statelint refuses what a service adds to the language, as S3 does to the reader of a
@@ -175,6 +182,28 @@ def _dead_letter_queues(
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())
+
+
+def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
+    """The variables by which functions know other nodes, and what each may hold."""
+    for edge in edges:
+        user, node = nodes[edge.source], nodes[edge.target]
+        if edge.attributes.get("by") == "poll":
+            user, node = node, user
+        variable = node.facts.variable
+        if user.kind == "function" and node is not user and variable:
+            name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
+            short = node.name.removesuffix(f"-{node.kind}")
+            yield name, variable["example"].replace("{name}", short)
+
+
+def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:
+    """How long at most until what fails at an edge is in its dead-letter queue."""
+    if nodes[edge.source].kind == "queue":
+        # After five receives, each of which hides it for six times the function's timeout.
+        return 5 * 6 * int(nodes[edge.target].attributes["timeout"])
+    # Lambda tries an event again after one minute and after two more, and takes its time.
+    return 300
 
 
 def edge(edge: Edge) -> Facts:

@@ -1,4 +1,4 @@
-"""What the terminal shows: plain text, with colours only where they are wanted."""
+"""What commands print: plain text, and more of it in a terminal (terminal.py, live.py)."""
 
 import json
 import os
@@ -6,17 +6,21 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
+from sls_patterns_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from sls_patterns_cli.changes import Changes, Outcome, Status
     from sls_patterns_cli.render import Project
-    from sls_patterns_cli.update import Changes, Outcome, Status
 
-_BOLD, _RED, _RESET = "\x1b[1m", "\x1b[31m", "\x1b[0m"
+LOG_LINES = 40
+"""How many lines of a failed program's log are shown."""
+
+_BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
 
 def show(text: str = "") -> None:
@@ -29,25 +33,52 @@ def show_json(value: Any) -> None:
     show(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def show_error(message: str) -> None:
-    """Print an error as one line on stderr, whatever is in it."""
+def show_error(message: str, log: str = "") -> None:
+    """Print an error as one line on stderr, whatever is in it; in a terminal after its log."""
     line = " ".join(message.split())
+    if sys.stderr.isatty():
+        for logged in log.rstrip().splitlines()[-LOG_LINES:]:
+            print(f"  {logged}", file=sys.stderr)  # noqa: T201
     print(f"sls-patterns: {line}", file=sys.stderr)  # noqa: T201
 
 
-def show_patterns(patterns: Iterable[Pattern]) -> None:
-    """Print each pattern's name and summary."""
+def looked_on() -> bool:
+    """Whether a person looks on: stdout is a terminal that can do more than print lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+
+
+def progress() -> Progress:
+    """How a command shows how far it is: live where a person looks on, else in plain lines."""
+    if looked_on():
+        from sls_patterns_cli.live import LiveProgress
+
+        return LiveProgress()
+    return Progress()
+
+
+def show_patterns(patterns: Sequence[Pattern]) -> None:
+    """Print each pattern's name, summary and options."""
+    if looked_on():
+        from sls_patterns_cli import terminal
+
+        terminal.show_patterns(patterns)
+        return
     for number, pattern in enumerate(patterns):
         if number:
             show()
-        show(f"{_bold(pattern.slug)}  {pattern.title}")
+        show(f"{pattern.slug}  {pattern.title}")
         _paragraph(pattern.summary)
         show(f"  {_options(pattern)}")
 
 
 def show_pattern(pattern: Pattern, topology: Topology) -> None:
     """Print what a pattern offers, one topology's graph, and what is proven of it."""
-    show(f"{_bold(pattern.title)} ({pattern.slug})")
+    if looked_on():
+        from sls_patterns_cli import terminal
+
+        terminal.show_pattern(pattern, topology)
+        return
+    show(f"{pattern.title} ({pattern.slug})")
     _paragraph(pattern.summary, indent="")
     _heading("Options, the default first")
     _table(
@@ -61,7 +92,7 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _heading(f"Topology {topology.name}")
     _paragraph(topology.summary)
     _heading("Nodes")
-    _table([(node.name, node.kind, _node_facts(node)) for node in topology.nodes])
+    _table([(node.name, node.kind, node_facts(node)) for node in topology.nodes])
     _heading("Edges: -> waits for the answer, => does not; ! is where a failure goes")
     for edge in topology.edges:
         _show_edge(edge)
@@ -69,8 +100,13 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _table([(proof.id, proof.text) for proof in topology.proofs])
 
 
-def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
-    """Print a new project's tree, its variant, what to do next and what is in the way."""
+def show_project(
+    project: "Project", missing_tools: Sequence[str], again: Sequence[str] | None = None
+) -> None:
+    """Print a new project's tree, its variant, what to do next and what is in the way.
+
+    `again` is the command that would have given the same answers.
+    """
     folder = os.path.relpath(project.path)
     show(_bold(f"{folder}/"))
     _table(_tree(project.files))
@@ -79,7 +115,12 @@ def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
         for question, answer in project.answers.items()
         if question != "project_name"
     )
-    show(f"\n{', '.join(chosen)}")
+    show()
+    variant = ", ".join(chosen)
+    if looked_on():
+        _paragraph(variant, indent="")
+    else:
+        show(variant)
     show(f"\nNext{'' if folder == '.' else f', after cd {shlex.quote(folder)}'}:")
     _table(
         [
@@ -91,7 +132,9 @@ def show_project(project: "Project", missing_tools: Sequence[str]) -> None:
     if project.git_problem:
         show(f"\n{project.git_problem}")
     if missing_tools:
-        show(f"\nNot on this machine, and needed by the project: {', '.join(missing_tools)}")
+        show(f"\nNot installed, and needed by the project: {', '.join(missing_tools)}")
+    if again:
+        show(f"\nThe same without questions:\n  {shlex.join(again)}")
 
 
 def show_update(outcome: "Outcome", *, made: bool) -> None:
@@ -105,8 +148,8 @@ def show_update(outcome: "Outcome", *, made: bool) -> None:
 def _show_changes(outcome: "Outcome") -> None:
     if outcome.base != outcome.version:
         _paragraph(
-            f"{outcome.version} is a development version that is not to be had: the project was "
-            f"compared with {outcome.base}, so what changed in between counts as yours."
+            f"{outcome.version} is a development version that cannot be found: the project was "
+            f"compared with {outcome.base}, so what changed in between counts as your edit."
         )
     rows = [
         (
@@ -129,7 +172,7 @@ def _show_changes(outcome: "Outcome") -> None:
 
 
 def _show_reviews(changes: "Changes") -> None:
-    _heading("To review: mends in files that are yours, which were not touched")
+    _heading("To review: fixes for files that are yours and were not changed")
     for review in changes.to_review:
         show(_bold(f"  {review.path}"))
         for reason in review.reasons:
@@ -137,8 +180,8 @@ def _show_reviews(changes: "Changes") -> None:
         show(review.diff.rstrip())
     for waiting in changes.waiting:
         _paragraph(
-            f"{waiting.template} is a proof of these mends, which fails without them: take them "
-            f"over, then rename it to {waiting.path}."
+            f"{waiting.template} is a proof that fails without these fixes: apply them, "
+            f"then rename it to {waiting.path}."
         )
 
 
@@ -159,7 +202,7 @@ def show_status(status: "Status") -> None:
     else:
         show("  none")
     if status.offered:
-        _heading("On offer, to be yours")
+        _heading("On offer: new files that would be yours")
         _table([("new", path) for path in status.offered])
 
 
@@ -180,20 +223,26 @@ def _change_rows(changes: "Changes") -> list[tuple[str, str]]:
 def _settling_rows(changes: "Changes") -> Iterator[tuple[str, str]]:
     for conflict in changes.conflicts:
         if conflict.template:
-            where = f"is yours and was not touched; the template's is {conflict.template}"
+            where = f"is yours and was not changed; the template's is {conflict.template}"
         else:
             where = "holds both sides between markers; choose, then git add it"
         yield ("conflict", f"{conflict.path} {where}")
     for kept in changes.kept:
         now = f"is now {kept.renamed_to}" if kept.renamed_to else "is removed from the template"
-        yield ("kept", f"{kept.path} {now}; your edits are still in it: move them, then remove it")
+        yield (
+            "kept",
+            f"{kept.path} {now}; your edits are still in it: move them, then remove the file",
+        )
     for path in changes.orphaned:
-        yield ("orphaned", f"{path} is yours, and what it was for is not in the template any more")
+        yield ("orphaned", f"{path} is yours, and the template no longer has what it belonged to")
     for path in changes.unfit:
-        yield ("to adapt", f"{path} is yours, and would be another one with the new answers")
+        yield (
+            "to adapt",
+            f"{path} is yours, and is different in the template with the new answers",
+        )
     for path in changes.offered:
         if path.startswith("src/"):
-            yield ("to write", f"{path} is called by the new wiring, and would be yours")
+            yield ("to write", f"{path} is called by the new wiring; write it, it is yours")
 
 
 def _show_edge(edge: Edge) -> None:
@@ -203,17 +252,22 @@ def _show_edge(edge: Edge) -> None:
         if failure.end is None:
             show(f"      ! {failure.mechanism}")
         else:
-            show(_red(f"      ! {failure.end} ({failure.id}): {failure.mechanism}"))
+            show(f"      ! {failure.end} ({failure.id}): {failure.mechanism}")
 
 
-def _node_facts(node: Node) -> str:
+def node_facts(node: Node) -> str:
+    """What a node does, with its other attributes in brackets."""
     facts = {key: value for key, value in node.attributes.items() if key != "does"}
     return f"{node.attributes.get('does', '')}{_facts(facts)}".strip()
 
 
-def _facts(attributes: Any) -> str:
-    listed = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in attributes.items())
-    return f" ({listed})" if listed else ""
+def listed(attributes: Mapping[str, Any]) -> str:
+    """Attributes in a line."""
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in attributes.items())
+
+
+def _facts(attributes: Mapping[str, Any]) -> str:
+    return f" ({listed(attributes)})" if attributes else ""
 
 
 def _options(pattern: Pattern) -> str:
@@ -246,7 +300,7 @@ def _paragraph(text: str, indent: str = "  ", first: str | None = None) -> None:
     start = indent if first is None else first
     lines = textwrap.wrap(
         text,
-        width=max(60, shutil.get_terminal_size((100, 24)).columns),
+        width=max(30 if looked_on() else 60, shutil.get_terminal_size((100, 24)).columns),
         initial_indent=start,
         subsequent_indent=indent,
         break_long_words=False,
@@ -260,14 +314,5 @@ def _heading(text: str) -> None:
 
 
 def _bold(text: str) -> str:
-    return _coloured(_BOLD, text)
-
-
-def _red(text: str) -> str:
-    return _coloured(_RED, text)
-
-
-def _coloured(colour: str, text: str) -> str:
     # https://no-color.org: any value that is not empty.
-    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return f"{colour}{text}{_RESET}" if wanted and os.environ.get("TERM") != "dumb" else text
+    return f"{_BOLD}{text}{_RESET}" if looked_on() and not os.environ.get("NO_COLOR") else text

@@ -1,4 +1,4 @@
-"""Reads a pattern's `pattern.yml`, and refuses whatever does not fit the vocabulary.
+"""Reads a pattern's `pattern.yml`, and refuses what does not fit the vocabulary.
 
 A refusal is one line: the file, the place in it, what is wrong and what is allowed.
 """
@@ -43,7 +43,7 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
         ),
     )
     runtimes = place.names(declared, "runtimes", vocabulary.runtimes)
-    flavours = place.names(declared, "flavours", vocabulary.flavours)
+    flavours = place.names(declared, "flavours", tuple(vocabulary.flavours))
     topologies = tuple(
         _topology(place, topology, vocabulary)
         for topology in place.items(declared, "topologies", at_least=1)

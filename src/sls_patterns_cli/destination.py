@@ -20,7 +20,7 @@ def absolute(path: Path) -> Path:
         # Not resolved: a symbolic link in it is the user's way of saying where.
         return Path(os.path.abspath(path))  # noqa: PTH100
     except FileNotFoundError as error:
-        raise UserError("the current folder does not exist any more") from error
+        raise UserError("the current folder no longer exists") from error
 
 
 def refuse_unless_free(destination: Path) -> None:
@@ -37,7 +37,7 @@ def refuse_unless_free(destination: Path) -> None:
             while not os.path.lexists(parent):
                 parent = parent.parent
         if not parent.is_dir():
-            raise UserError(f"{parent} is a file, so nothing can be made in it")
+            raise UserError(f"{parent} is a file, so no folder can be created in it")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise UserError(f"{parent} is not writable")
     except OSError as error:

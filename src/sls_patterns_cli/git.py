@@ -100,7 +100,7 @@ def output(
     try:
         return _output(["git", *arguments], folder, {"LC_ALL": "C"} | dict(added or {}), given)
     except FileNotFoundError as error:
-        raise GitError("git is not on this machine; an update needs it") from error
+        raise GitError("git is not installed; an update needs it") from error
     except subprocess.CalledProcessError as error:
         lines = _lines(error.stderr)
         # Advice may follow what went wrong.
@@ -143,7 +143,7 @@ def first_commit(folder: Path, message: str) -> str | None:
     """
     git = shutil.which("git")
     if git is None:
-        return "git is not on this machine; an update of the project will need it"
+        return "git is not installed; an update of the project will need it"
     try:
         _run(git, folder, "init", "--quiet", "--template=", "--initial-branch=main")
         _run(git, folder, "add", "--all")

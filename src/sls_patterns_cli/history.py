@@ -17,7 +17,7 @@ TEMPLATE = ("copier.yml", "templates")
 
 _FINAL = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
-# The same bundle whatever git is set to.
+# The same bundle with any configuration of git.
 _PACKING = {"threads": "1", "compression": "9", "depth": "50", "window": "10"}
 _SETTINGS = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -34,7 +34,7 @@ _IDENTITY = {
 
 
 class HistoryError(Exception):
-    """The history cannot tell which versions there are; the message is one line."""
+    """The versions cannot be read from the history; the message is one line."""
 
 
 def releases(repository: Path) -> dict[str, str]:
@@ -203,6 +203,6 @@ def _run(
 
 if __name__ == "__main__":
     try:
-        print("\n".join(write_tags(Path.cwd())) or "no release is without its tag")  # noqa: T201
+        print("\n".join(write_tags(Path.cwd())) or "every release has its tag")  # noqa: T201
     except HistoryError as error:
         sys.exit(str(error))

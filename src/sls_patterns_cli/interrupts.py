@@ -40,7 +40,7 @@ def handled() -> Iterator[None]:
     with 128 plus the signal's number, as a shell counts: 130 for Ctrl-C, 143 for SIGTERM.
     """
     for number in _SIGNALS:
-        # One that whoever started us ignores, as nohup does, stays ignored.
+        # A signal that the parent process ignores, as nohup does, stays ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _note)
     try:

@@ -1,7 +1,7 @@
 """Mends of the template in files that belong to the user, which an update only reports.
 
-Each pattern records its own in `mends.yml`. The proof of a mend stands in a file of its own, so
-that it can wait beside until the user has taken the mend over.
+Each pattern records its own in `mends.yml`. The proof of a fix has a file of its own, which an
+update writes as `<name>.template` until the user has applied the fix.
 """
 
 from collections.abc import Iterator, Mapping

@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 
 from sls_patterns_cli import git
-from sls_patterns_cli.checkout import ANSWERS_FILE, EXECUTABLE, REGULAR, Checkout
+from sls_patterns_cli.answers import ANSWERS_FILE
+from sls_patterns_cli.checkout import EXECUTABLE, REGULAR, Checkout
 from sls_patterns_cli.versions import Rendering
 
 
@@ -61,13 +62,13 @@ class Merge:
         self._touched = checkout.touched(differing)
         self._attributes = checkout.attributes(differing, "filter", "merge")
         self._ours = self._users(differing)
-        # Nobody edits it by hand: it is the template's, whatever it holds.
+        # It is not edited by hand: the template's version always wins.
         self._base[ANSWERS_FILE] = self._ours.get(ANSWERS_FILE)
         for path in differing:
             self._merge(path)
 
     def as_on_disk(self) -> dict[str, Path | None]:
-        """The changes as they are on disk: with line endings and encodings as git is told."""
+        """The changes as they are on disk: with line endings and encodings by git's attributes."""
         convertible = {
             path: file
             for path, file in self.changes.items()

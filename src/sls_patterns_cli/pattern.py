@@ -25,7 +25,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Failure:
-    """How an edge fails: `end` names the dead-letter queue, None where the caller is told."""
+    """How an edge fails: `end` names the dead-letter queue, None if the caller gets the error."""
 
     id: str
     mechanism: str

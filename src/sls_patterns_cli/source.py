@@ -12,10 +12,9 @@ from packaging.version import InvalidVersion, Version
 
 from sls_patterns_cli import catalog, git, history
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.render import TEMPLATE_ADDRESS
 
 ENVIRONMENT = "SLS_PATTERNS_SOURCE"
-"""The environment variable that names a mirror for every project of whoever sets it."""
+"""The environment variable that names a mirror for all projects of a user."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,10 @@ class Source:
     def _why_none(self) -> str:
         if self._is_shallow():
             return "it is a shallow clone; fetch the rest with git fetch --unshallow --tags"
-        return "no tag names one; whoever publishes it writes the tags with make tags"
+        return "no tag names one; its maintainer writes the tags with make tags"
 
     def _is_shallow(self) -> bool:
-        """Whether the source is a shallow clone, as far as this machine can tell."""
+        """Whether the source is a shallow clone, as far as it is a local repository."""
         if not (self._address and Path(self._address).is_dir()):
             return False
         check = ("rev-parse", "--is-shallow-repository")
@@ -131,7 +130,7 @@ def open_source(recorded: str, wanted: str | None, scratch: Path) -> Source:
     for the source's use. Raises UserError if there is nothing to be had.
     """
     address = wanted or os.environ.get(ENVIRONMENT) or recorded
-    if address == TEMPLATE_ADDRESS:
+    if address == catalog.TEMPLATE_ADDRESS:
         return _package(scratch)
     # Copier's short forms, as plain `copier update` takes them.
     place = str(get_repo(address) or address)

@@ -1,6 +1,6 @@
 """Keeps the code that Jinja compiles of the template, since compiling is half of a `new`.
 
-Loading code is running it, so it is kept in the user's own cache folder, and what anybody else may
+Loading code is running it, so it is kept in the user's own cache folder, and what others may
 write there is not read.
 """
 

@@ -1,11 +1,10 @@
-"""Updates a project to another version of its template, and tells what an update would do.
+"""Updates a project to another version of its template, and shows what an update would do.
 
 The project changes once, at the end, or not at all.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
@@ -15,11 +14,13 @@ from typing import Any
 from packaging.version import Version
 
 from sls_patterns_cli import catalog, mends
-from sls_patterns_cli.checkout import ANSWERS_FILE, REGULAR, Checkout, answers_in
+from sls_patterns_cli.answers import ANSWERS_FILE, Given, rendered
+from sls_patterns_cli.changes import Changes, Conflict, Kept, Outcome, Status, Waiting
+from sls_patterns_cli.checkout import REGULAR, Checkout
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.mends import Mend, Review
 from sls_patterns_cli.merge import Merge
-from sls_patterns_cli.render import Given
+from sls_patterns_cli.progress import Progress
 from sls_patterns_cli.source import Source, open_source, order
 from sls_patterns_cli.swap import swap
 from sls_patterns_cli.versions import Rendering, Versions
@@ -28,151 +29,36 @@ SIMILAR = 0.5
 """From this share of common text on, a new file is a removed one renamed; as in git's own."""
 
 
-@dataclass(frozen=True)
-class Conflict:
-    """A file that both sides changed.
-
-    `template` is where the template's side is, if the file is as the user had it; if it is None,
-    both sides are in the file between markers.
-    """
-
-    path: str
-    template: str | None = None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A file with the user's edits that the template removed, or renamed to `renamed_to`."""
-
-    path: str
-    renamed_to: str | None = None
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A proof of a mend that is still to review; `template` is where it is until then."""
-
-    path: str
-    template: str
-
-
-@dataclass
-class Changes:
-    """What an update does to a project; paths are relative to it."""
-
-    updated: list[str] = field(default_factory=list)
-    added: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    conflicts: list[Conflict] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
-    orphaned: list[str] = field(default_factory=list)
-    """The user's files for what the template does not have any more, such as a node's handler."""
-    unfit: list[str] = field(default_factory=list)
-    """The user's files that the template has otherwise for the new answers."""
-    to_review: list[Review] = field(default_factory=list)
-    """The user's files that the template has mended."""
-    waiting: list[Waiting] = field(default_factory=list)
-    """Proofs of these mends, which would fail without them."""
-    offered: list[str] = field(default_factory=list)
-    """New files that would be the user's, and so were not written."""
-    skipped: list[str] = field(default_factory=list)
-    """Files that changed in the template, and that the user has removed or renamed."""
-
-    @property
-    def must_be_settled(self) -> bool:
-        """Whether something is left to do by hand: wiring may call offered code, but no test."""
-        code = [path for path in self.offered if path.startswith("src/")]
-        yours = self.orphaned or self.unfit or self.to_review
-        return bool(self.conflicts or self.kept or yours or code)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """An update that was made, or would be."""
-
-    path: Path
-    version: str
-    """What the project was made from."""
-    base: str
-    """What was compared with: `version`, or the release before it if that is a development one."""
-    target: str
-    answers: dict[str, tuple[Any, Any]]
-    """The answers that changed: what each was, and is."""
-    changes: Changes
-
-    @property
-    def must_be_settled(self) -> bool:
-        """Whether something is left to do by hand."""
-        return self.changes.must_be_settled
-
-    def as_dict(self) -> dict[str, Any]:
-        """The outcome as `update --json` prints it."""
-        return {
-            "path": str(self.path),
-            "from": self.version,
-            "base": self.base,
-            "to": self.target,
-            "answers": {
-                question: {"from": before, "to": after}
-                for question, (before, after) in self.answers.items()
-            },
-            **asdict(self.changes),
-            "must_be_settled": self.must_be_settled,
-        }
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a project stands to its template."""
-
-    path: Path
-    version: str
-    newest: str
-    refused: str | None
-    """Why an update would be refused, as one line."""
-    update: Outcome | None
-    """What an update would do; None if it would do nothing or be refused."""
-    edited: list[str]
-    """Files that belong to the template and differ from what it made."""
-    missing: list[str]
-    """Files that belong to the template and are not there."""
-    offered: list[str]
-    """Files of the newest version that would be the user's, and are not there."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The status as `status --json` prints it."""
-        return {
-            "path": str(self.path),
-            "version": self.version,
-            "newest": self.newest,
-            "refused": self.refused,
-            "update": self.update.as_dict() if self.update else None,
-            "drift": {"edited": self.edited, "missing": self.missing},
-            "offered": self.offered,
-        }
-
-
-def update(
-    folder: Path, *, to: str | None, given: Given, source: str | None, dry_run: bool
+def update(  # noqa: PLR0913 - what the command takes
+    folder: Path,
+    *,
+    to: str | None,
+    given: Given,
+    source: str | None,
+    dry_run: bool,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Update the project in `folder` to the version `to`, or the newest; `given` changes answers.
 
     With `dry_run` nothing changes. Raises UserError if something is in the way, and then nothing
     has changed either; KeyboardInterrupt if a signal ended it before the project was touched.
     """
+    progress = progress or Progress()
     checkout = Checkout(folder)
     checkout.refuse_unless_committed()
     with _scratch() as scratch:
-        versions = open_source(checkout.address, source, scratch)
-        step = _Step(checkout, versions, to)
-        merged = _Merged(step, given, scratch)
+        with progress.stage("Find the versions"):
+            versions = open_source(checkout.address, source, scratch)
+            step = _Step(checkout, versions, to)
+        merged = _Merged(step, given, scratch, progress)
         if not dry_run:
-            merged.publish()
+            with progress.stage("Write the changes"):
+                merged.publish()
         return merged.outcome
 
 
 def status(folder: Path, *, source: str | None) -> Status:
-    """How the project in `folder` stands to its template; raises UserError if it cannot tell."""
+    """Compare the project in `folder` with its template; raises UserError."""
     checkout = Checkout(folder)
     with _scratch() as scratch:
         versions = open_source(checkout.address, source, scratch)
@@ -182,7 +68,7 @@ def status(folder: Path, *, source: str | None) -> Status:
         newest = base
         try:
             checkout.refuse_unless_committed()
-            merged = _Merged(step, {}, scratch)
+            merged = _Merged(step, {}, scratch, Progress())
             newest = merged.new
             outcome = merged.outcome if merged.changes_something else None
         except UserError as error:
@@ -212,12 +98,12 @@ class _Step:
         recorded = checkout.version
         made = order(recorded)
         if made is None:
-            raise UserError(f"{checkout.path} was made from {recorded}, which is no version")
+            raise UserError(f"{checkout.path} was made from {recorded}, which is not a version")
         found = source.find(recorded)
         self.target = source.known(to) if to else source.newest
         if Version(self.target) < made:
             if to:
-                raise UserError(f"{self.target} is older than {recorded}; there is no way back")
+                raise UserError(f"{self.target} is older than {recorded}; an update cannot go back")
             if not found:
                 raise UserError(
                     f"{checkout.path} was made from {recorded}, which is newer than all of "
@@ -256,17 +142,24 @@ def _before(source: Source, recorded: str, made: Version) -> str:
 class _Merged:
     """A project with another version of its template merged into it."""
 
-    def __init__(self, step: _Step, given: Given, scratch: Path) -> None:
+    def __init__(self, step: _Step, given: Given, scratch: Path, progress: Progress) -> None:
         self._checkout = checkout = step.checkout
         self._scratch = scratch
-        self._old = step.render(step.base, checkout.answers)
-        self.new = step.renew((checkout.path / ANSWERS_FILE).read_bytes(), given)
-        answers = answers_in(self.new.files[ANSWERS_FILE])
+        with progress.stage(f"Render {step.base}, the project's version"):
+            self._old = step.render(step.base, checkout.answers)
+        with progress.stage(f"Render {step.target}"):
+            self.new = step.renew((checkout.path / ANSWERS_FILE).read_bytes(), given)
+        with progress.stage("Merge the difference"):
+            self._compare(step, given)
+
+    def _compare(self, step: _Step, given: Given) -> None:
+        checkout = self._checkout
+        answers = rendered(self.new.files[ANSWERS_FILE])
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
         self._unchanged = self._with_answers_before(step, answers, given)
         mended = step.mends(answers["pattern"])
         self._to_review = self._reviews(mended)
-        self._merge = Merge(checkout, self._old, self.new, scratch, self._unproven(mended))
+        self._merge = Merge(checkout, self._old, self.new, self._scratch, self._unproven(mended))
         self.outcome = Outcome(
             path=checkout.path,
             version=checkout.version,
@@ -394,7 +287,7 @@ def _refuse_lost_answers(
     for question, answer in before.items():
         if not given and question in after and after[question] != answer:
             raise UserError(
-                f"{question}: {target} does not offer {answer} any more; "
+                f"{question}: {target} no longer offers {answer}; "
                 f"choose with --data {question}=VALUE, such as {after[question]}"
             )
 

@@ -13,24 +13,21 @@ from copier._main import as_operation
 from copier._settings import SettingsModel
 from copier._subproject import Subproject
 from copier._template import Template as CopierTemplate
-from copier.errors import CopierError, InvalidConfigFileError
-from jinja2 import TemplateError
 from packaging.version import Version
 from plumbum import local
-from yaml import YAMLError
 
 from sls_patterns_cli import git
-from sls_patterns_cli.checkout import ANSWERS_FILE
-from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.answers import ANSWERS_FILE, Given
+from sls_patterns_cli.copier_errors import explained
+from sls_patterns_cli.destination import PREFIX
 from sls_patterns_cli.render import (
     Compiled,
-    Given,
     QuickWorker,
     refuse_unasked,
     refuse_without_effect,
-    wrong_answer,
 )
 from sls_patterns_cli.source import Template
+from sls_patterns_cli.template_cache import TemplateCache
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,8 @@ class Versions:
 
     def __init__(self, address: str, old: Template, new: Template) -> None:
         self._new = new
-        compiled: Compiled = {}  # most templates are the same in both
+        # Most templates are the same in both, and in the version of the last `new`.
+        compiled: Compiled = dict(TemplateCache().load())
         pinned = {template.version: template for template in (old, new)}
 
         class PinnedWorker(QuickWorker):
@@ -90,9 +88,9 @@ class Versions:
 
     def render(self, version: str, answers: Mapping[str, Any]) -> Rendering:
         """All files of one of the versions; UserError if it cannot be made from the answers."""
-        with TemporaryDirectory() as name:
+        with TemporaryDirectory(prefix=PREFIX) as name:
             worker = self._renderer(dst_path=Path(name), vcs_ref=version, data=dict(answers))
-            with worker, _apart(), _explained({}):
+            with worker, _apart(), explained({}), redirect_stderr(StringIO()):
                 worker.run_copy()
                 return _rendering(worker)
 
@@ -103,10 +101,10 @@ class Versions:
         Raises UserError for a wrong answer.
         """
         data = {question: answer for question, (_, answer) in given.items()}
-        with TemporaryDirectory() as name:
+        with TemporaryDirectory(prefix=PREFIX) as name:
             (Path(name) / ANSWERS_FILE).write_bytes(recorded)
             worker = self._renderer(dst_path=Path(name), vcs_ref=self._new.version, data=data)
-            with worker, _apart(), _explained(given):
+            with worker, _apart(), explained(given), redirect_stderr(StringIO()):
                 worker.refuse_what_runs()
                 refuse_unasked(given, worker.template)
                 worker.run_copy()
@@ -147,21 +145,3 @@ def _apart() -> Iterator[None]:
         for name in git.ELSEWHERE & local.env.getdict().keys():
             del local.env[name]
         yield
-
-
-@contextmanager
-def _explained(given: Given) -> Iterator[None]:
-    """Within it Copier's errors are in this tool's words, and one line each."""
-    try:
-        with redirect_stderr(StringIO()):
-            yield
-    except InvalidConfigFileError as error:
-        raise UserError("the template is broken: copier.yml cannot be read", 1) from error
-    except CopierError as error:
-        raise UserError(str(error), exit_code=1) from error
-    except ValueError as error:
-        raise wrong_answer(error, given) from error
-    except (TemplateError, YAMLError) as error:
-        raise UserError(f"the template is broken: {error}", exit_code=1) from error
-    except OSError as error:
-        raise UserError(f"cannot render: {error.strerror}", exit_code=1) from error

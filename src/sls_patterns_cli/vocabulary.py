@@ -101,6 +101,9 @@ class NodeKind:
     """Whether a function that uses it has an adapter for it."""
     clients: tuple[str, ...] = ()
     """The clients of boto3 that code for it uses, beside those that every project's tests have."""
+    variable: Mapping[str, str] | None = None
+    """The end of the name of the variable by which a function knows it, and an `example` of its
+    value for unit tests, with holes for the node's name and the region."""
     packages: Packages = field(default_factory=dict)
     flavours: tuple[str, ...] = ()
     """The IaC flavours that carry it, such as `sam` or `cdk/python`; empty for all."""
@@ -131,7 +134,7 @@ class Mechanism:
     id: str
     mechanism: str
     end: str | None = None
-    """The name of the dead-letter queue, with holes for nodes; None where the caller is told."""
+    """The name of the dead-letter queue, with holes for nodes; None if the caller gets it."""
     fails: Literal["source", "target"] = "target"
     """The end of the edge where the failure shows."""
     way_back: tuple[str, ...] = ()
@@ -144,9 +147,12 @@ class Mechanism:
 
 @dataclass(frozen=True)
 class Datastore:
-    """What a datastore is, and what it brings into the graph of whoever uses it."""
+    """What a datastore is, and what it adds to the graph of a service that uses it."""
 
     name: str
+    title: str
+    idle: str
+    """What it costs while nobody uses it."""
     suffix: str
     remains: str
     """What a deleted stack leaves of it."""
@@ -176,7 +182,8 @@ class Vocabulary:
     """All kinds, by their names."""
 
     runtimes: tuple[str, ...]
-    flavours: tuple[str, ...]
+    flavours: Mapping[str, str]
+    """With what each is."""
     nodes: Mapping[str, NodeKind]
     edges: Mapping[str, EdgeKind]
     failures: Mapping[str, Mechanism]
@@ -187,7 +194,7 @@ class Vocabulary:
         """The vocabulary that `graph.yml` declares."""
         return cls(
             runtimes=tuple(declared["runtimes"]),
-            flavours=tuple(declared["flavours"]),
+            flavours=declared["flavours"],
             nodes={
                 name: NodeKind(name, **{**_typed(record), "shape": tuple(record["shape"])})
                 for name, record in declared["nodes"].items()

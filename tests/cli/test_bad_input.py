@@ -50,7 +50,7 @@ LINES: dict[tuple[str, ...], str] = {
     ("show", "scalable-webhook", "--topology", "mesh"): (
         "scalable-webhook has no topology 'mesh'; choose from: function, direct"
     ),
-    ("show", "scalable-webhook", "--json", "--mermaid"): "--json and --mermaid exclude each other",
+    ("show", "scalable-webhook", "--json", "--mermaid"): "--json and --mermaid cannot be combined",
     ("new",): f"which pattern? choose from: {PATTERNS}",
     ("new", "--defaults"): f"which pattern? choose from: {PATTERNS}",
     (*NEW, "--datastore", "mysql"): (
@@ -83,13 +83,13 @@ LINES: dict[tuple[str, ...], str] = {
         for name, what in RESERVED_NAMES.items()
     },
     (*NEW, "--data", "colour=red"): (
-        f"--data colour is no question; the questions are: {QUESTIONS}"
+        f"--data colour is not a question; the questions are: {QUESTIONS}"
     ),
     (*NEW, "--data", "package=x"): (
-        f"--data package is no question; the questions are: {QUESTIONS}"
+        f"--data package is not a question; the questions are: {QUESTIONS}"
     ),
     (*NEW, "--data", "_commit=v9"): (
-        f"--data _commit is no question; the questions are: {QUESTIONS}"
+        f"--data _commit is not a question; the questions are: {QUESTIONS}"
     ),
     (*NEW, "--data", "region"): "--data 'region' is not of the form KEY=VALUE",
     (*NEW, "--data", "=us-east-1"): "--data '=us-east-1' is not of the form KEY=VALUE",
@@ -120,7 +120,7 @@ def test_bad_input_is_one_line(cli: Cli, arguments: tuple[str, ...]) -> None:
 def test_an_unknown_region_is_refused_with_those_there_are(cli: Cli, region: str) -> None:
     done = cli(*NEW, "--region", region)
     line = f"sls-patterns: --region: {region}".rstrip()
-    assert done.stderr.startswith(f"{line} is no AWS region; one of: ")
+    assert done.stderr.startswith(f"{line} is not an AWS region; choose from: ")
     assert " eu-central-1," in done.stderr
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert everything_in(cli.folder) == []
@@ -159,7 +159,7 @@ def test_a_destination_that_is_not_free_is_refused(cli: Cli) -> None:
     folder = cli.folder
     for arguments, line in {
         ("file",): f"{folder}/file is a file",
-        ("file/deeper/x",): f"{folder}/file is a file, so nothing can be made in it",
+        ("file/deeper/x",): f"{folder}/file is a file, so no folder can be created in it",
         ("full",): f"{folder}/full is not empty",
         (".",): f"{folder} is not empty",
         ("dangling",): f"{folder}/dangling is a file",
@@ -261,5 +261,5 @@ def test_a_deleted_current_folder_is_one_line(cli: Cli) -> None:
     for destination in ("", " project"):
         cli.folder.mkdir(exist_ok=True)
         done = Cli(cli.folder, cli.environment, ("sh", "-c", command + destination))()
-        assert done.stderr == "sls-patterns: the current folder does not exist any more\n"
+        assert done.stderr == "sls-patterns: the current folder no longer exists\n"
         assert done.returncode == 2

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pexpect
 import pytest
 from command import Cli
 
@@ -77,7 +76,7 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
         "  receive -> deliveries",
         "  deliveries => process (batch size 10, max concurrency 2)",
         (
-            "      ! deliveries-dlq (E1): after maxReceiveCount receives SQS moves the message to "
+            "      ! deliveries-dlq (E1): after maxReceiveCount receives, SQS moves the message to "
             "the queue's dead-letter queue"
         ),
     ):
@@ -91,23 +90,6 @@ def test_the_diagram_is_that_of_the_projects_readme(cli: Cli) -> None:
     assert "deliveries ==> process\n" in diagram
     assert cli("new", "scalable-webhook").returncode == 0
     assert diagram in (cli.folder / "scalable-webhook/README.md").read_text()
-
-
-def in_terminal(cli: Cli, **environment: str) -> str:
-    done = pexpect.run(
-        " ".join([*cli.command, "show scalable-webhook"]),
-        cwd=str(cli.folder),
-        env=cli.environment | {"TERM": "xterm"} | environment,
-    )
-    assert isinstance(done, bytes)
-    return done.decode()
-
-
-def test_colours_are_for_terminals_only(cli: Cli) -> None:
-    assert "\x1b[31m      ! deliveries-dlq" in in_terminal(cli)
-    assert "\x1b" not in in_terminal(cli, NO_COLOR="1")
-    assert "\x1b" not in in_terminal(cli, TERM="dumb")
-    assert "\x1b" not in succeed(cli, "show", "scalable-webhook")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(cli: Cli) -> None:

@@ -114,7 +114,7 @@ def test_no_git_makes_no_repository(cli: Cli) -> None:
 def test_without_git_the_project_is_made_and_the_user_told(cli: Cli) -> None:
     done = cli("new", "scalable-webhook", PATH="/nonexistent")
     assert (done.returncode, done.stderr) == (0, "")
-    line = "git is not on this machine; an update of the project will need it"
+    line = "git is not installed; an update of the project will need it"
     assert line in done.stdout.splitlines()
     assert (cli.folder / "scalable-webhook/template.yaml").is_file()
 

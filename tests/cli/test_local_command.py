@@ -10,6 +10,7 @@ from command import Cli
 from sls_patterns_cli import catalog
 from sls_patterns_cli import cli as command_line
 from sls_patterns_cli.local import session
+from sls_patterns_cli.progress import Progress
 
 WITHOUT_EXTRA = """
 import importlib.metadata, sys
@@ -31,11 +32,11 @@ Calls = list[tuple[Any, ...]]
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     made: Calls = []
 
-    def proven(path: Path, arguments: Sequence[str]) -> int:
+    def proven(path: Path, arguments: Sequence[str], _progress: Progress) -> int:
         made.append(("test", path, list(arguments)))
         return 5
 
-    def stayed(path: Path, examples: Sequence[tuple[str, str]]) -> int:
+    def stayed(path: Path, examples: Sequence[tuple[str, str]], _progress: Progress) -> int:
         made.append(("up", path, list(examples)))
         return 0
 

@@ -13,7 +13,7 @@ import yaml
 from command import Cli
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.render import TEMPLATE_ADDRESS
+from sls_patterns_cli.catalog import TEMPLATE_ADDRESS
 
 
 def made(cli: Cli, *arguments: str, **environment: str) -> Any:
@@ -168,9 +168,7 @@ def few_tools(tmp_path: Path) -> Path:
 
 def test_missing_tools_are_named_in_one_line(cli: Cli, few_tools: Path) -> None:
     done = cli("new", "scalable-webhook", "told", PATH=str(few_tools))
-    assert done.stdout.splitlines()[-1] == (
-        "Not on this machine, and needed by the project: sam, aws"
-    )
+    assert done.stdout.splitlines()[-1] == ("Not installed, and needed by the project: sam, aws")
     assert made(cli, "asked", PATH=str(few_tools))["missing_tools"] == ["sam", "aws"]
     (few_tools / "sam").symlink_to(sys.executable)
     (few_tools / "aws").symlink_to(sys.executable)

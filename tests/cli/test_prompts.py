@@ -158,7 +158,9 @@ def test_an_ended_input_is_one_line(cli: Cli) -> None:
     process = terminal(cli, "new", "scalable-webhook")
     process.expect("project's name")
     process.send(CLEAR_LINE + CTRL_D)
-    process.expect("sls-patterns: the answers ended early; give them as options")
+    process.expect(
+        "sls-patterns: the input ended before the last question; give the answers as options"
+    )
     assert code(process) == 2
     assert not list(cli.folder.iterdir())
 

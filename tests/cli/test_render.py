@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from functools import cached_property
+from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,9 @@ import pytest
 from command import Cli
 from copier._main import Worker
 from copier._template import Template
+from questionary import Choice
 
-from sls_patterns_cli import catalog, render
+from sls_patterns_cli import catalog, render, unasked
 from sls_patterns_cli.errors import UserError
 
 WEBHOOK = {"pattern": ("PATTERN", "scalable-webhook")}
@@ -29,12 +33,45 @@ def parameters(function: Any) -> list[str]:
 
 def test_copier_still_has_what_is_overridden() -> None:
     assert parameters(Worker._ask) == ["self"]
+    assert parameters(Worker._render_template) == ["self"]
+    assert parameters(Worker._render_context) == ["self"]
+    assert parameters(Worker._render_string) == ["self", "string", "extra_context"]
+    assert isinstance(vars(Worker)["answers_relpath"], property)
     assert parameters(Worker._sync_git_index_executable_bit) == ["self", "dst_relpath", "src_mode"]
     for owner, name in ((Worker, "template"), (Worker, "jinja_env"), (Worker, "subproject")):
         assert isinstance(vars(owner)[name], cached_property)
     assert isinstance(vars(Template)["vcs"], cached_property)
     compile_parameters = parameters(jinja2.Environment.compile)
     assert compile_parameters == ["self", "source", "name", "filename", "raw", "defer_init"]
+
+
+def test_a_command_that_asks_nothing_loads_nothing_that_asks() -> None:
+    program = """
+import sys
+from sls_patterns_cli import unasked
+unasked.import_copier()
+import copier
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "copier" in loaded
+    assert not {"prompt_toolkit", "pygments", "questionary"}.intersection(loaded)
+
+
+def test_what_stands_in_for_prompts_is_there_and_does_the_same() -> None:
+    for module, names in unasked.STAND_INS.items():
+        assert all(hasattr(import_module(module), name) for name in names)
+    stand_in = unasked.STAND_INS["questionary.prompts.common"]["Choice"]
+    for arguments in (("a", "b"), ("a", None), ("a", 0, "why not")):
+        ours, theirs = stand_in(*arguments), Choice(*arguments)
+        assert (ours.title, ours.value, ours.disabled) == (
+            theirs.title,
+            theirs.value,
+            theirs.disabled,
+        )
 
 
 def test_git_runs_for_the_first_commit_alone(cli: Cli, tmp_path: Path) -> None:

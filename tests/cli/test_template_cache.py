@@ -9,6 +9,13 @@ from command import Cli
 MAKE = ("new", "simple-web-service", "--defaults", "--no-git", "--name", "shop")
 
 
+@pytest.fixture
+def cli(cli: Cli) -> Cli:
+    """The command line of a user whose cache is empty."""
+    own = {name: value for name, value in cli.environment.items() if name != "XDG_CACHE_HOME"}
+    return Cli(cli.folder, own)
+
+
 def cache(cli: Cli) -> Path:
     (file,) = (cli.folder.parent / "home/.cache/sls-patterns").glob("*.templates")
     return file

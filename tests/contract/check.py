@@ -17,6 +17,11 @@ def violations(template: Template) -> list[Violation]:
     return list(dict.fromkeys(_violations(template)))
 
 
+def keeps(template: Template) -> bool:
+    """Tell whether no rule is broken; one that is ends the search."""
+    return next(_violations(template), None) is None
+
+
 def asynchronous_edges(template: Template) -> set[Edge]:
     """Return the asynchronous edges of every stack that the template may become."""
     return {edge for stack in stacks(template) for edge in edges(stack)}

@@ -23,6 +23,7 @@ from tools import run
 
 from sls_patterns_cli.local import session
 from sls_patterns_cli.local.datastores import postgresql
+from sls_patterns_cli.progress import Progress
 
 MIGRATE_PYTHON = """
 import json, sys
@@ -231,7 +232,7 @@ def test_the_application_may_add_and_read_and_no_more(
 
 @pytest.fixture(scope="module")
 def stack(project: Path) -> Iterator[session._Stack]:
-    with session._stack(project, print) as running:
+    with session._stack(project, Progress()) as running:
         yield running
 
 

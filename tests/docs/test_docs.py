@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import recording
 import typer.main
+import yaml
 from command import Cli
 from rendering import ROOT
+from screen import plain_environment, see
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli import cli as commands
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"))]
 # Run by other tests, which prove more than that they exit well.
 RUN_ELSEWHERE = {
     "make demo": ".github/workflows/ci.yml",
@@ -102,14 +106,81 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_picture_is_small_and_shows_nothing_of_the_machine_it_was_made_on() -> None:
-    picture = (ROOT / "docs/recording.svg").read_text()
-    texts = re.findall(r"<text [^>]*>([^<]*)</text>", picture)
-    shown = " ".join(html.unescape(" ".join(texts)).split())
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_command_that_is_named_exists(document: Path) -> None:
+    """What generated projects have (`make deploy`) counts as well."""
+    text = document.read_text()
+    makefiles = [ROOT / "Makefile", *(ROOT / "templates").glob("**/*.mk.jinja")]
+    makefiles.append(ROOT / "templates/Makefile.jinja")
+    lines = "\n".join(makefile.read_text() for makefile in makefiles)
+    targets = re.findall(r"^([a-z0-9-]+)(?: [a-z0-9- ]+)?:", lines, re.MULTILINE)
+    group = typer.main.get_command(commands.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    known = {command.split()[1] for command, _ in every_command(group)}
 
-    assert len(picture.encode()) < 100_000
-    assert "url(http" not in picture
+    assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", text, re.MULTILINE)) <= {*targets}
+    assert set(re.findall(r"(?:`|^)sls-patterns ([a-z]+)", text, re.MULTILINE)) <= known
+
+
+def test_the_hooks_of_pre_commit_run_what_lint_runs() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    entries = [hook["entry"] for repository in hooks["repos"] for hook in repository["hooks"]]
+    recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+
+    assert entries == [line.strip() for line in recipe.splitlines()[1:]]
+
+
+@pytest.mark.parametrize("form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=str)
+def test_an_issue_form_is_what_github_takes(form: Path) -> None:
+    """https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-issue-forms."""
+    content = yaml.safe_load(form.read_text())
+    if form.name == "config.yml":
+        assert content == {"blank_issues_enabled": True}
+        return
+    assert {"name", "description", "body"} <= content.keys()
+    identifiers = [field["id"] for field in content["body"]]
+    assert len({*identifiers}) == len(identifiers)
+    for field in content["body"]:
+        assert field["type"] in {"textarea", "input", "dropdown"}
+        assert field["attributes"]["label"]
+        assert (field["type"] == "dropdown") == ("options" in field["attributes"])
+
+
+def in_picture(picture: Path) -> list[str]:
+    """Return the words that a picture shows."""
+    texts = re.findall(r"<text [^>]*>([^<]*)</text>", picture.read_text())
+    return html.unescape(" ".join(texts)).split()
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.stem)
+def test_a_picture_is_small_and_shows_nothing_of_the_machine_it_was_made_on(picture: Path) -> None:
+    shown = " ".join(in_picture(picture))
+
+    assert len(picture.read_bytes()) < 100_000
+    assert "url(http" not in picture.read_text()
     for place in (str(ROOT), str(Path.home()), tempfile.gettempdir()):
         assert place not in shown
-    for command in ("list", "new", "local test"):
-        assert f"$ sls-patterns {command}" in shown
+    assert picture.name in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("name", "columns"), [("wide", recording.WIDE), ("80", recording.NARROW)])
+@pytest.mark.parametrize("command", [recording.LIST, recording.SHOW])
+def test_a_picture_shows_what_the_command_prints(
+    command: tuple[str, ...], name: str, columns: int, cli: Cli
+) -> None:
+    shown = see(
+        [*cli.command, *command[1:]], cli.folder, plain_environment(cli.environment), columns
+    )
+    picture = recording.PICTURES / f"{command[1]}-{name}.svg"
+
+    words = in_picture(picture)
+    assert words[words.index("$") :] == ["$", *command, *shown.text.split()], "run `make recording`"
+
+
+def test_the_pictures_of_proofs_show_every_proof_and_those_of_prompts_every_choice() -> None:
+    pattern = catalog.pattern(recording.SHOW[-1])
+    proofs = {proof.id.partition(".")[2] for proof in pattern.topology().proofs}
+    for name in ("local-test-wide", "local-test-80"):
+        assert proofs <= {*in_picture(recording.PICTURES / f"{name}.svg")}
+    assert {*pattern.datastores} <= {*in_picture(recording.PICTURES / "prompts-80.svg")}
+    assert {*catalog.slugs(), *proofs} <= {*in_picture(ROOT / "docs/recording.svg")}

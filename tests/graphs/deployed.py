@@ -21,6 +21,7 @@ from local.support import Client
 
 from sls_patterns_cli.local import session
 from sls_patterns_cli.pattern import Node
+from sls_patterns_cli.progress import Progress
 
 SUFFIXES = {
     "function": "FunctionName",
@@ -164,7 +165,7 @@ def deployed(
         work = factory.getbasetemp() / f"work-{required}"
         work.mkdir(exist_ok=True)
         (project / ".sls-patterns").symlink_to(work)
-    with session._stack(project, print, parameters) as running:
+    with session._stack(project, Progress(), parameters) as running:
         environment = {
             **running.emulator.client_environment(os.environ),
             "STACK_NAME": running.project.stack_name,

@@ -13,11 +13,12 @@ from local.support import write
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import cloudformation, project
 from sls_patterns_cli.local.flavours import cdk
-from sls_patterns_cli.local.languages import Language, Report, interpreters, modules
+from sls_patterns_cli.local.languages import Language, interpreters, modules
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.python import Python
 from sls_patterns_cli.local.languages.typescript import TypeScript
 from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -98,10 +99,10 @@ class InstalledTypeScript(Installed, TypeScript):
 
 
 def assemble(
-    folder: Path, language: Callable[[Project, Report], Language] = InstalledPython
+    folder: Path, language: Callable[[Project, Progress], Language] = InstalledPython
 ) -> cloudformation.Assembly:
     loaded = project.load(folder)
-    return cdk.Cdk(loaded, language(loaded, print)).assemble()
+    return cdk.Cdk(loaded, language(loaded, Progress())).assemble()
 
 
 @pytest.fixture

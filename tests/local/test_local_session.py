@@ -13,6 +13,7 @@ from local.processes import alive, descendants
 from local.support import wait_until, write
 
 from sls_patterns_cli.local import session, tether
+from sls_patterns_cli.progress import Progress
 
 PROJECT = {
     ".copier-answers.yml": """
@@ -128,9 +129,13 @@ def test_the_exit_code_is_that_of_the_proofs(
 ) -> None:
     before = descendants(os.getpid())
     lines: list[str] = []
-    passed = session.test(greeter, ["tests/e2e/test_proofs.py::test_greeted", "-q"], lines.append)
-    failed = session.test(greeter, ["-k", "refused", "-q"], lambda _line: None)
-    nothing = session.test(greeter, ["tests/e2e", "-k", "no_such_proof"], lambda _line: None)
+    passed = session.test(
+        greeter, ["tests/e2e/test_proofs.py::test_greeted", "-q"], Progress(lines.append)
+    )
+    failed = session.test(greeter, ["-k", "refused", "-q"], Progress(lambda _line: None))
+    nothing = session.test(
+        greeter, ["tests/e2e", "-k", "no_such_proof"], Progress(lambda _line: None)
+    )
     assert (passed, failed, nothing) == (0, 1, 5)
     assert not [child for child in descendants(os.getpid()) - before if alive(child)]
     assert "1 passed" in capfd.readouterr().out
@@ -141,9 +146,9 @@ def test_the_exit_code_is_that_of_the_proofs(
 
 def test_a_second_run_installs_nothing(greeter: Path) -> None:
     lines: list[str] = []
-    session.test(greeter, ["tests/e2e", "-k", "greeted", "-q"], lines.append)
+    session.test(greeter, ["tests/e2e", "-k", "greeted", "-q"], Progress(lines.append))
     lines.clear()
-    session.test(greeter, ["tests/e2e", "-k", "greeted", "-q"], lines.append)
+    session.test(greeter, ["tests/e2e", "-k", "greeted", "-q"], Progress(lines.append))
     assert not any("Installing" in line for line in lines)
 
 

@@ -10,6 +10,7 @@ from local.support import DeployStack, write
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import cloudformation, flavours, languages, project, timescale
 from sls_patterns_cli.local.languages.code import Code
+from sls_patterns_cli.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -25,11 +26,11 @@ region: eu-west-1
 
 def assemble(folder: Path) -> cloudformation.Assembly:
     loaded = project.load(folder)
-    return flavours.of(loaded, languages.of(loaded, print)).assemble()
+    return flavours.of(loaded, languages.of(loaded, Progress())).assemble()
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not a generated project: it has no \.copier-answers"):
+    with pytest.raises(UserError, match=r"sls-patterns: it has no \.copier-answers"):
         project.load(tmp_path)
     with pytest.raises(UserError, match="is not a folder"):
         project.load(tmp_path / "nowhere")
@@ -37,7 +38,7 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
 
 def test_an_answer_that_is_missing_is_named(tmp_path: Path) -> None:
     write(tmp_path, {".copier-answers.yml": "pattern: scalable-webhook\n"})
-    with pytest.raises(UserError, match="no answer for 'project_name'"):
+    with pytest.raises(UserError, match="does not say project_name"):
         project.load(tmp_path)
 
 

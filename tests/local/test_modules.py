@@ -13,6 +13,7 @@ from sls_patterns_cli.local.languages import modules
 from sls_patterns_cli.local.languages.code import Code, Properties
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook
@@ -59,7 +60,7 @@ def test_packages_that_are_there_are_not_installed(
 ) -> None:
     owner = made(tmp_path / "project", manifest={"dependencies": {"zod": "4.0.0"}}, **files)
 
-    modules.install(owner, NODE, lambda _: None)
+    modules.install(owner, NODE, Progress())
 
     assert not npm.exists()
 
@@ -77,7 +78,7 @@ def test_packages_are_installed_where_others_are_there(
 ) -> None:
     owner = made(tmp_path / "project", manifest={"dependencies": {"zod": "4.0.0"}}, **files)
 
-    modules.install(owner, NODE, lambda _: None)
+    modules.install(owner, NODE, Progress())
 
     assert npm.exists()
 
@@ -87,7 +88,7 @@ def test_what_only_some_machines_need_may_be_missing(tmp_path: Path, npm: Path) 
     wanted["packages"]["node_modules/for-windows"] = {"version": "1.0.0", "optional": True}
     owner = made(tmp_path / "project", manifest={}, installed=lock(zod="4.0.0"), lock=wanted)
 
-    modules.install(owner, NODE, lambda _: None)
+    modules.install(owner, NODE, Progress())
 
     assert not npm.exists()
 

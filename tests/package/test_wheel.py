@@ -57,4 +57,4 @@ def test_it_knows_its_patterns_and_starts_the_local_stack(wheel_cli: Cli) -> Non
     refused = wheel_cli("local", "test", ".")
 
     assert refused.returncode == 2
-    assert "is not a generated project" in refused.stderr
+    assert "is not a project of sls-patterns" in refused.stderr

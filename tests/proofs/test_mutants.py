@@ -45,22 +45,34 @@ class Mutant:
 
 
 def mutants_of(variant: Variant) -> Iterator[Mutant]:
-    for entry in read(TEMPLATES / f"patterns/{variant.pattern}/mutants.yml"):
+    for described in read(TEMPLATES / f"patterns/{variant.pattern}/mutants.yml"):
+        # What one language has otherwise is under its name.
+        entry = {**described, **described.get(variant.runtime, {})}
         if all(getattr(variant, name) == value for name, value in entry.get("of", {}).items()):
             yield Mutant(variant, entry["proof"], entry["mutant"], *change(variant, entry))
+
+
+def source(module: str, runtime: str) -> str:
+    """Return the file of a module such as `handlers/store`; any other file is named as it is."""
+    if "." in module:
+        return module
+    if runtime == "python":
+        return f"src/*/{module.replace('-', '_')}.py"
+    return f"src/{module}.ts"
 
 
 def change(
     variant: Variant, entry: dict[str, Any]
 ) -> tuple[str, re.Pattern[str], Mapping[str, str] | str, int, str | None]:
     """Return the file, what is looked for in it, what replaces it, how often, and its wiring."""
+    file = source(entry.get("in", ""), variant.runtime)
     if "swap" in entry:
         one, other = entry["swap"]
         both = re.compile(f"{re.escape(one)}|{re.escape(other)}")
-        return entry["in"], both, {one: other, other: one}, 2, None
+        return file, both, {one: other, other: one}, 2, None
     if "find" in entry:
         looked_for = re.compile(re.escape(entry["find"]))
-        return entry["in"], looked_for, entry["replace"], entry.get("places", 1), None
+        return file, looked_for, entry["replace"], entry.get("places", 1), None
     wiring = wiring_of(variant)
     broken = wiring[entry["wiring"]]
     looked_for = re.compile(broken["find"])

@@ -18,6 +18,7 @@ from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.local import session
+from sls_patterns_cli.progress import Progress
 
 NAME = "shop"
 SMOKE = {"python": ["-m", "smoke"], "typescript": ["--tags-filter", "smoke"]}
@@ -81,7 +82,7 @@ def deployed(
     project = render_project(folder, pattern="state-machine", **answers)
     if request.param == "typescript":
         link_modules(project)
-    with session._stack(project, print) as stack:
+    with session._stack(project, Progress()) as stack:
         yield Deployed(stack, request.param)
 
 

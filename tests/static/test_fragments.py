@@ -57,6 +57,15 @@ def test_a_flavour_reads_every_attribute_that_a_graph_has(flavour: str) -> None:
     assert attributes() - read == set()
 
 
+def test_unit_tests_know_a_node_by_the_variable_that_the_stack_sets() -> None:
+    kinds = {name: kind for name, kind in catalog.vocabulary().nodes.items() if kind.variable}
+    assert kinds
+    for name, kind in kinds.items():
+        assert kind.variable
+        fragment = (IAC / "sam/nodes" / name / "variables.yaml.jinja").read_text()
+        assert f"_{kind.variable['name']}: " in fragment
+
+
 def test_a_name_in_a_tag_is_found() -> None:
     template = "{% if node.kind == 'queue' %}a 'topic'{{ 'E2' if x }}{% endif %}"
 

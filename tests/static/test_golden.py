@@ -66,10 +66,13 @@ def test_the_index_names_every_pattern() -> None:
 def test_a_folder_with_a_pattern_is_in_the_index_at_its_place(tmp_path: Path) -> None:
     for slug, order in {"a": "", "b": "order: 20\n", "c": "order: 3\n", "d": "order: 20\n"}.items():
         (tmp_path / slug).mkdir()
-        (tmp_path / slug / "pattern.yml").write_text(f"title: The {slug}\n{order}")
+        (tmp_path / slug / "pattern.yml").write_text(
+            f"title: The {slug}\nsummary: Does {slug}.\n{order}"
+        )
     (tmp_path / "no-pattern").mkdir()
 
-    assert index(tmp_path) == '"The c": c\n"The b": b\n"The d": d\n"The a": a\n'
+    said = "The {0}\\n      Does {0}."
+    assert index(tmp_path) == "".join(f'"{said.format(slug)}": {slug}\n' for slug in "cbda")
 
 
 def test_an_archive_names_the_variants_of_each_content(tmp_path: Path) -> None:

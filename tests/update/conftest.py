@@ -17,7 +17,13 @@ def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
 
 
 @pytest.fixture(scope="session")
-def pristine(publication: Publication, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pristine(
+    publication: Publication,
+    environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    # Updates read what this compiles.
+    Cli(tmp_path_factory.mktemp("new"), environment)("new", "scalable-webhook", "--no-git")
     folder = tmp_path_factory.mktemp("pristine") / "project"
     return make(publication, folder, Cli(folder, {})).folder
 

@@ -15,7 +15,6 @@ FILE = "NOTES.md"
 
 BEFORE = "# Notes\n\none\ntwo\nthree\nfour\nfive\n"
 AFTER = BEFORE.replace("two", "2, as of 0.2.0")
-ASIDE = {"path": FILE, "template": f"{FILE}.template"}
 MERGED = AFTER + "mine\n"
 
 
@@ -23,12 +22,12 @@ MERGED = AFTER + "mine\n"
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of v0.1.0, whose template changes, removes and adds a document in v0.2.0."""
     publication = publish(tmp_path_factory.mktemp("publication") / "template")
-    documents = {FILE: BEFORE, "OLD.md": BEFORE, "guides/a.md": BEFORE}
-    for path, text in documents.items():
-        publication.write(f"templates/project/{path}.jinja", text)
+    changed = [FILE, "guides/a.md", *map(note_of, (*MERGES, *ASIDES))]
+    for path in (*changed, "OLD.md"):
+        publication.write(f"templates/project/{path}.jinja", BEFORE)
     publication.release("0.1.0")
-    publication.write(f"templates/project/{FILE}.jinja", AFTER)
-    publication.write("templates/project/guides/a.md.jinja", AFTER)
+    for path in changed:
+        publication.write(f"templates/project/{path}.jinja", AFTER)
     publication.write("templates/project/guides/b.md.jinja", AFTER)
     publication.file("templates/project/OLD.md.jinja").unlink()
     publication.release("0.2.0")
@@ -36,58 +35,60 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(publication, folder, Cli(folder, {})).folder
 
 
-def put(content: bytes, path: str = FILE) -> Callable[[Owned], None]:
-    def edit(project: Owned) -> None:
+Edit = Callable[[Owned, str], None]
+"""What an owner does to a file of the project."""
+
+
+def put(content: bytes) -> Edit:
+    def edit(project: Owned, path: str) -> None:
         (project.folder / path).write_bytes(content)
 
     return edit
 
 
-def mark(attributes: str, content: bytes | None = None) -> Callable[[Owned], None]:
+def mark(attributes: str, content: bytes | None = None) -> Edit:
     """Give the file attributes, and by default an edit that would merge."""
 
-    def edit(project: Owned) -> None:
-        project.write(".gitattributes", f"{FILE} {attributes}\n")
-        (project.folder / FILE).write_bytes(
-            BEFORE.encode() + b"mine\n" if content is None else content
-        )
+    def edit(project: Owned, path: str) -> None:
+        with (project.folder / ".gitattributes").open("a") as file:
+            file.write(f"{path} {attributes}\n")
+        (project.folder / path).write_bytes(MINE.encode() if content is None else content)
 
     return edit
 
 
-def filtered(content: str) -> Callable[[Owned], None]:
+def filtered(content: str) -> Edit:
     """Store the file other than it is on disk, as git-crypt and Git LFS do."""
 
-    def edit(project: Owned) -> None:
+    def edit(project: Owned, path: str) -> None:
         git(project.folder, "config", "filter.secret.clean", "tr a-z n-za-m")
         git(project.folder, "config", "filter.secret.smudge", "tr a-z n-za-m")
-        mark("filter=secret", content.encode())(project)
+        mark("filter=secret", content.encode())(project, path)
 
     return edit
 
 
-def folder(project: Owned) -> None:
-    (project.folder / FILE).unlink()
-    project.write(f"{FILE}/mine.md", "mine\n")
+def folder(project: Owned, path: str) -> None:
+    (project.folder / path).unlink()
+    project.write(f"{path}/mine.md", "mine\n")
 
 
-def link(project: Owned) -> None:
-    (project.folder / FILE).unlink()
+def link(project: Owned, path: str) -> None:
+    (project.folder / path).unlink()
     project.write("elsewhere.md", "mine\n")
-    (project.folder / FILE).symlink_to("elsewhere.md")
+    (project.folder / path).symlink_to(project.folder / "elsewhere.md")
 
 
-def submodule(project: Owned) -> None:
-    (project.folder / FILE).unlink()
-    project.write(f"{FILE}/mine.md", "mine\n")
-    git(project.folder / FILE, "init", "--quiet")
-    Owned(project.folder / FILE, project.cli).commit()
+def submodule(project: Owned, path: str) -> None:
+    folder(project, path)
+    git(project.folder / path, "init", "--quiet")
+    Owned(project.folder / path, project.cli).commit()
 
 
-def executable(content: str) -> Callable[[Owned], None]:
-    def edit(project: Owned) -> None:
-        project.write(FILE, content)
-        (project.folder / FILE).chmod(0o755)
+def executable(content: str) -> Edit:
+    def edit(project: Owned, path: str) -> None:
+        project.write(path, content)
+        (project.folder / path).chmod(0o755)
 
     return edit
 
@@ -128,43 +129,54 @@ ASIDES = {
 """What the owner did that cannot be merged: it stays, and the template's side is beside it."""
 
 
-@pytest.mark.parametrize("situation", MERGES)
-def test_what_can_be_merged_is(project: Owned, situation: str) -> None:
-    edit, merged = MERGES[situation]
-    edit(project)
+def note_of(situation: str) -> str:
+    """Return the file of the project that the owner brings into this situation."""
+    return f"notes/{[*MERGES, *ASIDES].index(situation)}.md"
+
+
+def test_what_can_be_merged_is(project: Owned) -> None:
+    notes = {situation: project.folder / note_of(situation) for situation in MERGES}
+    for situation, (edit, _) in MERGES.items():
+        edit(project, note_of(situation))
     project.commit()
-    mode = (project.folder / FILE).stat().st_mode
+    modes = {situation: note.stat().st_mode for situation, note in notes.items()}
     foreseen = project.update("--dry-run")
     assert project.update() == foreseen
-    assert (project.folder / FILE).read_bytes() == merged
-    assert (project.folder / FILE).stat().st_mode == mode
+    for situation, (_, merged) in MERGES.items():
+        assert (situation, notes[situation].read_bytes()) == (situation, merged)
+    assert {situation: note.stat().st_mode for situation, note in notes.items()} == modes
     assert (foreseen["conflicts"], foreseen["kept"]) == ([], [])
     project.commit()
     assert project.changed() == []
 
 
-@pytest.mark.parametrize("situation", ASIDES)
-def test_what_cannot_be_merged_stays_beside_the_templates(project: Owned, situation: str) -> None:
-    ASIDES[situation](project)
+def test_what_cannot_be_merged_stays_beside_the_templates(project: Owned) -> None:
+    notes = {situation: note_of(situation) for situation in ASIDES}
+    for situation, edit in ASIDES.items():
+        edit(project, notes[situation])
     project.commit()
     before = everything(project.folder)
     foreseen = project.update("--dry-run", code=3)
-    assert foreseen["conflicts"] == [ASIDE]
-    assert FILE not in foreseen["updated"]
+    assert sorted((each["path"], each["template"]) for each in foreseen["conflicts"]) == sorted(
+        (note, f"{note}.template") for note in notes.values()
+    )
+    assert not set(foreseen["updated"]).intersection(notes.values())
     assert project.status()["update"] == foreseen
     assert everything(project.folder) == before
     assert project.update(code=3) == foreseen
     after = everything(project.folder)
-    assert project.read(f"{FILE}.template") == AFTER
-    assert {path: after[path] for path in before if path.startswith(FILE)} == {
-        path: fact for path, fact in before.items() if path.startswith(FILE)
-    }
-    # git has nothing unmerged, as there is nothing to resolve in the file.
-    assert not any(line.endswith(f" {FILE}") for line in project.changed())
+    for situation, note in notes.items():
+        assert (situation, project.read(f"{note}.template")) == (situation, AFTER)
+        mine = {path: fact for path, fact in before.items() if path.startswith(note)}
+        assert mine
+        assert {path: after[path] for path in mine} == mine
+    # git has nothing unmerged, as there is nothing to resolve in the files.
+    unresolved = {line[3:] for line in project.changed()}
+    assert not unresolved.intersection(notes.values())
 
 
 def test_lines_in_conflict_are_on_disk_as_the_attributes_say(project: Owned) -> None:
-    mark("text eol=crlf", BEFORE.replace("two", "II").replace("\n", "\r\n").encode())(project)
+    mark("text eol=crlf", BEFORE.replace("two", "II").replace("\n", "\r\n").encode())(project, FILE)
     project.commit()
     assert project.update(code=3)["conflicts"] == [{"path": FILE, "template": None}]
     content = (project.folder / FILE).read_bytes()
@@ -173,7 +185,7 @@ def test_lines_in_conflict_are_on_disk_as_the_attributes_say(project: Owned) -> 
 
 
 def test_what_cannot_be_merged_is_kept_when_the_template_removes_it(project: Owned) -> None:
-    put(b"mine\0", "OLD.md")(project)
+    put(b"mine\0")(project, "OLD.md")
     project.commit()
     assert [kept["path"] for kept in project.update(code=3)["kept"]] == ["OLD.md"]
     assert (project.folder / "OLD.md").read_bytes() == b"mine\0"
@@ -202,12 +214,12 @@ def test_what_is_in_the_place_of_a_folder_stays(project: Owned, kind: str) -> No
 
 
 def test_the_report_says_where_the_templates_side_is(project: Owned) -> None:
-    folder(project)
+    folder(project, FILE)
     project.commit()
     done = project.run("update")
     assert (done.returncode, done.stderr) == (3, "")
     assert (
-        f"conflict {FILE} is yours and was not touched; the template's is {FILE}.template"
+        f"conflict {FILE} is yours and was not changed; the template's is {FILE}.template"
         in " ".join(done.stdout.split())
     )
 

@@ -26,11 +26,11 @@ def test_changes_that_are_not_committed(project: Owned) -> None:
 
 def test_no_repository_and_no_commit(project: Owned) -> None:
     shutil.rmtree(project.folder / ".git")
-    assert project.refused() == (
-        "PROJECT is in no git repository; an update compares with the last commit"
+    assert (
+        project.refused() == "PROJECT is not in a git repository; an update compares with a commit"
     )
     git(project.folder, "init", "--quiet")
-    uncommitted = "PROJECT is not committed; an update compares with what is"
+    uncommitted = "PROJECT is not committed; an update compares with the last commit"
     assert project.refused() == uncommitted
     git(project.folder, "add", "README.md")
     git(project.folder, "commit", "--quiet", "--message=without the answers")
@@ -38,14 +38,14 @@ def test_no_repository_and_no_commit(project: Owned) -> None:
 
 
 def test_no_git_on_the_machine(project: Owned) -> None:
-    assert project.refused(PATH="/nowhere") == "git is not on this machine; an update needs it"
+    assert project.refused(PATH="/nowhere") == "git is not installed; an update needs it"
 
 
 def test_a_folder_that_no_template_made(cli: Cli) -> None:
     project = Owned(cli.folder / "empty", cli)
-    assert project.refused() == f"PROJECT is no project of this tool: it has no {ANSWERS}"
+    assert project.refused() == f"PROJECT is not a project of sls-patterns: it has no {ANSWERS}"
     project.folder.mkdir()
-    assert project.refused() == f"PROJECT is no project of this tool: it has no {ANSWERS}"
+    assert project.refused() == f"PROJECT is not a project of sls-patterns: it has no {ANSWERS}"
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_a_broken_answers_file(project: Owned, content: str, why: str) -> None:
     line = project.refused()
     assert line.startswith(f"PROJECT/{ANSWERS} is broken: ")
     assert why in line
-    assert line.endswith("; git has how it was")
+    assert line.endswith("; restore it with git")
 
 
 def test_an_answer_that_cannot_be(project: Owned) -> None:
     project.write(ANSWERS, project.read(ANSWERS).replace("us-east-1", "atlantis"))
     project.commit()
-    assert project.refused().startswith("region: atlantis is no AWS region")
+    assert project.refused().startswith("region: atlantis is not an AWS region")
 
 
 def test_a_version_that_is_not_there(project: Owned, publication: Publication) -> None:
@@ -97,13 +97,15 @@ def test_a_project_that_is_newer_than_all_there_is(
 
 def test_the_way_back(publication: Publication, cli: Cli) -> None:
     project = make(publication, cli.folder / "project", cli, version="v0.2.0")
-    assert project.refused("--to", "0.1.0") == "v0.1.0 is older than v0.2.0; there is no way back"
+    assert (
+        project.refused("--to", "0.1.0") == "v0.1.0 is older than v0.2.0; an update cannot go back"
+    )
 
 
 def test_what_was_made_from_no_version(project: Owned) -> None:
     project.write(ANSWERS, project.read(ANSWERS).replace("v0.1.0", "0badc0d"))
     project.commit()
-    assert project.refused() == "PROJECT was made from 0badc0d, which is no version"
+    assert project.refused() == "PROJECT was made from 0badc0d, which is not a version"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_a_source_without_versions(project: Owned, tmp_path: Path) -> None:
     bare = publish(tmp_path / "template").folder
     assert project.refused("--source", bare) == (
         f"{bare} has no version of the template: "
-        "no tag names one; whoever publishes it writes the tags with make tags"
+        "no tag names one; its maintainer writes the tags with make tags"
     )
     git(bare, "tag", "v0.1.0", git(bare, "rev-parse", "HEAD:templates").strip())
     git(bare, "tag", "v0.2.0")
@@ -149,9 +151,9 @@ def test_wrong_answers(project: Owned) -> None:
     )
     for data, line in {
         "datastore=mysql": "--data datastore: 'mysql' is not offered; choose from: dynamodb, ",
-        "region=atlantis": "--data region: atlantis is no AWS region",
-        "colour=red": f"--data colour is no question; the questions are: {asked}",
-        "_commit=v9": f"--data _commit is no question; the questions are: {asked}",
+        "region=atlantis": "--data region: atlantis is not an AWS region",
+        "colour=red": f"--data colour is not a question; the questions are: {asked}",
+        "_commit=v9": f"--data _commit is not a question; the questions are: {asked}",
         "region": "--data 'region' is not of the form KEY=VALUE",
     }.items():
         assert project.refused("--data", data).startswith(line)
@@ -170,8 +172,7 @@ def test_an_answer_that_a_newer_version_does_not_offer_is_not_changed_in_silence
     publication.release("0.2.0")
     project = make(publication, cli.folder / "project", cli, log_level="debug")
     assert project.refused() == (
-        "log_level: v0.2.0 does not offer debug any more; "
-        "choose with --data log_level=VALUE, such as info"
+        "log_level: v0.2.0 no longer offers debug; choose with --data log_level=VALUE, such as info"
     )
     project.update("--data", "log_level=warning")
     assert "log_level: warning\n" in project.read(ANSWERS)

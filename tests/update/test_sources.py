@@ -43,7 +43,7 @@ def test_a_checkout_finds_the_versions_in_its_history(
     assert there.update()["to"] == "v0.3.0"
     assert f"_src_path: {RECORDED}\n" in project.read(ANSWERS)
     assert "_commit: v0.3.0\n" in project.read(ANSWERS)
-    (bundle,) = Path(checkout.environment["HOME"]).glob(".cache/sls-patterns/*.bundle")
+    (bundle,) = Path(checkout.environment["XDG_CACHE_HOME"]).glob("sls-patterns/*.bundle")
     before = bundle.stat()
     there.status()
     assert bundle.stat() == before  # made once
@@ -97,7 +97,7 @@ def test_a_development_version_is_compared_with_the_release_before_it(project: O
     report = project.update("--dry-run")
     assert (report["from"], report["base"], report["to"]) == ("v0.3.0.dev0", "v0.2.0", "v0.3.0")
     done = project.run("update")
-    assert "v0.3.0.dev0 is a development version that is not to be had" in done.stdout
+    assert "v0.3.0.dev0 is a development version that cannot be found" in done.stdout
     assert project.read("template.yaml").endswith("# mine\n")
     assert "_commit: v0.3.0\n" in project.read(ANSWERS)
 

@@ -44,5 +44,8 @@ def test_it_is_for_people_too(project: Owned) -> None:
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[0] == "project: v0.1.0, newest v0.3.0"
     assert lines[lines.index("Drift from the template") + 1] == "edited README.md"
-    assert lines[lines.index("On offer, to be yours") + 1] == "new tests/unit/test_audit.py"
+    assert (
+        lines[lines.index("On offer: new files that would be yours") + 1]
+        == "new tests/unit/test_audit.py"
+    )
     assert "updated template.yaml" in lines

@@ -16,7 +16,7 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 def upload(emulator: Emulator, packages: Mapping[str, bytes]) -> None:
     """Put code packages where the template looks for them: bytes of a zip file by key."""
     s3 = emulator.client("s3")
-    # The one region that S3 does not let anybody name.
+    # S3 does not accept a location constraint for us-east-1.
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": emulator.region}}
     where = {} if emulator.region == "us-east-1" else elsewhere
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):

@@ -206,4 +206,4 @@ class Emulator:
     def _last_log_line(self) -> str:
         log = Path(self._environment()["TMPDIR"]) / "emulator.log"
         text = log.read_text(errors="replace")
-        return (text.strip().splitlines() or ["it wrote nothing"])[-1]
+        return (text.strip().splitlines() or ["no output"])[-1]

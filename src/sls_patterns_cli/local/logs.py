@@ -37,14 +37,30 @@ class LogFollower:
                     self._report(f"[{function}] {line}")
 
     def _new_lines(self, group: str) -> list[str]:
-        try:
-            pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-            events: list[Any] = [event for page in pages for event in page["events"]]
-        except self._logs.exceptions.ResourceNotFoundException:
-            return []  # a group that Lambda makes exists from the first invocation
+        events = _events(self._logs, group)
         new = events[self._seen[group] :]
         self._seen[group] = len(events)
         return [event["message"].rstrip() for event in new]
+
+
+def lines_between(emulator: Emulator, stack: str, start: float, end: float) -> list[str]:
+    """What the functions of a stack logged between two times, as `[function] line`."""
+    logs = emulator.client("logs")
+    found = [
+        (event["timestamp"], f"[{function}] {event['message'].rstrip()}")
+        for group, function in _log_groups(emulator, stack).items()
+        for event in _events(logs, group)
+        if start <= event["timestamp"] / 1000 <= end
+    ]
+    return [line for _, line in sorted(found, key=lambda each: each[0])]
+
+
+def _events(logs: Any, group: str) -> list[Any]:
+    try:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event for page in pages for event in page["events"]]
+    except logs.exceptions.ResourceNotFoundException:
+        return []  # a group that Lambda makes exists from the first invocation
 
 
 def _log_groups(emulator: Emulator, stack: str) -> dict[str, str]:

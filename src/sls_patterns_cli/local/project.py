@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from sls_patterns_cli import answers
 from sls_patterns_cli.errors import UserError
-
-ANSWERS_FILE = ".copier-answers.yml"
 
 
 @dataclass(frozen=True)
@@ -44,36 +42,17 @@ class Project:
 
 def load(path: Path) -> Project:
     """Read the project in `path`; raises UserError when it is not a generated project."""
-    import yaml
-
     root = path.resolve()
-    file = root / ANSWERS_FILE
     if not root.is_dir():
         raise UserError(f"{path} is not a folder.")
-    if not file.is_file():
-        raise UserError(
-            f"{path} is not a generated project: it has no {ANSWERS_FILE}. "
-            "`sls-patterns new` makes one."
-        )
-    try:
-        answers: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(answers, dict):
-        raise UserError(f"{file} holds no answers.")
-
-    def answer(key: str) -> str:
-        value = answers.get(key)
-        if value is None or str(value) == "":
-            raise UserError(f"{file} has no answer for '{key}'.")
-        return str(value)
-
+    wanted = ("pattern", "project_name", "runtime", "runtime_version", "iac", "region")
+    recorded = answers.read(root, *wanted)
     return Project(
         root=root,
-        pattern=answer("pattern"),
-        name=answer("project_name"),
-        runtime=answer("runtime"),
-        runtime_version=answer("runtime_version"),
-        iac=answer("iac"),
-        region=answer("region"),
+        pattern=recorded["pattern"],
+        name=recorded["project_name"],
+        runtime=recorded["runtime"],
+        runtime_version=recorded["runtime_version"],
+        iac=recorded["iac"],
+        region=recorded["region"],
     )

@@ -3,20 +3,21 @@
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sls_patterns_cli import interrupts
 from sls_patterns_cli.local import emulator as emulators
-from sls_patterns_cli.local import flavours, languages, tether, timescale
+from sls_patterns_cli.local import flavours, languages, proofs, tether, timescale
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.emulator import Emulator
 from sls_patterns_cli.local.languages import Language
+from sls_patterns_cli.local.logs import LogFollower, lines_between
 from sls_patterns_cli.local.project import Project
-
-Report = Callable[[str], None]
+from sls_patterns_cli.progress import Progress
 
 Example = tuple[str, str]
 """What a call shows, and the shell command, which takes the stack's outputs as variables."""
@@ -31,14 +32,10 @@ EXPORTED = (
 """What a shell needs of the environment in which clients talk to the emulator."""
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 (the one place that prints)
-
-
 def test(  # no test of pytest's
     path: Path,
     arguments: Sequence[str] = (),  # noqa: PT028
-    report: Report = _print,  # noqa: PT028
+    progress: Progress | None = None,  # noqa: PT028
 ) -> int:
     """Deploy the project in `path` locally, run its proofs and tear everything down.
 
@@ -46,34 +43,40 @@ def test(  # no test of pytest's
     SystemExit with 128 plus its number where a signal ends it.
     """
     started = time.monotonic()
-    with interrupts.handled(), interrupts.allowed(), _stack(path, report) as stack:
+    progress = progress or Progress()
+    with interrupts.handled(), interrupts.allowed(), _stack(path, progress) as stack:
         command, variables = stack.language.test_command(arguments)
-        report(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
+        progress.log(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
         environment = {
             **stack.emulator.client_environment(variables),
             "STACK_NAME": stack.project.stack_name,
             "FORCE": "1",  # proofs refuse a stack that may be in use, and nobody uses this one
         }
         environment.pop("VIRTUAL_ENV", None)
+        # With arguments for the test runner, the terminal shows that runner's own output.
+        if progress.live and not arguments:
+            reporting, more = stack.language.reporter()
+            logged = partial(lines_between, stack.emulator, stack.project.stack_name)
+            command, environment = [*command, *reporting], {**environment, **more}
+            return proofs.run(stack.project, command, environment, progress, logged)
         return tether.run(command, cwd=stack.project.root, env=environment).returncode
 
 
-def up(path: Path, examples: Sequence[Example] = (), report: Report = _print) -> int:
+def up(path: Path, examples: Sequence[Example] = (), progress: Progress | None = None) -> int:
     """Deploy the project in `path` locally and stay, following its logs, until a signal ends it.
 
     Returns 0 when it is ended so; raises UserError.
     """
-    from sls_patterns_cli.local.logs import LogFollower
-
+    progress = progress or Progress()
     with interrupts.handled():
         try:
-            with interrupts.allowed(), _stack(path, report) as stack:
+            with interrupts.allowed(), _stack(path, progress) as stack:
                 for line in _welcome(stack, examples):
-                    report(line)
-                with LogFollower(stack.emulator, stack.project.stack_name, report):
+                    progress.log(line)
+                with LogFollower(stack.emulator, stack.project.stack_name, progress.log):
                     threading.Event().wait()
         except KeyboardInterrupt:
-            report("Stopped")
+            progress.log("Stopped")
     return 0
 
 
@@ -87,7 +90,7 @@ class _Stack:
 
 @contextmanager
 def _stack(
-    path: Path, report: Report, parameters: Mapping[str, str] | None = None
+    path: Path, progress: Progress, parameters: Mapping[str, str] | None = None
 ) -> Iterator[_Stack]:
     """The project in `path`, deployed to an emulator that ends with the block.
 
@@ -95,11 +98,11 @@ def _stack(
     """
     project = projects.load(path)
     emulators.require()
-    language = languages.of(project, report)
+    language = languages.of(project, progress)
     emulator = Emulator(project.region, {project.lambda_runtime: language.interpreter.executable})
     try:
         emulator.launch()
-        outputs = _deploy(project, language, emulator, report, parameters or {})
+        outputs = _deploy(project, language, emulator, progress, parameters or {})
         yield _Stack(project, language, emulator, outputs)
     finally:
         emulator.stop()
@@ -109,24 +112,27 @@ def _deploy(
     project: Project,
     language: Language,
     emulator: Emulator,
-    report: Report,
+    progress: Progress,
     parameters: Mapping[str, str],
 ) -> dict[str, str]:
     from sls_patterns_cli.local import deploy
 
-    assembly = flavours.of(project, language).assemble()
-    packages = {key: language.package(code) for key, code in assembly.code.items()}
-    emulator.wait()
-    report(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
-    if changes := timescale.changes(assembly.template):
-        report(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
-    started = time.monotonic()
-    deploy.upload(emulator, packages)
-    outputs = deploy.deploy(emulator, project.stack_name, assembly.template, parameters)
-    report(
-        f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
-        f"in {time.monotonic() - started:.1f} s"
-    )
+    with progress.stage("Build"):
+        assembly = flavours.of(project, language).assemble()
+        packages = {key: language.package(code) for key, code in assembly.code.items()}
+    with progress.stage("Start"):
+        emulator.wait()
+        progress.log(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
+        if changes := timescale.changes(assembly.template):
+            progress.log(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
+    with progress.stage("Deploy"):
+        started = time.monotonic()
+        deploy.upload(emulator, packages)
+        outputs = deploy.deploy(emulator, project.stack_name, assembly.template, parameters)
+        progress.log(
+            f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
+            f"in {time.monotonic() - started:.1f} s"
+        )
     return outputs
 
 

@@ -1,7 +1,7 @@
 """Ties the life of child processes to ours, also when we are killed without a chance to clean up.
 
 The parent keeps the writing end of a pipe open and never writes. When it ends, in whatever way,
-the operating system closes that end, and whoever reads the other end learns it. That works for
+the operating system closes that end, and the readers of the other end see that. That works for
 SIGKILL too, and on macOS, where Linux's PR_SET_PDEATHSIG does not exist.
 
 `python -m sls_patterns_cli.local.tether FD COMMAND...` runs a command on such a tether.
@@ -18,6 +18,10 @@ from pathlib import Path
 
 GRACE_SECONDS = 5.0
 """How long a process gets to end after SIGTERM before it is killed."""
+
+
+WATCH_SECONDS = 0.1
+"""How often `run` calls `watch`."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,11 @@ def run(
     cwd: Path,
     env: Mapping[str, str],
     capture: bool = False,
+    watch: Callable[[], None] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command that ends when we do; returns its exit code and, with `capture`, its output.
 
-    Without `capture` the command has our terminal.
+    Without `capture` the command has our terminal. `watch` is called again and again meanwhile.
     """
     tether = Tether.open()
     output = subprocess.PIPE if capture else None
@@ -90,13 +95,22 @@ def run(
             text=True,
         )
         try:
-            text, _ = process.communicate()
+            text = _output(process, watch)
         except BaseException:
             end(process)
             raise
     finally:
         tether.close()
     return subprocess.CompletedProcess(list(command), process.returncode, text or "")
+
+
+def _output(process: "subprocess.Popen[str]", watch: Callable[[], None] | None) -> str | None:
+    while watch:
+        try:
+            return process.communicate(timeout=WATCH_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            watch()
+    return process.communicate()[0]
 
 
 def _supervise(read_fd: int, command: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
 VARIABLE = "LOCAL_TIME_FACTOR"
-"""Tells FACTOR to the proofs, which wait for as long as the service may take."""
+"""Passes FACTOR to the proofs, which derive their deadlines from the service's waits."""
 
 LEAST_VISIBILITY_SECONDS = 1.0
 """Of a message that a client received, whose work takes as long as ever.

@@ -109,7 +109,7 @@ def start(database: str, master: str) -> Server:
 
 def _answer(process: "subprocess.Popen[str]") -> str:
     line = process.stdout.readline() if process.stdout else ""
-    return line.strip() or "it said nothing"
+    return line.strip() or "no output"
 
 
 def _temporary() -> Path:
@@ -179,7 +179,7 @@ class _Cluster:
 def _run(tether_fd: int, folder: Path, port: int, database: str, master: str) -> None:
     requests: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     tether.on_lost(tether_fd, lambda: requests.put(None))
-    # Whoever ends the emulator with its process group or by Ctrl-C closes the tether, too.
+    # Ending the emulator with its process group or by Ctrl-C closes the tether, too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = None
     try:

@@ -117,7 +117,7 @@ def _run_app(
         said = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
         # Node.js says after an error where it was, and its own version.
         errors = [line for line in said if re.match(r"[\w.]*Error: ", line)]
-        raise UserError(f"The CDK app failed: {(errors or said)[-1].strip()}", 1)
+        raise UserError(f"The CDK app failed: {(errors or said)[-1].strip()}", 1, log=done.stdout)
 
 
 def _artifacts(manifest: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:

@@ -43,7 +43,7 @@ class Sam:
 
 
 def _esbuild(function: dict[str, Any]) -> Properties | None:
-    """What esbuild is told of a function, where it is what builds it."""
+    """The options of esbuild for a function that it builds."""
     metadata = function.get("Metadata", {})
     bundled = metadata.get("BuildMethod") == "esbuild"
     return metadata.get("BuildProperties", {}) if bundled else None

@@ -7,12 +7,11 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
-
-Report = Callable[[str], None]
+from sls_patterns_cli.progress import Progress
 
 
 class Language(Protocol):
-    """The language of one project; whatever it installs or builds, it does once."""
+    """The language of one project; it installs and builds everything once."""
 
     bundled_by_cdk: bool
     """Whether CDK makes packages that run anywhere, on this machine too."""
@@ -34,16 +33,20 @@ class Language(Protocol):
         """What runs the proofs, and its environment before the stack's own variables."""
         ...
 
+    def reporter(self) -> tuple[list[str], Mapping[str, str]]:
+        """Arguments and variables with which `test_command` writes results for `proofs.run`."""
+        ...
 
-def of(project: Project, report: Report) -> Language:
-    """The language of a project, which tells `report` what it installs; raises UserError."""
+
+def of(project: Project, progress: Progress) -> Language:
+    """The language of a project, which shows in `progress` what it installs; raises UserError."""
     from sls_patterns_cli.local.languages.python import Python
     from sls_patterns_cli.local.languages.typescript import TypeScript
 
-    languages: dict[str, Callable[[Project, Report], Language]] = {
+    languages: dict[str, Callable[[Project, Progress], Language]] = {
         "python": Python,
         "typescript": TypeScript,
     }
     if project.runtime not in languages:
         raise UserError(f"The local stack does not build '{project.runtime}' projects yet.")
-    return languages[project.runtime](project, report)
+    return languages[project.runtime](project, progress)

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,24 @@ from sls_patterns_cli.local import tether
 from sls_patterns_cli.local.languages.code import Code, Properties
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
-
-Report = Callable[[str], None]
+from sls_patterns_cli.progress import Progress
 
 MANIFEST, LOCK, FOLDER = "package.json", "package-lock.json", "node_modules"
 
 
-def install(project: Project, node: Interpreter, report: Report) -> Path:
+def install(project: Project, node: Interpreter, progress: Progress) -> Path:
     """Install what package.json and its lock ask for, unless it is there; return node_modules."""
     folder = project.root / FOLDER
     if not _is_current(project.root):
-        report(f"Installing the packages of {MANIFEST} into {FOLDER}")
-        _run([*npm(node), "install", "--no-audit", "--no-fund"], project, node, "npm install")
+        with progress.step(f"Installing the packages of {MANIFEST} into {FOLDER}"):
+            _run([*npm(node), "install", "--no-audit", "--no-fund"], project, node, "npm install")
     return folder
 
 
 def bundle(project: Project, code: Code, node: Interpreter, into: Path) -> None:
     """Bundle an entry point of `code` into a folder of its own, as `sam build` does.
 
-    esbuild's JavaScript is run by `node`, and so on whatever machine this is. Raises UserError.
+    esbuild's JavaScript is run by `node`, and so on any machine. Raises UserError.
     """
     shutil.rmtree(into, ignore_errors=True)
     program = project.root / FOLDER / "esbuild/bin/esbuild"
@@ -134,4 +133,4 @@ def _run(
         said = [line for line in done.stdout.splitlines() if "error" in line.lower()] or [
             "no output"
         ]
-        raise UserError(f"{what} failed: {said[0].strip()}", 1)
+        raise UserError(f"{what} failed: {said[0].strip()}", 1, log=done.stdout)

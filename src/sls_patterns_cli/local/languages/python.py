@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import tether
-from sls_patterns_cli.local.languages import Report, interpreters
+from sls_patterns_cli.local.languages import interpreters
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.languages.packages import zipped
 from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.local.proofs import REPORTERS
 from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
+from sls_patterns_cli.progress import Progress
 
 REQUIREMENTS = "requirements.txt"
 
@@ -24,13 +26,13 @@ PROOFS = "tests/e2e"
 class Python:
     bundled_by_cdk = False
 
-    def __init__(self, project: Project, report: Report) -> None:
+    def __init__(self, project: Project, progress: Progress) -> None:
         self._project = project
-        self._report = report
+        self._progress = progress
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        return interpreters.required(self._project.lambda_runtime, self._report)
+        return interpreters.required(self._project.lambda_runtime, self._progress.log)
 
     def program_environment(self) -> Mapping[str, str]:
         self._environment()
@@ -50,6 +52,10 @@ class Python:
     def test_command(self, arguments: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
         return [str(self._environment()), "-m", "pytest", *self._selection(arguments)], os.environ
 
+    def reporter(self) -> tuple[list[str], Mapping[str, str]]:
+        path = [str(REPORTERS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return ["-p", "sls_patterns_events"], {"PYTHONPATH": os.pathsep.join(path)}
+
     def _selection(self, arguments: Sequence[str]) -> list[str]:
         """The test runner's arguments: all proofs, unless some of the arguments name tests."""
         root = self._project.root
@@ -67,11 +73,11 @@ class Python:
             folder.mkdir(parents=True)
             if requirements.is_file():
                 name = requirements.relative_to(project.root)
-                self._report(f"Installing {name} for the functions")
-                self._uv(
-                    *("pip", "install", "--quiet", "--python", str(interpreter.executable)),
-                    *("--target", str(folder), "-r", str(requirements), "--compile-bytecode"),
-                )
+                with self._progress.step(f"Installing {name} for the functions"):
+                    self._uv(
+                        *("pip", "install", "--quiet", "--python", str(interpreter.executable)),
+                        *("--target", str(folder), "-r", str(requirements), "--compile-bytecode"),
+                    )
             _mark_current(folder, stamp)
         return folder
 
@@ -84,11 +90,11 @@ class Python:
         stamp = _fingerprint([requirements, *sorted(root.glob(f"*/{REQUIREMENTS}"))])
         if python.exists() and _is_current(environment / "pyvenv.cfg", stamp):
             return python
-        self._report(f"Installing {requirements.name} into .venv")
-        if not python.exists():
-            interpreter = str(self.interpreter.executable)
-            self._uv("venv", "--quiet", "--clear", "--python", interpreter, str(environment))
-        self._uv("pip", "install", "--quiet", "--python", str(python), "-r", str(requirements))
+        with self._progress.step(f"Installing {requirements.name} into .venv"):
+            if not python.exists():
+                interpreter = str(self.interpreter.executable)
+                self._uv("venv", "--quiet", "--clear", "--python", interpreter, str(environment))
+            self._uv("pip", "install", "--quiet", "--python", str(python), "-r", str(requirements))
         _mark_current(environment / "pyvenv.cfg", stamp)
         return python
 

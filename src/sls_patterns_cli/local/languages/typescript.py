@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from sls_patterns_cli.local.languages import Report, interpreters, modules
+from sls_patterns_cli.local.languages import interpreters, modules
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.languages.packages import zipped
 from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.local.proofs import REPORTERS
+from sls_patterns_cli.progress import Progress
 
 PROOFS = "e2e"
 """The name that vitest knows the proofs by."""
@@ -18,17 +20,17 @@ PROOFS = "e2e"
 class TypeScript:
     bundled_by_cdk = True
 
-    def __init__(self, project: Project, report: Report) -> None:
+    def __init__(self, project: Project, progress: Progress) -> None:
         self._project = project
-        self._report = report
+        self._progress = progress
 
     @cached_property
     def interpreter(self) -> Interpreter:
-        return interpreters.required(self._project.lambda_runtime, self._report)
+        return interpreters.required(self._project.lambda_runtime, self._progress.log)
 
     def _installed(self) -> Path:
         """The folder with the project's npm packages, once they are there."""
-        return modules.install(self._project, self.interpreter, self._report)
+        return modules.install(self._project, self.interpreter, self._progress)
 
     def program_environment(self) -> Mapping[str, str]:
         self._installed()
@@ -46,3 +48,6 @@ class TypeScript:
         vitest = self._installed() / "vitest/vitest.mjs"
         command = [str(self.interpreter.executable), str(vitest), "run", "--project", PROOFS]
         return [*command, *arguments], modules.environment(self.interpreter)
+
+    def reporter(self) -> tuple[list[str], Mapping[str, str]]:
+        return ["--reporter", str(REPORTERS / "vitest-events.mjs")], {}

@@ -82,7 +82,7 @@ function log(level, values) {
   );
 }
 
-/** What was thrown, as Lambda returns it to whoever invoked the function. */
+/** What was thrown, as Lambda returns it to the caller. */
 function described(thrown, type) {
   if (!(thrown instanceof Error)) {
     return { errorType: type ?? typeof thrown, errorMessage: String(thrown), trace: [] };

@@ -117,7 +117,7 @@ def configure_logging() -> None:
 
 
 def described(error: Exception) -> dict[str, Any]:
-    """An exception as Lambda returns it to whoever invoked the function."""
+    """An exception as Lambda returns it to the caller."""
     trace = error.__traceback__
     return {
         "errorMessage": str(error),

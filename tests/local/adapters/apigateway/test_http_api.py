@@ -114,7 +114,7 @@ def test_routes_of_the_definition_reach_the_function(api: dict[str, str]) -> Non
 
 def test_a_function_gets_the_names_of_headers_in_lower_case(api: dict[str, str]) -> None:
     """Fact B20."""
-    _, answer, _ = request(f"{api['Endpoint']}/MORE", **{"Asked-For": "this"})
+    _, answer, _ = request(f"{api['Endpoint']}/MORE", "GET", None, **{"Asked-For": "this"})
     assert answer["asked"] == "this"
 
 

@@ -153,7 +153,7 @@ def test_binary_bodies_pass_a_function(url: str) -> None:
 
 def test_a_function_gets_the_names_of_headers_as_they_were_sent(url: str) -> None:
     """Fact B20."""
-    assert request(f"{url}/new", "POST", **{"Asked-For": "this"})[1] == b"this"
+    assert request(f"{url}/new", "POST", b"", **{"Asked-For": "this"})[1] == b"this"
     assert request(f"{url}/new", "POST", b"body", **{"asked-for": "this"})[1] == b"body"
 
 

@@ -5,8 +5,8 @@ and its conditions see only the keys that this service sends: `local.source_keys
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_compare-resource-policies.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html#cross-service-confused-deputy-prevention
 
-Emulator: asks no role whom it trusts when one of its services acts. Adapters of services ask here;
-this module changes nothing itself.
+Emulator: does not check a role's trust policy when one of its services acts. Adapters of services
+ask here; this module changes nothing itself.
 """
 
 from typing import Any

@@ -87,7 +87,7 @@ def _packed(
 
 
 def matcher(pattern: str) -> Matches:
-    """What tells whether a message matches the pattern; raises ValueError for an unknown one."""
+    """What checks messages against the pattern; raises ValueError for an unknown one."""
     text = pattern.strip()
     if text.startswith("{") and text.endswith("}"):
         return _json(text[1:-1])

@@ -9,7 +9,7 @@ from sls_patterns_cli.local.adapters.iam.permissions import role_may
 
 
 def put(role_arn: str, bucket_arn: str, key: str, content: bytes) -> None:
-    """Put an object, and tell whom the bucket tells of it.
+    """Put an object, and send the bucket's notifications.
 
     Blocks, so it is called from a thread of its own. Raises PermissionError when the role may not.
     """

@@ -8,9 +8,10 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-s
 
 Emulator: waits as long as AWS does; only where it reads a number does it know no fractions.
 
-The work of whoever calls ReceiveMessage is not divided, and so a message that it got is invisible
-for a second at least; an event source mapping knows when the work ends (event_source_visibility).
-Nor is the work divided that brings the message which a receive waits for.
+The work of a client that calls ReceiveMessage is not divided, and so a message that it got is
+invisible for a second at least; an event source mapping knows when the work ends
+(event_source_visibility).
+The work that brings the message for which a receive waits is not divided either.
 """
 
 import asyncio
