@@ -52,7 +52,7 @@ def graph(
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
-        "dead_letter_queues": _dead_letter_queues(edges, vocabulary, datastore),
+        "dead_letter_queues": _dead_letter_queues(edges, facts, vocabulary, datastore),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
             (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
@@ -142,6 +142,10 @@ def _node(
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
         facts["invoked_asynchronously"] = "E2" in failing
+        # A destination gets a record of the event, a dead-letter queue the event as it was sent.
+        facts["failed_events"] = (
+            node.attributes.get("failed_events", "destination") if "E2" in failing else None
+        )
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
     if node.kind in {"http-api", "rest-api"}:
@@ -158,11 +162,15 @@ def _node(
 
 
 def _dead_letter_queues(
-    edges: tuple[Edge, ...], vocabulary: Vocabulary, datastore: Datastore
+    edges: tuple[Edge, ...],
+    nodes: Mapping[str, Facts],
+    vocabulary: Vocabulary,
+    datastore: Datastore,
 ) -> list[Facts]:
     """The ends of failures; `edges` are the numbers of those that fail there, `at` where it shows.
 
-    `of_deployments`: what fails there was no message but a step of a deployment.
+    `of_deployments`: what fails there was no message but a step of a deployment. `bare_events`:
+    it holds events as they were sent, not Lambda's records of them.
     """
     brought = {node["name"] for node in datastore.nodes}
     queues: dict[str, Facts] = {}
@@ -176,6 +184,8 @@ def _dead_letter_queues(
                         "at": failure.at,
                         "way_back": vocabulary.failures[failure.id].way_back,
                         "of_deployments": True,
+                        "bare_events": failure.id == "E2"
+                        and nodes[failure.at]["failed_events"] == "dead-letter-queue",
                         "edges": [],
                     },
                 )

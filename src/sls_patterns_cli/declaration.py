@@ -232,6 +232,7 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
             raise place.refuse(f"edge {edge.source} -> {edge.target} is declared more than once")
     if brings.reachable is not None:
         _refuse_unreachable(place, edges, by_name, datastore, brings.reachable)
+    _refuse_without_effect(place, nodes, edges)
     return _fitting(nodes, edges, brings)
 
 
@@ -300,6 +301,17 @@ def _refuse_unreachable(
                 f"edge {edge.source} -> {edge.target}: with {datastore} {edge.source} is inside "
                 f"the VPC, where no {kind} answers it; what does: {', '.join(reachable)}"
             )
+
+
+def _refuse_without_effect(place: Place, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
+    """Raise UserError for what is said of asynchronous invocations where there are none."""
+    invoked = {edge.target for edge in edges if any(each.id == "E2" for each in edge.failures)}
+    for node in nodes:
+        for name in ("retries", "failed_events"):
+            if name in node.attributes and node.name not in invoked:
+                raise place.at("node", node.name).refuse(
+                    f"{name} is only for a function that is invoked asynchronously"
+                )
 
 
 def _node(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Node:

@@ -70,7 +70,7 @@ def in_topology(*path: Any) -> tuple[Any, ...]:
     return ("topologies", 0, *path)
 
 
-FUNCTION = "does, timeout, retries, reserved_concurrency"
+FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency"
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
     "misspelt attribute": (
@@ -176,6 +176,19 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         (
             f"{TOPOLOGY}, edge jobs -> work: no edge queue -> function by pool; "
             "allowed: without by, by: poll"
+        ),
+    ),
+    "retries of what is not invoked asynchronously": (
+        in_topology("nodes", 1, "retries"),
+        2,
+        (f"{TOPOLOGY}, node work: retries is only for a function that is invoked asynchronously"),
+    ),
+    "dead-letter queue of what is not invoked asynchronously": (
+        in_topology("nodes", 1, "failed_events"),
+        "dead-letter-queue",
+        (
+            f"{TOPOLOGY}, node work: failed_events is only for a function that is invoked "
+            "asynchronously"
         ),
     ),
     "node twice": (

@@ -37,6 +37,7 @@ SAID_TO_PEOPLE = {"email", "email-json", "sms"}
 
 DEFAULT_BUS = "default"
 OUTSIDE = "CloudFormation"
+CALLERS = "callers"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def edges(stack: Stack) -> list[Edge]:
         *_executions(stack),
         *_deliveries(stack),
     ]
+    found += _handed_off(stack, {edge.target for edge in found if edge.mechanism == "E2"})
     return list(dict.fromkeys(found))
 
 
@@ -230,6 +232,15 @@ def _invoke(stack: Stack, source: str, arn: Any, declared_by: Resource) -> Itera
         function, qualifier = invoked
         end = failure_end(stack, function.name, qualifier)
         yield Edge(source, function.name, "E2", declared_by.name, end, qualifier)
+
+
+def _handed_off(stack: Stack, invoked: set[str]) -> Iterator[Edge]:
+    """Functions that are ready to be invoked asynchronously, and nothing in the stack does."""
+    for function in stack.functions:
+        config = invoke_config(stack, function.name, "$LATEST")
+        if function.name not in invoked and (config or function.get("DeadLetterConfig")):
+            declared_by = config or function
+            yield from _invoke(stack, CALLERS, {"Ref": function.name}, declared_by)
 
 
 def _mappings(stack: Stack) -> Iterator[Edge]:

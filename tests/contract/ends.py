@@ -36,7 +36,7 @@ from contract.edges import (
     target_name,
     transforms,
 )
-from contract.iam import admits, may, role_of
+from contract.iam import admits, may, role_of, statements
 from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
@@ -189,6 +189,28 @@ def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
     yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E2")
     destination = config and config.get("DestinationConfig", "OnFailure", "Destination")
     yield from watched(stack, function, DESTINATION if destination else LAMBDA_DEAD_LETTER)
+    if not destination:
+        yield from _allowed_in_time(stack, function, stack.resources[edge.end])
+
+
+def _allowed_in_time(stack: Stack, function: Resource, queue: Resource) -> Iterator[Violation]:
+    """Say that a function is made before its role may send to its dead-letter queue (fact A19).
+
+    Lambda refuses such a function: "The provided execution role does not have permissions to call
+    SendMessage on SQS". What is in the role itself is there before the function.
+    """
+    before = (stack.resources[name] for name in stack.comes_after(function))
+    said = (
+        statement
+        for resource in before
+        if resource.type.startswith("AWS::IAM::")
+        for policy in (resource.properties, *(resource.get("Policies") or []))
+        for statement in statements(stack, policy.get("PolicyDocument"))
+    )
+    arns = stack.arns(queue)
+    if not any(s.allow and any(s.covers("sqs:SendMessage", arn) for arn in arns) for s in said):
+        says = f"must depend on the policy that lets its role send to {queue.name}"
+        yield Violation("A19", function.name, says)
 
 
 def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:

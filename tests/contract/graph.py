@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from contract.edges import Edge
+from contract.edges import CALLERS, OUTSIDE, Edge
 
 from sls_patterns_cli.pattern import Topology
 
@@ -38,7 +38,13 @@ def _of_graph(topology: Topology) -> Iterator[Comparable]:
             limit = edge.attributes.get("max_concurrency")
             for failure in edge.failures:
                 for mechanism in MECHANISM.findall(failure.id):
-                    yield mechanism, edge.source, edge.target, failure.end, limit
+                    yield mechanism, _source(edge.source, topology), edge.target, failure.end, limit
+
+
+def _source(node: str, topology: Topology) -> str:
+    """Return where an edge of the graph begins, as a template has it: that knows no callers."""
+    kinds = {each.name: each.kind for each in topology.nodes}
+    return CALLERS if kinds[node] == "client" and pascal(node) != OUTSIDE else node
 
 
 def _node(logical_id: str, topology: Topology) -> str:

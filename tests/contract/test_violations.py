@@ -512,6 +512,37 @@ def test_the_older_dead_letter_config_of_a_function_is_an_end_too() -> None:
     ]
 
 
+def test_a_function_is_made_after_its_role_may_send_to_its_dead_letter_queue() -> None:
+    """Fact A19: where the permission is in the role, it is there in time."""
+    template = changed(EXAMPLES["E2"](), "WorkInvokes.DestinationConfig", REMOVE)
+    template = changed(template, "Work.DeadLetterConfig", {"TargetArn": get("Failed")})
+    template = changed(template, "WorkUnkept.MetricName", "DeadLetterErrors")
+    (policy,) = template["Resources"]["WorkRole"]["Properties"].pop("Policies")
+    template["Resources"]["WorkSends"] = resource(
+        "AWS::IAM::Policy", Roles=[ref("WorkRole")], **policy
+    )
+
+    assert list(map(str, violations(template))) == [
+        "A19 Work: must depend on the policy that lets its role send to Failed"
+    ]
+    template["Resources"]["Work"]["DependsOn"] = ["WorkSends"]
+    assert violations(template) == []
+
+
+def test_a_function_that_only_callers_hand_events_to_is_an_asynchronous_edge() -> None:
+    unfed = changed(EXAMPLES["E2"](), "Filter", REMOVE)
+
+    (edge,) = asynchronous_edges(unfed)
+
+    assert (edge.source, edge.target, edge.mechanism, edge.end) == (
+        "callers",
+        "Work",
+        "E2",
+        "Failed",
+    )
+    assert asynchronous_edges(changed(unfed, "WorkInvokes", REMOVE)) == set()
+
+
 def test_firehose_that_is_sent_records_is_watched_by_other_metrics_than_one_that_reads() -> None:
     sent = (
         ("Delivery.KinesisStreamSourceConfiguration", REMOVE),

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,8 +58,33 @@ Resources:
       EventInvokeConfig:
         MaximumEventAgeInSeconds: 60
         DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+  Mendable:
+    Type: AWS::Serverless::Function
+    Properties:
+      LoggingConfig: {LogGroup: asynchronous-mendable}
+      InlineCode: |
+        import json, os, time
+        def handler(event, context):
+            print(json.dumps(event))
+            while not os.path.exists(event["until"]):
+                time.sleep(0.05)
+            if "MENDED" not in os.environ:
+                raise ValueError("told to fail")
+            print(json.dumps("mended"))
+      EventInvokeConfig:
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+  Older:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            raise ValueError("told to fail")
+      EventInvokeConfig: {MaximumRetryAttempts: 1}
+      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Failed.Arn}
 Outputs:
   Ageing: {Value: !Ref Ageing}
+  Mendable: {Value: !Ref Mendable}
+  Older: {Value: !Ref Older}
   Topic: {Value: !Ref Topic}
   Log: {Value: !Ref Log}
   Failed: {Value: !Ref Failed}
@@ -131,6 +157,43 @@ def test_an_event_that_would_be_too_old_is_not_tried_again(
 
     assert record["requestContext"]["condition"] == "EventAgeExceeded"
     assert record["requestContext"]["approximateInvokeCount"] == 1
+
+
+def test_a_dead_letter_queue_gets_the_event_as_it_was_sent_and_the_error_as_attributes(
+    stack: dict[str, str], client: Client
+) -> None:
+    sqs = client("sqs")
+    invoke(client, stack["Older"], "text")
+
+    def received() -> list[Any]:
+        answer = sqs.receive_message(QueueUrl=stack["Failed"], MessageAttributeNames=["All"])
+        return list(answer.get("Messages", []))
+
+    (message,) = wait_until(received)
+
+    sqs.delete_message(QueueUrl=stack["Failed"], ReceiptHandle=message["ReceiptHandle"])
+    assert message["Body"] == '"text"'
+    attributes = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+    assert attributes.keys() == {"RequestID", "ErrorCode", "ErrorMessage"}
+    assert (attributes["ErrorCode"], attributes["ErrorMessage"]) == ("200", "told to fail")
+
+
+def test_an_attempt_has_the_configuration_that_the_function_has_by_then(
+    stack: dict[str, str], client: Client, tmp_path: Path
+) -> None:
+    functions, name, updated = client("lambda"), stack["Mendable"], tmp_path / "updated"
+    invoke(client, name, {"until": str(updated)})
+    wait_until(lambda: read(client, "asynchronous-mendable"))
+
+    functions.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {"MENDED": "1"}}
+    )
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    updated.touch()
+
+    wait_until(lambda: '"mended"' in read(client, "asynchronous-mendable"))
+    assert len(read(client, "asynchronous-mendable")) == 3
+    assert records(client, stack["Failed"]) == []
 
 
 def test_throttling_is_no_attempt(stack: dict[str, str], client: Client) -> None:

@@ -1,16 +1,21 @@
 """An asynchronous invocation is tried again, then goes where the function's role may send it.
 
 AWS: an event whose function fails is tried up to twice more, after one minute and two; throttling
-puts it back until it is too old, and is no attempt. Then the record of it goes to the on-failure
-destination, in the name of the function's role.
+puts it back until it is too old, and is no attempt. Each attempt has the configuration that the
+function has by then. In the end the record of it goes to the on-failure destination, and the event
+as it was sent to the dead-letter queue of the function, with the attributes RequestID, ErrorCode
+and ErrorMessage (its first KB); both in the name of the function's role.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-async-destinations
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
 
 Emulator: counts throttling as an attempt, says of every event that it was tried three times, and
-asks for no permission.
+asks for no permission; every attempt has the first one's configuration. Of a template's functions
+it forgets the dead-letter queue, and it would send that the record of a destination.
 """
 
 import contextvars
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +24,7 @@ from typing import Any
 
 from ministack.core.responses import new_uuid
 from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
@@ -35,12 +41,15 @@ Record = dict[str, Any]
 
 def apply() -> None:
     replace(lambda_svc, "invoke_async_with_retry", "289fe4d3cbd4", _in_background)
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    replace(handlers, "create", "8b2cf80e961d", _create)
+    replace(handlers, "update", "4855410e37d7", _update)
 
 
 def _in_background(invoke: Callable[..., None]) -> Callable[..., None]:
     def invoke_asynchronously(function: Record, event: Any) -> None:
         settings = _settings(function)
-        if not _queue(settings):
+        if not (_destination(settings) or _dead_letter_queue(function)):
             invoke(function, event)
             return
         context = contextvars.copy_context()
@@ -56,7 +65,7 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
     started, waited = time.monotonic(), 0.0
     attempts, condition = 0, "RetriesExhausted"
     while True:
-        result = lambda_svc._execute_function(function, event)
+        result = lambda_svc._execute_function(_as_it_is_now(function), event)
         if not result.get("error"):
             return
         if result.get("throttle"):
@@ -72,9 +81,17 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
             condition = "EventAgeExceeded"
             break
         time.sleep(pause / FACTOR)
-    role, queue = function["config"]["Role"], _queue(settings)
-    if role_may(role, "sqs:SendMessage", queue):
-        send(queue, _failed(function, event, result, condition, attempts))
+    role = function["config"]["Role"]
+    destination, dead_letters = _destination(settings), _dead_letter_queue(function)
+    if destination and role_may(role, "sqs:SendMessage", destination):
+        send(destination, _failed(function, event, result, condition, attempts))
+    if dead_letters and role_may(role, "sqs:SendMessage", dead_letters):
+        send(dead_letters, json.dumps(event), **_error(result))
+
+
+def _as_it_is_now(function: Record) -> Record:
+    found, config, _name = lambda_svc._get_func_record_for_ref(function["config"]["FunctionArn"])
+    return lambda_svc._execution_record_for_config(found, config) if found else function
 
 
 def _settings(function: Record) -> Record:
@@ -84,7 +101,49 @@ def _settings(function: Record) -> Record:
     return settings
 
 
-def _queue(settings: Record) -> str:
+def _create(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_function(logical_id: str, properties: Record, stack: str) -> Any:
+        created = create(logical_id, properties, stack)
+        _keep_dead_letter_queue(created[0], properties)
+        return created
+
+    return create_function
+
+
+def _update(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_function(
+        physical_id: str, old: Record, new: Record, stack: str, logical_id: str
+    ) -> Any:
+        updated = update(physical_id, old, new, stack, logical_id)
+        _keep_dead_letter_queue(updated[0], new)
+        return updated
+
+    return update_function
+
+
+def _keep_dead_letter_queue(function: str, properties: Record) -> None:
+    config = lambda_svc._functions[function]["config"]
+    config["DeadLetterConfig"] = properties.get("DeadLetterConfig", {})
+
+
+def _dead_letter_queue(function: Record) -> str:
+    """The ARN of the queue that is named by DeadLetterConfig; topics are the emulator's."""
+    arn = (function["config"].get("DeadLetterConfig") or {}).get("TargetArn", "")
+    return str(arn) if ":sqs:" in arn else ""
+
+
+def _error(result: Record) -> dict[str, str]:
+    """What is told of a failure beside the event itself."""
+    body = result.get("body")
+    message = body.get("errorMessage", "") if isinstance(body, dict) else str(body)
+    return {
+        "RequestID": new_uuid(),
+        "ErrorCode": "200",
+        "ErrorMessage": message[:1024] or "no message",
+    }
+
+
+def _destination(settings: Record) -> str:
     """The ARN of the queue that is the on-failure destination; other kinds are the emulator's."""
     arn = settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
     return str(arn) if ":sqs:" in arn else ""
