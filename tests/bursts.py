@@ -60,7 +60,7 @@ class Burst:
 
 def orders(folder: Path, count: int, runtime: str) -> Burst:
     """Place orders with a `state-machine` that has not run before."""
-    with _deployed(folder, pattern="state-machine", topology="standard", runtime=runtime) as stack:
+    with deployed(folder, pattern="state-machine", topology="standard", runtime=runtime) as stack:
         step_functions = stack.emulator.client("stepfunctions")
         pages = step_functions.get_paginator("list_executions")
         (machine,) = step_functions.list_state_machines()["stateMachines"]
@@ -78,7 +78,7 @@ def orders(folder: Path, count: int, runtime: str) -> Burst:
 
 def webhooks(folder: Path, count: int, runtime: str) -> Burst:
     """Send webhooks to a `scalable-webhook` with a table that has not run before."""
-    with _deployed(
+    with deployed(
         folder,
         pattern="scalable-webhook",
         topology="function",
@@ -112,8 +112,13 @@ _http = urllib3.PoolManager(maxsize=SENDERS, retries=False)
 
 
 @contextmanager
-def _deployed(folder: Path, **answers: str) -> Iterator[session._Stack]:
+def deployed(
+    folder: Path, *, change: Callable[[Path], None] | None = None, **answers: str
+) -> Iterator[session._Stack]:
+    """Deploy a project that has not run before, as it is or changed."""
     project = render_project(folder, iac="sam", **answers)
+    if change:
+        change(project)
     if answers["runtime"] == "typescript":
         link_modules(project)
     with session._stack(project, Progress(lambda _line: None)) as stack:

@@ -5,7 +5,7 @@
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -19,7 +19,9 @@ from sls_patterns_cli.vocabulary import Vocabulary
 ROOT = Path(__file__).parents[1]
 PATTERNS = ROOT / "templates/patterns"
 INDEX = PATTERNS / "index.yml"
+README = ROOT / "README.md"
 COLUMNS = 74  # of what prompts say: with room to spare in a terminal of 80
+TABLE = "| pattern | topologies | runtimes | flavours | datastores |"
 LAST = 1000  # where a pattern is that does not say where
 
 
@@ -51,6 +53,24 @@ def choices(vocabulary: Vocabulary) -> str:
     return f"{json.dumps(said, indent=1)}\n"
 
 
+def readme(text: str) -> str:
+    """Return the README with its table of patterns as the patterns are."""
+    rows = "".join(
+        f"| {' | '.join(', '.join(f'`{name}`' for name in names) for names in row)} |\n"
+        for row in options()
+    )
+    before, head, rest = text.partition(f"{TABLE}\n|---|---|---|---|---|\n")
+    return before + head + rows + rest[rest.index("\n\n") + 1 :]
+
+
+def options() -> Iterator[tuple[Iterable[str], ...]]:
+    """Yield for each pattern its slug, topologies, runtimes, flavours and datastores."""
+    for pattern in catalog.patterns():
+        stores = dict.fromkeys(name for each in pattern.topologies for name in each.datastores)
+        topologies = [topology.name for topology in pattern.topologies]
+        yield [pattern.slug], topologies, pattern.runtimes, pattern.flavours, stores
+
+
 def label(name: str, meaning: str) -> str:
     """Return a choice with what it means below it: prompts cut lines that are too long."""
     lines = textwrap.wrap(meaning, COLUMNS, initial_indent=" " * 6, subsequent_indent=" " * 6)
@@ -70,6 +90,7 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
     yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
+    yield README, readme(README.read_text())
 
 
 def stray() -> set[Path]:

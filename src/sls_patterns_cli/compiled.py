@@ -43,6 +43,7 @@ def graph(
         *(edge.target for edge in edges if nodes[edge.source].kind == "function"),
         *(edge.source for edge in edges if edge.attributes.get("by") == "poll"),
     }
+    reserved = sum(node.attributes.get("reserved_concurrency", 0) for node in topology.nodes)
     machines = [node for node in topology.nodes if node.kind == "state-machine"]
     requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
     kinds = [node.kind for node in topology.nodes]
@@ -69,6 +70,7 @@ def graph(
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [
             *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
+            *(["next-run"] if any(edge.source == edge.target for edge in edges) else []),
             *datastore.adapters,
         ],
         # What functions know other nodes by, in unit tests; the template fills in the region.
@@ -81,10 +83,12 @@ def graph(
         "mapping_templates": [
             f"{request}.{kind}" for kind in ("request", "response") for request in requests
         ],
-        # By a role that the account must have.
-        "logs_rest_api": any(
-            node["kind"] == "rest-api" and node["calls_services"] for node in facts.values()
-        ),
+        # What a deployment fails without, and no stack can bring.
+        "account_needs": [
+            *(["rest-api-logs"] if any(map(_logs_by_account, facts.values())) else []),
+            *(["unreserved-concurrency"] if reserved else []),
+        ],
+        "reserved_concurrency": reserved,
         # Where a datastore is in a VPC, its functions speak to it without the SDK.
         "calls_aws": any(
             nodes[edge.source].kind == "function"
@@ -159,6 +163,11 @@ def _node(
             target.facts.deployed and target.kind != "function" for target in targets
         )
     return facts
+
+
+def _logs_by_account(node: Facts) -> bool:
+    """Whether it is a REST API with an access log, which it writes by a role of the account."""
+    return bool(node["kind"] == "rest-api" and node["calls_services"])
 
 
 def _dead_letter_queues(

@@ -120,7 +120,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "wirte",
         (
             f"{TOPOLOGY}, edge work -> results: access must be one of: "
-            "read, write, update, read-write, manage, own; got 'wirte'"
+            "read, write, append, update, read-write, manage, own; got 'wirte'"
         ),
     ),
     "access that the datastore lacks": (
@@ -128,7 +128,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "own",
         (
             f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
-            "read, write, update, read-write, manage; got 'own'"
+            "read, write, append, update, read-write, manage; got 'own'"
         ),
     ),
     "FIFO queue that a standard topic would feed": (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.edges import Edge, edges
-from contract.ends import edge_violations
+from contract.ends import edge_violations, polled_violations
 from contract.stack import Template, stacks
 from contract.standards import standard_violations
 from contract.state_machines import state_machine_violations
@@ -31,6 +31,7 @@ def _violations(template: Template) -> Iterator[Violation]:
     for stack in stacks(template):
         for edge in edges(stack):
             yield from edge_violations(stack, edge)
+        yield from polled_violations(stack)
         yield from state_machine_violations(stack)
         yield from standard_violations(stack)
         yield from database_violations(stack)

@@ -29,6 +29,7 @@ from contract.edges import (
     TOPIC,
     Edge,
     delivery_destination,
+    edges,
     error_prefix,
     invoke_config,
     queue_of,
@@ -73,8 +74,9 @@ TRANSFORMED_MEGABYTES = 1
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
 # https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-example-lamda-process-dynamodb-streams.html
+RECEIVING = ("sqs:ReceiveMessage", "sqs:DeleteMessage")
 POLLING = {
-    QUEUE: ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    QUEUE: (*RECEIVING, "sqs:GetQueueAttributes"),
     STREAM: (
         "kinesis:DescribeStream",
         "kinesis:DescribeStreamSummary",
@@ -130,28 +132,15 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
     """E1: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html."""
     queue, function = stack.resources[edge.source], stack.resources[edge.target]
     mapping = stack.resources[edge.declared_by]
-    timeout = stack.number(function.get("Timeout"), 3) or 0
     window = stack.number(mapping.get("MaximumBatchingWindowInSeconds"), 0) or 0
-    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY) or 0
-    if visibility < VISIBILITY_FACTOR * timeout + window:
-        least = f"at least {VISIBILITY_FACTOR} x {timeout} (Timeout of {function.name}) + {window}"
-        yield is_but("E1", queue.name, "VisibilityTimeout", visibility, least)
-    if edge.end is None:
-        yield Violation("E1", queue.name, "RedrivePolicy must name a queue of this stack")
-    else:
-        yield from dead_letter_queue(stack, edge.end, fifo=is_fifo(queue))
-        kept = stack.number(queue.get("MessageRetentionPeriod"), DEFAULT_RETENTION) or 0
-        kept_after = stack.number(
-            stack.resources[edge.end].get("MessageRetentionPeriod"), DEFAULT_RETENTION
-        )
-        if kept >= (kept_after or 0):
-            must = f"less than the {kept_after} of {edge.end}"
-            yield is_but("E1", queue.name, "MessageRetentionPeriod", kept, must)
-    receives = stack.number(queue.get("RedrivePolicy", "maxReceiveCount"))
-    if receives is None or receives < FEWEST_RECEIVES:
-        must = f"at least {FEWEST_RECEIVES}"
-        yield is_but("E1", queue.name, "RedrivePolicy.maxReceiveCount", receives, must)
+    yield from _gives_up(stack, queue, function, window)
     yield from _reports_items(mapping, "E1")
+    batch = stack.number(mapping.get("BatchSize"))
+    if is_fifo(queue) and batch != 1:
+        # A batch may hold messages of several groups, and of one that fails also those behind it.
+        # https://github.com/aws-powertools/powertools-lambda-python/issues/2981
+        must = "1: what is behind a message that fails would be given up with it (fact B24)"
+        yield is_but("E1", mapping.name, "BatchSize", batch, must)
     if edge.limit is not None and edge.limit not in CONCURRENCY:
         name = "ScalingConfig.MaximumConcurrency"
         yield is_but("E1", mapping.name, name, edge.limit, "from 2 to 1000")
@@ -166,6 +155,45 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
         )
         yield is_but("E1", function.name, "ReservedConcurrentExecutions", reserved, must)
     yield from _polls(stack, edge, "E1")
+
+
+def polled_violations(stack: Stack) -> Iterator[Violation]:
+    """Say what a queue lacks from which a function receives by itself, without a mapping."""
+    mapped = {edge.source for edge in edges(stack) if edge.mechanism == "E1"}
+    for queue in stack.of_type(QUEUE):
+        for function in stack.functions if queue.name not in mapped else ():
+            role = role_of(stack, function)
+            if any(may(stack, role, action, queue) for action in RECEIVING):
+                yield from _gives_up(stack, queue, function)
+                for action in RECEIVING:
+                    yield from _allowed(stack, function, action, queue, "E1")
+
+
+def _gives_up(
+    stack: Stack, queue: Resource, function: Resource, window: float = 0
+) -> Iterator[Violation]:
+    """Say what a queue lacks that hides what is worked on, and gives up what cannot be done."""
+    timeout = stack.number(function.get("Timeout"), 3) or 0
+    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY) or 0
+    if visibility < VISIBILITY_FACTOR * timeout + window:
+        least = f"at least {VISIBILITY_FACTOR} x {timeout} (Timeout of {function.name}) + {window}"
+        yield is_but("E1", queue.name, "VisibilityTimeout", visibility, least)
+    end = queue_of(stack, queue.get("RedrivePolicy", "deadLetterTargetArn"))
+    if end is None:
+        yield Violation("E1", queue.name, "RedrivePolicy must name a queue of this stack")
+    else:
+        yield from dead_letter_queue(stack, end, fifo=is_fifo(queue))
+        kept = stack.number(queue.get("MessageRetentionPeriod"), DEFAULT_RETENTION) or 0
+        kept_after = stack.number(
+            stack.resources[end].get("MessageRetentionPeriod"), DEFAULT_RETENTION
+        )
+        if kept >= (kept_after or 0):
+            must = f"less than the {kept_after} of {end}"
+            yield is_but("E1", queue.name, "MessageRetentionPeriod", kept, must)
+    receives = stack.number(queue.get("RedrivePolicy", "maxReceiveCount"))
+    if receives is None or receives < FEWEST_RECEIVES:
+        must = f"at least {FEWEST_RECEIVES}"
+        yield is_but("E1", queue.name, "RedrivePolicy.maxReceiveCount", receives, must)
 
 
 def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:

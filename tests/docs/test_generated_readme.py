@@ -1,5 +1,7 @@
 """What only a generated README can tell of AWS, it tells."""
 
+from pathlib import Path
+
 import pytest
 from rendering import render_project
 
@@ -11,6 +13,22 @@ def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     answers = {"pattern": "simple-web-service", "datastore": "aurora-postgresql"}
     made = render_project(folder, **answers, runtime=request.param)
     return " ".join((made / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("topology", "told"),
+    [
+        pytest.param("scheduled", "Lambda keeps 100 for all functions that reserve none", id="A5"),
+        pytest.param("native", "first 120,000 messages", id="B26"),
+        pytest.param("native", "comes behind all that its account has been sent", id="B25"),
+    ],
+)
+def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
+    topology: str, told: str, tmp_path: Path
+) -> None:
+    made = render_project(tmp_path / "project", pattern="fifoer", topology=topology)
+
+    assert told in " ".join((made / "README.md").read_text().split())
 
 
 @pytest.mark.parametrize(

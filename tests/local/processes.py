@@ -32,6 +32,27 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def environments(emulator: int) -> set[int]:
+    """The processes in which an emulator runs functions.
+
+    Those of Python have been forked from a process that has the packages imported.
+    """
+    rows = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    running = {
+        int(pid): (int(parent), " ".join(words))
+        for pid, parent, *words in map(str.split, rows)  # some processes have no words
+    }
+    parents = {parent for parent, _ in running.values()}
+    return {
+        pid
+        for pid in descendants(emulator) & running.keys() - parents
+        if "local/runtimes/" in (command := running[pid][1])
+        and not (".py" in command and running[pid][0] == emulator)
+    }
+
+
 def listening_addresses(pid: int) -> set[tuple[str, int]]:
     """The IPv4 and IPv6 addresses on which a process listens (Linux)."""
     inodes = set()

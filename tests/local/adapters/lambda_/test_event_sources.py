@@ -134,3 +134,39 @@ Outputs: {Queue: {Value: !Ref Queue}, DeadLetters: {Value: !Ref DeadLetters}}
     waits = [start - end for start, end in zip(begun[1:], ended, strict=False)]
     assert len(begun) == 3
     assert all(0.9 < wait < 2 for wait in waits), waits
+
+
+def test_groups_of_a_fifo_queue_run_side_by_side_and_each_in_its_order(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack("""
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: groups.fifo, FifoQueue: true, ContentBasedDeduplication: true}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import json, time
+        def handler(event, context):
+            (message,) = event["Records"]
+            described = {"group": message["attributes"]["MessageGroupId"], "body": message["body"]}
+            print(json.dumps({"at": time.time(), "running": 1, **described}))
+            time.sleep(0.4)
+            print(json.dumps({"at": time.time(), "running": -1, **described}))
+      LoggingConfig: {LogGroup: groups}
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, BatchSize: 1}}}
+Outputs: {Queue: {Value: !Ref Queue}}
+""")
+    for number in range(3):
+        for group in ("a", "b"):
+            client("sqs").send_message(
+                QueueUrl=outputs["Queue"], MessageBody=f"{group}{number}", MessageGroupId=group
+            )
+
+    assert most_at_a_time(client, "groups", 6) == 2
+    entries = sorted(log(client, "groups"), key=lambda entry: entry["at"])
+    for group in ("a", "b"):
+        steps = [(each["body"], each["running"]) for each in entries if each["group"] == group]
+        assert steps == [(f"{group}{n}", step) for n in range(3) for step in (1, -1)]

@@ -1,11 +1,14 @@
 """A queue's consumers multiply under load unless the event source says how many there may be.
 
 AWS: Lambda starts with 5 concurrent batches and adds up to 300 a minute while messages are
-waiting; ScalingConfig.MaximumConcurrency is the limit.
+waiting; ScalingConfig.MaximumConcurrency is the limit. Of a FIFO queue each message group has one
+batch at a time, and groups run side by side.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 
 Emulator: without the setting it never runs more than 5, so that nobody would notice its absence.
-Here it is what AWS reaches within 9 seconds of backlog, at once.
+Here it is what AWS reaches within 9 seconds of backlog, at once. Of a FIFO queue it runs one batch
+at a time, since it does not split batches by group; where a batch is one message there is nothing
+to split, and it holds back the rest of the group itself.
 """
 
 from collections.abc import Callable
@@ -29,8 +32,8 @@ def _scaled(_original: Callable[..., Any]) -> Callable[..., Any]:
         _config: Any,
         queue: dict[str, Any] | None = None,
     ) -> int:
-        if (queue or {}).get("is_fifo"):
-            return 1  # the emulator does not split a batch by message group
+        if (queue or {}).get("is_fifo") and mapping.get("BatchSize") != 1:
+            return 1
         limit = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency")
         return int(limit or UNLIMITED)
 
