@@ -52,6 +52,7 @@ golden: install ## write the golden files anew, and what else is generated; read
 	.venv/bin/python tests/generated.py
 	.venv/bin/python tests/golden.py
 	.venv/bin/python tests/logical_ids.py
+	.venv/bin/python tests/recording.py --catalog
 
 recording: install $(SAM)/bin/sam ## draw the README's pictures of the tool at work anew
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py

@@ -21,6 +21,7 @@ IDS = GOLDEN / "logical-ids"
 LASTING = {
     # "Already exists" under another id: https://github.com/aws/serverless-application-model/issues/2011
     "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::Alias",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Logs::LogGroup",
     "AWS::Logs::SubscriptionFilter",

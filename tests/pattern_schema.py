@@ -78,6 +78,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "migrations": _mapping(dict.fromkeys(vocabulary.datastores, LISTED)),
                 "examples": {"type": "array", "items": example},
                 "events": {**LISTED, "items": NAMED},
+                "clients": {**LISTED, "items": NAMED},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
         ),

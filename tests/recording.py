@@ -1,5 +1,7 @@
 """The pictures in the README: the tool at work, in terminals. `make recording` draws them.
 
+Those of `list` and `show` change with each pattern, so `make golden` draws them (`--catalog`).
+
 What is shown is what was on the screen, with two changes: where the project was made is written as
 the home folder, and long lists are cut short and say so.
 """
@@ -90,12 +92,20 @@ def draw(lines: Sequence[Text], columns: int, name: str) -> str:
     return "\n".join(line.rstrip() for line in picture.splitlines()) + "\n"
 
 
-def record(home: Path, variables: Mapping[str, str]) -> Iterator[tuple[str, int, list[Text]]]:
-    """Run the commands; return each picture's name, width and lines."""
+Picture = tuple[str, int, list[Text]]
+"""A picture's name, the width of its terminal, and its lines."""
+
+
+def catalog(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
+    """Run the commands that show the patterns; return their pictures."""
     for columns, width in ((WIDE, "wide"), (NARROW, "80")):
         for name, command in (("list", LIST), ("show", SHOW)):
             shown = see(command, home, variables, columns)
             yield f"{name}-{width}", columns, list(texts(command, shown, home))
+
+
+def record(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
+    """Make a project and prove it; return the pictures."""
     asked = prompts(home, variables)
     yield "prompts-80", NARROW, list(texts(NEW[:2], asked, home))
     made = see((*NEW, "--defaults"), home, variables, WIDE)
@@ -107,13 +117,10 @@ def record(home: Path, variables: Mapping[str, str]) -> Iterator[tuple[str, int,
         assert shown.code == 0, shown.text
         tested[columns] = list(texts(TEST, shown, home))
         yield f"local-test-{width}", columns, tested[columns]
-    listed = see(LIST, home, variables, WIDE)
     yield (
         "recording",
         WIDE,
         [
-            *texts(LIST, listed, home),
-            Text(),
             *shortened(list(texts((*NEW, "--defaults"), made, home)), 14),
             Text(),
             *texts(("cd", NEW[-1]), Shown([], [], b"", 0), home),
@@ -148,7 +155,8 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
-        for name, columns, lines in record(home, terminal(home)):
+        of = catalog if "--catalog" in sys.argv else record
+        for name, columns, lines in of(home, terminal(home)):
             file = (DOCS if name == "recording" else PICTURES) / f"{name}.svg"
             file.write_text(draw(lines, columns, name), encoding="utf-8", newline="\n")
 

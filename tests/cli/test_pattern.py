@@ -70,7 +70,7 @@ def in_topology(*path: Any) -> tuple[Any, ...]:
     return ("topologies", 0, *path)
 
 
-FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency"
+FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency, alias"
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
     "misspelt attribute": (
@@ -263,7 +263,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         (
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, runtimes, flavours, topologies, order, "
-            "dependencies, test_dependencies, test_helpers, migrations, examples, events"
+            "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients"
         ),
     ),
     "unknown runtime": (
@@ -303,7 +303,7 @@ def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(mistake: str) -
     assert refused.value.message == line
 
 
-@pytest.mark.parametrize("key", ["examples", "test_helpers", "events", "migrations"])
+@pytest.mark.parametrize("key", ["examples", "test_helpers", "events", "migrations", "clients"])
 def test_what_a_pattern_does_not_have_it_need_not_name(key: str) -> None:
     assert built({name: value for name, value in DECLARED.items() if name != key}).slug == "worker"
 

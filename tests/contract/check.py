@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from contract.aliases import alias_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.edges import Edge, edges
@@ -32,6 +33,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         for edge in edges(stack):
             yield from edge_violations(stack, edge)
         yield from polled_violations(stack)
+        yield from alias_violations(stack)
         yield from state_machine_violations(stack)
         yield from standard_violations(stack)
         yield from database_violations(stack)

@@ -159,9 +159,10 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
 
 def polled_violations(stack: Stack) -> Iterator[Violation]:
     """Say what a queue lacks from which a function receives by itself, without a mapping."""
-    mapped = {edge.source for edge in edges(stack) if edge.mechanism == "E1"}
+    found = edges(stack)
+    apart = {edge.source for edge in found if edge.mechanism == "E1"} | {edge.end for edge in found}
     for queue in stack.of_type(QUEUE):
-        for function in stack.functions if queue.name not in mapped else ():
+        for function in stack.functions if queue.name not in apart else ():
             role = role_of(stack, function)
             if any(may(stack, role, action, queue) for action in RECEIVING):
                 yield from _gives_up(stack, queue, function)

@@ -628,6 +628,28 @@ def http() -> dict[str, Any]:
     )
 
 
+def sdk() -> dict[str, Any]:
+    """Return a function whose alias an account invokes through the SDK."""
+    return template(
+        function("Quote"),
+        {
+            "QuoteVersion": resource("AWS::Lambda::Version", FunctionName=ref("Quote")),
+            "QuoteLive": resource(
+                "AWS::Lambda::Alias",
+                FunctionName=ref("Quote"),
+                FunctionVersion=get("QuoteVersion", "Version"),
+                Name="live",
+            ),
+            "Permit": resource(
+                "AWS::Lambda::Permission",
+                Action="lambda:InvokeFunction",
+                FunctionName=ref("QuoteLive"),
+                Principal="arn:aws:iam::111122223333:root",
+            ),
+        },
+    )
+
+
 EXAMPLES = {
     "E1": e1,
     "E2": e2,
@@ -640,6 +662,7 @@ EXAMPLES = {
     "E8": e8,
     "REST": rest,
     "HTTP": http,
+    "SDK": sdk,
 }
 
 

@@ -50,6 +50,8 @@ class Resource:
     properties: dict[str, Any]
     depends_on: tuple[str, ...] = ()
     """The resources that DependsOn names."""
+    deletion_policy: str | None = None
+    """What becomes of it when it is no more in the template; None where it is deleted."""
 
     def get(self, *path: str) -> Any:
         """Return the property at the path; None where it is missing."""
@@ -70,6 +72,7 @@ class Stack:
                 resource["Type"],
                 resource.get("Properties", {}),
                 _names(resource.get("DependsOn")),
+                resource.get("DeletionPolicy"),
             )
             for name, resource in resources.items()
         }

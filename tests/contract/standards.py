@@ -128,6 +128,12 @@ LONGEST_ANSWER = 29
 WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
 
 
+PARTS_OF_APIS = (
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGateway::Authorizer",
+    "AWS::ApiGatewayV2::Authorizer",
+)
+
 STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
 
 KINESIS_TYPE = "'application/x-amz-json-1.1'"
@@ -647,7 +653,7 @@ def _invocations(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
 
 def routes(stack: Stack) -> Iterator[tuple[object, str, Resource]]:
     """Return what an API invokes by a permission: the function, the service, the API."""
-    for api in stack.of_type(*APIS, "AWS::ApiGatewayV2::Integration"):
+    for api in stack.of_type(*APIS, *PARTS_OF_APIS):
         for arn in sorted(set(_invoked_by_api(stack, api.properties))):
             yield arn, "apigateway.amazonaws.com", api_of(stack, api)
 

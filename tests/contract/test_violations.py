@@ -38,6 +38,7 @@ FOUND = {
     "E7": {("Start", "Saga", "E7", "Broken")},
     "E7x": set(),
     "REST": set(),
+    "SDK": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
@@ -73,6 +74,8 @@ NOT_THE_CONTRACTS = {
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+# Who calls, and by which name, is nobody's failure but the caller's.
+NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")
 NOT_THE_CONTRACTS["HTTP"] = (
     *NOT_THE_CONTRACTS["E7"],
     "Api",
@@ -214,9 +217,13 @@ def test_a_function_that_may_invoke_itself_needs_leave_to_loop() -> None:
 
 def test_what_invokes_an_alias_needs_the_ends_on_that_alias() -> None:
     alias = resource(
-        "AWS::Lambda::Alias", FunctionName=ref("Work"), FunctionVersion="1", Name="live"
+        "AWS::Lambda::Alias",
+        FunctionName=ref("Work"),
+        FunctionVersion=get("WorkVersion", "Version"),
+        Name="live",
     )
     invokes_alias = (
+        ("WorkVersion", resource("AWS::Lambda::Version", FunctionName=ref("Work"))),
         ("Live", alias),
         ("Filter.DestinationArn", ref("Live")),
         ("Permit.FunctionName", ref("Live")),
@@ -226,6 +233,32 @@ def test_what_invokes_an_alias_needs_the_ends_on_that_alias() -> None:
         "E2 Work: no EventInvokeConfig for live, which AppLog invokes"
     )
     assert says("E2", *invokes_alias, ("WorkInvokes.Qualifier", "live")) == []
+
+
+@pytest.mark.parametrize("kind", ["AWS::ApiGateway::Authorizer", "AWS::ApiGatewayV2::Authorizer"])
+def test_an_authorizer_is_invoked_by_permission(kind: str) -> None:
+    """Fact A24: https://github.com/aws/serverless-application-model/issues/2933."""
+    arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
+    uri = {"Fn::Sub": f"{arn}/${{Quote.Arn}}/invocations"}
+    of_api = "RestApiId" if kind == "AWS::ApiGateway::Authorizer" else "ApiId"
+    api = "AWS::ApiGateway::RestApi" if of_api == "RestApiId" else "AWS::ApiGatewayV2::Api"
+    guarded = (
+        ("Api", resource(api)),
+        ("Judge", resource(kind, AuthorizerUri=uri, **{of_api: ref("Api")})),
+    )
+    source = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*"
+    permit = resource(
+        "AWS::Lambda::Permission",
+        Action="lambda:InvokeFunction",
+        FunctionName=ref("Quote"),
+        Principal="apigateway.amazonaws.com",
+        SourceArn={"Fn::Sub": source},
+    )
+
+    assert says("SDK", *guarded) == [
+        "permission Quote: must permit apigateway.amazonaws.com to invoke it for Api alone"
+    ]
+    assert says("SDK", *guarded, ("PermitJudge", permit)) == []
 
 
 def test_a_subscription_inside_a_topic_has_no_place_for_dead_letters() -> None:

@@ -6,6 +6,17 @@ import pytest
 from rendering import render_project
 
 
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_the_readme_of_an_internal_api_tells_who_may_call(iac: str, tmp_path: Path) -> None:
+    """Fact A23: https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html."""
+    made = render_project(tmp_path / "project", pattern="internal-api", iac=iac)
+    readme = " ".join((made / "README.md").read_text().split())
+
+    assert "it takes both sides: the same policy there, and here the parameter" in readme
+    assert "A role must exist before the deployment" in readme
+    assert "if it is deleted and made anew, it is another one to AWS" in readme
+
+
 @pytest.fixture(scope="module", params=["python", "typescript"])
 def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The README of a project with a database, in one line."""

@@ -1,6 +1,5 @@
 """Graphs whose edges are synchronous: what the caller is answered, and when the callee fails."""
 
-import hashlib
 import http.client
 import json
 import threading
@@ -35,34 +34,6 @@ def answer(stack: Deployed, method: str, path: str, **headers: str) -> tuple[int
     connection.request(method, f"{parts.path}{path}", headers=headers)
     response = connection.getresponse()
     return response.status, response.read().decode()
-
-
-@pytest.fixture(scope="module", params=flavours("gatekeeper"))
-def gatekeeper(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployed]:
-    with deployed(request.param, tmp_path_factory) as stack:
-        yield stack
-
-
-def test_only_who_was_granted_it_gets_in_and_only_where(gatekeeper: Deployed) -> None:
-    def status(method: str, token: str) -> int:
-        return answer(gatekeeper, method, "/documents/1", Authorization=token)[0]
-
-    assert answer(gatekeeper, "GET", "/documents/1")[0] == 401
-    assert status("GET", "unknown") == 403
-    assert status("GET", "fail") == 500  # fails closed
-
-    grant = {"id": hashlib.sha256(b"alice").hexdigest(), "fail": ""}
-    gatekeeper.client("lambda").invoke(
-        FunctionName=gatekeeper.address("administer"), Payload=json.dumps(grant)
-    )
-
-    assert status("GET", "alice") == 200
-    assert status("PUT", "alice") == 403
-    group = gatekeeper.outputs["DocumentsFunctionLogGroupName"]
-    logged = gatekeeper.client("logs").filter_log_events(logGroupName=group)["events"]
-    assert any(grant["id"] in event["message"] for event in logged)
 
 
 class Legacy(BaseHTTPRequestHandler):

@@ -38,7 +38,7 @@ def environments(emulator: int) -> set[int]:
     Those of Python have been forked from a process that has the packages imported.
     """
     rows = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     running = {
         int(pid): (int(parent), " ".join(words))

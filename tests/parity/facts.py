@@ -37,6 +37,8 @@ class Fact(NamedTuple):
 
 STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
 HASH = re.compile(r"[0-9A-F]{8}$")
+# What is published of a function is named for its content.
+VERSION = re.compile(r"(Current)?Version([0-9A-F]{8})?[0-9a-f]{10,}$")
 # What CDK calls the parts of a VPC, which are resources of their own in other flavours.
 PARTS = {
     "VpcPrivateSubnet1Subnet": "PrivateSubnetA",
@@ -57,6 +59,7 @@ READ_OTHERWISE = (
     "AWS::SNS::TopicPolicy",
     "AWS::S3::BucketPolicy",
     "AWS::Lambda::Permission",
+    "AWS::ApiGateway::Authorizer",
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGateway::GatewayResponse",
     "AWS::ApiGateway::Method",
@@ -124,7 +127,7 @@ class _Reader:
         return self.edges.get(resource.name, self.name(resource.name))
 
     def name(self, logical_id: str) -> str:
-        name = HASH.sub("", logical_id)
+        name = VERSION.sub("Version", HASH.sub("", logical_id))
         return PARTS.get(name, name)
 
     def text(self, value: Any) -> str:
@@ -201,8 +204,11 @@ class _Reader:
             function = self.stack.function(permission.get("FunctionName"))
             if function:
                 source = self.text(permission.get("SourceArn"))
-                who = f"{permission.get('Principal')} from {source}"
-                yield Fact(self.name(function[0].name), "invoked by", who)
+                who = f"{self.text(permission.get('Principal'))} from {source}"
+                invoked = self.name(function[0].name)
+                if function[1] != "$LATEST":
+                    invoked = f"{invoked}:{function[1]}"
+                yield Fact(invoked, "invoked by", who)
 
     def rest_apis(self) -> Iterator[Fact]:
         for said in rest_apis.statements(self.stack, self.name, self.text):

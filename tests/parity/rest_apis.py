@@ -43,6 +43,11 @@ def statements(
                 # SAM writes the partition out in what it derives from a function's event.
                 said = text(value).replace("arn:aws:", "arn:${AWS::Partition}:")
                 yield f"route {called} {subject}", what, said
+        for guarded, guard in _guards(stack, api, body):
+            yield f"route {called} {guarded}", "authorizer", guard and name(guard)
+        for guard, described in _authorizers(stack, api, body):
+            for what, value in described.items():
+                yield f"authorizer {called} {name(guard)}", what, text(value)
         for kind, response in _gateway_responses(stack, api, body):
             for what, value in response.items():
                 yield f"answer of {called} to {kind}", what, str(value)
@@ -87,6 +92,43 @@ def _routes(
         statuses = [response["StatusCode"] for response in method.get("MethodResponses") or []]
         route = f"{method.get('HttpMethod')} {path_of(stack, method.get('ResourceId')) or '/'}"
         yield route, _described(integration, answers, statuses)
+
+
+def _guards(stack: Stack, api: Resource, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return each route with the authorizer in front of it, "" where there is none."""
+    for route, operation in _operations(body):
+        required = operation.get("security") or []
+        yield route, next((name for each in required for name in each), "")
+    for method in _methods(stack, api):
+        guard = stack.named(method.get("AuthorizerId"))
+        route = f"{method.get('HttpMethod')} {path_of(stack, method.get('ResourceId')) or '/'}"
+        yield route, guard.name if guard else ""
+
+
+def _authorizers(
+    stack: Stack, api: Resource, body: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    schemes = body.get("securityDefinitions") or body.get("components", {}).get("securitySchemes")
+    for name, scheme in (schemes or {}).items():
+        described = scheme[f"{EXTENSION}authorizer"]
+        yield (
+            name,
+            {
+                "type": described["type"].upper(),
+                "seconds": described["authorizerResultTtlInSeconds"],
+                "header": f"method.request.header.{scheme['name']}",
+            },
+        )
+    for authorizer in stack.of_type("AWS::ApiGateway::Authorizer"):
+        if stack.named(authorizer.get("RestApiId")) == api:
+            yield (
+                authorizer.name,
+                {
+                    "type": authorizer.get("Type"),
+                    "seconds": authorizer.get("AuthorizerResultTtlInSeconds"),
+                    "header": authorizer.get("IdentitySource"),
+                },
+            )
 
 
 def _described(integration: dict[str, Any], answers: list[str], statuses: Any) -> dict[str, Any]:

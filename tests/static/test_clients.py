@@ -1,6 +1,7 @@
 """B19: no code of a pattern calls AWS without a deadline."""
 
 import re
+from pathlib import Path
 
 import pytest
 from rendering import ROOT
@@ -18,7 +19,8 @@ SOURCES = sorted(
     file
     for folder in ("patterns", "datastores")
     for file in (ROOT / "templates" / folder).rglob("*.jinja")
-    if "tests" not in file.parts and f".{file.name.split('.', 1)[1]}" in CLIENTS
+    # The deadlines of calls are those of whoever makes them.
+    if not {"tests", "clients"} & {*file.parts} and f".{file.name.split('.', 1)[1]}" in CLIENTS
 )
 
 
@@ -48,3 +50,19 @@ def test_every_client_of_aws_has_deadlines() -> None:
 )
 def test_a_client_without_deadlines_is_found(suffix: str, source: str) -> None:
     assert without_deadline(suffix, source)
+
+
+ITS_CALLERS_DEADLINE = re.compile(r"read_timeout=seconds|abortSignal: deadline")
+ONE_ATTEMPT = re.compile(r"\"total_max_attempts\": 1|maxAttempts: 1\b")
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "templates/patterns").glob("*/clients/*.jinja")), ids=lambda f: f.name
+)
+def test_what_invokes_a_function_makes_one_attempt_in_time(file: Path) -> None:
+    """Fact B29: the SDK's own retries would run the function again after a timeout."""
+    source = file.read_text()
+
+    made = len(re.findall(r"boto3\.client\(\"lambda\"|new LambdaClient\(", source))
+    assert made == len(ONE_ATTEMPT.findall(source)) > 0
+    assert made == len(ITS_CALLERS_DEADLINE.findall(source))

@@ -3,7 +3,7 @@
 AWS: ReservedConcurrentExecutions is both the function's guarantee and its limit.
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 
-Emulator: enforces it when set through the API, and ignores it in a template.
+Emulator: enforces it when set through the API, and ignores it in a template and for versions.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ def apply() -> None:
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
     replace(handlers, "create", "8b2cf80e961d", _create)
     replace(handlers, "update", "4855410e37d7", _update)
+    replace(lambda_svc, "_reserved_concurrency", "ebec4b4bba77", _of_the_function)
 
 
 def _create(create: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,3 +45,12 @@ def _update(update: Callable[..., Any]) -> Callable[..., Any]:
 def _reserve(function: str, properties: dict[str, Any]) -> None:
     reserved = properties.get("ReservedConcurrentExecutions")
     lambda_svc._functions[function]["concurrency"] = None if reserved is None else int(reserved)
+
+
+def _of_the_function(reserved: Callable[..., Any]) -> Callable[..., Any]:
+    def reserved_concurrency(record: dict[str, Any], config: dict[str, Any]) -> Any:
+        """Return what is reserved for the function, whichever version of it is invoked."""
+        function = lambda_svc._functions.get(config.get("FunctionName"))
+        return reserved(function or record, config)
+
+    return reserved_concurrency

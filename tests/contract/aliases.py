@@ -1,0 +1,58 @@
+"""What callers invoke by an alias: the version that was deployed last, and nobody else may.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
+"""
+
+from collections.abc import Iterator
+
+from contract.stack import Resource, Stack
+from contract.violations import Violation, is_but
+
+ALIAS = "AWS::Lambda::Alias"
+VERSION = "AWS::Lambda::Version"
+PERMISSION = "AWS::Lambda::Permission"
+
+
+def alias_violations(stack: Stack) -> Iterator[Violation]:
+    """Say which alias does not follow deployments, and who may call past it."""
+    for alias in stack.of_type(ALIAS):
+        yield from _leads_to_a_version(stack, alias)
+    for version in stack.of_type(VERSION):
+        if version.deletion_policy == "Retain":
+            must = "Delete: $LATEST that is the same as a kept version cannot be published again"
+            yield is_but("alias", version.name, "DeletionPolicy", "Retain", must)
+    for permission in stack.of_type(PERMISSION):
+        yield from _permits(stack, permission)
+
+
+def _leads_to_a_version(stack: Stack, alias: Resource) -> Iterator[Violation]:
+    """A number would stay what it is, and $LATEST is whatever anybody has changed meanwhile."""
+    invoked = stack.function(alias.get("FunctionName"))
+    led_to = alias.get("FunctionVersion")
+    version = stack.named(led_to, VERSION)
+    published = version and stack.function(version.get("FunctionName"))
+    if published is None or published != invoked:
+        must = "that of a version that this stack publishes of the function"
+        yield is_but("alias", alias.name, "FunctionVersion", stack.text(led_to), must)
+
+
+def _permits(stack: Stack, permission: Resource) -> Iterator[Violation]:
+    """Each qualifier has a policy of its own; what callers do not invoke needs no permission.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/versioning-aliases-permissions.html
+    """
+    principal = stack.text(permission.get("Principal"))
+    permitted = stack.function(permission.get("FunctionName"))
+    if principal == "*" and permission.get("PrincipalOrgID") is None:
+        yield is_but("permission", permission.name, "Principal", "*", "a service, role or account")
+    if principal.endswith(".amazonaws.com") or permitted is None:
+        return
+    function, qualifier = permitted
+    aliases = {
+        stack.text(alias.get("Name"))
+        for alias in stack.of_type(ALIAS)
+        if stack.means({"Ref": alias.name}, function)
+    }
+    if aliases and qualifier not in aliases:
+        says = f"permits to invoke {function.name} past its alias, and does not hold for the alias"
+        yield Violation("permission", permission.name, says)
