@@ -4,6 +4,7 @@ Whole processes, alternating with their rival so that a busy machine hits both; 
 """
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -13,11 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from environments import UV, environment, link_modules, node
 from update.publication import git, publish_three_releases
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
 OURS = str(BIN / "sls-patterns")
+ESBUILD = "node_modules/esbuild/bin/esbuild"
 ROUNDS = 11
 ROUNDS_OF_UPDATES = 5
 """Copier's update takes seconds, most of it in git's processes."""
@@ -118,6 +121,47 @@ def first_proof(folder: Path) -> float:
     return time.perf_counter() - start
 
 
+def packages(folder: Path) -> None:
+    """Print of a function in each runtime how large its package is, and what loading it takes."""
+    variables = {
+        **os.environ,
+        "PRODUCTS_TABLE_NAME": "products",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # nor can Lambda
+    }
+    for runtime in ("python", "typescript"):
+        project, package = folder / runtime, folder / f"{runtime}-package"
+        new = ("new", "simple-web-service", project, "--runtime", runtime, "--defaults", "--no-git")
+        seconds([OURS, *new], folder)
+        if runtime == "python":
+            requirements = ("--requirements", project / "src/requirements.txt")
+            target = ("--quiet", "--no-compile-bytecode", "--target", package)
+            python = environment(project) / "python"
+            seconds([UV, "pip", "install", "--python", python, *target, *requirements], folder)
+            shutil.copytree(project / "src", package, dirs_exist_ok=True)
+            load: Command = [python, "-c", "import python.handlers.catalog"]
+        else:
+            link_modules(project)
+            flags = ("--bundle", "--platform=node", "--target=node24", "--format=cjs")
+            map_of = ("--main-fields=module,main", "--sourcemap", "--sources-content=false")
+            entry = ("src/handlers/catalog.ts", f"--outfile={package}/catalog.js")
+            seconds([project / ESBUILD, *flags, *map_of, *entry], project)
+            load = [node().executable, "catalog.js"]
+        archive = shutil.make_archive(str(package), "zip", package)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for _ in range(ROUNDS):
+            subprocess.run(load, cwd=package, env=variables, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        unpacked = sum(file.stat().st_size for file in package.rglob("*") if file.is_file())
+        zipped = Path(archive).stat().st_size
+        print(
+            f"package, {runtime}: {zipped / 1e6:.1f} MB zipped, {unpacked / 1e6:.1f} MB unpacked, "
+            f"{1000 * spent / ROUNDS:.0f} ms of processor time to load"
+        )
+
+
 def new_and_list(folder: Path) -> None:
     template = git_checkout_of_the_template(folder)
 
@@ -148,6 +192,7 @@ def main() -> None:
         folder = Path(name)
         new_and_list(folder)
         update_and_status(folder)
+        packages(folder)
         first_proof(folder)  # fills the caches
         shutil.rmtree(folder / "proven")
         warm = first_proof(folder)

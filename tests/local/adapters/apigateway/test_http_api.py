@@ -24,7 +24,8 @@ Resources:
             if event["rawPath"] == "/empty":
                 return {"statusCode": 204, "body": None}
             return {"path": event["rawPath"], "parameters": event.get("pathParameters", "none"),
-                    "route": event["routeKey"], "body": event.get("body")}
+                    "route": event["routeKey"], "body": event.get("body"),
+                    "asked": event["headers"].get("asked-for")}
       Events:
         Item: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: "/items/{id}"}}
         Fail: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: ANY, Path: /fail}}
@@ -107,7 +108,14 @@ def test_routes_of_the_definition_reach_the_function(api: dict[str, str]) -> Non
         "parameters": {"id": "7"},
         "route": "POST /items/{id}",
         "body": "text",
+        "asked": None,
     }
+
+
+def test_a_function_gets_the_names_of_headers_in_lower_case(api: dict[str, str]) -> None:
+    """Fact B20."""
+    _, answer, _ = request(f"{api['Endpoint']}/MORE", "GET", None, **{"Asked-For": "this"})
+    assert answer["asked"] == "this"
 
 
 def test_a_route_without_parameters_is_no_event_with_them(api: dict[str, str]) -> None:

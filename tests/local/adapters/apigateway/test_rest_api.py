@@ -57,6 +57,8 @@ functions/${Function.Arn}/invocations"
     Properties:
       InlineCode: |
         def handler(event, context):
+            if "Asked-For" in event["headers"]:
+                return {"statusCode": 200, "body": event["headers"]["Asked-For"]}
             return {"statusCode": 200, "body": event["body"], "isBase64Encoded": True}
       Events:
         New: {Type: Api, Properties: {RestApiId: !Ref Api, Method: ANY, Path: /new}}
@@ -147,6 +149,12 @@ def test_binary_bodies_pass_a_function(url: str) -> None:
     content = bytes(range(256))
 
     assert request(f"{url}/new", "POST", content)[:2] == (200, content)
+
+
+def test_a_function_gets_the_names_of_headers_as_they_were_sent(url: str) -> None:
+    """Fact B20."""
+    assert request(f"{url}/new", "POST", b"", **{"Asked-For": "this"})[1] == b"this"
+    assert request(f"{url}/new", "POST", b"body", **{"asked-for": "this"})[1] == b"body"
 
 
 def test_a_functions_answer_may_have_no_body(url: str) -> None:

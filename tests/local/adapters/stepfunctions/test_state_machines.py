@@ -1,6 +1,7 @@
 """State machines: started by an HTTP API, and their results in a bucket."""
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -196,13 +197,35 @@ def start_with(api: str, name: str, content: bytes, path: str = "/jobs") -> tupl
         return answer.status, json.load(answer)
 
 
+def described(states: Any, execution: str) -> Any:
+    """The execution; at first there may be none."""
+    with suppress(states.exceptions.ExecutionDoesNotExist):
+        return states.describe_execution(executionArn=execution)
+    return states.describe_execution(executionArn=execution)
+
+
+def test_an_execution_that_runs_is_not_found_at_first(
+    stack: dict[str, str], client: Client
+) -> None:
+    """Fact B15."""
+    states = client("stepfunctions")
+    started = states.start_execution(stateMachineArn=stack["Waiting"], name="late")
+    execution = {"executionArn": started["executionArn"]}
+
+    with pytest.raises(states.exceptions.ExecutionDoesNotExist):
+        states.describe_execution(**execution)
+
+    assert states.describe_execution(**execution)["status"] == "RUNNING"
+    states.stop_execution(**execution)
+
+
 def test_an_api_starts_an_execution_with_name_and_input_of_the_request(
     stack: dict[str, str], client: Client
 ) -> None:
     status, answer = start(stack["Open"], "one", {"numbers": []})
 
     assert status == 202
-    execution = client("stepfunctions").describe_execution(executionArn=answer["executionArn"])
+    execution = described(client("stepfunctions"), answer["executionArn"])
     assert execution["name"] == "one"
     assert json.loads(execution["input"]) == {"numbers": []}
 
@@ -211,7 +234,7 @@ def test_an_integration_may_be_a_resource_of_its_own(stack: dict[str, str], clie
     status, answer = start(stack["Own"], "", {"numbers": []})
 
     assert status == 202
-    execution = client("stepfunctions").describe_execution(executionArn=answer["executionArn"])
+    execution = described(client("stepfunctions"), answer["executionArn"])
     assert json.loads(execution["input"]) == {"numbers": []}
 
 
@@ -290,7 +313,7 @@ def test_an_execution_that_failed_has_no_output(stack: dict[str, str], client: C
     started = states.start_execution(stateMachineArn=stack["Failing"])
 
     def failed() -> Any:
-        execution = states.describe_execution(executionArn=started["executionArn"])
+        execution = described(states, started["executionArn"])
         return execution if execution["status"] == "FAILED" else None
 
     execution = wait_until(failed)
@@ -337,7 +360,7 @@ def test_the_results_of_a_distributed_map_are_where_its_writer_says(
     _, answer = start(stack["Open"], "three", {"numbers": [1, 2, 3]})
 
     def done() -> Any:
-        execution = states.describe_execution(executionArn=answer["executionArn"])
+        execution = described(states, answer["executionArn"])
         return execution if execution["status"] != "RUNNING" else None
 
     execution = wait_until(done)
@@ -394,7 +417,7 @@ def test_a_task_is_timed_without_its_wait_for_an_environment(
 
         def outcomes() -> list[str]:
             arns = [execution["executionArn"] for execution in executions]
-            return [step_functions.describe_execution(executionArn=arn)["status"] for arn in arns]
+            return [described(step_functions, arn)["status"] for arn in arns]
 
         wait_until(lambda: "RUNNING" not in outcomes(), 90)
         return outcomes()
@@ -455,7 +478,7 @@ def test_a_redrive_goes_on_with_the_task_that_failed(
     arn = states.start_execution(stateMachineArn=stack["Machine"], input="{}")["executionArn"]
 
     def ended() -> Any:
-        execution = states.describe_execution(executionArn=arn)
+        execution = described(states, arn)
         return execution if execution["status"] != "RUNNING" else None
 
     failed = wait_until(ended)
