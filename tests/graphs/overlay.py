@@ -102,8 +102,7 @@ class Language:
     joint: str  # between the words of a name
     test: str  # the name of a unit test
     proofs: str  # the name of a topology's proofs
-    package: str  # the module for which a folder stands
-    surroundings: str  # of unit tests
+    store: str  # the adapter of a datastore
 
     def file(self, name: str) -> str:
         return f"{name.replace('-', self.joint)}.{self.extension}.jinja"
@@ -113,8 +112,8 @@ class Language:
 
 
 LANGUAGES = (
-    Language("python", "py", "_", "test_{}", "test_{}", "__init__", "conftest"),
-    Language("typescript", "ts", "-", "{}.test", "{}.test", "index", "surroundings"),
+    Language("python", "py", "_", "test_{}", "test_{}", "class {}: ...\n"),
+    Language("typescript", "ts", "-", "{}.test", "{}.test", "export class {} {{}}\n"),
 )
 
 
@@ -130,7 +129,7 @@ def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) ->
     brought = [
         node for datastore in catalog.vocabulary().datastores.values() for node in datastore.nodes
     ]
-    for name in ("logic", "models", "tests/e2e/service", f"tests/unit/{language.surroundings}"):
+    for name in ("logic", "models", "tests/e2e/service"):
         _write(folder / language.file(name))
     _write(folder / language.test_of("logic"))
     for topology in declared["topologies"]:
@@ -143,9 +142,12 @@ def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) ->
                 _write(folder / "handlers" / language.file(name), _stub(topology, name, language))
             elif node["kind"] == "datastore":
                 place = name.replace("-", language.joint)
-                _write(folder / f"adapters/{place}" / language.file(language.package))
+                adapter = (
+                    f"{name.removesuffix('s').replace('-', ' ').title().replace(' ', '')}Store"
+                )
                 for store in topology["datastores"]:
-                    _write(folder / f"adapters/{place}" / language.file(store))
+                    text = language.store.format(adapter)
+                    _write(folder / f"adapters/{place}" / language.file(store), text)
                     _write(folder / f"tests/e2e/{place}" / language.file(store))
                     _write(folder / language.test_of(f"{name}-{store}"))
             else:
