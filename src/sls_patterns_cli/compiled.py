@@ -152,6 +152,14 @@ def _node(
         )
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
+        # Who calls it by its alias from outside: the stack has a parameter for each.
+        facts["callers"] = [
+            logical_id(nodes[edges[number].source], datastore)
+            for number in incoming
+            if "alias" in node.attributes
+            and nodes[edges[number].source].kind == "client"
+            and edges[number].call == "sync"
+        ]
     if node.kind == "queue":
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
