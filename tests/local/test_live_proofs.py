@@ -7,26 +7,18 @@ from pathlib import Path
 
 import pytest
 from local.support import write
-from local.test_local_session import PROJECT
+from local.test_local_session import GREETED, PROJECT
 from screen import colour_of, plain_environment, see
 
 from sls_patterns_cli.local import tether
 
-PROOFS = """
-import os, urllib.request
-import boto3
-
-def greeting():
-    stack = boto3.client("cloudformation").describe_stacks(StackName=os.environ["STACK_NAME"])
-    url = stack["Stacks"][0]["Outputs"][0]["OutputValue"]
-    return urllib.request.urlopen(f"{url}/greeting").read()
-
-def test_greeted():
-    assert greeting() == b"hello from iniconfig"
-
+PROOFS = (
+    GREETED
+    + """
 def test_refused_politely():
     assert greeting() == b"nothing"
 """
+)
 
 SECONDS = r" +\d+\.\ds$"
 

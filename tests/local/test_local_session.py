@@ -15,6 +15,18 @@ from local.support import wait_until, write
 from sls_patterns_cli.local import session, tether
 from sls_patterns_cli.progress import Progress
 
+GREETED = """
+import os, urllib.request
+import boto3
+
+def greeting():
+    stack = boto3.client("cloudformation").describe_stacks(StackName=os.environ["STACK_NAME"])
+    url = stack["Stacks"][0]["Outputs"][0]["OutputValue"]
+    return urllib.request.urlopen(f"{url}/greeting").read()
+
+def test_greeted():
+    assert greeting() == b"hello from iniconfig"
+"""
 PROJECT = {
     ".copier-answers.yml": """
 pattern: scalable-webhook
@@ -45,17 +57,9 @@ def handler(event, context):
     return {"statusCode": 200, "body": f"hello from {iniconfig.__name__}"}
 """,
     "requirements-dev.txt": "-r src/requirements.txt\nboto3\npytest\n",
-    "tests/e2e/test_proofs.py": """
-import os, time, urllib.request
-import boto3
-
-def greeting():
-    stack = boto3.client("cloudformation").describe_stacks(StackName=os.environ["STACK_NAME"])
-    url = stack["Stacks"][0]["Outputs"][0]["OutputValue"]
-    return urllib.request.urlopen(f"{url}/greeting").read()
-
-def test_greeted():
-    assert greeting() == b"hello from iniconfig"
+    "tests/e2e/test_proofs.py": GREETED
+    + """
+import time
 
 def test_refused():
     assert greeting() == b"nothing"
