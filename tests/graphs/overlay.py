@@ -142,7 +142,7 @@ def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) ->
         for node in [*topology["nodes"], *brought]:
             name = node["name"]
             if node["kind"] == "function":
-                _write(folder / "handlers" / language.file(name), _stub(topology, name, language))
+                _write(folder / "handlers" / language.file(name), _stub(name, language))
             elif node["kind"] == "datastore":
                 place = name.replace("-", language.joint)
                 adapter = (
@@ -158,18 +158,10 @@ def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) ->
             _write(folder / language.test_of(name))
 
 
-def _stub(topology: dict[str, Any], function: str, language: Language) -> str:
-    """Return the stub of a language, told which function it stands for."""
-    polled = [
-        f"{edge['from'].replace('-', '_').upper()}_QUEUE_URL"
-        for edge in topology["edges"]
-        if edge["to"] == function and edge.get("by") == "poll"
-    ]
+def _stub(function: str, language: Language) -> str:
+    """Return the stub of a language, with the function that it stands for."""
     text = (GRAPHS / f"stub.{language.extension}").read_text()
-    if language.extension == "ts":
-        text = text.replace('NODE = "";', f"NODE = {json.dumps(function)};", 1)
-        return text.replace("string[] = []", f"string[] = {json.dumps(polled)}", 1)
-    return text.replace("= ()\n", f"= {tuple(polled)}\n", 1)
+    return text.replace('NODE = "";', f"NODE = {json.dumps(function)};", 1)
 
 
 def _write(file: Path, text: str = "") -> None:

@@ -13,29 +13,10 @@ from typing import Any
 
 import boto3
 
-POLLED: tuple[str, ...] = ()
-"""The variables with the queues that this function receives from by itself."""
-
 NODE = __name__.rpartition(".")[2].replace("_", "-")
 
 
-def handler(event: Any, context: Any) -> Any:
-    result = handle(event)
-    received = [handle(message) for variable in POLLED for message in receive(os.environ[variable])]
-    if received:
-        _function(context.function_name, {"id": "next", "fail": ""})
-    return result
-
-
-def receive(url: str) -> Iterator[str]:
-    """Return the text of each message of a queue, which is deleted once it has been handled."""
-    sqs = boto3.client("sqs")
-    for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        yield message["Body"]
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-
-
-def handle(event: Any) -> Any:
+def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
     found = list(messages(event))
     if "MENDED" not in os.environ and any(NODE in each["fail"].split() for each in found):
         raise RuntimeError("told to fail")
@@ -43,7 +24,7 @@ def handle(event: Any) -> Any:
     for message in found:
         for variable, address in sorted(os.environ.items()):
             for suffix, send in SENDERS.items():
-                if variable.endswith(suffix) and not variable.startswith(("AWS_", *POLLED)):
+                if variable.endswith(suffix) and not variable.startswith("AWS_"):
                     send(address, message)
     return found[0] if found else {}
 

@@ -11,21 +11,11 @@ import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
-import {
-  DeleteMessageCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from "@aws-sdk/client-sqs";
-import type { Context } from "aws-lambda";
-
-import { variable } from "../environment.ts";
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 
 type Message = Record<string, unknown> & { id: string; fail: string };
 
 const NODE = "";
-/** The variables with the queues that this function receives from by itself. */
-const POLLED: string[] = [];
 
 const dynamodb = new DynamoDBClient();
 const lambda = new LambdaClient();
@@ -74,32 +64,7 @@ const SENDERS: Record<string, (address: string, message: Message) => Promise<unk
     ),
 };
 
-export async function handler(event: unknown, context: Context): Promise<unknown> {
-  const result = await handle(event);
-  let received = 0;
-  for (const name of POLLED) {
-    received += await receive(variable(name));
-  }
-  if (received > 0) {
-    await SENDERS._FUNCTION_NAME?.(context.functionName, { id: "next", fail: "" });
-  }
-  return result;
-}
-
-/** Handles the messages of a queue, and deletes each that has been; returns how many. */
-async function receive(url: string): Promise<number> {
-  const answer = await sqs.send(
-    new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10 }),
-  );
-  const received = answer.Messages ?? [];
-  for (const { Body, ReceiptHandle } of received) {
-    await handle(Body);
-    await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle }));
-  }
-  return received.length;
-}
-
-async function handle(event: unknown): Promise<unknown> {
+export async function handler(event: unknown): Promise<unknown> {
   const found = [...messages(event)];
   const mended = process.env.MENDED !== undefined;
   if (!mended && found.some((message) => message.fail.split(" ").includes(NODE))) {
@@ -109,7 +74,7 @@ async function handle(event: unknown): Promise<unknown> {
   for (const message of found) {
     for (const [name, address] of Object.entries(process.env).sort()) {
       for (const [suffix, send] of Object.entries(SENDERS)) {
-        const wired = name.endsWith(suffix) && !name.startsWith("AWS_") && !POLLED.includes(name);
+        const wired = name.endsWith(suffix) && !name.startsWith("AWS_");
         if (wired && address) await send(address, message);
       }
     }

@@ -37,10 +37,10 @@ def stack(
 
 
 def travelled() -> Iterator[tuple[Graph, Edge]]:
-    """The edges that are not answered, and those where a function fetches what waits."""
+    """The edges that are not answered."""
     for graph in graphs():
         for edge in graph.topology.edges:
-            if edge.call == "async" or edge.attributes.get("by") == "poll":
+            if edge.call == "async":
                 yield graph, edge
 
 

@@ -89,9 +89,7 @@ def broken(stack: Deployed, edge: Edge, mechanism: str) -> Context[None]:
 
 
 def _to_queue(stack: Deployed, url: str, travelling: Message) -> None:
-    fifo = url.endswith(".fifo")
-    group = {"MessageGroupId": "a", "MessageDeduplicationId": travelling["id"]} if fifo else {}
-    stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(travelling), **group)
+    stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(travelling))
 
 
 def _to_topic(stack: Deployed, arn: str, travelling: Message) -> None:
