@@ -12,9 +12,9 @@ def test_the_readme_of_an_internal_api_tells_who_may_call(iac: str, tmp_path: Pa
     made = render_project(tmp_path / "project", pattern="internal-api", iac=iac)
     readme = " ".join((made / "README.md").read_text().split())
 
-    assert "it takes both sides: the same policy there, and here the parameter" in readme
+    assert "need permission on both sides: the same policy there, and here the parameter" in readme
     assert "A role must exist before the deployment" in readme
-    assert "if it is deleted and made anew, it is another one to AWS" in readme
+    assert "If a role is deleted and created again, AWS treats it as a different role" in readme
 
 
 @pytest.fixture(scope="module", params=["python", "typescript"])
@@ -31,7 +31,7 @@ def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     [
         pytest.param("scheduled", "Lambda keeps 100 for all functions that reserve none", id="A5"),
         pytest.param("native", "first 120,000 messages", id="B26"),
-        pytest.param("native", "comes behind all that its account has been sent", id="B25"),
+        pytest.param("native", "to the end of the queue, after newer messages of the same account", id="B25"),
     ],
 )
 def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
