@@ -31,7 +31,9 @@ def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     [
         pytest.param("scheduled", "Lambda keeps 100 for all functions that reserve none", id="A5"),
         pytest.param("native", "first 120,000 messages", id="B26"),
-        pytest.param("native", "to the end of the queue, after newer messages of the same account", id="B25"),
+        pytest.param(
+            "native", "to the end of the queue, after newer messages of the same account", id="B25"
+        ),
     ],
 )
 def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
