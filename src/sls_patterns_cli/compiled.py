@@ -80,6 +80,7 @@ def graph(
         # statelint refuses what a service adds to the language, as S3 does to the reader of a
         # distributed map.
         "linted_machines": [node.name for node in machines if "map" not in node.attributes],
+        "moved": _moved(edges, nodes),
         "mapping_templates": [
             f"{request}.{kind}" for kind in ("request", "response") for request in requests
         ],
@@ -175,7 +176,26 @@ def _node(
         facts["calls_services"] = any(
             target.facts.deployed and target.kind != "function" for target in targets
         )
+        # The system whose routes it takes over: a routes file says which.
+        facts["replaces"] = next(
+            (logical_id(target, datastore) for target in targets if target.kind == "external"), None
+        )
     return facts
+
+
+def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
+    """What a routes file says at first: the paths that functions serve instead of another system.
+
+    A path has moved with everything below it.
+    """
+    replacing = {edge.source for edge in edges if nodes[edge.target].kind == "external"}
+    moved = [
+        {"path": edge.attributes["route"].split(" ")[1], "function": edge.target}
+        for edge in edges
+        if edge.source in replacing and nodes[edge.target].kind == "function"
+        if nodes[edge.source].kind in {"http-api", "rest-api"}
+    ]
+    return [each for each in moved if not each["path"].endswith("/{proxy+}")]
 
 
 def _logs_by_account(node: Facts) -> bool:

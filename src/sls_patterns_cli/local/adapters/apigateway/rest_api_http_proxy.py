@@ -1,18 +1,17 @@
-"""A REST API hands requests on to an HTTP system, and its answers back, as they are.
+"""A REST API hands requests on to an HTTP system, and its answers back.
 
 AWS: method, path, query, headers and body pass, and so does the answer, redirects and errors
 included, apart from headers that are dropped or renamed; a system that does not answer in time or
-at all is 504.
+at all is 504. Path parameters are decoded, and encoded again where they stand in the address.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/setup-http-integrations.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html#api-gateway-known-issues-rest-apis
 https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 
-Emulator: follows redirects, drops all headers of an answer but Content-Type, and waits as long as
-it likes.
+Emulator: follows redirects, drops all headers of an answer but Content-Type, knows no stage
+variables in addresses, and waits as long as it likes.
 """
 
 import asyncio
-import http.client
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -20,19 +19,29 @@ from typing import Any
 from ministack.services import apigateway_v1
 
 from sls_patterns_cli.local.adapters import replace
+from sls_patterns_cli.local.adapters.apigateway import http_proxy
 
-# Of one connection, so that they mean nothing on the next.
-# https://www.rfc-editor.org/rfc/rfc9110#name-connection-specific-fields
-OF_THE_CONNECTION = {"connection", "keep-alive", "te", "transfer-encoding", "upgrade"}
-NOT_SENT = {"host", "content-length", *OF_THE_CONNECTION}
-NOT_RETURNED = {"content-length", *OF_THE_CONNECTION}
-RENAMED = {"date", "server", "www-authenticate"}
+# The columns `http_proxy` of the table in the important notes on REST APIs.
+NOT_SENT = {
+    *("content-encoding", "content-length", "content-md5", "expect", "host", "max-forwards"),
+    *("proxy-authenticate", "server", "te", "trailer", "transfer-encoding", "upgrade", "via"),
+    "www-authenticate",
+}
+NOT_RETURNED = {
+    *("content-length", "expect", "host", "keep-alive", "proxy-authenticate", "te", "trailer"),
+    *("transfer-encoding", "upgrade", "via"),
+}
+RENAMED = {
+    *("authorization", "connection", "content-md5", "date", "max-forwards", "server"),
+    *("user-agent", "www-authenticate"),
+}
 
 Answer = tuple[int, dict[str, list[str]], bytes]
 
 
 def apply() -> None:
     replace(apigateway_v1, "_invoke_http_proxy_v1", "794bf003ceed", _proxied)
+    replace(apigateway_v1, "_call_integration", "SIGNATURE", _on_its_stage)
 
 
 def _proxied(_invoke: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,43 +55,8 @@ def _proxied(_invoke: Callable[..., Any]) -> Callable[..., Any]:
             return await asyncio.to_thread(_request, address, verb, headers, body, seconds)
         except TimeoutError:
             return apigateway_v1._gw_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
-        except (OSError, http.client.HTTPException):
+        except http_proxy.FAILURES:
             problem = "Network error communicating with endpoint"
             return apigateway_v1._gw_error("INTEGRATION_FAILURE", problem)
 
     return invoke_http_proxy
-
-
-def _address(
-    integration: dict[str, Any], path_parameters: dict[str, str], query: dict[str, Any]
-) -> str:
-    address = str(integration["uri"])
-    for target, source in (integration.get("requestParameters") or {}).items():
-        kind, _, name = target.removeprefix("integration.request.").partition(".")
-        if kind != "path" or not source.startswith("method.request.path."):
-            raise ValueError(f"{target}: {source} is not served by the local stack yet")
-        value = path_parameters.get(source.removeprefix("method.request.path."), "")
-        address = address.replace(f"{{{name}}}", urllib.parse.quote(value, safe="/:@!$&'()*+,;=~"))
-    pairs = urllib.parse.urlencode(query or {}, doseq=True)
-    return f"{address}?{pairs}" if pairs else address
-
-
-def _request(
-    address: str, method: str, headers: dict[str, str], body: bytes, seconds: float
-) -> Answer:
-    parts = urllib.parse.urlsplit(address)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.netloc, timeout=seconds)
-    try:
-        sent = {name: value for name, value in headers.items() if name.lower() not in NOT_SENT}
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, target or "/", body or None, sent)
-        answer = connection.getresponse()
-        returned: dict[str, list[str]] = {}
-        for name, value in answer.getheaders():
-            if name.lower() not in NOT_RETURNED:
-                prefix = "x-amzn-Remapped-" if name.lower() in RENAMED else ""
-                returned.setdefault(f"{prefix}{name}", []).append(value)
-        return answer.status, returned, answer.read()
-    finally:
-        connection.close()
