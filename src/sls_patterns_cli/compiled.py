@@ -166,6 +166,11 @@ def _node(
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
         )
+    if node.kind == "external":
+        # An API hands requests on to it.
+        facts["proxied"] = any(
+            nodes[edges[number].source].kind in {"http-api", "rest-api"} for number in incoming
+        )
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.
         facts["answers_for_datastore"] = any(
@@ -190,7 +195,11 @@ def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
     """
     replacing = {edge.source for edge in edges if nodes[edge.target].kind == "external"}
     moved = [
-        {"path": edge.attributes["route"].split(" ")[1], "function": edge.target}
+        {
+            "path": edge.attributes["route"].split(" ")[1],
+            "function": edge.target,
+            "api": pascal(edge.source),
+        }
         for edge in edges
         if edge.source in replacing and nodes[edge.target].kind == "function"
         if nodes[edge.source].kind in {"http-api", "rest-api"}

@@ -20,14 +20,13 @@ FAILURES = (OSError, http.client.HTTPException)
 """What `ask` raises where a system does not answer; TimeoutError where it is late."""
 
 
-def with_stage_variables(address: str, variables: Mapping[str, str] | None) -> str:
+def with_stage_variables(address: str, variables: Mapping[str, str]) -> str:
     """Fill in the variables; raises ValueError for one that the stage does not have."""
-    known = variables or {}
 
     def value(found: "re.Match[str]") -> str:
-        if found[1] not in known:
+        if found[1] not in variables:
             raise ValueError(f"the stage has no variable {found[1]}")
-        return known[found[1]]
+        return variables[found[1]]
 
     return STAGE_VARIABLE.sub(value, address)
 
