@@ -1,7 +1,7 @@
 """What engineers run first in a generated project has nothing to complain about."""
 
-import hashlib
 import fcntl
+import hashlib
 import json
 import os
 import re
