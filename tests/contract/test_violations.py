@@ -39,6 +39,7 @@ FOUND = {
     "E7x": set(),
     "REST": set(),
     "SDK": set(),
+    "CIRCUIT": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
@@ -76,6 +77,11 @@ NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
 # Who calls, and by which name, is nobody's failure but the caller's.
 NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")
+# That a circuit has its alarms at all, the graph says (test_contract).
+NOT_THE_CONTRACTS["CIRCUIT"] = (
+    r"CarrierCircuit\w+",
+    r"Track\.Environment\.Variables\.AWS_MAX_ATTEMPTS",
+)
 NOT_THE_CONTRACTS["HTTP"] = (
     *NOT_THE_CONTRACTS["E7"],
     "Api",
