@@ -635,6 +635,30 @@ def http() -> dict[str, Any]:
     )
 
 
+def proxy() -> dict[str, Any]:
+    """Return a REST API that hands requests on to an HTTP system."""
+    handed_on = {"type": "http_proxy", "uri": "https://${stageVariables.LegacyHost}/{proxy}"}
+    answered = {"type": "mock", "contentHandling": "CONVERT_TO_TEXT"}
+    operation = "x-amazon-apigateway-integration"
+    body = {
+        "paths": {
+            "/{proxy+}": {"x-amazon-apigateway-any-method": {operation: handed_on}},
+            "/health": {"get": {operation: answered}},
+        },
+        "x-amazon-apigateway-binary-media-types": ["*/*"],
+    }
+    return template(
+        {
+            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+            "ApiStage": resource(
+                "AWS::ApiGateway::Stage",
+                RestApiId=ref("Api"),
+                Variables={"LegacyHost": "legacy.example.org"},
+            ),
+        },
+    )
+
+
 def sdk() -> dict[str, Any]:
     """Return a function whose alias an account invokes through the SDK."""
     return template(
@@ -692,6 +716,7 @@ EXAMPLES = {
     "E8": e8,
     "REST": rest,
     "HTTP": http,
+    "PROXY": proxy,
     "SDK": sdk,
     "CIRCUIT": circuit,
 }

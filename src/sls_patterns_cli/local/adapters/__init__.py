@@ -56,6 +56,7 @@ ADAPTERS = (
     "apigateway.http_api_endpoint",
     "apigateway.http_api_event",
     "apigateway.http_api_integration",
+    "apigateway.http_api_http_proxy",
     "apigateway.http_api_services",
     "apigateway.http_api_authorizer",
 )
