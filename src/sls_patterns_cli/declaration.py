@@ -350,6 +350,9 @@ def _edge(
             f"no edge {kinds}{f' by {by}' if by else ''}"
             + (f"; allowed: {allowed}" if ways else "; see the edges in templates/graph.yml")
         )
+    for attribute in kind.target_with:
+        if attribute not in nodes[target].attributes:
+            raise place.refuse(f"{kind.name} needs the attribute {attribute} of {target}")
     for attribute in kind.target_without:
         if nodes[target].attributes.get(attribute):
             raise place.refuse(f"{kind.name} cannot be where {target} has {attribute}")
