@@ -158,7 +158,7 @@ class Datastore:
     name: str
     title: str
     idle: str
-    """What it costs while nobody uses it."""
+    """Its cost while nothing uses it."""
     suffix: str
     remains: str
     """What a deleted stack leaves of it."""

@@ -335,6 +335,7 @@ def test_what_cdk_writes_is_read_like_what_sam_writes() -> None:
     store["ManagedPolicyArns"] = [{"Fn::Join": ["", ["arn:", partition, name]]}]
     own = resource("AWS::IAM::Policy", Roles=[ref("StoreRole")], PolicyDocument=document)
     template["Resources"]["StoreRoleDefaultPolicy"] = own
+    template["Resources"]["Store"]["DependsOn"] = ["StoreRoleDefaultPolicy", "StoreRole"]
     secure = "OrdersPolicy.PolicyDocument.Statement.0.Condition.Bool"
     template = changed(template, secure, {"aws:SecureTransport": "false"})
     assert violations(template) == []
@@ -556,9 +557,33 @@ def test_a_function_is_made_after_its_role_may_send_to_its_dead_letter_queue() -
     )
 
     assert list(map(str, violations(template))) == [
-        "A19 Work: must depend on the policy that lets its role send to Failed"
+        "A19 Work: must depend on the policy that allows sqs:SendMessage on Failed"
     ]
     template["Resources"]["Work"]["DependsOn"] = ["WorkSends"]
+    assert violations(template) == []
+
+
+@pytest.mark.parametrize(
+    ("example", "function", "made", "action", "on"),
+    [
+        ("E2", "Work", "WorkInvokes", "sqs:SendMessage", "Failed"),
+        ("E1", "Store", "Mapping", "sqs:ReceiveMessage", "Orders"),
+    ],
+)
+def test_what_lambda_checks_the_permission_of_comes_after_the_policy(
+    example: str, function: str, made: str, action: str, on: str
+) -> None:
+    """Fact A26: where the permission is in the role, it is there in time."""
+    template = EXAMPLES[example]()
+    (policy,) = template["Resources"][f"{function}Role"]["Properties"].pop("Policies")
+    template["Resources"]["Permits"] = resource(
+        "AWS::IAM::Policy", Roles=[ref(f"{function}Role")], **policy
+    )
+
+    assert f"A26 {made}: must depend on the policy that allows {action} on {on}" in map(
+        str, violations(template)
+    )
+    template["Resources"][made]["DependsOn"] = ["Permits"]
     assert violations(template) == []
 
 
