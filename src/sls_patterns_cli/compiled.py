@@ -173,6 +173,13 @@ def _node(
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
+        # Nor where it waits for another function that fails.
+        facts["answers_for_functions"] = any(
+            edge.source in {target.name for target in targets}
+            and edge.call == "sync"
+            and nodes[edge.target].kind in {"function", "remote-function"}
+            for edge in edges
+        )
         facts["calls_services"] = any(
             target.facts.deployed and target.kind != "function" for target in targets
         )
