@@ -57,3 +57,42 @@ def test_how_often_a_call_is_attempted_is_said() -> None:
             "the SDK's own default is not the same everywhere"
         )
     ]
+
+
+def waiting(**caller: Any) -> list[str]:
+    """Say what is wrong with a function that invokes another by its alias, and waits."""
+    asked = examples.sdk()["Resources"]
+    template = examples.template(
+        examples.function("Ask", allow("lambda:InvokeFunction", ref("QuoteLive"))), asked
+    )
+    resources = template["Resources"]
+    resources["Quote"]["Properties"]["Timeout"] = 10
+    resources["Ask"]["Properties"] |= {
+        "Timeout": 12,
+        "Environment": {"Variables": {"QUOTE_ALIAS_ARN": ref("QuoteLive")}},
+        **caller,
+    }
+    return list(map(str, violations(template)))
+
+
+def test_a_function_outlasts_the_one_that_it_waits_for() -> None:
+    """Fact H1."""
+    assert waiting() == []
+    assert waiting(Timeout=10) == [
+        "deadline Ask: Timeout is 10, but must be more than the 10 of Quote, which it waits for"
+    ]
+
+
+def test_a_function_may_invoke_the_alias_that_it_knows() -> None:
+    """Fact A6: a permission on the function does not hold for its alias."""
+    permitted = examples.function("Ask", allow("lambda:InvokeFunction", examples.get("Quote")))
+    template = examples.template(permitted, examples.sdk()["Resources"])
+    variables = {"QUOTE_ALIAS_ARN": ref("QuoteLive")}
+    template["Resources"]["Ask"]["Properties"] |= {
+        "Timeout": 12,
+        "Environment": {"Variables": variables},
+    }
+
+    assert list(map(str, violations(template))) == [
+        "deadline Ask: its role must be allowed lambda:InvokeFunction on QuoteLive"
+    ]

@@ -3,6 +3,7 @@
 AWS: without a resource-based policy of the function that allows it, and when the function ends
 in an error, the caller gets 500 with `{"message":"Internal Server Error"}`. The policy names the
 route, with `{id}` as it is written there. An answer may have a null body, as one with 204 has.
+A 502 that the function itself answers is passed on as it is.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
 
