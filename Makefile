@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-all lint golden recording bench bench-burst lock tags package clean
+.PHONY: help install demo check test test-all lint golden recording bench bench-burst bench-conservation lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ bench: install $(SAM)/bin/sam ## measure, and report ratios
 
 bench-burst: install ## measure bursts on the local stack; takes minutes
 	.venv/bin/python tests/bursts.py
+
+bench-conservation: install ## send 2,000 messages to each messaging pattern while it is disturbed; PATTERN=<slug>: to one
+	PYTHONPATH=tests .venv/bin/python -m conservation $(PATTERN)
 
 lock: install ## resolve the dependencies anew
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -81,6 +81,7 @@ def graph(
         # statelint refuses what a service adds to the language, as S3 does to the reader of a
         # distributed map.
         "linted_machines": [node.name for node in machines if "map" not in node.attributes],
+        "moved": _moved(edges, nodes),
         "mapping_templates": [
             f"{request}.{kind}" for kind in ("request", "response") for request in requests
         ],
@@ -166,6 +167,11 @@ def _node(
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
         )
+    if node.kind == "external":
+        # An API hands requests on to it.
+        facts["proxied"] = any(
+            nodes[edges[number].source].kind in {"http-api", "rest-api"} for number in incoming
+        )
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.
         facts["answers_for_datastore"] = any(
@@ -183,7 +189,30 @@ def _node(
         facts["calls_services"] = any(
             target.facts.deployed and target.kind != "function" for target in targets
         )
+        # The system whose routes it takes over: a routes file says which.
+        facts["replaces"] = next(
+            (logical_id(target, datastore) for target in targets if target.kind == "external"), None
+        )
     return facts
+
+
+def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
+    """What a routes file says at first: the paths that functions serve instead of another system.
+
+    A path has moved with everything below it.
+    """
+    replacing = {edge.source for edge in edges if nodes[edge.target].kind == "external"}
+    moved = [
+        {
+            "path": edge.attributes["route"].split(" ")[1],
+            "function": edge.target,
+            "api": pascal(edge.source),
+        }
+        for edge in edges
+        if edge.source in replacing and nodes[edge.target].kind == "function"
+        if nodes[edge.source].kind in {"http-api", "rest-api"}
+    ]
+    return [each for each in moved if not each["path"].endswith("/{proxy+}")]
 
 
 def _logs_by_account(node: Facts) -> bool:

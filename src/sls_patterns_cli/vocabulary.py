@@ -128,7 +128,7 @@ class EdgeKind:
     target_without: tuple[str, ...] = ()
     """The attributes with which a target cannot be reached so."""
     variable: Mapping[str, str] | None = None
-    """The variable by which a function knows the target, if not that of the target's kind."""
+    """The variable by which a function knows the target, where its kind's is another one."""
     adapters: tuple[str, ...] = ()
     """The adapters that code for it uses, from `templates/shared/`."""
 

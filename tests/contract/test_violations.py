@@ -38,7 +38,9 @@ FOUND = {
     "E7": {("Start", "Saga", "E7", "Broken")},
     "E7x": set(),
     "REST": set(),
+    "PROXY": set(),
     "SDK": set(),
+    "CIRCUIT": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
@@ -74,8 +76,15 @@ NOT_THE_CONTRACTS = {
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+# The same, and what an integration is at all.
+NOT_THE_CONTRACTS["PROXY"] = (r"Api", r"Api.Body(\.paths(\..*)?)?")
 # Who calls, and by which name, is nobody's failure but the caller's.
 NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")
+# That a circuit has its alarms at all, the graph says (test_contract).
+NOT_THE_CONTRACTS["CIRCUIT"] = (
+    r"CarrierCircuit\w+",
+    r"Track\.Environment\.Variables\.AWS_MAX_ATTEMPTS",
+)
 NOT_THE_CONTRACTS["HTTP"] = (
     *NOT_THE_CONTRACTS["E7"],
     "Api",

@@ -5,7 +5,8 @@ parameter of the stack. A second address controls it: proofs say there how it an
 what it was asked.
 
     PUT    /answer    {"status": 200, "headers": [[name, value]], "body": "text"}, and one of
-                      "seconds": N (it waits so long first), "hangs": true, "gone": true
+                      "seconds": N (it waits so long first), "hangs": true, "gone": true;
+                      with "base64": true the body is encoded so
     GET    /requests  what it was asked: method, target, headers, body (base64), answered
     DELETE /requests  forgets them
 """
@@ -24,6 +25,8 @@ from typing import Any
 from sls_patterns_cli.local.cloudformation import Template
 
 HOST = "127.0.0.1"
+ADDRESSES = ("https?://", "https://")
+"""How the patterns of parameters begin that are addresses."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Answer:
     status: int = HTTPStatus.OK
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
     body: str = "{}"
+    base64: bool = False
+    """The body is bytes, encoded so."""
     seconds: float = 0.0
     hangs: bool = False
     """It takes requests and does not answer, until it is told something else."""
@@ -97,9 +102,13 @@ def stood_in(template: Template, given: Mapping[str, str]) -> Iterator[dict[str,
     stand_ins: dict[str, StandIn] = {}
     try:
         for name, parameter in template.get("Parameters", {}).items():
-            address = str(parameter.get("AllowedPattern", "")).startswith("https?://")
-            if address and "Default" not in parameter and name not in given:
+            pattern = str(parameter.get("AllowedPattern", ""))
+            wanted = "Default" not in parameter and name not in given
+            if pattern.startswith(ADDRESSES) and wanted:
                 stand_ins[name] = StandIn()
+                if pattern.startswith("https://"):
+                    # APIs ask a system on this machine by plain HTTP all the same.
+                    stand_ins[name].url = stand_ins[name].url.replace("http", "https", 1)
         yield stand_ins
     finally:
         for stand_in in stand_ins.values():
@@ -195,7 +204,8 @@ class _System(_Handler):
             self.close_connection = True
             return
         instruction.replaced.wait(answer.seconds)
-        self.write(answer.status, answer.headers, answer.body.encode())
+        content = base64.b64decode(answer.body) if answer.base64 else answer.body.encode()
+        self.write(answer.status, answer.headers, content)
         request.answered = True
 
     def __getattr__(self, name: str) -> Any:

@@ -1,6 +1,7 @@
 """`local test` and `local up`: build, start, deploy, prove or stay, and leave nothing behind."""
 
 import shlex
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,6 +52,8 @@ def test(  # no test of pytest's
             **stack.emulator.client_environment(variables),
             **stack.controls,
             "STACK_NAME": stack.project.stack_name,
+            # Proofs that deploy another version of the project run it with that version's folder.
+            "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
             "FORCE": "1",  # proofs refuse a stack that may be in use, and nobody uses this one
         }
         environment.pop("VIRTUAL_ENV", None)
