@@ -15,6 +15,7 @@ from contract.violations import Violation, is_but
 ATTEMPTS = "AWS_MAX_ATTEMPTS"
 ALIAS = "AWS::Lambda::Alias"
 INVOKES = "AWS::Lambda::EventInvokeConfig"
+LAMBDA_ARN = "arn:aws[a-z-]*:lambda:"
 
 # What the code allows an attempt: 1 second to connect, 3 to be answered.
 ATTEMPT_SECONDS = 4
@@ -29,6 +30,7 @@ def deadline_violations(stack: Stack) -> Iterator[Violation]:
         if called:
             yield from _deadline(stack, function, len(called))
         yield from _patience(stack, function)
+        yield from _of_others(stack, function)
 
 
 def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violation]:
@@ -72,3 +74,15 @@ def _kept(stack: Stack, function: Resource, qualifier: str) -> bool:
         and stack.text(config.get("Qualifier")) == qualifier
         for config in stack.of_type(INVOKES)
     )
+
+
+def _of_others(stack: Stack, caller: Resource) -> Iterator[Violation]:
+    """A function of another service is known by a parameter; without permission, it is no use."""
+    for value in (caller.get("Environment", "Variables") or {}).values():
+        arn = stack.text(value)
+        pattern = stack.parameters.get(arn.strip("${}"), {}).get("AllowedPattern", "")
+        if not pattern.startswith(LAMBDA_ARN):
+            continue
+        if not may(stack, role_of(stack, caller), "lambda:InvokeFunction", arn):
+            says = f"its role must be allowed lambda:InvokeFunction on {arn}"
+            yield Violation("deadline", caller.name, says)

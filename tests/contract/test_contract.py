@@ -37,7 +37,7 @@ NOT_THE_CONTRACTS = (
     r"AWS::Events::EventBus(\.Name)?",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
-    r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema).*)?",
+    r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema|TimeToLiveSpecification).*)?",
     # They warn before there is a failure, and so are no end of one.
     r"\w+(QueueAge|ClusterCapacity)Alarm\w*(\.(?!AlarmActions).*)?",
     # It keeps out what other accounts have.

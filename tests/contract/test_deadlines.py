@@ -96,3 +96,20 @@ def test_a_function_may_invoke_the_alias_that_it_knows() -> None:
     assert list(map(str, violations(template))) == [
         "deadline Ask: its role must be allowed lambda:InvokeFunction on QuoteLive"
     ]
+
+
+def test_a_function_may_invoke_what_a_parameter_leads_it_to() -> None:
+    arn = ref("QuoteFunctionArn")
+    pattern = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+"
+
+    def says(*statements: Any) -> list[str]:
+        template = examples.template(examples.function("Ask", *statements))
+        template["Parameters"] = {"QuoteFunctionArn": {"Type": "String", "AllowedPattern": pattern}}
+        variables = {"QUOTE_FUNCTION_ARN": arn}
+        template["Resources"]["Ask"]["Properties"]["Environment"] = {"Variables": variables}
+        return list(map(str, violations(template)))
+
+    assert says(allow("lambda:InvokeFunction", arn)) == []
+    assert says() == [
+        "deadline Ask: its role must be allowed lambda:InvokeFunction on ${QuoteFunctionArn}"
+    ]
