@@ -71,6 +71,7 @@ def graph(
         "adapters": [
             *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
             *topology.adapters,
+            *_unique(adapter for edge in edges for adapter in edge.kind.adapters),
             *datastore.adapters,
         ],
         # What functions know other nodes by, in unit tests; the template fills in the region.
@@ -178,6 +179,13 @@ def _node(
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
+        # Nor where it waits for another function that fails.
+        facts["answers_for_functions"] = any(
+            edge.source in {target.name for target in targets}
+            and edge.call == "sync"
+            and nodes[edge.target].kind in {"function", "remote-function"}
+            for edge in edges
+        )
         facts["calls_services"] = any(
             target.facts.deployed and target.kind != "function" for target in targets
         )
@@ -251,7 +259,7 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
         user, node = nodes[edge.source], nodes[edge.target]
         if edge.attributes.get("by") == "poll":
             user, node = node, user
-        variable = node.facts.variable
+        variable = edge.kind.variable or node.facts.variable
         if user.kind == "function" and node is not user and variable:
             name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
             short = node.name.removesuffix(f"-{node.kind}")

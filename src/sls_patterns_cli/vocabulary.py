@@ -123,8 +123,14 @@ class EdgeKind:
     failures: tuple[str, ...]
     packages: Packages = field(default_factory=dict)
     attributes: Attributes = field(default_factory=dict)
+    target_with: tuple[str, ...] = ()
+    """The attributes that a target needs to be reached so."""
     target_without: tuple[str, ...] = ()
     """The attributes with which a target cannot be reached so."""
+    variable: Mapping[str, str] | None = None
+    """The variable by which a function knows the target, where its kind's is another one."""
+    adapters: tuple[str, ...] = ()
+    """The adapters that code for it uses, from `templates/shared/`."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ class Datastore:
     name: str
     title: str
     idle: str
-    """What it costs while nobody uses it."""
+    """Its cost while nothing uses it."""
     suffix: str
     remains: str
     """What a deleted stack leaves of it."""

@@ -681,6 +681,29 @@ def sdk() -> dict[str, Any]:
     )
 
 
+def circuit() -> dict[str, Any]:
+    """Return a function that reports the circuit which guards its calls."""
+    by = [{"Name": "service", "Value": "shop"}, {"Name": "circuit", "Value": "carrier"}]
+
+    def reported(metric: str, **other: Any) -> dict[str, Any]:
+        return alarm("Shop", metric, "FunctionName", ref("Track"), *by, **other)
+
+    variables = {
+        "POWERTOOLS_METRICS_NAMESPACE": "Shop",
+        "POWERTOOLS_SERVICE_NAME": "shop",
+        "AWS_MAX_ATTEMPTS": "2",
+    }
+    return template(
+        function("Track", Environment={"Variables": variables}),
+        {
+            "CarrierCircuitOpen": reported(
+                "CircuitOpen", Statistic="Maximum", TreatMissingData="ignore"
+            ),
+            "CarrierCircuitUnguarded": reported("CircuitStateUnavailable"),
+        },
+    )
+
+
 EXAMPLES = {
     "E1": e1,
     "E2": e2,
@@ -695,6 +718,7 @@ EXAMPLES = {
     "HTTP": http,
     "PROXY": proxy,
     "SDK": sdk,
+    "CIRCUIT": circuit,
 }
 
 

@@ -50,7 +50,7 @@ def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
         pytest.param("nobody has invoked for 14 days", id="A16-idle"),
         pytest.param("its next invocation fails once", id="A16-first-invocation"),
         pytest.param("Deleting the stack takes 20 to 45 minutes", id="A16-deletion"),
-        pytest.param("expand now, contract in a later deployment", id="B2"),
+        pytest.param("remove the old form in a later deployment", id="B2"),
     ],
 )
 def test_the_readme_of_a_project_with_a_database_tells_what_aws_does(

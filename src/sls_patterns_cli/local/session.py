@@ -140,14 +140,28 @@ def _deployed(
             for name, address in addresses.items():
                 progress.log(f"{name} is a stand-in at {address}")
             deploy.upload(emulator, packages)
-            outputs = deploy.deploy(
-                emulator, project.stack_name, assembly.template, {**parameters, **addresses}
-            )
+            given = {**_stand_in_functions(project, emulator), **parameters, **addresses}
+            outputs = deploy.deploy(emulator, project.stack_name, assembly.template, given)
             progress.log(
                 f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
                 f"in {time.monotonic() - started:.1f} s"
             )
         yield _Stack(project, language, emulator, outputs, external.controls(stand_ins))
+
+
+def _stand_in_functions(project: Project, emulator: Emulator) -> dict[str, str]:
+    """Deploy the stack that stands in for functions of other services, if the project has one.
+
+    Returns its outputs: they are parameters of the project's own stack, whose proofs find the
+    functions by them as on AWS.
+    """
+    from sls_patterns_cli.local import cloudformation, deploy
+
+    file = project.root / "stand-ins" / "template.yaml"
+    if not file.is_file():
+        return {}
+    template = cloudformation.read(file)
+    return deploy.deploy(emulator, f"{project.stack_name}-stand-ins", template)
 
 
 def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:

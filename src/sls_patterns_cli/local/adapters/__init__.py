@@ -18,6 +18,7 @@ from typing import Any
 ADAPTERS = (
     "iam.secure_transport",
     "sqs.queue_waits",
+    "sqs.queue_receipts",
     "sqs.queue_locking",
     "sqs.queue_redrive",
     "lambda_.event_source_permissions",
