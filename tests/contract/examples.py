@@ -641,6 +641,7 @@ def proxy() -> dict[str, Any]:
     answered = {"type": "mock", "contentHandling": "CONVERT_TO_TEXT"}
     operation = "x-amazon-apigateway-integration"
     body = {
+        "info": {"title": ref("AWS::StackName")},
         "paths": {
             "/{proxy+}": {"x-amazon-apigateway-any-method": {operation: handed_on}},
             "/health": {"get": {operation: answered}},
@@ -655,6 +656,7 @@ def proxy() -> dict[str, Any]:
                 RestApiId=ref("Api"),
                 Variables={"LegacyHost": "legacy.example.org"},
             ),
+            "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
         },
     )
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from contract.alarms import API, watched
 from contract.edges import api_of, integrations
 from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
@@ -23,11 +24,11 @@ def proxy_violations(stack: Stack) -> Iterator[Violation]:
         address = stack.text(integration.get("uri") or integration.get("integrationUri"))
         api = api_of(stack, part)
         if kind == "HTTP_PROXY":
+            # No function shows that the system fails.
+            yield from watched(stack, api, API[api.type])
             yield from _address(stack, api, address)
             if api.type == REST and not _all_binary(api):
-                says = (
-                    "must take all media types for binary, or bytes that are no text are replaced"
-                )
+                says = "must take all media types for binary, or bytes that are no text are lost"
                 yield Violation("proxy", api.name, f"{says} (fact B10)")
         if kind in {"AWS", "MOCK"} and api.type == REST and _all_binary(api):
             handling = integration.get("contentHandling")

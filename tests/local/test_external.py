@@ -104,3 +104,16 @@ def test_while_it_is_gone_it_refuses_connections_and_drops_those_it_has(carrier:
 
     assert HTTP.request("GET", carrier.url).status == 200
     assert json.loads(HTTP.request("GET", carrier.url).data) == {}
+
+
+def test_it_answers_with_bytes(carrier: StandIn) -> None:
+    tell(carrier, headers=[], body="AP8=", base64=True)
+
+    assert HTTP.request("GET", carrier.url).data == b"\x00\xff"
+
+
+def test_an_address_that_must_be_https_is_one() -> None:
+    secure = {"Type": "String", "AllowedPattern": "https://[^/]+"}
+
+    with stood_in({"Parameters": {"LegacyUrl": secure}}, {}) as wanted:
+        assert wanted["LegacyUrl"].url.startswith("https://127.0.0.1:")
