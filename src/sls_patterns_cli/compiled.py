@@ -78,7 +78,11 @@ def graph(
         "functions": [node.name for node in topology.nodes if node.kind == "function"],
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [
-            *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
+            *_unique(
+                node.attributes.get("adapter", node.name)
+                for node in topology.nodes
+                if node.name in used and node.facts.adapter
+            ),
             *topology.adapters,
             *_unique(adapter for edge in edges for adapter in edge.kind.adapters),
             *datastore.adapters,
@@ -188,11 +192,11 @@ def _node(
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
-        # Nor where it waits for another function that fails.
+        # Nor where it waits for another function or system that fails.
         facts["answers_for_functions"] = any(
             edge.source in {target.name for target in targets}
             and edge.call == "sync"
-            and nodes[edge.target].kind in {"function", "remote-function"}
+            and nodes[edge.target].kind in {"function", "remote-function", "external"}
             for edge in edges
         )
         facts["calls_services"] = any(
