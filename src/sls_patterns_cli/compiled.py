@@ -66,10 +66,10 @@ def graph(
         "resources": _unique(
             _resource(node, datastore) for node in topology.nodes if node.facts.deployed
         ),
-        # Where what is deployed elsewhere is, and who may call.
+        # Where what is deployed elsewhere is, who may call, and the like.
         "parameters": [
             *(
-                f"{logical_id(node, datastore)}{node.facts.parameter}"
+                f"{pascal(node.name)}{node.facts.parameter}"
                 for node in topology.nodes
                 if node.facts.parameter
             ),

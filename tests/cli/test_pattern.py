@@ -263,7 +263,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         (
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, runtimes, flavours, topologies, order, "
-            "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients"
+            "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients, "
+            "stacks"
         ),
     ),
     "unknown runtime": (
@@ -303,7 +304,9 @@ def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(mistake: str) -
     assert refused.value.message == line
 
 
-@pytest.mark.parametrize("key", ["examples", "test_helpers", "events", "migrations", "clients"])
+@pytest.mark.parametrize(
+    "key", ["examples", "test_helpers", "events", "migrations", "clients", "stacks"]
+)
 def test_what_a_pattern_does_not_have_it_need_not_name(key: str) -> None:
     assert built({name: value for name, value in DECLARED.items() if name != key}).slug == "worker"
 

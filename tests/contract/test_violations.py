@@ -63,7 +63,7 @@ NOT_THE_CONTRACTS = {
     "E1": (r"Orders.MessageRetentionPeriod", r"Mapping.MaximumBatchingWindowInSeconds"),
     "E2": (r"AppLog", r"Filter.FilterPattern"),
     "E3": (r"Bus(\.Name)?", r"Rule.EventPattern.*"),
-    "E4": (r"To\w+\.Protocol",),
+    "E4": (r"To\w+\.(Protocol|FilterPolicy(\.version)?)",),
     "E5": (),
     "E6": (r"Hourly.(ScheduleExpression|FlexibleTimeWindow.*)",),
     "E7": (
