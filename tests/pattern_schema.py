@@ -80,6 +80,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "examples": {"type": "array", "items": example},
                 "events": {**LISTED, "items": NAMED},
                 "clients": {**LISTED, "items": NAMED},
+                "stacks": {**LISTED, "items": NAMED},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
         ),

@@ -66,10 +66,23 @@ def graph(
         "resources": _unique(
             _resource(node, datastore) for node in topology.nodes if node.facts.deployed
         ),
+        # Where what is deployed elsewhere is, who may call, and the like.
+        "parameters": [
+            *(
+                f"{pascal(node.name)}{node.facts.parameter}"
+                for node in topology.nodes
+                if node.facts.parameter
+            ),
+            *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
+        ],
         "functions": [node.name for node in topology.nodes if node.kind == "function"],
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [
-            *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
+            *_unique(
+                node.attributes.get("adapter", node.name)
+                for node in topology.nodes
+                if node.name in used and node.facts.adapter
+            ),
             *topology.adapters,
             *_unique(adapter for edge in edges for adapter in edge.kind.adapters),
             *datastore.adapters,
@@ -179,11 +192,11 @@ def _node(
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
-        # Nor where it waits for another function that fails.
+        # Nor where it waits for another function or system that fails.
         facts["answers_for_functions"] = any(
             edge.source in {target.name for target in targets}
             and edge.call == "sync"
-            and nodes[edge.target].kind in {"function", "remote-function"}
+            and nodes[edge.target].kind in {"function", "remote-function", "external"}
             for edge in edges
         )
         facts["calls_services"] = any(

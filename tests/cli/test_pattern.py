@@ -120,7 +120,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "wirte",
         (
             f"{TOPOLOGY}, edge work -> results: access must be one of: "
-            "read, write, append, update, read-write, manage, own; got 'wirte'"
+            "read, write, append, update, read-update, read-write, manage, own; got 'wirte'"
         ),
     ),
     "access that the datastore lacks": (
@@ -128,7 +128,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "own",
         (
             f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
-            "read, write, append, update, read-write, manage; got 'own'"
+            "read, write, append, update, read-update, read-write, manage; got 'own'"
         ),
     ),
     "FIFO queue that a standard topic would feed": (
@@ -249,7 +249,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "unknown datastore": (
         in_topology("datastores"),
         ["mongodb"],
-        f"{TOPOLOGY}: datastores must be of: dynamodb, s3, aurora-postgresql; got 'mongodb'",
+        f"{TOPOLOGY}: datastores must be of: none, dynamodb, s3, aurora-postgresql; got 'mongodb'",
     ),
     "topology twice": (
         ("topologies",),
@@ -263,7 +263,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         (
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, runtimes, flavours, topologies, order, "
-            "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients"
+            "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients, "
+            "stacks"
         ),
     ),
     "unknown runtime": (
@@ -303,7 +304,9 @@ def test_a_mistake_is_refused_with_its_place_and_what_is_allowed(mistake: str) -
     assert refused.value.message == line
 
 
-@pytest.mark.parametrize("key", ["examples", "test_helpers", "events", "migrations", "clients"])
+@pytest.mark.parametrize(
+    "key", ["examples", "test_helpers", "events", "migrations", "clients", "stacks"]
+)
 def test_what_a_pattern_does_not_have_it_need_not_name(key: str) -> None:
     assert built({name: value for name, value in DECLARED.items() if name != key}).slug == "worker"
 

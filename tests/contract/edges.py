@@ -281,12 +281,28 @@ def _rules(stack: Stack) -> Iterator[Edge]:
     for rule in stack.of_type(RULE):
         if is_failure_rule(rule) or tells_of_failed_records(stack, rule):
             continue
-        bus = rule.get("EventBusName")
-        source = stack.text(bus).strip("${}") if bus else DEFAULT_BUS
+        source = _source_of(stack, rule)
         for target in rule.get("Targets") or []:
             end = queue_of(stack, target.get("DeadLetterConfig", {}).get("Arn"))
             yield Edge(source, target_name(stack, target.get("Arn")), "E3", rule.name, end)
             yield from _invoke(stack, source, target.get("Arn"), rule)
+
+
+def _source_of(stack: Stack, rule: Resource) -> str:
+    """Return the bucket of this stack whose objects the rule is about, or else its bus."""
+    if bucket := told_of_bucket(stack, rule):
+        return bucket.name
+    bus = rule.get("EventBusName")
+    return stack.text(bus).strip("${}") if bus else DEFAULT_BUS
+
+
+def told_of_bucket(stack: Stack, rule: Resource) -> Resource | None:
+    """Return the one bucket of this stack whose objects the rule is about."""
+    pattern = rule.get("EventPattern") or {}
+    names = (pattern.get("detail") or {}).get("bucket", {}).get("name") or []
+    if pattern.get("source") != ["aws.s3"] or len(names) != 1 or rule.get("EventBusName"):
+        return None
+    return stack.named(names[0], BUCKET)
 
 
 def _schedules(stack: Stack) -> Iterator[Edge]:

@@ -21,6 +21,7 @@ from contract.alarms import (
 )
 from contract.edges import (
     BUCKET,
+    EVENTS_OF_BUCKET,
     GROUP,
     MACHINE,
     MAPPING,
@@ -37,6 +38,7 @@ from contract.edges import (
     queue_of,
     rule_of_objects,
     target_name,
+    told_of_bucket,
     transforms,
 )
 from contract.iam import admits, may, role_of, statements
@@ -236,6 +238,9 @@ def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
         yield from _let_in(stack, stack.resources[edge.end], sender, rule, "E3")
         by_bus = ("EventBusName",) if rule.get("EventBusName") else ()
         yield from watched(stack, rule, replace(RULE_DEAD_LETTER, others=by_bus))
+    bucket = told_of_bucket(stack, rule)
+    if bucket and not bucket.get(*EVENTS_OF_BUCKET):
+        yield Violation("E3", bucket.name, "must send its events to EventBridge")
     targets = rule.get("Targets") or []
     target = next(t for t in targets if target_name(stack, t.get("Arn")) == edge.target)
     holder = Resource(rule.name, rule.type, target)

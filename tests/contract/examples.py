@@ -327,6 +327,7 @@ def e4() -> dict[str, Any]:
                 TopicArn=ref("News"),
                 Protocol="sqs",
                 Endpoint=get("Inbox"),
+                FilterPolicy={"version": ["1"]},
                 RedrivePolicy=dead,
             ),
             "ToWork": resource(

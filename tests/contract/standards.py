@@ -101,6 +101,9 @@ WITHOUT_RESOURCE = {
     "xray:puttracesegments",
 }
 
+# The attributes that a filter policy of SNS may name.
+MOST_FILTERED = 5
+
 # What a function reaches through its role.
 USED_BY_ROLE = (QUEUE, TOPIC, TABLE, STREAM, BUCKET, MACHINE, "AWS::SecretsManager::Secret")
 
@@ -171,6 +174,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
         yield from _function(stack, function)
     yield from name_violations(stack)
     yield from _log_subscriptions(stack)
+    yield from _filter_policies(stack)
     yield from _custom_resources(stack)
     yield from _integrations(stack)
     yield from _content_types(stack)
@@ -350,6 +354,24 @@ def _log_subscriptions(stack: Stack) -> Iterator[Violation]:
         if consumer and stack.named(consumer[0].get("LoggingConfig", "LogGroup")) == group:
             says = f"must not feed {consumer[0].name} with its own log: each line would make more"
             yield Violation("edge", log_filter.name, says)
+
+
+def _filter_policies(stack: Stack) -> Iterator[Violation]:
+    """A filter policy compares the text of an attribute with text (fact D3).
+
+    https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
+    """
+    for subscription in stack.of_type("AWS::SNS::Subscription"):
+        policy = subscription.get("FilterPolicy") or {}
+        if len(policy) > MOST_FILTERED:
+            must = f"at most {MOST_FILTERED}"
+            yield is_but("filter", subscription.name, "FilterPolicy", len(policy), must)
+        if subscription.get("FilterPolicyScope") == "MessageBody":
+            continue
+        for attribute, values in policy.items():
+            if not values or any(not isinstance(value, str | dict) for value in values):
+                says = f"{attribute} must list texts or operators: a bare number matches nothing"
+                yield Violation("filter", subscription.name, says)
 
 
 def told_of(stack: Stack, function: Resource) -> list[str]:

@@ -17,6 +17,7 @@ from synthesis import template_files, with_templates_of
 from variants import Variant, all_variants, variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.local import cloudformation
 from sls_patterns_cli.pattern import Topology
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
@@ -164,6 +165,22 @@ def included(template: Template) -> Iterator[str]:
 
 def test_the_variant_keeps_the_contract(template: Template) -> None:
     assert list(map(str, violations(template))) == []
+
+
+# What a stack that others copy leaves to them: a consumer, and the topic is another stack's.
+LEFT_TO_OTHERS = (
+    "E4 OrdersSubscription: TopicArn OrdersTopicArn must be a topic of this stack",
+    "alarm OrdersQueue: no alarm watches AWS/SQS ApproximateNumberOfMessagesVisible",
+)
+
+
+def test_a_stack_that_others_copy_keeps_the_contract_as_well(
+    variant: Variant, projects: Callable[[str], dict[Variant, Path]]
+) -> None:
+    for file in projects(variant.pattern)[variant].glob("stacks/*.yaml"):
+        broken = set(map(str, violations(cloudformation.read(file))))
+        assert broken <= set(LEFT_TO_OTHERS)
+        assert asynchronous_edges(cloudformation.read(file))
 
 
 def test_its_asynchronous_edges_and_their_ends_are_those_of_the_graph(

@@ -73,3 +73,23 @@ def test_the_readme_of_a_strangler_says_what_an_api_changes(
     made = render_project(tmp_path / "project", pattern="strangler", topology=topology)
 
     assert told in " ".join((made / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topology", "told"),
+    [
+        pytest.param("notifier", "eventbridge", "knows one message group for all", id="D2"),
+        pytest.param("notifier", "sns", "`version: [1]` never does", id="D3"),
+        pytest.param("notifier", "sns", "has more than ten attributes", id="B13-attributes"),
+        pytest.param("notifier", "sns", "up to 15 minutes to have an effect", id="B13-filter"),
+        pytest.param("notifier", "sns", "is read at deployment only", id="D6"),
+        pytest.param("distributed-trigger", "cloudwatch-logs", "skips what is logged", id="B9"),
+        pytest.param("distributed-trigger", "s3-events", "takes about five minutes", id="D5"),
+    ],
+)
+def test_the_readme_of_a_project_that_publishes_tells_what_aws_does(
+    pattern: str, topology: str, told: str, tmp_path: Path
+) -> None:
+    made = render_project(tmp_path / "project", pattern=pattern, topology=topology)
+
+    assert told in " ".join((made / "README.md").read_text().split())

@@ -27,7 +27,6 @@ SUFFIXES = {
     "function": "FunctionName",
     "queue": "QueueUrl",
     "topic": "TopicArn",
-    "log-group": "LogGroupName",
     "schedule": "ScheduleName",
     "state-machine": "StateMachineArn",
     "http-api": "Url",

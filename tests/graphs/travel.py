@@ -1,7 +1,6 @@
 """How a message sets out along an edge of each mechanism, and how the edge is made to fail."""
 
 import json
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager as Context
@@ -103,13 +102,6 @@ def _to_topic(stack: Deployed, arn: str, travelling: Message) -> None:
     )
 
 
-def _to_log(stack: Deployed, group: str, travelling: Message) -> None:
-    logs, stream = stack.client("logs"), travelling["id"]
-    logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    event = {"timestamp": int(time.time() * 1000), "message": json.dumps(travelling)}
-    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
-
-
 def _invoke(stack: Deployed, name: str, travelling: Message) -> None:
     stack.client("lambda").invoke(
         FunctionName=name, InvocationType="Event", Payload=json.dumps(travelling)
@@ -163,7 +155,6 @@ def _to_delivery(stack: Deployed, name: str, travelling: Message) -> None:
 SOURCES: dict[str, Callable[[Deployed, str, Message], None]] = {
     "queue": _to_queue,
     "topic": _to_topic,
-    "log-group": _to_log,
     "schedule": _to_schedule,
     "stream": _to_stream,
     "delivery": _to_delivery,

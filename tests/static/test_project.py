@@ -413,8 +413,10 @@ def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projec
 
 
 def distinct_templates(projects: Projects, variants: Iterable[Variant]) -> list[Path]:
-    """Return a template of each distinct content."""
-    files = template_files(projects.of(variants).values()).values()
+    """Return a template of each distinct content, those for others to copy included."""
+    folders = list(projects.of(variants).values())
+    copied = (file for folder in folders for file in folder.glob("stacks/*.yaml"))
+    files = (*template_files(folders).values(), *copied)
     return list({file.read_bytes(): file for file in files}.values())
 
 

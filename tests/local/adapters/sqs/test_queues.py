@@ -127,7 +127,6 @@ def test_a_received_message_is_visible_again_sooner_than_its_queue_says(
     assert attributes["VisibilityTimeout"] == "120"
 
 
-@pytest.mark.parametrize("how", ["alone", "in a batch"])
 def test_a_message_of_a_fifo_queue_is_not_deleted_when_it_is_visible_again(
     deploy_stack: DeployStack, client: Client
 ) -> None:
@@ -163,6 +162,7 @@ def visible_messages(client: Client, queue: str) -> int:
     return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
 
 
+@pytest.mark.parametrize("how", ["alone", "in a batch"])
 def test_a_changed_visibility_is_divided_too(
     how: str, waiting: dict[str, str], client: Client
 ) -> None:
