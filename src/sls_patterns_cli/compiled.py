@@ -66,6 +66,15 @@ def graph(
         "resources": _unique(
             _resource(node, datastore) for node in topology.nodes if node.facts.deployed
         ),
+        # Where what is deployed elsewhere is, and who may call.
+        "parameters": [
+            *(
+                f"{logical_id(node, datastore)}{node.facts.parameter}"
+                for node in topology.nodes
+                if node.facts.parameter
+            ),
+            *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
+        ],
         "functions": [node.name for node in topology.nodes if node.kind == "function"],
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [

@@ -97,6 +97,8 @@ class NodeKind:
     """The end of a node's logical id."""
     deployed: bool = True
     """Whether the stack holds it."""
+    parameter: str = ""
+    """The end of the name of the stack's parameter that says where it is, if there is one."""
     adapter: bool = False
     """Whether a function that uses it has an adapter for it."""
     clients: tuple[str, ...] = ()

@@ -10,7 +10,6 @@ message must be in the one place where it should end, and nowhere else.
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,26 +17,18 @@ from typing import Any
 from bursts import deployed
 
 from conservation import aurora, dynamodb
-from conservation.datastore import Datastore
-from conservation.disturbance import Strikes, Traffic, disturbed
+from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
 from conservation.stack import Stack
+from conservation.traffic import End, Traffic
 
 FULL_SIZE = 2000
-
-WAITING_AT_MOST = 60
-"""So many messages the service is given at a time; it gets the next one when one is done."""
-
-LOOKS_EVERY_SECONDS, LOOKS_FOR_LETTERS_EVERY_SECONDS = 0.02, 0.5
 
 PATIENCE_SECONDS, PATIENCE_WITH_A_DEFECT_SECONDS = 60, 10
 """How long nothing may go forward before it is taken for the end; a defect always leads there."""
 
 DATASTORES = {"dynamodb": dynamodb.disturbable, "aurora-postgresql": aurora.disturbable}
-
-End = tuple[str, str]
-"""A datastore's node or a queue, and the id of a message that is there."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +42,16 @@ class Outcome:
     """The ids of those that were done more than once."""
     disordered: list[str]
     """The groups whose messages were not done in the order in which they were sent."""
-    kills: int
-    outages: int
+    strikes: Strikes
     seconds: float
+    is_stopped: bool
+    """Whether the run has ended because a message was given up, with others still on their way."""
 
     @property
     def lost(self) -> set[str]:
         """The ids of those that are missing where they should be, and in every other place."""
+        if self.is_stopped:
+            return set()
         return _ids(self.due - self.found) - _ids(self.found)
 
     @property
@@ -81,10 +75,11 @@ class Outcome:
             for place, ids in sorted(places.items())
         )
         return (
-            f"{self.messages} messages in {self.seconds:.1f} s: {self.kills} environments "
-            f"killed, {self.outages} outages; {done} done, {len(self.found) - done} dead letters, "
-            f"{len(self.lost)} lost, {len(self.given_up)} given up, {len(self.repeated)} done "
-            f"twice, {len(self.disordered)} groups out of order{wrong}"
+            f"{self.messages} messages in {self.seconds:.1f} s: {self.strikes.kills} environments "
+            f"killed, {self.strikes.outages} outages; {done} done, {len(self.found) - done} dead "
+            f"letters, {len(self.lost)} lost, {len(self.given_up)} given up, {len(self.repeated)} "
+            f"done twice, {len(self.disordered)} groups out of order"
+            f"{'; stopped, others are on their way' if self.is_stopped else ''}{wrong}"
         )
 
 
@@ -114,98 +109,28 @@ def conserve(
     with deployed(folder, change=change, runtime=runtime, **answers) as made:
         stack = Stack(made.emulator, made.outputs)
         with DATASTORES[service.datastore](stack, service.source.slow_seconds) as datastore:
-            run = _Run(stack, service, datastore)
-            run.patience_seconds = PATIENCE_WITH_A_DEFECT_SECONDS if defect else PATIENCE_SECONDS
-            at_most, since = service.source.strikes, time.monotonic()
-            with disturbed(stack.emulator, datastore, run.traffic, at_most) as strikes:
-                run.send_all(schedule(count))
-                run.wait()
-            return run.reckon(strikes, time.monotonic() - since)
-
-
-class _Run:
-    """Messages on their way: sends them, and follows them to where they end."""
-
-    patience_seconds: float = PATIENCE_SECONDS
-
-    def __init__(self, stack: Stack, service: Service, datastore: Datastore) -> None:
-        self.traffic = Traffic(datastore)
-        self._stack, self._service, self._datastore = stack, service, datastore
-        self._sent: list[Message] = []
-        self._due: set[End] = set()
-        self._dead = {
-            queue for queue in stack.queues if "DeadLetter" in queue or queue in service.keeps
-        }
-        self._sources = stack.queues.keys() - self._dead
-        self._letters: set[End] = set()
-        self._looked_at = self._moved_at = time.monotonic()
-        self._progress: tuple[int, ...] = ()
-
-    def send_all(self, messages: list[Message]) -> None:
-        """Send one message after the other, as fast as the service does them."""
-        with ThreadPoolExecutor(self._service.senders) as senders:
-            sending = []
-            for message in messages:
-                while len(self.traffic.waiting_since()) >= WAITING_AT_MOST:
-                    if self._is_over():
-                        return
-                    time.sleep(LOOKS_EVERY_SECONDS)
-                self._sent.append(message)
-                ends = {(place, message.id) for place in self._service.ends(message)}
-                self._due |= ends
-                self.traffic.sending({end for end in ends if not _is_queue(end[0])})
-                sending.append(senders.submit(self._service.send, self._stack, message))
-        for each in sending:
-            each.result()
-
-    def wait(self) -> None:
-        while not (self._is_complete() or self._is_over()):
-            time.sleep(LOOKS_EVERY_SECONDS)
-
-    def reckon(self, strikes: Strikes, seconds: float) -> Outcome:
-        self._take_letters()
-        twice = {message for (_, message), times in self._datastore.written().items() if times > 1}
-        disordered = []
-        if self._service.in_order:
-            (ledger,) = self._stack.tables
-            disordered = _disordered(self._sent, self._stack.items(ledger))
-        return Outcome(
-            len(self._sent),
-            self._due,
-            self._datastore.stored() | self._letters,
-            twice,
-            disordered,
-            strikes.kills,
-            strikes.outages,
-            seconds,
-        )
-
-    def _is_complete(self) -> bool:
-        """Whether each message is where it should be, and none is on its way any more."""
-        return (
-            not self.traffic.waiting_since()
-            and self._due <= self._datastore.written().keys() | self._look_for_letters()
-            and all(map(self._stack.is_empty, self._sources))
-        )
-
-    def _is_over(self) -> bool:
-        """Whether a message is where it should not be, or nothing goes forward any more."""
-        now, letters = time.monotonic(), self._look_for_letters()
-        progress = (len(self._datastore.answered()), len(letters))
-        if progress != self._progress:
-            self._progress, self._moved_at = progress, now
-        return not letters <= self._due or now - self._moved_at > self.patience_seconds
-
-    def _look_for_letters(self) -> set[End]:
-        if time.monotonic() - self._looked_at >= LOOKS_FOR_LETTERS_EVERY_SECONDS:
-            self._take_letters()
-        return self._letters
-
-    def _take_letters(self) -> None:
-        for place in self._dead:
-            bodies = self._stack.take(place)
-            self._letters |= {(place, each) for body in bodies for each in IDS.findall(body)}
-        self._looked_at = time.monotonic()
+            patience_seconds = PATIENCE_WITH_A_DEFECT_SECONDS if defect else PATIENCE_SECONDS
+            traffic = Traffic(stack, service, datastore, patience_seconds)
+            since = time.monotonic()
+            with disturbed(stack.emulator, datastore, traffic, service.source.strikes) as strikes:
+                traffic.send_all(schedule(count))
+                traffic.wait()
+            seconds = time.monotonic() - since
+            disordered = []
+            if service.in_order:
+                (ledger,) = stack.tables
+                disordered = _disordered(traffic.sent, stack.items(ledger))
+            written = datastore.written().items()
+            return Outcome(
+                len(traffic.sent),
+                traffic.due,
+                datastore.stored() | traffic.letters,
+                {message for (_, message), times in written if times > 1},
+                disordered,
+                strikes,
+                seconds,
+                is_stopped=traffic.is_astray,
+            )
 
 
 def _disordered(messages: list[Message], items: list[dict[str, Any]]) -> list[str]:

@@ -101,7 +101,8 @@ class _Server(ThreadingHTTPServer):
         self.answered = Counter[Item]()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # of a function that was killed
+        # A function was killed, or the emulator has ended.
+        if not isinstance(sys.exception(), ConnectionError | http.client.HTTPException):
             super().handle_error(request, client_address)
 
 

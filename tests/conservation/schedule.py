@@ -9,7 +9,7 @@ SEED = 20260105
 DUPLICATES, SLOW, POISON = 0.06, 0.01, 0.02
 """Which part of the messages is sent again, takes long, or can never be processed."""
 
-FEWEST = 3
+FEWEST = 2
 """So many of each kind there are at least."""
 
 MESSAGES_OF_A_GROUP = 40

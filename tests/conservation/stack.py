@@ -52,9 +52,10 @@ class Stack:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
         return bodies
 
-    def is_empty(self, queue: str) -> bool:
+    def message_count(self, queue: str) -> int:
+        """Count the messages of a queue, those included that are being processed."""
         attributes = self.client("sqs").get_queue_attributes(
             QueueUrl=self.queues[queue], AttributeNames=["All"]
         )["Attributes"]
         counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return all(attributes[count] == "0" for count in counts)
+        return sum(int(attributes[count]) for count in counts)

@@ -44,8 +44,8 @@ def test_each_message_is_done_once_or_kept(service: Service, runtime: str, tmp_p
     outcome = conserve(tmp_path / "project", service, service.messages, runtime=runtime)
 
     assert outcome.is_conserved, outcome
-    assert outcome.kills > 0
-    assert outcome.outages > 0
+    assert outcome.strikes.kills > 0
+    assert outcome.strikes.outages > 0
 
 
 @pytest.mark.exhaustive
@@ -57,8 +57,8 @@ def test_each_of_thousands_is_done_once_or_kept(
     outcome = conserve(tmp_path / "project", service, FULL_SIZE, runtime=runtime)
 
     assert outcome.is_conserved, outcome
-    assert outcome.kills > 0
-    assert outcome.outages > 0
+    assert outcome.strikes.kills > 0
+    assert outcome.strikes.outages > 0
 
 
 @pytest.mark.parametrize(("service", "defect"), list(defects()))
