@@ -105,7 +105,10 @@ WITHOUT_RESOURCE = {
 MOST_FILTERED = 5
 
 # What a function reaches through its role.
-USED_BY_ROLE = (QUEUE, TOPIC, TABLE, STREAM, BUCKET, MACHINE, "AWS::SecretsManager::Secret")
+USED_BY_ROLE = (
+    *(QUEUE, TOPIC, TABLE, STREAM, BUCKET, MACHINE),
+    *("AWS::SecretsManager::Secret", "AWS::Events::EventBus"),
+)
 
 # What goes over the network to these, and below which part of their ARN.
 SENT_TO = {

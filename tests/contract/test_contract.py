@@ -36,6 +36,13 @@ NOT_THE_CONTRACTS = (
     r"AWS::Scheduler::Schedule\.(ScheduleExpression|FlexibleTimeWindow.*)",
     # Where events are put, and routed from; cfn-lint misses a bus that rules name.
     r"AWS::Events::EventBus(\.Name)?",
+    # Where other stacks find a topic or a bus, and which messages a subscriber gets, in which form.
+    r"AWS::SSM::Parameter(\..*)?",
+    r"AWS::SNS::Subscription\.(Protocol|RawMessageDelivery|FilterPolicy.*)",
+    r"AWS::Logs::SubscriptionFilter\.FilterPattern",
+    # Checkov asks for the key of a topic, and for a bucket that is not public.
+    r"AWS::SNS::Topic\.KmsMasterKeyId",
+    r"AWS::S3::Bucket\.(PublicAccessBlock|Lifecycle)Configuration.*",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
     r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema|TimeToLiveSpecification).*)?",
@@ -144,6 +151,11 @@ def routes(template: Template) -> Iterator[str]:
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Events::Rule" and "EventBusName" in resource["Properties"]:
             yield rf"{name}\.EventPattern.*"
+        elif resource["Type"] == "AWS::Events::Rule" and any(
+            "DeadLetterConfig" in each for each in resource["Properties"]["Targets"]
+        ):
+            # Which objects of a bucket; that of one with records that failed has no such queue.
+            yield rf"{name}\.EventPattern\.(detail-type|detail\.object).*"
 
 
 def empty(template: Template) -> Iterator[str]:

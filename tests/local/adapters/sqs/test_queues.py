@@ -233,6 +233,26 @@ Outputs: {Queue: {Value: !Ref Queue}, Closed: {Value: !Ref Closed}}
         sqs.send_message(QueueUrl=outputs["Closed"], MessageBody="hello")
 
 
+def test_the_permission_for_one_message_decides_on_a_batch(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    queue = deploy_stack("""
+Resources:
+  Queue: {Type: "AWS::SQS::Queue"}
+  Policy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Queue]
+      PolicyDocument:
+        Statement:
+          - {Effect: Deny, Principal: "*", Action: "sqs:SendMessage", Resource: !GetAtt Queue.Arn}
+Outputs: {Queue: {Value: !Ref Queue}}
+""")["Queue"]
+    sqs = client("sqs")
+    with pytest.raises(sqs.exceptions.ClientError, match="AccessDenied"):
+        sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": "1", "MessageBody": "hello"}])
+
+
 def test_a_queue_loses_no_message_while_others_are_received(
     deploy_stack: DeployStack, client: Client
 ) -> None:
