@@ -17,15 +17,15 @@ STACKS = sorted(IAC.glob("cdk/*/*stack.*.jinja"))
 def kinds() -> set[str]:
     """Return what a node can be: a kind that is deployed or, of a datastore, what was answered."""
     vocabulary = catalog.vocabulary()
-    return {*vocabulary.nodes, *vocabulary.datastores} - {"client", "datastore"}
+    return {*vocabulary.nodes, *vocabulary.datastores} - {"client", "datastore", "none"}
 
 
 def attributes() -> set[str]:
-    """Return the attributes of all kinds, but for what only people read."""
+    """Return the attributes of all kinds, but for what only people or the compiled graph read."""
     vocabulary = catalog.vocabulary()
     of_nodes = [kind.attributes for kind in vocabulary.nodes.values()]
     of_edges = [kind.attributes for kind in vocabulary.edges.values()]
-    return set(chain.from_iterable(of_nodes + of_edges)) - {"allowed"}
+    return set(chain.from_iterable(of_nodes + of_edges)) - {"allowed", "adapter"}
 
 
 def named(template: str) -> set[str]:
