@@ -92,7 +92,7 @@ def webhooks(folder: Path, count: int, runtime: str) -> Burst:
         body = json.dumps(EVENT)
 
         def send(delivery: str) -> int:
-            url, headers = f"{outputs['ApiUrl']}/webhooks", _signed(key, delivery, body)
+            url, headers = f"{outputs['ApiUrl']}/webhooks", signed(key, delivery, body)
             return _http.request("POST", url, body=body, headers=headers, timeout=300).status
 
         def ends() -> Counter[str]:
@@ -143,7 +143,7 @@ def _since(moment: float) -> float:
     return time.monotonic() - moment
 
 
-def _signed(key: bytes, delivery: str, body: str) -> dict[str, str]:
+def signed(key: bytes, delivery: str, body: str) -> dict[str, str]:
     """https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
     now = str(int(time.time()))
     digest = hmac.digest(key, f"{delivery}.{now}.{body}".encode(), hashlib.sha256)

@@ -46,7 +46,7 @@ def choices(vocabulary: Vocabulary) -> str:
     said = {
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
         "datastores": {
-            store.name: label(store.name, f"{store.title}; {store.idle}")
+            store.name: label(store.name, f"{store.title}; while idle it costs {store.idle}")
             for store in vocabulary.datastores.values()
         },
     }

@@ -45,7 +45,14 @@ def _sections(vocabulary: Vocabulary) -> Iterator[str]:
     )
     yield "## Datastores\n"
     yield from _table(
-        ("datastore", "what it is", "while idle", "used by", "access", "when the stack is deleted"),
+        (
+            "datastore",
+            "what it is",
+            "cost while idle",
+            "used by",
+            "access",
+            "when the stack is deleted",
+        ),
         (
             (
                 *(f"`{store.name}`", store.title, store.idle),

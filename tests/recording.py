@@ -106,8 +106,9 @@ def catalog(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
 
 def record(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
     """Make a project and prove it; return the pictures."""
-    asked = prompts(home, variables)
-    yield "prompts-80", NARROW, list(texts(NEW[:2], asked, home))
+    for columns, width in ((WIDE, "wide"), (NARROW, "80")):
+        asked = prompts(home, variables, columns)
+        yield f"prompts-{width}", columns, list(texts(NEW[:2], asked, home))
     made = see((*NEW, "--defaults"), home, variables, WIDE)
     assert made.code == 0, made.text
     project = home / NEW[-1]
@@ -130,7 +131,7 @@ def record(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
     )
 
 
-def prompts(home: Path, variables: Mapping[str, str]) -> Shown:
+def prompts(home: Path, variables: Mapping[str, str], columns: int) -> Shown:
     """Return the screen on which `new` has been asked for a datastore, and waits."""
 
     def talk(process: "pexpect.spawn[bytes]") -> None:
@@ -148,7 +149,7 @@ def prompts(home: Path, variables: Mapping[str, str]) -> Shown:
             process.send(keys)
         raise Enough
 
-    return see(NEW[:2], home, variables, NARROW, talk=talk)
+    return see(NEW[:2], home, variables, columns, talk=talk)
 
 
 def main() -> None:

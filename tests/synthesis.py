@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from environments import fork, link_modules, node
-from servers import server
+from servers import Server, server
 
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.languages import modules
@@ -81,11 +81,19 @@ def synthesise_into(output: Path, project: Path, *, build: bool = False) -> None
         fork(project, "synthesis", str(output), *(["build"] if build else []))
         return
     link_modules(project)
-    tsx = (project / modules.FOLDER).resolve() / ".bin/tsx"
-    synthesiser = server((tsx, HERE / "synthesis.mjs"), **modules.environment(node()))
     variables = {"PATH": modules.environment_with_npx(projects.load(project), node())["PATH"]}
     request = {"project": str(project), "output": str(output), "variables": variables}
-    synthesiser.ask({**request, "build": build})
+    synthesiser((project / modules.FOLDER).resolve()).ask({**request, "build": build})
+
+
+def synthesiser(packages: Path) -> Server:
+    """Return the process that runs this worker's CDK apps in TypeScript.
+
+    Only PATH is given to it: the whole environment names the test that runs, and so would start a
+    process for each test.
+    """
+    path = modules.environment(node())["PATH"]
+    return server((packages / ".bin/tsx", HERE / "synthesis.mjs"), PATH=path)
 
 
 def _file(project: Path) -> Path:

@@ -153,7 +153,7 @@ def show(
     json: Json = False,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid diagram.")] = False,
 ) -> None:
-    """Show a pattern: its options, nodes, edges, how each edge fails, and the proofs."""
+    """Show a pattern: its options, graph, failures and proofs."""
     if json and mermaid:
         raise UserError("--json and --mermaid cannot be combined")
     shown = catalog.pattern(pattern)
@@ -191,14 +191,28 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         str | None,
         typer.Option(help="The project's name; by default that of DEST, or of the pattern."),
     ] = None,
-    runtime: Annotated[str | None, typer.Option(autocompletion=_complete("runtime"))] = None,
-    runtime_version: Annotated[str | None, typer.Option()] = None,
-    topology: Annotated[str | None, typer.Option(autocompletion=_complete("topology"))] = None,
-    iac: Annotated[
-        str | None, typer.Option(autocompletion=_complete("iac"), help="The IaC flavour.")
+    topology: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("topology"), help="The arrangement of the pattern."),
     ] = None,
-    datastore: Annotated[str | None, typer.Option(autocompletion=_complete("datastore"))] = None,
-    region: Annotated[str | None, typer.Option(autocompletion=_complete("region"))] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("runtime"), help="The language of the functions."),
+    ] = None,
+    runtime_version: Annotated[
+        str | None, typer.Option(help="The Lambda runtime, such as python3.13.")
+    ] = None,
+    iac: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("iac"), help="The IaC flavour: sam or cdk."),
+    ] = None,
+    datastore: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("datastore"), help="Where the data is stored."),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(autocompletion=_complete("region"), help="The AWS region.")
+    ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Answer any other question of the template."),
@@ -308,7 +322,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     ] = False,
     json: Json = False,
 ) -> int:
-    """Bring a project to a newer version of its template, or to other answers.
+    """Merge a newer template, or other answers, into a project.
 
     Your own files are not changed. Exit code: 0 if all is done, 3 if something is left to
     settle by hand, 2 if the update was refused and nothing has changed.
@@ -336,7 +350,10 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
 
 @app.command(context_settings=_unset())
 def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
-    """Compare a project with its template: what an update would change, and what drifted."""
+    """Compare a project with its template.
+
+    Shows what an update would change, and which files of the template you have edited or removed.
+    """
     with interrupts.handled():
         unasked.import_copier()
         from sls_patterns_cli import update
@@ -373,7 +390,7 @@ class _PassesArguments(TyperCommand):
 
 @local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")
 def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine, run its proofs and remove everything.
+    """Deploy a project on this machine and run its proofs.
 
     Arguments after -- go to the proofs' test runner, whose exit code is returned.
     """
@@ -387,7 +404,7 @@ def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
 
 @local_app.command("up")
 def local_up(path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine and follow its logs, until Ctrl-C."""
+    """Deploy a project on this machine and follow its logs."""
     try:
         from sls_patterns_cli.local import session
 

@@ -66,11 +66,25 @@ def graph(
         "resources": _unique(
             _resource(node, datastore) for node in topology.nodes if node.facts.deployed
         ),
+        # Where what is deployed elsewhere is, who may call, and the like.
+        "parameters": [
+            *(
+                f"{pascal(node.name)}{node.facts.parameter}"
+                for node in topology.nodes
+                if node.facts.parameter
+            ),
+            *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
+        ],
         "functions": [node.name for node in topology.nodes if node.kind == "function"],
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
         "adapters": [
-            *(node.name for node in topology.nodes if node.name in used and node.facts.adapter),
+            *_unique(
+                node.attributes.get("adapter", node.name)
+                for node in topology.nodes
+                if node.name in used and node.facts.adapter
+            ),
             *topology.adapters,
+            *_unique(adapter for edge in edges for adapter in edge.kind.adapters),
             *datastore.adapters,
         ],
         # What functions know other nodes by, in unit tests; the template fills in the region.
@@ -80,6 +94,7 @@ def graph(
         # statelint refuses what a service adds to the language, as S3 does to the reader of a
         # distributed map.
         "linted_machines": [node.name for node in machines if "map" not in node.attributes],
+        "moved": _moved(edges, nodes),
         "mapping_templates": [
             f"{request}.{kind}" for kind in ("request", "response") for request in requests
         ],
@@ -165,6 +180,11 @@ def _node(
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
         )
+    if node.kind == "external":
+        # An API hands requests on to it.
+        facts["proxied"] = any(
+            nodes[edges[number].source].kind in {"http-api", "rest-api"} for number in incoming
+        )
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.
         facts["answers_for_datastore"] = any(
@@ -172,10 +192,40 @@ def _node(
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
+        # Nor where it waits for another function or system that fails.
+        facts["answers_for_functions"] = any(
+            edge.source in {target.name for target in targets}
+            and edge.call == "sync"
+            and nodes[edge.target].kind in {"function", "remote-function", "external"}
+            for edge in edges
+        )
         facts["calls_services"] = any(
             target.facts.deployed and target.kind != "function" for target in targets
         )
+        # The system whose routes it takes over: a routes file says which.
+        facts["replaces"] = next(
+            (logical_id(target, datastore) for target in targets if target.kind == "external"), None
+        )
     return facts
+
+
+def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
+    """What a routes file says at first: the paths that functions serve instead of another system.
+
+    A path has moved with everything below it.
+    """
+    replacing = {edge.source for edge in edges if nodes[edge.target].kind == "external"}
+    moved = [
+        {
+            "path": edge.attributes["route"].split(" ")[1],
+            "function": edge.target,
+            "api": pascal(edge.source),
+        }
+        for edge in edges
+        if edge.source in replacing and nodes[edge.target].kind == "function"
+        if nodes[edge.source].kind in {"http-api", "rest-api"}
+    ]
+    return [each for each in moved if not each["path"].endswith("/{proxy+}")]
 
 
 def _logs_by_account(node: Facts) -> bool:
@@ -222,7 +272,7 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
         user, node = nodes[edge.source], nodes[edge.target]
         if edge.attributes.get("by") == "poll":
             user, node = node, user
-        variable = node.facts.variable
+        variable = edge.kind.variable or node.facts.variable
         if user.kind == "function" and node is not user and variable:
             name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
             short = node.name.removesuffix(f"-{node.kind}")

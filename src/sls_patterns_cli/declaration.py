@@ -211,12 +211,16 @@ def _proof(topology: Place, declared: Declaration, file: str) -> Proof:
 def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastore: str) -> Graph:
     """The topology's graph with what the datastore brings into it."""
     brings = vocabulary.datastores[datastore]
-    nodes = tuple(
+    declared_nodes = tuple(
         _node(place, node, vocabulary)
         for node in (*place.items(declared, "nodes", at_least=1), *brings.nodes)
     )
-    place.different("node", [node.name for node in nodes])
-    by_name = {node.name: node for node in nodes}
+    place.different("node", [node.name for node in declared_nodes])
+    by_name = {node.name: node for node in declared_nodes}
+    left_out = {
+        node.name for node in declared_nodes if node.kind == "datastore" and not brings.used_by
+    }
+    nodes = tuple(node for node in declared_nodes if node.name not in left_out)
     stores = [node.name for node in nodes if node.kind == "datastore"]
     brought = [
         {key: store if value == "{datastore}" else value for key, value in edge.items()}
@@ -226,6 +230,7 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
     edges = tuple(
         _edge(place, edge, by_name, vocabulary, datastore)
         for edge in (*place.items(declared, "edges", at_least=1), *brought)
+        if not isinstance(edge, Mapping) or edge.get("to") not in left_out
     )
     # Two edges between the same nodes are fine when they differ, as two routes do.
     for number, edge in enumerate(edges):
@@ -350,6 +355,9 @@ def _edge(
             f"no edge {kinds}{f' by {by}' if by else ''}"
             + (f"; allowed: {allowed}" if ways else "; see the edges in templates/graph.yml")
         )
+    for attribute in kind.target_with:
+        if attribute not in nodes[target].attributes:
+            raise place.refuse(f"{kind.name} needs the attribute {attribute} of {target}")
     for attribute in kind.target_without:
         if nodes[target].attributes.get(attribute):
             raise place.refuse(f"{kind.name} cannot be where {target} has {attribute}")

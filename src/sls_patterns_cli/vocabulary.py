@@ -97,6 +97,8 @@ class NodeKind:
     """The end of a node's logical id."""
     deployed: bool = True
     """Whether the stack holds it."""
+    parameter: str = ""
+    """The end of the name of the stack's parameter for it, if there is one."""
     adapter: bool = False
     """Whether a function that uses it has an adapter for it."""
     clients: tuple[str, ...] = ()
@@ -123,8 +125,14 @@ class EdgeKind:
     failures: tuple[str, ...]
     packages: Packages = field(default_factory=dict)
     attributes: Attributes = field(default_factory=dict)
+    target_with: tuple[str, ...] = ()
+    """The attributes that a target needs to be reached so."""
     target_without: tuple[str, ...] = ()
     """The attributes with which a target cannot be reached so."""
+    variable: Mapping[str, str] | None = None
+    """The variable by which a function knows the target, where its kind's is another one."""
+    adapters: tuple[str, ...] = ()
+    """The adapters that code for it uses, from `templates/shared/`."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ class Datastore:
     name: str
     title: str
     idle: str
-    """What it costs while nobody uses it."""
+    """Its cost while nothing uses it."""
     suffix: str
     remains: str
     """What a deleted stack leaves of it."""

@@ -120,7 +120,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "wirte",
         (
             f"{TOPOLOGY}, edge work -> results: access must be one of: "
-            "read, write, append, update, read-write, manage, own; got 'wirte'"
+            "read, write, append, update, read-update, read-write, manage, own; got 'wirte'"
         ),
     ),
     "access that the datastore lacks": (
@@ -128,7 +128,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "own",
         (
             f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
-            "read, write, append, update, read-write, manage; got 'own'"
+            "read, write, append, update, read-update, read-write, manage; got 'own'"
         ),
     ),
     "FIFO queue that a standard topic would feed": (
@@ -249,7 +249,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "unknown datastore": (
         in_topology("datastores"),
         ["mongodb"],
-        f"{TOPOLOGY}: datastores must be of: dynamodb, s3, aurora-postgresql; got 'mongodb'",
+        f"{TOPOLOGY}: datastores must be of: none, dynamodb, s3, aurora-postgresql; got 'mongodb'",
     ),
     "topology twice": (
         ("topologies",),

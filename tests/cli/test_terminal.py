@@ -137,7 +137,7 @@ def test_prompts_say_what_a_choice_means_and_the_end_says_how_to_answer_without(
 
     def talk(process: Any) -> None:
         for question, then, answer in (
-            ("Which pattern", "datastore can bear", "\x1b[B\r"),
+            ("Which pattern", "datastore can handle", "\x1b[B\r"),
             ("project's name", "asks", "\x15asked\r"),
             ("Which topology", "direct", "\r"),
             ("Which runtime", "typescript", "\r"),
@@ -155,7 +155,7 @@ def test_prompts_say_what_a_choice_means_and_the_end_says_how_to_answer_without(
     shown = terminal("new", columns=80, talk=talk)
 
     assert shown.code == 0
-    assert "Takes webhooks in at any rate" in seen["Which pattern"]
+    assert "Accepts webhooks at any rate" in seen["Which pattern"]
     assert "A function checks" in seen["Which topology"]
     assert "AWS SAM, one template" in seen["Which IaC flavour"]
     for meaning in ("DynamoDB table, paid by request", "pauses after five"):

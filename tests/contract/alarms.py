@@ -127,6 +127,15 @@ KNOWN = {
         TRANSFORM,
     )
 }
+# What a function reports of the circuit that guards its calls, in the namespace of its service.
+# Another stack of the service has the same namespace, so the function is a dimension (fact F4).
+CIRCUIT = {
+    metric.name: metric
+    for metric in (
+        Metric("", "CircuitOpen", "FunctionName", ("Maximum",), 0, 1, ("circuit", "service")),
+        Metric("", "CircuitStateUnavailable", "FunctionName", others=("circuit", "service")),
+    )
+}
 SOURCES = {
     "ApiId": "AWS::ApiGatewayV2::Api",
     "ApiName": "AWS::ApiGateway::RestApi",
@@ -145,7 +154,8 @@ SOURCES = {
 def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     """Say why no service will ever publish what the alarm watches."""
     namespace, name = alarm.get("Namespace"), alarm.get("MetricName")
-    metric = KNOWN.get((namespace, name))
+    own = not str(namespace).startswith("AWS/")
+    metric = CIRCUIT.get(str(name)) if own else KNOWN.get((namespace, name))
     if metric is None:
         yield Violation("alarm", alarm.name, f"no service is known to publish {namespace} {name}")
         return
@@ -154,7 +164,7 @@ def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if namespace == "AWS/Events":  # by the bus as well, unless it is the default one
         expected |= {"EventBusName"} & dimensions.keys()
     if dimensions.keys() != expected:
-        says = f"{metric} is published by {' and '.join(sorted(expected))}"
+        says = f"{namespace} {name} is published by {' and '.join(sorted(expected))}"
         yield Violation("alarm", alarm.name, says)
     elif empty := sorted(name for name, value in dimensions.items() if not value):
         yield Violation("alarm", alarm.name, f"{', '.join(empty)} has no value")
@@ -165,6 +175,27 @@ def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         must = f"that of a resource {SOURCES[metric.dimension]} of this stack"
         value = stack.text(dimensions[metric.dimension])
         yield is_but("alarm", alarm.name, metric.dimension, value, must)
+    elif own:
+        yield from _reported(stack, alarm, metric)
+
+
+def _reported(stack: Stack, alarm: Resource, metric: Metric) -> Iterator[Violation]:
+    """Say why the function does not report what the alarm watches, or the alarm forgets it."""
+    dimensions = dimensions_of(alarm)
+    function = stack.named(dimensions["FunctionName"], "AWS::Lambda::Function")
+    variables = function.get("Environment", "Variables") or {} if function else {}
+    for what, value, variable in (
+        ("Namespace", alarm.get("Namespace"), "POWERTOOLS_METRICS_NAMESPACE"),
+        ("service", dimensions["service"], "POWERTOOLS_SERVICE_NAME"),
+    ):
+        if value != variables.get(variable):
+            must = f"that of the function, {variables.get(variable)}"
+            yield is_but("alarm", alarm.name, what, value, must)
+    missing = alarm.get("TreatMissingData")
+    if metric.name == "CircuitOpen" and missing != "ignore":
+        must = "ignore: an open circuit that nobody calls reports nothing"
+        yield is_but("alarm", alarm.name, "TreatMissingData", missing, must)
+    yield from _rings(stack, alarm, metric)
 
 
 def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violation]:

@@ -7,6 +7,7 @@ from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
+from contract.proxies import proxy_violations
 from contract.stack import Template, stacks
 from contract.standards import standard_violations
 from contract.state_machines import state_machine_violations
@@ -38,3 +39,4 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from standard_violations(stack)
         yield from database_violations(stack)
         yield from deadline_violations(stack)
+        yield from proxy_violations(stack)

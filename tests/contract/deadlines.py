@@ -7,11 +7,15 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 
 from collections.abc import Iterator
 
+from contract.iam import may, role_of
 from contract.stack import Resource, Stack
 from contract.standards import told_of
 from contract.violations import Violation, is_but
 
 ATTEMPTS = "AWS_MAX_ATTEMPTS"
+ALIAS = "AWS::Lambda::Alias"
+INVOKES = "AWS::Lambda::EventInvokeConfig"
+LAMBDA_ARN = "arn:aws[a-z-]*:lambda:"
 
 # What the code allows an attempt: 1 second to connect, 3 to be answered.
 ATTEMPT_SECONDS = 4
@@ -25,6 +29,8 @@ def deadline_violations(stack: Stack) -> Iterator[Violation]:
         called = told_of(stack, function)
         if called:
             yield from _deadline(stack, function, len(called))
+        yield from _patience(stack, function)
+        yield from _of_others(stack, function)
 
 
 def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violation]:
@@ -38,3 +44,45 @@ def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violatio
     if timeout < longest:
         must = f"at least {longest}: {calls} calls, {attempts} attempts each"
         yield is_but("deadline", function.name, "Timeout", timeout, must)
+
+
+def _patience(stack: Stack, caller: Resource) -> Iterator[Violation]:
+    """A function outlasts each function of this stack that it waits for (fact H1).
+
+    It knows such a function by an alias of which no asynchronous events are kept.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-sync.html
+    """
+    own = stack.number(caller.get("Timeout"), 3) or 0
+    for value in (caller.get("Environment", "Variables") or {}).values():
+        alias = stack.named(value, ALIAS)
+        invoked = stack.function(value)
+        if alias is None or invoked is None or _kept(stack, *invoked):
+            continue
+        callee, _ = invoked
+        its = stack.number(callee.get("Timeout"), 3) or 0
+        if own <= its:
+            must = f"more than the {its} of {callee.name}, which it waits for"
+            yield is_but("deadline", caller.name, "Timeout", own, must)
+        if not may(stack, role_of(stack, caller), "lambda:InvokeFunction", alias):
+            says = f"its role must be allowed lambda:InvokeFunction on {alias.name}"
+            yield Violation("deadline", caller.name, says)
+
+
+def _kept(stack: Stack, function: Resource, qualifier: str) -> bool:
+    return any(
+        stack.means(config.get("FunctionName"), function)
+        and stack.text(config.get("Qualifier")) == qualifier
+        for config in stack.of_type(INVOKES)
+    )
+
+
+def _of_others(stack: Stack, caller: Resource) -> Iterator[Violation]:
+    """A function of another service is known by a parameter; without permission, it is no use."""
+    for value in (caller.get("Environment", "Variables") or {}).values():
+        arn = stack.text(value)
+        pattern = stack.parameters.get(arn.strip("${}"), {}).get("AllowedPattern", "")
+        if not pattern.startswith(LAMBDA_ARN):
+            continue
+        if not may(stack, role_of(stack, caller), "lambda:InvokeFunction", arn):
+            says = f"its role must be allowed lambda:InvokeFunction on {arn}"
+            yield Violation("deadline", caller.name, says)

@@ -222,28 +222,8 @@ def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
     yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E2")
     destination = config and config.get("DestinationConfig", "OnFailure", "Destination")
     yield from watched(stack, function, DESTINATION if destination else LAMBDA_DEAD_LETTER)
-    if not destination:
-        yield from _allowed_in_time(stack, function, stack.resources[edge.end])
-
-
-def _allowed_in_time(stack: Stack, function: Resource, queue: Resource) -> Iterator[Violation]:
-    """Say that a function is made before its role may send to its dead-letter queue (fact A19).
-
-    Lambda refuses such a function: "The provided execution role does not have permissions to call
-    SendMessage on SQS". What is in the role itself is there before the function.
-    """
-    before = (stack.resources[name] for name in stack.comes_after(function))
-    said = (
-        statement
-        for resource in before
-        if resource.type.startswith("AWS::IAM::")
-        for policy in (resource.properties, *(resource.get("Policies") or []))
-        for statement in statements(stack, policy.get("PolicyDocument"))
-    )
-    arns = stack.arns(queue)
-    if not any(s.allow and any(s.covers("sqs:SendMessage", arn) for arn in arns) for s in said):
-        says = f"must depend on the policy that lets its role send to {queue.name}"
-        yield Violation("A19", function.name, says)
+    made = config if config and destination else function
+    yield from _allowed_in_time(stack, made, function, "sqs:SendMessage", stack.resources[edge.end])
 
 
 def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -457,11 +437,37 @@ def _allowed(
         yield Violation(rule, acting.name, f"its role must be allowed {action} on {name}")
 
 
+def _allowed_in_time(
+    stack: Stack, made: Resource, function: Resource, action: str, on: Resource | str
+) -> Iterator[Violation]:
+    """Say that a resource is made before the function's role has the permission that it needs.
+
+    Lambda checks that when it makes the resource: "The provided execution role does not have
+    permissions to call SendMessage on SQS". What is in the role itself is there in time.
+    """
+    before = (stack.resources[name] for name in stack.comes_after(made))
+    said = (
+        statement
+        for resource in before
+        if resource.type.startswith("AWS::IAM::")
+        for policy in (resource.properties, *(resource.get("Policies") or []))
+        for statement in statements(stack, policy.get("PolicyDocument"))
+    )
+    arns = {on} if isinstance(on, str) else stack.arns(on)
+    in_time = any(s.allow and any(s.covers(action, arn) for arn in arns) for s in said)
+    if not in_time and may(stack, role_of(stack, function), action, on):
+        name = on if isinstance(on, str) else on.name
+        says = f"must depend on the policy that allows {action} on {name}"
+        yield Violation("A19" if made == function else "A26", made.name, says)
+
+
 def _polls(stack: Stack, edge: Edge, rule: str) -> Iterator[Violation]:
     source, function = stack.resources[edge.source], stack.resources[edge.target]
     on = f"${{{source.name}.StreamArn}}" if source.type == TABLE else source
+    mapping = stack.resources[edge.declared_by]
     for action in POLLING[source.type]:
         yield from _allowed(stack, function, action, on, rule)
+        yield from _allowed_in_time(stack, mapping, function, action, on)
 
 
 def _reports_items(mapping: Resource, rule: str) -> Iterator[Violation]:

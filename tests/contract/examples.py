@@ -636,6 +636,32 @@ def http() -> dict[str, Any]:
     )
 
 
+def proxy() -> dict[str, Any]:
+    """Return a REST API that hands requests on to an HTTP system."""
+    handed_on = {"type": "http_proxy", "uri": "https://${stageVariables.LegacyHost}/{proxy}"}
+    answered = {"type": "mock", "contentHandling": "CONVERT_TO_TEXT"}
+    operation = "x-amazon-apigateway-integration"
+    body = {
+        "info": {"title": ref("AWS::StackName")},
+        "paths": {
+            "/{proxy+}": {"x-amazon-apigateway-any-method": {operation: handed_on}},
+            "/health": {"get": {operation: answered}},
+        },
+        "x-amazon-apigateway-binary-media-types": ["*/*"],
+    }
+    return template(
+        {
+            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+            "ApiStage": resource(
+                "AWS::ApiGateway::Stage",
+                RestApiId=ref("Api"),
+                Variables={"LegacyHost": "legacy.example.org"},
+            ),
+            "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
+        },
+    )
+
+
 def sdk() -> dict[str, Any]:
     """Return a function whose alias an account invokes through the SDK."""
     return template(
@@ -658,6 +684,29 @@ def sdk() -> dict[str, Any]:
     )
 
 
+def circuit() -> dict[str, Any]:
+    """Return a function that reports the circuit which guards its calls."""
+    by = [{"Name": "service", "Value": "shop"}, {"Name": "circuit", "Value": "carrier"}]
+
+    def reported(metric: str, **other: Any) -> dict[str, Any]:
+        return alarm("Shop", metric, "FunctionName", ref("Track"), *by, **other)
+
+    variables = {
+        "POWERTOOLS_METRICS_NAMESPACE": "Shop",
+        "POWERTOOLS_SERVICE_NAME": "shop",
+        "AWS_MAX_ATTEMPTS": "2",
+    }
+    return template(
+        function("Track", Environment={"Variables": variables}),
+        {
+            "CarrierCircuitOpen": reported(
+                "CircuitOpen", Statistic="Maximum", TreatMissingData="ignore"
+            ),
+            "CarrierCircuitUnguarded": reported("CircuitStateUnavailable"),
+        },
+    )
+
+
 EXAMPLES = {
     "E1": e1,
     "E2": e2,
@@ -670,7 +719,9 @@ EXAMPLES = {
     "E8": e8,
     "REST": rest,
     "HTTP": http,
+    "PROXY": proxy,
     "SDK": sdk,
+    "CIRCUIT": circuit,
 }
 
 

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
+from contract.alarms import CIRCUIT
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
@@ -26,6 +28,8 @@ NOT_THE_CONTRACTS = (
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
     # It tells of answers, which are no failures of an asynchronous edge.
     r"ApiErrorsAlarm\w*(\.(?!AlarmActions).*)?",
+    # That a circuit has its alarms is compared with the graph below.
+    r"\w+Circuit(Open|Unguarded)Alarm\w*",
     # A machine whose callers wait, and what its log tells beside the error.
     r"AWS::StepFunctions::StateMachine(\.LoggingConfiguration\.IncludeExecutionData)?",
     # How often a schedule starts, which no validator would let pass without.
@@ -41,7 +45,7 @@ NOT_THE_CONTRACTS = (
     r"AWS::S3::Bucket\.(PublicAccessBlock|Lifecycle)Configuration.*",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
-    r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema).*)?",
+    r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema|TimeToLiveSpecification).*)?",
     # They warn before there is a failure, and so are no end of one.
     r"\w+(QueueAge|ClusterCapacity)Alarm\w*(\.(?!AlarmActions).*)?",
     # It keeps out what other accounts have.
@@ -195,6 +199,19 @@ def test_its_asynchronous_edges_and_their_ends_are_those_of_the_graph(
     template: Template, topology: Topology
 ) -> None:
     assert differences(asynchronous_edges(template), topology) == []
+
+
+def test_each_circuit_of_the_graph_has_its_alarms(template: Template, topology: Topology) -> None:
+    guarded = {edge.target for edge in topology.edges if edge.attributes.get("circuit")}
+    alarms = [
+        (resource["Properties"]["MetricName"], dimension["Value"])
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+        for dimension in resource["Properties"].get("Dimensions", [])
+        if dimension["Name"] == "circuit"
+    ]
+
+    assert sorted(alarms) == sorted(product(CIRCUIT, guarded))
 
 
 def without_code(template: Template) -> str:

@@ -57,3 +57,59 @@ def test_how_often_a_call_is_attempted_is_said() -> None:
             "the SDK's own default is not the same everywhere"
         )
     ]
+
+
+def waiting(**caller: Any) -> list[str]:
+    """Say what is wrong with a function that invokes another by its alias, and waits."""
+    asked = examples.sdk()["Resources"]
+    template = examples.template(
+        examples.function("Ask", allow("lambda:InvokeFunction", ref("QuoteLive"))), asked
+    )
+    resources = template["Resources"]
+    resources["Quote"]["Properties"]["Timeout"] = 10
+    resources["Ask"]["Properties"] |= {
+        "Timeout": 12,
+        "Environment": {"Variables": {"QUOTE_ALIAS_ARN": ref("QuoteLive")}},
+        **caller,
+    }
+    return list(map(str, violations(template)))
+
+
+def test_a_function_outlasts_the_one_that_it_waits_for() -> None:
+    """Fact H1."""
+    assert waiting() == []
+    assert waiting(Timeout=10) == [
+        "deadline Ask: Timeout is 10, but must be more than the 10 of Quote, which it waits for"
+    ]
+
+
+def test_a_function_may_invoke_the_alias_that_it_knows() -> None:
+    """Fact A6: a permission on the function does not hold for its alias."""
+    permitted = examples.function("Ask", allow("lambda:InvokeFunction", examples.get("Quote")))
+    template = examples.template(permitted, examples.sdk()["Resources"])
+    variables = {"QUOTE_ALIAS_ARN": ref("QuoteLive")}
+    template["Resources"]["Ask"]["Properties"] |= {
+        "Timeout": 12,
+        "Environment": {"Variables": variables},
+    }
+
+    assert list(map(str, violations(template))) == [
+        "deadline Ask: its role must be allowed lambda:InvokeFunction on QuoteLive"
+    ]
+
+
+def test_a_function_may_invoke_what_a_parameter_leads_it_to() -> None:
+    arn = ref("QuoteFunctionArn")
+    pattern = r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+"
+
+    def says(*statements: Any) -> list[str]:
+        template = examples.template(examples.function("Ask", *statements))
+        template["Parameters"] = {"QuoteFunctionArn": {"Type": "String", "AllowedPattern": pattern}}
+        variables = {"QUOTE_FUNCTION_ARN": arn}
+        template["Resources"]["Ask"]["Properties"]["Environment"] = {"Variables": variables}
+        return list(map(str, violations(template)))
+
+    assert says(allow("lambda:InvokeFunction", arn)) == []
+    assert says() == [
+        "deadline Ask: its role must be allowed lambda:InvokeFunction on ${QuoteFunctionArn}"
+    ]

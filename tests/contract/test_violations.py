@@ -38,7 +38,9 @@ FOUND = {
     "E7": {("Start", "Saga", "E7", "Broken")},
     "E7x": set(),
     "REST": set(),
+    "PROXY": set(),
     "SDK": set(),
+    "CIRCUIT": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
@@ -74,8 +76,15 @@ NOT_THE_CONTRACTS = {
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+# The same, and what an integration is at all; no alarm needs the policy of the alarms' topic.
+NOT_THE_CONTRACTS["PROXY"] = (r"Api", r"Api.Body(\.paths(\..*)?)?", r"AlarmsPolicy\..*")
 # Who calls, and by which name, is nobody's failure but the caller's.
 NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")
+# That a circuit has its alarms at all, the graph says (test_contract).
+NOT_THE_CONTRACTS["CIRCUIT"] = (
+    r"CarrierCircuit\w+",
+    r"Track\.Environment\.Variables\.AWS_MAX_ATTEMPTS",
+)
 NOT_THE_CONTRACTS["HTTP"] = (
     *NOT_THE_CONTRACTS["E7"],
     "Api",
@@ -335,6 +344,7 @@ def test_what_cdk_writes_is_read_like_what_sam_writes() -> None:
     store["ManagedPolicyArns"] = [{"Fn::Join": ["", ["arn:", partition, name]]}]
     own = resource("AWS::IAM::Policy", Roles=[ref("StoreRole")], PolicyDocument=document)
     template["Resources"]["StoreRoleDefaultPolicy"] = own
+    template["Resources"]["Store"]["DependsOn"] = ["StoreRoleDefaultPolicy", "StoreRole"]
     secure = "OrdersPolicy.PolicyDocument.Statement.0.Condition.Bool"
     template = changed(template, secure, {"aws:SecureTransport": "false"})
     assert violations(template) == []
@@ -556,9 +566,33 @@ def test_a_function_is_made_after_its_role_may_send_to_its_dead_letter_queue() -
     )
 
     assert list(map(str, violations(template))) == [
-        "A19 Work: must depend on the policy that lets its role send to Failed"
+        "A19 Work: must depend on the policy that allows sqs:SendMessage on Failed"
     ]
     template["Resources"]["Work"]["DependsOn"] = ["WorkSends"]
+    assert violations(template) == []
+
+
+@pytest.mark.parametrize(
+    ("example", "function", "made", "action", "on"),
+    [
+        ("E2", "Work", "WorkInvokes", "sqs:SendMessage", "Failed"),
+        ("E1", "Store", "Mapping", "sqs:ReceiveMessage", "Orders"),
+    ],
+)
+def test_what_lambda_checks_the_permission_of_comes_after_the_policy(
+    example: str, function: str, made: str, action: str, on: str
+) -> None:
+    """Fact A26: where the permission is in the role, it is there in time."""
+    template = EXAMPLES[example]()
+    (policy,) = template["Resources"][f"{function}Role"]["Properties"].pop("Policies")
+    template["Resources"]["Permits"] = resource(
+        "AWS::IAM::Policy", Roles=[ref(f"{function}Role")], **policy
+    )
+
+    assert f"A26 {made}: must depend on the policy that allows {action} on {on}" in map(
+        str, violations(template)
+    )
+    template["Resources"][made]["DependsOn"] = ["Permits"]
     assert violations(template) == []
 
 

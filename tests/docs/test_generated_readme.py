@@ -50,13 +50,29 @@ def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
         pytest.param("nobody has invoked for 14 days", id="A16-idle"),
         pytest.param("its next invocation fails once", id="A16-first-invocation"),
         pytest.param("Deleting the stack takes 20 to 45 minutes", id="A16-deletion"),
-        pytest.param("expand now, contract in a later deployment", id="B2"),
+        pytest.param("remove the old form in a later deployment", id="B2"),
     ],
 )
 def test_the_readme_of_a_project_with_a_database_tells_what_aws_does(
     told: str, readme: str
 ) -> None:
     assert told in readme
+
+
+@pytest.mark.parametrize(
+    ("topology", "told"),
+    [
+        pytest.param("rest-api", "renamed to `x-amzn-Remapped-…`", id="G4"),
+        pytest.param("rest-api", "`X-HTTP-Method-Override` replaces the method", id="B10"),
+        pytest.param("http-api", "`%2F` becomes `/`, and a path with an encoded `?` ends", id="G5"),
+    ],
+)
+def test_the_readme_of_a_strangler_says_what_an_api_changes(
+    topology: str, told: str, tmp_path: Path
+) -> None:
+    made = render_project(tmp_path / "project", pattern="strangler", topology=topology)
+
+    assert told in " ".join((made / "README.md").read_text().split())
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,8 @@ class _Reader:
             for path, operations in (api.get("Body", "paths") or {}).items():
                 for method, operation in operations.items():
                     integration = operation["x-amazon-apigateway-integration"]
-                    key = f"{method.upper()} {path}"
+                    verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+                    key = "$default" if path == "/$default" else f"{verb} {path}"
                     if "integrationSubtype" in integration:
                         yield from self.service(
                             f"route {self.name(api.name)} {key}",

@@ -1,6 +1,8 @@
 """Runs the proofs of a generated project the way a user does."""
 
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from synthesis import synthesise_into
 from sls_patterns_cli.local import project as projects
 
 SLS_PATTERNS = Path(sys.executable).with_name("sls-patterns")
+ASSEMBLED = Path(__file__).with_name("assembled.py")
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,12 @@ def assemble(project: Path, *, build: bool) -> None:
     assembly = ".sls-patterns/assembly"
     synthesise_into(project / assembly, project, build=build)
     settings = json.loads((project / "cdk.json").read_text())
+    routes = project / "routes.txt"
+    if routes.exists():
+        # A proof deploys the project with other routes.
+        shutil.copy(routes, project / assembly)
+        command = [sys.executable, str(ASSEMBLED), str(project / assembly), settings["app"]]
+        assembly = shlex.join(command)
     (project / "cdk.json").write_text(json.dumps({**settings, "app": assembly}))
 
 

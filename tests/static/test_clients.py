@@ -17,7 +17,7 @@ WITHOUT_NETWORK = '"rds")'
 
 SOURCES = sorted(
     file
-    for folder in ("patterns", "datastores")
+    for folder in ("patterns", "datastores", "shared")
     for file in (ROOT / "templates" / folder).rglob("*.jinja")
     # The deadlines of calls are those of whoever makes them.
     if not {"tests", "clients"} & {*file.parts} and f".{file.name.split('.', 1)[1]}" in CLIENTS
@@ -57,7 +57,10 @@ ONE_ATTEMPT = re.compile(r"\"total_max_attempts\": 1|maxAttempts: 1\b")
 
 
 @pytest.mark.parametrize(
-    "file", sorted((ROOT / "templates/patterns").glob("*/clients/*.jinja")), ids=lambda f: f.name
+    "file",
+    sorted((ROOT / "templates").glob("patterns/*/clients/*.jinja"))
+    + sorted((ROOT / "templates").glob("shared/*/adapters/invocation.*.jinja")),
+    ids=lambda f: f.name,
 )
 def test_what_invokes_a_function_makes_one_attempt_in_time(file: Path) -> None:
     """Fact B29: the SDK's own retries would run the function again after a timeout."""

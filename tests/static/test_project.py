@@ -1,5 +1,6 @@
 """What engineers run first in a generated project has nothing to complain about."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -71,11 +72,13 @@ def check_types(projects: Iterable[Path]) -> None:
         checked.append(told)
         python = environment(project)
         cache = python.parent / "mypy-cache"
-        variables = {"MYPY_CACHE_DIR": str(cache)}
-        if not cache.exists():
-            with CLOCK.of_no_pattern():
-                run([python / "mypy"], project, **variables)
-        run([python / "mypy"], project, **variables)
+        # Projects have modules of the same names, so what one process writes there another reads.
+        with cache.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not cache.exists():
+                with CLOCK.of_no_pattern():
+                    run([python / "mypy"], project, MYPY_CACHE_DIR=str(cache))
+            run([python / "mypy"], project, MYPY_CACHE_DIR=str(cache))
 
 
 def mypy_settings(project: Path) -> str:

@@ -8,6 +8,8 @@ import pytest
 from rendering import ROOT, render_project
 from variants import Variant, all_variants
 
+from sls_patterns_cli import catalog
+
 SHARED = {
     runtime: {file.name.removesuffix(".jinja") for file in folder.iterdir()}
     for runtime, folder in (
@@ -57,3 +59,11 @@ def test_what_no_proof_uses_is_found(
 ) -> None:
     (tmp_path / name).write_text(text)
     assert list(unused(runtime, tmp_path)) == [f"{name}: {found}"]
+
+
+@pytest.mark.parametrize("slug", catalog.slugs())
+def test_no_node_is_named_like_a_module_that_proofs_share(slug: str) -> None:
+    """The proofs' view of a datastore is a module named for the node."""
+    nodes = {node.name for topology in catalog.pattern(slug).topologies for node in topology.nodes}
+    shared = {name.partition(".")[0].replace("_", "-") for name in SHARED["python"]}
+    assert nodes.isdisjoint(shared)

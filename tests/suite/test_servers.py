@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from servers import Server, rehearsing, server
 from spending import CLOCK
+from synthesis import synthesiser
 
 COUNTING = """
 import json, sys, time
@@ -40,6 +42,20 @@ def test_the_first_request_is_rehearsed_where_it_matters_what_a_pattern_takes(
 def test_there_is_one_server_for_a_command_and_its_variables() -> None:
     assert server(COMMAND, A="1") is server(COMMAND, A="1")
     assert server(COMMAND, A="1") is not server(COMMAND, A="2")
+
+
+def test_all_tests_of_a_worker_share_a_synthesiser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / ".bin/tsx"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\ncat\n")
+    program.chmod(0o755)
+    first = synthesiser(tmp_path)
+
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "another")
+
+    assert synthesiser(tmp_path) is first
 
 
 def test_a_server_that_ends_fails_the_test() -> None:

@@ -4,13 +4,24 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Template
-from sls_patterns_cli.local.emulator import Emulator
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+
+
+class Emulator(Protocol):
+    """What is deployed to."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    def client(self, service: str) -> Any: ...
 
 
 def upload(emulator: Emulator, packages: Mapping[str, bytes]) -> None:

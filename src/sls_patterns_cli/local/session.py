@@ -1,6 +1,7 @@
 """`local test` and `local up`: build, start, deploy, prove or stay, and leave nothing behind."""
 
 import shlex
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from sls_patterns_cli import interrupts
 from sls_patterns_cli.local import emulator as emulators
-from sls_patterns_cli.local import flavours, languages, proofs, tether, timescale
+from sls_patterns_cli.local import external, flavours, languages, proofs, tether, timescale
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.emulator import Emulator
 from sls_patterns_cli.local.languages import Language
@@ -49,7 +50,10 @@ def test(  # no test of pytest's
         progress.log(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
         environment = {
             **stack.emulator.client_environment(variables),
+            **stack.controls,
             "STACK_NAME": stack.project.stack_name,
+            # Proofs that deploy another version of the project run it with that version's folder.
+            "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
             "FORCE": "1",  # proofs refuse a stack that may be in use, and nobody uses this one
         }
         environment.pop("VIRTUAL_ENV", None)
@@ -86,6 +90,8 @@ class _Stack:
     language: Language
     emulator: Emulator
     outputs: dict[str, str]
+    controls: dict[str, str]
+    """Where the stand-ins of external systems are controlled."""
 
 
 @contextmanager
@@ -94,7 +100,8 @@ def _stack(
 ) -> Iterator[_Stack]:
     """The project in `path`, deployed to an emulator that ends with the block.
 
-    `parameters` are those of its template that have no default.
+    `parameters` are those of its template that have no default. An external system whose address
+    is not among them gets a stand-in.
     """
     project = projects.load(path)
     emulators.require()
@@ -102,19 +109,20 @@ def _stack(
     emulator = Emulator(project.region, {project.lambda_runtime: language.interpreter.executable})
     try:
         emulator.launch()
-        outputs = _deploy(project, language, emulator, progress, parameters or {})
-        yield _Stack(project, language, emulator, outputs)
+        with _deployed(project, language, emulator, progress, parameters or {}) as stack:
+            yield stack
     finally:
         emulator.stop()
 
 
-def _deploy(
+@contextmanager
+def _deployed(
     project: Project,
     language: Language,
     emulator: Emulator,
     progress: Progress,
     parameters: Mapping[str, str],
-) -> dict[str, str]:
+) -> Iterator[_Stack]:
     from sls_patterns_cli.local import deploy
 
     with progress.stage("Build"):
@@ -125,15 +133,35 @@ def _deploy(
         progress.log(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
         if changes := timescale.changes(assembly.template):
             progress.log(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
-    with progress.stage("Deploy"):
-        started = time.monotonic()
-        deploy.upload(emulator, packages)
-        outputs = deploy.deploy(emulator, project.stack_name, assembly.template, parameters)
-        progress.log(
-            f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
-            f"in {time.monotonic() - started:.1f} s"
-        )
-    return outputs
+    with external.stood_in(assembly.template, parameters) as stand_ins:
+        addresses = {name: stand_in.url for name, stand_in in stand_ins.items()}
+        with progress.stage("Deploy"):
+            started = time.monotonic()
+            for name, address in addresses.items():
+                progress.log(f"{name} is a stand-in at {address}")
+            deploy.upload(emulator, packages)
+            given = {**_stand_in_functions(project, emulator), **parameters, **addresses}
+            outputs = deploy.deploy(emulator, project.stack_name, assembly.template, given)
+            progress.log(
+                f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
+                f"in {time.monotonic() - started:.1f} s"
+            )
+        yield _Stack(project, language, emulator, outputs, external.controls(stand_ins))
+
+
+def _stand_in_functions(project: Project, emulator: Emulator) -> dict[str, str]:
+    """Deploy the stack that stands in for functions of other services, if the project has one.
+
+    Returns its outputs: they are parameters of the project's own stack, whose proofs find the
+    functions by them as on AWS.
+    """
+    from sls_patterns_cli.local import cloudformation, deploy
+
+    file = project.root / "stand-ins" / "template.yaml"
+    if not file.is_file():
+        return {}
+    template = cloudformation.read(file)
+    return deploy.deploy(emulator, f"{project.stack_name}-stand-ins", template)
 
 
 def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:
@@ -144,6 +172,7 @@ def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:
             if name in EXPORTED
         },
         **stack.outputs,
+        **stack.controls,
     }
     yield ""
     for name, value in variables.items():

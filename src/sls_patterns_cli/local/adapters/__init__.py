@@ -19,6 +19,7 @@ ADAPTERS = (
     "iam.secure_transport",
     "iam.batch_actions",
     "sqs.queue_waits",
+    "sqs.queue_receipts",
     "sqs.queue_locking",
     "sqs.queue_redrive",
     "lambda_.event_source_permissions",
@@ -57,6 +58,7 @@ ADAPTERS = (
     "apigateway.http_api_endpoint",
     "apigateway.http_api_event",
     "apigateway.http_api_integration",
+    "apigateway.http_api_http_proxy",
     "apigateway.http_api_services",
     "apigateway.http_api_authorizer",
 )

@@ -23,12 +23,15 @@ Resources:
                 raise ValueError("secret detail")
             if event["rawPath"] == "/empty":
                 return {"statusCode": 204, "body": None}
+            if event["rawPath"] == "/behind":
+                return {"statusCode": 502, "body": '{"message": "the carrier failed"}'}
             return {"path": event["rawPath"], "parameters": event.get("pathParameters", "none"),
                     "route": event["routeKey"], "body": event.get("body"),
                     "asked": event["headers"].get("asked-for")}
       Events:
         Item: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: "/items/{id}"}}
         Fail: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: ANY, Path: /fail}}
+        Behind: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /behind}}
         Empty: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: DELETE, Path: /empty}}
         More: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /MORE}}
 Outputs:
@@ -131,6 +134,11 @@ def test_other_paths_and_methods_are_not_found(api: dict[str, str]) -> None:
 def test_a_functions_failure_is_hidden_from_the_caller(api: dict[str, str]) -> None:
     status, answer, _ = request(f"{api['Endpoint']}/fail")
     assert (status, answer) == (500, {"message": "Internal Server Error"})
+
+
+def test_a_functions_own_502_is_passed_on(api: dict[str, str]) -> None:
+    status, answer, _ = request(f"{api['Endpoint']}/behind")
+    assert (status, answer) == (502, {"message": "the carrier failed"})
 
 
 def test_an_answer_may_have_no_body(api: dict[str, str]) -> None:

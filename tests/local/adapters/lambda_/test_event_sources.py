@@ -170,3 +170,42 @@ Outputs: {Queue: {Value: !Ref Queue}}
     for group in ("a", "b"):
         steps = [(each["body"], each["running"]) for each in entries if each["group"] == group]
         assert steps == [(f"{group}{n}", step) for n in range(3) for step in (1, -1)]
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_message_that_is_visible_before_its_function_ends_is_done_and_given_up(
+    deploy_stack: DeployStack, client: Client, *, fifo: bool
+) -> None:
+    kind = "FifoQueue: true" if fifo else "DelaySeconds: 0"
+    outputs = deploy_stack(f"""
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      {kind}
+      VisibilityTimeout: 1
+      RedrivePolicy: {{deadLetterTargetArn: !GetAtt DeadLetters.Arn, maxReceiveCount: 2}}
+  DeadLetters:
+    Type: AWS::SQS::Queue
+    Properties: {{{kind}}}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import json, time
+        def handler(event, context):
+            time.sleep(1.2)
+            print(json.dumps({{"ended": time.time()}}))
+      LoggingConfig: {{LogGroup: slow-{fifo}}}
+      Events: {{Queue: {{Type: SQS, Properties: {{Queue: !GetAtt Queue.Arn, BatchSize: 1}}}}}}
+Outputs: {{Queue: {{Value: !Ref Queue}}, DeadLetters: {{Value: !Ref DeadLetters}}}}
+""")
+    group = {"MessageGroupId": "one", "MessageDeduplicationId": "one"} if fifo else {}
+    client("sqs").send_message(QueueUrl=outputs["Queue"], MessageBody="slow", **group)
+
+    def dead() -> Any:
+        return client("sqs").receive_message(QueueUrl=outputs["DeadLetters"]).get("Messages")
+
+    (message,) = wait_until(dead)
+    assert message["Body"] == "slow"
+    wait_until(lambda: len(log(client, f"slow-{fifo}")) == 2)

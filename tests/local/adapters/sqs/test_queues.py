@@ -127,6 +127,41 @@ def test_a_received_message_is_visible_again_sooner_than_its_queue_says(
     assert attributes["VisibilityTimeout"] == "120"
 
 
+def test_a_message_of_a_fifo_queue_is_not_deleted_when_it_is_visible_again(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    queue = deploy_stack("""
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: expiring.fifo, FifoQueue: true, VisibilityTimeout: 1}
+Outputs: {Queue: {Value: !Ref Queue}}
+""")["Queue"]
+    sqs = client("sqs")
+    sqs.send_message(
+        QueueUrl=queue, MessageBody="late", MessageGroupId="one", MessageDeduplicationId="one"
+    )
+    (first,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    late = {"QueueUrl": queue, "ReceiptHandle": first["ReceiptHandle"]}
+    wait_until(lambda: visible_messages(client, queue) == 1)
+
+    with pytest.raises(sqs.exceptions.ClientError, match="The receipt handle has expired"):
+        sqs.delete_message(**late)
+    batch = sqs.delete_message_batch(
+        QueueUrl=queue, Entries=[{"Id": "one", "ReceiptHandle": first["ReceiptHandle"]}]
+    )
+    assert [failed["Code"] for failed in batch["Failed"]] == ["InvalidParameterValue"]
+
+    (again,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=again["ReceiptHandle"])
+    wait_until(lambda: visible_messages(client, queue) == 0)
+
+
+def visible_messages(client: Client, queue: str) -> int:
+    attributes = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])
+    return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+
+
 @pytest.mark.parametrize("how", ["alone", "in a batch"])
 def test_a_changed_visibility_is_divided_too(
     how: str, waiting: dict[str, str], client: Client

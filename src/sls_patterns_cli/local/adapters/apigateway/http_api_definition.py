@@ -107,12 +107,17 @@ def _add_route(
     api: str, key: str, integration: dict[str, Any], authorization: dict[str, str]
 ) -> None:
     kind, subtype = integration["type"].upper(), integration.get("integrationSubtype")
-    if kind != "AWS_PROXY" or (subtype and subtype not in SERVICES):
+    if kind not in {"AWS_PROXY", "HTTP_PROXY"} or (subtype and subtype not in SERVICES):
         raise ValueError(
             f"{key}: {subtype or kind} integrations are not served by the local stack yet"
         )
     described = (
-        SERVICES[subtype](integration) if subtype else {"integrationUri": integration["uri"]}
+        SERVICES[subtype](integration)
+        if subtype
+        else {
+            "integrationUri": integration["uri"],
+            "requestParameters": integration.get("requestParameters", {}),
+        }
     )
     created = _created(
         apigateway._create_integration(

@@ -2,16 +2,19 @@
 
 AWS: `Body` of an `AWS::ApiGateway::RestApi` is imported whole: any-method operations, all settings
 of an integration with its responses, gateway responses, binary media types.
+A changed one is put into the API, which keeps its id and so its address.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-restapi.html
 
 Emulator: drops any-method operations, all of an integration but its type, method and address,
-gateway responses and binary media types.
+gateway responses and binary media types; makes another API of a changed definition.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from ministack.services import apigateway_v1
+from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.adapters import check, replace
 
@@ -32,6 +35,9 @@ def apply() -> None:
     replace(apigateway_v1, "_import_path_item", "563432744443", _path_item)
     replace(apigateway_v1, "_import_operation", "ca6b0dd9dcf2", _operation)
     replace(apigateway_v1, "_import_rest_api", "ef72f9312702", _rest_api)
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]
+    check(handlers["create"], "7c984880e447")
+    replace(handlers, "update", "9dee2ef4d951", _update)
 
 
 def _path_item(import_path_item: Callable[..., None]) -> Callable[..., None]:
@@ -82,3 +88,26 @@ def _rest_api(import_rest_api: Callable[..., str]) -> Callable[..., str]:
         return api
 
     return import_with_settings
+
+
+def _update(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_api(
+        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str
+    ) -> Any:
+        if new.get("Body") == old.get("Body"):
+            return update(physical_id, old, new, stack, logical_id)
+        create = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]["create"]
+        other, _ = create(logical_id, new, stack)
+        imported = {**apigateway_v1._rest_apis.pop(other), "id": physical_id}
+        apigateway_v1._rest_apis[physical_id] = imported
+        for part in (
+            apigateway_v1._resources,
+            apigateway_v1._authorizers_v1,
+            apigateway_v1._models,
+            apigateway_v1._gateway_responses,
+        ):
+            part[physical_id] = part.pop(other, {})
+        apigateway_v1._delete_rest_api(other)
+        return physical_id, provisioners._apigw_rest_api_attrs(physical_id)
+
+    return update_api

@@ -1,0 +1,162 @@
+"""DynamoDB, with a server of ours between it and the functions."""
+
+import http.client
+import json
+import select
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from conservation.datastore import OUTAGE_SECONDS, Datastore, Item
+from conservation.schedule import IDS, is_slow
+from conservation.stack import Stack
+
+WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
+
+VARIABLE = "AWS_ENDPOINT_URL_DYNAMODB"
+"""https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html"""
+
+DOWN = json.dumps(
+    {
+        "__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
+        "message": "Requested resource not found",
+    }
+).encode()
+"""What the SDKs do not try again by themselves: each call fails at once, as long as it lasts."""
+
+
+class DynamoDb(Datastore):
+    def __init__(self, stack: Stack, server: "_Server") -> None:
+        self._stack, self._server = stack, server
+        self._nodes = {table: node for node, table in stack.tables.items()}
+
+    def stored(self) -> set[Item]:
+        return {
+            (node, message)
+            for node in self._stack.tables
+            for item in self._stack.items(node)
+            for message in IDS.findall(json.dumps(item))
+        }
+
+    def written(self) -> Counter[Item]:
+        return self._by_node(self._server.written)
+
+    def answered(self) -> Counter[Item]:
+        return self._by_node(self._server.answered)
+
+    def fail_for_a_while(self) -> None:
+        self._server.down = True
+        time.sleep(OUTAGE_SECONDS)
+        self._server.down = False
+
+    def _by_node(self, counts: Mapping[Item, int]) -> Counter[Item]:
+        with self._server.lock:
+            return Counter({(self._nodes[table], each): n for (table, each), n in counts.items()})
+
+
+@contextmanager
+def disturbable(stack: Stack, slow_seconds: float) -> Iterator[Datastore]:
+    """Put our server between the functions and the emulator, for as long as the block."""
+    with _Server(stack.port, slow_seconds) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            _send_functions_to(stack, f"http://127.0.0.1:{server.server_port}")
+            yield DynamoDb(stack, server)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _send_functions_to(stack: Stack, url: str) -> None:
+    functions = stack.client("lambda")
+    for page in functions.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            variables = function.get("Environment", {}).get("Variables", {})
+            if any(name.endswith("_TABLE_NAME") for name in variables):
+                functions.update_function_configuration(
+                    FunctionName=function["FunctionName"],
+                    Environment={"Variables": {**variables, VARIABLE: url}},
+                )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, behind: int, slow_seconds: float) -> None:
+        """`behind` is the port of the DynamoDB that keeps what is written."""
+        super().__init__(("127.0.0.1", 0), _Call)
+        self.behind, self.slow_seconds = behind, slow_seconds
+        self.down = False
+        self.lock = threading.Lock()
+        # By the names of tables.
+        self.written = Counter[Item]()
+        self.answered = Counter[Item]()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A function was killed, or the emulator has ended.
+        if not isinstance(sys.exception(), ConnectionError | http.client.HTTPException):
+            super().handle_error(request, client_address)
+
+
+class _Call(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body of an answer are sent at once
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        ids = set(IDS.findall(body.decode()))
+        pause = self.server.slow_seconds / 2 if any(map(is_slow, ids)) else 0
+        # Half of the time passes before the item is written: whoever dies may have written it.
+        time.sleep(pause)
+        status, answer = (400, DOWN) if self.server.down else self._forward(body)
+        items: set[Item] = set()
+        if self.headers["X-Amz-Target"].endswith(WRITES):
+            items = {(table, each) for table in _tables(json.loads(body)) for each in ids}
+        if status == 200:
+            self._note(self.server.written, items)
+        time.sleep(pause)
+        is_there = status == 200 or b"ConditionalCheckFailed" in answer
+        if is_there and not _is_gone(self.connection):
+            self._note(self.server.answered, items)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def _forward(self, body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.behind)
+        try:
+            connection.request("POST", self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def _note(self, counter: Counter[Item], items: set[Item]) -> None:
+        with self.server.lock:
+            counter.update(items)
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+def _tables(call: dict[str, Any]) -> set[str]:
+    """Return the names of the tables that a call writes to."""
+    written = [next(iter(each.values())) for each in call.get("TransactItems", [])] or [call]
+    return {each["TableName"] for each in written}
+
+
+def _is_gone(connection: socket.socket) -> bool:
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""

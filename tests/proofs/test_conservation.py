@@ -1,0 +1,103 @@
+"""Nothing of what a service was sent is lost, done twice or given up, whatever happens to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+from conservation import FULL_SIZE, conserve
+from conservation.patterns import DEFECTS, SERVICES, Service
+from conservation.schedule import schedule
+
+from sls_patterns_cli import catalog
+
+RUNTIMES = ["python", "typescript"]
+
+MESSAGES = {"E1", "E2", "E3", "E4"}
+"""The failures of edges that carry messages, to queues, functions and subscribers."""
+
+NOT_YET = {
+    "notifier",
+    "distributed-trigger",
+    "robust-api",  # two functions write one item, one after the other
+}
+"""Patterns with messages that are not described yet."""
+
+
+def services() -> Iterator[ParameterSet]:
+    for service in SERVICES:
+        for runtime in RUNTIMES:
+            often = runtime == "python" and service.datastore == "dynamodb"
+            marks = () if often else pytest.mark.exhaustive
+            yield pytest.param(service, runtime, id=f"{service}-{runtime}", marks=marks)
+
+
+def defects() -> Iterator[ParameterSet]:
+    shown = set()
+    for service in SERVICES:
+        for defect in service.source.defects:
+            often = service.datastore == "dynamodb" and service.pattern not in shown
+            if often:
+                shown.add(service.pattern)
+            marks = () if often else pytest.mark.exhaustive
+            yield pytest.param(service, defect, id=f"{service}-{defect}", marks=marks)
+
+
+@pytest.mark.parametrize(("service", "runtime"), list(services()))
+def test_each_message_is_done_once_or_kept(service: Service, runtime: str, tmp_path: Path) -> None:
+    outcome = conserve(tmp_path / "project", service, service.messages, runtime=runtime)
+
+    assert outcome.is_conserved, outcome
+    assert outcome.strikes.kills > 0
+    assert outcome.strikes.outages > 0
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_each_of_thousands_is_done_once_or_kept(
+    service: Service, runtime: str, tmp_path: Path
+) -> None:
+    outcome = conserve(tmp_path / "project", service, FULL_SIZE, runtime=runtime)
+
+    assert outcome.is_conserved, outcome
+    assert outcome.strikes.kills > 0
+    assert outcome.strikes.outages > 0
+
+
+@pytest.mark.parametrize(("service", "defect"), list(defects()))
+def test_the_reckoning_notices(service: Service, defect: str, tmp_path: Path) -> None:
+    outcome = conserve(
+        tmp_path / "project",
+        service,
+        service.messages,
+        runtime="python",
+        defect=DEFECTS[defect],
+    )
+
+    assert not outcome.is_conserved
+    assert getattr(outcome, DEFECTS[defect].shows_as), outcome
+
+
+def test_each_topology_with_messages_is_described_in_the_order_of_the_catalogue() -> None:
+    with_messages = [
+        (pattern.slug, topology.name)
+        for pattern in catalog.patterns()
+        for topology in pattern.topologies
+        if any(failure.id in MESSAGES for edge in topology.edges for failure in edge.failures)
+    ]
+
+    described = dict.fromkeys((service.pattern, service.topology) for service in SERVICES)
+    assert [each for each in with_messages if each[0] not in NOT_YET] == list(described)
+
+
+def test_a_schedule_is_the_same_each_time_and_has_every_kind_of_message() -> None:
+    messages = schedule(100)
+
+    assert messages == schedule(100)
+    assert len(messages) == 100
+    assert {each.id.partition("-")[0] for each in messages} == {"good", "slow", "poison"}
+    sent = set()
+    for message in messages:
+        assert (message.copy == 2) == (message.id in sent)
+        sent.add(message.id)
