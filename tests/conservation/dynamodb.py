@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from conservation.datastore import OUTAGE_SECONDS, Datastore, Item
+from conservation.datastore import HITS_OF_AN_OUTAGE, OUTAGE_SECONDS, Datastore, Item
 from conservation.schedule import IDS, is_slow
 from conservation.stack import Stack
 
@@ -51,7 +51,9 @@ class DynamoDb(Datastore):
         return self._by_node(self._server.answered)
 
     def fail_for_a_while(self) -> None:
-        self._server.down = True
+        with self._server.lock:
+            self._server.refused.clear()
+            self._server.down = True
         time.sleep(OUTAGE_SECONDS)
         self._server.down = False
 
@@ -95,6 +97,8 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Call)
         self.behind, self.slow_seconds = behind, slow_seconds
         self.down = False
+        self.refused = Counter[str]()
+        """How often calls were refused in this outage, which lasts longer on a busy machine."""
         self.lock = threading.Lock()
         # By the names of tables.
         self.written = Counter[Item]()
@@ -118,7 +122,7 @@ class _Call(BaseHTTPRequestHandler):
         pause = self.server.slow_seconds / 2 if any(map(is_slow, ids)) else 0
         # Half of the time passes before the item is written: whoever dies may have written it.
         time.sleep(pause)
-        status, answer = (400, DOWN) if self.server.down else self._forward(body)
+        status, answer = (400, DOWN) if self._is_refused(ids, body) else self._forward(body)
         items: set[Item] = set()
         if self.headers["X-Amz-Target"].endswith(WRITES):
             items = {(table, each) for table in _tables(json.loads(body)) for each in ids}
@@ -134,14 +138,30 @@ class _Call(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
+    def setup(self) -> None:
+        super().setup()
+        self._behind = http.client.HTTPConnection("127.0.0.1", self.server.behind)
+
+    def finish(self) -> None:
+        self._behind.close()
+        super().finish()
+
     def _forward(self, body: bytes) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.behind)
-        try:
-            connection.request("POST", self.path, body, dict(self.headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        self._behind.request("POST", self.path, body, dict(self.headers))
+        answer = self._behind.getresponse()
+        return answer.status, answer.read()
+
+    def _is_refused(self, ids: set[str], body: bytes) -> bool:
+        """Whether the datastore is down, and this was not refused as often as it may be."""
+        calls = ids or {body.decode()}
+        with self.server.lock:
+            if (
+                not self.server.down
+                or max(map(self.server.refused.__getitem__, calls)) >= HITS_OF_AN_OUTAGE
+            ):
+                return False
+            self.server.refused.update(calls)
+            return True
 
     def _note(self, counter: Counter[Item], items: set[Item]) -> None:
         with self.server.lock:
@@ -158,5 +178,6 @@ def _tables(call: dict[str, Any]) -> set[str]:
 
 
 def _is_gone(connection: socket.socket) -> bool:
-    readable, _, _ = select.select([connection], [], [], 0)
-    return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+    readable = select.poll()
+    readable.register(connection, select.POLLIN)
+    return bool(readable.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""

@@ -50,7 +50,9 @@ class Fork:
     def wait(self, timeout: float | None = None) -> int:
         """Its end of the pipe closes when it ends; how it has ended only its parent knows."""
         if self.returncode is None:
-            if not select.select([self._ended], [], [], timeout)[0]:
+            ended = select.poll()  # `select` knows no descriptors beyond 1023
+            ended.register(self._ended, select.POLLIN)
+            if not ended.poll(None if timeout is None else timeout * 1000):
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
             self.returncode = 1
         return self.returncode
