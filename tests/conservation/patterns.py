@@ -4,6 +4,8 @@ To add a pattern, add a function that sends and an entry to `SERVICES`: all else
 stack's outputs and from the ids, which say what becomes of a message.
 """
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -26,7 +28,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "label": {"country": "DE", "grams": 700},
     "refund": {"amount": 4200},
 }
-WEBHOOK_TRIES = 50
+TRIES = 50
 SENDERS = 8
 
 _http = urllib3.PoolManager(maxsize=SENDERS, retries=False)
@@ -52,6 +54,8 @@ QUEUE = Source(("visibility-too-short", "no-dead-letter-queue"), strikes=4, slow
 POLLED_QUEUE = Source(QUEUE.defects, strikes=2, at_a_time=8)
 EVENT = Source(("events-not-retried", "failed-events-not-kept"), strikes=2)
 BARE_EVENT = Source(("events-not-retried", "failed-events-without-queue"), strikes=2)
+# Subscribers are both, and a message is in the hands of either.
+SUBSCRIBERS = Source((*QUEUE.defects, *EVENT.defects), strikes=2, slow_seconds=1.6)
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def _post_signed(stack: Stack, message: Message, key: bytes) -> None:
     body = json.dumps({"no": "type"} if message.is_poison else PAYLOAD)
     headers = signed(key, message.id, body)
     url = f"{stack.outputs['ApiUrl']}/webhooks"
-    for _ in range(WEBHOOK_TRIES):
+    for _ in range(TRIES):
         if _http.request("POST", url, body=body, headers=headers, timeout=60).status == 202:
             return
     raise AssertionError(f"{message.id} was not accepted")
@@ -150,6 +154,57 @@ def _hand_off(stack: Stack, message: Message) -> None:
         "purchased_at": MOMENT,
     }
     _invoke(stack, "AwardFunctionName", purchase)
+
+
+def _publish(stack: Stack, message: Message) -> None:
+    """Let the publisher publish it, until it has; poison reaches subscribers only past it."""
+    event = {
+        "id": message.id,
+        "version": 1,
+        "type": _change(message),
+        "tenant": message.group,
+        "order": "order-17",
+        "amount": "much" if message.is_poison else 12950,
+    }
+    if message.is_poison:
+        _publish_unchecked(stack, event)
+        return
+    for _ in range(TRIES):
+        answer = stack.client("lambda").invoke(
+            FunctionName=stack.outputs["PublishFunctionName"], Payload=json.dumps(event)
+        )
+        if "FunctionError" not in answer:
+            return
+    raise AssertionError(f"{message.id} was not published")
+
+
+def _publish_unchecked(stack: Stack, event: dict[str, Any]) -> None:
+    if topic := stack.outputs.get("OrdersTopicArn"):
+        attributes = {"type": event["type"], "version": str(event["version"])}
+        stack.client("sns").publish(
+            TopicArn=topic,
+            Message=json.dumps(event),
+            MessageGroupId=event["tenant"],
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        )
+    else:
+        _put_event(stack, "OrdersEventBusName", event)
+
+
+def _change(message: Message) -> str:
+    return "cancelled" if message.number % 2 else "placed"
+
+
+def _publication_ends(message: Message) -> set[str]:
+    """Everybody hears of placed orders, and only one subscriber of those that are cancelled."""
+    if message.is_poison:
+        ends = {"placed": "InvoicingDeadLetterQueue", "any": "AuditDeadLetterQueue"}
+    else:
+        ends = {"placed": "Invoices", "any": "Changes"}
+    return {ends["any"], ends.get(_change(message), ends["any"])}
 
 
 def _send_entry(stack: Stack, message: Message) -> None:
@@ -196,15 +251,7 @@ def _send_task(stack: Stack, message: Message) -> None:
 
 
 def _put_task(stack: Stack, message: Message) -> None:
-    task = _task(message)
-    event = {
-        "EventBusName": stack.outputs["TasksEventBusName"],
-        "Source": "shop",
-        "DetailType": task["type"],
-        "Detail": json.dumps(task),
-    }
-    answer = stack.client("events").put_events(Entries=[event])
-    assert answer["FailedEntryCount"] == 0
+    _put_event(stack, "TasksEventBusName", _task(message))
 
 
 def _send_usage(stack: Stack, message: Message) -> None:
@@ -220,6 +267,60 @@ def _send_usage(stack: Stack, message: Message) -> None:
         MessageBody=json.dumps(record),
         MessageGroupId=message.group,
     )
+
+
+def _trigger_by_line(stack: Stack, message: Message) -> None:
+    """Invoke the trigger with the lines of a log, as CloudWatch Logs does.
+
+    The id stands beside them as well, since the lines are packed.
+    """
+    line = {"event": "uploaded", "key": message.id, "size": "much" if message.is_poison else 10}
+    data = {
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": "uploads",
+        "logStream": message.group,
+        "subscriptionFilters": ["uploads"],
+        "logEvents": [{"id": message.id, "timestamp": 0, "message": json.dumps(line)}],
+    }
+    packed = base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()
+    _trigger(stack, message, {"id": message.id, "awslogs": {"data": packed}})
+
+
+def _trigger_by_object(stack: Stack, message: Message) -> None:
+    """Invoke the trigger with an object that was created, as EventBridge does."""
+    size = "much" if message.is_poison else 10
+    created = {"key": message.id, "size": size, "sequencer": "0064B1"}
+    _trigger(stack, message, {"source": "aws.s3", "detail": {"object": created}})
+
+
+def _trigger(stack: Stack, message: Message, event: dict[str, Any]) -> None:
+    """Invoke the trigger; half of the poison reaches the consumers past it."""
+    if message.is_poison and message.number % 2:
+        upload = {"id": message.id, "key": message.id, "size": "much"}
+        topic = stack.outputs["UploadsTopicArn"]
+        stack.client("sns").publish(TopicArn=topic, Message=json.dumps(upload))
+    else:
+        _invoke(stack, "TriggerFunctionName", event)
+
+
+def _upload_ends(message: Message) -> set[str]:
+    if not message.is_poison:
+        return {"Scans", "Bills", "Notices"}
+    if message.number % 2:
+        return {f"{each}DeadLetterQueue" for each in ("Scanning", "Billing", "Notifying")}
+    return {"TriggerDeadLetterQueue"}
+
+
+def _put_event(stack: Stack, bus: str, event: dict[str, Any]) -> None:
+    entry = {
+        "EventBusName": stack.outputs[bus],
+        "Source": "shop",
+        "DetailType": event["type"],
+        "Detail": json.dumps(event),
+    }
+    answer = stack.client("events").put_events(Entries=[entry])
+    assert answer["FailedEntryCount"] == 0
 
 
 def _invoke(stack: Stack, function: str, event: dict[str, Any]) -> None:
@@ -279,6 +380,18 @@ SERVICES = [
         source=BARE_EVENT,
         messages=300,
     ),
+    *(
+        Service(
+            "notifier",
+            topology,
+            send=_publish,
+            ends=_publication_ends,
+            source=SUBSCRIBERS,
+            messages=200,
+            senders=SENDERS,
+        )
+        for topology in ("sns", "eventbridge")
+    ),
     Service(
         "fifoer",
         "native",
@@ -330,5 +443,21 @@ SERVICES = [
         ends=USAGE,
         source=QUEUE,
         messages=300,
+    ),
+    Service(
+        "distributed-trigger",
+        "cloudwatch-logs",
+        send=_trigger_by_line,
+        ends=_upload_ends,
+        source=SUBSCRIBERS,
+        messages=150,
+    ),
+    Service(
+        "distributed-trigger",
+        "s3-events",
+        send=_trigger_by_object,
+        ends=_upload_ends,
+        source=SUBSCRIBERS,
+        messages=150,
     ),
 ]

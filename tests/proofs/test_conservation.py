@@ -17,8 +17,6 @@ MESSAGES = {"E1", "E2", "E3", "E4"}
 """The failures of edges that carry messages, to queues, functions and subscribers."""
 
 NOT_YET = {
-    "notifier",
-    "distributed-trigger",
     "robust-api",  # two functions write one item, one after the other
 }
 """Patterns with messages that are not described yet."""
