@@ -111,6 +111,12 @@ def graph(
             and (nodes[edge.target].kind != "datastore" or datastore.reachable is None)
             for edge in edges
         ),
+        # What a function calls outside AWS needs no permission.
+        "grants": any(
+            any(failure.end for failure in edge.failures)
+            or (nodes[edge.source].kind == "function" and nodes[edge.target].kind != "external")
+            for edge in edges
+        ),
         "clients": vocabulary.clients(kinds, mechanisms, datastore.name),
         "packages": {
             runtime: _unique(

@@ -241,10 +241,12 @@ class _Reader:
                             integration["responseParameters"],
                         )
                         continue
+                    uri = self.text(integration["uri"])
+                    _, of_function, function = uri.partition("/functions/")
                     yield from self.route(
                         api,
                         key,
-                        self.text(integration["uri"]).split("/functions/")[-1].split("/")[0],
+                        function.partition("/")[0] if of_function else uri,
                         integration.get("payloadFormatVersion"),
                         next((name for each in operation.get("security", ()) for name in each), ""),
                     )
