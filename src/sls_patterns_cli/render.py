@@ -1,7 +1,7 @@
 """Renders new projects with Copier, which takes 300 ms to import: import this module lazily."""
 
 from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -102,7 +102,7 @@ def _finish(worker: "_Worker", *, repository: bool) -> Project:
 class QuickWorker(Worker):
     """Copier's worker for a folder that is nobody's yet, without what costs time there.
 
-    What is private in Copier is overridden here and in versions.py alone;
+    What is private in Copier is overridden here, in prompts.py and in versions.py alone;
     `tests/cli/test_render.py` and `tests/update/test_versions.py` fail when Copier changes it.
     """
 
@@ -187,8 +187,13 @@ class _Worker(QuickWorker):
     def _ask(self) -> None:
         """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""
         refuse_unasked(self.given, self.template)
-        with nullcontext() if self.defaults else interrupts.allowed():
+        if self.defaults:
             super()._ask()
+        else:
+            from sls_patterns_cli import prompts
+
+            with interrupts.allowed(), prompts.fitted():
+                super()._ask()
         refuse_without_effect(self.given, self)
         self.staging = self.stage(self.answers.combined)
         self.dst_path = self.staging.folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from command import Cli
-from screen import Shown, colour_of, plain_environment, see
+from screen import Enough, Shown, colour_of, plain_environment, see
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.drawing import rows
@@ -167,6 +167,24 @@ def test_prompts_say_what_a_choice_means_and_the_end_says_how_to_answer_without(
     (cli.folder / "asked").rename(cli.folder / "before")
     assert cli(*command[1:]).returncode == 0
     assert tree(cli.folder / "asked") == made
+
+
+@pytest.mark.parametrize("columns", [120, 40])
+def test_what_prompts_say_of_choices_fits_at_any_width(terminal: See, columns: int) -> None:
+    *_, last = catalog.patterns()
+
+    def talk(process: Any) -> None:
+        process.expect("Which pattern")
+        process.expect_exact(last.title)
+        process.expect_exact(last.summary.split()[-1])
+        raise Enough
+
+    shown = terminal("new", columns=columns, talk=talk)
+
+    said = " ".join(" ".join(shown.lines).split())
+    for pattern in catalog.patterns():
+        assert pattern.title in said
+        assert pattern.summary in said
 
 
 def tree(folder: Path) -> dict[str, bytes]:
