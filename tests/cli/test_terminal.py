@@ -61,7 +61,8 @@ def test_show_draws_every_node_and_the_failures_in_red(
         assert any(line.startswith(node.name) for line in drawn), node.name
     for failure in (failure for edge in topology.edges for failure in edge.failures):
         if failure.end:
-            assert colour_of(shown, f"─x {failure.end}") == "red"
+            # A narrow terminal breaks a long name.
+            assert colour_of(shown, f"─x {failure.end}"[: columns // 2]) == "red"
     assert all(proof.id.partition(".")[2] in shown.text for proof in topology.proofs)
 
 
