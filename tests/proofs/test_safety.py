@@ -91,7 +91,7 @@ def test_proofs_refuse_a_stack_that_may_be_in_use(deployed: Deployed) -> None:
 
     assert code == 2, printed
     (reason,) = [line for line in printed.splitlines() if "-e2e" in line] or [printed]
-    assert f"{NAME} does not end in -e2e; FORCE=1 runs them all the same" in reason
+    assert f"{NAME} does not end in -e2e; FORCE=1 overrides this" in reason
     assert "Traceback" not in printed
     assert "    at " not in printed
 
@@ -224,7 +224,7 @@ def test_make_refuses_a_stack_in_use_before_it_deploys(tmp_path: Path, runtime: 
         check=False,
     )
 
-    line = "prod1 does not end in -e2e; FORCE=1 deploys and proves it all the same"
+    line = "prod1 does not end in -e2e; FORCE=1 overrides this"
     assert done.stderr.splitlines()[0] == line
     assert (done.returncode, done.stdout) == (2, "")
     assert not (project / ".aws-sam").exists()
