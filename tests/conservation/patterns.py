@@ -335,24 +335,18 @@ ENTRY = _one_end("Ledger", "EntriesDeadLetterQueue")
 USAGE = _one_end("Records", "UsageDeadLetterQueue")
 
 SERVICES = [
-    Service(
-        "scalable-webhook",
-        "function",
-        send=_post_webhook,
-        ends=WEBHOOK,
-        source=QUEUE,
-        messages=300,
-        senders=SENDERS,
-    ),
-    Service(
-        "scalable-webhook",
-        "function",
-        datastore="aurora-postgresql",
-        send=_post_webhook,
-        ends=WEBHOOK,
-        source=QUEUE,
-        messages=300,
-        senders=SENDERS,
+    *(
+        Service(
+            "scalable-webhook",
+            "function",
+            datastore=datastore,
+            send=_post_webhook,
+            ends=WEBHOOK,
+            source=QUEUE,
+            messages=300,
+            senders=SENDERS,
+        )
+        for datastore in ("dynamodb", "aurora-postgresql")
     ),
     Service(
         "scalable-webhook",
@@ -427,37 +421,30 @@ SERVICES = [
         source=EVENT,
         messages=300,
     ),
-    Service(
-        "frugal-consumer",
-        "standard",
-        datastore="aurora-postgresql",
-        send=_send_usage,
-        ends=USAGE,
-        source=QUEUE,
-        messages=300,
+    *(
+        Service(
+            "frugal-consumer",
+            "standard",
+            datastore=datastore,
+            send=_send_usage,
+            ends=USAGE,
+            source=QUEUE,
+            messages=300,
+        )
+        for datastore in ("aurora-postgresql", "dynamodb")
     ),
-    Service(
-        "frugal-consumer",
-        "standard",
-        send=_send_usage,
-        ends=USAGE,
-        source=QUEUE,
-        messages=300,
-    ),
-    Service(
-        "distributed-trigger",
-        "cloudwatch-logs",
-        send=_trigger_by_line,
-        ends=_upload_ends,
-        source=SUBSCRIBERS,
-        messages=150,
-    ),
-    Service(
-        "distributed-trigger",
-        "s3-events",
-        send=_trigger_by_object,
-        ends=_upload_ends,
-        source=SUBSCRIBERS,
-        messages=150,
+    *(
+        Service(
+            "distributed-trigger",
+            topology,
+            send=send,
+            ends=_upload_ends,
+            source=SUBSCRIBERS,
+            messages=150,
+        )
+        for topology, send in (
+            ("cloudwatch-logs", _trigger_by_line),
+            ("s3-events", _trigger_by_object),
+        )
     ),
 ]

@@ -6,11 +6,16 @@ import pytest
 from rendering import render_project
 
 
+def readme_of(folder: Path, **answers: str) -> str:
+    """Return the README of a new project, in one line."""
+    made = render_project(folder / "project", **answers)
+    return " ".join((made / "README.md").read_text().split())
+
+
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
 def test_the_readme_of_an_internal_api_tells_who_may_call(iac: str, tmp_path: Path) -> None:
     """Fact A23: https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html."""
-    made = render_project(tmp_path / "project", pattern="internal-api", iac=iac)
-    readme = " ".join((made / "README.md").read_text().split())
+    readme = readme_of(tmp_path, pattern="internal-api", iac=iac)
 
     assert "need permission on both sides: the same policy there, and here the parameter" in readme
     assert "A role must exist before the deployment" in readme
@@ -20,10 +25,8 @@ def test_the_readme_of_an_internal_api_tells_who_may_call(iac: str, tmp_path: Pa
 @pytest.fixture(scope="module", params=["python", "typescript"])
 def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The README of a project with a database, in one line."""
-    folder = tmp_path_factory.mktemp("readme") / "project"
     answers = {"pattern": "simple-web-service", "datastore": "aurora-postgresql"}
-    made = render_project(folder, **answers, runtime=request.param)
-    return " ".join((made / "README.md").read_text().split())
+    return readme_of(tmp_path_factory.mktemp("readme"), **answers, runtime=request.param)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +42,7 @@ def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
     topology: str, told: str, tmp_path: Path
 ) -> None:
-    made = render_project(tmp_path / "project", pattern="fifoer", topology=topology)
-
-    assert told in " ".join((made / "README.md").read_text().split())
+    assert told in readme_of(tmp_path, pattern="fifoer", topology=topology)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +71,7 @@ def test_the_readme_of_a_project_with_a_database_tells_what_aws_does(
 def test_the_readme_of_a_strangler_says_what_an_api_changes(
     topology: str, told: str, tmp_path: Path
 ) -> None:
-    made = render_project(tmp_path / "project", pattern="strangler", topology=topology)
-
-    assert told in " ".join((made / "README.md").read_text().split())
+    assert told in readme_of(tmp_path, pattern="strangler", topology=topology)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +89,4 @@ def test_the_readme_of_a_strangler_says_what_an_api_changes(
 def test_the_readme_of_a_project_that_publishes_tells_what_aws_does(
     pattern: str, topology: str, told: str, tmp_path: Path
 ) -> None:
-    made = render_project(tmp_path / "project", pattern=pattern, topology=topology)
-
-    assert told in " ".join((made / "README.md").read_text().split())
+    assert told in readme_of(tmp_path, pattern=pattern, topology=topology)
