@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contract.iam import may, role_of
-from contract.stack import Resource, Stack
+from contract.stack import Resource, Stack, once_a_stack
 
 QUEUE = "AWS::SQS::Queue"
 TABLE = "AWS::DynamoDB::Table"
@@ -58,7 +58,8 @@ class Edge:
     limit: int | None = None
 
 
-def edges(stack: Stack) -> list[Edge]:
+@once_a_stack
+def edges(stack: Stack) -> Iterator[Edge]:
     """Return every asynchronous edge, with its end."""
     found = [
         *_mappings(stack),
@@ -74,7 +75,7 @@ def edges(stack: Stack) -> list[Edge]:
         *_deliveries(stack),
     ]
     found += _handed_off(stack, {edge.target for edge in found if edge.mechanism == "E2"})
-    return list(dict.fromkeys(found))
+    return iter(dict.fromkeys(found))
 
 
 def invoke_config(stack: Stack, function: str, qualifier: str) -> Resource | None:

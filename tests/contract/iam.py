@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from contract.stack import Resource, Stack, find_all
+from contract.stack import Resource, Stack, find_all, once_a_stack
 
 MANAGED_POLICY = ":iam::aws:policy/"
 
@@ -50,6 +50,7 @@ class Statement:
         )
 
 
+@once_a_stack
 def role_statements(stack: Stack, role: Resource) -> Iterator[Statement]:
     """Return what the policies of this stack say of a role; AWS's own policies are not in it."""
     for policy in role.get("Policies") or []:
@@ -97,6 +98,7 @@ def trusts(stack: Stack, role: Resource, service: str) -> bool:
     )
 
 
+@once_a_stack
 def resource_policy(stack: Stack, resource: Resource) -> Iterator[Statement]:
     """Return what the policies of a queue, topic or bucket say."""
     for type_, property_ in (

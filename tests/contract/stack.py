@@ -5,13 +5,12 @@ Takes what the SAM transform or `cdk synth` made: plain CloudFormation.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from synthesis import template_file
 
@@ -66,6 +65,8 @@ class Stack:
 
     def __init__(self, resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
         self.parameters = parameters
+        self.worked_out: dict[tuple[str, ...], Any] = {}
+        """What `once_a_stack` remembers."""
         self.resources = {
             name: Resource(
                 name,
@@ -175,6 +176,26 @@ class Stack:
         return owner, f"${{{resource.name}.Version}}"
 
 
+T = TypeVar("T")
+
+
+def once_a_stack(find: Callable[..., Iterator[T]]) -> Callable[..., list[T]]:
+    """Work out what a stack has, as a whole or for one of its resources, once for each stack.
+
+    The contract asks the same hundreds of times, and is itself asked for hundreds of templates.
+    """
+
+    @wraps(find)
+    def found(stack: Stack, *resources: Resource) -> list[T]:
+        asked = (find.__name__, *(resource.name for resource in resources))
+        if asked not in stack.worked_out:
+            stack.worked_out[asked] = list(find(stack, *resources))
+        result: list[T] = stack.worked_out[asked]
+        return result
+
+    return found
+
+
 def stacks(template: Template) -> Iterator[Stack]:
     """Return every stack that the template may become: one for each choice of its conditions.
 
@@ -271,7 +292,7 @@ class _Conditions:
         if isinstance(value, list):
             return [done for done in map(self.apply, value) if done != {"Ref": "AWS::NoValue"}]
         if not isinstance(value, dict):
-            return deepcopy(value)
+            return value
         if value.keys() == {"Fn::If"}:
             name, then, otherwise = value["Fn::If"]
             return self.apply(then if self.named(name) else otherwise)
