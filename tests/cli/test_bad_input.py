@@ -127,23 +127,19 @@ def test_an_unknown_region_is_refused_with_those_there_are(cli: Cli, region: str
 
 
 @pytest.mark.parametrize(
-    ("pattern", "topology", "datastore"),
-    [
-        (pattern.slug, topology.name, datastore)
-        for pattern in catalog.patterns()
-        for topology in pattern.topologies
-        for datastore in catalog.vocabulary().datastores
-        if datastore not in topology.datastores
-    ],
+    ("pattern", "topology"),
+    [(each.slug, topology.name) for each in catalog.patterns() for topology in each.topologies],
 )
 def test_a_datastore_that_the_topology_does_not_offer_is_refused(
-    cli: Cli, pattern: str, topology: str, datastore: str
+    cli: Cli, pattern: str, topology: str
 ) -> None:
+    offered = catalog.pattern(pattern).topology(topology).datastores
+    datastore = next(each for each in catalog.vocabulary().datastores if each not in offered)
     arguments = ("--topology", topology, "--datastore", datastore)
     done = cli("new", pattern, "project", *arguments)
-    offered = ", ".join(catalog.pattern(pattern).topology(topology).datastores)
+    there = ", ".join(offered)
     assert done.stderr == (
-        f"sls-patterns: --datastore: {datastore!r} is not offered; choose from: {offered}\n"
+        f"sls-patterns: --datastore: {datastore!r} is not offered; choose from: {there}\n"
     )
     assert done.returncode == 2
     assert everything_in(cli.folder) == []

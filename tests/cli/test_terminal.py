@@ -106,9 +106,8 @@ def test_a_dumb_terminal_gets_what_a_pipe_gets(
     assert shown.raw.decode().replace("\r\n", "\n") == cli(*command).stdout
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp437"])
+@pytest.mark.parametrize(("encoding", "columns"), [("cp1252", 120), ("cp437", 40)])
 @pytest.mark.parametrize("command", [("list",), *(("show", slug) for slug in SLUGS)])
-@pytest.mark.parametrize("columns", [120, 40])
 def test_a_code_page_gets_nothing_that_it_cannot_print(
     terminal: See, command: tuple[str, ...], encoding: str, columns: int
 ) -> None:
