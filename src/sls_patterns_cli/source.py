@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from packaging.version import InvalidVersion, Version
 
 from sls_patterns_cli import catalog, git, history
 from sls_patterns_cli.errors import UserError
+
+PATTERNS = "templates/patterns/"
+"""Where a version has a folder for each pattern."""
 
 ENVIRONMENT = "SLS_PATTERNS_SOURCE"
 """The environment variable that names a mirror for all projects of a user."""
@@ -66,8 +70,11 @@ class Source:
         final = (tag for tag in reversed(self._released) if not Version(tag).is_prerelease)
         return next((tag for tag in final if limit and Version(tag) < limit), None)
 
-    def template(self, version: str) -> Template:
-        """The template as of `version`, which is one that `find` returned."""
+    def template(self, version: str, patterns: Collection[str]) -> Template:
+        """The template as of `version`, which is one that `find` returned.
+
+        Of all patterns it holds at least `patterns`: the others are most of its files.
+        """
         if version == self._own:
             return Template(version, catalog.template_root())
         folder = self._store.parent / version
@@ -84,11 +91,18 @@ class Source:
                     self._git(*fetch, *wanted)
                 folder.mkdir()
                 tree = ("--git-dir", self._store, "--work-tree", folder)
-                checkout = ("checkout", "--quiet", "--force", reference, "--", *history.TEMPLATE)
+                others = self._patterns(reference) - {PATTERNS + each for each in patterns}
+                parts = (*history.TEMPLATE, *(f":(exclude){each}" for each in others))
+                checkout = ("checkout", "--quiet", "--force", reference, "--", *parts)
                 git.output(folder, *tree, *checkout, added=git.APART)
             except git.GitError as error:
                 raise UserError(f"{version} of {self.name}: {error.message}") from error
         return Template(version, folder)
+
+    def _patterns(self, reference: str) -> set[str]:
+        """The folders of the patterns of a version."""
+        listed = self._git("ls-tree", "-d", "--name-only", reference, "--", PATTERNS)
+        return set(listed.decode().splitlines())
 
     def _known(self) -> list[str]:
         return [*self._released, *([self._own] if self._own else [])]

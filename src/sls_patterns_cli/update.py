@@ -49,7 +49,7 @@ def update(  # noqa: PLR0913 - what the command takes
     with _scratch() as scratch:
         with progress.stage("Find the versions"):
             versions = open_source(checkout.address, source, scratch)
-            step = _Step(checkout, versions, to)
+            step = _Step(checkout, versions, to, given)
         merged = _Merged(step, given, scratch, progress)
         if not dry_run:
             with progress.stage("Write the changes"):
@@ -62,7 +62,7 @@ def status(folder: Path, *, source: str | None) -> Status:
     checkout = Checkout(folder)
     with _scratch() as scratch:
         versions = open_source(checkout.address, source, scratch)
-        step = _Step(checkout, versions, None)
+        step = _Step(checkout, versions, None, {})
         base = step.render(step.base, checkout.answers)
         refused = outcome = None
         newest = base
@@ -93,7 +93,7 @@ def status(folder: Path, *, source: str | None) -> Status:
 class _Step:
     """From which version to which a project goes; raises UserError where there is no way."""
 
-    def __init__(self, checkout: Checkout, source: Source, to: str | None) -> None:
+    def __init__(self, checkout: Checkout, source: Source, to: str | None, given: Given) -> None:
         self.checkout = checkout
         recorded = checkout.version
         made = order(recorded)
@@ -111,7 +111,10 @@ class _Step:
                 )
             self.target = found
         self.base = found or _before(source, recorded, made)
-        old, new = (source.template(version) for version in (self.base, self.target))
+        patterns = {checkout.answers["pattern"]}
+        if "pattern" in given:
+            patterns.add(given["pattern"][1])
+        old, new = (source.template(version, patterns) for version in (self.base, self.target))
         between = Versions(checkout.address, old, new)
         self.render, self.renew = between.render, between.renew
         self._new = new
