@@ -4,7 +4,7 @@ Each is a server on 127.0.0.1 that starts before the deployment, so that its add
 parameter of the stack. A second address controls it: proofs say there how it answers, and read
 what it was asked.
 
-    PUT    /answer    {"status": 200, "headers": [[name, value]], "body": "text"}, and one of
+    PUT    /answer    {"path": "/keys" (else every path that has no answer of its own), "status": 200, "headers": [[name, value]], "body": "text"}, and one of
                       "seconds": N (it waits so long first), "hangs": true, "gone": true;
                       with "base64": true the body is encoded so
     GET    /requests  what it was asked: method, target, headers, body (base64), answered
@@ -33,6 +33,8 @@ ADDRESSES = ("https?://", "https://")
 class Answer:
     """How a stand-in answers."""
 
+    path: str = ""
+    """For this path; without one, for each that has no answer of its own."""
     status: int = HTTPStatus.OK
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
     body: str = "{}"
@@ -70,6 +72,8 @@ class StandIn:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.instruction = Instruction()
+        self.answers: dict[str, Answer] = {}
+        """By path."""
         self._control = _Server(_Control, self)
         self._control.start()
         self._system = _Server(_System, self)
@@ -78,6 +82,9 @@ class StandIn:
 
     def tell(self, answer: Answer) -> None:
         """Answer so from now on; the connections of requests that hang are closed."""
+        if answer.path:
+            self.answers[answer.path] = answer
+            return
         before, self.instruction = self.instruction, Instruction(answer)
         before.replaced.set()
         if answer.gone and not before.answer.gone:
@@ -195,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _System(_Handler):
     def serve(self) -> None:
         instruction = self.server.stand_in.instruction
-        answer = instruction.answer
+        answer = self.server.stand_in.answers.get(self.path, instruction.answer)
         body = base64.b64encode(self.read_body()).decode()
         request = Request(self.command, self.path, self.headers.items(), body)
         self.server.stand_in.requests.append(request)
