@@ -332,7 +332,11 @@ def _refuse_scopes_unless_checked(
                 f"edge {edge.source} -> {edge.target}: scope is only for an API with an "
                 f"openid-provider, which signs the tokens"
             )
-        if "route" in edge.attributes and edge.source in checking and "scope" not in edge.attributes:
+        if (
+            "route" in edge.attributes
+            and edge.source in checking
+            and "scope" not in edge.attributes
+        ):
             raise place.refuse(
                 f"edge {edge.source} -> {edge.target}: scope is missing; without it any token of "
                 f"the provider would do, also one that only says who signed in"

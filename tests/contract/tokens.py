@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract.stack import Stack
+from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
 API, AUTHORIZER, ROUTE = (f"AWS::ApiGatewayV2::{kind}" for kind in ("Api", "Authorizer", "Route"))
@@ -18,34 +18,34 @@ SOURCE = re.compile(r"\$request\.(header|querystring)\.[\w-]+")
 def token_violations(stack: Stack) -> Iterator[Violation]:
     """Say which tokens would be accepted that must not be, and where none would be."""
     for api in stack.of_type(API):
-        body = api.get("Body") or {}
-        schemes = (body.get("components") or {}).get("securitySchemes") or {}
-        checking = {
-            name: scheme[EXTENSION]
-            for name, scheme in schemes.items()
-            if (scheme.get(EXTENSION) or {}).get("type") == "jwt"
-        }
-        for authorizer in checking.values():
-            source = authorizer.get("identitySource")
-            configuration = authorizer.get("jwtConfiguration") or {}
-            yield from _authorizer(stack, api.name, source, configuration)
-        if checking and api.get("FailOnWarnings") not in (True, "true"):
-            must = "true: a provider that does not answer leaves an API without routes (fact N4)"
-            yield is_but("token", api.name, "FailOnWarnings", api.get("FailOnWarnings"), must)
-        for path, operations in (body.get("paths") or {}).items():
-            for method, operation in operations.items():
-                for name, scopes in _security(operation):
-                    if name in checking and not scopes:
-                        yield _without_scope(api.name, f"{method.upper()} {path}")
-    for each in stack.of_type(AUTHORIZER):
-        if each.get("AuthorizerType") == "JWT":
-            given = each.get("JwtConfiguration") or {}
+        yield from _definition(stack, api)
+    for authorizer in stack.of_type(AUTHORIZER):
+        if authorizer.get("AuthorizerType") == "JWT":
+            given = authorizer.get("JwtConfiguration") or {}
             configuration = {name.lower(): value for name, value in given.items()}
-            source = next(iter(each.get("IdentitySource") or ()), None)
-            yield from _authorizer(stack, each.name, source, configuration)
+            source = next(iter(authorizer.get("IdentitySource") or ()), None)
+            yield from _authorizer(stack, authorizer.name, source, configuration)
     for route in stack.of_type(ROUTE):
         if route.get("AuthorizationType") == "JWT" and not route.get("AuthorizationScopes"):
             yield _without_scope(route.name, str(route.get("RouteKey")))
+
+
+def _definition(stack: Stack, api: Resource) -> Iterator[Violation]:
+    """Say what is wrong in the OpenAPI definition of an API."""
+    body = api.get("Body") or {}
+    schemes = (body.get("components") or {}).get("securitySchemes") or {}
+    found = {name: scheme.get(EXTENSION) or {} for name, scheme in schemes.items()}
+    checking = {name: each for name, each in found.items() if each.get("type") == "jwt"}
+    for each in checking.values():
+        source, configuration = each.get("identitySource"), each.get("jwtConfiguration") or {}
+        yield from _authorizer(stack, api.name, source, configuration)
+    if checking and api.get("FailOnWarnings") not in (True, "true"):
+        must = "true: a provider that does not answer leaves an API without routes (fact N4)"
+        yield is_but("token", api.name, "FailOnWarnings", api.get("FailOnWarnings"), must)
+    for path, operations in (body.get("paths") or {}).items():
+        for method, operation in operations.items():
+            if any(name in checking and not scopes for name, scopes in _security(operation)):
+                yield _without_scope(api.name, f"{method.upper()} {path}")
 
 
 def _authorizer(

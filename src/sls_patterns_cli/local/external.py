@@ -4,9 +4,10 @@ Each is a server on 127.0.0.1 that starts before the deployment, so that its add
 parameter of the stack. A second address controls it: proofs say there how it answers, and read
 what it was asked.
 
-    PUT    /answer    {"path": "/keys" (else every path that has no answer of its own), "status": 200, "headers": [[name, value]], "body": "text"}, and one of
+    PUT    /answer    {"status": 200, "headers": [[name, value]], "body": "text"}, and one of
                       "seconds": N (it waits so long first), "hangs": true, "gone": true;
-                      with "base64": true the body is encoded so
+                      with "base64": true the body is encoded so, with "path": "/keys" it is that
+                      of this path alone
     GET    /requests  what it was asked: method, target, headers, body (base64), answered
     DELETE /requests  forgets them
 """
@@ -33,8 +34,6 @@ ADDRESSES = ("https?://", "https://")
 class Answer:
     """How a stand-in answers."""
 
-    path: str = ""
-    """For this path; without one, for each that has no answer of its own."""
     status: int = HTTPStatus.OK
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
     body: str = "{}"
@@ -45,6 +44,8 @@ class Answer:
     """It takes requests and does not answer, until it is told something else."""
     gone: bool = False
     """It refuses connections."""
+    path: str = ""
+    """For this path; without one, for each that has no answer of its own."""
 
 
 @dataclass

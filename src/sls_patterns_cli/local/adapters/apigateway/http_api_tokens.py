@@ -71,7 +71,7 @@ def _strict(validate: Validate) -> Validate:
 
 def _complete(token: str) -> bool:
     """Whether a token says how it is signed, and until when it holds."""
-    header, claims = (_decoded(part) for part in (token.split(".") + [""])[:2])
+    header, claims = (_decoded(part) for part in [*token.split("."), ""][:2])
     times = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
     return (
         header.get("alg") == "RS256"
