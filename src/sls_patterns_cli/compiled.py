@@ -69,9 +69,9 @@ def graph(
         # Where what is deployed elsewhere is, who may call, and the like.
         "parameters": [
             *(
-                f"{pascal(node.name)}{node.facts.parameter}"
+                f"{pascal(node.name)}{parameter}"
                 for node in topology.nodes
-                if node.facts.parameter
+                for parameter in node.facts.parameters
             ),
             *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
         ],

@@ -239,6 +239,7 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
     if brings.reachable is not None:
         _refuse_unreachable(place, edges, by_name, datastore, brings.reachable)
     _refuse_without_effect(place, nodes, edges)
+    _refuse_scopes_unless_checked(place, edges, by_name)
     return _fitting(nodes, edges, brings)
 
 
@@ -318,6 +319,28 @@ def _refuse_without_effect(place: Place, nodes: Iterable[Node], edges: Iterable[
                 raise place.at("node", node.name).refuse(
                     f"{name} is only for a function that is invoked asynchronously"
                 )
+
+
+def _refuse_scopes_unless_checked(
+    place: Place, edges: Iterable[Edge], nodes: Mapping[str, Node]
+) -> None:
+    """Raise UserError for a scope that nobody checks, and for a route that any token opens."""
+    checking = {edge.source for edge in edges if nodes[edge.target].kind == "openid-provider"}
+    for edge in edges:
+        if "scope" in edge.attributes and edge.source not in checking:
+            raise place.refuse(
+                f"edge {edge.source} -> {edge.target}: scope is only for an API with an "
+                f"openid-provider, which signs the tokens"
+            )
+        if (
+            "route" in edge.attributes
+            and edge.source in checking
+            and "scope" not in edge.attributes
+        ):
+            raise place.refuse(
+                f"edge {edge.source} -> {edge.target}: scope is missing; without it any token of "
+                f"the provider would do, also one that only says who signed in"
+            )
 
 
 def _node(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Node:

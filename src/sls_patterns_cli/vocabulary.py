@@ -97,8 +97,8 @@ class NodeKind:
     """The end of a node's logical id."""
     deployed: bool = True
     """Whether the stack holds it."""
-    parameter: str = ""
-    """The end of the name of the stack's parameter for it, if there is one."""
+    parameters: tuple[str, ...] = ()
+    """The ends of the names of the stack's parameters for it."""
     adapter: bool = False
     """Whether a function that uses it has an adapter for it."""
     clients: tuple[str, ...] = ()

@@ -70,6 +70,17 @@ def in_topology(*path: Any) -> tuple[Any, ...]:
     return ("topologies", 0, *path)
 
 
+def with_api(*edges: dict[str, Any]) -> dict[str, Any]:
+    """The topology with an API in front of its function."""
+    topology = deepcopy(DECLARED["topologies"][0])
+    topology["nodes"] += [
+        {"name": "api", "kind": "http-api", "rate_limit": 10, "burst_limit": 20},
+        {"name": "issuer", "kind": "openid-provider", "does": "signs tokens"},
+    ]
+    topology["edges"] += edges
+    return dict(topology)
+
+
 FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency, alias"
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
@@ -182,6 +193,24 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         in_topology("nodes", 1, "retries"),
         2,
         (f"{TOPOLOGY}, node work: retries is only for a function that is invoked asynchronously"),
+    ),
+    "scope that nobody checks": (
+        ("topologies", 0),
+        with_api({"from": "api", "to": "work", "route": "GET /jobs", "scope": "jobs:read"}),
+        (
+            f"{TOPOLOGY}: edge api -> work: scope is only for an API with an openid-provider, "
+            "which signs the tokens"
+        ),
+    ),
+    "route that any token opens": (
+        ("topologies", 0),
+        with_api(
+            {"from": "api", "to": "issuer"}, {"from": "api", "to": "work", "route": "GET /jobs"}
+        ),
+        (
+            f"{TOPOLOGY}: edge api -> work: scope is missing; without it any token of the provider "
+            "would do, also one that only says who signed in"
+        ),
     ),
     "dead-letter queue of what is not invoked asynchronously": (
         in_topology("nodes", 1, "failed_events"),

@@ -11,6 +11,7 @@ from contract.proxies import proxy_violations
 from contract.stack import Template, stacks
 from contract.standards import standard_violations
 from contract.state_machines import state_machine_violations
+from contract.tokens import token_violations
 from contract.violations import Violation
 
 
@@ -40,3 +41,4 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from database_violations(stack)
         yield from deadline_violations(stack)
         yield from proxy_violations(stack)
+        yield from token_violations(stack)

@@ -662,6 +662,47 @@ def proxy() -> dict[str, Any]:
     )
 
 
+def jwt() -> dict[str, Any]:
+    """Return an HTTP API that checks tokens, from a definition."""
+    authorizer = {
+        "type": "jwt",
+        "identitySource": "$request.header.Authorization",
+        "jwtConfiguration": {"issuer": "https://issuer.example", "audience": ["shop"]},
+    }
+    scheme = {"type": "oauth2", "x-amazon-apigateway-authorizer": authorizer}
+    body = {
+        "paths": {"/orders": {"get": {"security": [{"Issuer": ["orders:read"]}]}}},
+        "components": {"securitySchemes": {"Issuer": scheme}},
+    }
+    return template(
+        {"Api": resource("AWS::ApiGatewayV2::Api", Body=body, FailOnWarnings=True)},
+    )
+
+
+def jwt_resources() -> dict[str, Any]:
+    """Return an HTTP API that checks tokens, as resources."""
+    return template(
+        {
+            "Api": resource("AWS::ApiGatewayV2::Api"),
+            "Issuer": resource(
+                "AWS::ApiGatewayV2::Authorizer",
+                ApiId=ref("Api"),
+                AuthorizerType="JWT",
+                IdentitySource=["$request.header.Authorization"],
+                JwtConfiguration={"Issuer": "https://issuer.example", "Audience": ["shop"]},
+            ),
+            "Orders": resource(
+                "AWS::ApiGatewayV2::Route",
+                ApiId=ref("Api"),
+                RouteKey="GET /orders",
+                AuthorizationType="JWT",
+                AuthorizationScopes=["orders:read"],
+                AuthorizerId=ref("Issuer"),
+            ),
+        },
+    )
+
+
 def sdk() -> dict[str, Any]:
     """Return a function whose alias an account invokes through the SDK."""
     return template(
@@ -720,6 +761,8 @@ EXAMPLES = {
     "REST": rest,
     "HTTP": http,
     "PROXY": proxy,
+    "JWT": jwt,
+    "JWT resources": jwt_resources,
     "SDK": sdk,
     "CIRCUIT": circuit,
 }

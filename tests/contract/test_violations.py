@@ -39,6 +39,8 @@ FOUND = {
     "E7x": set(),
     "REST": set(),
     "PROXY": set(),
+    "JWT": set(),
+    "JWT resources": set(),
     "SDK": set(),
     "CIRCUIT": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
@@ -78,6 +80,18 @@ NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
 # The same, and what an integration is at all; no alarm needs the policy of the alarms' topic.
 NOT_THE_CONTRACTS["PROXY"] = (r"Api", r"Api.Body(\.paths(\..*)?)?", r"AlarmsPolicy\..*")
+# Whether a route is guarded at all, the proofs say.
+NOT_THE_CONTRACTS["JWT"] = (
+    r"AlarmsPolicy\..*",
+    r"Api(\.Body(\.(components|paths)(\.securitySchemes|\./orders)?)?)?",
+    r"Api\.Body\.paths\./orders\.get(\.security(\.0(\.Issuer)?)?)?",
+    r"Api\.Body\.components\.securitySchemes\.Issuer(\.(type|\S+authorizer)(\.type)?)?",
+)
+NOT_THE_CONTRACTS["JWT resources"] = (
+    r"AlarmsPolicy\..*",
+    r"Api|Issuer|Orders",
+    r"\w+\.(ApiId|AuthorizerType|AuthorizationType|AuthorizerId|RouteKey)",
+)
 # Who calls, and by which name, is nobody's failure but the caller's.
 NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")
 # That a circuit has its alarms at all, the graph says (test_contract).

@@ -61,6 +61,22 @@ def test_the_readme_of_a_project_with_a_database_tells_what_aws_does(
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param("**exactly** as in the `iss` claim of its tokens", id="N1"),
+        pytest.param("Access tokens of Cognito have none", id="N2"),
+        pytest.param("the deployment fails if it cannot", id="N4"),
+        pytest.param("may keep the keys of the provider for two hours", id="N5"),
+        pytest.param("issued in the future is refused, and AWS documents no leeway", id="N6"),
+    ],
+)
+def test_the_readme_of_an_api_that_checks_tokens_tells_what_aws_does(
+    told: str, tmp_path: Path
+) -> None:
+    assert told in readme_of(tmp_path, pattern="gatekeeper", topology="jwt")
+
+
+@pytest.mark.parametrize(
     ("topology", "told"),
     [
         pytest.param("rest-api", "renamed to `x-amzn-Remapped-…`", id="G4"),

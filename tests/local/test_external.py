@@ -112,6 +112,14 @@ def test_it_answers_with_bytes(carrier: StandIn) -> None:
     assert HTTP.request("GET", carrier.url).data == b"\x00\xff"
 
 
+def test_a_path_can_have_an_answer_of_its_own(carrier: StandIn) -> None:
+    tell(carrier, path="/keys", body="keys")
+    tell(carrier, status=404, body="nothing")
+
+    assert HTTP.request("GET", f"{carrier.url}/keys").data == b"keys"
+    assert HTTP.request("GET", f"{carrier.url}/others").status == 404
+
+
 def test_an_address_that_must_be_https_is_one() -> None:
     secure = {"Type": "String", "AllowedPattern": "https://[^/]+"}
 

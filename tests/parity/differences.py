@@ -79,6 +79,12 @@ KNOWN = (
         reason="CDK permits the authorizer by its id",
     ),
     Difference(
+        name="warnings of an import",
+        flavour="sam",
+        pattern=r"\w+: FailOnWarnings is (True|true)",
+        reason="SAM's API is imported from a definition; the authorizer of CDK is a resource",
+    ),
+    Difference(
         name="bundle named for its source",
         flavour="sam",
         pattern=r"\w+Function: Handler is [\w-]+\.handler",

@@ -248,7 +248,13 @@ class _Reader:
                         key,
                         function.partition("/")[0] if of_function else uri,
                         integration.get("payloadFormatVersion"),
-                        next((name for each in operation.get("security", ()) for name in each), ""),
+                        _guard(
+                            *(
+                                each
+                                for given in operation.get("security", ())
+                                for each in given.items()
+                            )
+                        ),
                     )
 
     def routes_of_resources(self) -> Iterator[Fact]:
@@ -284,7 +290,9 @@ class _Reader:
                     str(route.get("RouteKey")),
                     self.text(integration.get("IntegrationUri")),
                     integration.get("PayloadFormatVersion"),
-                    str(guard.get("Name")) if guard else "",
+                    _guard((guard.get("Name"), route.get("AuthorizationScopes") or []))
+                    if guard
+                    else "",
                 )
 
     def service(
@@ -318,12 +326,24 @@ class _Reader:
     def authorizer(self, api: Resource, name: str, described: dict[str, Any]) -> Iterator[Fact]:
         """What it is; `described` has the names of OpenAPI, as in the body of an API."""
         subject = f"authorizer {self.name(api.name)} {name}"
+        if described["type"].lower() == "jwt":
+            (given,) = (v for name, v in described.items() if name.lower() == "jwtconfiguration")
+            for what, value in given.items():
+                yield Fact(subject, what.lower(), self.text(value))
+            (source,) = (v for name, v in described.items() if name.lower() == "identitysource")
+            yield Fact(subject, "identitySource", source if isinstance(source, str) else source[0])
+            return
         uri = self.text(described["authorizerUri"])
         yield Fact(subject, "function", uri.split("/functions/")[-1].split("/")[0])
         yield Fact(subject, "type", described["type"].lower())
         for what in AUTHORIZER.values():
             if what not in ("type", "authorizerUri"):
                 yield Fact(subject, what, str(described.get(what)))
+
+
+def _guard(*guards: tuple[Any, list[str]]) -> str:
+    """Return the names of authorizers, each with the scopes that the route requires."""
+    return ", ".join(" ".join([str(name), *scopes]) for name, scopes in guards)
 
 
 def _computed(value: dict[str, Any]) -> bool:

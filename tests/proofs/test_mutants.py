@@ -49,7 +49,8 @@ def mutants_of(variant: Variant) -> Iterator[Mutant]:
     for described in read(TEMPLATES / f"patterns/{variant.pattern}/mutants.yml"):
         # What one language has otherwise is under its name.
         entry = {**described, **described.get(variant.runtime, {})}
-        if all(getattr(variant, name) == value for name, value in entry.get("of", {}).items()):
+        of = entry.get("of", {}).items()
+        if all(getattr(variant, name) in (v if isinstance(v, list) else [v]) for name, v in of):
             yield Mutant(variant, entry["proof"], entry["mutant"], *change(variant, entry))
 
 

@@ -54,6 +54,8 @@ LOOKED_UP = {
     "node twice",
     "proof twice",
     "retries of what is not invoked asynchronously",
+    "route that any token opens",
+    "scope that nobody checks",
     "smoke test that runs on the local stack only",
     "topology twice",
     "unknown node",

@@ -6,7 +6,8 @@ what it was asked.
 
     PUT    /answer    {"status": 200, "headers": [[name, value]], "body": "text"}, and one of
                       "seconds": N (it waits so long first), "hangs": true, "gone": true;
-                      with "base64": true the body is encoded so
+                      with "base64": true the body is encoded so, with "path": "/keys" it is that
+                      of this path alone
     GET    /requests  what it was asked: method, target, headers, body (base64), answered
     DELETE /requests  forgets them
 """
@@ -43,6 +44,8 @@ class Answer:
     """It takes requests and does not answer, until it is told something else."""
     gone: bool = False
     """It refuses connections."""
+    path: str = ""
+    """For this path; without one, for each that has no answer of its own."""
 
 
 @dataclass
@@ -70,6 +73,8 @@ class StandIn:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.instruction = Instruction()
+        self.answers: dict[str, Answer] = {}
+        """By path."""
         self._control = _Server(_Control, self)
         self._control.start()
         self._system = _Server(_System, self)
@@ -78,6 +83,9 @@ class StandIn:
 
     def tell(self, answer: Answer) -> None:
         """Answer so from now on; the connections of requests that hang are closed."""
+        if answer.path:
+            self.answers[answer.path] = answer
+            return
         before, self.instruction = self.instruction, Instruction(answer)
         before.replaced.set()
         if answer.gone and not before.answer.gone:
@@ -195,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _System(_Handler):
     def serve(self) -> None:
         instruction = self.server.stand_in.instruction
-        answer = instruction.answer
+        answer = self.server.stand_in.answers.get(self.path, instruction.answer)
         body = base64.b64encode(self.read_body()).decode()
         request = Request(self.command, self.path, self.headers.items(), body)
         self.server.stand_in.requests.append(request)

@@ -61,6 +61,7 @@ ADAPTERS = (
     "apigateway.http_api_http_proxy",
     "apigateway.http_api_services",
     "apigateway.http_api_authorizer",
+    "apigateway.http_api_tokens",
 )
 """Names of the modules in this package, in the order in which they are applied."""
 

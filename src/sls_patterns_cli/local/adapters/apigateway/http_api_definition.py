@@ -86,25 +86,31 @@ def _import_routes(api: str, properties: dict[str, Any]) -> None:
             else:
                 continue
             key = "$default" if path == DEFAULT_PATH else f"{verb} {path}"
-            authorization = {}
+            authorization: dict[str, Any] = {}
             for scheme in operation.get("security", definition.get("security")) or []:
-                (name,) = scheme
+                ((name, scopes),) = scheme.items()
                 if name not in authorizers:
                     raise ValueError(f"{key}: {name} is not served by the local stack yet")
-                authorization = {"authorizationType": "CUSTOM", "authorizerId": authorizers[name]}
+                authorizer, kind = authorizers[name]
+                authorization = {"authorizationType": kind, "authorizerId": authorizer}
+                if kind == "JWT":
+                    authorization["authorizationScopes"] = scopes
             _add_route(api, key, operation["x-amazon-apigateway-integration"], authorization)
 
 
-def _add_authorizer(api: str, name: str, authorizer: dict[str, Any]) -> str:
-    if authorizer["type"] != "request":
+def _add_authorizer(api: str, name: str, authorizer: dict[str, Any]) -> tuple[str, str]:
+    """The authorizer's id, and the type of authorization of the routes that it guards."""
+    described = {**authorizer, "name": name, "authorizerType": authorizer["type"].upper()}
+    if authorizer["type"] == "jwt":
+        described["identitySource"] = [authorizer["identitySource"]]
+    elif authorizer["type"] != "request":
         raise ValueError(f"{name}: {authorizer['type']} authorizers are not served locally yet")
-    described = {**authorizer, "name": name, "authorizerType": "REQUEST"}
-    created = apigateway._create_authorizer(api, described)
-    return str(_created(created)["authorizerId"])
+    created = _created(apigateway._create_authorizer(api, described))
+    return str(created["authorizerId"]), "JWT" if authorizer["type"] == "jwt" else "CUSTOM"
 
 
 def _add_route(
-    api: str, key: str, integration: dict[str, Any], authorization: dict[str, str]
+    api: str, key: str, integration: dict[str, Any], authorization: dict[str, Any]
 ) -> None:
     kind, subtype = integration["type"].upper(), integration.get("integrationSubtype")
     if kind not in {"AWS_PROXY", "HTTP_PROXY"} or (subtype and subtype not in SERVICES):
