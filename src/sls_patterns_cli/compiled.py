@@ -48,6 +48,13 @@ def graph(
     requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
     kinds = [node.kind for node in topology.nodes]
     mechanisms = _unique(failure.id for edge in edges for failure in edge.failures)
+    # Whose way back is that of the failure.
+    returned = _unique(
+        failure.id for edge in edges if not edge.kind.way_back for failure in edge.failures
+    )
+    # The one that was answered, and those that nodes are whatever the answer is.
+    always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
+    datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
     return {
         "nodes": facts,
@@ -77,6 +84,12 @@ def graph(
         ],
         "functions": [node.name for node in topology.nodes if node.kind == "function"],
         "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
+        # What a deployment protects from deletion.
+        "protected": [
+            node.name
+            for node in topology.nodes
+            if node.kind == "datastore" or node.facts.resource in vocabulary.datastores
+        ],
         "adapters": [
             *_unique(
                 node.attributes.get("adapter", node.name)
@@ -117,13 +130,13 @@ def graph(
             or (nodes[edge.source].kind == "function" and nodes[edge.target].kind != "external")
             for edge in edges
         ),
-        "clients": vocabulary.clients(kinds, mechanisms, datastore.name),
+        "clients": vocabulary.clients(kinds, returned, _unique(each.name for each in datastores)),
         "packages": {
             runtime: _unique(
                 package
                 for packages in (
                     pattern.packages,
-                    datastore.packages,
+                    *(each.packages for each in datastores),
                     *(node.facts.packages for node in topology.nodes),
                     *(edge.kind.packages for edge in edges),
                 )
@@ -137,14 +150,18 @@ def graph(
                 for packages in (
                     pattern.test_packages,
                     topology.test_packages,
-                    datastore.test_packages,
-                    *(vocabulary.failures[each].packages for each in mechanisms),
+                    *(each.test_packages for each in datastores),
+                    *(vocabulary.failures[each].packages for each in returned),
+                    *(edge.kind.test_packages for edge in edges),
                 )
                 for package in packages.get(runtime, ())
             )
             for runtime in pattern.runtimes
         },
-        "remains": datastore.remains,
+        # That nothing stays is true only of all.
+        "remains": "; ".join(
+            _unique(each.remains for each in datastores if each.used_by) or [datastore.remains]
+        ),
     }
 
 
@@ -260,7 +277,7 @@ def _dead_letter_queues(
                     {
                         "id": dead_letter_queue_id(failure.end),
                         "at": failure.at,
-                        "way_back": vocabulary.failures[failure.id].way_back,
+                        "way_back": each.kind.way_back or vocabulary.failures[failure.id].way_back,
                         "of_deployments": True,
                         "bare_events": failure.id == "E2"
                         and nodes[failure.at]["failed_events"] == "dead-letter-queue",
@@ -276,7 +293,10 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
     """The variables by which functions know other nodes, and what each may hold."""
     for edge in edges:
         user, node = nodes[edge.source], nodes[edge.target]
-        if edge.attributes.get("by") == "poll":
+        # What a function reads, it knows by its source.
+        if edge.attributes.get("by") == "poll" or (
+            user.kind != "function" and node.kind == "function" and edge.kind.variable
+        ):
             user, node = node, user
         variable = edge.kind.variable or node.facts.variable
         if user.kind == "function" and node is not user and variable:
@@ -315,7 +335,7 @@ def edge(edge: Edge) -> Facts:
 
 def _resource(node: Node, datastore: Datastore) -> str:
     """What a node becomes: a datastore is what was answered."""
-    return datastore.name if node.kind == "datastore" else node.kind
+    return datastore.name if node.kind == "datastore" else node.facts.resource or node.kind
 
 
 def logical_id(node: Node, datastore: Datastore) -> str:

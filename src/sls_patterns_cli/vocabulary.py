@@ -95,6 +95,8 @@ class NodeKind:
     """What stands before and after a node's name in a Mermaid flowchart."""
     suffix: str = ""
     """The end of a node's logical id."""
+    resource: str = ""
+    """The datastore that it always is; its own kind unless given."""
     deployed: bool = True
     """Whether the stack holds it."""
     parameter: str = ""
@@ -130,9 +132,14 @@ class EdgeKind:
     target_without: tuple[str, ...] = ()
     """The attributes with which a target cannot be reached so."""
     variable: Mapping[str, str] | None = None
-    """The variable by which a function knows the target, where its kind's is another one."""
+    """The variable by which a function knows the target, where its kind's is another one; where the
+    function is the target, that by which it knows what the edge brings."""
     adapters: tuple[str, ...] = ()
     """The adapters that code for it uses, from `templates/shared/`."""
+    way_back: tuple[str, ...] = ()
+    """What sends back what failed, where it is not that of the failure; `test_packages` are what
+    this needs."""
+    test_packages: Packages = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -230,13 +237,12 @@ class Vocabulary:
         return tuple(found)
 
     def clients(
-        self, kinds: Iterable[str], mechanisms: Iterable[str], datastore: str | None
+        self, kinds: Iterable[str], mechanisms: Iterable[str], datastores: Iterable[str]
     ) -> tuple[str, ...]:
-        """The clients of boto3 that code for these nodes, failures and the datastore uses."""
+        """The clients of boto3 that code for these nodes, failures and datastores uses."""
         found = [client for kind in kinds for client in self.nodes[kind].clients]
         found += [client for each in mechanisms for client in self.failures[each].clients]
-        if datastore:
-            found += self.datastores[datastore].clients
+        found += [client for each in datastores for client in self.datastores[each].clients]
         return tuple(dict.fromkeys(found))
 
 
