@@ -64,7 +64,8 @@ def test_unit_tests_know_a_node_by_the_variable_that_the_stack_sets() -> None:
     assert kinds
     for name, kind in kinds.items():
         assert kind.variable
-        fragment = (IAC / "sam/nodes" / (kind.resource or name) / "variables.yaml.jinja").read_text()
+        folder = IAC / "sam/nodes" / (kind.resource or name)
+        fragment = (folder / "variables.yaml.jinja").read_text()
         assert f"_{kind.variable['name']}: " in fragment
 
 
