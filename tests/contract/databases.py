@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract.edges import CUSTOM_RESOURCES, MAPPING, TABLE, api_of, invoke_config
+from contract.edges import CUSTOM_RESOURCES, MAPPING, TABLE, api_of, event_source, invoke_config
 from contract.stack import Resource, Stack
 from contract.standards import STAGES, routes
 from contract.violations import Violation, is_but
@@ -18,6 +18,11 @@ PROTECTION = {CLUSTER: "DeletionProtection", TABLE: "DeletionProtectionEnabled"}
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html#aurora-serverless-v2.max-connections
 CONNECTIONS = {1: 189, 4: 823, 8: 1669, 16: 3360, 32: 5000}
 LEAST_UNITS_FOR_MORE, MOST_WITHOUT = 1, 2000
+
+# A shard is read by one invocation at a time, or as many as ParallelizationFactor says. A table has
+# a partition for each 1,000 write units, and by its quota up to 40,000 of them (fact K5).
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+MOST_SHARDS_OF_A_TABLE = 40
 
 UNBOUNDED = (
     "nothing bounds how often it runs at a time: MaximumConcurrency of its mappings, "
@@ -161,6 +166,10 @@ def _concurrency(stack: Stack, function: Resource) -> int | None:
     bounds = [1 for _ in schemas(stack, function)]
     for mapping in mappings_of(stack, function):
         limit = stack.number(mapping.get("ScalingConfig", "MaximumConcurrency"))
+        source = event_source(stack, mapping)
+        if source and source.type == TABLE:
+            factor = stack.number(mapping.get("ParallelizationFactor"), 1) or 1
+            limit = MOST_SHARDS_OF_A_TABLE * factor
         if limit is None:
             return None
         bounds.append(limit)

@@ -53,6 +53,7 @@ ADAPTERS = (
     "apigateway.rest_api_http_proxy",
     "apigateway.rest_api_service",
     "kinesis.stream_batches",
+    "dynamodb.stream_batches",
     "firehose.delivery_failures",
     "apigateway.http_api_definition",
     "apigateway.http_api_endpoint",

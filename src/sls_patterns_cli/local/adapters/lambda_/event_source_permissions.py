@@ -4,6 +4,7 @@ AWS: CreateEventSourceMapping fails when the execution role may not receive and 
 and read the queue's attributes, or read the stream; Lambda polls with that role.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html#events-kinesis-permissions
+https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
 
 Emulator: reads any queue and any stream for any function.
 """
@@ -20,6 +21,7 @@ from sls_patterns_cli.local.adapters.iam.permissions import role_may
 ACTIONS = {
     "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
     "kinesis": ("DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"),
+    "dynamodb": ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"),
 }
 
 
@@ -44,7 +46,7 @@ def _permitted(create: Callable[..., Any]) -> Callable[..., Any]:
 def _require(role_arn: str, service: str, source_arn: str) -> None:
     for action in ACTIONS[service]:
         if not role_may(role_arn, f"{service}:{action}", source_arn):
-            where = {"sqs": "SQS", "kinesis": "Kinesis"}[service]
+            where = {"sqs": "SQS", "kinesis": "Kinesis", "dynamodb": "DynamoDB"}[service]
             raise ValueError(
                 f"The provided execution role does not have permissions to call {action} on {where}"
             )
