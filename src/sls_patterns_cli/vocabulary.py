@@ -130,7 +130,8 @@ class EdgeKind:
     target_without: tuple[str, ...] = ()
     """The attributes with which a target cannot be reached so."""
     variable: Mapping[str, str] | None = None
-    """The variable by which a function knows the target, where its kind's is another one."""
+    """The variable by which a function knows the target, where its kind's is another one; where the
+    function is the target, that by which it knows what the edge brings."""
     adapters: tuple[str, ...] = ()
     """The adapters that code for it uses, from `templates/shared/`."""
 

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import apigateway_v1, kinesis, sqs
+from ministack.services import apigateway_v1, firehose, kinesis, sqs
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
@@ -56,6 +56,7 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
             "httpMethod": method,
             "path": f"/{stage}{path}",
             "resourcePath": resource["path"],
+            "responseOverride": {},
         }
         kind = (apigateway_v1._header_ci(headers, "content-type") or JSON).split(";")[0].strip()
         template = (integration.get("requestTemplates") or {}).get(kind)
@@ -83,17 +84,32 @@ def _answer(
         return 500, {"Content-Type": JSON}, b'{"message": "Internal server error"}'
     template = (chosen.get("responseTemplates") or {}).get(JSON)
     content = text if template is None else render(template, text, context)
-    return int(chosen["statusCode"]), {"Content-Type": JSON}, content.encode()
+    status = context["responseOverride"].get("status", chosen["statusCode"])
+    return int(status), {"Content-Type": JSON}, content.encode()
 
 
 async def _kinesis(action: str, request: str, role: str) -> Response:
-    name = json.loads(request).get("StreamName", "")
-    arn = f"arn:aws:kinesis:{get_region()}:{get_account_id()}:stream/{name}"
-    if not role_may(role, f"kinesis:{action}", arn):
-        denied = {"__type": "AccessDeniedException", "message": f"may not {action} on {arn}"}
+    arn = f"stream/{json.loads(request).get('StreamName', '')}"
+    return await _json_service(kinesis, "Kinesis_20131202", f"kinesis:{action}", arn, request, role)
+
+
+async def _firehose(action: str, request: str, role: str) -> Response:
+    arn = f"deliverystream/{json.loads(request).get('DeliveryStreamName', '')}"
+    return await _json_service(
+        firehose, "Firehose_20150804", f"firehose:{action}", arn, request, role
+    )
+
+
+async def _json_service(
+    service: Any, version: str, action: str, resource: str, request: str, role: str
+) -> Response:
+    prefix, _, operation = action.partition(":")
+    arn = f"arn:aws:{prefix}:{get_region()}:{get_account_id()}:{resource}"
+    if not role_may(role, action, arn):
+        denied = {"__type": "AccessDeniedException", "message": f"may not {operation} on {arn}"}
         return 400, {}, json.dumps(denied).encode()
-    headers = {"x-amz-target": f"Kinesis_20131202.{action}"}
-    response: Response = await kinesis.handle_request("POST", "/", headers, request.encode(), {})
+    headers = {"x-amz-target": f"{version}.{operation}"}
+    response: Response = await service.handle_request("POST", "/", headers, request.encode(), {})
     return response
 
 
@@ -115,7 +131,7 @@ async def _sqs(queue: str, request: str, role: str) -> Response:
     return 200, {}, json.dumps({f"{action}Response": {f"{action}Result": result}}).encode()
 
 
-SERVICES: dict[str, Call] = {"kinesis": _kinesis, "sqs": _sqs}
+SERVICES: dict[str, Call] = {"firehose": _firehose, "kinesis": _kinesis, "sqs": _sqs}
 
 
 def render(
@@ -148,7 +164,8 @@ class _Input:
         value = json.loads(self.body or "{}")
         for step in path.removeprefix("$").replace("[", ".[").split("."):
             if step.startswith("["):
-                value = value[int(step.strip("[]"))]
+                place = int(step.strip("[]"))
+                value = value[place] if isinstance(value, list) and place < len(value) else None
             elif step:
                 value = value.get(step) if isinstance(value, dict) else None
         return "" if value is None else value
