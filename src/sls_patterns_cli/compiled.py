@@ -83,9 +83,7 @@ def graph(
             for node in topology.nodes
             if node.kind == "datastore"
             and any(
-                nodes[edge.source].kind == "function"
-                for edge in edges
-                if edge.target == node.name
+                nodes[edge.source].kind == "function" for edge in edges if edge.target == node.name
             )
         ],
         "adapters": [

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import apigateway_v1, firehose, kinesis, sqs
+from ministack.services import apigateway_v1, kinesis, sqs
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
@@ -89,27 +89,13 @@ def _answer(
 
 
 async def _kinesis(action: str, request: str, role: str) -> Response:
-    arn = f"stream/{json.loads(request).get('StreamName', '')}"
-    return await _json_service(kinesis, "Kinesis_20131202", f"kinesis:{action}", arn, request, role)
-
-
-async def _firehose(action: str, request: str, role: str) -> Response:
-    arn = f"deliverystream/{json.loads(request).get('DeliveryStreamName', '')}"
-    return await _json_service(
-        firehose, "Firehose_20150804", f"firehose:{action}", arn, request, role
-    )
-
-
-async def _json_service(
-    service: Any, version: str, action: str, resource: str, request: str, role: str
-) -> Response:
-    prefix, _, operation = action.partition(":")
-    arn = f"arn:aws:{prefix}:{get_region()}:{get_account_id()}:{resource}"
-    if not role_may(role, action, arn):
-        denied = {"__type": "AccessDeniedException", "message": f"may not {operation} on {arn}"}
+    name = json.loads(request).get("StreamName", "")
+    arn = f"arn:aws:kinesis:{get_region()}:{get_account_id()}:stream/{name}"
+    if not role_may(role, f"kinesis:{action}", arn):
+        denied = {"__type": "AccessDeniedException", "message": f"may not {action} on {arn}"}
         return 400, {}, json.dumps(denied).encode()
-    headers = {"x-amz-target": f"{version}.{operation}"}
-    response: Response = await service.handle_request("POST", "/", headers, request.encode(), {})
+    headers = {"x-amz-target": f"Kinesis_20131202.{action}"}
+    response: Response = await kinesis.handle_request("POST", "/", headers, request.encode(), {})
     return response
 
 
@@ -131,7 +117,7 @@ async def _sqs(queue: str, request: str, role: str) -> Response:
     return 200, {}, json.dumps({f"{action}Response": {f"{action}Result": result}}).encode()
 
 
-SERVICES: dict[str, Call] = {"firehose": _firehose, "kinesis": _kinesis, "sqs": _sqs}
+SERVICES: dict[str, Call] = {"kinesis": _kinesis, "sqs": _sqs}
 
 
 def render(

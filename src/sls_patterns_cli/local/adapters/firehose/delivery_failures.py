@@ -2,14 +2,16 @@
 role may.
 
 AWS: records that come meanwhile are collected; what is delivered of them is one object, one record
-right after the other, compressed if the destination says so. A record that the function does not return as Ok or Dropped, and every record of a batch whose
-function fails in all attempts, goes to ErrorOutputPrefix with what was wrong; Firehose invokes and
-writes in the name of its role, which it must be able to assume.
+right after the other, compressed if the destination says so. A record that the function does not
+return as Ok or Dropped, and every record of a batch whose function fails in all attempts, goes to
+ErrorOutputPrefix with what was wrong; Firehose invokes and writes in the name of its role, which it
+must be able to assume.
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
 
-Emulator: makes an object of each record, never compresses, loses records that the function refuses, delivers them untransformed when it fails, asks
-for no permission, and keeps the sender waiting meanwhile.
+Emulator: makes an object of each record, never compresses, loses records that the function refuses,
+delivers them untransformed when it fails, asks for no permission, and keeps the sender waiting
+meanwhile.
 """
 
 import base64

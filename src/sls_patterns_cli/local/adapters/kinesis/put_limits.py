@@ -62,7 +62,7 @@ def _records_checked(put_records: Put) -> Put:
                 ]
             }
         )
-        if status != 200:  # noqa: PLR2004
+        if status != 200:
             return status, headers, body
         answer = json.loads(body)
         taken = iter(answer["Records"])
