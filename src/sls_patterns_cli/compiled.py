@@ -46,6 +46,7 @@ def graph(
     reserved = sum(node.attributes.get("reserved_concurrency", 0) for node in topology.nodes)
     machines = [node for node in topology.nodes if node.kind == "state-machine"]
     requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
+    errors = _unique(edge.attributes["errors"] for edge in edges if "errors" in edge.attributes)
     kinds = [node.kind for node in topology.nodes]
     mechanisms = _unique(failure.id for edge in edges for failure in edge.failures)
     # Whose way back is that of the failure.
@@ -83,12 +84,21 @@ def graph(
             *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
         ],
         "functions": [node.name for node in topology.nodes if node.kind == "function"],
-        "stores": [node.name for node in topology.nodes if node.kind == "datastore"],
+        # Those that code has an adapter of: what only a service writes to has none.
+        "stores": [
+            node.name
+            for node in topology.nodes
+            if node.kind == "datastore"
+            and any(
+                nodes[edge.source].kind == "function" for edge in edges if edge.target == node.name
+            )
+        ],
         # What a deployment protects from deletion.
         "protected": [
             node.name
             for node in topology.nodes
-            if node.kind == "datastore" or node.facts.resource in vocabulary.datastores
+            for store in [vocabulary.datastores.get(_resource(node, datastore))]
+            if store and store.protected
         ],
         "adapters": [
             *_unique(
@@ -109,7 +119,8 @@ def graph(
         "linted_machines": [node.name for node in machines if "map" not in node.attributes],
         "moved": _moved(edges, nodes),
         "mapping_templates": [
-            f"{request}.{kind}" for kind in ("request", "response") for request in requests
+            *(f"{request}.{kind}" for kind in ("request", "response") for request in requests),
+            *errors,
         ],
         # What a deployment fails without, and no stack can bring.
         "account_needs": [
@@ -123,7 +134,9 @@ def graph(
             and nodes[edge.target].facts.deployed
             and (nodes[edge.target].kind != "datastore" or datastore.reachable is None)
             for edge in edges
-        ),
+        )
+        # Or it sets aside what its event source brings.
+        or any(_is_of_source(edge, nodes) for edge in edges),
         # What a function calls outside AWS needs no permission.
         "grants": any(
             any(failure.end for failure in edge.failures)
@@ -294,15 +307,22 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
     for edge in edges:
         user, node = nodes[edge.source], nodes[edge.target]
         # What a function reads, it knows by its source.
-        if edge.attributes.get("by") == "poll" or (
-            user.kind != "function" and node.kind == "function" and edge.kind.variable
-        ):
+        if edge.attributes.get("by") == "poll" or _is_of_source(edge, nodes):
             user, node = node, user
         variable = edge.kind.variable or node.facts.variable
         if user.kind == "function" and node is not user and variable:
             name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
             short = node.name.removesuffix(f"-{node.kind}")
             yield name, variable["example"].replace("{name}", short)
+
+
+def _is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:
+    """Whether the edge gives a variable to the function that it leads to."""
+    return (
+        nodes[edge.source].kind != "function"
+        and nodes[edge.target].kind == "function"
+        and edge.kind.variable is not None
+    )
 
 
 def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:

@@ -175,6 +175,8 @@ class Datastore:
     """The kinds of nodes that can use it."""
     access: tuple[str, ...] = ()
     """What a function may do with it."""
+    protected: bool = False
+    """Whether a deployment protects it from deletion."""
     clients: tuple[str, ...] = ()
     packages: Packages = field(default_factory=dict)
     test_packages: Packages = field(default_factory=dict)

@@ -135,6 +135,11 @@ def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) ->
     for name in ("logic", "models", "tests/e2e/service", f"tests/unit/{language.surroundings}"):
         _write(folder / language.file(name))
     _write(folder / language.test_of("logic"))
+    for name in {each for edge in catalog.vocabulary().edges.values() for each in edge.adapters}:
+        shared = template() / f"templates/shared/{language.folder}/adapters"
+        if not (shared / language.file(name)).exists():
+            _write(folder / "adapters" / language.file(name))
+            _write(folder / language.test_of(name))
     for topology in declared["topologies"]:
         # The name of a topology stays as it is in either language.
         proofs = language.proofs.format(topology["name"])

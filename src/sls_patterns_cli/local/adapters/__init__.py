@@ -52,6 +52,7 @@ ADAPTERS = (
     "apigateway.rest_api_permissions",
     "apigateway.rest_api_http_proxy",
     "apigateway.rest_api_service",
+    "kinesis.put_limits",
     "kinesis.stream_batches",
     "dynamodb.stream_batches",
     "firehose.delivery_failures",

@@ -1,5 +1,6 @@
 """Streams: functions that read them, Firehose that delivers from them, REST APIs before them."""
 
+import gzip
 import json
 import urllib.error
 import urllib.request
@@ -9,6 +10,7 @@ import pytest
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.adapters.kinesis import put_limits
 
 READER = """
 Resources:
@@ -218,18 +220,81 @@ def test_firehose_delivers_what_is_transformed_and_keeps_what_is_refused(
 ) -> None:
     outputs = deploy_stack(DELIVERY, "delivery")
 
-    put(client, outputs["Stream"], "fine", "drop", "refuse", "crash")
+    put(client, outputs["Stream"], "fine", "drop", "refuse", "well")
 
     def both() -> tuple[list[bytes], list[bytes]] | None:
         found = objects(client, outputs["Lake"])
         good = [content for key, content in found.items() if key.startswith("good/")]
         bad = [found[key] for key in found if key.startswith("bad/processing-failed/")]
-        return (good, bad) if good and len(bad) == 2 else None
+        return (good, bad) if good and bad else None
 
-    good, bad = wait_until(both)
-    assert good == [b"FINE"]
-    raw = sorted(json.loads(each)["rawData"] for each in bad)
-    assert raw == ["Y3Jhc2g=", "cmVmdXNl"]  # crash, refuse
+    (good,), (bad,) = wait_until(both)
+    assert good == b"FINEWELL"
+    assert json.loads(bad)["rawData"] == "cmVmdXNl"  # refuse
+
+
+def test_firehose_keeps_a_batch_apart_of_which_the_function_fails(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack(DELIVERY, "failing-delivery")
+
+    put(client, outputs["Stream"], "fine", "crash")
+
+    ((key, content),) = wait_until(lambda: objects(client, outputs["Lake"])).items()
+    assert key.startswith("bad/processing-failed/")
+    raw = [json.loads(line)["rawData"] for line in content.splitlines()]
+    assert raw == ["ZmluZQ==", "Y3Jhc2g="]  # fine, crash
+
+
+def test_firehose_compresses_what_it_delivers_if_it_is_told_to(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    compressing = DELIVERY.replace(
+        "        ErrorOutputPrefix", "        CompressionFormat: GZIP\n        ErrorOutputPrefix"
+    )
+    outputs = deploy_stack(compressing, "compressing-delivery")
+
+    put(client, outputs["Stream"], "fine")
+
+    ((key, content),) = wait_until(lambda: objects(client, outputs["Lake"])).items()
+    assert key.endswith(".gz")
+    assert gzip.decompress(content) == b"FINE"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"Records": []},
+        {"Records": [{"Data": "YQ==", "PartitionKey": "a"}, {"Data": None, "PartitionKey": "a"}]},
+        {"Records": [{"Data": "YQ==", "PartitionKey": ""}]},
+    ],
+    ids=["no-records", "no-data", "no-key"],
+)
+def test_a_stream_refuses_a_request_with_an_incomplete_record(request_: dict[str, Any]) -> None:
+    put_records = put_limits._records_checked(lambda _: pytest.fail("nothing is put"))
+
+    status, _, answer = put_records(request_)
+
+    assert (status, json.loads(answer)["__type"]) == (400, "ValidationException")
+
+
+def test_a_shard_takes_only_so_much_in_a_second_and_the_answer_says_of_each_record(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    outputs = deploy_stack(READER, "limited-reader")
+    records: list[Any] = [{"Data": b"x" * 600_000, "PartitionKey": "a"} for _ in range(2)]
+    records.append({"Data": b"y", "PartitionKey": "a"})
+
+    answer = client("kinesis").put_records(StreamName=outputs["Stream"], Records=records)
+
+    assert answer["FailedRecordCount"] == 1
+    codes = [record.get("ErrorCode") for record in answer["Records"]]
+    assert codes == [None, "ProvisionedThroughputExceededException", None]
+    assert [bool(record.get("SequenceNumber")) for record in answer["Records"]] == [
+        True,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -298,6 +363,17 @@ def test_what_is_no_json_or_has_no_template_is_refused(deploy_stack: DeployStack
 
     assert post(url, b"{")[0] == 400
     assert post(url, b"a", "text/plain")[0] == 415
+
+
+def test_an_answer_has_the_status_that_its_template_sets(deploy_stack: DeployStack) -> None:
+    overriding = API.replace(
+        "'{\"shard\":\"$input.path(''$.ShardId'')\"}'",
+        "'#set($context.responseOverride.status = 207){\"shard\":1}'",
+    )
+    assert overriding != API
+    url = deploy_stack(overriding, "overriding-api")["Url"]
+
+    assert post(url, b'{"it": 1}') == (207, {"shard": 1})
 
 
 def test_an_api_calls_a_service_only_as_its_role_may(deploy_stack: DeployStack) -> None:

@@ -56,6 +56,7 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
             "httpMethod": method,
             "path": f"/{stage}{path}",
             "resourcePath": resource["path"],
+            "responseOverride": {},
         }
         kind = (apigateway_v1._header_ci(headers, "content-type") or JSON).split(";")[0].strip()
         template = (integration.get("requestTemplates") or {}).get(kind)
@@ -83,7 +84,8 @@ def _answer(
         return 500, {"Content-Type": JSON}, b'{"message": "Internal server error"}'
     template = (chosen.get("responseTemplates") or {}).get(JSON)
     content = text if template is None else render(template, text, context)
-    return int(chosen["statusCode"]), {"Content-Type": JSON}, content.encode()
+    status = context["responseOverride"].get("status", chosen["statusCode"])
+    return int(status), {"Content-Type": JSON}, content.encode()
 
 
 async def _kinesis(action: str, request: str, role: str) -> Response:
@@ -148,7 +150,8 @@ class _Input:
         value = json.loads(self.body or "{}")
         for step in path.removeprefix("$").replace("[", ".[").split("."):
             if step.startswith("["):
-                value = value[int(step.strip("[]"))]
+                place = int(step.strip("[]"))
+                value = value[place] if isinstance(value, list) and place < len(value) else None
             elif step:
                 value = value.get(step) if isinstance(value, dict) else None
         return "" if value is None else value
