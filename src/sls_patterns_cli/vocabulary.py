@@ -101,6 +101,8 @@ class NodeKind:
     """The end of the name of the stack's parameter for it, if there is one."""
     adapter: bool = False
     """Whether a function that uses it has an adapter for it."""
+    in_vpc: bool = False
+    """Whether it is in the datastore's VPC, where functions reach it without the SDK."""
     clients: tuple[str, ...] = ()
     """The clients of boto3 that code for it uses, beside those that every project's tests have."""
     variable: Mapping[str, str] | None = None
@@ -168,6 +170,8 @@ class Datastore:
     """The kinds of nodes that can use it."""
     access: tuple[str, ...] = ()
     """What a function may do with it."""
+    readers: bool = False
+    """Whether it has instances that only readers use."""
     clients: tuple[str, ...] = ()
     packages: Packages = field(default_factory=dict)
     test_packages: Packages = field(default_factory=dict)
