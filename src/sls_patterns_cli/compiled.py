@@ -132,6 +132,7 @@ def graph(
         "calls_aws": any(
             nodes[edge.source].kind == "function"
             and nodes[edge.target].facts.deployed
+            and not nodes[edge.target].facts.in_vpc
             and (nodes[edge.target].kind != "datastore" or datastore.reachable is None)
             for edge in edges
         )

@@ -238,6 +238,10 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
             raise place.refuse(f"edge {edge.source} -> {edge.target} is declared more than once")
     if brings.reachable is not None:
         _refuse_unreachable(place, edges, by_name, datastore, brings.reachable)
+    elif inside := [node for node in nodes if node.facts.in_vpc]:
+        raise place.at("node", inside[0].name).refuse(
+            f"a {inside[0].kind} is in a VPC, and {datastore} brings none"
+        )
     _refuse_without_effect(place, nodes, edges)
     _refuse_scopes_unless_checked(place, edges, by_name)
     return _fitting(nodes, edges, brings)
@@ -300,7 +304,11 @@ def _refuse_unreachable(
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html
     """
-    inside = {edge.source for edge in edges if nodes[edge.target].kind == "datastore"}
+    inside = {
+        edge.source
+        for edge in edges
+        if nodes[edge.target].kind == "datastore" or nodes[edge.target].facts.in_vpc
+    }
     for edge in edges:
         kind = nodes[edge.target].kind
         if edge.source in inside and kind not in reachable:
@@ -414,6 +422,8 @@ def _refuse_unless_used_so(
             f"access to {datastore} must be one of: {', '.join(store.access)}; "
             f"got {given['access']!r}"
         )
+    if given.get("reader") and not store.readers:
+        raise place.refuse(f"{datastore} has no instances that only readers use")
 
 
 def _failure(mechanism: Mechanism, source: Node, target: Node) -> Failure:

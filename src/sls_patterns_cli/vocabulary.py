@@ -103,6 +103,8 @@ class NodeKind:
     """The ends of the names of the stack's parameters for it."""
     adapter: bool = False
     """Whether a function that uses it has an adapter for it."""
+    in_vpc: bool = False
+    """Whether it is in the datastore's VPC, where functions reach it without the SDK."""
     clients: tuple[str, ...] = ()
     """The clients of boto3 that code for it uses, beside those that every project's tests have."""
     variable: Mapping[str, str] | None = None
@@ -177,6 +179,8 @@ class Datastore:
     """What a function may do with it."""
     protected: bool = False
     """Whether a deployment protects it from deletion."""
+    readers: bool = False
+    """Whether it has instances that only readers use."""
     clients: tuple[str, ...] = ()
     packages: Packages = field(default_factory=dict)
     test_packages: Packages = field(default_factory=dict)

@@ -99,6 +99,10 @@ TRANSFORM = Metric(
     "AWS/Firehose", "ExecuteProcessing.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
 )
 
+# A serverless cache has one dimension, unlike a cluster of nodes (fact M6).
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
+CACHE_THROTTLES = Metric("AWS/ElastiCache", "ThrottledCmds", "clusterId")
+
 # Every metric that an alarm may watch (fact C6): one that no service publishes, or by other
 # dimensions, is an alarm that never rings.
 KNOWN = {
@@ -109,6 +113,7 @@ KNOWN = {
         Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"),
         # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
         Metric("AWS/RDS", "ACUUtilization", "DBClusterIdentifier"),
+        CACHE_THROTTLES,
         ERRORS,
         THROTTLES,
         ITERATOR_AGE,
@@ -136,10 +141,14 @@ CIRCUIT = {
         Metric("", "CircuitStateUnavailable", "FunctionName", others=("circuit", "service")),
     )
 }
+# What a function reports that works without its cache, and so puts all load on the database.
+WITHOUT_CACHE = Metric("", "CacheUnavailable", "FunctionName", bad=1, others=("service",))
+OWN = {**CIRCUIT, WITHOUT_CACHE.name: WITHOUT_CACHE}
 SOURCES = {
     "ApiId": "AWS::ApiGatewayV2::Api",
     "ApiName": "AWS::ApiGateway::RestApi",
     "DBClusterIdentifier": "AWS::RDS::DBCluster",
+    "clusterId": "AWS::ElastiCache::ServerlessCache",
     "DeliveryStreamName": "AWS::KinesisFirehose::DeliveryStream",
     "FunctionName": "AWS::Lambda::Function",
     "LogGroupName": "AWS::Logs::LogGroup",
@@ -155,7 +164,7 @@ def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     """Say why no service will ever publish what the alarm watches."""
     namespace, name = alarm.get("Namespace"), alarm.get("MetricName")
     own = not str(namespace).startswith("AWS/")
-    metric = CIRCUIT.get(str(name)) if own else KNOWN.get((namespace, name))
+    metric = OWN.get(str(name)) if own else KNOWN.get((namespace, name))
     if metric is None:
         yield Violation("alarm", alarm.name, f"no service is known to publish {namespace} {name}")
         return

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from contract.aliases import alias_violations
+from contract.caches import cache_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.edges import Edge, edges
@@ -39,6 +40,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from state_machine_violations(stack)
         yield from standard_violations(stack)
         yield from database_violations(stack)
+        yield from cache_violations(stack)
         yield from deadline_violations(stack)
         yield from proxy_violations(stack)
         yield from token_violations(stack)

@@ -11,6 +11,7 @@ from contract.violations import Violation, is_but
 
 CLUSTER = "AWS::RDS::DBCluster"
 INSTANCE = "AWS::RDS::DBInstance"
+ALIAS = "AWS::Lambda::Alias"
 
 PROTECTION = {CLUSTER: "DeletionProtection", TABLE: "DeletionProtectionEnabled"}
 
@@ -18,6 +19,7 @@ PROTECTION = {CLUSTER: "DeletionProtection", TABLE: "DeletionProtectionEnabled"}
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html#aurora-serverless-v2.max-connections
 CONNECTIONS = {1: 189, 4: 823, 8: 1669, 16: 3360, 32: 5000}
 LEAST_UNITS_FOR_MORE, MOST_WITHOUT = 1, 2000
+LEAST_WITH_READER = 2
 
 # A shard is read by one invocation at a time, or as many as ParallelizationFactor says. A table has
 # a partition for each 1,000 write units, and by its quota up to 40,000 of them (fact K5).
@@ -96,8 +98,22 @@ def mappings_of(stack: Stack, function: Resource) -> list[Resource]:
 
 
 def answers_calls(stack: Stack, function: Resource) -> bool:
-    """Tell whether the function is behind an API, whose caller waits."""
-    return any(stack.means(target, function) for target, _, _ in routes(stack))
+    """Tell whether the function is behind an API, whose caller waits, or one that waits for it."""
+    return any(
+        stack.means(target, each)
+        for each in (function, *callers_of(stack, function))
+        for target, _, _ in routes(stack)
+    )
+
+
+def callers_of(stack: Stack, function: Resource) -> list[Resource]:
+    """Return the functions that invoke it by its alias, and wait."""
+    return [
+        caller
+        for caller in stack.functions
+        for value in (caller.get("Environment", "Variables") or {}).values()
+        if stack.named(value, ALIAS) and (stack.function(value) or (None,))[0] == function
+    ]
 
 
 def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
@@ -131,10 +147,13 @@ def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
 def _connections(stack: Stack, cluster: Resource) -> Iterator[Violation]:
     """A function takes a connection for each of its environments; a database has not more of them.
 
+    Those that only read may have an instance of their own, with as many (fact M5).
     Reserved concurrency would bound them as well, but an account may have none to reserve.
     """
-    most = 0
+    most = {"ReadEndpoint": 0, "Endpoint": 0}
     for function in users(stack, cluster):
+        host = stack.text(function.get("Environment", "Variables", "PGHOST"))
+        endpoint = "ReadEndpoint" if ".ReadEndpoint." in host else "Endpoint"
         bound = _concurrency(stack, function)
         if bound is None:
             says = (
@@ -142,11 +161,23 @@ def _connections(stack: Stack, cluster: Resource) -> Iterator[Violation]:
             )
             says += "throttling of its API, or ReservedConcurrentExecutions"
             yield Violation("bounded", function.name, says)
-        most += bound or 0
+        most[endpoint] += bound or 0
+    if most["ReadEndpoint"] and len(_instances(stack, cluster)) < LEAST_WITH_READER:
+        says = "has one instance, the writer: its ReadEndpoint is that of readers"
+        yield Violation("reader", cluster.name, says)
     connections = _most_connections(stack, cluster)
-    if most > connections:
-        says = f"has {connections} connections, but its functions may run {most} times at a time"
+    if max(most.values()) > connections:
+        times = max(most.values())
+        says = f"has {connections} connections, but its functions may run {times} times at a time"
         yield Violation("bounded", cluster.name, says)
+
+
+def _instances(stack: Stack, cluster: Resource) -> list[Resource]:
+    return [
+        instance
+        for instance in stack.of_type(INSTANCE)
+        if stack.named(instance.get("DBClusterIdentifier"), CLUSTER) == cluster
+    ]
 
 
 def _most_connections(stack: Stack, cluster: Resource) -> int:
@@ -170,6 +201,11 @@ def _concurrency(stack: Stack, function: Resource) -> int | None:
         if source and source.type == TABLE:
             factor = stack.number(mapping.get("ParallelizationFactor"), 1) or 1
             limit = MOST_SHARDS_OF_A_TABLE * factor
+        if limit is None:
+            return None
+        bounds.append(limit)
+    for caller in callers_of(stack, function):
+        limit = _concurrency(stack, caller)
         if limit is None:
             return None
         bounds.append(limit)

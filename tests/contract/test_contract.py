@@ -30,6 +30,10 @@ NOT_THE_CONTRACTS = (
     r"ApiErrorsAlarm\w*(\.(?!AlarmActions).*)?",
     # That a circuit has its alarms is compared with the graph below.
     r"\w+Circuit(Open|Unguarded)Alarm\w*",
+    # A call is answered without the cache, by the database.
+    r"\w+WithoutCacheAlarm\w*(\.(?!AlarmActions).*)?",
+    # What the cache is, and how large; its network and its client are the contract's.
+    r"AWS::ElastiCache::ServerlessCache(\.(Description|Engine|MajorEngineVersion|ServerlessCacheName|CacheUsageLimits\.DataStorage\.Unit).*)?",
     # A machine whose callers wait, and what its log tells beside the error.
     r"AWS::StepFunctions::StateMachine(\.LoggingConfiguration\.IncludeExecutionData)?",
     # How often a schedule starts, which no validator would let pass without.

@@ -305,3 +305,12 @@ def test_protection_may_be_a_parameter_that_is_on(default: str, *, kept: bool) -
     template["Parameters"] = {"Protection": {"Type": "String", "Default": default}}
 
     assert (violations(template) == []) is kept
+
+
+def test_readers_have_an_instance_of_their_own() -> None:
+    """M5."""
+    reading = ("Ask.Environment.Variables.PGHOST", get("Books", "ReadEndpoint.Address"))
+
+    assert says(reading) == [
+        "reader Books: has one instance, the writer: its ReadEndpoint is that of readers"
+    ]

@@ -45,6 +45,7 @@ ADAPTERS = (
     "stepfunctions.map_results",
     "secretsmanager.secret_resource",
     "rds.database_cluster",
+    "elasticache.serverless_cache",
     "cloudformation.custom_resource_invocation",
     "cloudformation.log_group_names",
     "apigateway.rest_api_headers",

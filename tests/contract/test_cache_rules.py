@@ -1,0 +1,129 @@
+"""The contract can fail: its rules for caches, on the least stack that keeps them."""
+
+from typing import Any
+
+import pytest
+from contract.changes import REMOVE, changed
+from contract.check import violations
+from contract.examples import get, ref, resource
+from contract.test_database_rules import database
+
+ADDRESS = "${Pages.Endpoint.Address}:${Pages.Endpoint.Port}"
+
+
+def cache() -> dict[str, Any]:
+    """Return the stack of a database whose function Ask has a cache as well."""
+    template = database()
+    template["Resources"] |= {
+        "Clients": resource("AWS::EC2::SecurityGroup", VpcId="vpc-1"),
+        "Admits": resource(
+            "AWS::EC2::SecurityGroup",
+            VpcId="vpc-1",
+            SecurityGroupIngress=[
+                {
+                    "IpProtocol": "tcp",
+                    "FromPort": 6379,
+                    "ToPort": 6380,
+                    "SourceSecurityGroupId": get("Clients", "GroupId"),
+                }
+            ],
+        ),
+        "Pages": resource(
+            "AWS::ElastiCache::ServerlessCache",
+            ServerlessCacheName={
+                "Fn::Sub": [
+                    "pages-${Unique}",
+                    {"Unique": {"Fn::Select": [2, {"Fn::Split": ["/", ref("AWS::StackId")]}]}},
+                ]
+            },
+            Engine="valkey",
+            CacheUsageLimits={
+                "DataStorage": {"Maximum": 1, "Unit": "GB"},
+                "ECPUPerSecond": {"Maximum": 10000},
+            },
+            SubnetIds=["subnet-1", "subnet-2"],
+            SecurityGroupIds=[get("Admits", "GroupId")],
+        ),
+    }
+    alarm = changed(template, "AskErrors.AlarmDescription", "throttled")["Resources"]["AskErrors"]
+    alarm["Properties"] |= {
+        "Namespace": "AWS/ElastiCache",
+        "MetricName": "ThrottledCmds",
+        "Dimensions": [{"Name": "clusterId", "Value": ref("Pages")}],
+    }
+    template["Resources"]["PagesThrottles"] = alarm
+    variables = template["Resources"]["Ask"]["Properties"]["Environment"]["Variables"]
+    variables["PAGES_URL"] = {"Fn::Sub": f"rediss://{ADDRESS}"}
+    return template
+
+
+def says(path: str, value: object) -> list[str]:
+    return list(map(str, violations(changed(cache(), path, value))))
+
+
+def test_a_cache_that_has_all_it_needs_keeps_the_contract() -> None:
+    assert list(violations(cache())) == []
+
+
+@pytest.mark.parametrize("scheme", ["redis://", ""])
+def test_a_client_speaks_tls_from_inside_the_vpc(scheme: str) -> None:
+    """B21."""
+    assert says("Ask.Environment.Variables.PAGES_URL", {"Fn::Sub": f"{scheme}{ADDRESS}"}) == [
+        f"transport Ask: PAGES_URL is {scheme}{ADDRESS}, "
+        "but must be rediss://…: the cache answers nothing without TLS"
+    ]
+    outside = says("Ask.VpcConfig", REMOVE)
+    assert "vpc Ask: must be inside the VPC, where Pages is" in outside
+
+
+def test_clients_reach_writers_and_readers() -> None:
+    """B21."""
+    closed = "network Pages: no security group of it lets clients reach"
+    assert says("Admits.SecurityGroupIngress.0.ToPort", 6379) == [f"{closed} 6380"]
+    assert says("Pages.SecurityGroupIds", REMOVE) == [f"{closed} 6379, 6380"]
+    assert says("Admits.SecurityGroupIngress.0.CidrIp", "0.0.0.0/0") == [
+        "network Admits: admits 0.0.0.0/0 to Pages, which has no password"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "must"),
+    [
+        (
+            {"Fn::Sub": "${AWS::StackName}-pages"},
+            "one without the stack's name, which may be longer",
+        ),
+        ("pages", "unique: a part of the stack's id is"),
+    ],
+)
+def test_a_cache_has_a_name_that_is_short_and_its_own(name: object, must: str) -> None:
+    """M1."""
+    (said,) = says("Pages.ServerlessCacheName", name)
+
+    assert said.startswith("name Pages: ServerlessCacheName is ")
+    assert said.endswith(f", but must be {must}")
+
+
+@pytest.mark.parametrize("subnets", [["subnet-1"], REMOVE])
+def test_a_cache_is_in_the_subnets_of_the_stack(subnets: object) -> None:
+    """M2."""
+    (said,) = says("Pages.SubnetIds", subnets)
+
+    assert said.endswith("but must be 2 or 3, else those of the default VPC are taken")
+
+
+@pytest.mark.parametrize("what", ["DataStorage", "ECPUPerSecond"])
+def test_what_a_cache_may_cost_is_limited(what: str) -> None:
+    """M3."""
+    assert says(f"Pages.CacheUsageLimits.{what}", REMOVE) == [
+        f"limit Pages: CacheUsageLimits.{what}.Maximum is missing, "
+        "but must be a number: nothing else bounds the bill"
+    ]
+
+
+def test_throttling_is_watched_by_the_dimension_of_a_serverless_cache() -> None:
+    """M6."""
+    said = says("PagesThrottles.Dimensions.0.Name", "CacheClusterId")
+
+    assert "alarm PagesThrottles: AWS/ElastiCache ThrottledCmds is published by clusterId" in said
+    assert "alarm Pages: no alarm watches AWS/ElastiCache ThrottledCmds" in said
