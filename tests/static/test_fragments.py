@@ -17,7 +17,9 @@ STACKS = sorted(IAC.glob("cdk/*/*stack.*.jinja"))
 def kinds() -> set[str]:
     """Return what a node can be: a kind that is deployed or, of a datastore, what was answered."""
     vocabulary = catalog.vocabulary()
-    return {*vocabulary.nodes, *vocabulary.datastores} - {"client", "datastore", "none"}
+    # What a kind always is has the folder.
+    names = (kind.resource or name for name, kind in vocabulary.nodes.items())
+    return {*names, *vocabulary.datastores} - {"client", "datastore", "none"}
 
 
 def attributes() -> set[str]:
@@ -62,7 +64,8 @@ def test_unit_tests_know_a_node_by_the_variable_that_the_stack_sets() -> None:
     assert kinds
     for name, kind in kinds.items():
         assert kind.variable
-        fragment = (IAC / "sam/nodes" / name / "variables.yaml.jinja").read_text()
+        folder = IAC / "sam/nodes" / (kind.resource or name)
+        fragment = (folder / "variables.yaml.jinja").read_text()
         assert f"_{kind.variable['name']}: " in fragment
 
 
