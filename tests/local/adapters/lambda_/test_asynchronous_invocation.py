@@ -1,7 +1,9 @@
 """What services do for functions in the background: tries, permissions, and where failures end."""
 
 import json
+import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,10 @@ import pytest
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.adapters.lambda_.asynchronous_invocation import (
+    TRIED_AT_MOST,
+    _Queue,
+)
 from sls_patterns_cli.local.adapters.logs.log_subscriptions import matcher
 
 STACK = """
@@ -281,3 +287,35 @@ def test_patterns_match_as_documented(pattern: str, matching: str, other: str | 
 
     assert matches(matching)
     assert other is None or not matches(other)
+
+
+def test_few_of_many_events_are_tried_at_a_time() -> None:
+    queue, gate, lock = _Queue(), threading.Event(), threading.Lock()
+    tried: list[int] = []
+
+    def attempt(number: int) -> None:
+        with lock:
+            tried.append(number)
+        gate.wait()
+
+    for number in range(2 * TRIED_AT_MOST):
+        queue.put(partial(attempt, number))
+    wait_until(lambda: len(tried) == TRIED_AT_MOST)
+    assert queue._threads == TRIED_AT_MOST
+
+    gate.set()
+
+    wait_until(lambda: len(tried) == 2 * TRIED_AT_MOST and queue._threads == 0)
+    assert sorted(tried) == list(range(2 * TRIED_AT_MOST))
+
+
+def test_an_attempt_that_raises_holds_up_no_other() -> None:
+    queue, tried = _Queue(), threading.Event()
+
+    def failing() -> None:
+        raise RuntimeError("lost")
+
+    queue.put(failing)
+    queue.put(tried.set)
+
+    assert tried.wait(5)

@@ -9,6 +9,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-async-destinations
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
 
+Events wait in a queue of the function. Here few are tried at a time, as each that is tried takes a
+thread and a copy of the function's code.
+
 Emulator: counts throttling as an attempt, says of every event that it was tried three times, and
 asks for no permission; every attempt has the first one's configuration. Of a template's functions
 it forgets the dead-letter queue, and it would send that the record of a destination.
@@ -16,10 +19,13 @@ it forgets the dead-letter queue, and it would send that the record of a destina
 
 import contextvars
 import json
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from ministack.core.responses import new_uuid
@@ -36,7 +42,14 @@ WAITS_SECONDS = (60, 120)
 PAUSE_WHEN_THROTTLED_SECONDS = 6
 """From 1 second to 5 minutes on AWS."""
 
+logger = logging.getLogger(__name__)
+
+TRIED_AT_MOST = 64
+"""So many events of a function at a time: more than one machine has environments for."""
+
 Record = dict[str, Any]
+
+_queues: dict[str, "_Queue"] = {}
 
 
 def apply() -> None:
@@ -53,10 +66,39 @@ def _in_background(invoke: Callable[..., None]) -> Callable[..., None]:
             invoke(function, event)
             return
         context = contextvars.copy_context()
-        arguments = (_try_until_done, function, event, settings)
-        threading.Thread(target=context.run, args=arguments, daemon=True).start()
+        queue = _queues.setdefault(function["config"]["FunctionArn"], _Queue())
+        queue.put(partial(context.run, _try_until_done, function, event, settings))
 
     return invoke_asynchronously
+
+
+class _Queue:
+    """The events of a function that wait until one of its threads has time for them."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._threads = 0
+        self._lock = threading.Lock()
+
+    def put(self, attempt: Callable[[], None]) -> None:
+        with self._lock:
+            self._waiting.append(attempt)
+            if self._threads == TRIED_AT_MOST:
+                return
+            self._threads += 1
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                attempt = self._waiting.popleft()
+            try:
+                attempt()
+            except Exception:
+                logger.exception("an event was lost")
 
 
 def _try_until_done(function: Record, event: Any, settings: Record) -> None:
