@@ -99,6 +99,9 @@ FIREHOSE_READING = (
     "kinesis:GetRecords",
     "kinesis:ListShards",
 )
+FIREHOSE_WRITING = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
+FIREHOSE_FINDING = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
+FIREHOSE_CHANGING = ("lambda:InvokeFunction", "lambda:GetFunctionConfiguration")
 
 
 def edge_violations(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -355,7 +358,10 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
     yield from _told_of_objects(stack, edge, bucket, errors)
     objects = f"${{{bucket.name}.Arn}}/*"
     delivering = Resource(delivery.name, delivery.type, destination)
-    yield from _allowed(stack, delivering, "s3:PutObject", objects, "E8")
+    for action in FIREHOSE_WRITING:
+        yield from _allowed(stack, delivering, action, objects, "E8")
+    for action in FIREHOSE_FINDING:
+        yield from _allowed(stack, delivering, action, bucket, "E8")
     source = delivery.get("KinesisStreamSourceConfiguration") or {}
     stream = stack.by_arn(source.get("KinesisStreamARN"), STREAM)
     if stream:
@@ -364,7 +370,8 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
             yield from _allowed(stack, reading, action, stream, "E8")
     changing = list(transforms(stack, delivery))
     for function in changing:
-        yield from _allowed(stack, delivering, "lambda:InvokeFunction", function, "E8")
+        for action in FIREHOSE_CHANGING:
+            yield from _allowed(stack, delivering, action, function, "E8")
     for parameters in _processors(destination):
         if stack.number(parameters.get("BufferSizeInMBs")) != TRANSFORMED_MEGABYTES:
             must = f"{TRANSFORMED_MEGABYTES}: what the function answers must be less than 6 MB"
