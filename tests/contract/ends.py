@@ -99,6 +99,9 @@ FIREHOSE_READING = (
     "kinesis:GetRecords",
     "kinesis:ListShards",
 )
+FIREHOSE_WRITING = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
+FIREHOSE_FINDING = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
+FIREHOSE_CHANGING = ("lambda:InvokeFunction", "lambda:GetFunctionConfiguration")
 
 
 def edge_violations(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -353,18 +356,16 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
         yield Violation("E8", delivery.name, "BucketARN must name a bucket of this stack")
         return
     yield from _told_of_objects(stack, edge, bucket, errors)
-    objects = f"${{{bucket.name}.Arn}}/*"
+    changing = list(transforms(stack, delivery))
     delivering = Resource(delivery.name, delivery.type, destination)
-    yield from _allowed(stack, delivering, "s3:PutObject", objects, "E8")
+    for action, on in _delivering_actions(bucket, changing):
+        yield from _allowed(stack, delivering, action, on, "E8")
     source = delivery.get("KinesisStreamSourceConfiguration") or {}
     stream = stack.by_arn(source.get("KinesisStreamARN"), STREAM)
     if stream:
         reading = Resource(delivery.name, delivery.type, source)
         for action in FIREHOSE_READING:
             yield from _allowed(stack, reading, action, stream, "E8")
-    changing = list(transforms(stack, delivery))
-    for function in changing:
-        yield from _allowed(stack, delivering, "lambda:InvokeFunction", function, "E8")
     for parameters in _processors(destination):
         if stack.number(parameters.get("BufferSizeInMBs")) != TRANSFORMED_MEGABYTES:
             must = f"{TRANSFORMED_MEGABYTES}: what the function answers must be less than 6 MB"
@@ -373,6 +374,18 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
     throttling = DELIVERY_FROM_STREAM if stream else DELIVERY_BY_PUT
     for metric in [*DELIVERY, *throttling, *([TRANSFORM] if changing else [])]:
         yield from watched(stack, delivery, metric)
+
+
+def _delivering_actions(
+    bucket: Resource, changing: list[Resource]
+) -> Iterator[tuple[str, Resource | str]]:
+    for action in FIREHOSE_WRITING:
+        yield action, f"${{{bucket.name}.Arn}}/*"
+    for action in FIREHOSE_FINDING:
+        yield action, bucket
+    for function in changing:
+        for action in FIREHOSE_CHANGING:
+            yield action, function
 
 
 def _processors(destination: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -540,6 +540,9 @@ def e8() -> dict[str, Any]:
         "kinesis:GetRecords",
         "kinesis:ListShards",
     ]
+    writing = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+    finding = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    changing = ["lambda:InvokeFunction", "lambda:GetFunctionConfiguration"]
     success = {"Statistic": "Average", "ComparisonOperator": "LessThanThreshold", "Threshold": 1}
     late = {"Statistic": "Maximum", "Threshold": 900}
 
@@ -568,9 +571,10 @@ def e8() -> dict[str, Any]:
             ),
             "DeliveryRole": role(
                 "firehose",
-                allow("s3:PutObject", {"Fn::Sub": "${Lake.Arn}/*"}),
-                allow("lambda:InvokeFunction", get("Change")),
+                allow(writing, {"Fn::Sub": "${Lake.Arn}/*"}),
+                allow(changing, get("Change")),
                 allow(reading, get("Clicks")),
+                allow(finding, get("Lake")),
             ),
             "Late": delivery_alarm("DeliveryToS3.DataFreshness", **late),
             "Undelivered": delivery_alarm("DeliveryToS3.Success", **success),

@@ -47,6 +47,15 @@ NOT_THE_CONTRACTS = (
     # Checkov asks for the key of a topic, and for a bucket that is not public.
     r"AWS::SNS::Topic\.KmsMasterKeyId",
     r"AWS::S3::Bucket\.(PublicAccessBlock|Lifecycle)Configuration.*",
+    # How much a stream takes and keeps, and from where a function reads it.
+    r"AWS::Kinesis::Stream\.(StreamModeDetails.*|RetentionPeriodHours)",
+    r"AWS::Lambda::EventSourceMapping\.StartingPosition",
+    # Where and in which batches Firehose keeps what has not failed, and the log of its errors.
+    r"AWS::KinesisFirehose::DeliveryStream\.(DeliveryStreamType|\w+\.(Prefix|CompressionFormat))",
+    r"AWS::KinesisFirehose::DeliveryStream\.\w+\.(BufferingHints|CloudWatchLoggingOptions).*",
+    r"AWS::KinesisFirehose::DeliveryStream\.\w+\.ProcessingConfiguration\.Processors\.0\.Type",
+    r"\w+DeliveryStreamLog(Group|Stream)\w*(\.LogStreamName)?",
+    r"\w+DeliveryStreamRole\w*\..*\.Statement\.4(\..*)?",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
     r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema|TimeToLiveSpecification).*)?",

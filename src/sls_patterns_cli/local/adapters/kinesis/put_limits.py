@@ -40,9 +40,9 @@ def apply() -> None:
 def _record_checked(put_record: Put) -> Put:
     def put(request: Request) -> Response:
         if _incomplete(request):
-            return error_response_json("ValidationException", "Member must not be null", 400)
+            return _refused("ValidationException", "Member must not be null")
         if shard := _full_shard(request, request):
-            return error_response_json(EXCEEDED, f"Rate exceeded for shard {shard}", 400)
+            return _refused(EXCEEDED, f"Rate exceeded for shard {shard}")
         return put_record(request)
 
     return put
@@ -52,16 +52,10 @@ def _records_checked(put_records: Put) -> Put:
     def put(request: Request) -> Response:
         records = request.get("Records") or []
         if not records or any(_incomplete(record) for record in records):
-            return error_response_json("ValidationException", "Member must not be null", 400)
+            return _refused("ValidationException", "Member must not be null")
         full = [_full_shard(request, record) for record in records]
-        status, headers, body = put_records(
-            request
-            | {
-                "Records": [
-                    record for record, shard in zip(records, full, strict=True) if not shard
-                ]
-            }
-        )
+        fitting = [record for record, shard in zip(records, full, strict=True) if not shard]
+        status, headers, body = put_records(request | {"Records": fitting})
         if status != 200:
             return status, headers, body
         answer = json.loads(body)
@@ -76,6 +70,11 @@ def _records_checked(put_records: Put) -> Put:
         return status, headers, json.dumps(answer).encode()
 
     return put
+
+
+def _refused(error: str, message: str) -> Response:
+    response: Response = error_response_json(error, message, 400)
+    return response
 
 
 def _incomplete(record: Request) -> bool:
