@@ -69,8 +69,10 @@ def test_a_cache_that_has_all_it_needs_keeps_the_contract() -> None:
 def test_a_client_speaks_tls_from_inside_the_vpc(scheme: str) -> None:
     """B21."""
     assert says("Ask.Environment.Variables.PAGES_URL", {"Fn::Sub": f"{scheme}{ADDRESS}"}) == [
-        f"transport Ask: PAGES_URL is {scheme}{ADDRESS}, "
-        "but must be rediss://…: the cache answers nothing without TLS"
+        (
+            f"transport Ask: PAGES_URL is {scheme}{ADDRESS}, "
+            "but must be rediss://…: the cache answers nothing without TLS"
+        )
     ]
     outside = says("Ask.VpcConfig", REMOVE)
     assert "vpc Ask: must be inside the VPC, where Pages is" in outside
@@ -116,8 +118,10 @@ def test_a_cache_is_in_the_subnets_of_the_stack(subnets: object) -> None:
 def test_what_a_cache_may_cost_is_limited(what: str) -> None:
     """M3."""
     assert says(f"Pages.CacheUsageLimits.{what}", REMOVE) == [
-        f"limit Pages: CacheUsageLimits.{what}.Maximum is missing, "
-        "but must be a number: nothing else bounds the bill"
+        (
+            f"limit Pages: CacheUsageLimits.{what}.Maximum is missing, "
+            "but must be a number: nothing else bounds the bill"
+        )
     ]
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from sls_patterns_cli.local import tether
 
 HOST = "LOCALHOST"
-"""A name, and no number, is in the certificate, as on AWS. redis-py takes "localhost" for a number."""
+"""A name, not a number, is in the certificate, as on AWS; redis-py resolves "localhost" itself."""
 
 START_SECONDS = 30.0
 SLOTS = ("0", "16383")
