@@ -195,17 +195,9 @@ def _concurrency(stack: Stack, function: Resource) -> int | None:
     if reserved is not None:
         return reserved
     bounds = [1 for _ in schemas(stack, function)]
-    for mapping in mappings_of(stack, function):
-        limit = stack.number(mapping.get("ScalingConfig", "MaximumConcurrency"))
-        source = event_source(stack, mapping)
-        if source and source.type == TABLE:
-            factor = stack.number(mapping.get("ParallelizationFactor"), 1) or 1
-            limit = MOST_SHARDS_OF_A_TABLE * factor
-        if limit is None:
-            return None
-        bounds.append(limit)
-    for caller in callers_of(stack, function):
-        limit = _concurrency(stack, caller)
+    waited_for = [_consumers(stack, mapping) for mapping in mappings_of(stack, function)]
+    waited_for += [_concurrency(stack, caller) for caller in callers_of(stack, function)]
+    for limit in waited_for:
         if limit is None:
             return None
         bounds.append(limit)
@@ -219,6 +211,15 @@ def _concurrency(stack: Stack, function: Resource) -> int | None:
                     return None
                 bounds.append(rate * timeout + burst)
     return sum(bounds) if bounds else None
+
+
+def _consumers(stack: Stack, mapping: Resource) -> int | None:
+    """Return how many invocations a mapping makes at a time, at most."""
+    source = event_source(stack, mapping)
+    if source and source.type == TABLE:
+        factor = stack.number(mapping.get("ParallelizationFactor"), 1) or 1
+        return MOST_SHARDS_OF_A_TABLE * factor
+    return stack.number(mapping.get("ScalingConfig", "MaximumConcurrency"))
 
 
 def _throttling(stack: Stack, stage: Resource) -> tuple[int | None, int | None]:

@@ -82,7 +82,11 @@ def program() -> Path:
 
 async def _run(tether_fd: int, folder: Path) -> None:
     loop, lost = asyncio.get_running_loop(), asyncio.Event()
-    tether.on_lost(tether_fd, lambda: loop.call_soon_threadsafe(lost.set))
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(lost.set)
+
+    tether.on_lost(tether_fd, stop)
     server = None
     try:
         behind = _free_port()
