@@ -131,7 +131,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "wirte",
         (
             f"{TOPOLOGY}, edge work -> results: access must be one of: "
-            "read, write, append, update, read-update, read-write, manage, own; got 'wirte'"
+            "read, write, append, update, read-many, read-update, read-write, manage, own; "
+            "got 'wirte'"
         ),
     ),
     "access that the datastore lacks": (
@@ -139,7 +140,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "own",
         (
             f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
-            "read, write, append, update, read-update, read-write, manage; got 'own'"
+            "read, write, append, update, append-update, read-many, read-update, read-write, "
+            "manage; got 'own'"
         ),
     ),
     "FIFO queue that a standard topic would feed": (
@@ -154,11 +156,6 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             "edges": [*DECLARED["topologies"][0]["edges"], {"from": "news", "to": "told"}],
         },
         f"{TOPOLOGY}, edge news -> told: topic -> queue cannot be where told has fifo",
-    ),
-    "datastore that the node cannot use": (
-        in_topology("datastores"),
-        ["s3"],
-        f"{TOPOLOGY}, edge work -> results: s3 cannot be used by a function; only by: delivery",
     ),
     "unknown node": (
         in_topology("edges", 0, "to"),
@@ -419,6 +416,19 @@ def test_what_a_datastore_cannot_bear_is_bounded() -> None:
 
     assert bounds(topology.on("dynamodb")) == (100, 20, None)
     assert bounds(bounded) == (25, 20, 20)
+
+
+def test_a_datastore_that_a_node_cannot_use_is_refused() -> None:
+    declared = changed(in_topology("datastores"), ["dynamodb"])
+    delivery = {"kind": "delivery", "buffer_megabytes": 1, "buffer_seconds": 60}
+    declared["topologies"][0]["nodes"].append({"name": "more", "does": "more", **delivery})
+    declared["topologies"][0]["edges"].append({"from": "more", "to": "results"})
+    with pytest.raises(UserError) as refused:
+        built(declared)
+    assert refused.value.message == (
+        f"{TOPOLOGY}, edge more -> results: "
+        "dynamodb cannot be used by a delivery; only by: function"
+    )
 
 
 def test_a_function_inside_the_vpc_may_not_call_what_it_cannot_reach() -> None:
