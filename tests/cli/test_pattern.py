@@ -441,7 +441,7 @@ def test_a_function_inside_the_vpc_may_not_call_what_it_cannot_reach() -> None:
         built(declared)
     assert refused.value.message == (
         f"{TOPOLOGY}: edge work -> more: with aurora-postgresql work is inside the VPC, "
-        "where no queue answers it; what does: datastore, table, bucket"
+        "where no queue answers it; what does: datastore, table, bucket, cache"
     )
 
 

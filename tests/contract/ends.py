@@ -79,6 +79,7 @@ TRANSFORMED_MEGABYTES = 1
 # https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-example-lamda-process-dynamodb-streams.html
 RECEIVING = ("sqs:ReceiveMessage", "sqs:DeleteMessage")
+VIEWS_WITH_IMAGES = ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 POLLING = {
     QUEUE: (*RECEIVING, "sqs:GetQueueAttributes"),
     STREAM: (
@@ -481,6 +482,18 @@ def _polls(stack: Stack, edge: Edge, rule: str) -> Iterator[Violation]:
     for action in POLLING[source.type]:
         yield from _allowed(stack, function, action, on, rule)
         yield from _allowed_in_time(stack, mapping, function, action, on)
+    if source.type == TABLE:
+        yield from _has_a_stream(stack, source, function)
+
+
+def _has_a_stream(stack: Stack, table: Resource, function: Resource) -> Iterator[Violation]:
+    """K1: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html."""
+    view = table.get("StreamSpecification", "StreamViewType")
+    if view not in VIEWS_WITH_IMAGES:
+        must = f"one of {', '.join(VIEWS_WITH_IMAGES)}"
+        yield is_but("K1", table.name, "StreamSpecification.StreamViewType", view, must)
+    # The action knows no resource.
+    yield from _allowed(stack, function, "dynamodb:ListStreams", "*", "K1")
 
 
 def _reports_items(mapping: Resource, rule: str) -> Iterator[Violation]:

@@ -533,25 +533,35 @@ def test_a_subscription_to_a_topic_of_another_stack_is_refused() -> None:
 
 def test_a_table_is_read_through_its_stream() -> None:
     polling = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
-    recovery = {"PointInTimeRecoveryEnabled": True}
-    statement = "ReadRole.Policies.0.PolicyDocument.Statement.0"
-    changes = (
-        (
-            "Clicks",
-            resource(
-                "AWS::DynamoDB::Table",
-                DeletionProtectionEnabled=True,
-                PointInTimeRecoverySpecification=recovery,
-            ),
-        ),
-        ("Mapping.EventSourceArn", get("Clicks", "StreamArn")),
+    listing = [allow("dynamodb:ListStreams", "*")]
+    document = "ReadRole.Policies.0.PolicyDocument.Statement"
+    stream = get("Clicks", "StreamArn")
+    (policy,) = EXAMPLES["E5"]()["Resources"]["ReadRole"]["Properties"]["Policies"]
+    kept = policy["PolicyDocument"]["Statement"][1:]
+    table = resource(
+        "AWS::DynamoDB::Table",
+        DeletionProtectionEnabled=True,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        StreamSpecification={"StreamViewType": "NEW_IMAGE"},
+    )
+    read = (
+        ("Clicks", table),
+        ("Mapping.EventSourceArn", stream),
+        (document, [allow(polling, stream), *kept, *listing]),
     )
 
-    assert says("E5", *changes, (statement, allow(polling, get("Clicks", "StreamArn")))) == []
-    assert says("E5", *changes, (statement, allow(polling[1:], get("Clicks", "StreamArn")))) == [
+    assert says("E5", *read) == []
+    assert says("E5", *read, (document, [allow(polling[1:], stream), *kept, *listing])) == [
         "E5 Read: its role must be allowed dynamodb:DescribeStream on ${Clicks.StreamArn}"
     ]
-    assert says("E5", *changes, ("Mapping.EventSourceArn", get("Clicks")))[0] == (
+    assert says("E5", *read, (document, [allow(polling, stream), *kept])) == [
+        "K1 Read: its role must be allowed dynamodb:ListStreams on *"
+    ]
+    assert says("E5", *read, ("Clicks.StreamSpecification.StreamViewType", "KEYS_ONLY")) == [
+        "K1 Clicks: StreamSpecification.StreamViewType is KEYS_ONLY, "
+        "but must be one of NEW_IMAGE, NEW_AND_OLD_IMAGES"
+    ]
+    assert says("E5", *read, ("Mapping.EventSourceArn", get("Clicks")))[0] == (
         "edge Mapping: EventSourceArn must be that of a queue, stream or table of this stack"
     )
 

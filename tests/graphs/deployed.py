@@ -1,5 +1,6 @@
 """A graph's stack on a local emulator, as its nodes see it."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -147,7 +148,7 @@ class Deployed:
     def _object(self, bucket: str, key: str) -> str:
         answer = self.client("s3").get_object(Bucket=bucket, Key=key)
         content: bytes = answer["Body"].read()
-        return content.decode()
+        return (gzip.decompress(content) if key.endswith(".gz") else content).decode()
 
 
 @contextmanager
