@@ -558,8 +558,10 @@ def test_a_table_is_read_through_its_stream() -> None:
         "K1 Read: its role must be allowed dynamodb:ListStreams on *"
     ]
     assert says("E5", *read, ("Clicks.StreamSpecification.StreamViewType", "KEYS_ONLY")) == [
-        "K1 Clicks: StreamSpecification.StreamViewType is KEYS_ONLY, "
-        "but must be one of NEW_IMAGE, NEW_AND_OLD_IMAGES"
+        (
+            "K1 Clicks: StreamSpecification.StreamViewType is KEYS_ONLY, "
+            "but must be one of NEW_IMAGE, NEW_AND_OLD_IMAGES"
+        )
     ]
     assert says("E5", *read, ("Mapping.EventSourceArn", get("Clicks")))[0] == (
         "edge Mapping: EventSourceArn must be that of a queue, stream or table of this stack"

@@ -121,7 +121,7 @@ class Deployed:
     def redrive(self) -> None:
         """Do what `make redrive` does."""
         for redriven in json.loads(self._dead_letters("redrive", "--json")):
-            assert redriven["stays"] == []
+            assert redriven["stays"] == [], redriven
 
     def redrive_killed_before_it_deletes(self) -> None:
         """Redrive, in a process that is killed once it has sent a letter; of Python only."""

@@ -24,9 +24,14 @@ def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
     for message in found:
         for variable, address in sorted(os.environ.items()):
             for suffix, send in SENDERS.items():
-                if variable.endswith(suffix) and not variable.startswith("AWS_"):
+                if variable.endswith(suffix) and leads_on(variable):
                     send(address, message)
     return found[0] if found else {}
+
+
+def leads_on(variable: str) -> bool:
+    """Whether it names where a message goes next: Lambda's own do not, nor where records end."""
+    return not variable.startswith("AWS_") and "FAILED_RECORDS" not in variable
 
 
 def messages(value: Any) -> Iterator[dict[str, Any]]:

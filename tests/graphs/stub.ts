@@ -17,6 +17,9 @@ type Message = Record<string, unknown> & { id: string; fail: string };
 
 const NODE = "";
 
+/** Whether it names where a message goes next: Lambda's own do not, nor where records end. */
+const leadsOn = (name: string) => !name.startsWith("AWS_") && !name.includes("FAILED_RECORDS");
+
 const dynamodb = new DynamoDBClient();
 const lambda = new LambdaClient();
 const s3 = new S3Client();
@@ -74,7 +77,7 @@ export async function handler(event: unknown): Promise<unknown> {
   for (const message of found) {
     for (const [name, address] of Object.entries(process.env).sort()) {
       for (const [suffix, send] of Object.entries(SENDERS)) {
-        const wired = name.endsWith(suffix) && !name.startsWith("AWS_");
+        const wired = name.endsWith(suffix) && leadsOn(name);
         if (wired && address) await send(address, message);
       }
     }
