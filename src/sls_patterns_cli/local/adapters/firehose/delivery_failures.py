@@ -77,7 +77,11 @@ def _deliver_all(stream: Stream, destination: Destination) -> None:
             if not batch:
                 del _waiting[stream["arn"]]
                 return
-        _deliver(stream, destination, batch)
+        try:
+            _deliver(stream, destination, batch)
+        except Exception:
+            # The next batch is delivered all the same.
+            logging.getLogger("firehose").exception("%s: a batch is lost", stream["name"])
 
 
 def _taken(waiting: Records) -> Records:
