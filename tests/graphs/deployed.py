@@ -145,10 +145,12 @@ class Deployed:
         assert done.stdout, done.stderr
         return done.stdout
 
-    def _object(self, bucket: str, key: str) -> str:
+    def _object(self, bucket: str, key: str) -> list[str]:
+        """Return its lines: what Firehose joins holds a record in each."""
         answer = self.client("s3").get_object(Bucket=bucket, Key=key)
         content: bytes = answer["Body"].read()
-        return (gzip.decompress(content) if key.endswith(".gz") else content).decode()
+        text = (gzip.decompress(content) if key.endswith(".gz") else content).decode()
+        return text.splitlines()
 
 
 @contextmanager
