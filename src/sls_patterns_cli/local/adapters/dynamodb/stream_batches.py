@@ -12,11 +12,18 @@ themselves can only be seen on AWS.
 import contextvars
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from ministack.services import dynamodb, lambda_svc
 
 from sls_patterns_cli.local.adapters import replace
-from sls_patterns_cli.local.adapters.lambda_.record_batches import DYNAMODB, Batch, Mapping, Record
+from sls_patterns_cli.local.adapters.lambda_.record_batches import (
+    DYNAMODB,
+    Batch,
+    Mapping,
+    Record,
+    poll,
+)
 
 SHARD = "shardId-00000000000000000000-00000000"
 
@@ -29,19 +36,8 @@ def apply() -> None:
 
 
 def _by_mapping(_poll: Callable[..., bool]) -> Callable[..., bool]:
-    def poll() -> bool:
-        """Start to process the next batch of each mapping that is not processing one."""
-        started = False
-        for account, region, mapping in lambda_svc._iter_all_esms():
-            if not mapping.get("Enabled", True) or ":dynamodb:" not in mapping["EventSourceArn"]:
-                continue
-            context = contextvars.copy_context()
-            context.run(lambda_svc._request_account_id.set, account)
-            context.run(lambda_svc._request_region.set, region)
-            started = context.run(_start, mapping, context) or started
-        return started
-
-    return poll
+    """Start to process the next batch of each mapping that is not processing one."""
+    return partial(poll, "dynamodb", _start)
 
 
 def _start(mapping: Mapping, context: contextvars.Context) -> bool:

@@ -10,11 +10,18 @@ Emulator: tries a failed batch again for ever, and meanwhile reads no other shar
 import contextvars
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from ministack.services import kinesis, lambda_svc
 
 from sls_patterns_cli.local.adapters import replace
-from sls_patterns_cli.local.adapters.lambda_.record_batches import KINESIS, Batch, Mapping, Record
+from sls_patterns_cli.local.adapters.lambda_.record_batches import (
+    KINESIS,
+    Batch,
+    Mapping,
+    Record,
+    poll,
+)
 
 _positions: dict[tuple[str, str], int] = {}
 _reading: set[tuple[str, str]] = set()
@@ -25,19 +32,8 @@ def apply() -> None:
 
 
 def _by_shard(_poll: Callable[..., bool]) -> Callable[..., bool]:
-    def poll() -> bool:
-        """Start to process the next batch of each shard that is not being read."""
-        started = False
-        for account, region, mapping in lambda_svc._iter_all_esms():
-            if not mapping.get("Enabled", True) or ":kinesis:" not in mapping["EventSourceArn"]:
-                continue
-            context = contextvars.copy_context()
-            context.run(lambda_svc._request_account_id.set, account)
-            context.run(lambda_svc._request_region.set, region)
-            started = context.run(_start, mapping, context) or started
-        return started
-
-    return poll
+    """Start to process the next batch of each shard that is not being read."""
+    return partial(poll, "kinesis", _start)
 
 
 def _start(mapping: Mapping, context: contextvars.Context) -> bool:

@@ -8,9 +8,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
+import contextvars
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -44,6 +46,22 @@ class Kind:
 
 KINESIS = Kind("kinesis", "sequenceNumber", "approximateArrivalTimestamp", "KinesisBatchInfo")
 DYNAMODB = Kind("dynamodb", "SequenceNumber", "ApproximateCreationDateTime", "DDBStreamBatchInfo")
+
+
+def poll(service: str, start: Callable[[Mapping, contextvars.Context], bool]) -> bool:
+    """Have `start` begin to process what the service has for each mapping, in its account's name.
+
+    Return whether it did for any.
+    """
+    started = False
+    for account, region, mapping in lambda_svc._iter_all_esms():
+        if not mapping.get("Enabled", True) or f":{service}:" not in mapping["EventSourceArn"]:
+            continue
+        context = contextvars.copy_context()
+        context.run(lambda_svc._request_account_id.set, account)
+        context.run(lambda_svc._request_region.set, region)
+        started = context.run(start, mapping, context) or started
+    return started
 
 
 @dataclass(frozen=True)
