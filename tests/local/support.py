@@ -26,3 +26,20 @@ def write(root: Path, files: dict[str, str]) -> None:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+
+
+def objects(client: Client, bucket: str) -> dict[str, bytes]:
+    """Return what a bucket holds, by key."""
+    s3 = client("s3")
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+
+def seen(client: Client, function: str) -> list[str]:
+    """Return what the function has logged that it has seen."""
+    logs, name = client("logs"), f"/aws/lambda/{function}"
+    if not logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
+        return []  # it has not run yet
+    events = logs.filter_log_events(logGroupName=name)["events"]
+    lines = [event["message"].strip() for event in events]
+    return [line.removeprefix("seen ") for line in lines if line.startswith("seen ")]

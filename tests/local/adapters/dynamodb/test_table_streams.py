@@ -1,10 +1,9 @@
 """Functions that read the stream of a table."""
 
 import json
-from typing import Any
 
 import pytest
-from local.support import Client, DeployStack, wait_until
+from local.support import Client, DeployStack, objects, seen, wait_until
 
 from sls_patterns_cli.errors import UserError
 
@@ -63,21 +62,6 @@ def put(client: Client, table: str, *names: str) -> None:
         client("dynamodb").put_item(TableName=table, Item={"id": {"S": name}})
 
 
-def kept(client: Client, bucket: str) -> dict[str, Any]:
-    s3 = client("s3")
-    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-    return {key: json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]) for key in keys}
-
-
-def seen(client: Client, function: str) -> list[str]:
-    logs, name = client("logs"), f"/aws/lambda/{function}"
-    if not logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
-        return []  # it has not run yet
-    events = logs.filter_log_events(logGroupName=name)["events"]
-    lines = [event["message"].strip() for event in events]
-    return [line.removeprefix("seen ") for line in lines if line.startswith("seen ")]
-
-
 def test_a_poison_record_is_split_off_tried_again_and_kept(
     deploy_stack: DeployStack, client: Client
 ) -> None:
@@ -85,7 +69,8 @@ def test_a_poison_record_is_split_off_tried_again_and_kept(
 
     put(client, outputs["Table"], "one", "poison", "two", "three")
 
-    ((key, document),) = wait_until(lambda: kept(client, outputs["Failures"])).items()
+    ((key, content),) = wait_until(lambda: objects(client, outputs["Failures"])).items()
+    document = json.loads(content)
     (record,) = json.loads(document["payload"])["Records"]
     assert key.startswith("aws/lambda/")
     assert document["requestContext"]["condition"] == "RetryAttemptsExhausted"
@@ -102,7 +87,7 @@ def test_records_before_the_first_refused_one_are_done(
 
     put(client, outputs["Table"], "one", "refused", "two")
 
-    wait_until(lambda: kept(client, outputs["Failures"]))
+    wait_until(lambda: objects(client, outputs["Failures"]))
     wait_until(lambda: "two" in seen(client, outputs["Function"]))
     assert seen(client, outputs["Function"]).count("one") == 1
 

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 import pytest
-from local.support import Client, DeployStack, wait_until
+from local.support import Client, DeployStack, objects, seen, wait_until
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.adapters.kinesis import put_limits
@@ -159,19 +159,6 @@ Outputs:
 def put(client: Client, stream: str, *texts: str) -> None:
     records: list[Any] = [{"Data": text.encode(), "PartitionKey": "a"} for text in texts]
     client("kinesis").put_records(StreamName=stream, Records=records)
-
-
-def objects(client: Client, bucket: str) -> dict[str, bytes]:
-    s3 = client("s3")
-    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-    return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
-
-
-def seen(client: Client, function: str) -> list[str]:
-    """Return what the function has logged that it has seen."""
-    events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
-    lines = [event["message"].strip() for event in events]
-    return [line.removeprefix("seen ") for line in lines if line.startswith("seen ")]
 
 
 def test_a_poison_record_is_split_off_tried_again_and_kept(
