@@ -2,9 +2,9 @@
 
 For each line of standard input, `{project, environment, run, arguments}`, a child is forked that
 runs the project's tests (`tests`, with pytest's arguments), its CDK app (`synthesis`, with the
-folder for what is synthesised, and `build` unless code is left as it is) or SAM (`sam`); a line of
-standard output has the exit code and what was printed. Runs in an environment of generated projects
-or in SAM's, without this repository's.
+folder for what is synthesised, and `build` unless code is left as it is) or one of the TOOLS; a
+line of standard output has the exit code and what was printed. Runs in an environment of generated
+projects or in a tool's, without this repository's modules.
 
 What the children share is what packages hold once they are imported, which no project changes, and
 the JavaScript that CDK runs on: starting that takes longer than a stack.
@@ -62,13 +62,38 @@ def sam(arguments: list[str]) -> int:
     return 0
 
 
-OF_SAM = (
-    "samcli.commands.build.command",
-    "samcli.commands.validate.validate",
-    "cfnlint.api",
-    "samtranslator.translator.translator",
-)
-"""What SAM imports once it knows its command."""
+def cfn_lint(arguments: list[str]) -> int:
+    from cfnlint.runner import main
+
+    sys.argv = ["cfn-lint", *arguments]
+    main()
+    return 0
+
+
+def checkov(arguments: list[str]) -> int:
+    from checkov.main import Checkov
+
+    return Checkov(arguments).run() or 0
+
+
+RUNS = {
+    "tests": tests,
+    "synthesis": synthesis,
+    "sam": sam,
+    "cfn-lint": cfn_lint,
+    "checkov": checkov,
+}
+TOOLS = {
+    "sam": (
+        "samcli.commands.build.command",
+        "samcli.commands.validate.validate",
+        "cfnlint.api",
+        "samtranslator.translator.translator",
+    ),
+    "cfn-lint": ("cfnlint.runner",),
+    "checkov": ("checkov.main",),
+}
+"""What tools import, SAM once it knows its command."""
 
 
 def fork(project: str, environment: dict[str, str], run: str, arguments: list[str]) -> int:
@@ -80,7 +105,7 @@ def fork(project: str, environment: dict[str, str], run: str, arguments: list[st
             os.chdir(project)
             os.environ.update(environment)
             sys.path.insert(0, project)
-            code = {"tests": tests, "synthesis": synthesis, "sam": sam}[run](arguments)
+            code = RUNS[run](arguments)
         except SystemExit as end:
             code = int(end.code or 0)
         except BaseException:  # noqa: BLE001 (the child ends here, in whatever way)
@@ -99,7 +124,7 @@ def main() -> None:
         with tempfile.TemporaryFile("w+") as printed:
             os.dup2(printed.fileno(), 1)
             os.dup2(printed.fileno(), 2)
-            names = OF_SAM if request["run"] == "sam" else imported(Path(request["project"]))
+            names = TOOLS.get(request["run"]) or imported(Path(request["project"]))
             for name in sorted({*names} - sys.modules.keys()):
                 with suppress(ImportError):  # the project's own are not on the path
                     importlib.import_module(name)

@@ -52,6 +52,11 @@ class Resource:
     deletion_policy: str | None = None
     """What becomes of it when it is no more in the template; None where it is deleted."""
 
+    @cached_property
+    def named_before(self) -> set[str]:
+        """The names that it refers to or depends on: of resources, parameters and the like."""
+        return {*self.depends_on, *references(self.properties)}
+
     def get(self, *path: str) -> Any:
         """Return the property at the path; None where it is missing."""
         value: Any = self.properties
@@ -116,8 +121,7 @@ class Stack:
         found: set[str] = set()
         waiting = [resource]
         while waiting:
-            each = waiting.pop()
-            named = {*each.depends_on, *references(each.properties)} & self.resources.keys()
+            named = waiting.pop().named_before & self.resources.keys()
             waiting += [self.resources[name] for name in named - found]
             found |= named
         return found
@@ -289,14 +293,18 @@ class _Conditions:
 
     def apply(self, value: Any) -> Any:
         """Return the value with each Fn::If decided and what is AWS::NoValue left out."""
+        text = json.dumps(value)
+        return self._applied(value) if "Fn::If" in text or "AWS::NoValue" in text else value
+
+    def _applied(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [done for done in map(self.apply, value) if done != {"Ref": "AWS::NoValue"}]
+            return [done for done in map(self._applied, value) if done != {"Ref": "AWS::NoValue"}]
         if not isinstance(value, dict):
             return value
         if value.keys() == {"Fn::If"}:
             name, then, otherwise = value["Fn::If"]
-            return self.apply(then if self.named(name) else otherwise)
-        applied = {key: self.apply(inner) for key, inner in value.items()}
+            return self._applied(then if self.named(name) else otherwise)
+        applied = {key: self._applied(inner) for key, inner in value.items()}
         return {key: done for key, done in applied.items() if done != {"Ref": "AWS::NoValue"}}
 
 

@@ -389,7 +389,8 @@ def test_cfn_lint_finds_nothing_in_any_template(
 ) -> None:
     chosen = [each for each in VARIANTS if (each.pattern, each.iac) == (pattern, iac)]
 
-    run([BIN / "cfn-lint", *ignored, "--", *distinct_templates(projects, chosen)], HERE)
+    files = map(str, distinct_templates(projects, chosen))
+    fork_by(BIN / "python", HERE, "cfn-lint", *ignored, "--", *files)
 
 
 @pytest.mark.parametrize("pattern", BY_PATTERN)
@@ -398,14 +399,9 @@ def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projec
     files = distinct_templates(projects, chosen)
     arguments = [word for file in files for word in ("--file", str(file))]
 
-    printed = run(
-        [
-            tool("SLS_CHECKOV"),
-            *("--config-file", HERE / "checkov.yaml", "--output", "json"),
-            *arguments,
-        ],
-        HERE,
-    )
+    python = Path(tool("SLS_CHECKOV")).with_name("python")
+    settings = ("--config-file", str(HERE / "checkov.yaml"), "--output", "json")
+    printed = fork_by(python, HERE, "checkov", *settings, *arguments)
 
     summary = json.loads(printed)["summary"]
     assert summary["failed"] == 0
