@@ -466,44 +466,83 @@ def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
     assert ("deployed" in made.stdout) == (made.returncode == 0) == (says == "")
 
 
+SAM_SETTINGS = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def sam(project: Path, *arguments: str, **variables: str) -> None:
+    python = Path(tool("SLS_SAM")).with_name("python")
+    fork_by(python, project, "sam", *arguments, **SAM_SETTINGS, **variables)
+
+
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam")])
-def test_sam_validates_and_builds_for_lambda(
-    variant: Variant, projects: Projects, tmp_path: Path
-) -> None:
+def test_sam_validates_the_template(variant: Variant, projects: Projects) -> None:
+    sam(projects[variant], "validate")  # a test of its own reads it with cfn-lint
+
+
+@pytest.mark.parametrize(
+    "variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam", "typescript")]
+)
+def test_sam_bundles_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
     project = projects[variant]
-    sam = tool("SLS_SAM")
-    quiet = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    link_modules(project)
+    path = f"{project / modules.FOLDER / '.bin'}{os.pathsep}{path_with_node(tmp_path)}"
 
-    fork_by(Path(sam).with_name("python"), project, "sam", "validate", "--lint", **quiet)
+    sam(project, "build", PATH=path)
 
-    if variant.runtime == "typescript":
-        link_modules(project)
-        path = f"{Path(sam).parent}{os.pathsep}{path_with_node(tmp_path)}"
-        installed = ("--assume-old", "node_modules/.package-lock.json")
-        run(["make", "build", *installed], project, **quiet, PATH=path)
-        built = {file.name for file in (project / ".aws-sam/build").glob("*Function/*")}
-        handlers = [file.stem for file in (project / "src/handlers").iterdir()]
-        assert built == {name + end for name in handlers for end in (".js", ".js.map")}
-        return
+    assert built_files(project) == files_of_bundles(project)
+
+
+def with_distinct_packages(projects: Projects, iac: str) -> list[Path]:
+    """Return a Python project for each list of packages that functions have."""
+    chosen = [each for each in VARIANTS if (each.runtime, each.iac) == ("python", iac)]
+    folders = projects.of(chosen).values()
+    return list({(each / "src/requirements.txt").read_text(): each for each in folders}.values())
+
+
+def test_sam_builds_each_list_of_packages_for_lambda(projects: Projects) -> None:
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
-    fork_by(Path(sam).with_name("python"), project, "sam", "build", "--no-cached", **quiet)
-    functions = list((project / ".aws-sam/build").glob("*Function"))
-    assert functions
-    for function in functions:
-        assert (function / "pydantic").is_dir()
-        assert list(function.glob("pydantic_core/*aarch64-linux-gnu.so"))
+    for project in with_distinct_packages(projects, "sam"):
+        sam(project, "build", "--no-cached")
+
+        functions = list((project / ".aws-sam/build").glob("*Function"))
+        assert functions
+        for function in functions:
+            assert (function / "pydantic").is_dir()
+            assert list(function.glob("pydantic_core/*aarch64-linux-gnu.so"))
 
 
-@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "python")])
-def test_cdk_builds_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
-    synthesise_into(tmp_path / "built", projects[variant], build=True)
+def test_cdk_builds_each_list_of_packages_for_lambda(projects: Projects, tmp_path: Path) -> None:
+    for project in with_distinct_packages(projects, "cdk"):
+        built = tmp_path / project.name
+        synthesise_into(built, project, build=True)
 
-    # A definition of a state machine is a file.
-    (package,) = (asset for asset in (tmp_path / "built").glob("asset.*") if asset.is_dir())
-    assert (package / variant.pattern.replace("-", "_") / "handlers").is_dir()
-    assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
-    assert not list(package.rglob("__pycache__"))
+        # A definition of a state machine is a file.
+        (package,) = (asset for asset in built.glob("asset.*") if asset.is_dir())
+        assert list(package.glob("*/handlers"))
+        assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
+        assert not list(package.rglob("__pycache__"))
+
+
+def test_make_builds_with_the_esbuild_that_the_project_has_installed(tmp_path: Path) -> None:
+    variant = next(v for v in VARIANTS if (v.runtime, v.iac) == ("typescript", "sam"))
+    project = render_project(tmp_path / "project", **variant.answers)
+    link_modules(project)
+    path = f"{Path(tool('SLS_SAM')).parent}{os.pathsep}{path_with_node(tmp_path)}"
+    installed = ("--assume-old", "node_modules/.package-lock.json")
+
+    run(["make", "build", *installed], project, SAM_CLI_TELEMETRY="0", PATH=path)
+
+    assert built_files(project) == files_of_bundles(project)
+
+
+def built_files(project: Path) -> set[str]:
+    return {file.name for file in (project / ".aws-sam/build").glob("*Function/*")}
+
+
+def files_of_bundles(project: Path) -> set[str]:
+    handlers = [file.stem for file in (project / "src/handlers").iterdir()]
+    return {name + end for name in handlers for end in (".js", ".js.map")}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import command
 import pytest
-from command import Cli
+from command import Cli, ForkedCli
 from update.projects import Owned, make
 from update.publication import Publication, publish_three_releases
 
@@ -31,6 +31,11 @@ def pristine(
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return command.environment(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def cli(cli: Cli) -> Cli:
+    return ForkedCli(cli.folder, cli.environment)
 
 
 @pytest.fixture
