@@ -82,9 +82,9 @@ def check_types(projects: Iterable[Path]) -> None:
 
 
 def mypy_settings(project: Path) -> str:
-    """Return how strict mypy is; a project's own files are all it looks at, in each flavour."""
+    """Return how strict mypy is; where it looks for a project's own files is no part of it."""
     settings = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["mypy"]
-    return json.dumps({**settings, "files": None})
+    return json.dumps({**settings, "files": None, "mypy_path": None})
 
 
 def check_typescript(projects: Iterable[Path], styled: Iterable[Path] = ()) -> None:
