@@ -1,7 +1,7 @@
 """A NAT gateway and its address, which a VPC with a way to the Internet has.
 
-AWS: a public NAT gateway needs an Elastic IP address, and a VPC that an internet gateway is attached
-to; else its creation fails.
+AWS: a public NAT gateway needs an Elastic IP address, and a VPC that has an internet gateway
+attached; else its creation fails.
 https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-natgateway.html
 
