@@ -138,10 +138,13 @@ def graph(
         )
         # Or it sets aside what its event source brings.
         or any(_is_of_source(edge, nodes) for edge in edges),
-        # What a function calls outside AWS needs no permission.
+        # What a function calls outside AWS needs no permission, nor does what the network guards.
         "grants": any(
             any(failure.end for failure in edge.failures)
-            or (nodes[edge.source].kind == "function" and nodes[edge.target].kind != "external")
+            or (
+                nodes[edge.source].kind == "function"
+                and _resource(nodes[edge.target], datastore) not in {"external", "cache"}
+            )
             for edge in edges
         ),
         "clients": vocabulary.clients(kinds, returned, _unique(each.name for each in datastores)),
@@ -216,6 +219,12 @@ def _node(
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
+        )
+    if node.kind == "datastore" and "external" in (datastore.reachable or ()):
+        # A function that uses it is inside the VPC, and what this calls outside AWS is not.
+        users = {edges[number].source for number in incoming}
+        facts["users_call_internet"] = any(
+            edge.source in users and nodes[edge.target].kind == "external" for edge in edges
         )
     if node.kind == "external":
         # An API hands requests on to it.
@@ -356,7 +365,9 @@ def edge(edge: Edge) -> Facts:
 
 def _resource(node: Node, datastore: Datastore) -> str:
     """What a node becomes: a datastore is what was answered."""
-    return datastore.name if node.kind == "datastore" else node.facts.resource or node.kind
+    if node.kind == "datastore":
+        return datastore.resource or datastore.name
+    return node.facts.resource or node.kind
 
 
 def logical_id(node: Node, datastore: Datastore) -> str:

@@ -175,6 +175,8 @@ class Datastore:
     """What a deleted stack leaves of it."""
     used_by: tuple[str, ...]
     """The kinds of nodes that can use it."""
+    resource: str = ""
+    """The kind of node whose folder in the flavours it shares; its own unless given."""
     access: tuple[str, ...] = ()
     """What a function may do with it."""
     protected: bool = False

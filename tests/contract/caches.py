@@ -46,6 +46,11 @@ def _client(stack: Stack, cache: Resource, function: Resource) -> Iterator[Viola
         if not function.get("VpcConfig", "SubnetIds"):
             says = f"must be inside the VPC, where {cache.name} is"
             yield Violation("vpc", function.name, says)
+            continue
+        own = _groups(stack, function.get("VpcConfig", "SecurityGroupIds"))
+        if cache.get("SecurityGroupIds") and not own & _admitted(stack, cache):
+            says = f"has no security group that {cache.name} admits, and would wait for it"
+            yield Violation("vpc", function.name, f"{says} (fact T7)")
 
 
 def _name(stack: Stack, cache: Resource) -> Iterator[Violation]:
@@ -94,6 +99,18 @@ def _network(stack: Stack, cache: Resource) -> Iterator[Violation]:
     if closed := sorted(PORTS - opened):
         says = f"no security group of it lets clients reach {', '.join(map(str, closed))}"
         yield Violation("network", cache.name, says)
+
+
+def _admitted(stack: Stack, cache: Resource) -> set[str]:
+    """Return the security groups whose members reach the cache."""
+    groups = map(stack.resources.__getitem__, _groups(stack, cache.get("SecurityGroupIds")))
+    rules = [rule for group in groups for rule in _rules(stack, group)]
+    return _groups(stack, [rule.get("SourceSecurityGroupId") for rule in rules])
+
+
+def _groups(stack: Stack, named: list[object] | None) -> set[str]:
+    found = [stack.named(each, GROUP) for each in named or []]
+    return {group.name for group in found if group}
 
 
 def _rules(stack: Stack, group: Resource) -> Iterator[dict[str, object]]:

@@ -8,6 +8,7 @@ from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
+from contract.networks import network_violations
 from contract.proxies import proxy_violations
 from contract.stack import Template, stacks
 from contract.standards import standard_violations
@@ -41,6 +42,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from standard_violations(stack)
         yield from database_violations(stack)
         yield from cache_violations(stack)
+        yield from network_violations(stack)
         yield from deadline_violations(stack)
         yield from proxy_violations(stack)
         yield from token_violations(stack)

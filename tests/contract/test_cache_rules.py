@@ -54,7 +54,7 @@ def cache() -> dict[str, Any]:
     template["Resources"]["PagesThrottles"] = alarm
     variables = template["Resources"]["Ask"]["Properties"]["Environment"]["Variables"]
     variables["PAGES_URL"] = {"Fn::Sub": f"rediss://{ADDRESS}"}
-    return template
+    return changed(template, "Ask.VpcConfig.SecurityGroupIds", [get("Clients", "GroupId")])
 
 
 def says(path: str, value: object) -> list[str]:
@@ -85,6 +85,21 @@ def test_clients_reach_writers_and_readers() -> None:
     assert says("Pages.SecurityGroupIds", REMOVE) == [f"{closed} 6379, 6380"]
     assert says("Admits.SecurityGroupIngress.0.CidrIp", "0.0.0.0/0") == [
         "network Admits: admits 0.0.0.0/0 to Pages, which has no password"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("Ask.VpcConfig.SecurityGroupIds", REMOVE),
+        ("Ask.VpcConfig.SecurityGroupIds.0", get("Admits", "GroupId")),
+        ("Admits.SecurityGroupIngress.0.SourceSecurityGroupId", REMOVE),
+    ],
+)
+def test_a_function_has_a_security_group_that_the_cache_admits(path: str, value: object) -> None:
+    """T7."""
+    assert says(path, value) == [
+        "vpc Ask: has no security group that Pages admits, and would wait for it (fact T7)"
     ]
 
 

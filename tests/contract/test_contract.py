@@ -91,6 +91,15 @@ NOT_THE_CONTRACTS_WITH = {
         # It tells people which files there are; the digest tells CloudFormation.
         r"Custom::Schema\.Migrations(\.\d)?",
     ),
+    "elasticache-valkey": (
+        r"AWS::EC2::(VPC|VPCEndpoint|Subnet)(\..*)?",
+        r"AWS::EC2::RouteTable",
+        r"AWS::EC2::\w+\.(VpcId|InternetGatewayId|Domain|SecurityGroupEgress.*)",
+        r"AWS::EC2::SecurityGroup\w*\..*(IpProtocol|FromPort)",
+        r"AWS::Lambda::Function\.VpcConfig\.SubnetIds\.\d",
+        # CDK has one for each zone, and one NAT gateway.
+        r"VpcPublicSubnet2\w+(\..*)?",
+    ),
 }
 
 

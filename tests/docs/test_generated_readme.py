@@ -60,6 +60,26 @@ def test_the_readme_of_a_project_with_a_database_tells_what_aws_does(
     assert told in readme
 
 
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param("its next invocation fails once", id="A16-first-invocation"),
+        pytest.param("Deleting the stack takes 20 to 45 minutes", id="A16-deletion"),
+        pytest.param("A function in a VPC has no public address", id="T1"),
+        pytest.param("because a zone has no ElastiCache Serverless", id="T5"),
+        pytest.param("one NAT gateway, in one zone", id="one-zone"),
+        pytest.param("$42.63 a month before the first call", id="cost"),
+    ],
+)
+def test_the_readme_of_a_project_with_its_state_in_a_cache_tells_what_aws_does(
+    told: str, iac: str, tmp_path: Path
+) -> None:
+    answers = {"pattern": "circuit-breaker", "datastore": "elasticache-valkey", "iac": iac}
+
+    assert told in readme_of(tmp_path, **answers)
+
+
 @pytest.mark.parametrize(
     "told",
     [

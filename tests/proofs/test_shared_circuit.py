@@ -4,6 +4,8 @@ What a project's own proofs cannot show: they know their own runtime alone.
 """
 
 import json
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,6 +38,13 @@ class Service:
     def track(self) -> int:
         return HTTP.request("GET", f"{self.outputs['ApiUrl']}/parcels/AB12345678").status
 
+    def variables(self) -> dict[str, str]:
+        """Return what the function that guards the calls finds around it."""
+        name = self.outputs["TrackFunctionName"]
+        configuration = self.emulator.client("lambda").get_function_configuration(FunctionName=name)
+        variables: dict[str, str] = configuration["Environment"]["Variables"]
+        return variables
+
     def administer(self, **request: object) -> dict[str, Any]:
         name = self.outputs["AdministerFunctionName"]
         answer = self.emulator.client("lambda").invoke(
@@ -52,15 +61,22 @@ class World:
     carrier: StandIn
 
 
+@pytest.fixture(scope="module", params=["dynamodb", "elasticache-valkey"])
+def datastore(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Yield both services on one emulator, with one carrier and the Python project's table."""
+def world(datastore: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Yield both services on one emulator, with one carrier and the Python project's datastore."""
     made = {
         runtime: projects.load(
             render_project(
                 tmp_path_factory.mktemp("circuit") / f"circuit-{runtime}",
                 pattern="circuit-breaker",
                 runtime=runtime,
+                datastore=datastore,
             )
         )
         for runtime in ("python", "typescript")
@@ -69,8 +85,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     link_modules(made["typescript"].root)
     of = {name: languages.of(project, Progress()) for name, project in made.items()}
     interpreters = {made[name].lambda_runtime: of[name].interpreter.executable for name in made}
-    table = ""
-    outputs = {}
+    services: dict[str, Service] = {}
     with ExitStack() as running:
         emulator = running.enter_context(Emulator(made["python"].region, interpreters))
         carrier = StandIn()
@@ -79,27 +94,31 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             assembly = flavours.of(project, of[name]).assemble()
             packages = {key: of[name].package(code) for key, code in assembly.code.items()}
             deploy.upload(emulator, packages)
-            template = with_table(assembly.template, table) if table else assembly.template
+            template = assembly.template
+            if services:
+                template = with_store_of(services["python"], template)
             addresses = {"CarrierUrl": carrier.url}
-            outputs[name] = deploy.deploy(emulator, project.stack_name, template, addresses)
-            table = table or outputs[name]["CircuitsTableName"]
-        yield World(
-            Service(outputs["python"], emulator),
-            Service(outputs["typescript"], emulator),
-            carrier,
-        )
+            outputs = deploy.deploy(emulator, project.stack_name, template, addresses)
+            services[name] = Service(outputs, emulator)
+        yield World(services["python"], services["typescript"], carrier)
 
 
-def with_table(template: dict[str, Any], table: str) -> dict[str, Any]:
-    """Return the template with another table than its own: in variables and in permissions."""
-    here = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
-    arn = {"Fn::Sub": f"{here}:table/{table}"}
+def with_store_of(other: Service, template: dict[str, Any]) -> dict[str, Any]:
+    """Return the template with another service's datastore: in variables and in permissions."""
     text = json.dumps(template)
-    other = text.replace('{"Fn::GetAtt": ["CircuitsTable", "Arn"]}', json.dumps(arn)).replace(
-        '"CIRCUITS_TABLE_NAME": {"Ref": "CircuitsTable"}', f'"CIRCUITS_TABLE_NAME": "{table}"'
-    )
-    assert other.count(table) == 4, "two functions know the table, and may use it"
-    changed: dict[str, Any] = json.loads(other)
+    if table := other.outputs.get("CircuitsTableName"):
+        here = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
+        arn = {"Fn::Sub": f"{here}:table/{table}"}
+        text = text.replace('{"Fn::GetAtt": ["CircuitsTable", "Arn"]}', json.dumps(arn)).replace(
+            '"CIRCUITS_TABLE_NAME": {"Ref": "CircuitsTable"}', f'"CIRCUITS_TABLE_NAME": "{table}"'
+        )
+        assert text.count(table) == 4, "two functions know the table, and may use it"
+    else:
+        url = other.variables()["CIRCUITS_URL"]
+        own = "rediss://${CircuitsCache.Endpoint.Address}:${CircuitsCache.Endpoint.Port}"
+        text = text.replace(json.dumps({"Fn::Sub": own}), json.dumps(url))
+        assert text.count(url) == 2, "two functions know the cache"
+    changed: dict[str, Any] = json.loads(text)
     return changed
 
 
@@ -146,16 +165,32 @@ def test_a_circuit_that_one_has_opened_is_closed_by_the_others_probe(
 
 
 def test_both_write_the_attributes_that_powertools_reads(world: World) -> None:
-    table = world.python.outputs["CircuitsTableName"]
-    dynamodb = world.python.emulator.client("dynamodb")
     items = []
     for service in (world.python, world.typescript):
         service.administer(operation="open", seconds=600)
-        (item,) = dynamodb.scan(TableName=table)["Items"]
-        items.append(item | {"opened_at": {"N": ""}})
+        items.append(stored_circuit(world.python) | {"opened_at": ""})
 
     assert items[0] == items[1]
-    assert {"id", "state", "failure_count", "opened_at", "open_seconds"} == items[0].keys()
+    assert {"state", "failure_count", "opened_at", "open_seconds"} == items[0].keys()
+
+
+def stored_circuit(service: Service) -> dict[str, str]:
+    """Return the attributes that the datastore holds, but for the one that is its key."""
+    if table := service.outputs.get("CircuitsTableName"):
+        (item,) = service.emulator.client("dynamodb").scan(TableName=table)["Items"]
+        return {name: str(value) for name, value in item.items() if name != "id"}
+    _, _, port = service.variables()["CIRCUITS_URL"].rpartition(":")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # it is on this machine; the functions do verify it
+    with (
+        socket.create_connection(("127.0.0.1", int(port)), timeout=5) as plain,
+        context.wrap_socket(plain) as connection,
+    ):
+        connection.sendall(b"HGETALL circuit:carrier\r\n")
+        # An array of texts, each with its length before it.
+        texts = connection.recv(65536).decode().split("\r\n")[2::2]
+    return dict(zip(texts[::2], texts[1::2], strict=False))
 
 
 def instant(text: str) -> datetime:

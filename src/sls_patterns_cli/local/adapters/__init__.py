@@ -45,6 +45,7 @@ ADAPTERS = (
     "stepfunctions.map_results",
     "secretsmanager.secret_resource",
     "rds.database_cluster",
+    "ec2.nat_gateway",
     "elasticache.serverless_cache",
     "cloudformation.custom_resource_invocation",
     "cloudformation.log_group_names",

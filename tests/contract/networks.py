@@ -1,0 +1,79 @@
+"""What must hold of a VPC whose functions call the Internet."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from contract.stack import Resource, Stack
+from contract.violations import Violation
+
+NAT, INTERNET = "AWS::EC2::NatGateway", "AWS::EC2::InternetGateway"
+SUBNET, TABLE = "AWS::EC2::Subnet", "AWS::EC2::RouteTable"
+ADDRESS, ATTACHMENT = "AWS::EC2::EIP", "AWS::EC2::VPCGatewayAttachment"
+ANYWHERE = "0.0.0.0/0"
+# The properties of a route that say where it leads.
+GATEWAYS = ("NatGatewayId", "GatewayId")
+
+
+def network_violations(stack: Stack) -> Iterator[Violation]:
+    """Say which functions cannot reach what they are told of, and which gateways do not work."""
+    for function in stack.functions:
+        subnets = function.get("VpcConfig", "SubnetIds") or []
+        for variable in _addresses(stack, function) if subnets else ():
+            for subnet in subnets:
+                yield from _way_out(stack, function, variable, subnet)
+    for gateway in stack.of_type(NAT):
+        yield from _nat_gateway(stack, gateway)
+
+
+def _way_out(stack: Stack, function: Resource, variable: str, subnet: Any) -> Iterator[Violation]:
+    """A function has no public address, so that an internet gateway does not do (fact T1).
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html
+    """
+    leads_to = _default_route(stack, subnet)
+    if leads_to is None or leads_to.type != NAT:
+        says = f"is told of {variable}, and no NAT gateway leads from {stack.text(subnet)} there"
+        yield Violation("vpc", function.name, f"{says} (fact T1)")
+
+
+def _nat_gateway(stack: Stack, gateway: Resource) -> Iterator[Violation]:
+    """It has a public address, in a subnet that leads to the Internet; then it is made (fact T2).
+
+    Deleted after its internet gateway is detached, it would stop the deletion of the stack.
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
+    """
+    public = _default_route(stack, gateway.get("SubnetId"))
+    if public is None or public.type != INTERNET:
+        says = "is in a subnet from which no internet gateway leads to the Internet"
+        yield Violation("vpc", gateway.name, f"{says} (fact T2)")
+    if stack.named(gateway.get("AllocationId"), ADDRESS) is None:
+        yield Violation("vpc", gateway.name, "has no address of this stack (fact T2)")
+    made_before = {stack.resources[name].type for name in stack.comes_after(gateway)}
+    if ATTACHMENT not in made_before:
+        says = "must depend on the attachment of the internet gateway: else it is made before, or"
+        yield Violation("vpc", gateway.name, f"{says} deleted after (fact T2)")
+
+
+def _default_route(stack: Stack, subnet: Any) -> Resource | None:
+    """Return the gateway to which what leaves the subnet goes."""
+    tables = {
+        stack.text(each.get("RouteTableId"))
+        for each in stack.of_type("AWS::EC2::SubnetRouteTableAssociation")
+        if stack.text(each.get("SubnetId")) == stack.text(subnet)
+    }
+    for route in stack.of_type("AWS::EC2::Route"):
+        if (
+            stack.text(route.get("RouteTableId")) in tables
+            and route.get("DestinationCidrBlock") == ANYWHERE
+        ):
+            found = [stack.named(route.get(gateway), NAT, INTERNET) for gateway in GATEWAYS]
+            return next(filter(None, found), None)
+    return None
+
+
+def _addresses(stack: Stack, function: Resource) -> Iterator[str]:
+    """Return the variables that hold the address of an HTTP system outside the stack."""
+    for name, value in (function.get("Environment", "Variables") or {}).items():
+        parameter = stack.parameters.get(value.get("Ref")) if isinstance(value, dict) else None
+        if str((parameter or {}).get("AllowedPattern")).startswith("http"):
+            yield name

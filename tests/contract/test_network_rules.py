@@ -1,0 +1,123 @@
+"""The contract can fail: its rules for functions that call the Internet from inside a VPC."""
+
+from typing import Any
+
+import pytest
+from contract.changes import REMOVE, changed
+from contract.check import violations
+from contract.examples import circuit, get, ref, resource
+
+MANAGED = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+
+
+def network() -> dict[str, Any]:
+    """Return the stack of a function that calls a carrier from inside a VPC."""
+    template = changed(circuit(), "Track.VpcConfig", {"SubnetIds": [ref("Private")]})
+    template = changed(template, "TrackRole.ManagedPolicyArns", [MANAGED])
+    template = changed(template, "Track.Environment.Variables.CARRIER_URL", ref("CarrierUrl"))
+    address = {"Type": "String", "AllowedPattern": "https?://.*[^/]"}
+    return template | {
+        "Parameters": {"CarrierUrl": address},
+        "Resources": template["Resources"]
+        | {
+            "Vpc": resource("AWS::EC2::VPC"),
+            "Internet": resource("AWS::EC2::InternetGateway"),
+            "Attachment": resource(
+                "AWS::EC2::VPCGatewayAttachment",
+                VpcId=ref("Vpc"),
+                InternetGatewayId=ref("Internet"),
+            ),
+            "Address": resource("AWS::EC2::EIP", Domain="vpc"),
+            "Nat": {
+                **resource(
+                    "AWS::EC2::NatGateway",
+                    AllocationId=get("Address", "AllocationId"),
+                    SubnetId=ref("Public"),
+                ),
+                "DependsOn": ["PublicRoute"],
+            },
+            **subnet("Private", "NatGatewayId", "Nat"),
+            **subnet("Public", "GatewayId", "Internet", after="Attachment"),
+        },
+    }
+
+
+def subnet(name: str, gateway: str, leads_to: str, after: str = "Vpc") -> dict[str, Any]:
+    route = resource(
+        "AWS::EC2::Route",
+        RouteTableId=ref(f"{name}Table"),
+        DestinationCidrBlock="0.0.0.0/0",
+        **{gateway: ref(leads_to)},
+    )
+    return {
+        name: resource("AWS::EC2::Subnet", VpcId=ref("Vpc")),
+        f"{name}Table": resource("AWS::EC2::RouteTable", VpcId=ref("Vpc")),
+        f"{name}Association": resource(
+            "AWS::EC2::SubnetRouteTableAssociation",
+            SubnetId=ref(name),
+            RouteTableId=ref(f"{name}Table"),
+        ),
+        f"{name}Route": {**route, "DependsOn": [after]},
+    }
+
+
+def says(template: dict[str, Any]) -> list[str]:
+    return list(map(str, violations(template)))
+
+
+NO_WAY = "vpc Track: is told of CARRIER_URL, and no NAT gateway leads from ${Private} there"
+CLOSED = "vpc Nat: is in a subnet from which no internet gateway leads to the Internet"
+
+
+def test_a_network_with_a_nat_gateway_keeps_the_contract() -> None:
+    assert says(network()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("PrivateRoute", REMOVE),
+        ("PrivateRoute.DestinationCidrBlock", "10.0.0.0/8"),
+        ("PrivateAssociation", REMOVE),
+        ("Track.VpcConfig.SubnetIds.0", ref("Public")),
+    ],
+)
+def test_a_function_reaches_what_it_is_told_of(path: str, value: object) -> None:
+    """T1: in a public subnet as well, since it has no public address."""
+    subnet = "Public" if value == ref("Public") else "Private"
+    said = NO_WAY.replace("${Private}", f"${{{subnet}}}")
+
+    assert says(changed(network(), path, value)) == [f"{said} (fact T1)"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("PublicRoute.GatewayId", REMOVE),
+        ("PublicAssociation", REMOVE),
+        ("Nat.SubnetId", ref("Private")),
+    ],
+)
+def test_a_nat_gateway_is_in_a_public_subnet(path: str, value: object) -> None:
+    """T2."""
+    assert f"{CLOSED} (fact T2)" in says(changed(network(), path, value))
+
+
+def test_a_nat_gateway_has_an_address() -> None:
+    """T2."""
+    assert says(changed(network(), "Nat.AllocationId", REMOVE)) == [
+        "vpc Nat: has no address of this stack (fact T2)"
+    ]
+
+
+def test_a_nat_gateway_is_made_after_the_internet_gateway_is_attached() -> None:
+    """T2."""
+    template = network()
+    del template["Resources"]["PublicRoute"]["DependsOn"]
+
+    assert says(template) == [
+        (
+            "vpc Nat: must depend on the attachment of the internet gateway: "
+            "else it is made before, or deleted after (fact T2)"
+        )
+    ]
