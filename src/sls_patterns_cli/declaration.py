@@ -444,15 +444,10 @@ def _refuse_unless_used_so(
 def _failure(mechanism: Mechanism, source: Node, target: Node) -> Failure:
     """How the edge fails; in an end's name {source}, {target} or a node's kind is the node's."""
     end = mechanism.end
-    for hole, node in (
-        ("source", source),
-        ("target", target),
-        (source.kind, source),
-        (target.kind, target),
-    ):
+    called = {source.kind: source, target.kind: target, "source": source, "target": target}
+    for hole, node in called.items():
         end = end and end.replace(f"{{{hole}}}", node.name)
-    at = source if mechanism.fails == "source" else target
-    return Failure(mechanism.id, mechanism.mechanism, end, at.name)
+    return Failure(mechanism.id, mechanism.mechanism, end, called[mechanism.fails].name)
 
 
 def _refuse_what_is_not_carried(place: Place, pattern: Pattern) -> None:

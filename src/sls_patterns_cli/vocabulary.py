@@ -154,8 +154,8 @@ class Mechanism:
     mechanism: str
     end: str | None = None
     """The name of the dead-letter queue, with holes for nodes; None if the caller gets it."""
-    fails: Literal["source", "target"] = "target"
-    """The end of the edge where the failure shows."""
+    fails: str = "target"
+    """Where the failure shows: at the `source`, the `target`, or the node of a kind."""
     way_back: tuple[str, ...] = ()
     """The folders of `templates/dead_letters/` with the code that sends back what is in the end."""
     clients: tuple[str, ...] = ()
