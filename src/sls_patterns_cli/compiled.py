@@ -43,6 +43,7 @@ def graph(
         *(edge.target for edge in edges if nodes[edge.source].kind == "function"),
         *(edge.source for edge in edges if edge.attributes.get("by") == "poll"),
     }
+    used_stores = {_resource(nodes[name], datastore) for name in used}
     reserved = sum(node.attributes.get("reserved_concurrency", 0) for node in topology.nodes)
     machines = [node for node in topology.nodes if node.kind == "state-machine"]
     requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
@@ -51,7 +52,10 @@ def graph(
     mechanisms = _unique(failure.id for edge in edges for failure in edge.failures)
     # Whose way back is that of the failure.
     returned = _unique(
-        failure.id for edge in edges if not edge.kind.way_back for failure in edge.failures
+        failure.id
+        for edge in edges
+        if not _way_back(edge, edges, nodes)
+        for failure in edge.failures
     )
     # The one that was answered, and those that nodes are whatever the answer is.
     always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
@@ -61,7 +65,7 @@ def graph(
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
-        "dead_letter_queues": _dead_letter_queues(edges, facts, vocabulary, datastore),
+        "dead_letter_queues": _dead_letter_queues(edges, nodes, facts, vocabulary, datastore),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
             (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
@@ -147,13 +151,18 @@ def graph(
             )
             for edge in edges
         ),
-        "clients": vocabulary.clients(kinds, returned, _unique(each.name for each in datastores)),
+        "clients": vocabulary.clients(
+            kinds,
+            (edge.kind for edge in edges),
+            returned,
+            _unique(each.name for each in datastores),
+        ),
         "packages": {
             runtime: _unique(
                 package
                 for packages in (
                     pattern.packages,
-                    *(each.packages for each in datastores),
+                    *(each.packages for each in datastores if each.name in used_stores),
                     *(node.facts.packages for node in topology.nodes),
                     *(edge.kind.packages for edge in edges),
                 )
@@ -234,7 +243,8 @@ def _node(
     if node.kind in {"http-api", "rest-api"}:
         # Where a datastore fails the function answers; no error of the function shows it.
         facts["answers_for_datastore"] = any(
-            edge.source in {target.name for target in targets}
+            nodes[edge.source] in targets
+            and nodes[edge.source].kind == "function"
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
@@ -281,7 +291,8 @@ def _logs_by_account(node: Facts) -> bool:
 
 def _dead_letter_queues(
     edges: tuple[Edge, ...],
-    nodes: Mapping[str, Facts],
+    nodes: Mapping[str, Node],
+    facts: Mapping[str, Facts],
     vocabulary: Vocabulary,
     datastore: Datastore,
 ) -> list[Facts]:
@@ -300,16 +311,28 @@ def _dead_letter_queues(
                     {
                         "id": dead_letter_queue_id(failure.end),
                         "at": failure.at,
-                        "way_back": each.kind.way_back or vocabulary.failures[failure.id].way_back,
+                        "way_back": _way_back(each, edges, nodes)
+                        or vocabulary.failures[failure.id].way_back,
                         "of_deployments": True,
                         "bare_events": failure.id == "E2"
-                        and nodes[failure.at]["failed_events"] == "dead-letter-queue",
+                        and facts[failure.at]["failed_events"] == "dead-letter-queue",
                         "edges": [],
                     },
                 )
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())
+
+
+def _way_back(edge: Edge, edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """What sends back what failed at the edge, if that is not what its failure says.
+
+    What a delivery could not pass on goes back the way by which it came.
+    """
+    if edge.kind.way_back or nodes[edge.source].kind != "delivery":
+        return edge.kind.way_back
+    before = (each.kind.way_back for each in edges if each.target == edge.source)
+    return next(filter(None, before), ())
 
 
 def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:

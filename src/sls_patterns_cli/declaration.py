@@ -244,6 +244,7 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
         )
     _refuse_without_effect(place, nodes, edges)
     _refuse_scopes_unless_checked(place, edges, by_name)
+    _refuse_two_sources(place, edges, by_name)
     return _fitting(nodes, edges, brings)
 
 
@@ -327,6 +328,20 @@ def _refuse_without_effect(place: Place, nodes: Iterable[Node], edges: Iterable[
                 raise place.at("node", node.name).refuse(
                     f"{name} is only for a function that is invoked asynchronously"
                 )
+
+
+def _refuse_two_sources(place: Place, edges: Iterable[Edge], nodes: Mapping[str, Node]) -> None:
+    """Raise UserError for a delivery that would read a stream and be put into, or read two."""
+    feeding: dict[str, dict[str, str]] = {}
+    for edge in edges:
+        if nodes[edge.target].kind == "delivery":
+            feeding.setdefault(edge.target, {})[edge.source] = nodes[edge.source].kind
+    for delivery, sources in feeding.items():
+        if len(sources) > 1 and "stream" in sources.values():
+            raise place.at("node", delivery).refuse(
+                f"{' and '.join(sources)} lead to it, but a delivery that reads a stream has no "
+                f"other source"
+            )
 
 
 def _refuse_scopes_unless_checked(
@@ -429,15 +444,10 @@ def _refuse_unless_used_so(
 def _failure(mechanism: Mechanism, source: Node, target: Node) -> Failure:
     """How the edge fails; in an end's name {source}, {target} or a node's kind is the node's."""
     end = mechanism.end
-    for hole, node in (
-        ("source", source),
-        ("target", target),
-        (source.kind, source),
-        (target.kind, target),
-    ):
+    called = {source.kind: source, target.kind: target, "source": source, "target": target}
+    for hole, node in called.items():
         end = end and end.replace(f"{{{hole}}}", node.name)
-    at = source if mechanism.fails == "source" else target
-    return Failure(mechanism.id, mechanism.mechanism, end, at.name)
+    return Failure(mechanism.id, mechanism.mechanism, end, called[mechanism.fails].name)
 
 
 def _refuse_what_is_not_carried(place: Place, pattern: Pattern) -> None:

@@ -139,8 +139,10 @@ class EdgeKind:
     adapters: tuple[str, ...] = ()
     """The adapters that code for it uses, from `templates/shared/`."""
     way_back: tuple[str, ...] = ()
-    """What sends back what failed, where it is not that of the failure; `test_packages` are what
-    this needs."""
+    """What sends back what failed, where it is not that of the failure; of an edge to a delivery
+    also what the delivery could not pass on. `clients` of boto3 and `test_packages` are what this
+    needs."""
+    clients: tuple[str, ...] = ()
     test_packages: Packages = field(default_factory=dict)
 
 
@@ -152,8 +154,8 @@ class Mechanism:
     mechanism: str
     end: str | None = None
     """The name of the dead-letter queue, with holes for nodes; None if the caller gets it."""
-    fails: Literal["source", "target"] = "target"
-    """The end of the edge where the failure shows."""
+    fails: str = "target"
+    """Where the failure shows: at the `source`, the `target`, or the node of a kind."""
     way_back: tuple[str, ...] = ()
     """The folders of `templates/dead_letters/` with the code that sends back what is in the end."""
     clients: tuple[str, ...] = ()
@@ -245,10 +247,15 @@ class Vocabulary:
         return tuple(found)
 
     def clients(
-        self, kinds: Iterable[str], mechanisms: Iterable[str], datastores: Iterable[str]
+        self,
+        kinds: Iterable[str],
+        edges: Iterable[EdgeKind],
+        mechanisms: Iterable[str],
+        datastores: Iterable[str],
     ) -> tuple[str, ...]:
-        """The clients of boto3 that code for these nodes, failures and datastores uses."""
+        """The clients of boto3 that code for these nodes, edges, failures and datastores uses."""
         found = [client for kind in kinds for client in self.nodes[kind].clients]
+        found += [client for edge in edges for client in edge.clients]
         found += [client for each in mechanisms for client in self.failures[each].clients]
         found += [client for each in datastores for client in self.datastores[each].clients]
         return tuple(dict.fromkeys(found))

@@ -431,6 +431,28 @@ def test_a_datastore_that_a_node_cannot_use_is_refused() -> None:
     )
 
 
+def test_a_delivery_that_reads_a_stream_has_no_other_source() -> None:
+    declared = deepcopy(DECLARED)
+    delivery = {"kind": "delivery", "buffer_megabytes": 1, "buffer_seconds": 60}
+    limits = {"stage": "live", "rate_limit": 1, "burst_limit": 1}
+    declared["topologies"][0]["nodes"] += [
+        {"name": "api", "kind": "rest-api", **limits},
+        {"name": "clicks", "kind": "stream", "does": "clicks"},
+        {"name": "more", "does": "more", **delivery},
+    ]
+    put = {"route": "POST /", "action": "PutRecord", "request": "put"}
+    declared["topologies"][0]["edges"] += [
+        {"from": "clicks", "to": "more"},
+        {"from": "api", "to": "more", **put},
+    ]
+    with pytest.raises(UserError) as refused:
+        built(declared)
+    assert refused.value.message == (
+        f"{TOPOLOGY}, node more: clicks and api lead to it, "
+        "but a delivery that reads a stream has no other source"
+    )
+
+
 def test_a_function_inside_the_vpc_may_not_call_what_it_cannot_reach() -> None:
     declared = changed(
         in_topology("edges", 1), {"from": "work", "to": "results", "access": "write"}

@@ -6,6 +6,7 @@ from contract.aliases import alias_violations
 from contract.caches import cache_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
+from contract.deliveries import delivery_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
 from contract.networks import network_violations
@@ -44,5 +45,6 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from cache_violations(stack)
         yield from network_violations(stack)
         yield from deadline_violations(stack)
+        yield from delivery_violations(stack)
         yield from proxy_violations(stack)
         yield from token_violations(stack)

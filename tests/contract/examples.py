@@ -560,6 +560,7 @@ def e8() -> dict[str, Any]:
             ),
             "Delivery": resource(
                 "AWS::KinesisFirehose::DeliveryStream",
+                DeliveryStreamType="KinesisStreamAsSource",
                 KinesisStreamSourceConfiguration=source,
                 ExtendedS3DestinationConfiguration={
                     "BucketARN": get("Lake"),
@@ -588,6 +589,28 @@ def e8() -> dict[str, Any]:
 ACCESS = '{"id":"$context.requestId","error":"$context.integrationErrorMessage"}'
 
 
+def put() -> dict[str, Any]:
+    """Return Firehose into which a REST API puts by itself, without a stream."""
+    resources = e8()["Resources"]
+    del resources["Clicks"], resources["Behind"]
+    delivery = resources["Delivery"]["Properties"]
+    del delivery["KinesisStreamSourceConfiguration"]
+    delivery["DeliveryStreamType"] = "DirectPut"
+    delivery["DeliveryStreamEncryptionConfigurationInput"] = {"KeyType": "AWS_OWNED_CMK"}
+    del resources["DeliveryRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][2]
+    resources["Throttled"]["Properties"]["MetricName"] = "ThrottledRecords"
+    integration = {
+        "type": "aws",
+        "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:firehose:action/PutRecord"},
+        "credentials": get("ApiRole"),
+        "requestParameters": {
+            "integration.request.header.Content-Type": "'application/x-amz-json-1.1'"
+        },
+    }
+    calling = _calling_by_itself(integration, allow("firehose:PutRecord", get("Delivery")))
+    return template(resources, calling)
+
+
 def rest() -> dict[str, Any]:
     """Return a REST API that sends to a queue by itself."""
     integration = {
@@ -595,24 +618,26 @@ def rest() -> dict[str, Any]:
         "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:sqs:path/1/${Inbox.QueueName}"},
         "credentials": get("ApiRole"),
     }
+    calling = _calling_by_itself(integration, allow("sqs:SendMessage", get("Inbox")))
+    return template(queue("Inbox"), calling)
+
+
+def _calling_by_itself(integration: dict[str, Any], granted: Any) -> Resources:
     body = {
         "info": {"title": ref("AWS::StackName")},
         "paths": {"/": {"post": {"x-amazon-apigateway-integration": integration}}},
     }
-    return template(
-        queue("Inbox"),
-        {
-            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
-            "ApiRole": role("apigateway", allow("sqs:SendMessage", get("Inbox"))),
-            "ApiStage": resource(
-                "AWS::ApiGateway::Stage",
-                RestApiId=ref("Api"),
-                AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
-            ),
-            "ApiLog": vended("apis", "api"),
-            "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
-        },
-    )
+    return {
+        "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+        "ApiRole": role("apigateway", granted),
+        "ApiStage": resource(
+            "AWS::ApiGateway::Stage",
+            RestApiId=ref("Api"),
+            AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
+        ),
+        "ApiLog": vended("apis", "api"),
+        "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
+    }
 
 
 def http() -> dict[str, Any]:
@@ -762,6 +787,7 @@ EXAMPLES = {
     "E7": e7,
     "E7x": e7x,
     "E8": e8,
+    "PUT": put,
     "REST": rest,
     "HTTP": http,
     "PROXY": proxy,

@@ -142,7 +142,9 @@ PARTS_OF_APIS = (
 
 STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
 
-KINESIS_TYPE = "'application/x-amz-json-1.1'"
+# What the services are sent that take JSON in the body and the action in a header.
+JSON_TYPE = "'application/x-amz-json-1.1'"
+JSON_ACTIONS = (":kinesis:action/", ":firehose:action/")
 
 # What went wrong between API Gateway and the service: two names for one text.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
@@ -405,17 +407,18 @@ def _integrations(stack: Stack) -> Iterator[Violation]:
 
 
 def _content_types(stack: Stack) -> Iterator[Violation]:
-    """Kinesis is sent the type of its own protocol (fact A18).
+    """Kinesis and Firehose are sent the type of their own protocol (fact A18).
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/integrating-api-with-aws-services-kinesis.html
     """
     for part, integration in integrations(stack):
-        if ":kinesis:action/" not in stack.text(integration.get("uri")):
+        uri = stack.text(integration.get("uri"))
+        if not any(action in uri for action in JSON_ACTIONS):
             continue
         parameters = integration.get("requestParameters") or {}
         sent = parameters.get("integration.request.header.Content-Type")
-        if sent != KINESIS_TYPE:
-            yield is_but("type", api_of(stack, part).name, "Content-Type", sent, KINESIS_TYPE)
+        if sent != JSON_TYPE:
+            yield is_but("type", api_of(stack, part).name, "Content-Type", sent, JSON_TYPE)
 
 
 def _apis_that_call_services(stack: Stack) -> list[Resource]:

@@ -51,11 +51,10 @@ NOT_THE_CONTRACTS = (
     r"AWS::Kinesis::Stream\.(StreamModeDetails.*|RetentionPeriodHours)",
     r"AWS::Lambda::EventSourceMapping\.StartingPosition",
     # Where and in which batches Firehose keeps what has not failed, and the log of its errors.
-    r"AWS::KinesisFirehose::DeliveryStream\.(DeliveryStreamType|\w+\.(Prefix|CompressionFormat))",
+    r"AWS::KinesisFirehose::DeliveryStream\.\w+\.(Prefix|CompressionFormat)",
     r"AWS::KinesisFirehose::DeliveryStream\.\w+\.(BufferingHints|CloudWatchLoggingOptions).*",
     r"AWS::KinesisFirehose::DeliveryStream\.\w+\.ProcessingConfiguration\.Processors\.0\.Type",
     r"\w+DeliveryStreamLog(Group|Stream)\w*(\.LogStreamName)?",
-    r"\w+DeliveryStreamRole\w*\..*\.Statement\.4(\..*)?",
     # What the service keeps.
     r"AWS::SecretsManager::Secret(\.GenerateSecretString.*)?",
     r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema|TimeToLiveSpecification).*)?",
@@ -158,6 +157,16 @@ def using_tables(template: Template) -> Iterator[str]:
             for number, each in enumerate(holder.get("PolicyDocument", {}).get("Statement", [])):
                 if all(str(action).startswith("dynamodb:") for action in each.get("Action", [])):
                     yield rf"{name}\.{path}PolicyDocument\.Statement\.{number}\.Action\.\d+"
+
+
+def logging(template: Template) -> Iterator[str]:
+    """What lets Firehose log its errors, of which each record is kept as well."""
+    for name, resource in template["Resources"].items():
+        for number, policy in enumerate(resource.get("Properties", {}).get("Policies", [])):
+            for place, each in enumerate(policy["PolicyDocument"]["Statement"]):
+                if each.get("Action") == "logs:PutLogEvents":
+                    path = rf"{name}\.Policies\.{number}\.PolicyDocument\.Statement\.{place}"
+                    yield rf"{path}(\..*)?"
 
 
 def repeated(template: Template) -> Iterator[str]:
@@ -273,6 +282,7 @@ def test_no_property_that_handles_failures_can_be_removed_unnoticed(
         *NOT_THE_CONTRACTS_WITH.get(variant.datastore, ()),
         *answering(topology),
         *using_tables(template),
+        *logging(template),
         *repeated(template),
         *routes(template),
         *empty(template),

@@ -49,6 +49,7 @@ FOUND = {
         ("Delivery", "Lake", "E8", "Told"),
         ("Delivery", "Change", "E8", "Told"),
     },
+    "PUT": {("Delivery", "Lake", "E8", "Told"), ("Delivery", "Change", "E8", "Told")},
 }
 
 
@@ -78,6 +79,11 @@ NOT_THE_CONTRACTS = {
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+NOT_THE_CONTRACTS["PUT"] = (
+    *NOT_THE_CONTRACTS["E8"],
+    r"ApiRole\.AssumeRolePolicyDocument.*",
+    r"Api(\.Body(\.paths(\./(\.post(\.x-amazon-apigateway-integration(\.(type|uri))?)?)?)?)?)?",
+)
 # The same, and what an integration is at all; no alarm needs the policy of the alarms' topic.
 NOT_THE_CONTRACTS["PROXY"] = (r"Api", r"Api.Body(\.paths(\..*)?)?", r"AlarmsPolicy\..*")
 # Whether a route is guarded at all, the proofs say.
@@ -636,15 +642,30 @@ def test_a_function_that_only_callers_hand_events_to_is_an_asynchronous_edge() -
     assert asynchronous_edges(changed(unfed, "WorkInvokes", REMOVE)) == set()
 
 
-def test_firehose_that_is_sent_records_is_watched_by_other_metrics_than_one_that_reads() -> None:
-    sent = (
-        ("Delivery.KinesisStreamSourceConfiguration", REMOVE),
-        ("Throttled.MetricName", "ThrottledRecords"),
-    )
+def test_firehose_is_made_after_what_its_role_may_do() -> None:
+    template = EXAMPLES["E8"]()
+    (policy,) = template["Resources"]["DeliveryRole"]["Properties"].pop("Policies")
+    document = policy["PolicyDocument"]
+    apart = resource("AWS::IAM::Policy", PolicyDocument=document, Roles=[ref("DeliveryRole")])
+    template["Resources"]["Deliver"] = apart
 
-    assert says("E8", *sent) == []
-    assert says("E8", *sent, ("Throttled", REMOVE)) == [
-        "alarm Delivery: no alarm watches AWS/Firehose ThrottledRecords"
+    assert list(map(str, violations(template))) == [
+        "delivery Delivery: may be created before Deliver, and is refused then"
+    ]
+    template["Resources"]["Delivery"]["DependsOn"] = ["Deliver"]
+    assert keeps(template)
+
+
+def test_nothing_is_put_into_firehose_that_reads_a_stream() -> None:
+    template = EXAMPLES["PUT"]()
+    reading = EXAMPLES["E8"]()["Resources"]
+    template["Resources"] |= {
+        name: reading[name]
+        for name in ("Clicks", "Delivery", "DeliveryRole", "Throttled", "Behind")
+    }
+
+    assert list(map(str, violations(template))) == [
+        "delivery Delivery: refuses what Api puts into it, since it reads a data stream"
     ]
 
 

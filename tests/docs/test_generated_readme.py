@@ -126,3 +126,13 @@ def test_the_readme_of_a_project_that_publishes_tells_what_aws_does(
     pattern: str, topology: str, told: str, tmp_path: Path
 ) -> None:
     assert told in readme_of(tmp_path, pattern=pattern, topology=topology)
+
+
+def test_the_readme_of_a_project_that_puts_into_firehose_tells_what_is_lost(
+    tmp_path: Path,
+) -> None:
+    """Fact Q6: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html."""
+    readme = readme_of(tmp_path, pattern="streamer", topology="direct")
+
+    assert "24 hours, and then **loses the events**" in readme
+    assert "`BatchesDeliveryStreamSuccessAlarm`" in readme

@@ -57,6 +57,8 @@ ADAPTERS = (
     "kinesis.put_limits",
     "kinesis.stream_batches",
     "dynamodb.stream_batches",
+    "firehose.stream_types",
+    "firehose.put_limits",
     "firehose.delivery_failures",
     "apigateway.http_api_definition",
     "apigateway.http_api_endpoint",

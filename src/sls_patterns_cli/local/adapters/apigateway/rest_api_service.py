@@ -19,13 +19,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import apigateway_v1, kinesis, sqs
+from ministack.services import apigateway_v1, firehose, kinesis, sqs
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
 from sls_patterns_cli.local.adapters.iam.role_assumption import may_assume
 
 JSON = "application/json"
+
+TARGETS = {"firehose": "Firehose_20150804", "kinesis": "Kinesis_20131202"}
 
 Response = tuple[int, dict[str, str], bytes]
 Call = Callable[[str, str, str], Awaitable[Response]]
@@ -90,12 +92,27 @@ def _answer(
 
 async def _kinesis(action: str, request: str, role: str) -> Response:
     name = json.loads(request).get("StreamName", "")
-    arn = f"arn:aws:kinesis:{get_region()}:{get_account_id()}:stream/{name}"
-    if not role_may(role, f"kinesis:{action}", arn):
-        denied = {"__type": "AccessDeniedException", "message": f"may not {action} on {arn}"}
+    return await _json_action(kinesis, f"kinesis:{action}", f"stream/{name}", request, role)
+
+
+async def _firehose(action: str, request: str, role: str) -> Response:
+    name = json.loads(request).get("DeliveryStreamName", "")
+    return await _json_action(
+        firehose, f"firehose:{action}", f"deliverystream/{name}", request, role
+    )
+
+
+async def _json_action(
+    service: Any, action: str, resource: str, request: str, role: str
+) -> Response:
+    """Call a service that speaks JSON, which is told the action by a header."""
+    prefix, _, name = action.partition(":")
+    arn = f"arn:aws:{prefix}:{get_region()}:{get_account_id()}:{resource}"
+    if not role_may(role, action, arn):
+        denied = {"__type": "AccessDeniedException", "message": f"may not {name} on {arn}"}
         return 400, {}, json.dumps(denied).encode()
-    headers = {"x-amz-target": f"Kinesis_20131202.{action}"}
-    response: Response = await kinesis.handle_request("POST", "/", headers, request.encode(), {})
+    headers = {"x-amz-target": f"{TARGETS[prefix]}.{name}"}
+    response: Response = await service.handle_request("POST", "/", headers, request.encode(), {})
     return response
 
 
@@ -117,7 +134,7 @@ async def _sqs(queue: str, request: str, role: str) -> Response:
     return 200, {}, json.dumps({f"{action}Response": {f"{action}Result": result}}).encode()
 
 
-SERVICES: dict[str, Call] = {"kinesis": _kinesis, "sqs": _sqs}
+SERVICES: dict[str, Call] = {"firehose": _firehose, "kinesis": _kinesis, "sqs": _sqs}
 
 
 def render(

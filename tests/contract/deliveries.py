@@ -1,0 +1,80 @@
+"""What must hold of a Firehose delivery stream and of what puts records into it."""
+
+from collections.abc import Iterator
+
+from contract.edges import DELIVERY, api_of, integrations
+from contract.iam import may
+from contract.stack import Resource, Stack, find_all
+from contract.violations import Violation, is_but
+
+FROM_STREAM = "KinesisStreamAsSource"
+BY_PUT = "DirectPut"
+ACTION = ":firehose:action/"
+POLICIES = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
+
+
+def delivery_violations(stack: Stack) -> Iterator[Violation]:
+    """Say where the stack falls short of what its delivery streams need."""
+    for delivery in stack.of_type(DELIVERY):
+        yield from _source(delivery)
+        yield from _policies(stack, delivery)
+    yield from _puts(stack)
+
+
+def _source(delivery: Resource) -> Iterator[Violation]:
+    """The type says what the source is; only what is put is encrypted by Firehose (facts Q1, Q2).
+
+    https://docs.aws.amazon.com/firehose/latest/APIReference/API_CreateDeliveryStream.html
+    https://docs.aws.amazon.com/firehose/latest/dev/encryption.html
+    """
+    reads = bool(delivery.get("KinesisStreamSourceConfiguration"))
+    given, must = delivery.get("DeliveryStreamType"), FROM_STREAM if reads else BY_PUT
+    if given != must:
+        yield is_but("delivery", delivery.name, "DeliveryStreamType", given, must)
+    encryption = "DeliveryStreamEncryptionConfigurationInput"
+    key = delivery.get(encryption, "KeyType")
+    if reads and key:
+        must = "left out: the stream that it reads is encrypted"
+        yield is_but("delivery", delivery.name, encryption, key, must)
+    if not reads and not key:
+        yield is_but("delivery", delivery.name, encryption, key, "set")
+
+
+def _policies(stack: Stack, delivery: Resource) -> Iterator[Violation]:
+    """Firehose tries its role while it is created (fact Q3).
+
+    https://github.com/aws/aws-cdk/issues/7236
+    """
+    before = stack.comes_after(delivery)
+    acting = [stack.by_arn(arn) for arn in find_all(delivery.properties, "RoleARN")]
+    for policy in stack.of_type(*POLICIES):
+        roles = policy.get("Roles") or [policy.get("RoleName")]
+        concerns = any(role in acting for role in map(stack.named, roles) if role)
+        if concerns and policy.name not in before:
+            says = f"may be created before {policy.name}, and is refused then"
+            yield Violation("delivery", delivery.name, says)
+
+
+def _puts(stack: Stack) -> Iterator[Violation]:
+    """Only a delivery stream that reads no data stream can be put into (fact Q1).
+
+    https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecord.html
+    """
+    for part, integration in integrations(stack):
+        _, puts, action = stack.text(integration.get("uri")).partition(ACTION)
+        if not puts:
+            continue
+        role = stack.by_arn(integration.get("credentials"), "AWS::IAM::Role")
+        into = [each for each in stack.of_type(DELIVERY) if may(stack, role, _named(action), each)]
+        api = api_of(stack, part).name
+        if not into:
+            says = f"its role must be allowed {_named(action)} on a delivery stream of this stack"
+            yield Violation("delivery", api, says)
+        for delivery in into:
+            if delivery.get("KinesisStreamSourceConfiguration"):
+                says = f"refuses what {api} puts into it, since it reads a data stream"
+                yield Violation("delivery", delivery.name, says)
+
+
+def _named(action: str) -> str:
+    return f"firehose:{action}"
