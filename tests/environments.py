@@ -138,7 +138,7 @@ def _packages_of_all_patterns() -> dict[str, str]:
 
 def _packages(folder: Path) -> dict[str, str]:
     manifest = json.loads((folder / modules.MANIFEST).read_text())
-    return {**manifest["dependencies"], **manifest.get("devDependencies", {})}
+    return {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
 
 
 def _has(place: Path, packages: dict[str, str]) -> bool:

@@ -142,6 +142,7 @@ def graph(
         "grants": any(
             any(failure.end for failure in edge.failures)
             or (nodes[edge.source].kind == "function" and nodes[edge.target].kind != "external")
+            or nodes[edge.source].kind == "state-machine"
             for edge in edges
         ),
         "clients": vocabulary.clients(kinds, returned, _unique(each.name for each in datastores)),
