@@ -38,6 +38,7 @@ FOUND = {
     "E7": {("Start", "Saga", "E7", "Broken")},
     "E7x": set(),
     "REST": set(),
+    "SYNC": set(),
     "PROXY": set(),
     "JWT": set(),
     "JWT resources": set(),
@@ -78,6 +79,14 @@ NOT_THE_CONTRACTS = {
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+# The routes are the proofs', and what Step Functions itself refuses.
+NOT_THE_CONTRACTS["SYNC"] = (
+    "Saga",
+    r"Saga.Definition.(StartAt|States)",
+    r"Saga.Definition.States.(Missing.*|Ask(\.(Type|End))?)",
+    r".*\.(ErrorEquals.*|Next)",
+    r"Api(\..*)?",
+)
 # The same, and what an integration is at all; no alarm needs the policy of the alarms' topic.
 NOT_THE_CONTRACTS["PROXY"] = (r"Api", r"Api.Body(\.paths(\..*)?)?", r"AlarmsPolicy\..*")
 # Whether a route is guarded at all, the proofs say.
