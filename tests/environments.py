@@ -37,7 +37,9 @@ def environment(project: Path, interpreter: Path | str = sys.executable) -> Path
     Projects of one flavour share it, as all pin the same versions: reading the types of CDK for
     the first time takes mypy a minute. One process at a time adds what is missing for a project.
     """
-    wanted = _pins(project / "requirements-dev.txt") | _pins(project / "src/requirements.txt")
+    wanted = _pins(project / "requirements-dev.txt")
+    if (functions := project / "src/requirements.txt").exists():
+        wanted |= _pins(functions)
     flavour = projects.load(project).iac
     of = sys.version if interpreter == sys.executable else str(interpreter)
     place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(of.encode()).hexdigest()[:16]}"
@@ -64,6 +66,8 @@ def link_requirements(project: Path) -> None:
     """Give a Python project its functions' packages: installed once for each distinct list."""
     made = projects.load(project)
     source = project / "src"
+    if not source.exists():
+        return
     language = languages.of(made, Progress())
     wanted = str(language.interpreter).encode() + (source / "requirements.txt").read_bytes()
     place = ENVIRONMENTS / f"functions-{hashlib.sha256(wanted).hexdigest()[:16]}"
@@ -138,7 +142,7 @@ def _packages_of_all_patterns() -> dict[str, str]:
 
 def _packages(folder: Path) -> dict[str, str]:
     manifest = json.loads((folder / modules.MANIFEST).read_text())
-    return {**manifest["dependencies"], **manifest.get("devDependencies", {})}
+    return {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
 
 
 def _has(place: Path, packages: dict[str, str]) -> bool:

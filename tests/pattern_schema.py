@@ -54,6 +54,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
             },
             "adapters": {**LISTED, "items": NAMED},
             "test_dependencies": packages,
+            "test_helpers": {**LISTED, "items": NAMED},
         },
         required=("name", "summary", "datastores", "nodes", "edges", "proofs"),
     )

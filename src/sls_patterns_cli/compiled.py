@@ -149,6 +149,7 @@ def graph(
                 nodes[edge.source].kind == "function"
                 and _resource(nodes[edge.target], datastore) not in {"external", "cache"}
             )
+            or nodes[edge.source].kind == "state-machine"
             for edge in edges
         ),
         "clients": vocabulary.clients(

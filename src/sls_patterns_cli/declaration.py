@@ -175,6 +175,7 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
         _proof(place, proof, pattern.file) for proof in place.items(declared, "proofs", at_least=1)
     )
     place.different("proof", [proof.id for proof in proofs])
+    place.names(declared, "test_helpers", form=NAME, optional=True)
     nodes, edges = graphs[datastores[0]]
     return Topology(
         name=name,
@@ -189,7 +190,7 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
     )
 
 
-_OPTIONAL = ("adapters", "test_dependencies")
+_OPTIONAL = ("adapters", "test_dependencies", "test_helpers")
 
 
 def _proof(topology: Place, declared: Declaration, file: str) -> Proof:

@@ -382,8 +382,8 @@ def _executions(stack: Stack) -> Iterator[Edge]:
         starters += [
             api_of(stack, api).name
             for api, integration in integrations(stack)
-            if "states:action/Start" in stack.text(integration.get("uri"))
-            or str(integration.get("integrationSubtype")).startswith("StepFunctions-Start")
+            if stack.text(integration.get("uri")).endswith(":states:action/StartExecution")
+            or integration.get("integrationSubtype") == "StepFunctions-StartExecution"
         ]
         for starter in starters:
             yield Edge(starter, machine.name, "E7x" if express else "E7", machine.name, end)

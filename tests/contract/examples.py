@@ -640,6 +640,66 @@ def _calling_by_itself(integration: dict[str, Any], granted: Any) -> Resources:
     }
 
 
+def sync() -> dict[str, Any]:
+    """Return a REST API that answers with what an express state machine makes of a service."""
+    page = e7x()["Resources"]
+    ask = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": "${stock}"},
+        "TimeoutSeconds": 2,
+        "Retry": [
+            {
+                "ErrorEquals": ["Lambda.TooManyRequestsException"],
+                "MaxAttempts": 1,
+                "JitterStrategy": "FULL",
+            }
+        ],
+        "Catch": [
+            {"ErrorEquals": ["States.DataLimitExceeded"], "Next": "Missing"},
+            {"ErrorEquals": ["States.ALL"], "Next": "Missing"},
+        ],
+        "End": True,
+    }
+    page["Saga"]["Properties"] |= {
+        "Definition": {
+            "StartAt": "Ask",
+            "TimeoutSeconds": 10,
+            "States": {"Ask": ask, "Missing": {"Type": "Pass", "End": True}},
+        },
+        "DefinitionSubstitutions": {"stock": ref("StockFunctionArn")},
+    }
+    (policy,) = page["SagaRole"]["Properties"]["Policies"]
+    policy["PolicyDocument"]["Statement"][0]["Resource"] = ref("StockFunctionArn")
+    answer = "#set($context.responseOverride.status = $input.path('$.status'))"
+    integration = {
+        "type": "aws",
+        "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:states:action/StartSyncExecution"},
+        "credentials": get("ApiRole"),
+        "requestTemplates": {"application/json": {"Fn::Sub": '{"stateMachineArn": "${Saga}"}'}},
+        "responses": {"default": {"responseTemplates": {"application/json": answer}}},
+    }
+    body = {
+        "info": {"title": ref("AWS::StackName")},
+        "paths": {"/": {"get": {"x-amazon-apigateway-integration": integration}}},
+    }
+    made = template(
+        {name: page[name] for name in page if not name.startswith("Pay")},
+        {
+            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+            "ApiRole": role("apigateway", allow("states:StartSyncExecution", ref("Saga"))),
+            "ApiStage": resource(
+                "AWS::ApiGateway::Stage",
+                RestApiId=ref("Api"),
+                AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
+            ),
+            "ApiLog": vended("apis", "api"),
+            "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
+        },
+    )
+    return {**made, "Parameters": {"StockFunctionArn": {"Type": "String"}}}
+
+
 def http() -> dict[str, Any]:
     """Return an HTTP API that starts a standard state machine by itself."""
     return template(
@@ -789,6 +849,7 @@ EXAMPLES = {
     "E8": e8,
     "PUT": put,
     "REST": rest,
+    "SYNC": sync,
     "HTTP": http,
     "PROXY": proxy,
     "JWT": jwt,

@@ -42,6 +42,11 @@ WRITING = (
     "s3:AbortMultipartUpload",
 )
 INVOKES = "arn:aws:states:::lambda:invoke"
+INVOKING = "lambda:InvokeFunction"
+WAITS = ":states:action/StartSyncExecution"
+JSON = "application/json"
+# API Gateway waits no longer: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+LONGEST_ANSWER = 29
 STATUS_CHANGE = "Step Functions Execution Status Change"
 
 
@@ -52,6 +57,7 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
         rule = "E7x" if express else "E7"
         yield from _definition(stack, machine, rule)
         yield from _started_by_apis(stack, machine, rule)
+        yield from _answered_by_apis(stack, machine)
         if express:
             yield from _logs_errors(stack, machine)
         else:
@@ -136,18 +142,23 @@ def _task(
         yield is_but(rule, task, "TimeoutSeconds", timeout, "a number")
     function = _invoked(stack, state)
     called = state.get("Resource")
+    remote = _remote(stack, state)
     if called is None or (function is None and "${" in str(called)):
         yield is_but(rule, task, "Resource", called, "a resource of this stack or of AWS")
-    elif function is None and str(called).startswith(INVOKES):
-        yield Violation(rule, task, "FunctionName must be a function of this stack")
+    elif function is None and remote is None and str(called).startswith(INVOKES):
+        must = "FunctionName must be a function of this stack, or a parameter"
+        yield Violation(rule, task, must)
+    if remote is not None:
+        yield from _bounded(stack, machine, task, state, rule)
     if function is not None:
         own = stack.number(function.get("Timeout"), 3) or 0
         if isinstance(timeout, int) and own >= timeout:
             must = f"more than the {own} of {function.name}"
             yield is_but(rule, task, "TimeoutSeconds", timeout, must)
-        if not may(stack, role_of(stack, machine), "lambda:InvokeFunction", function):
-            says = f"its role must be allowed lambda:InvokeFunction on {function.name}"
-            yield Violation(rule, machine.name, says)
+    invoked = function or remote
+    if invoked and not may(stack, role_of(stack, machine), INVOKING, invoked):
+        says = f"its role must be allowed {INVOKING} on {function.name if function else remote}"
+        yield Violation(rule, machine.name, says)
     # Left out, they are 2 and 3: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     retries = [r for r in state.get("Retry") or [] if r.get("MaxAttempts", 3) > 0]
     if not any(r.get("BackoffRate", 2) > 1 for r in retries):
@@ -193,6 +204,32 @@ def _forward(states: dict[str, Any], start: str | None) -> set[str]:
     return found
 
 
+def _bounded(
+    stack: Stack, machine: Resource, task: str, state: dict[str, Any], rule: str
+) -> Iterator[Violation]:
+    """Nobody here bounds what the function of another service answers, or when."""
+    caught = [error for catch in state.get("Catch") or [] for error in catch.get("ErrorEquals", [])]
+    if "States.DataLimitExceeded" not in caught:
+        must = "States.DataLimitExceeded by its name: States.ALL may not catch it (fact P2)"
+        yield is_but(rule, task, "Catch", caught or None, must)
+    attempts = 1 + sum(retry.get("MaxAttempts", 3) for retry in state.get("Retry") or [])
+    waits = sum(
+        retry.get("IntervalSeconds", 1) * retry.get("BackoffRate", 2) ** attempt
+        for retry in state.get("Retry") or []
+        for attempt in range(retry.get("MaxAttempts", 3))
+    )
+    timeout, total = state.get("TimeoutSeconds"), definition(stack, machine).get("TimeoutSeconds")
+    if isinstance(timeout, int) and isinstance(total, int) and timeout * attempts + waits >= total:
+        must = f"so small that {attempts} attempts end within the {total} of {machine.name}"
+        yield is_but(rule, task, "TimeoutSeconds", timeout, must)
+
+
+def _remote(stack: Stack, state: dict[str, Any]) -> str | None:
+    """Return the function of another service that a task invokes: a parameter has its ARN."""
+    named = str((state.get("Arguments") or state.get("Parameters") or {}).get("FunctionName"))
+    return named if named.strip("${}") in stack.parameters else None
+
+
 def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
     given = state.get("Parameters") or state.get("Arguments") or {}
     named = given.get("FunctionName") or state.get("Resource")
@@ -216,6 +253,52 @@ def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Vio
         elif not may(stack, role, "states:StartExecution", machine):
             says = f"its role must be allowed states:StartExecution on {machine.name}"
             yield Violation(rule, api_of(stack, api).name, says)
+
+
+def _answered_by_apis(stack: Stack, machine: Resource) -> Iterator[Violation]:
+    """StartSyncExecution answers 200 whatever became of the execution (fact P1).
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html
+    """
+    for part, integration in integrations(stack):
+        request = stack.text((integration.get("requestTemplates") or {}).get(JSON))
+        started = f"${{{machine.name}}}" in request or f"${{{machine.name}.Arn}}" in request
+        if not started or not stack.text(integration.get("uri")).endswith(WAITS):
+            continue
+        api = api_of(stack, part).name
+        if machine.get("StateMachineType") != "EXPRESS":
+            yield Violation("E7x", api, f"StartSyncExecution needs {machine.name} to be express")
+        role = stack.by_arn(integration.get("credentials"), "AWS::IAM::Role")
+        if role is None or not trusts(stack, role, "apigateway.amazonaws.com"):
+            says = "must start the machine in the name of a role that API Gateway may assume"
+            yield Violation("E7x", api, says)
+        elif not may(stack, role, "states:StartSyncExecution", machine):
+            says = f"its role must be allowed states:StartSyncExecution on {machine.name}"
+            yield Violation("E7x", api, says)
+        total = definition(stack, machine).get("TimeoutSeconds")
+        if isinstance(total, int) and total >= LONGEST_ANSWER:
+            must = f"less than the {LONGEST_ANSWER} that API Gateway waits"
+            yield is_but("E7x", machine.name, "TimeoutSeconds", total, must)
+        answer = _answer_template(integration)
+        if "$.status" not in answer or "$context.responseOverride.status" not in answer:
+            says = "its response template must set the status by $.status of the execution"
+            yield Violation("E7x", api, says)
+        for name in ("cause", "error"):
+            if f"$.{name}'" in answer:
+                yield Violation("E7x", api, f"its response template must not tell $.{name}")
+
+
+def _answer_template(integration: dict[str, Any]) -> str:
+    """Return the template of the answer where the call of the service has succeeded."""
+    responses = integration.get("responses") or {}
+    of_methods = [
+        response
+        for response in integration.get("integrationResponses") or []
+        if not response.get("SelectionPattern")
+    ]
+    response = responses.get("default") or (of_methods[0] if of_methods else {})
+    templates = response.get("responseTemplates") or response.get("ResponseTemplates") or {}
+    return str(templates.get(JSON, ""))
 
 
 def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:

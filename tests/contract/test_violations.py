@@ -38,6 +38,7 @@ FOUND = {
     "E7": {("Start", "Saga", "E7", "Broken")},
     "E7x": set(),
     "REST": set(),
+    "SYNC": set(),
     "PROXY": set(),
     "JWT": set(),
     "JWT resources": set(),
@@ -83,6 +84,14 @@ NOT_THE_CONTRACTS["PUT"] = (
     *NOT_THE_CONTRACTS["E8"],
     r"ApiRole\.AssumeRolePolicyDocument.*",
     r"Api(\.Body(\.paths(\./(\.post(\.x-amazon-apigateway-integration(\.(type|uri))?)?)?)?)?)?",
+)
+# The routes are the proofs', and what Step Functions itself refuses.
+NOT_THE_CONTRACTS["SYNC"] = (
+    "Saga",
+    r"Saga.Definition.(StartAt|States)",
+    r"Saga.Definition.States.(Missing.*|Ask(\.(Type|End))?)",
+    r".*\.(ErrorEquals.*|Next)",
+    r"Api(\..*)?",
 )
 # The same, and what an integration is at all; no alarm needs the policy of the alarms' topic.
 NOT_THE_CONTRACTS["PROXY"] = (r"Api", r"Api.Body(\.paths(\..*)?)?", r"AlarmsPolicy\..*")

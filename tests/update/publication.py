@@ -13,6 +13,7 @@ PUBLISHED = ("copier.yml", "templates", "src", "pyproject.toml", "hatch_build.py
 DOCUMENTS = ("README.md", "CHANGELOG.md")
 
 PYTHON = "templates/project/{% if python %}.{% endif %}"
+CODE = f"{PYTHON}/{{% if code %}}src{{% endif %}}/{{{{ package }}}}"
 SAM = "templates/project/{% if sam %}.{% endif %}"
 EVENTS = "templates/project/{% if sample_events %}events{% endif %}"
 ANSWERS = "templates/project/{{ _copier_conf.answers_file }}.jinja"
@@ -112,7 +113,7 @@ def publish_three_releases(folder: Path) -> Publication:
     for path in ("handlers/receive", "logic", "models", "tests/unit/logic.test"):
         publication.append(f"{WEBHOOK_IN_TYPESCRIPT}/{path}.ts.jinja", "\n// of 0.2.0\n")
     publication.append(f"{WEBHOOK_IN_TYPESCRIPT}/adapters/deliveries.ts.jinja", "\n// of 0.2.0\n")
-    publication.write(f"{PYTHON}/src/{{{{ package }}}}/handlers/audit.py", "# audit of 0.2.0\n")
+    publication.write(f"{CODE}/handlers/audit.py", "# audit of 0.2.0\n")
     publication.write(f"{PYTHON}/tests/unit/test_audit.py", "# tests of 0.2.0\n")
     # Renamed, new, removed.
     git(folder, "mv", f"{SAM}/samconfig.toml.jinja", f"{SAM}/deploy.toml.jinja")
@@ -128,7 +129,7 @@ def publish_three_releases(folder: Path) -> Publication:
     publication.release("0.2.0")
 
     publication.append("templates/project/SECURITY.md.jinja", "Made with 0.3.0.\n")
-    publication.file(f"{PYTHON}/src/{{{{ package }}}}/handlers/audit.py").unlink()
-    publication.write(f"{PYTHON}/src/{{{{ package }}}}/adapters/clock.py", "# clock of 0.3.0\n")
+    publication.file(f"{CODE}/handlers/audit.py").unlink()
+    publication.write(f"{CODE}/adapters/clock.py", "# clock of 0.3.0\n")
     publication.release("0.3.0")
     return publication

@@ -94,7 +94,7 @@ def test_neither_bytecode_nor_what_a_desktop_leaves_reaches_a_project(
     littered = tmp_path / "littered"
     shutil.copytree(publication.folder, littered, ignore=shutil.ignore_patterns(".git"))
     subprocess.run([sys.executable, "-m", "compileall", "-q", littered / "templates"], check=False)
-    for folder in (littered / "templates/project").rglob("src"):
+    for folder in (littered / "templates/project").rglob("*src*"):
         (folder / "__pycache__").mkdir()
         (folder / "__pycache__/left.cpython-311.pyc").write_bytes(b"")
         (folder / ".DS_Store").write_bytes(b"")

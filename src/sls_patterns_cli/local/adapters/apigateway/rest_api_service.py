@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import apigateway_v1, firehose, kinesis, sqs
+from ministack.services import apigateway_v1, firehose, kinesis, sqs, stepfunctions
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
@@ -134,7 +134,24 @@ async def _sqs(queue: str, request: str, role: str) -> Response:
     return 200, {}, json.dumps({f"{action}Response": {f"{action}Result": result}}).encode()
 
 
-SERVICES: dict[str, Call] = {"firehose": _firehose, "kinesis": _kinesis, "sqs": _sqs}
+async def _states(action: str, request: str, role: str) -> Response:
+    arn = json.loads(request).get("stateMachineArn", "")
+    if not role_may(role, f"states:{action}", arn):
+        denied = {"__type": "AccessDeniedException", "message": f"may not {action} on {arn}"}
+        return 400, {}, json.dumps(denied).encode()
+    headers = {"x-amz-target": f"AWSStepFunctions.{action}"}
+    response: Response = await stepfunctions.handle_request(
+        "POST", "/", headers, request.encode(), {}
+    )
+    return response
+
+
+SERVICES: dict[str, Call] = {
+    "firehose": _firehose,
+    "kinesis": _kinesis,
+    "sqs": _sqs,
+    "states": _states,
+}
 
 
 def render(
