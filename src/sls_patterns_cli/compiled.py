@@ -88,6 +88,10 @@ def graph(
             *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
         ],
         "functions": [node.name for node in topology.nodes if node.kind == "function"],
+        # Those of other services, for which the project has stand-ins.
+        "remote_functions": [
+            node.name for node in topology.nodes if node.kind == "remote-function"
+        ],
         # Those that code has an adapter of: what only a service writes to has none.
         "stores": [
             node.name
