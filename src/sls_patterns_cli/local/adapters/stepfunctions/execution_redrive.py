@@ -103,27 +103,17 @@ def _once(execute: Callable[..., Any]) -> Callable[..., Any]:
     def execute_task(
         definition: dict[str, Any], given: Any, execution: Execution, context: dict[str, Any]
     ) -> Any:
-        def run() -> Any:
-            return execute(definition, given, execution, context)
-
-        return _outcome(run, given, execution, context)
+        return _outcome(
+            lambda: execute(definition, given, execution, context), given, execution, context
+        )
 
     return execute_task
 
 
 def _mapped_once(run_map: Callable[..., Any]) -> Callable[..., Any]:
-    def run_distributed_map(
-        state: dict[str, Any],
-        given: Any,
-        effective: Any,
-        processor: dict[str, Any],
-        execution: Execution,
-        context: dict[str, Any],
-    ) -> Any:
-        def run() -> Any:
-            return run_map(state, given, effective, processor, execution, context)
-
-        return _outcome(run, given, execution, context)
+    def run_distributed_map(*arguments: Any) -> Any:
+        _state, given, _effective, _processor, execution, context = arguments
+        return _outcome(lambda: run_map(*arguments), given, execution, context)
 
     return run_distributed_map
 

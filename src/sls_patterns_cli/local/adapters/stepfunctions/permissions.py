@@ -65,17 +65,11 @@ def _readable(read: Callable[..., str]) -> Callable[..., str]:
 
 
 def _startable(run: Callable[..., Any]) -> Callable[..., Any]:
-    def run_distributed_map(
-        state: dict[str, Any],
-        given: Any,
-        effective: Any,
-        processor: dict[str, Any],
-        execution: Execution,
-        context: dict[str, Any],
-    ) -> Any:
+    def run_distributed_map(*arguments: Any) -> Any:
+        execution: Execution = arguments[4]
         _role.set(_role_of(execution))
         _check("states:StartExecution", execution["stateMachineArn"], "States.Permissions")
-        return run(state, given, effective, processor, execution, context)
+        return run(*arguments)
 
     return run_distributed_map
 
