@@ -42,14 +42,18 @@ def kept_items(
     stack: Stack, processor: dict[str, Any]
 ) -> Iterator[tuple[str, Resource, Resource | None]]:
     """Return each task of a map that invokes a function, and the queue of what fails there."""
-    states = processor["States"]
+    states = processor.get("States", {})
     for name, state in states.items():
         function = invoked(stack, state)
         if function is None:
             continue
-        caught = [each["Next"] for each in state.get("Catch") or []]
-        keeping = [states[each] for each in caught if states[each].get("Resource") == SENDS]
-        urls = [(each.get("Parameters") or each["Arguments"])["QueueUrl"] for each in keeping]
+        caught = [states.get(each.get("Next"), {}) for each in state.get("Catch") or []]
+        sent = [
+            each.get("Parameters") or each.get("Arguments") or {}
+            for each in caught
+            if each.get("Resource") == SENDS
+        ]
+        urls = [each.get("QueueUrl") for each in sent]
         yield (
             name,
             function,

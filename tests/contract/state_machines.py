@@ -146,7 +146,7 @@ def _in_time(machine: Resource, processor: dict[str, Any], rule: str) -> Iterato
 
     https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
     """
-    seconds = sum(_longest(state) for state in processor["States"].values())
+    seconds = sum(_longest(state) for state in processor.get("States", {}).values())
     if seconds > EXPRESS_SECONDS:
         must = f"no more than {EXPRESS_SECONDS} seconds"
         yield is_but(rule, machine.name, "what an item takes with all retries", seconds, must)
