@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contract.iam import may, role_of
+from contract.maps import dictionaries, mapped_items
 from contract.stack import Resource, Stack, once_a_stack
 
 QUEUE = "AWS::SQS::Queue"
@@ -194,17 +195,6 @@ def error_prefix(destination: dict[str, Any]) -> str:
     return str(destination.get("ErrorOutputPrefix", "")).split("!{")[0]
 
 
-def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
-    """Return every dictionary in a value, itself included."""
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from dictionaries(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from dictionaries(inner)
-
-
 def integrations(stack: Stack) -> Iterator[tuple[Resource, dict[str, Any]]]:
     """Return what may be an integration of an API, with the resource that it is in.
 
@@ -387,6 +377,10 @@ def _executions(stack: Stack) -> Iterator[Edge]:
         ]
         for starter in starters:
             yield Edge(starter, machine.name, "E7x" if express else "E7", machine.name, end)
+        for _, function, queue in mapped_items(stack, machine):
+            yield Edge(
+                machine.name, function.name, "E9", function.name, queue.name if queue else None
+            )
 
 
 def _deliveries(stack: Stack) -> Iterator[Edge]:

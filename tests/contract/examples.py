@@ -491,6 +491,73 @@ def e7() -> dict[str, Any]:
     )
 
 
+def e9() -> dict[str, Any]:
+    """Return a standard state machine that maps items which it reads from a bucket."""
+    stack = e7()
+    retry = {"ErrorEquals": ["States.ALL"], "BackoffRate": 2, "JitterStrategy": "FULL"}
+    pay = {
+        "Type": "Task",
+        "Resource": "${pay}",
+        "TimeoutSeconds": 15,
+        "Retry": [retry],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Keep"}],
+        "End": True,
+    }
+    keep = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Parameters": {"QueueUrl": "${unpaid}", "MessageBody.$": "$"},
+        "TimeoutSeconds": 5,
+        "Retry": [retry],
+        "End": True,
+    }
+    items = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": "${items}", "Key.$": "$.key"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "Pay",
+            "States": {"Pay": pay, "Keep": keep},
+        },
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "${items}", "Prefix": "results"},
+        },
+        "End": True,
+    }
+    place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution"
+    writing = ["s3:GetObject", "s3:PutObject"]
+    in_parts = ["s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
+    controls = ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"]
+    stack["Resources"]["Saga"]["Properties"] |= {
+        "Definition": {"StartAt": "Items", "TimeoutSeconds": 300, "States": {"Items": items}},
+        "DefinitionSubstitutions": {
+            "pay": get("Pay"),
+            "items": ref("Items"),
+            "unpaid": ref("Unpaid"),
+        },
+    }
+    stack["Resources"] |= dead_letters("Unpaid")
+    stack["Resources"] |= {
+        name: part
+        for name, part in bucket("Items", "Broken").items()
+        if name in {"Items", "ItemsPolicy"}
+    }
+    stack["Resources"]["SagaRole"] = role(
+        "states",
+        allow("lambda:InvokeFunction", get("Pay")),
+        allow("sqs:SendMessage", get("Unpaid")),
+        allow([*writing, *in_parts], {"Fn::Sub": "${Items.Arn}/*"}),
+        allow("states:StartExecution", ref("Saga")),
+        allow(controls, {"Fn::Sub": f"{place}:${{Saga.Name}}/*"}),
+    )
+    return stack
+
+
 def vended(service: str, name: str) -> dict[str, Any]:
     """Return a log group that a service writes to by the account's resource policy."""
     named = {"Fn::Sub": f"/aws/vendedlogs/{service}/${{AWS::StackName}}-{name}"}
@@ -848,6 +915,7 @@ EXAMPLES = {
     "E7x": e7x,
     "E8": e8,
     "PUT": put,
+    "E9": e9,
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,

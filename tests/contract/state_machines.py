@@ -1,6 +1,5 @@
 """E7: what a state machine does about its failures, read from its definition (ASL)."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +10,12 @@ from contract.edges import (
     QUEUE,
     RULE,
     api_of,
-    dictionaries,
     integrations,
     is_failure_rule,
 )
 from contract.ends import dead_letter_queue, rule_to_end
 from contract.iam import may, role_of, trusts
+from contract.maps import definition, distributed_maps, invoked, kept_items
 from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
@@ -47,6 +46,7 @@ WAITS = ":states:action/StartSyncExecution"
 JSON = "application/json"
 # API Gateway waits no longer: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 LONGEST_ANSWER = 29
+EXPRESS_SECONDS = 300
 STATUS_CHANGE = "Step Functions Execution Status Change"
 
 
@@ -62,22 +62,9 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
             yield from _logs_errors(stack, machine)
         else:
             yield from _failure_queue(stack, machine)
-        yield from _distributed_maps(stack, machine, rule)
+        yield from _distributeddistributed_maps(stack, machine, rule)
         for metric in EXPRESS if express else STANDARD:
             yield from watched(stack, machine, metric)
-
-
-def definition(stack: Stack, machine: Resource) -> dict[str, Any]:
-    """Return the definition, its substitutions done; {} where it is not in the template."""
-    given = machine.get("Definition") or machine.get("DefinitionString")
-    text = json.dumps(given) if machine.get("Definition") else stack.text(given)
-    for name, value in (machine.get("DefinitionSubstitutions") or {}).items():
-        text = text.replace(f"${{{name}}}", stack.text(value))
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
@@ -89,9 +76,13 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         return
     if not isinstance(parsed.get("TimeoutSeconds"), int):
         yield is_but(rule, machine.name, "TimeoutSeconds", parsed.get("TimeoutSeconds"), "a number")
+    mapped = {
+        name for state in distributed_maps(parsed) for name, _, _ in _tasks(state["ItemProcessor"])
+    }
     for name, state, forward in _tasks(parsed):
         yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
-        if forward:
+        # A machine with a distributed map has nothing to undo: a redrive goes on with what failed.
+        if forward and (name in mapped or not mapped):
             yield from _caught(machine, name, state, rule)
     for name, state in parsed.get("States", {}).items():
         inner = (end for branch in state.get("Branches", []) for end in branch["States"].values())
@@ -105,7 +96,7 @@ def _caught(machine: Resource, name: str, state: dict[str, Any], rule: str) -> I
         yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, "States.ALL")
 
 
-def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+def _distributeddistributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
     """The parts of a map are executions of the machine itself, and may be redriven (fact B16).
 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
@@ -114,10 +105,7 @@ def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Vi
     role = role_of(stack, machine)
     place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     part = f"{place}:execution:${{{machine.name}.Name}}/part:1"
-    for state in dictionaries(definition(stack, machine)):
-        mode = state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode")
-        if mode != "DISTRIBUTED":
-            continue
+    for state in distributed_maps(definition(stack, machine)):
         if not may(stack, role, "states:StartExecution", machine):
             says = f"its role must be allowed states:StartExecution on {machine.name}"
             yield Violation(rule, machine.name, says)
@@ -132,6 +120,75 @@ def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Vi
             if bucket and not may(stack, role, action, f"${{{bucket.name}.Arn}}/results/1"):
                 says = f"its role must be allowed {action} on objects of {bucket.name}"
                 yield Violation(rule, machine.name, says)
+        if not bucket:
+            # The state's output would be that of all items, and fail beyond 256 KiB.
+            # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+            yield Violation(rule, machine.name, "a map must write its results to a bucket")
+        yield from _reader(stack, machine, state, rule)
+        if state["ItemProcessor"]["ProcessorConfig"].get("ExecutionType") == "EXPRESS":
+            yield from _in_time(machine, state["ItemProcessor"], rule)
+        yield from _failed_items(stack, machine, state["ItemProcessor"])
+
+
+def _reader(
+    stack: Stack, machine: Resource, state: dict[str, Any], rule: str
+) -> Iterator[Violation]:
+    """The machine reads the items in the name of its own role (fact R1).
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+    """
+    reader = state.get("ItemReader") or {}
+    given = reader.get("Parameters") or reader.get("Arguments") or {}
+    bucket = stack.named(given.get("Bucket"), BUCKET)
+    if bucket and not may(
+        stack, role_of(stack, machine), "s3:GetObject", f"${{{bucket.name}.Arn}}/items"
+    ):
+        says = f"its role must be allowed s3:GetObject on objects of {bucket.name}"
+        yield Violation(rule, machine.name, says)
+
+
+def _in_time(machine: Resource, processor: dict[str, Any], rule: str) -> Iterator[Violation]:
+    """Ask whether an express execution tries and keeps an item within its 5 minutes (fact R3).
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
+    """
+    seconds = sum(_longest(state) for state in processor.get("States", {}).values())
+    if seconds > EXPRESS_SECONDS:
+        must = f"no more than {EXPRESS_SECONDS} seconds"
+        yield is_but(rule, machine.name, "what an item takes with all retries", seconds, must)
+
+
+def _longest(state: dict[str, Any]) -> float:
+    """Return the seconds that a task takes with all retries, each of which times out."""
+    seconds = float(state.get("TimeoutSeconds", 0))
+    longest = seconds
+    for retry in state.get("Retry") or []:
+        wait, attempts = retry.get("IntervalSeconds", 1), retry.get("MaxAttempts", 3)
+        waits = (wait * retry.get("BackoffRate", 2) ** number for number in range(attempts))
+        most = retry.get("MaxDelaySeconds", float("inf"))
+        longest += sum(seconds + min(most, each) for each in waits)
+    return longest
+
+
+def _failed_items(
+    stack: Stack, machine: Resource, processor: dict[str, Any]
+) -> Iterator[Violation]:
+    """Ask whether what fails of an item is kept, and the map goes on (fact R2).
+
+    One failed execution fails a map run unless it tolerates failures, and then the run succeeds: no
+    redrive does its failed items again. So a queue must keep them.
+    https://docs.aws.amazon.com/step-functions/latest/dg/maprun-fail-threshold.html
+    """
+    role = role_of(stack, machine)
+    for name, function, queue in kept_items(stack, processor):
+        if queue is None:
+            says = f"what {function.name} cannot process must be sent to a queue of this stack"
+            yield Violation("E9", f"{machine.name}.{name}", says)
+            continue
+        yield from dead_letter_queue(stack, queue.name)
+        if not may(stack, role, "sqs:SendMessage", queue):
+            says = f"its role must be allowed sqs:SendMessage on {queue.name}"
+            yield Violation("E9", machine.name, says)
 
 
 def _task(
@@ -140,7 +197,7 @@ def _task(
     timeout = state.get("TimeoutSeconds")
     if not isinstance(timeout, int):
         yield is_but(rule, task, "TimeoutSeconds", timeout, "a number")
-    function = _invoked(stack, state)
+    function = invoked(stack, state)
     called = state.get("Resource")
     remote = _remote(stack, state)
     if called is None or (function is None and "${" in str(called)):
@@ -228,13 +285,6 @@ def _remote(stack: Stack, state: dict[str, Any]) -> str | None:
     """Return the function of another service that a task invokes: a parameter has its ARN."""
     named = str((state.get("Arguments") or state.get("Parameters") or {}).get("FunctionName"))
     return named if named.strip("${}") in stack.parameters else None
-
-
-def _invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
-    given = state.get("Parameters") or state.get("Arguments") or {}
-    named = given.get("FunctionName") or state.get("Resource")
-    function = stack.function(named)
-    return function[0] if function else None
 
 
 def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:

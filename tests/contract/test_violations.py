@@ -45,6 +45,7 @@ FOUND = {
     "SDK": set(),
     "CIRCUIT": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
+    "E9": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E9", "Unpaid")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
         ("Delivery", "Lake", "E8", "Told"),
@@ -77,6 +78,14 @@ NOT_THE_CONTRACTS = {
     ),
     "E8": (r".*\.Prefix", r".*\.Processors.0.Type"),
 }
+# Which items there are, and what is sent of those that fail, the proofs say.
+NOT_THE_CONTRACTS["E9"] = (
+    r"Saga.Definition.(StartAt|States)",
+    r".*\.(StartAt|Type|End|Next|ErrorEquals.*|BackoffRate|MessageBody\.\$)",
+    r"Saga.Definition.States.Items(\.ItemReader.*|\.ResultWriter.(Resource|Parameters.Prefix))?",
+    r".*\.ProcessorConfig(\..*)?|.*\.ItemProcessor",
+    r"Items(\.NotificationConfiguration.*)?",
+)
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")

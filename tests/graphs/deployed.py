@@ -29,7 +29,6 @@ SUFFIXES = {
     "queue": "QueueUrl",
     "topic": "TopicArn",
     "schedule": "ScheduleName",
-    "state-machine": "StateMachineArn",
     "http-api": "Url",
     "rest-api": "Url",
     "stream": "StreamName",
@@ -84,16 +83,6 @@ class Deployed:
             if line.startswith('{"node"')
             for found in messages(json.loads(line)["event"])
         ]
-
-    def succeeded(self, machine: str) -> set[str]:
-        """Return the ids of the messages whose execution of a state machine has succeeded."""
-        states, arn = self.client("stepfunctions"), self.address(machine)
-        done = states.list_executions(stateMachineArn=arn, statusFilter="SUCCEEDED")["executions"]
-        inputs = [
-            states.describe_execution(executionArn=execution["executionArn"])["input"]
-            for execution in done
-        ]
-        return {found["id"] for found in messages(inputs)}
 
     def ended_in(self, end: str) -> set[str]:
         """Return the ids of messages in a dead-letter queue, by the name that the graph has."""

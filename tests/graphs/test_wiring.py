@@ -1,8 +1,6 @@
 """Every graph under test becomes infrastructure that lints and keeps the failure-edge contract."""
 
 import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,6 @@ from contract.graph import differences
 from contract.stack import load
 from environments import fork, link_modules, npm
 from graphs.overlay import Graph, graphs
-from statelint.linter import Linter
 from synthesis import SYNTHESISED_ONCE, template_files
 from tools import BIN, run, tool
 
@@ -19,15 +16,6 @@ pytestmark = SYNTHESISED_ONCE
 
 ALL = list(graphs())
 POLICY = Path(__file__).parents[1] / "static/checkov.yaml"
-NO_FAULT = {
-    # A field of S3's, and required: the language leaves a reader's configuration to the service.
-    # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
-    'Field "InputType" not allowed in State Machine.States.Work.ItemReader.ReaderConfig'
-}
-
-
-def has_state_machine(graph: Graph) -> bool:
-    return any(node.kind == "state-machine" for node in graph.topology.nodes)
 
 
 @pytest.fixture(scope="module")
@@ -91,43 +79,3 @@ def test_the_stacks_own_tests_pass_cdk_nag_among_them(
         printed = fork(project, "tests", "tests/infrastructure")
 
     assert " passed" in printed
-
-
-def definitions(project: Path) -> Iterator[str]:
-    """The project's state machines, with something in the place of what the stack fills in."""
-    for file in sorted(project.glob("statemachines/*.asl.json")):
-        yield re.sub(r"\$\{\w+\}", "filled-in", file.read_text())
-
-
-def faults(definition: str) -> set[str]:
-    found: list[str] = Linter.validate(json.loads(definition))
-    return set(found)
-
-
-@pytest.mark.parametrize("graph", [g for g in ALL if has_state_machine(g)], ids=str)
-def test_the_state_machines_are_of_the_amazon_states_language(
-    graph: Graph, projects: dict[str, Path]
-) -> None:
-    (definition,) = definitions(projects[str(graph)])
-
-    assert faults(definition) - NO_FAULT == set()
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong", "fault"),
-    [
-        ('"Next": "Gather"', '"Next": "Gathered"', 'No state found named "Gathered"'),
-        ('"MaxAttempts"', '"MaxAttempt"', 'Field "MaxAttempt" not allowed'),
-        ('"StartAt": "Split"', '"StartAt": "Order"', "StartAt value Order not found"),
-    ],
-)
-def test_a_fault_in_a_state_machine_is_found(
-    right: str, wrong: str, fault: str, projects: dict[str, Path]
-) -> None:
-    graph = next(graph for graph in ALL if graph.variant.pattern == "fan-out-fan-in")
-    (definition,) = definitions(projects[str(graph)])
-    assert right in definition
-
-    found = faults(definition.replace(right, wrong))
-
-    assert any(fault in each for each in found)

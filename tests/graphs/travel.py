@@ -21,11 +21,8 @@ def message(edge: Edge, identity: str, fails_at: str = "") -> Message:
 
 
 def failing_nodes(stack: Deployed, edge: Edge) -> str:
-    """Return who has to fail at the other side: the function, or all that a machine calls."""
+    """Return who has to fail at the other side: the function, where there is one."""
     kind = stack.node(edge.target).kind
-    if kind == "state-machine":
-        called = [e.target for e in stack.graph.topology.edges if e.source == edge.target]
-        return " ".join(called)
     if edge.failures[0].id == "E8":
         # Firehose has no other end but for what its function refuses.
         ends = [e.target for e in stack.graph.topology.edges if e.failures[0].id == "E8"]

@@ -1,4 +1,8 @@
-"""A job of as many parts as one may have ends right, with events that arrive twice among them."""
+"""A job of as many parts as one may have ends right, with events that arrive twice among them.
+
+So many calls at once may take longer on a machine that is busy than the SDK waits. What fails for
+that reason is redriven, as it would be on AWS.
+"""
 
 import json
 import time
@@ -28,7 +32,7 @@ def test_a_job_of_five_thousand_parts_has_the_right_total(
         datastore=datastore,
     ) as stack:
         outputs = stack.outputs
-        lambda_ = stack.emulator.client("lambda")
+        lambda_, sqs = stack.emulator.client("lambda"), stack.emulator.client("sqs")
 
         def send(function: str, event: object) -> None:
             lambda_.invoke(
@@ -39,7 +43,17 @@ def test_a_job_of_five_thousand_parts_has_the_right_total(
             answer = lambda_.invoke(
                 FunctionName=outputs["DescribeFunctionName"], Payload=json.dumps({"id": "run"})
             )
-            return json.load(answer["Payload"])
+            described = json.load(answer["Payload"])
+            return {"status": "UNKNOWN"} if "FunctionError" in answer else described
+
+        def redrive() -> None:
+            for function in ("Start", "Work", "Gather"):
+                queue = {"QueueUrl": outputs[f"{function}DeadLetterQueueUrl"]}
+                letters = sqs.receive_message(**queue, MaxNumberOfMessages=10).get("Messages", [])
+                for letter in letters:
+                    event = json.loads(letter["Body"])["requestPayload"]
+                    send(f"{function}FunctionName", event)
+                    sqs.delete_message(**queue, ReceiptHandle=letter["ReceiptHandle"])
 
         for number in range(TWICE):
             task = {"job": "run", "number": number, "parts": PARTS, "part": parts[number]}
@@ -49,6 +63,7 @@ def test_a_job_of_five_thousand_parts_has_the_right_total(
         started = time.monotonic()
         while (job := described())["status"] != "COMPLETE":
             assert time.monotonic() - started < PATIENCE_SECONDS, job
+            redrive()
             time.sleep(2)
 
     assert job["done"] == PARTS

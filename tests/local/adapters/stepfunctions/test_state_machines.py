@@ -74,7 +74,7 @@ Resources:
   Machine:
     Type: AWS::StepFunctions::StateMachine
     Properties:
-      RoleArn: !GetAtt Role.Arn
+      RoleArn: !GetAtt MapRole.Arn
       DefinitionSubstitutions: {{Bucket: !Ref Bucket}}
       Definition:
         StartAt: Each
@@ -140,11 +140,23 @@ Resources:
           - Effect: Allow
             Principal: {{Service: apigateway.amazonaws.com}}
             Action: sts:AssumeRole
+  MapRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: []}}
       Policies:
         - PolicyName: work
           PolicyDocument:
             Statement:
               - {{Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${{Bucket.Arn}}/*"}}
+  MapPolicy:
+    Type: AWS::IAM::Policy
+    Properties:
+      Roles: [!Ref MapRole]
+      PolicyName: map
+      PolicyDocument:
+        Statement:
+          - {{Effect: Allow, Action: "states:StartExecution", Resource: !Ref Machine}}
   StartingRole:
     Type: AWS::IAM::Role
     Properties:

@@ -6,9 +6,10 @@ again. It is the same execution, with its definition, and RUNNING once more.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
 
-Emulator: has no such action. Here the execution runs from its start, and each task that has
-succeeded, or whose failure was caught, is answered with what came of it then. The definition is
-the machine's present one.
+Emulator: has no such action. Here the execution runs from its start, and each task or distributed
+map that has succeeded, or whose failure was caught, is answered with what came of it then. The
+definition is the machine's present one. Of a map that failed all items are run again, where AWS
+runs those that have not succeeded.
 """
 
 import contextvars
@@ -32,6 +33,7 @@ def apply() -> None:
     replace(stepfunctions, "handle_request", "efa6e8c4532a", _with_redrive)
     replace(stepfunctions, "_describe_execution", "c3ad294ad8b5", _with_redrive_status)
     replace(stepfunctions, "_execute_task", "53c818d247db", _once)
+    replace(stepfunctions, "_run_distributed_map", "2b77d3ec0e04", _mapped_once)
     replace(stepfunctions, "_add_event", "b1db143ccd21", _of_states_that_run)
 
 
@@ -101,19 +103,36 @@ def _once(execute: Callable[..., Any]) -> Callable[..., Any]:
     def execute_task(
         definition: dict[str, Any], given: Any, execution: Execution, context: dict[str, Any]
     ) -> Any:
-        task = (context["State"]["Name"], json.dumps(given))
-        for outcome in execution.get("replayed", []):
-            if outcome["task"] == task:
-                execution["replayed"].remove(outcome)
-                context["variables"].update(copy.deepcopy(outcome["variables"]))
-                return copy.deepcopy(outcome["result"])
-        execution.pop("replayed", None)
-        result = execute(definition, given, execution, context)
-        done = {"task": task, "result": result, "variables": context["variables"]}
-        execution.setdefault("outcomes", []).append(copy.deepcopy(done))
-        return result
+        return _outcome(
+            lambda: execute(definition, given, execution, context), given, execution, context
+        )
 
     return execute_task
+
+
+def _mapped_once(run_map: Callable[..., Any]) -> Callable[..., Any]:
+    def run_distributed_map(*arguments: Any) -> Any:
+        _state, given, _effective, _processor, execution, context = arguments
+        return _outcome(lambda: run_map(*arguments), given, execution, context)
+
+    return run_distributed_map
+
+
+def _outcome(
+    run: Callable[[], Any], given: Any, execution: Execution, context: dict[str, Any]
+) -> Any:
+    """Return what came of a state before the redrive, or else run it and keep what comes of it."""
+    state = (context["State"]["Name"], json.dumps(given))
+    for outcome in execution.get("replayed", []):
+        if outcome["state"] == state:
+            execution["replayed"].remove(outcome)
+            context["variables"].update(copy.deepcopy(outcome["variables"]))
+            return copy.deepcopy(outcome["result"])
+    execution.pop("replayed", None)
+    result = run()
+    done = {"state": state, "result": result, "variables": context["variables"]}
+    execution.setdefault("outcomes", []).append(copy.deepcopy(done))
+    return result
 
 
 def _of_states_that_run(add: Callable[..., Any]) -> Callable[..., Any]:

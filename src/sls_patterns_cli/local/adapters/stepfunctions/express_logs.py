@@ -42,7 +42,8 @@ def _logged(add: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _log_error(execution: dict[str, Any], event: dict[str, Any]) -> None:
-    machine = stepfunctions._state_machines[execution["stateMachineArn"]]
+    # An execution of a map is named after its machine and the map.
+    machine = stepfunctions._state_machines[execution["stateMachineArn"].partition("/")[0]]
     logging = machine.get("loggingConfiguration", {})
     if machine["type"] != "EXPRESS" or logging.get("Level") not in LEVELS:
         return

@@ -1,0 +1,78 @@
+"""The definitions of state machines (ASL), and what becomes of the items of their maps."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from contract.stack import Resource, Stack
+
+SENDS = "arn:aws:states:::sqs:sendMessage"
+
+
+def definition(stack: Stack, machine: Resource) -> dict[str, Any]:
+    """Return the definition, its substitutions done; {} where it is not in the template."""
+    given = machine.get("Definition") or machine.get("DefinitionString")
+    text = json.dumps(given) if machine.get("Definition") else stack.text(given)
+    for name, value in (machine.get("DefinitionSubstitutions") or {}).items():
+        text = text.replace(f"${{{name}}}", stack.text(value))
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def distributed_maps(parsed: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the distributed maps of a definition."""
+    return [
+        state
+        for state in dictionaries(parsed)
+        if state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
+    ]
+
+
+def invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
+    given = state.get("Parameters") or state.get("Arguments") or {}
+    named = given.get("FunctionName") or state.get("Resource")
+    function = stack.function(named)
+    return function[0] if function else None
+
+
+def kept_items(
+    stack: Stack, processor: dict[str, Any]
+) -> Iterator[tuple[str, Resource, Resource | None]]:
+    """Return each task of a map that invokes a function, and the queue of what fails there."""
+    states = processor.get("States", {})
+    for name, state in states.items():
+        function = invoked(stack, state)
+        if function is None:
+            continue
+        caught = [states.get(each.get("Next"), {}) for each in state.get("Catch") or []]
+        sent = [
+            each.get("Parameters") or each.get("Arguments") or {}
+            for each in caught
+            if each.get("Resource") == SENDS
+        ]
+        urls = [each.get("QueueUrl") for each in sent]
+        yield (
+            name,
+            function,
+            next((q for url in urls if (q := stack.named(url, "AWS::SQS::Queue"))), None),
+        )
+
+
+def mapped_items(
+    stack: Stack, machine: Resource
+) -> Iterator[tuple[str, Resource, Resource | None]]:
+    """Return what `kept_items` does, of all distributed maps of a machine."""
+    for state in distributed_maps(definition(stack, machine)):
+        yield from kept_items(stack, state["ItemProcessor"])
+
+
+def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
+    """Return every dictionary in a value, itself included."""
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from dictionaries(inner)
