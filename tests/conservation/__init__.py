@@ -16,7 +16,7 @@ from typing import Any
 
 from bursts import deployed
 
-from conservation import aurora, dynamodb
+from conservation import aurora, copy_of_table, dynamodb
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -108,7 +108,8 @@ def conserve(
     change = defect.apply if defect else None
     with deployed(folder, change=change, runtime=runtime, **answers) as made:
         stack = Stack(made.emulator, made.outputs)
-        with DATASTORES[service.datastore](stack, service.source.slow_seconds) as datastore:
+        disturbable = copy_of_table.disturbable if service.copies else DATASTORES[service.datastore]
+        with disturbable(stack, service.source.slow_seconds) as datastore:
             patience_seconds = PATIENCE_WITH_A_DEFECT_SECONDS if defect else PATIENCE_SECONDS
             traffic = Traffic(stack, service, datastore, patience_seconds)
             since = time.monotonic()

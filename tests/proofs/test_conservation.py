@@ -20,7 +20,6 @@ NOT_YET = {
     "fan-out-fan-in",  # one message is a job of many parts, each with a result of its own
     "robust-api",  # two functions write one item, one after the other
     "read-heavy-reporting-engine",  # of its messages only the last counts: they invalidate
-    "eventually-consistent",  # a change reaches a second store by a stream (E5)
 }
 """Patterns with messages that are not described yet."""
 
