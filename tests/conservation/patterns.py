@@ -20,6 +20,7 @@ from bursts import signed
 from rendering import ROOT
 
 from conservation.copy_of_table import CLOSED
+from conservation.outbox import SUBSCRIBER
 from conservation.schedule import Message
 from conservation.stack import Stack
 
@@ -68,6 +69,7 @@ STREAM = Source(
     slow_seconds=0.5,
     at_a_time=60,
 )
+OUTBOX = Source(("stream-records-not-retried", "failed-records-not-told"), strikes=6)
 # Subscribers are both, and a message is in the hands of either.
 SUBSCRIBERS = Source((*QUEUE.defects, *EVENT.defects), strikes=2, slow_seconds=1.6)
 
@@ -90,8 +92,6 @@ class Service:
     """Queues that keep messages, beside the dead-letter queues."""
     in_order: bool = False
     """Whether a group's messages are done in the order in which they were sent."""
-    copies: bool = False
-    """Whether the datastore is a copy of a table, to which it must be equal in the end."""
 
     def __str__(self) -> str:
         return f"{self.pattern}/{self.topology}-{self.datastore}"
@@ -403,6 +403,15 @@ def _copy_again(stack: Stack, message: Message) -> None:
     raise AssertionError(f"changes of {message.id} were not taken")
 
 
+def _tell_of_order(stack: Stack, message: Message) -> None:
+    """Store an order, which makes an event; poison gets into the table past the API."""
+    if message.is_poison:
+        item = {"id": {"S": f"event#{message.id}"}, "event": {"S": "{}"}}
+        stack.client("dynamodb").put_item(TableName=stack.tables["Orders"], Item=item)
+    else:
+        _request_order(stack, message, "PUT", status="open")
+
+
 def _copy_ends(message: Message) -> set[str]:
     if message.is_poison:
         return {"OrdersToCopyDeadLetterQueue"}
@@ -540,7 +549,16 @@ SERVICES = [
         source=STREAM,
         messages=100,
         senders=SENDERS,
-        copies=True,
+    ),
+    Service(
+        "eventually-consistent",
+        "outbox",
+        datastore="none",
+        send=_tell_of_order,
+        ends=_one_end(SUBSCRIBER, "OrdersToPublishDeadLetterQueue"),
+        source=OUTBOX,
+        messages=150,
+        senders=SENDERS,
     ),
     *(
         Service(

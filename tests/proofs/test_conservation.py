@@ -24,10 +24,16 @@ NOT_YET = {
 """Patterns with messages that are not described yet."""
 
 
+def is_shown(service: Service) -> bool:
+    """Whether `make test` shows it: once for each topology."""
+    alike = [s for s in SERVICES if (s.pattern, s.topology) == (service.pattern, service.topology)]
+    return service.datastore == "dynamodb" or len(alike) == 1
+
+
 def services() -> Iterator[ParameterSet]:
     for service in SERVICES:
         for runtime in RUNTIMES:
-            often = runtime == "python" and service.datastore == "dynamodb"
+            often = runtime == "python" and is_shown(service)
             marks = () if often else pytest.mark.exhaustive
             yield pytest.param(service, runtime, id=f"{service}-{runtime}", marks=marks)
 
@@ -36,7 +42,7 @@ def defects() -> Iterator[ParameterSet]:
     shown = set()
     for service in SERVICES:
         for defect in service.source.defects:
-            often = service.datastore == "dynamodb" and service.pattern not in shown
+            often = is_shown(service) and service.pattern not in shown
             if often:
                 shown.add(service.pattern)
             marks = () if often else pytest.mark.exhaustive
