@@ -16,7 +16,7 @@ from typing import Any
 
 from bursts import deployed
 
-from conservation import aurora, dynamodb
+from conservation import aurora, copy_of_table, dynamodb, outbox
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -29,6 +29,9 @@ PATIENCE_SECONDS, PATIENCE_WITH_A_DEFECT_SECONDS = 60, 10
 """How long nothing may go forward before it is taken for the end; a defect always leads there."""
 
 DATASTORES = {"dynamodb": dynamodb.disturbable, "aurora-postgresql": aurora.disturbable}
+
+# By topologies: what is done is not in the datastore alone.
+BEYOND = {"streams": copy_of_table.disturbable, "outbox": outbox.disturbable}
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def conserve(
     change = defect.apply if defect else None
     with deployed(folder, change=change, runtime=runtime, **answers) as made:
         stack = Stack(made.emulator, made.outputs)
-        with DATASTORES[service.datastore](stack, service.source.slow_seconds) as datastore:
+        disturbable = BEYOND.get(service.topology) or DATASTORES[service.datastore]
+        with disturbable(stack, service.source.slow_seconds) as datastore:
             patience_seconds = PATIENCE_WITH_A_DEFECT_SECONDS if defect else PATIENCE_SECONDS
             traffic = Traffic(stack, service, datastore, patience_seconds)
             since = time.monotonic()

@@ -1,4 +1,4 @@
-"""Aurora PostgreSQL, with a trigger on the table: it waits for slow messages, and counts."""
+"""Aurora PostgreSQL, with triggers on the table: they wait for slow messages, and count."""
 
 import csv
 import io
@@ -20,25 +20,32 @@ LOOKS_AT_MOST_EVERY_SECONDS = 0.2
 # trigger counts is committed with the transaction of the function, or not at all.
 TRIGGERS = """
 CREATE TABLE answered (id text NOT NULL);
-CREATE TABLE written (id text NOT NULL);
+CREATE TABLE written (id text NOT NULL, change text NOT NULL);
 CREATE FUNCTION answer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
     IF NEW.id LIKE 'slow-%' THEN PERFORM pg_sleep({seconds}); END IF;
     INSERT INTO public.answered VALUES (NEW.id);
     RETURN NEW;
 END $$;
 CREATE FUNCTION write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-    INSERT INTO public.written VALUES (NEW.id);
+    INSERT INTO public.written VALUES (NEW.id, {change});
     RETURN NULL;
 END $$;
 CREATE TRIGGER answer BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION answer();
-CREATE TRIGGER write AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION write();
+CREATE TRIGGER write AFTER INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION write();
 """
 
 
 class Aurora(Datastore):
-    def __init__(self, stack: Stack, slow_seconds: float) -> None:
+    def __init__(
+        self, stack: Stack, slow_seconds: float, *, table: str = "", change: str = "''"
+    ) -> None:
+        """The table is named for the node unless another is given.
+
+        `change` is an expression of a row, NEW, that tells one change of the row from the next.
+        """
         (self._node,) = stack.clusters
-        self._table = self._node.lower()
+        database = self._node.lower()
+        self._table = table or database
         self._rds = stack.client("rds")
         self._cluster = stack.outputs[f"{self._node}ClusterId"]
         self._psql = (
@@ -46,11 +53,11 @@ class Aurora(Datastore):
             *("--no-psqlrc", "--csv", "--tuples-only", "--quiet", "-v", "ON_ERROR_STOP=1"),
             *("-h", stack.outputs[f"{self._node}ClusterEndpoint"]),
             *("-p", stack.outputs[f"{self._node}ClusterPort"]),
-            *("-U", MASTER, "-d", self._table),
+            *("-U", MASTER, "-d", database),
         )
         self._counts = {"answered": Counter[Item](), "written": Counter[Item]()}
         self._looked_at = 0.0
-        self._ask(TRIGGERS.format(table=self._table, seconds=slow_seconds))
+        self._ask(TRIGGERS.format(table=self._table, seconds=slow_seconds, change=change))
 
     def stored(self) -> set[Item]:
         return {(self._node, message) for (message,) in self._ask(f"SELECT id FROM {self._table}")}  # noqa: S608
@@ -73,7 +80,9 @@ class Aurora(Datastore):
             try:
                 for name, message, count in self._ask(
                     "SELECT 'answered', id, count(*) FROM answered GROUP BY id UNION ALL "
-                    "SELECT 'written', id, count(*) FROM written GROUP BY id"
+                    "SELECT 'written', id, max(times) FROM "
+                    "(SELECT id, count(*) AS times FROM written GROUP BY id, change) AS changes "
+                    "GROUP BY id"
                 ):
                     counts[name][self._node, message] = int(count)
                 self._counts = counts

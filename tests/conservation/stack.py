@@ -1,6 +1,7 @@
 """A deployed service, as those see it who send to it and look for what became of it."""
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import Any
@@ -44,13 +45,23 @@ class Stack:
         return [item for page in pages for item in page["Items"]]
 
     def take(self, queue: str) -> list[str]:
-        """Take all messages from a queue; return their bodies."""
+        """Take all messages from a queue; return their bodies, or the objects that they tell of."""
         sqs, url, bodies = self.client("sqs"), self.queues[queue], []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for each in messages:
-                bodies.append(str(each["Body"]))
+                bodies.append(self._told_by(str(each["Body"])))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
         return bodies
+
+    def _told_by(self, body: str) -> str:
+        """Return the object of which a message tells that it was created, else the message."""
+        if '"Object Created"' not in body:
+            return body
+        told = json.loads(body)["detail"]
+        kept = self.client("s3").get_object(
+            Bucket=told["bucket"]["name"], Key=told["object"]["key"]
+        )
+        return str(kept["Body"].read().decode())
 
     def message_count(self, queue: str) -> int:
         """Count the messages of a queue, those included that are being processed."""

@@ -3,6 +3,7 @@
 The local stack enforces none of it (local.md), so this is where it is held.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -154,6 +155,19 @@ INTEGRATION_ERRORS = {"$context.integrationErrorMessage", "$context.integration.
 # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
 VERIFIED = "verify-full"
 
+# What a filter of an event source mapping can ask of a record.
+PARTS_OF_RECORDS = {
+    TABLE: {"eventID", "eventName", "eventVersion", "eventSource", "awsRegion", "dynamodb"}
+    | {"userIdentity"},
+    STREAM: {"data", "partitionKey", "sequenceNumber", "approximateArrivalTimestamp"}
+    | {"kinesisSchemaVersion", "eventSource", "eventID", "eventName", "awsRegion"},
+    QUEUE: {"body", "messageId", "attributes", "messageAttributes", "md5OfBody"}
+    | {"eventSource", "awsRegion"},
+}
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+TRANSACTION = "dynamodb:Transact"
+
 
 def standard_violations(stack: Stack) -> Iterator[Violation]:
     """Say where the stack falls short of what every stack must have."""
@@ -199,12 +213,23 @@ def _ends_of_edges(stack: Stack) -> Iterator[Violation]:
             yield Violation("edge", mapping.name, says)
         if stack.function(mapping.get("FunctionName")) is None:
             yield Violation("edge", mapping.name, "FunctionName must be a function of this stack")
+        yield from _filters(stack, mapping)
     for log_filter in stack.of_type(LOG_FILTER):
         if stack.function(log_filter.get("DestinationArn")) is None:
             says = "DestinationArn must be a function of this stack"
             yield Violation("edge", log_filter.name, says)
     for bucket in stack.of_type(BUCKET):
         yield from _told(stack, bucket)
+
+
+def _filters(stack: Stack, mapping: Resource) -> Iterator[Violation]:
+    """S1: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html."""
+    source = event_source(stack, mapping)
+    parts = PARTS_OF_RECORDS.get(source.type, set()) if source else set()
+    for each in mapping.get("FilterCriteria", "Filters") or []:
+        for part in sorted(json.loads(stack.text(each["Pattern"])).keys() - parts):
+            says = f"no record has the {part} of its filter, so all would be dropped"
+            yield Violation("S1", mapping.name, says)
 
 
 def _told(stack: Stack, bucket: Resource) -> Iterator[Violation]:
@@ -556,6 +581,9 @@ def _role(stack: Stack, role: Resource) -> Iterator[Violation]:
         for action in statement.actions:
             if "*" in action or "?" in action:
                 yield Violation("role", role.name, f"action {action} must be named in full")
+            if action.startswith(TRANSACTION):
+                says = f"IAM knows no {action}: a transaction needs the actions of its parts"
+                yield Violation("S2", role.name, says)
         for arn in statement.resources:
             # What comes before the wildcard must already say whose resource it is.
             before = arn.split("*")[0]

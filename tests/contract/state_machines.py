@@ -212,8 +212,8 @@ def _task(
         if isinstance(timeout, int) and own >= timeout:
             must = f"more than the {own} of {function.name}"
             yield is_but(rule, task, "TimeoutSeconds", timeout, must)
-    invoked = function or remote
-    if invoked and not may(stack, role_of(stack, machine), INVOKING, invoked):
+    called_function = function or remote
+    if called_function and not may(stack, role_of(stack, machine), INVOKING, called_function):
         says = f"its role must be allowed {INVOKING} on {function.name if function else remote}"
         yield Violation(rule, machine.name, says)
     # Left out, they are 2 and 3: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html

@@ -19,8 +19,8 @@ from contract.iam import (
     role_statements,
     statements,
 )
+from contract.maps import definition
 from contract.stack import LOG_GROUP_ARN, Resource, Template, stacks
-from contract.state_machines import definition
 from parity import rest_apis
 
 
