@@ -520,7 +520,7 @@ def test_a_task_that_invokes_names_a_function_of_the_stack() -> None:
 
     unknown = {**charge, **invoke, "Arguments": {"FunctionName": "${refund}"}}
     assert says("E7", (states, unknown)) == [
-        "E7 Saga.Charge: FunctionName must be a function of this stack"
+        "E7 Saga.Charge: FunctionName must be a function of this stack, or a parameter"
     ]
 
 
