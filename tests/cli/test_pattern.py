@@ -275,7 +275,10 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     "unknown datastore": (
         in_topology("datastores"),
         ["mongodb"],
-        f"{TOPOLOGY}: datastores must be of: none, dynamodb, s3, aurora-postgresql, elasticache-valkey; got 'mongodb'",
+        (
+            f"{TOPOLOGY}: datastores must be of: none, dynamodb, s3, aurora-postgresql, "
+            "elasticache-valkey; got 'mongodb'"
+        ),
     ),
     "topology twice": (
         ("topologies",),

@@ -127,6 +127,19 @@ KNOWN = (
         reason="CDK gives each subnet a route table; SAM's one holds the same routes for both",
     ),
     Difference(
+        name="public subnet of the second zone",
+        flavour="cdk",
+        pattern=r"VpcPublicSubnet2\w+: .*"
+        r"|\w+Endpoint: RouteTableIds\.3 is \$\{VpcPublicSubnet2RouteTable\}",
+        reason="CDK makes one for each zone; the NAT gateway is in the first, the other is empty",
+    ),
+    Difference(
+        name="endpoints of public subnets",
+        flavour="cdk",
+        pattern=r"\w+Endpoint: RouteTableIds\.2 is \$\{PublicRouteTable\}",
+        reason="CDK routes every subnet to gateway endpoints; in a public one nothing calls them",
+    ),
+    Difference(
         name="way out of a security group",
         flavour="cdk",
         pattern=r"\w+SecurityGroup: SecurityGroupEgress\.0\..*",
@@ -135,7 +148,7 @@ KNOWN = (
     Difference(
         name="tags of a network",
         flavour="cdk",
-        pattern=r"(Vpc|Private\w+|\w+Endpoint): Tags\..*",
+        pattern=r"(Vpc|Private\w+|Public\w+|InternetGateway|Nat\w+|\w+Endpoint): Tags\..*",
         reason="CDK names the parts of a VPC by tags, by which it finds them in other stacks",
     ),
     Difference(
@@ -143,7 +156,7 @@ KNOWN = (
         flavour="cdk",
         pattern=r"Vpc: InstanceTenancy is default"
         r"|\w+Endpoint: VpcEndpointType is Gateway"
-        r"|PrivateSubnet[AB]: MapPublicIpOnLaunch is False",
+        r"|(PrivateSubnet[AB]|PublicSubnet): MapPublicIpOnLaunch is False",
         reason="CDK writes down what EC2 does where nothing is said",
     ),
     Difference(

@@ -17,9 +17,11 @@ STACKS = sorted(IAC.glob("cdk/*/*stack.*.jinja"))
 def kinds() -> set[str]:
     """Return what a node can be: a kind that is deployed or, of a datastore, what was answered."""
     vocabulary = catalog.vocabulary()
-    # What a kind always is has the folder.
-    names = (kind.resource or name for name, kind in vocabulary.nodes.items())
-    return {*names, *vocabulary.datastores} - {"client", "datastore", "none"}
+    # What a kind or datastore always is has the folder.
+    records = {**vocabulary.nodes, **vocabulary.datastores}
+    return {each.resource or name for name, each in records.items()} - {
+        *("client", "datastore", "none"),
+    }
 
 
 def attributes() -> set[str]:
