@@ -227,7 +227,7 @@ def _filters(stack: Stack, mapping: Resource) -> Iterator[Violation]:
     source = event_source(stack, mapping)
     parts = PARTS_OF_RECORDS.get(source.type, set()) if source else set()
     for each in mapping.get("FilterCriteria", "Filters") or []:
-        for part in sorted(json.loads(stack.text(each["Pattern"])).keys() - parts):
+        for part in sorted(json.loads(stack.text(each.get("Pattern", "{}"))).keys() - parts):
             says = f"no record has the {part} of its filter, so all would be dropped"
             yield Violation("S1", mapping.name, says)
 

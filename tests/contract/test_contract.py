@@ -47,9 +47,9 @@ NOT_THE_CONTRACTS = (
     # Checkov asks for the key of a topic, and for a bucket that is not public.
     r"AWS::SNS::Topic\.KmsMasterKeyId",
     r"AWS::S3::Bucket\.(PublicAccessBlock|Lifecycle)Configuration.*",
-    # How much a stream takes and keeps, and from where a function reads it.
+    # How much a stream takes and keeps, and from where and of what a function reads it.
     r"AWS::Kinesis::Stream\.(StreamModeDetails.*|RetentionPeriodHours)",
-    r"AWS::Lambda::EventSourceMapping\.StartingPosition",
+    r"AWS::Lambda::EventSourceMapping\.(StartingPosition|FilterCriteria.*)",
     # Where and in which batches Firehose keeps what has not failed, and the log of its errors.
     r"AWS::KinesisFirehose::DeliveryStream\.\w+\.(Prefix|CompressionFormat)",
     r"AWS::KinesisFirehose::DeliveryStream\.\w+\.(BufferingHints|CloudWatchLoggingOptions).*",
