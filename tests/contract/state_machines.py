@@ -199,7 +199,7 @@ def _task(
         yield is_but(rule, task, "TimeoutSeconds", timeout, "a number")
     function = invoked(stack, state)
     called = state.get("Resource")
-    remote = _remote(stack, state)
+    remote = _remote(stack, machine, state)
     if called is None or (function is None and "${" in str(called)):
         yield is_but(rule, task, "Resource", called, "a resource of this stack or of AWS")
     elif function is None and remote is None and str(called).startswith(INVOKES):
@@ -281,10 +281,15 @@ def _bounded(
         yield is_but(rule, task, "TimeoutSeconds", timeout, must)
 
 
-def _remote(stack: Stack, state: dict[str, Any]) -> str | None:
-    """Return the function of another service that a task invokes: a parameter has its ARN."""
+def _remote(stack: Stack, machine: Resource, state: dict[str, Any]) -> str | None:
+    """Return the function of another service that a task invokes: a parameter has its ARN.
+
+    What is not substituted looks the same, where it has the parameter's name.
+    """
     named = str((state.get("Arguments") or state.get("Parameters") or {}).get("FunctionName"))
-    return named if named.strip("${}") in stack.parameters else None
+    substituted = (machine.get("DefinitionSubstitutions") or {}).values()
+    is_given = named in map(stack.text, substituted)
+    return named if is_given and named.strip("${}") in stack.parameters else None
 
 
 def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
