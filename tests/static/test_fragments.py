@@ -18,10 +18,9 @@ def kinds() -> set[str]:
     """Return what a node can be: a kind that is deployed or, of a datastore, what was answered."""
     vocabulary = catalog.vocabulary()
     # What a kind or datastore always is has the folder.
-    records = {**vocabulary.nodes, **vocabulary.datastores}
-    return {each.resource or name for name, each in records.items()} - {
-        *("client", "datastore", "none"),
-    }
+    names = [kind.resource or name for name, kind in vocabulary.nodes.items()]
+    names += [store.resource or name for name, store in vocabulary.datastores.items()]
+    return {*names} - {"client", "datastore", "none"}
 
 
 def attributes() -> set[str]:
