@@ -74,6 +74,7 @@ def _default_route(stack: Stack, subnet: Any) -> Resource | None:
 def _addresses(stack: Stack, function: Resource) -> Iterator[str]:
     """Return the variables that hold the address of an HTTP system outside the stack."""
     for name, value in (function.get("Environment", "Variables") or {}).items():
-        parameter = stack.parameters.get(str(value.get("Ref"))) if isinstance(value, dict) else None
+        referred = str(value.get("Ref")) if isinstance(value, dict) else ""
+        parameter = stack.parameters.get(referred)
         if str((parameter or {}).get("AllowedPattern")).startswith("http"):
             yield name
