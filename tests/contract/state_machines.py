@@ -41,6 +41,7 @@ WRITING = (
     "s3:AbortMultipartUpload",
 )
 INVOKES = "arn:aws:states:::lambda:invoke"
+READS, WRITES = "arn:aws:states:::s3:getObject", "arn:aws:states:::s3:putObject"
 INVOKING = "lambda:InvokeFunction"
 WAITS = ":states:action/StartSyncExecution"
 JSON = "application/json"
@@ -62,7 +63,7 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
             yield from _logs_errors(stack, machine)
         else:
             yield from _failure_queue(stack, machine)
-        yield from _distributeddistributed_maps(stack, machine, rule)
+        yield from _distributed_maps(stack, machine, rule)
         for metric in EXPRESS if express else STANDARD:
             yield from watched(stack, machine, metric)
 
@@ -96,7 +97,7 @@ def _caught(machine: Resource, name: str, state: dict[str, Any], rule: str) -> I
         yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, "States.ALL")
 
 
-def _distributeddistributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
     """The parts of a map are executions of the machine itself, and may be redriven (fact B16).
 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
@@ -115,7 +116,9 @@ def _distributeddistributed_maps(stack: Stack, machine: Resource, rule: str) -> 
                 yield Violation(rule, machine.name, says)
         writer = state.get("ResultWriter") or {}
         given = writer.get("Parameters") or writer.get("Arguments") or {}
-        bucket = stack.named(given.get("Bucket"), BUCKET)
+        bucket = (
+            stack.named(given.get("Bucket"), BUCKET) if writer.get("Resource") == WRITES else None
+        )
         for action in WRITING if bucket else ():
             if bucket and not may(stack, role, action, f"${{{bucket.name}.Arn}}/results/1"):
                 says = f"its role must be allowed {action} on objects of {bucket.name}"
@@ -140,6 +143,10 @@ def _reader(
     reader = state.get("ItemReader") or {}
     given = reader.get("Parameters") or reader.get("Arguments") or {}
     bucket = stack.named(given.get("Bucket"), BUCKET)
+    if bucket and reader.get("Resource") != READS:
+        yield is_but(
+            rule, machine.name, "Resource of its ItemReader", reader.get("Resource"), READS
+        )
     if bucket and not may(
         stack, role_of(stack, machine), "s3:GetObject", f"${{{bucket.name}.Arn}}/items"
     ):
