@@ -170,6 +170,8 @@ class _Reader:
             return
         if path in ("AccessLogSettings.Format", "AccessLogSetting.Format"):
             yield Fact(subject, path, json.dumps(json.loads(str(value))))
+        elif path.startswith("FilterCriteria.") and isinstance(value, str):  # JSON, in any order
+            yield Fact(subject, path, json.dumps(json.loads(value), sort_keys=True))
         elif path == "FunctionName" and (function := self.stack.function(value)):
             yield Fact(subject, path, self.name(function[0].name))
         elif isinstance(value, list):
