@@ -21,6 +21,9 @@ Template = dict[str, Any]
 
 MOST_CONDITIONS = 8
 
+# Properties of a function that follow from its runtime.
+OF_CODE = {"Code", "Environment", "Handler", "Runtime"}
+
 # What `Ref` returns for the resources whose `Ref` is their ARN, and the attributes that are ARNs.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 REF_IS_ARN = {
@@ -268,6 +271,25 @@ def load(project: Path) -> Template:
 def expand(template: Template) -> Template:
     """Return SAM as CloudFormation; plain CloudFormation stays as it is."""
     return cloudformation.expand(template, "eu-west-1") if "Transform" in template else template
+
+
+def without_code(template: Template) -> str:
+    """Return the template but for what its functions run and are told, as JSON.
+
+    That is what runtimes differ in, and not the contract's.
+    """
+    bare = {
+        name: {
+            **{key: value for key, value in resource.items() if key != "Metadata"},
+            "Properties": {
+                key: value
+                for key, value in resource.get("Properties", {}).items()
+                if resource["Type"] != "AWS::Lambda::Function" or key not in OF_CODE
+            },
+        }
+        for name, resource in template["Resources"].items()
+    }
+    return json.dumps({**template, "Resources": bare}, sort_keys=True)
 
 
 @dataclass(frozen=True)

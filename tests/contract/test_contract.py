@@ -11,7 +11,7 @@ from contract.alarms import CIRCUIT
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
-from contract.stack import Template, load
+from contract.stack import Template, load, without_code
 from golden import render_all
 from synthesis import template_files, with_templates_of
 from variants import Variant, all_variants, variants_of
@@ -76,9 +76,6 @@ NOT_THE_CONTRACTS = (
     r"(?!\w*DeadLetter)\w+\.MessageRetentionPeriod",
 )
 
-
-# Properties of a function that follow from its runtime.
-OF_CODE = {"Code", "Environment", "Handler", "Runtime"}
 
 # The same of what a datastore brings: the network of its functions, and the database itself.
 NOT_THE_CONTRACTS_WITH = {
@@ -243,25 +240,6 @@ def test_each_circuit_of_the_graph_has_its_alarms(template: Template, topology: 
     ]
 
     assert sorted(alarms) == sorted(product(CIRCUIT, guarded))
-
-
-def without_code(template: Template) -> str:
-    """Return the template but for what its functions run and are told, as JSON.
-
-    That is what runtimes differ in, and not the contract's.
-    """
-    bare = {
-        name: {
-            **{key: value for key, value in resource.items() if key != "Metadata"},
-            "Properties": {
-                key: value
-                for key, value in resource.get("Properties", {}).items()
-                if resource["Type"] != "AWS::Lambda::Function" or key not in OF_CODE
-            },
-        }
-        for name, resource in template["Resources"].items()
-    }
-    return json.dumps({**template, "Resources": bare}, sort_keys=True)
 
 
 @pytest.fixture(scope="session")

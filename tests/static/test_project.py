@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
+from contract.stack import load, without_code
 from environments import environment, fork, fork_by, link_modules, node, npm
 from rendering import ROOT, render_project
 from servers import Server, server
@@ -409,11 +410,21 @@ def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projec
 
 
 def distinct_templates(projects: Projects, variants: Iterable[Variant]) -> list[Path]:
-    """Return a template of each distinct content, those for others to copy included."""
-    folders = list(projects.of(variants).values())
-    copied = (file for folder in folders for file in folder.glob("stacks/*.yaml"))
-    files = (*template_files(folders).values(), *copied)
-    return list({file.read_bytes(): file for file in files}.values())
+    """Return a template of each distinct content, those for others to copy included.
+
+    Templates that differ in the code of their functions alone are one content; of each runtime
+    there is one at least.
+    """
+    folders = projects.of(variants)
+    templates = template_files(folders.values())
+    contents = {without_code(load(folder)): templates[folder] for folder in folders.values()}
+    runtimes = {variant.runtime: templates[folder] for variant, folder in folders.items()}
+    copied = {
+        file.read_bytes(): file
+        for folder in folders.values()
+        for file in folder.glob("stacks/*.yaml")
+    }
+    return list({*contents.values(), *runtimes.values(), *copied.values()})
 
 
 def test_the_feature_flags_of_cdk_are_those_that_its_version_recommends(tmp_path: Path) -> None:
