@@ -13,11 +13,12 @@ from sls_patterns_cli import catalog
 
 RUNTIMES = ["python", "typescript"]
 
-MESSAGES = {"E1", "E2", "E3", "E4"}
-"""The failures of edges that carry messages, to queues, functions and subscribers."""
+MESSAGES = {"E1", "E2", "E3", "E4", "E5"}
+"""The failures of edges that carry messages, to queues, functions, subscribers and readers."""
 
 NOT_YET = {
     "fan-out-fan-in",  # one message is a job of many parts, each with a result of its own
+    "streamer",  # its reader counts, and what it counts is no record by id
     "robust-api",  # two functions write one item, one after the other
     "read-heavy-reporting-engine",  # of its messages only the last counts: they invalidate
 }
