@@ -41,7 +41,7 @@ def of(tmp_path_factory: pytest.TempPathFactory) -> Of:
             }
         else:
             in_sam = (v for v in variants_of(catalog.pattern(pattern)) if v.iac == "sam")
-            projects = render_all(in_sam, folder, project_name=STACK)
+            projects = render_all(in_sam, folder)
         runtimes: dict[Variant, dict[str, set[Fact]]] = defaultdict(dict)
         for variant, project in projects.items():
             runtimes[replace(variant, runtime="any")][variant.runtime] = facts(load(project), STACK)
