@@ -167,7 +167,7 @@ def graph(
                 package
                 for packages in (
                     pattern.packages,
-                    *(each.packages for each in datastores if each.name in used_stores),
+                    *(s.packages for s in datastores if (s.resource or s.name) in used_stores),
                     *(node.facts.packages for node in topology.nodes),
                     *(edge.kind.packages for edge in edges),
                 )
