@@ -1,7 +1,8 @@
 """What tests take: the processor time of whatever they start, by pattern.
 
 What many patterns need and one of them makes first (an environment with CDK in it, the types of its
-packages) is of none: nineteen patterns do not make it nineteen times.
+packages) is of none: nineteen patterns do not make it nineteen times. So is a test that is marked
+`of_all_patterns`, as one of a single pattern shows what holds for all.
 """
 
 import ctypes
@@ -121,7 +122,8 @@ def end(item: pytest.Item) -> None:
     before, shared = item.stash[STARTED]
     of_none = _difference(CLOCK.shared(), shared)
     of_test = _difference(_difference(CLOCK.now(), before), of_none)
-    for pattern, taken in ((pattern_of(item), {"tests": 1, **of_test}), (None, dict(of_none))):
+    own = None if item.get_closest_marker("of_all_patterns") else pattern_of(item)
+    for pattern, taken in ((own, {"tests": 1, **of_test}), (None, dict(of_none))):
         item.user_properties.append((PROPERTY, {"pattern": pattern, **taken}))
 
 
