@@ -359,7 +359,7 @@ def test_a_project_lints_its_own_state_machines(projects: Projects) -> None:
     for variant, project in projects.of(VARIANTS).items():
         for definition in project.glob("statemachines/*"):
             if '"DISTRIBUTED"' in definition.read_text():
-                continue  # no linter knows its reader: `test_state_machines.py`
+                continue  # no linter knows its reader: `test_distributed_maps.py`
             if variant.runtime == "typescript":
                 scripts = json.loads((project / "package.json").read_text())["scripts"]
                 command = f"asl-validator --json-path statemachines/{definition.name}"
