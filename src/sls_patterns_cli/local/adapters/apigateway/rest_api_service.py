@@ -27,7 +27,11 @@ from sls_patterns_cli.local.adapters.iam.role_assumption import may_assume
 
 JSON = "application/json"
 
-TARGETS = {"firehose": "Firehose_20150804", "kinesis": "Kinesis_20131202"}
+TARGETS = {
+    "firehose": "Firehose_20150804",
+    "kinesis": "Kinesis_20131202",
+    "states": "AWSStepFunctions",
+}
 
 Response = tuple[int, dict[str, str], bytes]
 Call = Callable[[str, str, str], Awaitable[Response]]
@@ -91,23 +95,28 @@ def _answer(
 
 
 async def _kinesis(action: str, request: str, role: str) -> Response:
-    name = json.loads(request).get("StreamName", "")
-    return await _json_action(kinesis, f"kinesis:{action}", f"stream/{name}", request, role)
+    stream = _arn("kinesis", f"stream/{json.loads(request).get('StreamName', '')}")
+    return await _json_action(kinesis, f"kinesis:{action}", stream, request, role)
 
 
 async def _firehose(action: str, request: str, role: str) -> Response:
     name = json.loads(request).get("DeliveryStreamName", "")
-    return await _json_action(
-        firehose, f"firehose:{action}", f"deliverystream/{name}", request, role
-    )
+    delivery = _arn("firehose", f"deliverystream/{name}")
+    return await _json_action(firehose, f"firehose:{action}", delivery, request, role)
 
 
-async def _json_action(
-    service: Any, action: str, resource: str, request: str, role: str
-) -> Response:
+async def _states(action: str, request: str, role: str) -> Response:
+    machine = json.loads(request).get("stateMachineArn", "")
+    return await _json_action(stepfunctions, f"states:{action}", machine, request, role)
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
+
+
+async def _json_action(service: Any, action: str, arn: str, request: str, role: str) -> Response:
     """Call a service that speaks JSON, which is told the action by a header."""
     prefix, _, name = action.partition(":")
-    arn = f"arn:aws:{prefix}:{get_region()}:{get_account_id()}:{resource}"
     if not role_may(role, action, arn):
         denied = {"__type": "AccessDeniedException", "message": f"may not {name} on {arn}"}
         return 400, {}, json.dumps(denied).encode()
@@ -132,18 +141,6 @@ async def _sqs(queue: str, request: str, role: str) -> Response:
     except sqs._Err as error:
         return error.status, {}, json.dumps({"Error": {"Code": error.code}}).encode()
     return 200, {}, json.dumps({f"{action}Response": {f"{action}Result": result}}).encode()
-
-
-async def _states(action: str, request: str, role: str) -> Response:
-    arn = json.loads(request).get("stateMachineArn", "")
-    if not role_may(role, f"states:{action}", arn):
-        denied = {"__type": "AccessDeniedException", "message": f"may not {action} on {arn}"}
-        return 400, {}, json.dumps(denied).encode()
-    headers = {"x-amz-target": f"AWSStepFunctions.{action}"}
-    response: Response = await stepfunctions.handle_request(
-        "POST", "/", headers, request.encode(), {}
-    )
-    return response
 
 
 SERVICES: dict[str, Call] = {
