@@ -56,7 +56,7 @@ class Resource:
     """What becomes of it when it is no more in the template; None where it is deleted."""
 
     @cached_property
-    def named_before(self) -> set[str]:
+    def referred_to(self) -> set[str]:
         """The names that it refers to or depends on: of resources, parameters and the like."""
         return {*self.depends_on, *references(self.properties)}
 
@@ -124,7 +124,7 @@ class Stack:
         found: set[str] = set()
         waiting = [resource]
         while waiting:
-            named = waiting.pop().named_before & self.resources.keys()
+            named = waiting.pop().referred_to & self.resources.keys()
             waiting += [self.resources[name] for name in named - found]
             found |= named
         return found

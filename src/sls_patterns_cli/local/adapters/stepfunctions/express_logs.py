@@ -18,6 +18,7 @@ from ministack.services import cloudwatch_logs, stepfunctions
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.adapters.stepfunctions.machines import machine_of
 
 LEVELS = {"ERROR", "ALL"}
 ERRORS = {
@@ -42,8 +43,7 @@ def _logged(add: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _log_error(execution: dict[str, Any], event: dict[str, Any]) -> None:
-    # An execution of a map is named after its machine and the map.
-    machine = stepfunctions._state_machines[execution["stateMachineArn"].partition("/")[0]]
+    machine = machine_of(execution)
     logging = machine.get("loggingConfiguration", {})
     if machine["type"] != "EXPRESS" or logging.get("Level") not in LEVELS:
         return

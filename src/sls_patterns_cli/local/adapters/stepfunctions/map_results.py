@@ -16,6 +16,7 @@ from ministack.services import s3, stepfunctions
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.adapters.stepfunctions.machines import machine_of
 
 DESCRIBED = {
     "executionArn": "ExecutionArn",
@@ -66,7 +67,7 @@ def _write(execution: State, where: dict[str, str]) -> dict[str, Any]:
         if part.get("mapRunArn") == map_run["mapRunArn"]
     ]
     folder = "/".join(filter(None, (where.get("Prefix", "").strip("/"), new_uuid())))
-    role = stepfunctions._state_machines[execution["stateMachineArn"]]["roleArn"]
+    role = machine_of(execution)["roleArn"]
     files: dict[str, list[dict[str, Any]]] = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
     for status, named in files.items():
         ended = [

@@ -17,6 +17,7 @@ from ministack.services import stepfunctions
 
 from sls_patterns_cli.local.adapters import replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.adapters.stepfunctions.machines import machine_of
 
 INVOKE, SEND = "arn:aws:states:::lambda:invoke", "arn:aws:states:::sqs:sendMessage"
 
@@ -36,7 +37,7 @@ def _in_name_of_role(execute: Callable[..., Any]) -> Callable[..., Any]:
     def execute_task(
         definition: dict[str, Any], given: Any, execution: Execution, context: dict[str, Any]
     ) -> Any:
-        _role.set(_role_of(execution))
+        _role.set(machine_of(execution)["roleArn"])
         return execute(definition, given, execution, context)
 
     return execute_task
@@ -67,17 +68,11 @@ def _readable(read: Callable[..., str]) -> Callable[..., str]:
 def _startable(run: Callable[..., Any]) -> Callable[..., Any]:
     def run_distributed_map(*arguments: Any) -> Any:
         execution: Execution = arguments[4]
-        _role.set(_role_of(execution))
+        _role.set(machine_of(execution)["roleArn"])
         _check("states:StartExecution", execution["stateMachineArn"], "States.Permissions")
         return run(*arguments)
 
     return run_distributed_map
-
-
-def _role_of(execution: Execution) -> str:
-    """Return the role of its machine; that of a map's execution is named after machine and map."""
-    machine = execution["stateMachineArn"].partition("/")[0]
-    return str(stepfunctions._state_machines[machine]["roleArn"])
 
 
 def _check(action: str, resource: str, error: str) -> None:
