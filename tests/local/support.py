@@ -1,6 +1,9 @@
 """What the tests of the local stack share."""
 
+import json
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,18 @@ def write(root: Path, files: dict[str, str]) -> None:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+
+
+def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
+    """Post to an API of the local stack; return the status and the JSON of its answer."""
+    request = urllib.request.Request(  # noqa: S310 (an address of the emulator)
+        url, body, {"Content-Type": kind}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
 def objects(client: Client, bucket: str) -> dict[str, bytes]:

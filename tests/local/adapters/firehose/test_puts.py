@@ -1,13 +1,11 @@
 """Delivery streams that are put into: by clients, and by REST APIs."""
 
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from local.support import Client, DeployStack, objects, wait_until
+from local.support import Client, DeployStack, objects, post, wait_until
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.adapters.firehose import put_limits
@@ -93,23 +91,12 @@ Resources:
 FROM_STREAM = DELIVERY.replace("\nResources:\n", STREAM).replace(PUT_INTO, READING)
 
 
-def post(url: str, body: Any) -> tuple[int, Any]:
-    request = urllib.request.Request(  # noqa: S310 (an address of the emulator)
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
 def test_an_api_puts_into_firehose_by_its_templates(
     deploy_stack: DeployStack, client: Client
 ) -> None:
     outputs = deploy_stack(DELIVERY, "putting-into-firehose")
 
-    status, answer = post(outputs["Url"], {"it": ["a", 1]})
+    status, answer = post(outputs["Url"], b'{"it": ["a", 1]}')
 
     assert (status, bool(answer["id"])) == (202, True)
     (kept,) = wait_until(lambda: objects(client, outputs["Lake"])).values()
@@ -121,7 +108,7 @@ def test_an_api_puts_into_firehose_only_as_its_role_may(deploy_stack: DeployStac
 
     url = deploy_stack(powerless, "powerless-before-firehose")["Url"]
 
-    assert post(url, {"it": 1}) == (502, {"error": "AccessDeniedException"})
+    assert post(url, b'{"it": 1}') == (502, {"error": "AccessDeniedException"})
 
 
 def test_nobody_puts_into_a_delivery_stream_that_reads_a_data_stream(

@@ -2,12 +2,10 @@
 
 import gzip
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
-from local.support import Client, DeployStack, objects, seen, wait_until
+from local.support import Client, DeployStack, objects, post, seen, wait_until
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.adapters.kinesis import put_limits
@@ -314,17 +312,6 @@ TRUST = """
             Principal: {Service: apigateway.amazonaws.com}
             Action: sts:AssumeRole
 """
-
-
-def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
-    request = urllib.request.Request(  # noqa: S310 (an address of the emulator)
-        url, body, {"Content-Type": kind}, method="POST"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
 
 
 def test_an_api_puts_into_a_stream_by_its_templates(
