@@ -76,8 +76,16 @@ class Cli:
         )
 
 
+UPDATE = ("copier", "sls_patterns_cli.cli", "sls_patterns_cli.update")
+LOCAL = ("boto3", "samtranslator.translator.transform", "sls_patterns_cli.local.session")
+"""What commands import."""
+
+
+@dataclass(frozen=True)
 class ForkedCli(Cli):
-    """The same, in a fork of a process that has what updates import: that is a third of one."""
+    """The same, in a fork of a process that has imported what the command will."""
+
+    imported: tuple[str, ...] = UPDATE
 
     def __call__(
         self, *arguments: str | Path, **environment: str
@@ -87,7 +95,7 @@ class ForkedCli(Cli):
             "environment": self.environment | environment,
             "arguments": [str(each) for each in arguments],
         }
-        answer = server((sys.executable, "-P", COMMANDS)).ask(request)
+        answer = server((sys.executable, "-P", COMMANDS, *self.imported)).ask(request)
         return subprocess.CompletedProcess(
             arguments, answer["code"], answer["stdout"], answer["stderr"]
         )

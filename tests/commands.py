@@ -1,7 +1,8 @@
-"""Runs `sls-patterns` in children that have what updates import already.
+"""Runs `sls-patterns` in children that have already what its commands import.
 
 For each line of standard input, `{folder, environment, arguments}`, a child is forked; a line of
 standard output has its exit code and what it printed. Importing Copier is a third of an update.
+Arguments: the modules to import; Copier is imported as the command does.
 """
 
 import importlib
@@ -13,9 +14,10 @@ import traceback
 
 from sls_patterns_cli import __main__, unasked
 
-unasked.import_copier()
-for name in ("cli", "update"):
-    importlib.import_module(f"sls_patterns_cli.{name}")
+for name in sys.argv[1:]:
+    if name == "copier":
+        unasked.import_copier()
+    importlib.import_module(name)
 
 
 def run(folder: str, environment: dict[str, str], arguments: list[str]) -> None:

@@ -1,21 +1,21 @@
 """Runs the proofs of a generated project the way a user does."""
 
 import json
+import os
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from command import LOCAL, ForkedCli
 from environments import link_environment, link_modules, link_requirements
 from synthesis import synthesise_into
 
 from sls_patterns_cli.local import project as projects
 
-SLS_PATTERNS = Path(sys.executable).with_name("sls-patterns")
 ASSEMBLED = Path(__file__).with_name("assembled.py")
 
 
@@ -45,19 +45,14 @@ def prove(project: Path, *proofs: str) -> Run:
         link_requirements(project)
     if made.iac == "cdk":
         assemble(project, build=runtime == "typescript")
-    result = subprocess.run(
-        [
-            SLS_PATTERNS,
-            *("local", "test", project),
-            *("--", *ARGUMENTS[runtime](report, [own_id(proof) for proof in proofs])),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    prove_locally = ForkedCli(project, {**os.environ}, imported=LOCAL)
+    result = prove_locally(
+        *("local", "test", project),
+        *("--", *ARGUMENTS[runtime](report, [own_id(proof) for proof in proofs])),
     )
+    printed = result.stdout + result.stderr
     if not report.exists():
-        pytest.fail(f"no proof ran\n{result.stdout}", pytrace=False)
+        pytest.fail(f"no proof ran\n{printed}", pytrace=False)
     outcomes = {
         _proof_of(case.attrib["name"]): all(child.tag not in ("failure", "error") for child in case)
         for case in ET.parse(report).iter("testcase")
@@ -65,7 +60,7 @@ def prove(project: Path, *proofs: str) -> Run:
     }
     return Run(
         result.returncode,
-        result.stdout,
+        printed,
         passed={name for name, passed in outcomes.items() if passed},
         failed={name for name, passed in outcomes.items() if not passed},
     )

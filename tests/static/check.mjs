@@ -1,7 +1,7 @@
 // Checks style and types of TypeScript projects, each distinct file once: for each line of standard
-// input, `{typed, styled}` with folders of projects, one of standard output with what was read and
-// what there is to complain of. The types of those that are `styled` are not checked. What a
-// `rehearsal` has checked counts as new all the same.
+// input, `{linted, formatted}` with folders of projects, one of standard output with what was read
+// and what there is to complain of. Of those that are only `formatted`, Prettier alone reads the
+// files. What a `rehearsal` has checked counts as new all the same.
 // Argument: a folder with the node_modules that all of them share.
 //
 // What `npm run lint` and `npm run typecheck` say of a file follows from its text, from those of
@@ -89,8 +89,7 @@ function complain(project, text) {
 }
 
 /** Reads the project as a program only where it holds something new: that takes longest. */
-async function check(project, typesToo) {
-  process.chdir(project);
+async function checkTypesAndLint(project) {
   const config = configOf(project);
   const settings = JSON.stringify({ ...config.options, configFilePath: undefined });
   const own = new Map(
@@ -105,25 +104,23 @@ async function check(project, typesToo) {
   let made;
   const program = () => (made ??= programOf(config, settings));
 
-  if (typesToo) {
-    read.tsc += own.size;
-    const fresh = [...own.keys()].filter((file) => isNew("tsc", settings, context(file)));
-    const diagnostics = ts.getConfigFileParsingDiagnostics(config);
-    if (fresh.length > 0) {
-      diagnostics.push(...program().getOptionsDiagnostics(), ...program().getGlobalDiagnostics());
-    }
-    for (const file of fresh.map((name) => program().getSourceFile(name))) {
-      diagnostics.push(...program().getSyntacticDiagnostics(file));
-      diagnostics.push(...program().getSemanticDiagnostics(file));
-    }
-    if (diagnostics.length > 0) {
-      const host = {
-        getCanonicalFileName: (name) => name,
-        getCurrentDirectory: () => project,
-        getNewLine: () => "\n",
-      };
-      complain(project, ts.formatDiagnostics(diagnostics, host));
-    }
+  read.tsc += own.size;
+  const fresh = [...own.keys()].filter((file) => isNew("tsc", settings, context(file)));
+  const diagnostics = ts.getConfigFileParsingDiagnostics(config);
+  if (fresh.length > 0) {
+    diagnostics.push(...program().getOptionsDiagnostics(), ...program().getGlobalDiagnostics());
+  }
+  for (const file of fresh.map((name) => program().getSourceFile(name))) {
+    diagnostics.push(...program().getSyntacticDiagnostics(file));
+    diagnostics.push(...program().getSemanticDiagnostics(file));
+  }
+  if (diagnostics.length > 0) {
+    const host = {
+      getCanonicalFileName: (name) => name,
+      getCurrentDirectory: () => project,
+      getNewLine: () => "\n",
+    };
+    complain(project, ts.formatDiagnostics(diagnostics, host));
   }
 
   const plain = new ESLint({ cwd: project });
@@ -148,7 +145,9 @@ async function check(project, typesToo) {
       complain(project, await (await eslint.loadFormatter("stylish")).format(results));
     }
   }
+}
 
+async function checkFormat(project) {
   for (const file of filesIn(project, [".js", ".json", ".ts"])) {
     const options = await prettier.resolveConfig(file);
     const text = readFileSync(file, "utf8");
@@ -163,10 +162,13 @@ async function check(project, typesToo) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { typed, styled, rehearsal } = JSON.parse(line);
+  const { linted, formatted, rehearsal } = JSON.parse(line);
   [read, complaints] = [{ eslint: 0, prettier: 0, tsc: 0 }, ""];
-  for (const project of typed) await check(project, true);
-  for (const project of styled) await check(project, false);
+  for (const project of [...linted, ...formatted]) {
+    process.chdir(project);
+    if (linted.includes(project)) await checkTypesAndLint(project);
+    await checkFormat(project);
+  }
   if (rehearsal) seen.clear();
   console.log(JSON.stringify({ read, complaints }));
 }

@@ -55,12 +55,12 @@ def other_versions() -> list[tuple[str, str]]:
 
 
 def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
-    """Run linters and formatter over projects below the folder, in one process each."""
+    """Run the formatter, and in Python the linter, over projects below the folder."""
     if runtime == "python":
         run([BIN / "ruff", "check", "--no-cache", *projects], folder)
         run([BIN / "ruff", "format", "--no-cache", "--check", *projects], folder)
     else:
-        check_typescript((), projects)
+        check_typescript((), formatted=projects)
 
 
 def check_types(projects: Iterable[Path]) -> None:
@@ -105,25 +105,24 @@ def mypy_settings(project: Path) -> str:
     return json.dumps({**settings, "files": None, "mypy_path": None})
 
 
-def check_typescript(projects: Iterable[Path], styled: Iterable[Path] = ()) -> None:
-    """Run ESLint, Prettier and, unless they are only to be in style, tsc over projects.
+def check_typescript(linted: Iterable[Path], formatted: Iterable[Path] = ()) -> None:
+    """Run Prettier over projects, over the first of them ESLint and tsc as well.
 
     Each distinct file is checked once in a worker, in whatever project it comes first.
     """
     # What CDK adds is checked with the rest, which the project in SAM shares.
-    typed, styled = (
-        sorted(each, key=lambda p: not (p / "app.ts").exists()) for each in (projects, styled)
+    linted, formatted = (
+        sorted(each, key=lambda p: not (p / "app.ts").exists()) for each in (linted, formatted)
     )
-    link_modules(*typed, *styled)
-    folders = {"typed": [*map(str, typed)], "styled": [*map(str, styled)]}
+    link_modules(*linted, *formatted)
+    folders = {"linted": [*map(str, linted)], "formatted": [*map(str, formatted)]}
 
-    answer = typescript_checker([*typed, *styled][0]).ask(folders)
+    answer = typescript_checker([*linted, *formatted][0]).ask(folders)
 
     if answer["complaints"]:
         pytest.fail(answer["complaints"], pytrace=False)
-    assert answer["read"]["eslint"]
     assert answer["read"]["prettier"]
-    assert bool(answer["read"]["tsc"]) == bool(typed)
+    assert bool(answer["read"]["eslint"]) == bool(answer["read"]["tsc"]) == bool(linted)
 
 
 def typescript_checker(project: Path) -> Server:
@@ -209,7 +208,7 @@ def test_style_and_types_of_typescript_have_nothing_to_say(
     variants = variants_in(pattern, "typescript")
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
-    check_typescript(projects.of(variants).values(), long)
+    check_typescript(projects.of(variants).values(), formatted=long)
 
 
 @pytest.mark.exhaustive
@@ -304,12 +303,21 @@ def packages_imported(text: str) -> set[str]:
     return set(found) - {"node"}
 
 
+ONE_PROCESS = ("--no-isolate", "--maxWorkers=1")
+
+
 def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
-    """Run unit tests without AWS: all that the project has, its stack's too, or the chosen."""
+    """Run unit tests without AWS: all that the project has, its stack's too, or the chosen.
+
+    Vitest runs them in one process, as pytest does, unless one replaces a module for its file: by
+    itself, as another test shows, it gives each file a process, and imports the SDK as often.
+    """
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     if variant.runtime == "typescript":
-        command = ("exec", "--", "vitest", "run", *chosen) if chosen else ("test",)
-        printed = run_npm(project, *command, **nowhere)
+        command = ("exec", "--", "vitest", "run", *chosen) if chosen else ("test", "--")
+        tests = (file.read_text() for file in project.glob("tests/unit/*.test.ts"))
+        together = () if any("vi.mock(" in each for each in tests) else ONE_PROCESS
+        printed = run_npm(project, *command, *together, **nowhere)
     else:
         printed = fork(project, "tests", "-q", *chosen, **nowhere)
     assert " passed" in printed

@@ -16,7 +16,7 @@ from typing import Any
 from ministack.services import apigateway_v1
 from ministack.services.cloudformation import provisioners
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 
 EXTENSION = "x-amazon-apigateway-"
 ANY_METHOD = f"{EXTENSION}any-method"
@@ -28,15 +28,15 @@ SETTINGS = (
 
 
 def apply() -> None:
-    check(apigateway_v1._put_integration, "fd1a612acd01")
-    check(apigateway_v1._put_gateway_response, "93e727fc3806")
-    check(apigateway_v1._select_service_integration_response, "a1aaae14dca3")
+    rely_on(apigateway_v1._put_integration, "fd1a612acd01")
+    rely_on(apigateway_v1._put_gateway_response, "93e727fc3806")
+    rely_on(apigateway_v1._select_service_integration_response, "a1aaae14dca3")
     apigateway_v1._OPENAPI_HTTP_METHODS.add(ANY)
     replace(apigateway_v1, "_import_path_item", "563432744443", _path_item)
     replace(apigateway_v1, "_import_operation", "ca6b0dd9dcf2", _operation)
     replace(apigateway_v1, "_import_rest_api", "ef72f9312702", _rest_api)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]
-    check(handlers["create"], "7c984880e447")
+    rely_on(handlers["create"], "7c984880e447")
     replace(handlers, "update", "9dee2ef4d951", _update)
 
 

@@ -14,11 +14,11 @@ from typing import Any
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import custom_resource
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 
 
 def apply() -> None:
-    check(custom_resource.invoke_custom_resource, "d5c75f69f54b")
+    rely_on(custom_resource.invoke_custom_resource, "d5c75f69f54b")
     replace(lambda_svc, "_execute_function_with_config_scope", "26a9d5f64e17", _asynchronous)
 
 

@@ -25,7 +25,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 
 CORES = os.cpu_count() or 1
 
@@ -97,7 +97,7 @@ _starting: dict[Worker, tuple[_Function, float]] = {}
 
 
 def apply() -> None:
-    check(lambda_runtime._worker_key, "0537100beb43")
+    rely_on(lambda_runtime._worker_key, "0537100beb43")
     replace(lambda_svc, "acquire_worker", "5017d144adb5", _acquiring)
     replace(lambda_svc, "release_worker", "25d5dd7d42b6", _releasing)
 

@@ -27,7 +27,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 from sls_patterns_cli.local.adapters.lambda_ import environment_forks, environment_starts
 from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
 
@@ -46,9 +46,9 @@ _unpack_lock = threading.Lock()
 
 
 def apply() -> None:
-    check(lambda_runtime.Worker.__init__, "51b2fac3d6e9")
-    check(lambda_runtime.Worker._spawn, "7261057c952d")
-    check(lambda_runtime.Worker._drain_stderr_bounded, "6e91475bafda")
+    rely_on(lambda_runtime.Worker.__init__, "51b2fac3d6e9")
+    rely_on(lambda_runtime.Worker._spawn, "7261057c952d")
+    rely_on(lambda_runtime.Worker._drain_stderr_bounded, "6e91475bafda")
     replace(lambda_runtime, "_worker_class_for", "b5a23849280a", _served)
 
 

@@ -15,14 +15,14 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 
 UPDATE_SECONDS = 0.0
 
 
 def apply() -> None:
-    check(lambda_runtime.invalidate_worker, "1be5d7f769f5")
-    check(lambda_svc._schedule_state_transition, "f072b21e2fd9")
+    rely_on(lambda_runtime.invalidate_worker, "1be5d7f769f5")
+    rely_on(lambda_svc._schedule_state_transition, "f072b21e2fd9")
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = UPDATE_SECONDS
     replace(lambda_runtime, "kill_workers", "56a6df63f9bd", _after_their_work)
 

@@ -20,7 +20,7 @@ from ministack.services import rds
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local import timescale
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 from sls_patterns_cli.local.datastores import postgresql
 
 ENGINE = "aurora-postgresql"
@@ -30,7 +30,7 @@ _servers: dict[str, postgresql.Server] = {}
 
 
 def apply() -> None:
-    check(provisioners._rds_db_cluster_attrs, "701cc212278d")
+    rely_on(provisioners._rds_db_cluster_attrs, "701cc212278d")
     clusters = provisioners._RESOURCE_HANDLERS["AWS::RDS::DBCluster"]
     replace(clusters, "create", "9e68fe2442e4", _create)
     replace(clusters, "delete", "bb527bef2213", _delete)

@@ -19,7 +19,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, lambda_svc, scheduler
 
 from sls_patterns_cli.local import timescale
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 from sls_patterns_cli.local.adapters.iam.permissions import role_may
 from sls_patterns_cli.local.adapters.iam.role_assumption import may_assume
 from sls_patterns_cli.local.adapters.sqs.queues import send
@@ -28,7 +28,7 @@ LOOKS_EVERY_SECONDS = 0.2
 
 
 def apply() -> None:
-    check(scheduler._tick_schedules, "0ece514e9120")
+    rely_on(scheduler._tick_schedules, "0ece514e9120")
     scheduler._SCHEDULE_TICK_INTERVAL = LOOKS_EVERY_SECONDS
     replace(eventbridge, "_parse_rate_seconds", "0184f31e965e", _divided)
     replace(eventbridge, "_invoke_target", "550e304af080", _in_its_role)

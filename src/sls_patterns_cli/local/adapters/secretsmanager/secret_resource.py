@@ -16,11 +16,11 @@ from typing import Any
 from ministack.services import secretsmanager
 from ministack.services.cloudformation import provisioners
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 
 
 def apply() -> None:
-    check(secretsmanager._get_random_password, "c69d89e32c93")
+    rely_on(secretsmanager._get_random_password, "c69d89e32c93")
     handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
     replace(handlers, "create", "0bae0110fce2", _create)
     replace(handlers, "update", "e87220a5ff35", _update)

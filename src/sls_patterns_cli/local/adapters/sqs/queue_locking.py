@@ -13,7 +13,7 @@ from typing import Any
 
 from ministack.services import sqs
 
-from sls_patterns_cli.local.adapters import check, replace
+from sls_patterns_cli.local.adapters import rely_on, replace
 
 STEPS = {
     "_expire_retained": "c0da3361632b",
@@ -25,7 +25,7 @@ STEPS = {
 
 
 def apply() -> None:
-    check(sqs._receive_messages_for_esm, "f230dbcd4974")
+    rely_on(sqs._receive_messages_for_esm, "f230dbcd4974")
     # Sends call each other, and the poller calls the steps, with the lock already held.
     sqs._queues_lock = threading.RLock()
     for name, fingerprint in STEPS.items():
