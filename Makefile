@@ -2,12 +2,13 @@
 PYTHON ?= python3
 UV = .venv/bin/uv
 DEMO = build/demo
+# Proofs wait most of the time, so more tests run than there are processors.
 # A worker that has crashed is not replaced: with groups of one test pytest-xdist 3.8 then waits for ever.
 # Tools whose pins clash with ours live in environments of their own.
 CHECKOV = build/tools/checkov-3.3.30
 SAM = build/tools/aws-sam-cli-1.170.0
 PYTEST = SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
-	.venv/bin/python -m pytest --numprocesses 3 --dist loadgroup --max-worker-restart 0
+	.venv/bin/python -m pytest --numprocesses 5 --dist loadgroup --max-worker-restart 0
 
 # What starts often is compiled once; what a project under test installs starts once.
 INSTALL = --quiet --compile-bytecode

@@ -8,7 +8,7 @@ import pytest
 import servers
 import spending
 from command import Cli, environment
-from selection import files_that_differ_from_main, of_what_changed, pattern_of
+from selection import files_that_differ_from_main, of_what_changed, pattern_of, proofs_among_others
 
 from sls_patterns_cli import catalog
 
@@ -43,7 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--costs", type=Path, help="a file to which each test adds its processor time")
 
 
+@pytest.hookimpl(trylast=True)  # of what is left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _select(config, items)
+    items[:] = proofs_among_others(items)
+
+
+def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
     if only := config.getoption("--pattern"):
         wanted = [each for each in items if (pattern_of(each) or NO_PATTERN) == only]
     elif config.getoption("--changed"):

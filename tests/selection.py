@@ -1,6 +1,9 @@
 """Which tests are of which pattern, and which patterns have changed."""
 
 import subprocess
+from collections.abc import Iterable
+from itertools import chain
+from operator import itemgetter
 
 import pytest
 from rendering import ROOT
@@ -60,3 +63,24 @@ def changed_patterns(files: list[str]) -> set[str]:
         for file in files
         if file.startswith(f"templates/patterns/{slug}/") or file == f"tests/golden/{slug}.txt"
     }
+
+
+BUSY = ("static", "parity", "contract")
+"""Folders of tests that keep a processor busy; those that take longest at a time come first."""
+WAITING = ("test_conservation.py", "test_mutants.py", "test_proofs.py")
+
+
+def proofs_among_others(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests in an order in which proofs, which mostly wait, run beside tests that work.
+
+    One after another they would leave the processors idle, and the others would wait for them.
+    """
+    waiting: list[pytest.Item] = []
+    busy: dict[str, list[pytest.Item]] = {folder: [] for folder in BUSY}
+    others: list[pytest.Item] = []
+    for item in items:
+        waits = item.path.name in WAITING
+        (waiting if waits else busy.get(item.path.parent.name, others)).append(item)
+    working = [*chain.from_iterable(busy.values())]
+    places = [(at / len(part), each) for part in (waiting, working) for at, each in enumerate(part)]
+    return [*(item for _, item in sorted(places, key=itemgetter(0))), *others]

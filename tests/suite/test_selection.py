@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 from proofs.test_mutants import mutants_of
-from selection import of_what_changed, pattern_of
+from selection import of_what_changed, pattern_of, proofs_among_others
 from variants import all_variants
 
 OF_STATE_MACHINE = ("golden state-machine", "contract state-machine")
@@ -55,3 +55,21 @@ def test_the_parameters_of_a_test_say_of_which_pattern_it_is(
     item = SimpleNamespace(callspec=SimpleNamespace(params=parameters))
 
     assert pattern_of(cast("pytest.Item", item)) == pattern
+
+
+def test_proofs_run_beside_tests_that_work_and_every_test_runs_once() -> None:
+    names = (
+        *("cli/test_new.py", "contract/test_contract.py", "proofs/test_proofs.py"),
+        *("proofs/test_proofs.py", "static/test_project.py", "static/test_golden.py"),
+        "update/test_update.py",
+    )
+    items = [cast("pytest.Item", SimpleNamespace(path=Path(name))) for name in names]
+
+    ordered = proofs_among_others([*items])
+
+    assert [f"{item.path}" for item in ordered] == [
+        *("proofs/test_proofs.py", "static/test_project.py", "static/test_golden.py"),
+        *("proofs/test_proofs.py", "contract/test_contract.py"),
+        *("cli/test_new.py", "update/test_update.py"),
+    ]
+    assert sorted(map(id, ordered)) == sorted(map(id, items))

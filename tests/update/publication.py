@@ -11,14 +11,16 @@ from rendering import ROOT
 
 PUBLISHED = ("copier.yml", "templates", "src", "pyproject.toml", "hatch_build.py", "LICENSE")
 DOCUMENTS = ("README.md", "CHANGELOG.md")
+PATTERN = "scalable-webhook"
+"""The one pattern of the template: of others an update only reads the files."""
+WEBHOOK = f"templates/patterns/{PATTERN}/python"
+WEBHOOK_IN_TYPESCRIPT = f"templates/patterns/{PATTERN}/typescript"
 
 PYTHON = "templates/project/{% if python %}.{% endif %}"
 CODE = f"{PYTHON}/{{% if code %}}src{{% endif %}}/{{{{ package }}}}"
 SAM = "templates/project/{% if sam %}.{% endif %}"
 EVENTS = "templates/project/{% if sample_events %}events{% endif %}"
 ANSWERS = "templates/project/{{ _copier_conf.answers_file }}.jinja"
-WEBHOOK = "templates/patterns/scalable-webhook/python"
-WEBHOOK_IN_TYPESCRIPT = "templates/patterns/scalable-webhook/typescript"
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -79,20 +81,32 @@ class Publication:
         self.version(f"{major}.{int(minor) + 1}.0.dev0")
 
 
-def publish(folder: Path) -> Publication:
-    """A repository whose only commit is this one's working tree, as a development version."""
+def publish(folder: Path, *, whole: bool = False) -> Publication:
+    """A repository whose only commit is this one's working tree, as a development version.
+
+    Unless it is to be whole, it has one pattern.
+    """
     folder.mkdir()
     for name in (*PUBLISHED, *DOCUMENTS):
         origin = ROOT / name
         if origin.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(origin, folder / name, ignore=ignored)
+            shutil.copytree(origin, folder / name, ignore=_unpublished if whole else _unneeded)
         else:
             shutil.copy(origin, folder / name)
     publication = Publication(folder)
     git(folder, "init", "--quiet", "--initial-branch=main")
     publication.version("0.1.0.dev0")
     return publication
+
+
+_unpublished = shutil.ignore_patterns("__pycache__", "*.egg-info")
+
+
+def _unneeded(folder: str, names: list[str]) -> set[str]:
+    """Return which names in a folder are not published, or are patterns beside the one."""
+    patterns = Path(folder) == ROOT / "templates/patterns"
+    others = {name for name in names if patterns and (Path(folder) / name).is_dir()} - {PATTERN}
+    return _unpublished(folder, names) | others
 
 
 def publish_three_releases(folder: Path) -> Publication:

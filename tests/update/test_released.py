@@ -101,7 +101,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def coming(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All releases, and the working tree as the release that it leads to."""
-    folder = publish(tmp_path_factory.mktemp("coming") / "template").folder
+    folder = publish(tmp_path_factory.mktemp("coming") / "template", whole=True).folder
     git(folder, "fetch", "--quiet", f"file://{clone}", "refs/tags/*:refs/tags/*")
     git(folder, "tag", "--force", f"v{Version(catalog.version()).base_version}")
     return folder
