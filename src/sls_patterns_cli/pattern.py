@@ -103,7 +103,9 @@ class Topology:
     @property
     def proofs_title(self) -> str:
         """What stands over the proofs: with which datastores a project has them."""
-        some = "" if self.proven_with == self.datastores else f", with {', '.join(self.proven_with)}"
+        some = (
+            "" if self.proven_with == self.datastores else f", with {', '.join(self.proven_with)}"
+        )
         return f"Proofs{some}"
 
     def on(self, datastore: str) -> "Topology":

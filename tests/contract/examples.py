@@ -670,6 +670,7 @@ def load() -> dict[str, Any]:
         "S3Configuration": {
             **{name: value for name, value in destination.items() if name != "Prefix"},
             "CompressionFormat": "GZIP",
+            "BufferingHints": {"IntervalInSeconds": 900},
         },
     }
     granted = resources["DeliveryRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
@@ -712,6 +713,8 @@ def load() -> dict[str, Any]:
                 **resource(
                     "AWS::RedshiftServerless::Workgroup",
                     NamespaceName=ref("Namespace"),
+                    BaseCapacity=8,
+                    MaxCapacity=16,
                     ConfigParameters=[{"ParameterKey": "require_ssl", "ParameterValue": "true"}],
                     PubliclyAccessible=True,
                     SubnetIds=[ref("Public0"), ref("Public1"), ref("Public2")],

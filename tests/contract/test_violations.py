@@ -102,7 +102,7 @@ NOT_THE_CONTRACTS["PUT"] = (
 # What no deployment would do without.
 NOT_THE_CONTRACTS["LOAD"] = (
     *NOT_THE_CONTRACTS["E8"],
-    r"Vpc|PublicTable|\w+\.(VpcId|InternetGatewayId|DataTableName)",
+    r"Vpc|PublicTable|\w+\.(VpcId|InternetGatewayId)|.*\.DataTableName",
     r"Namespace\.NamespaceName",
 )
 # The routes are the proofs', and what Step Functions itself refuses.

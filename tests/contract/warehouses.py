@@ -21,6 +21,7 @@ DESTINATION = "RedshiftDestinationConfiguration"
 # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
 ZONES, FREE_ADDRESSES, KEPT_BY_AWS = 3, 37, 5
 DEFAULT_PORT = 5439
+MOST_UNITS, LEAST_SECONDS = 32, 600
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_RedshiftRetryOptions.html
 LONGEST_RETRY = 7200
 # https://docs.aws.amazon.com/firehose/latest/dev/retry.html#dd-retry-redshift
@@ -41,6 +42,7 @@ def warehouse_violations(stack: Stack) -> Iterator[Violation]:
         yield from _network(stack, warehouse)
         yield from _admitted(stack, warehouse)
         yield from _requires_tls(warehouse)
+        yield from _bill(stack, warehouse)
     for namespace in stack.of_type(NAMESPACE):
         yield from _namespace(stack, namespace)
     for delivery in stack.of_type(DELIVERY):
@@ -48,6 +50,7 @@ def warehouse_violations(stack: Stack) -> Iterator[Violation]:
             yield from _database(stack, delivery)
             yield from _loader(stack, delivery)
             yield from _copy(delivery)
+            yield from _seldom(stack, delivery)
             yield from _failures(delivery)
             yield from watched(stack, delivery, LOAD)
 
@@ -104,13 +107,14 @@ def _admitted(stack: Stack, warehouse: Resource) -> Iterator[Violation]:
 
 
 def _is_of_firehose(rule: dict[str, Any], port: int | None) -> bool:
-    """Tell whether a rule admits what a mapping has for the region: where it has nothing, it fails."""
+    """Tell whether a rule admits what a mapping has for the region; a deployment fails without."""
     block = rule.get("CidrIp")
     found = block.get("Fn::FindInMap") if isinstance(block, dict) else None
     return (
         isinstance(found, list)
         and found[:2] == ["FirehoseAddresses", {"Ref": "AWS::Region"}]
-        and (rule.get("IpProtocol"), rule.get("FromPort"), rule.get("ToPort")) == ("tcp", port, port)
+        and (rule.get("IpProtocol"), rule.get("FromPort"), rule.get("ToPort"))
+        == ("tcp", port, port)
     )
 
 
@@ -128,6 +132,29 @@ def _requires_tls(warehouse: Resource) -> Iterator[Violation]:
         yield is_but("warehouse", warehouse.name, "require_ssl", value, "true (fact U3)")
 
 
+def _bill(stack: Stack, warehouse: Resource) -> Iterator[Violation]:
+    """Without a number it has 128 RPU, which cost $48 an hour, and as many more as it likes (U6).
+
+    https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-billing.html
+    """
+    for name in ("BaseCapacity", "MaxCapacity"):
+        given = stack.number(warehouse.get(name))
+        if given is None or given > MOST_UNITS:
+            yield is_but(
+                "warehouse", warehouse.name, name, given, f"{MOST_UNITS} at most (fact U6)"
+            )
+
+
+def _seldom(stack: Stack, delivery: Resource) -> Iterator[Violation]:
+    """Each load is billed for a minute at least (fact U6)."""
+    seconds = stack.number(
+        delivery.get(DESTINATION, "S3Configuration", "BufferingHints", "IntervalInSeconds")
+    )
+    if seconds is None or seconds < LEAST_SECONDS:
+        name, must = "IntervalInSeconds", f"at least {LEAST_SECONDS} (fact U6)"
+        yield is_but("warehouse", delivery.name, name, seconds, must)
+
+
 def _namespace(stack: Stack, namespace: Resource) -> Iterator[Violation]:
     """What holds the data is never replaced, and nobody knows its password (facts U1, U2, U9)."""
     managed = namespace.get("ManageAdminPassword")
@@ -136,9 +163,7 @@ def _namespace(stack: Stack, namespace: Resource) -> Iterator[Violation]:
         yield is_but("warehouse", namespace.name, "ManageAdminPassword", managed, must)
     if namespace.deletion_policy != "Retain":
         must = "Retain: a changed tag replaces it (fact U2)"
-        yield is_but(
-            "warehouse", namespace.name, "DeletionPolicy", namespace.deletion_policy, must
-        )
+        yield is_but("warehouse", namespace.name, "DeletionPolicy", namespace.deletion_policy, must)
     default = stack.by_arn(namespace.get("DefaultIamRoleArn"), ROLE)
     roles = [stack.by_arn(each, ROLE) for each in namespace.get("IamRoles") or []]
     buckets = [

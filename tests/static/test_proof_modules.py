@@ -34,7 +34,9 @@ def unused(runtime: str, folder: Path) -> Iterator[str]:
                 yield f"{name}: {defined}"
 
 
-@pytest.mark.parametrize("variant", [each for each in proven_variants() if each.iac == "sam"], ids=str)
+@pytest.mark.parametrize(
+    "variant", [each for each in proven_variants() if each.iac == "sam"], ids=str
+)
 def test_no_module_that_proofs_share_has_what_no_proof_uses(
     variant: Variant, tmp_path: Path
 ) -> None:

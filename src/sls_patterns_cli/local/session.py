@@ -128,7 +128,9 @@ def _refuse_unless_local(project: Project) -> None:
         "and deploy it with `make deploy`"
     )
     if topology.proven_with:
-        says += f"; the same service with {' or '.join(topology.proven_with)} has proofs that run here"
+        says += (
+            f"; the same service with {' or '.join(topology.proven_with)} has proofs that run here"
+        )
     raise UserError(says)
 
 
