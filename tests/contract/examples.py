@@ -683,13 +683,22 @@ def load() -> dict[str, Any]:
     trust["Principal"] = {
         "Service": ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]
     }
-    success = {"Statistic": "Average", "ComparisonOperator": "LessThanThreshold", "Threshold": 1}
-    dimension = ("DeliveryStreamName", ref("Delivery"))
+    success: dict[str, Any] = {
+        "Statistic": "Average",
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 1,
+    }
     return template(
         resources,
         _public_network(),
         {
-            "Unloaded": alarm("AWS/Firehose", "DeliveryToRedshift.Success", *dimension, **success),
+            "Unloaded": alarm(
+                "AWS/Firehose",
+                "DeliveryToRedshift.Success",
+                "DeliveryStreamName",
+                ref("Delivery"),
+                **success,
+            ),
             "Loader": resource(
                 "AWS::SecretsManager::Secret",
                 GenerateSecretString={

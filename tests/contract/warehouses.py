@@ -179,7 +179,7 @@ def _namespace(stack: Stack, namespace: Resource) -> Iterator[Violation]:
         if not trusts(stack, default, service):
             yield Violation("warehouse", default.name, f"must trust {service} (fact U9)")
     for bucket in filter(None, buckets):
-        reading = [
+        reading: list[tuple[str, Resource | str]] = [
             ("s3:GetObject", f"${{{bucket.name}.Arn}}/*"),
             ("s3:GetBucketLocation", bucket),
             ("s3:ListBucket", bucket),
