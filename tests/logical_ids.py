@@ -31,6 +31,8 @@ LASTING = {
     "AWS::Kinesis::Stream",
     "AWS::KinesisFirehose::DeliveryStream",
     "AWS::RDS::DBCluster",
+    "AWS::RedshiftServerless::Namespace",
+    "AWS::RedshiftServerless::Workgroup",
     "AWS::S3::Bucket",
     "AWS::SecretsManager::Secret",
     "AWS::SQS::Queue",

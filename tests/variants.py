@@ -29,6 +29,11 @@ class Variant:
         return f"{self.topology}-{self.runtime}-{self.iac}-{self.datastore}"
 
     @property
+    def is_local(self) -> bool:
+        """Whether the local stack can run it, so that it has proofs."""
+        return catalog.vocabulary().datastores[self.datastore].local
+
+    @property
     def answers(self) -> dict[str, str]:
         return {**vars(self)}
 
@@ -36,6 +41,11 @@ class Variant:
 def all_variants() -> Iterator[Variant]:
     for pattern in catalog.patterns():
         yield from variants_of(pattern)
+
+
+def proven_variants() -> Iterator[Variant]:
+    """Return the variants that have proofs: those that the local stack can run."""
+    return (variant for variant in all_variants() if variant.is_local)
 
 
 T = TypeVar("T")

@@ -271,7 +271,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         again = None
         if ask and project.answers.keys() - given.keys():
             again = _without_questions(project.answers, options, dest, no_git=no_git)
-        console.show_project(project, missing, again)
+        proven = catalog.vocabulary().datastores[project.answers["datastore"]].local
+        console.show_project(project, missing, again, proven=proven)
     return 0
 
 

@@ -61,7 +61,10 @@ def graph(
     always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
     datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
+    migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
     return {
+        # Whether the local stack can run it.
+        "local": datastore.local,
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
@@ -120,7 +123,9 @@ def graph(
         ],
         # What functions know other nodes by, in unit tests; the template fills in the region.
         "variables": dict(sorted(_variables(edges, nodes))),
-        "migrations": [*datastore.migrations, *pattern.migrations.get(datastore.name, ())],
+        # A function of the service applies them, or else a tool of the project.
+        "migrations": migrations if datastore.nodes else [],
+        "tool_migrations": [] if datastore.nodes else migrations,
         "state_machines": [node.name for node in machines],
         # statelint refuses what a service adds to the language, as S3 does to the reader of a
         # distributed map.
@@ -180,7 +185,8 @@ def graph(
                 package
                 for packages in (
                     pattern.test_packages,
-                    topology.test_packages,
+                    # What only the proofs need.
+                    topology.test_packages if datastore.local else {},
                     *(each.test_packages for each in datastores),
                     *(vocabulary.failures[each].packages for each in returned),
                     *(edge.kind.test_packages for edge in edges),
@@ -229,6 +235,11 @@ def _node(
             and nodes[edges[number].source].kind == "client"
             and edges[number].call == "sync"
         ]
+    if node.kind == "delivery":
+        if datastore.loads_every is not None and any(each.kind == "datastore" for each in targets):
+            facts["buffer_seconds"] = datastore.loads_every
+        # An alarm tells of records that wait longer: what is collected is late by that much.
+        facts["late_after_minutes"] = 15 + facts["buffer_seconds"] // 60 // 15 * 15
     if node.kind == "queue":
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
@@ -324,6 +335,8 @@ def _dead_letter_queues(
                         "edges": [],
                     },
                 )
+                if nodes[each.target].kind == "datastore":
+                    queue["way_back"] = [*queue["way_back"], *datastore.way_back]
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())

@@ -96,16 +96,21 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _heading("Edges: -> waits for the answer, => does not; ! is where a failure goes")
     for edge in topology.edges:
         _show_edge(edge)
-    _heading("Proofs")
+    _heading(topology.proofs_title)
     _table([(proof.id, proof.text) for proof in topology.proofs])
 
 
 def show_project(
-    project: "Project", missing_tools: Sequence[str], again: Sequence[str] | None = None
+    project: "Project",
+    missing_tools: Sequence[str],
+    again: Sequence[str] | None = None,
+    *,
+    proven: bool = True,
 ) -> None:
     """Print a new project's tree, its variant, what to do next and what is in the way.
 
-    `again` is the command that would have given the same answers.
+    `again` is the command that would have given the same answers. A project that is not `proven`
+    has no proofs, since the local stack cannot run it.
     """
     folder = os.path.relpath(project.path)
     show(_bold(f"{folder}/"))
@@ -125,7 +130,7 @@ def show_project(
     _table(
         [
             ("make test", "run the unit tests"),
-            ("sls-patterns local test", "prove it on this machine, without AWS"),
+            *[("sls-patterns local test", "prove it on this machine, without AWS")] * proven,
             ("make deploy", "deploy it to AWS"),
         ]
     )

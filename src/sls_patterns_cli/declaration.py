@@ -186,6 +186,7 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
         proofs=proofs,
         adapters=place.names(declared, "adapters", form=NAME, optional=True),
         test_packages=_packages(place, declared, "test_dependencies", vocabulary),
+        proven_with=tuple(each for each in datastores if vocabulary.datastores[each].local),
         graphs=graphs,
     )
 

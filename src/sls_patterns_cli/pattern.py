@@ -96,7 +96,17 @@ class Topology:
     adapters: tuple[str, ...]
     """The adapters that it has beside those of its nodes: one that leads to several of them."""
     test_packages: Packages
+    proven_with: tuple[str, ...]
+    """The datastores that the local stack can run, so that a project with them has proofs."""
     graphs: Mapping[str, Graph] = field(repr=False)
+
+    @property
+    def proofs_title(self) -> str:
+        """What stands over the proofs: with which datastores a project has them."""
+        some = (
+            "" if self.proven_with == self.datastores else f", with {', '.join(self.proven_with)}"
+        )
+        return f"Proofs{some}"
 
     def on(self, datastore: str) -> "Topology":
         """The topology with the nodes and edges that it has on another of its datastores."""

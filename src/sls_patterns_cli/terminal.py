@@ -78,7 +78,7 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     for title, text in _failures(topology):
         output.print(Padding(title, (0, 0, 0, 2)))
         output.print(Padding(text, (0, 0, 0, 4)))
-    _heading(output, "Proofs")
+    _heading(output, topology.proofs_title)
     prefix = f"{pattern.slug}."
     _pairs(output, [(p.id.removeprefix(prefix), Text(p.text)) for p in topology.proofs])
 

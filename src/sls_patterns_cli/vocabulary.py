@@ -183,6 +183,12 @@ class Datastore:
     """What a function may do with it."""
     protected: bool = False
     """Whether a deployment protects it from deletion."""
+    local: bool = True
+    """Whether the local stack can run it; a service whose datastore it cannot run has no proofs."""
+    loads_every: int | None = None
+    """The seconds for which a delivery collects before it loads; None where the pattern says so."""
+    way_back: tuple[str, ...] = ()
+    """What sends back what a delivery could not bring into it, after what the failure says."""
     readers: bool = False
     """Whether it has instances that only readers use."""
     clients: tuple[str, ...] = ()

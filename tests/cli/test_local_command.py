@@ -103,3 +103,23 @@ def test_a_folder_that_is_no_project_is_one_line(cli: Cli) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("sls-patterns: ")
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["test", "up"])
+def test_a_datastore_that_the_local_stack_cannot_run_is_refused_in_one_line(
+    cli: Cli, command: str
+) -> None:
+    unlike = [name for name, each in catalog.vocabulary().datastores.items() if not each.local]
+    for pattern in catalog.patterns():
+        for datastore in {*pattern.datastores}.intersection(unlike):
+            made = cli("new", pattern.slug, "there", "--defaults", "--datastore", datastore)
+            assert "local test" not in made.stdout
+
+            refused = cli("local", command, "there")
+
+            assert refused.returncode == 2
+            (line,) = refused.stderr.splitlines()
+            assert f"the local stack cannot run {datastore}" in line
+            assert "`make deploy`" in line
+            return
+    pytest.fail("no pattern has such a datastore")

@@ -277,7 +277,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         ["mongodb"],
         (
             f"{TOPOLOGY}: datastores must be of: none, dynamodb, s3, aurora-postgresql, "
-            "elasticache-valkey; got 'mongodb'"
+            "elasticache-valkey, redshift-serverless; got 'mongodb'"
         ),
     ),
     "topology twice": (

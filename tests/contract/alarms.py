@@ -95,6 +95,10 @@ DELIVERY_FROM_STREAM = [
     Metric("AWS/Firehose", "KinesisMillisBehindLatest", "DeliveryStreamName", ("Maximum",)),
 ]
 DELIVERY_BY_PUT = [Metric("AWS/Firehose", "ThrottledRecords", "DeliveryStreamName")]
+# The share of COPY commands that succeed (fact U8).
+LOAD = Metric(
+    "AWS/Firehose", "DeliveryToRedshift.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
+)
 TRANSFORM = Metric(
     "AWS/Firehose", "ExecuteProcessing.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
 )
@@ -129,6 +133,7 @@ KNOWN = {
         *DELIVERY,
         *DELIVERY_FROM_STREAM,
         *DELIVERY_BY_PUT,
+        LOAD,
         TRANSFORM,
     )
 }

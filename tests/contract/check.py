@@ -16,6 +16,7 @@ from contract.standards import standard_violations
 from contract.state_machines import state_machine_violations
 from contract.tokens import token_violations
 from contract.violations import Violation
+from contract.warehouses import warehouse_violations
 
 
 def violations(template: Template) -> list[Violation]:
@@ -48,3 +49,4 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from delivery_violations(stack)
         yield from proxy_violations(stack)
         yield from token_violations(stack)
+        yield from warehouse_violations(stack)

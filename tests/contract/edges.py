@@ -205,17 +205,25 @@ def integrations(stack: Stack) -> Iterator[tuple[Resource, dict[str, Any]]]:
             yield part, {name[:1].lower() + name[1:]: value for name, value in given.items()}
 
 
-def transforms(stack: Stack, delivery: Resource) -> Iterator[Resource]:
-    """Return the functions that change what Firehose delivers."""
+def processors(delivery: Resource) -> Iterator[dict[str, Any]]:
+    """Return the parameters of what changes what Firehose delivers."""
     for kind in ("ExtendedS3DestinationConfiguration", "RedshiftDestinationConfiguration"):
         processing = delivery.get(kind, "ProcessingConfiguration") or {}
         if processing.get("Enabled") not in (True, "true"):
             continue
         for processor in processing.get("Processors") or []:
-            for parameter in processor.get("Parameters") or []:
-                invoked = stack.function(parameter.get("ParameterValue"))
-                if parameter.get("ParameterName") == "LambdaArn" and invoked:
-                    yield invoked[0]
+            yield {
+                parameter.get("ParameterName"): parameter.get("ParameterValue")
+                for parameter in processor.get("Parameters") or []
+            }
+
+
+def transforms(stack: Stack, delivery: Resource) -> Iterator[Resource]:
+    """Return the functions that change what Firehose delivers."""
+    for parameters in processors(delivery):
+        invoked = stack.function(parameters.get("LambdaArn"))
+        if invoked:
+            yield invoked[0]
 
 
 def _invoke(stack: Stack, source: str, arn: Any, declared_by: Resource) -> Iterator[Edge]:

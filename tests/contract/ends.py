@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from contract.alarms import (
     DEAD_LETTERS,
@@ -35,6 +34,7 @@ from contract.edges import (
     error_prefix,
     event_source,
     invoke_config,
+    processors,
     queue_of,
     rule_of_objects,
     target_name,
@@ -367,7 +367,7 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
         reading = Resource(delivery.name, delivery.type, source)
         for action in FIREHOSE_READING:
             yield from _allowed(stack, reading, action, stream, "E8")
-    for parameters in _processors(destination):
+    for parameters in processors(delivery):
         if stack.number(parameters.get("BufferSizeInMBs")) != TRANSFORMED_MEGABYTES:
             must = f"{TRANSFORMED_MEGABYTES}: what the function answers must be less than 6 MB"
             name = "BufferSizeInMBs"
@@ -387,14 +387,6 @@ def _delivering_actions(
     for function in changing:
         for action in FIREHOSE_CHANGING:
             yield action, function
-
-
-def _processors(destination: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for processor in (destination.get("ProcessingConfiguration") or {}).get("Processors") or []:
-        yield {
-            parameter.get("ParameterName"): parameter.get("ParameterValue")
-            for parameter in processor.get("Parameters") or []
-        }
 
 
 CHECKS: Mapping[str, Callable[[Stack, Edge], Iterator[Violation]]] = {

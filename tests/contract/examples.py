@@ -653,6 +653,134 @@ def e8() -> dict[str, Any]:
     )
 
 
+def load() -> dict[str, Any]:
+    """Return Firehose that loads a stream's records into a warehouse."""
+    resources = e8()["Resources"]
+    delivery = resources["Delivery"]["Properties"]
+    destination = delivery.pop("ExtendedS3DestinationConfiguration")
+    delivery["RedshiftDestinationConfiguration"] = {
+        "RoleARN": get("DeliveryRole"),
+        "ClusterJDBCURL": {
+            "Fn::Sub": "jdbc:redshift://${Warehouse.Workgroup.Endpoint.Address}:5439/lake"
+        },
+        "SecretsManagerConfiguration": {"Enabled": True, "SecretARN": ref("Loader")},
+        "CopyCommand": {"DataTableName": "clicks", "CopyOptions": "JSON 'auto' GZIP"},
+        "RetryOptions": {"DurationInSeconds": 7200},
+        "ProcessingConfiguration": destination.pop("ProcessingConfiguration"),
+        "S3Configuration": {
+            **{name: value for name, value in destination.items() if name != "Prefix"},
+            "CompressionFormat": "GZIP",
+            "BufferingHints": {"IntervalInSeconds": 900},
+        },
+    }
+    granted = resources["DeliveryRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    granted.append(allow("secretsmanager:GetSecretValue", ref("Loader")))
+    loads = ["s3:GetBucketLocation", "s3:ListBucket"]
+    loading = role(
+        "redshift", allow("s3:GetObject", {"Fn::Sub": "${Lake.Arn}/*"}), allow(loads, get("Lake"))
+    )
+    trust = loading["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+    trust["Principal"] = {
+        "Service": ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]
+    }
+    success: dict[str, Any] = {
+        "Statistic": "Average",
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 1,
+    }
+    return template(
+        resources,
+        _public_network(),
+        {
+            "Unloaded": alarm(
+                "AWS/Firehose",
+                "DeliveryToRedshift.Success",
+                "DeliveryStreamName",
+                ref("Delivery"),
+                **success,
+            ),
+            "Loader": resource(
+                "AWS::SecretsManager::Secret",
+                GenerateSecretString={
+                    "SecretStringTemplate": '{"username": "loader"}',
+                    "GenerateStringKey": "password",
+                },
+            ),
+            "Loading": loading,
+            "Namespace": {
+                **resource(
+                    "AWS::RedshiftServerless::Namespace",
+                    NamespaceName="clicks",
+                    DbName="lake",
+                    ManageAdminPassword=True,
+                    IamRoles=[get("Loading")],
+                    DefaultIamRoleArn=get("Loading"),
+                ),
+                "DeletionPolicy": "Retain",
+            },
+            "Warehouse": {
+                **resource(
+                    "AWS::RedshiftServerless::Workgroup",
+                    NamespaceName=ref("Namespace"),
+                    BaseCapacity=8,
+                    MaxCapacity=16,
+                    ConfigParameters=[{"ParameterKey": "require_ssl", "ParameterValue": "true"}],
+                    PubliclyAccessible=True,
+                    SubnetIds=[ref("Public0"), ref("Public1"), ref("Public2")],
+                    SecurityGroupIds=[ref("Admitted")],
+                ),
+                "DependsOn": ["PublicRoute"],
+            },
+        },
+    )
+
+
+def _public_network() -> Resources:
+    """Return three subnets in three zones that lead to the Internet, and who is admitted there."""
+    found: Resources = {
+        "Vpc": resource("AWS::EC2::VPC"),
+        "Internet": resource("AWS::EC2::InternetGateway"),
+        "Attachment": resource(
+            "AWS::EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), InternetGatewayId=ref("Internet")
+        ),
+        "PublicTable": resource("AWS::EC2::RouteTable", VpcId=ref("Vpc")),
+        "PublicRoute": {
+            **resource(
+                "AWS::EC2::Route",
+                RouteTableId=ref("PublicTable"),
+                DestinationCidrBlock="0.0.0.0/0",
+                GatewayId=ref("Internet"),
+            ),
+            "DependsOn": ["Attachment"],
+        },
+        "Admitted": resource(
+            "AWS::EC2::SecurityGroup",
+            VpcId=ref("Vpc"),
+            SecurityGroupIngress=[
+                {
+                    "IpProtocol": "tcp",
+                    "FromPort": 5439,
+                    "ToPort": 5439,
+                    "CidrIp": {"Fn::FindInMap": ["FirehoseAddresses", ref("AWS::Region"), "Block"]},
+                }
+            ],
+        ),
+    }
+    for zone in range(3):
+        found[f"Public{zone}"] = resource(
+            "AWS::EC2::Subnet",
+            VpcId=ref("Vpc"),
+            CidrBlock=f"10.0.{zone}.0/24",
+            AvailabilityZone={"Fn::Select": [zone, {"Fn::GetAZs": ""}]},
+        )
+        found[f"Public{zone}Table"] = resource(
+            "AWS::EC2::SubnetRouteTableAssociation",
+            SubnetId=ref(f"Public{zone}"),
+            RouteTableId=ref("PublicTable"),
+        )
+    return found
+
+
 ACCESS = '{"id":"$context.requestId","error":"$context.integrationErrorMessage"}'
 
 
@@ -915,6 +1043,7 @@ EXAMPLES = {
     "E7x": e7x,
     "E8": e8,
     "PUT": put,
+    "LOAD": load,
     "E9": e9,
     "REST": rest,
     "SYNC": sync,

@@ -30,7 +30,7 @@ def _way_out(stack: Stack, function: Resource, variable: str, subnet: Any) -> It
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html
     """
-    leads_to = _default_route(stack, subnet)
+    leads_to = default_route(stack, subnet)
     if leads_to is None or leads_to.type != NAT:
         says = f"is told of {variable}, and no NAT gateway leads from {stack.text(subnet)} there"
         yield Violation("vpc", function.name, f"{says} (fact T1)")
@@ -42,7 +42,7 @@ def _nat_gateway(stack: Stack, gateway: Resource) -> Iterator[Violation]:
     Deleted after its internet gateway is detached, it would stop the deletion of the stack.
     https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
     """
-    public = _default_route(stack, gateway.get("SubnetId"))
+    public = default_route(stack, gateway.get("SubnetId"))
     if public is None or public.type != INTERNET:
         says = "is in a subnet from which no internet gateway leads to the Internet"
         yield Violation("vpc", gateway.name, f"{says} (fact T2)")
@@ -54,7 +54,7 @@ def _nat_gateway(stack: Stack, gateway: Resource) -> Iterator[Violation]:
         yield Violation("vpc", gateway.name, f"{says} deleted after (fact T2)")
 
 
-def _default_route(stack: Stack, subnet: Any) -> Resource | None:
+def default_route(stack: Stack, subnet: Any) -> Resource | None:
     """Return the gateway to which what leaves the subnet goes."""
     tables = {
         stack.text(each.get("RouteTableId"))

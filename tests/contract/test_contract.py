@@ -96,6 +96,13 @@ NOT_THE_CONTRACTS_WITH = {
         # CDK has one for each zone, and one NAT gateway.
         r"VpcPublicSubnet2\w+(\..*)?",
     ),
+    "redshift-serverless": (
+        r"AWS::EC2::(VPC(\..*)?|RouteTable)",
+        r"AWS::EC2::\w+\.(VpcId|InternetGatewayId|MapPublicIpOnLaunch|SecurityGroupEgress.*)",
+        # Which name it has, the port by default, and what it logs of itself.
+        r"AWS::RedshiftServerless::\w+\.((Namespace|Workgroup)Name|Port|LogExports.*)",
+        r"AWS::KinesisFirehose::DeliveryStream\..*\.(DataTableName|SizeInMBs)",
+    ),
 }
 
 

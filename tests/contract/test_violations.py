@@ -51,6 +51,11 @@ FOUND = {
         ("Delivery", "Lake", "E8", "Told"),
         ("Delivery", "Change", "E8", "Told"),
     },
+    "LOAD": {
+        ("Clicks", "Delivery", "E8", "Told"),
+        ("Delivery", "Lake", "E8", "Told"),
+        ("Delivery", "Change", "E8", "Told"),
+    },
     "PUT": {("Delivery", "Lake", "E8", "Told"), ("Delivery", "Change", "E8", "Told")},
 }
 
@@ -93,6 +98,12 @@ NOT_THE_CONTRACTS["PUT"] = (
     *NOT_THE_CONTRACTS["E8"],
     r"ApiRole\.AssumeRolePolicyDocument.*",
     r"Api(\.Body(\.paths(\./(\.post(\.x-amazon-apigateway-integration(\.(type|uri))?)?)?)?)?)?",
+)
+# What no deployment would do without.
+NOT_THE_CONTRACTS["LOAD"] = (
+    *NOT_THE_CONTRACTS["E8"],
+    r"Vpc|PublicTable|\w+\.(VpcId|InternetGatewayId)|.*\.DataTableName",
+    r"Namespace\.NamespaceName",
 )
 # The routes are the proofs', and what Step Functions itself refuses.
 NOT_THE_CONTRACTS["SYNC"] = (

@@ -156,7 +156,7 @@ KNOWN = (
         flavour="cdk",
         pattern=r"Vpc: InstanceTenancy is default"
         r"|\w+Endpoint: VpcEndpointType is Gateway"
-        r"|(PrivateSubnet[AB]|PublicSubnet): MapPublicIpOnLaunch is False",
+        r"|(PrivateSubnet[AB]|PublicSubnet[ABC]?): MapPublicIpOnLaunch is False",
         reason="CDK writes down what EC2 does where nothing is said",
     ),
     Difference(

@@ -60,6 +60,18 @@ PARTS = {
     "VpcS3Endpoint": "S3Endpoint",
     "VpcDynamoDBEndpoint": "DynamoDBEndpoint",
 }
+# The same where public subnets are for more than a NAT gateway.
+MANY_PUBLIC = "VpcPublicSubnet3Subnet"
+PUBLIC_PARTS = {
+    f"VpcPublicSubnet{number}{part}": name
+    for number, zone in enumerate("ABC", start=1)
+    for part, name in {
+        "Subnet": f"PublicSubnet{zone}",
+        "RouteTable": "PublicRouteTable",
+        "RouteTableAssociation": f"PublicSubnet{zone}Routes",
+        "DefaultRoute": "PublicInternetRoute",
+    }.items()
+}
 REFERENCE = re.compile(r"\$\{(\w+)(?=[.}])")
 
 # What is read as policies, routes and permissions, or is no part of the service.
@@ -110,6 +122,8 @@ class _Reader:
         self.template = template
         self.stack = next(iter(stacks(template)))
         self.stack_name = stack_name
+        many = any(name.startswith(MANY_PUBLIC) for name in self.stack.resources)
+        self.parts = PARTS | PUBLIC_PARTS if many else PARTS
         self.edges = {
             edge.declared_by: f"{self.name(edge.source)} => {self.name(edge.target)}"
             for edge in asynchronous_edges(template)
@@ -138,7 +152,7 @@ class _Reader:
 
     def name(self, logical_id: str) -> str:
         name = VERSION.sub("Version", HASH.sub("", logical_id))
-        return PARTS.get(name, name)
+        return self.parts.get(name, name)
 
     def text(self, value: Any) -> str:
         text = self.stack.text(value).replace("${AWS::StackName}", self.stack_name)

@@ -14,7 +14,7 @@ from environments import link_modules
 from local.support import wait_until
 from proofs.proving import ARGUMENTS, own_id
 from rendering import render_project
-from variants import Variant, all_variants
+from variants import Variant, proven_variants
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.local import session
@@ -156,7 +156,7 @@ def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) ->
     assert "a function on AWS cannot reach the proof's own server" in printed
 
 
-@pytest.mark.parametrize("variant", list(all_variants()), ids=str)
+@pytest.mark.parametrize("variant", list(proven_variants()), ids=str)
 def test_tests_are_marked_as_their_proofs_are_declared(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
     proofs = catalog.pattern(variant.pattern).topology(variant.topology).proofs

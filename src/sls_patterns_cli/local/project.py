@@ -18,6 +18,8 @@ class Project:
     runtime_version: str
     iac: str
     region: str
+    topology: str = ""
+    datastore: str = ""
 
     @property
     def work(self) -> Path:
@@ -55,4 +57,6 @@ def load(path: Path) -> Project:
         runtime_version=recorded["runtime_version"],
         iac=recorded["iac"],
         region=recorded["region"],
+        topology=recorded.get("topology", ""),
+        datastore=recorded.get("datastore", ""),
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sls_patterns_cli import interrupts
+from sls_patterns_cli import catalog, interrupts
+from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import emulator as emulators
 from sls_patterns_cli.local import external, flavours, languages, proofs, tether, timescale
 from sls_patterns_cli.local import project as projects
@@ -104,6 +105,7 @@ def _stack(
     is not among them gets a stand-in.
     """
     project = projects.load(path)
+    _refuse_unless_local(project)
     emulators.require()
     language = languages.of(project, progress)
     emulator = Emulator(project.region, {project.lambda_runtime: language.interpreter.executable})
@@ -113,6 +115,23 @@ def _stack(
             yield stack
     finally:
         emulator.stop()
+
+
+def _refuse_unless_local(project: Project) -> None:
+    """Raise UserError for a project with a datastore that the emulator does not have."""
+    datastore = catalog.vocabulary().datastores.get(project.datastore)
+    if datastore is None or datastore.local:
+        return
+    topology = catalog.pattern(project.pattern).topology(project.topology)
+    says = (
+        f"the local stack cannot run {project.datastore}: check the project with `make test`, "
+        "and deploy it with `make deploy`"
+    )
+    if topology.proven_with:
+        says += (
+            f"; the same service with {' or '.join(topology.proven_with)} has proofs that run here"
+        )
+    raise UserError(says)
 
 
 @contextmanager
