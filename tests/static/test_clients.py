@@ -22,7 +22,8 @@ SOURCES = sorted(
     for folder in ("patterns", "datastores", "shared")
     for file in (ROOT / "templates" / folder).rglob("*.jinja")
     # The deadlines of calls are those of whoever makes them; an operator interrupts a tool.
-    if not {"tests", "clients", "tools"} & {*file.parts} and f".{file.name.split('.', 1)[1]}" in CLIENTS
+    if not {"tests", "clients", "tools"} & {*file.parts}
+    and f".{file.name.split('.', 1)[1]}" in CLIENTS
 )
 
 
