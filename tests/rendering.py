@@ -1,4 +1,4 @@
-"""Renders projects with Copier itself, from the template in the working tree.
+"""Renders projects as `new` does, from the template in the working tree.
 
 What it renders is kept under the digest of the template and the answers, so that it is rendered
 once however many tests and processes ask.
@@ -16,6 +16,10 @@ import time
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from copier._main import Worker
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "build/rendered"
@@ -55,12 +59,19 @@ def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answ
 
 
 def _render(origin: Path, destination: Path, data: dict[str, str]) -> None:
-    from copier import run_copy
-
     with tempfile.TemporaryDirectory(dir=destination.parent) as folder:
         made = Path(folder) / "project"
-        run_copy(str(origin), made, data=data, defaults=True, quiet=True)
+        with _worker()(str(origin), made, data=data, defaults=True, quiet=True) as worker:
+            worker.run_copy()
         made.rename(destination)
+
+
+@cache
+def _worker() -> type["Worker"]:
+    """Return Copier's worker of this process, which compiles each template once."""
+    from sls_patterns_cli.render import QuickWorker
+
+    return type("Worker", (QuickWorker,), {"compiled": {}})
 
 
 @cache

@@ -93,20 +93,31 @@ def test_the_answers_file_records_where_updates_come_from(cli: Cli) -> None:
     assert answers["_commit"] == f"v{version}"
 
 
-def test_the_project_is_that_of_plain_copier_without_trust(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"pattern": "scalable-webhook"},
+        {"pattern": "fan-out-fan-in", "runtime": "typescript", "iac": "cdk", "datastore": "s3"},
+    ],
+    ids=lambda answers: answers["pattern"],
+)
+def test_the_project_is_that_of_plain_copier_without_trust(
+    cli: Cli, answers: dict[str, str], tmp_path: Path
+) -> None:
     template = tmp_path / "template"
     shutil.copytree(catalog.template_root() / "templates", template / "templates")
     shutil.copy(catalog.template_root() / "copier.yml", template)
-    copy = ("copier", "copy", "--defaults", "--data=pattern=scalable-webhook")
+    data = [f"--data={question}={answer}" for question, answer in answers.items()]
     (cli.folder / "plain").mkdir()
     subprocess.run(
-        [sys.executable, "-m", *copy, template, "plain/hook"],
+        [sys.executable, "-m", "copier", "copy", "--defaults", *data, template, "plain/hook"],
         cwd=cli.folder,
         env=cli.environment,
         capture_output=True,
         check=True,
     )
-    made(cli, "ours/hook")
+    options = (f"--{each}={answer}" for each, answer in answers.items() if each != "pattern")
+    cli("new", answers["pattern"], "ours/hook", *options)
     ours, plain = tree(cli.folder / "ours"), tree(cli.folder / "plain")
     _, recorded = ours.pop("hook/.copier-answers.yml")
     _, expected = plain.pop("hook/.copier-answers.yml")
