@@ -735,14 +735,21 @@ def load() -> dict[str, Any]:
     )
 
 
-def _public_network() -> Resources:
-    """Return three subnets in three zones that lead to the Internet, and who is admitted there."""
-    found: Resources = {
+def vpc_with_internet() -> Resources:
+    """Return a VPC with an internet gateway, and nothing that leads there."""
+    return {
         "Vpc": resource("AWS::EC2::VPC"),
         "Internet": resource("AWS::EC2::InternetGateway"),
         "Attachment": resource(
             "AWS::EC2::VPCGatewayAttachment", VpcId=ref("Vpc"), InternetGatewayId=ref("Internet")
         ),
+    }
+
+
+def _public_network() -> Resources:
+    """Return three subnets in three zones that lead to the Internet, and who is admitted there."""
+    found: Resources = {
+        **vpc_with_internet(),
         "PublicTable": resource("AWS::EC2::RouteTable", VpcId=ref("Vpc")),
         "PublicRoute": {
             **resource(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from contract.changes import REMOVE, changed
 from contract.check import violations
-from contract.examples import circuit, get, ref, resource
+from contract.examples import circuit, get, ref, resource, vpc_with_internet
 
 MANAGED = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
 
@@ -20,13 +20,7 @@ def network() -> dict[str, Any]:
         "Parameters": {"CarrierUrl": address},
         "Resources": template["Resources"]
         | {
-            "Vpc": resource("AWS::EC2::VPC"),
-            "Internet": resource("AWS::EC2::InternetGateway"),
-            "Attachment": resource(
-                "AWS::EC2::VPCGatewayAttachment",
-                VpcId=ref("Vpc"),
-                InternetGatewayId=ref("Internet"),
-            ),
+            **vpc_with_internet(),
             "Address": resource("AWS::EC2::EIP", Domain="vpc"),
             "Nat": {
                 **resource(
