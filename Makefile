@@ -40,7 +40,7 @@ check: lint ## check style, types, golden files and contract of the patterns tha
 		tests/static tests/contract
 
 test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite: every proof in each runtime and flavour
-	$(PYTEST) -m "not exhaustive" --budget
+	$(PYTEST) -m "not exhaustive"
 
 test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant; PATTERN=<slug>: those of one pattern
 	$(PYTEST) $(if $(PATTERN),--pattern $(PATTERN))

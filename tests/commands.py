@@ -44,9 +44,6 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for line in sys.stdin:
         request = json.loads(line)
-        if request["rehearsal"]:  # all is imported, and an update cannot be done twice
-            print("{}", file=answers, flush=True)
-            continue
         with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as complaints:
             child = os.fork()
             if child == 0:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import servers
 import spending
 from command import Cli, environment
 from selection import files_that_differ_from_main, of_what_changed, pattern_of, proofs_among_others
@@ -36,9 +35,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--changed", action="store_true", help="only the tests of patterns that differ from main"
-    )
-    parser.addoption(
-        "--budget", action="store_true", help="fail where a pattern takes twice what it may"
     )
     parser.addoption("--costs", type=Path, help="a file to which each test adds its processor time")
 
@@ -75,6 +71,5 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     spending.adopt_orphans()
-    servers.rehearsing.wanted = config.getoption("--budget")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(spending.Spent(config.getoption("--costs")))

@@ -5,21 +5,12 @@ import json
 import os
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from spending import CLOCK
-
-
-@dataclass
-class Rehearsing:
-    wanted: bool = False
-
-
-rehearsing = Rehearsing()
 
 
 @cache
@@ -33,7 +24,6 @@ class Server:
 
     def __init__(self, command: tuple[str | Path, ...], variables: dict[str, str]) -> None:
         self._name = " ".join(map(str, command))
-        self._rehearsed = not rehearsing.wanted
         self._process = subprocess.Popen(
             command,
             env=os.environ | variables,
@@ -45,18 +35,7 @@ class Server:
         atexit.register(self._end)
 
     def ask(self, request: dict[str, Any]) -> Any:
-        """Return the answer.
-
-        Where it matters what a pattern takes, the first request is rehearsed: what is loaded for
-        all is of no single one.
-        """
-        if not self._rehearsed:
-            self._rehearsed = True
-            with CLOCK.of_no_pattern():
-                self._answer({**request, "rehearsal": True})
-        return self._answer({**request, "rehearsal": False})
-
-    def _answer(self, request: dict[str, Any]) -> Any:
+        """Return the answer, or fail the test where the process has ended."""
         assert self._process.stdin
         assert self._process.stdout
         with suppress(BrokenPipeError):  # it has ended, as its output tells

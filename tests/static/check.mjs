@@ -1,7 +1,7 @@
 // Checks style and types of TypeScript projects, each distinct file once: for each line of standard
 // input, `{linted, formatted}` with folders of projects, one of standard output with what was read
 // and what there is to complain of. Of those that are only `formatted`, Prettier alone reads the
-// files. What a `rehearsal` has checked counts as new all the same.
+// files.
 // Argument: a folder with the node_modules that all of them share.
 //
 // What `npm run lint` and `npm run typecheck` say of a file follows from its text, from those of
@@ -162,13 +162,12 @@ async function checkFormat(project) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { linted, formatted, rehearsal } = JSON.parse(line);
+  const { linted, formatted } = JSON.parse(line);
   [read, complaints] = [{ eslint: 0, prettier: 0, tsc: 0 }, ""];
   for (const project of [...linted, ...formatted]) {
     process.chdir(project);
     if (linted.includes(project)) await checkTypesAndLint(project);
     await checkFormat(project);
   }
-  if (rehearsal) seen.clear();
   console.log(JSON.stringify({ read, complaints }));
 }

@@ -1,42 +1,27 @@
-"""A server is started once, and what it loads first is told apart where that matters."""
+"""A server is started once, and answers all tests of a worker."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import Server, rehearsing, server
-from spending import CLOCK
+from servers import Server, server
 from synthesis import synthesiser
 
 COUNTING = """
-import json, sys, time
+import json, sys
 for count, line in enumerate(sys.stdin):
-    while time.process_time() < 0.3: pass
     print(json.dumps({**json.loads(line), "count": count}), flush=True)
 """
 COMMAND = (sys.executable, "-c", COUNTING)
 
 
-@pytest.fixture(params=[True, False])
-def rehearsed(request: pytest.FixtureRequest) -> Iterator[bool]:
-    before, rehearsing.wanted = rehearsing.wanted, request.param
-    yield request.param
-    rehearsing.wanted = before
-
-
-def test_the_first_request_is_rehearsed_where_it_matters_what_a_pattern_takes(
-    rehearsed: bool,  # noqa: FBT001 (a fixture)
-) -> None:
+def test_a_server_answers_each_request() -> None:
     counting = Server(COMMAND, {})
-    shared = CLOCK.shared()["processor"]
 
-    answers = [counting.ask({"of": name}) for name in "ab"]
-
-    assert [each["of"] for each in answers] == ["a", "b"]
-    assert [each["count"] for each in answers] == ([1, 2] if rehearsed else [0, 1])
-    if sys.platform == "linux":
-        assert (CLOCK.shared()["processor"] - shared > 0.25) == rehearsed
+    assert [counting.ask({"of": name}) for name in "ab"] == [
+        {"of": "a", "count": 0},
+        {"of": "b", "count": 1},
+    ]
 
 
 def test_there_is_one_server_for_a_command_and_its_variables() -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,51 +11,58 @@ import pytest
 from local.support import wait_until
 from spending import CLOCK, Clock, Spent, table
 
+from sls_patterns_cli import catalog
+
 BUSY = "import time\nwhile time.process_time() < 0.3: pass\n"
 
 
-def test_the_table_says_what_nineteen_patterns_would_take() -> None:
-    spent: dict[str | None, Counter[str]] = {
+def spent_on(patterns: Iterable[str], processor: int) -> dict[str | None, Counter[str]]:
+    return {slug: Counter(tests=5, seconds=60, processor=processor) for slug in patterns}
+
+
+def test_the_table_says_what_all_patterns_take() -> None:
+    spent = spent_on(["slow", "quick"], 100) | {
         None: Counter(tests=9, seconds=80, processor=120),
-        "quick": Counter(tests=5, seconds=60, processor=100),
-        "slow": Counter(tests=7, seconds=300, processor=500),
     }
 
-    lines = [" ".join(line.split()) for line in table(spent, ["slow", "quick"])]
+    lines = [" ".join(line.split()) for line in table(spent)]
 
     assert lines == [
         "pattern tests seconds processor",
         "quick 5 60 100",
-        "slow 7 300 500 more than twice what it may take",
+        "slow 5 60 100",
         "(no single one) 9 80 120",
-        "19 patterns on 2 idle cores, by processor time: 48 minutes",  # (120 + 19 * 300) / 2 / 60
+        "on 2 idle cores, by processor time: 3 minutes",  # (2 * 100 + 120) / 2 / 60
     ]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "processor", "options", "exit_code"),
+    ("patterns", "pattern", "processor", "exit_code"),
     [
-        ("scalable-webhook", 301, {"--budget"}, 1),
-        ("scalable-webhook", 300, {"--budget"}, 0),
-        ("scalable-webhook", 301, set(), 0),
-        (None, 301, {"--budget"}, 0),
+        (catalog.slugs(), "scalable-webhook", 301, 1),
+        (catalog.slugs(), "scalable-webhook", 300, 0),
+        (catalog.slugs(), None, 301, 0),
+        (catalog.slugs()[1:], "scalable-webhook", 301, 0),  # not a whole run
     ],
 )
-def test_a_pattern_that_takes_twice_what_it_may_fails_the_suite(
-    pattern: str | None, processor: float, options: set[str], exit_code: int
+def test_a_pattern_that_takes_three_times_what_others_take_fails_the_suite(
+    patterns: Iterable[str], pattern: str | None, processor: int, exit_code: int
 ) -> None:
     spent = Spent()
-    for taken in ({"processor": processor, "tests": 1}, {"processor": 0}):
-        properties = [("spent", {"pattern": pattern, **taken})]
-        report = SimpleNamespace(when="teardown", user_properties=properties)
+    taken = spent_on(patterns, 100)
+    taken[pattern] = Counter(tests=5, seconds=60, processor=processor)
+    for slug, of_pattern in taken.items():
+        report = SimpleNamespace(
+            when="teardown", user_properties=[("spent", {"pattern": slug, **of_pattern})]
+        )
         spent.pytest_runtest_logreport(cast("pytest.TestReport", report))
-    session: Any = SimpleNamespace(
-        config=SimpleNamespace(getoption=options.__contains__), exitstatus=0
-    )
+    session: Any = SimpleNamespace(exitstatus=0)
 
     spent.pytest_sessionfinish(session)
 
     assert session.exitstatus == exit_code
+    said = [line for line in table(spent.seconds) if "more than 3 times the median" in line]
+    assert len(said) == exit_code
 
 
 def test_the_time_of_children_counts_and_what_is_shared_is_told_apart() -> None:
