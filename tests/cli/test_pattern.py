@@ -131,8 +131,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "wirte",
         (
             f"{TOPOLOGY}, edge work -> results: access must be one of: "
-            "read, write, append, update, read-many, read-update, read-write, manage, own; "
-            "got 'wirte'"
+            "read, write, append, update, read-many, read-update, read-write, write-delete, "
+            "manage, own; got 'wirte'"
         ),
     ),
     "access that the datastore lacks": (
@@ -140,7 +140,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "own",
         (
             f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
-            "read, write, append, update, append-update, read-many, read-update, read-write, "
+            "read, write, append, update, append-update, read-many, read-update, write-delete, "
             "manage; got 'own'"
         ),
     ),

@@ -1,6 +1,7 @@
 """Nothing of what a service was sent is lost, done twice or given up, whatever happens to it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from conservation.schedule import schedule
 from sls_patterns_cli import catalog
 
 RUNTIMES = ["python", "typescript"]
+
+BACKLOG = 100
+"""So many take about 10 s where they are sent as fast as the queue takes them."""
 
 MESSAGES = {"E1", "E2", "E3", "E4", "E5"}
 """The failures of edges that carry messages, to queues, functions, subscribers and readers."""
@@ -70,6 +74,23 @@ def test_each_of_thousands_is_done_once_or_kept(
     assert outcome.is_conserved, outcome
     assert outcome.strikes.kills > 0
     assert outcome.strikes.outages > 0
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(BACKLOG, id="backlog"),
+        pytest.param(FULL_SIZE, id="large-backlog", marks=pytest.mark.exhaustive),
+    ],
+)
+@pytest.mark.parametrize("service", [each for each in SERVICES if each.in_order], ids=str)
+def test_a_backlog_is_drained_in_order(service: Service, count: int, tmp_path: Path) -> None:
+    at_once = replace(service, source=replace(service.source, at_a_time=count))
+
+    outcome = conserve(tmp_path / "project", at_once, count, runtime="python")
+
+    assert outcome.is_conserved, outcome
+    assert outcome.messages == count
 
 
 @pytest.mark.parametrize(("service", "defect"), list(defects()))

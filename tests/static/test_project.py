@@ -187,6 +187,10 @@ def renamed(variants: Iterable[Variant], name: str, into: Path) -> list[Path]:
 @pytest.mark.xdist_group("types of packages")
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_types_of_python_have_nothing_to_say(pattern: str, projects: Projects) -> None:
+    with_functions = {each.iac: each for each in variants_in("simple-web-service", "python")}
+    for variant in with_functions.values():
+        environment(projects[variant])  # has the plugins, also for projects that have no functions
+
     check_types(projects.of(variants_in(pattern, "python")).values())
 
 
