@@ -1,10 +1,14 @@
 """Environments of a Python function share what packages hold after their import, and no more."""
 
+import fcntl
 import io
 import json
+import os
+import resource
+import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from typing import Any
 import pytest
 from local.support import RUNTIME, Client, write
 
+from sls_patterns_cli.local.adapters.lambda_.environment_forks import Fork
 from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
@@ -143,3 +148,34 @@ def test_a_package_that_starts_a_thread_does_so_in_each_environment(function: Fu
 def test_a_package_that_cannot_be_imported_is_the_environments_error(function: Function) -> None:
     for each in function(f"{PACKAGE}\nraise OSError('no such device')"):
         assert "OSError: no such device" in each["errorMessage"]
+
+
+BEYOND_SELECT = 1024
+
+
+@pytest.fixture
+def _many_files() -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] <= BEYOND_SELECT:
+        pytest.skip("this machine allows too few open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.usefixtures("_many_files")
+def test_the_end_of_an_environment_is_seen_however_many_files_are_open() -> None:
+    read, theirs = os.pipe()
+    ended = fcntl.fcntl(read, fcntl.F_DUPFD_CLOEXEC, BEYOND_SELECT)
+    os.close(read)
+    standard = [os.open(os.devnull, mode) for mode in (os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)]
+    waiting = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, pass_fds=[theirs]) as process:
+        os.close(theirs)
+        environment = Fork(process.pid, standard, ended)
+        before = environment.poll()
+
+        environment.kill()
+
+        assert environment.wait(timeout=10) == environment.poll() == 1
+    assert before is None
