@@ -113,7 +113,7 @@ def test_the_readme_of_a_strangler_says_what_an_api_changes(
 @pytest.mark.parametrize(
     ("pattern", "topology", "told"),
     [
-        pytest.param("notifier", "eventbridge", "knows one message group for all", id="D2"),
+        pytest.param("notifier", "eventbridge", "sets one message group for all", id="D2"),
         pytest.param("notifier", "sns", "`version: [1]` never does", id="D3"),
         pytest.param("notifier", "sns", "has more than ten attributes", id="B13-attributes"),
         pytest.param("notifier", "sns", "up to 15 minutes to have an effect", id="B13-filter"),
