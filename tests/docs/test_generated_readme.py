@@ -121,7 +121,7 @@ def test_the_readme_of_a_strangler_says_what_an_api_changes(
         pytest.param("eventually-consistent", "outbox", "reads the order again", id="S4"),
         pytest.param("eventually-consistent", "outbox", "makes another change", id="S3"),
         pytest.param("eventually-consistent", "outbox", "do not keep it", id="S6"),
-        pytest.param("distributed-trigger", "cloudwatch-logs", "skips what is logged", id="B9"),
+        pytest.param("distributed-trigger", "cloudwatch-logs", "skips lines logged", id="B9"),
         pytest.param("distributed-trigger", "s3-events", "takes about five minutes", id="D5"),
     ],
 )
