@@ -113,7 +113,7 @@ def test_the_readme_of_a_strangler_says_what_an_api_changes(
 @pytest.mark.parametrize(
     ("pattern", "topology", "told"),
     [
-        pytest.param("notifier", "eventbridge", "knows one message group for all", id="D2"),
+        pytest.param("notifier", "eventbridge", "sets one message group for all", id="D2"),
         pytest.param("notifier", "sns", "`version: [1]` never does", id="D3"),
         pytest.param("notifier", "sns", "has more than ten attributes", id="B13-attributes"),
         pytest.param("notifier", "sns", "up to 15 minutes to have an effect", id="B13-filter"),
@@ -121,7 +121,7 @@ def test_the_readme_of_a_strangler_says_what_an_api_changes(
         pytest.param("eventually-consistent", "outbox", "reads the order again", id="S4"),
         pytest.param("eventually-consistent", "outbox", "makes another change", id="S3"),
         pytest.param("eventually-consistent", "outbox", "do not keep it", id="S6"),
-        pytest.param("distributed-trigger", "cloudwatch-logs", "skips what is logged", id="B9"),
+        pytest.param("distributed-trigger", "cloudwatch-logs", "skips lines logged", id="B9"),
         pytest.param("distributed-trigger", "s3-events", "takes about five minutes", id="D5"),
     ],
 )
