@@ -52,10 +52,10 @@ class Outcome:
 
     @property
     def lost(self) -> set[str]:
-        """The ids of those that are missing where they should be, and in every other place."""
+        """The ids of those that are missing where they should be, and in no wrong place instead."""
         if self.is_stopped:
             return set()
-        return _ids(self.due - self.found) - _ids(self.found)
+        return _ids(self.due - self.found) - _ids(self.found - self.due)
 
     @property
     def given_up(self) -> set[str]:

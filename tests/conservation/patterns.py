@@ -69,7 +69,8 @@ STREAM = Source(
     slow_seconds=0.5,
     at_a_time=60,
 )
-OUTBOX = Source(("failed-records-not-told", "stream-records-not-retried"), strikes=6)
+# A kill seldom meets a batch that is being published, so that a missing retry would seldom show.
+OUTBOX = Source(("failed-records-not-told",), strikes=6)
 # Subscribers are both, and a message is in the hands of either.
 SUBSCRIBERS = Source((*QUEUE.defects, *EVENT.defects), strikes=2, slow_seconds=1.6)
 
