@@ -68,6 +68,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       LoggingConfig: {LogGroup: asynchronous-mendable}
+      Timeout: 60
       InlineCode: |
         import json, os, time
         def handler(event, context):
