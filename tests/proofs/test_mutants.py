@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -40,6 +40,13 @@ class Mutant:
             f"{self.file} should hold {self.places or 'some'} times: {self.find.pattern}"
         )
         return file, broken
+
+    @property
+    def without_flavour(self) -> tuple[str, ...]:
+        """The same for SAM and CDK where the same change is made to the same file."""
+        options = {**self.variant.answers, "iac": ""}
+        change = (self.file, self.find.pattern, str(self.replace))
+        return (*options.values(), self.proof, self.what, *change)
 
     def _replacement(self, found: re.Match[str]) -> str:
         return self.replace if isinstance(self.replace, str) else self.replace[found[0]]
@@ -94,16 +101,30 @@ def read(file: Path) -> Any:
     return yaml.safe_load(file.read_text())
 
 
+@cache
+def distinct_mutants() -> list[Mutant]:
+    """Return all mutants, those that take the least time first: SAM's, and of these Python's.
+
+    A file that both flavours have, such as a handler, is changed in SAM alone: CDK synthesises each
+    time. That both come to the same wiring is the parity tests' affair.
+    """
+    quickest_last = sorted(
+        proven_variants(), key=lambda each: (each.iac == "sam", each.runtime == "python")
+    )
+    distinct: dict[tuple[str, ...], Mutant] = {}
+    for mutant in chain.from_iterable(map(mutants_of, reversed(quickest_last))):
+        distinct.setdefault(mutant.without_flavour, mutant)
+    return list(distinct.values())
+
+
 def standing_for_all() -> Iterator[ParameterSet]:
-    """Return all mutants; the last that breaks the wiring in some way stands for the others:
-    the frugal consumer, whose limit of two shows wherever it is missing. SAM stands for CDK, which
-    synthesises each time; that both come to the same wiring is the parity tests' affair.
+    """Return the distinct mutants; the first that breaks the wiring in some way stands for others:
+    the frugal consumer, whose limit of two shows wherever it is missing.
 
     They take long: what cannot happen any more is waited for until the proof's patience ends.
     """
     broken = set()
-    with_sam_last = sorted(proven_variants(), key=lambda variant: variant.iac == "sam")
-    for mutant in chain.from_iterable(map(mutants_of, reversed(with_sam_last))):
+    for mutant in distinct_mutants():
         chosen = mutant.wiring is not None and mutant.wiring not in broken
         broken.add(mutant.wiring)
         name = f"{mutant.variant} {mutant.proof}: {mutant.what}"
@@ -153,6 +174,24 @@ def test_every_mutant_changes_its_project(variant: Variant, tmp_path: Path) -> N
     for mutant in mutants_of(variant):
         file, broken = mutant.broken(project)
         assert broken != file.read_text(), mutant.what
+
+
+@pytest.mark.parametrize(
+    "variant", [each for each in proven_variants() if each.iac == "cdk"], ids=str
+)
+def test_what_is_changed_in_sam_alone_is_the_same_file_in_cdk(
+    variant: Variant, tmp_path: Path
+) -> None:
+    ran = {mutant.without_flavour: mutant for mutant in distinct_mutants()}
+    in_sam = replace(variant, iac="sam")
+    with_sam = render_project(tmp_path / "sam", **in_sam.answers)
+    with_cdk = render_project(tmp_path / "cdk", **variant.answers)
+
+    for mutant in mutants_of(variant):
+        if ran[mutant.without_flavour].variant == in_sam:
+            (of_sam, broken_sam), (of_cdk, broken_cdk) = map(mutant.broken, (with_sam, with_cdk))
+            assert of_sam.relative_to(with_sam) == of_cdk.relative_to(with_cdk)
+            assert broken_sam == broken_cdk, mutant.what
 
 
 @pytest.mark.parametrize("variant", list(proven_variants()), ids=str)
