@@ -19,7 +19,7 @@ from environments import environment
 from packaging.version import Version
 from proofs.proving import own_id, prove
 from rendering import ROOT, render_from
-from static.test_project import run_npm, run_unit_tests
+from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
 from update.publication import git, publish
@@ -213,8 +213,9 @@ def test_an_updated_project_passes_its_own_checks(cli: Cli, coming: Path, made: 
 
     if made.variant.runtime == "python":
         tools = environment(project.folder)
-        for command in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)):
-            run([tools / command[0], *command[1:]], project.folder)
+        for command in (("check",), ("format", "--check")):
+            run([tools / "ruff", *command], project.folder)
+        check_types([project.folder])
     else:
         for script in ("lint", "typecheck"):
             run_npm(project.folder, "run", script)

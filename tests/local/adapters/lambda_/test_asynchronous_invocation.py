@@ -70,10 +70,11 @@ Resources:
       LoggingConfig: {LogGroup: asynchronous-mendable}
       Timeout: 60
       InlineCode: |
-        import json, os, time
+        import json, os, pathlib, time
         def handler(event, context):
             print(json.dumps(event))
-            while not os.path.exists(event["until"]):
+            pathlib.Path(event["started"]).touch()
+            while not os.path.exists(event["updated"]):
                 time.sleep(0.05)
             if "MENDED" not in os.environ:
                 raise ValueError("told to fail")
@@ -188,9 +189,10 @@ def test_a_dead_letter_queue_gets_the_event_as_it_was_sent_and_the_error_as_attr
 def test_an_attempt_has_the_configuration_that_the_function_has_by_then(
     stack: dict[str, str], client: Client, tmp_path: Path
 ) -> None:
-    functions, name, updated = client("lambda"), stack["Mendable"], tmp_path / "updated"
-    invoke(client, name, {"until": str(updated)})
-    wait_until(lambda: read(client, "asynchronous-mendable"))
+    functions, name = client("lambda"), stack["Mendable"]
+    started, updated = tmp_path / "started", tmp_path / "updated"
+    invoke(client, name, {"started": str(started), "updated": str(updated)})
+    wait_until(started.exists)
 
     functions.update_function_configuration(
         FunctionName=name, Environment={"Variables": {"MENDED": "1"}}
