@@ -37,9 +37,9 @@ def environment(project: Path, interpreter: Path | str = sys.executable) -> Path
     Projects of one flavour share it, as all pin the same versions: reading the types of CDK for
     the first time takes mypy a minute. One process at a time adds what is missing for a project.
     """
-    wanted = _pins(project / "requirements-dev.txt")
+    wanted = pins(project / "requirements-dev.txt")
     if (functions := project / "src/requirements.txt").exists():
-        wanted |= _pins(functions)
+        wanted |= pins(functions)
     flavour = projects.load(project).iac
     of = sys.version if interpreter == sys.executable else str(interpreter)
     place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(of.encode()).hexdigest()[:16]}"
@@ -95,7 +95,7 @@ def fork_by(python: Path, project: Path, run: str, *arguments: str, **variables:
     return printed
 
 
-def _pins(requirements: Path) -> set[str]:
+def pins(requirements: Path) -> set[str]:
     lines = requirements.read_text().splitlines()
     return {line for line in lines if line and not line.startswith(("#", "-r"))}
 
