@@ -8,7 +8,7 @@ DEMO = build/demo
 CHECKOV = build/tools/checkov-3.3.30
 SAM = build/tools/aws-sam-cli-1.170.0
 PYTEST = SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
-	.venv/bin/python -m pytest --numprocesses 5 --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
+	.venv/bin/python -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
 # What starts often is compiled once; what a project under test installs starts once.
 INSTALL = --quiet --compile-bytecode

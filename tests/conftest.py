@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import memory
 import pytest
 import spending
 from command import Cli, environment
@@ -70,6 +71,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    memory.write_in_memory()
     spending.adopt_orphans()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(spending.Spent(config.getoption("--costs")))
