@@ -4,7 +4,9 @@ On the disk of a virtual machine, creating a file can take fifty times as long a
 suite creates some hundred thousand.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,9 +16,14 @@ FOR_FILES, FOR_PROGRAMS = 4 * 2**30, 12 * 2**30
 
 
 def write_in_memory() -> None:
-    """Let this process and those that it starts write temporary files there, unless told where."""
+    """Let this process and those that it starts write temporary files there, unless told where.
+
+    When it ends, all of them are removed: those of CDK apps, which nobody removes, too.
+    """
     if "TMPDIR" not in os.environ and _is_enough():
-        os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+        folder = tempfile.mkdtemp(prefix="sls-patterns-tests-", dir=IN_MEMORY)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 
 def _is_enough() -> bool:
