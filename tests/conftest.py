@@ -67,6 +67,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     result = yield
     spending.end(item)
+    memory.forget(item)
     return result
 
 

@@ -10,9 +10,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 (Linux has it in memory; containers often limit or forbid it)
 FOR_FILES, FOR_PROGRAMS = 4 * 2**30, 12 * 2**30
-"""Bytes, generously: a run of the whole suite writes 2 GiB, and its four workers take 9 GiB."""
+"""Bytes, generously: what is there at a time takes 2 GiB, and four workers take 9 GiB."""
 
 
 def write_in_memory() -> None:
@@ -22,8 +24,23 @@ def write_in_memory() -> None:
     """
     if "TMPDIR" not in os.environ and _is_enough():
         folder = tempfile.mkdtemp(prefix="sls-patterns-tests-", dir=IN_MEMORY)
+        Path(folder).chmod(0o755)  # PostgreSQL runs as another user if we are root
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+def forget(item: pytest.Item) -> None:
+    """Remove what a test has written in memory.
+
+    Its folder stays, as another test would get its name: Node.js keeps modules by their paths.
+    """
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if folder and folder.is_relative_to(IN_MEMORY):
+        for left in folder.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
 
 
 def _is_enough() -> bool:
