@@ -56,13 +56,15 @@ def disturbed(
                         pass
                 hits_since_quiet = 0
                 continue  # when there is something to strike again
-            hits_since_quiet += hits
-            turn = 0 if is_outage else turn + 1
             if is_outage:
                 datastore.fail_for_a_while()
                 strikes.outages += 1
+            elif killed := _kill_some(emulator, chance):
+                strikes.kills += killed
             else:
-                strikes.kills += _kill_some(emulator, chance)
+                continue  # when a function has started
+            hits_since_quiet += hits
+            turn = 0 if is_outage else turn + 1
 
     thread = threading.Thread(target=strike)
     thread.start()
