@@ -36,7 +36,7 @@ demo: install ## generate a project and prove it on the local stack
 	.venv/bin/sls-patterns local test $(DEMO)
 
 check: lint ## check style, types, golden files and contract of the patterns that differ from main
-	$(PYTEST) -m "not exhaustive" --changed -k "golden or style or types or cfn_lint or contract" \
+	$(PYTEST) -m "not exhaustive" --changed -k "golden or style or types_of or cfn_lint or contract" \
 		tests/static tests/contract
 
 test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite: every proof in each runtime and flavour
