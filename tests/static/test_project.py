@@ -559,9 +559,7 @@ def test_sam_bundles_for_lambda(variant: Variant, projects: Projects, tmp_path: 
 
 
 def with_distinct_packages(projects: Projects, iac: str) -> list[Path]:
-    """Return a Python project for each list of packages that functions have, if no longer one
-    has all of its pins.
-    """
+    """Return a Python project for each list of packages that is not part of another list."""
     chosen = [each for each in VARIANTS if (each.runtime, each.iac) == ("python", iac)]
     lists = (each / "src/requirements.txt" for each in projects.of(chosen).values())
     found = {frozenset(pins(file)): file.parents[1] for file in lists if file.exists()}
