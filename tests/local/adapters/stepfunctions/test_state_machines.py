@@ -325,7 +325,11 @@ def test_an_express_execution_starts_only_with_json(
     ("name", "error"), [("n" * 81, "ValidationException"), ("a b", "InvalidName")]
 )
 def test_an_execution_starts_only_with_a_name_that_may_be_one(
-    name: str, error: str, stack: dict[str, str], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    error: str,
+    stack: dict[str, str],
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Fact R8."""
     monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1

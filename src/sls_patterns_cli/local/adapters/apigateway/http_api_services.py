@@ -95,7 +95,8 @@ def _started(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
         }
         if not role_may(role, "states:StartExecution", parameters["stateMachineArn"]):
             says = f"{role} is not authorized to perform: states:StartExecution"
-            return error_response_json("AccessDeniedException", says, 400)
+            refusal: Response = error_response_json("AccessDeniedException", says, 400)
+            return refusal
         status, _headers, answer = stepfunctions._start_execution(parameters)
         mapped = integration.get("responseParameters", {}).get(str(status), {}).get(STATUS, status)
         return int(mapped), {"Content-Type": "application/json"}, answer
