@@ -195,9 +195,14 @@ def graph(
             )
             for runtime in pattern.runtimes
         },
-        # That nothing stays is true only of all.
-        "remains": "; ".join(
-            _unique(each.remains for each in datastores if each.used_by) or [datastore.remains]
+        "retained": _listed(
+            kept
+            for each in (
+                *datastores,
+                *(node.facts for node in topology.nodes),
+                *(vocabulary.failures[name] for name in mechanisms),
+            )
+            for kept in each.retained
         ),
     }
 
@@ -429,6 +434,12 @@ def pascal(name: str) -> str:
 
 def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The names, each once, as a sentence lists them."""
+    *first, last = _unique(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _text(facts: Facts) -> str:
