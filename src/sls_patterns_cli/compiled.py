@@ -196,13 +196,13 @@ def graph(
             for runtime in pattern.runtimes
         },
         "retained": _listed(
-            kept
-            for each in (
-                *datastores,
-                *(node.facts for node in topology.nodes),
-                *(vocabulary.failures[name] for name in mechanisms),
+            name
+            for retained in (
+                *(each.retained for each in datastores),
+                *(node.facts.retained for node in topology.nodes),
+                *(vocabulary.failures[each].retained for each in mechanisms),
             )
-            for kept in each.retained
+            for name in retained
         ),
     }
 
