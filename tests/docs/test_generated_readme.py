@@ -151,7 +151,7 @@ def test_the_readme_of_a_project_that_puts_into_firehose_tells_what_is_lost(
     [
         pytest.param("express", "Retry with the same id after four minutes at", id="R9"),
         pytest.param("standard", "Never use an id again", id="R10"),
-        pytest.param("standard", "reports throttling and a missing permission as 400", id="C10"),
+        pytest.param("standard", "reports throttling and a missing permission as 400", id="C11"),
     ],
 )
 def test_the_readme_of_a_state_machine_tells_what_aws_does(

@@ -387,7 +387,7 @@ def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
 def test_an_api_whose_role_may_not_start_it_answers_as_the_service_does(
     stack: dict[str, str],
 ) -> None:
-    """Fact C10."""
+    """Fact C11."""
     with pytest.raises(HTTPError) as refused:
         start(stack["Closed"], "two", {"numbers": []})
     assert refused.value.code == 400
