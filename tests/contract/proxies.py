@@ -30,6 +30,9 @@ def proxy_violations(stack: Stack) -> Iterator[Violation]:
             if api.type == REST and not _all_binary(api):
                 says = "must take all media types for binary, or bytes that are no text are lost"
                 yield Violation("proxy", api.name, f"{says} (fact B10)")
+            if api.type == REST and not (api.get("Body") and api.get("Mode") == "overwrite"):
+                says = "must have a Body and the Mode overwrite, or removed paths stay (fact G7)"
+                yield Violation("proxy", api.name, says)
         if kind in {"AWS", "MOCK"} and api.type == REST and _all_binary(api):
             handling = integration.get("contentHandling")
             if handling != AS_TEXT:
@@ -40,6 +43,10 @@ def proxy_violations(stack: Stack) -> Iterator[Violation]:
             if "any" in operations:
                 says = f"{path} has the method any, which OpenAPI does not know (fact G1)"
                 yield Violation("proxy", api.name, says)
+    for response in stack.of_type("AWS::ApiGateway::GatewayResponse"):
+        if api_of(stack, response).get("Body"):
+            says = "must be in the Body of its API, whose next import deletes it (fact G8)"
+            yield Violation("proxy", response.name, says)
 
 
 def _address(stack: Stack, api: Resource, address: str) -> Iterator[Violation]:
