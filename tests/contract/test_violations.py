@@ -448,9 +448,7 @@ def test_a_rest_api_in_front_of_a_system_is_one_definition() -> None:
         HttpMethod="ANY",
         Integration=integration,
     )
-    api = resource(
-        "AWS::ApiGateway::RestApi", Name=ref("AWS::StackName"), BinaryMediaTypes=["*/*"]
-    )
+    api = resource("AWS::ApiGateway::RestApi", Name=ref("AWS::StackName"), BinaryMediaTypes=["*/*"])
 
     assert says("PROXY", ("Api", api), ("Root", method)) == [
         "proxy Api: must have a Body and the Mode overwrite, or removed paths stay (fact G7)"
