@@ -192,7 +192,7 @@ class _Merged:
                 settle=partial(self._checkout.mark_unmerged, stages),
             )
         except OSError as error:
-            where = error.filename or self._checkout.path
+            where = error.filename2 or error.filename or self._checkout.path
             raise UserError(f"{where}: {error.strerror}; nothing was changed", 1) from error
 
     def _with_answers_before(
