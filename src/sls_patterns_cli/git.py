@@ -112,7 +112,7 @@ def output(
 def merged(ours: bytes, base: bytes, theirs: bytes, scratch: Path) -> tuple[bytes, bool]:
     """The three-way merge of a text, and whether it holds conflicts between markers.
 
-    `scratch` is a folder for its use.
+    `scratch` is a folder for its use. Raises GitError if git fails.
     """
     sides = {"before updating": ours, "last update": base, "after updating": theirs}
     command: list[str | Path] = ["git", "merge-file", "--stdout"]

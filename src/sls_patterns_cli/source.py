@@ -74,7 +74,8 @@ class Source:
     def template(self, version: str, patterns: Collection[str]) -> Template:
         """The template as of `version`, which is one that `find` returned.
 
-        Of all patterns it holds at least `patterns`: the others are most of its files.
+        Of all patterns it holds at least `patterns`: the others are most of its files. Raises
+        UserError if it cannot be fetched.
         """
         if version == self._own:
             return Template(version, catalog.template_root())

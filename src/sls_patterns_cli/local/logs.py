@@ -57,7 +57,10 @@ class LogFollower:
 
 
 def lines_between(emulator: Emulator, stack: str, start: float, end: float) -> list[str]:
-    """What the functions of a stack logged between two times, as `[function] line`."""
+    """What the functions of a stack logged, as `[function] line`, in the order of time.
+
+    `start` and `end` are seconds since the epoch.
+    """
     logs = emulator.client("logs")
     found = [
         (event["timestamp"], f"[{function}] {event['message'].rstrip()}")
