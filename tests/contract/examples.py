@@ -167,13 +167,16 @@ def bucket(name: str, told: str, prefix: str = "") -> Resources:
     objects = {"Fn::Sub": f"${{{name}.Arn}}/*"}
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     return {
-        name: resource(
-            "AWS::S3::Bucket",
-            BucketEncryption={"ServerSideEncryptionConfiguration": [encryption]},
-            NotificationConfiguration={
-                "EventBridgeConfiguration": {"EventBridgeEnabled": True},
-            },
-        ),
+        name: {
+            **resource(
+                "AWS::S3::Bucket",
+                BucketEncryption={"ServerSideEncryptionConfiguration": [encryption]},
+                NotificationConfiguration={
+                    "EventBridgeConfiguration": {"EventBridgeEnabled": True},
+                },
+            ),
+            "DeletionPolicy": "Retain",
+        },
         f"{name}Rule": resource(
             "AWS::Events::Rule",
             EventPattern={

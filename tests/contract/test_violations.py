@@ -225,6 +225,18 @@ def test_a_bucket_that_invokes_a_function_is_an_asynchronous_edge() -> None:
     )
 
 
+def test_a_bucket_that_would_be_deleted_with_its_stack_is_refused() -> None:
+    template = EXAMPLES["E5"]()
+    template["Resources"]["Bad"]["DeletionPolicy"] = "Delete"
+
+    assert list(map(str, violations(template))) == [
+        (
+            "A27 Bad: DeletionPolicy is Delete, but must be Retain: "
+            "a bucket that has objects cannot be deleted, nor can its stack"
+        )
+    ]
+
+
 def test_a_custom_resource_invokes_its_function_asynchronously() -> None:
     custom = resource("Custom::Schema", ServiceToken=get("Work"))
     template = changed(EXAMPLES["E2"](), "Schema", custom)
