@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 or newer, Node 20 or newer, git and make; all else they install.
+# `make demo` and `make test` need Python 3.11 or newer, Node.js 20 or newer, git and make; they install everything else.
 PYTHON ?= python3
 UV = .venv/bin/uv
 DEMO = build/demo
@@ -50,13 +50,13 @@ lint: install ## check style and types of this repository
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-golden: install ## write the golden files anew, and what else is generated; read the diff
+golden: install ## write the golden files and all other generated files; read the diff
 	.venv/bin/python tests/generated.py
 	.venv/bin/python tests/golden.py
 	.venv/bin/python tests/logical_ids.py
 	.venv/bin/python tests/recording.py --catalog
 
-recording: install $(SAM)/bin/sam ## draw the README's pictures of the tool at work anew
+recording: install $(SAM)/bin/sam ## draw the README's pictures from the running tool
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py
 
 bench: install $(SAM)/bin/sam ## measure, and report ratios
@@ -68,7 +68,7 @@ bench-burst: install ## measure bursts on the local stack; takes minutes
 bench-conservation: install ## send 2,000 messages to each messaging pattern while it is disturbed; PATTERN=<slug>: to one
 	PYTHONPATH=tests .venv/bin/python -m conservation $(PATTERN)
 
-lock: install ## resolve the dependencies anew
+lock: install ## resolve the dependencies again
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra local --group dev pyproject.toml --output-file requirements.lock
 

@@ -27,7 +27,7 @@ def _sections(vocabulary: Vocabulary) -> Iterator[str]:
         ),
     )
     yield "## Edges\n"
-    yield "In brackets stands `by`: how the source reaches the target where there is a choice.\n"
+    yield "In brackets: `by`, which says how the source reaches the target if there is a choice.\n"
     yield from _table(
         ("edge", "call", "fails by", "attributes"),
         (
@@ -51,12 +51,12 @@ def _sections(vocabulary: Vocabulary) -> Iterator[str]:
             "cost while idle",
             "used by",
             "access",
-            "when the stack is deleted",
+            "retained when the stack is deleted",
         ),
         (
             (
                 *(f"`{store.name}`", store.title, store.idle),
-                *(", ".join(store.used_by), ", ".join(store.access), store.remains),
+                *(", ".join(store.used_by), ", ".join(store.access), ", ".join(store.retained)),
             )
             for store in vocabulary.datastores.values()
         ),

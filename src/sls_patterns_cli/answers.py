@@ -25,10 +25,13 @@ def read(folder: Path, *wanted: str) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # such as a date that does not exist
         raise UserError(f"{file} is broken: {error}; restore it with git") from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise UserError(f"{file} is broken: it holds no answers; restore it with git")
+    for key, value in to_questions(loaded).items():
+        if isinstance(value, dict | list):
+            raise UserError(f"{file} is broken: {key} is not one value; restore it with git")
     for key in wanted:
         if not (isinstance(loaded.get(key), str) and loaded[key]):
             raise UserError(f"{file} is broken: it does not say {key}; restore it with git")

@@ -24,7 +24,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def template_root() -> Path:
-    """The folder that holds copier.yml and templates/: package data, else this repository."""
+    """The folder that holds copier.yml and templates/: package data, else this repository.
+
+    Raises UserError, with exit code 1, if there is none.
+    """
     for root in (_PACKAGE / "_template", _PACKAGE.parent.parent):
         if (root / "copier.yml").is_file() and (root / "templates").is_dir():
             return root

@@ -56,10 +56,13 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return 1
     except OSError as error:
-        if error.filename or error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        _drop_output()
-        console.show_error(f"cannot write: {error.strerror}")
+        # The second name of a move is where it leads; the first may be a file of ours.
+        name = error.filename2 or error.filename
+        if not name:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            _drop_output()
+        console.show_error(f"{name or 'cannot write'}: {error.strerror}")
         return 1
     return code if isinstance(code, int) else 0
 
@@ -107,7 +110,8 @@ def _complete(kind: str) -> Any:
             return list(catalog.slugs())
         if kind == "region":
             return list(catalog.regions())
-        slug = context.params.get("pattern")
+        # An option that still lacks its value ends the parsing.
+        slug = context.params.get("pattern") or next(iter(context.args), None)
         patterns = [catalog.pattern(slug)] if slug in catalog.slugs() else catalog.patterns()
         offered = {
             value
@@ -264,6 +268,7 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
                 "answers": project.answers,
                 "files": project.files,
                 "git": project.has_repository,
+                "git_problem": project.git_problem,
                 "missing_tools": missing,
             }
         )
@@ -286,7 +291,7 @@ def _without_questions(
     """The command that makes a project with these answers and asks nothing."""
     words = ["sls-patterns", "new", str(answers["pattern"])]
     if dest is not None:
-        words.append(str(dest))
+        words.append(console.shown(dest) if str(dest).startswith("-") else str(dest))
     for question, answer in answers.items():
         if question in options and question != "pattern":
             words += [options[question][0], str(answer)]

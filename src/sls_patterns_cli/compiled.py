@@ -195,9 +195,14 @@ def graph(
             )
             for runtime in pattern.runtimes
         },
-        # That nothing stays is true only of all.
-        "remains": "; ".join(
-            _unique(each.remains for each in datastores if each.used_by) or [datastore.remains]
+        "retained": _listed(
+            name
+            for retained in (
+                *(each.retained for each in datastores),
+                *(node.facts.retained for node in topology.nodes),
+                *(vocabulary.failures[each].retained for each in mechanisms),
+            )
+            for name in retained
         ),
     }
 
@@ -429,6 +434,12 @@ def pascal(name: str) -> str:
 
 def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The names, each once, as a sentence lists them."""
+    *first, last = _unique(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _text(facts: Facts) -> str:

@@ -30,7 +30,8 @@ def show(text: str = "") -> None:
 
 def show_json(value: Any) -> None:
     """Print `value` as JSON, and nothing else."""
-    show(json.dumps(value, indent=2, ensure_ascii=False))
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    show(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 def show_error(message: str, log: str = "") -> None:
@@ -40,6 +41,15 @@ def show_error(message: str, log: str = "") -> None:
         for logged in log.rstrip().splitlines()[-LOG_LINES:]:
             print(f"  {logged}", file=sys.stderr)  # noqa: T201
     print(f"sls-patterns: {line}", file=sys.stderr)  # noqa: T201
+
+
+def shown(path: Path) -> str:
+    """`path` as commands in the current folder take it."""
+    try:
+        relative = os.path.relpath(path)
+    except FileNotFoundError:  # the current folder was deleted
+        return str(path)
+    return f"./{relative}" if relative.startswith("-") else relative
 
 
 def looked_on() -> bool:
@@ -112,7 +122,7 @@ def show_project(
     `again` is the command that would have given the same answers. A project that is not `proven`
     has no proofs, since the local stack cannot run it.
     """
-    folder = os.path.relpath(project.path)
+    folder = shown(project.path)
     show(_bold(f"{folder}/"))
     _table(_tree(project.files))
     chosen = (
@@ -144,7 +154,7 @@ def show_project(
 
 def show_update(outcome: "Outcome", *, made: bool) -> None:
     """Print what an update changed, or would change, and what is left to do by hand."""
-    show(_bold(f"{os.path.relpath(outcome.path)}: {outcome.version} -> {outcome.target}"))
+    show(_bold(f"{shown(outcome.path)}: {outcome.version} -> {outcome.target}"))
     _show_changes(outcome)
     if made and outcome.changes != type(outcome.changes)():
         show("\nReview with git diff and git status, run the tests, then commit.")
@@ -192,7 +202,7 @@ def _show_reviews(changes: "Changes") -> None:
 
 def show_status(status: "Status") -> None:
     """Print how a project stands to its template."""
-    folder = os.path.relpath(status.path)
+    folder = shown(status.path)
     show(_bold(f"{folder}: {status.version}, newest {status.newest}"))
     if status.refused:
         _paragraph(f"An update would be refused: {status.refused}")

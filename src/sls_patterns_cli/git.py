@@ -103,15 +103,16 @@ def output(
         raise GitError("git is not installed; an update needs it") from error
     except subprocess.CalledProcessError as error:
         lines = _lines(error.stderr)
-        # Advice may follow what went wrong.
-        fatal = [line for line in lines if line.startswith("fatal: ")]
-        raise GitError((fatal or lines[-1:])[0].removeprefix("fatal: ")) from error
+        # Advice may follow what went wrong, and the cause come before it.
+        said = [line for line in lines if line.startswith(("error: ", "fatal: "))]
+        reason = (said or lines[-1:])[0]
+        raise GitError(reason.removeprefix("error: ").removeprefix("fatal: ")) from error
 
 
 def merged(ours: bytes, base: bytes, theirs: bytes, scratch: Path) -> tuple[bytes, bool]:
     """The three-way merge of a text, and whether it holds conflicts between markers.
 
-    `scratch` is a folder for its use.
+    `scratch` is a folder for its use. Raises GitError if git fails.
     """
     sides = {"before updating": ours, "last update": base, "after updating": theirs}
     command: list[str | Path] = ["git", "merge-file", "--stdout"]

@@ -57,7 +57,7 @@ def write_bundle(repository: Path, bundle: Path) -> list[str]:
     """Write a git bundle with one commit and tag for each release; return the versions.
 
     Only the template is in it, and the same releases give the same bytes. Without any release
-    there is no bundle, as git has no empty ones.
+    there is no bundle, as git has no empty ones. Raises HistoryError as `releases` does.
     """
     commits = releases(repository)
     if not commits:
@@ -102,7 +102,10 @@ def write_bundle(repository: Path, bundle: Path) -> list[str]:
 
 
 def write_tags(repository: Path) -> list[str]:
-    """Write a tag for each release that has none; return the new ones."""
+    """Write a tag for each release that has none; return the new ones.
+
+    Raises HistoryError as `releases` does.
+    """
     present = _tagged(repository)
     missing = {
         version: commit

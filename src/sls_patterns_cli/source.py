@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ class Source:
     def template(self, version: str, patterns: Collection[str]) -> Template:
         """The template as of `version`, which is one that `find` returned.
 
-        Of all patterns it holds at least `patterns`: the others are most of its files.
+        Of all patterns it holds at least `patterns`: the others are most of its files. Raises
+        UserError if it cannot be fetched.
         """
         if version == self._own:
             return Template(version, catalog.template_root())
@@ -146,10 +148,17 @@ def open_source(recorded: str, wanted: str | None, scratch: Path) -> Source:
     address = wanted or os.environ.get(ENVIRONMENT) or recorded
     if address == catalog.TEMPLATE_ADDRESS:
         return _package(scratch)
-    # Copier's short forms, as plain `copier update` takes them.
-    place = str(get_repo(address) or address)
-    if Path(place).expanduser().exists():
-        place = str(Path(place).expanduser().resolve())
+    if not shutil.which("git"):
+        raise UserError("git is not installed; an update needs it")
+    try:
+        # Copier's short forms, as plain `copier update` takes them.
+        place = str(get_repo(address) or address)
+        if Path(place).expanduser().exists():
+            place = str(Path(place).expanduser().resolve())
+    except OSError as error:
+        raise UserError(f"{address}: {error.strerror}") from error
+    except RuntimeError as error:  # the home folder of nobody, or links that lead in a circle
+        raise UserError(f"{address}: {error}") from error
     return Source(address, place, scratch)
 
 

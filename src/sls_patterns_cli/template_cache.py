@@ -32,10 +32,14 @@ class TemplateCache:
     def __init__(self) -> None:
         versions = f"{metadata.version('jinja2')} {sys.version}".encode()
         digest = hashlib.sha256(MAGIC_NUMBER + versions).hexdigest()[:16]
-        self._file = user_cache_path("sls-patterns", appauthor=False) / f"{digest}.templates"
+        self._file: Path | None = None
+        with suppress(RuntimeError):  # a user without a home folder
+            self._file = user_cache_path("sls-patterns", appauthor=False) / f"{digest}.templates"
 
     def load(self) -> MutableMapping[Key, CodeType]:
         """What was kept; nothing if there is no such file, or none that only the user can write."""
+        if not self._file:
+            return {}
         try:
             if _is_only_ours(self._file.parent) and _is_only_ours(self._file):
                 kept = marshal.loads(self._file.read_bytes())  # noqa: S302 - only ours
@@ -46,6 +50,8 @@ class TemplateCache:
 
     def save(self, compiled: MutableMapping[Key, CodeType]) -> None:
         """Keep `compiled` for the next time, if that can be done."""
+        if not self._file:
+            return
         content = marshal.dumps(dict(compiled))
         if len(content) > MOST_BYTES:
             content = marshal.dumps({})

@@ -58,7 +58,11 @@ def update(  # noqa: PLR0913 - what the command takes
 
 
 def status(folder: Path, *, source: str | None) -> Status:
-    """Compare the project in `folder` with its template; raises UserError."""
+    """Compare the project in `folder` with its template.
+
+    Raises UserError if it is no project, or if no version of the template can be had to compare
+    it with. Why an update would be refused is part of the result.
+    """
     checkout = Checkout(folder)
     with _scratch() as scratch:
         versions = open_source(checkout.address, source, scratch)
@@ -192,7 +196,7 @@ class _Merged:
                 settle=partial(self._checkout.mark_unmerged, stages),
             )
         except OSError as error:
-            where = error.filename or self._checkout.path
+            where = error.filename2 or error.filename or self._checkout.path
             raise UserError(f"{where}: {error.strerror}; nothing was changed", 1) from error
 
     def _with_answers_before(

@@ -107,6 +107,8 @@ class NodeKind:
     """Whether it is in the datastore's VPC, where functions reach it without the SDK."""
     clients: tuple[str, ...] = ()
     """The clients of boto3 that code for it uses, beside those that every project's tests have."""
+    retained: tuple[str, ...] = ()
+    """What a deleted stack leaves of it."""
     variable: Mapping[str, str] | None = None
     """The end of the name of the variable by which a function knows it, and an `example` of its
     value for unit tests, with holes for the node's name and the region."""
@@ -162,6 +164,8 @@ class Mechanism:
     """The clients of boto3 that this code uses, beside those that every project's tests have."""
     packages: Packages = field(default_factory=dict)
     """The packages that this code needs."""
+    retained: tuple[str, ...] = ()
+    """What a deleted stack leaves of the end."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +177,14 @@ class Datastore:
     idle: str
     """Its cost while nothing uses it."""
     suffix: str
-    remains: str
-    """What a deleted stack leaves of it."""
     used_by: tuple[str, ...]
     """The kinds of nodes that can use it."""
     resource: str = ""
     """The kind of node whose folder in the flavours it shares; its own unless given."""
     access: tuple[str, ...] = ()
     """What a function may do with it."""
+    retained: tuple[str, ...] = ()
+    """What a deleted stack leaves of it."""
     protected: bool = False
     """Whether a deployment protects it from deletion."""
     local: bool = True

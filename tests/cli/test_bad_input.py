@@ -1,5 +1,6 @@
 """Bad input is one line that says what is allowed; the exit code is 2 and nothing is written."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,36 @@ def test_a_folder_that_cannot_be_written_is_refused(cli: Cli) -> None:
     assert done.returncode in {1, 2}
     assert done.stderr.startswith("sls-patterns: /proc")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_project_is_reported_from_a_folder_that_was_deleted(cli: Cli) -> None:
+    project = cli.folder.parent / "project"
+    made = f'"{cli.command[0]}" -m sls_patterns_cli new scalable-webhook "{project}" --defaults'
+    status = f'"{cli.command[0]}" -m sls_patterns_cli status "{project}"'
+    command = f'rmdir "$PWD" && {made} && {status}'
+    done = Cli(cli.folder, cli.environment, ("sh", "-c", command))()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"cd {project}" in done.stdout
+    cli.folder.mkdir()
+
+
+def test_a_file_that_is_in_the_way_is_one_line(cli: Cli) -> None:
+    assert cli("new", "scalable-webhook", "project").returncode == 0
+    (cli.folder / "project/.sls-patterns").write_text("not a folder")
+    done = cli("local", "test", "project")
+    assert done.returncode == 1
+    assert done.stderr.endswith(": Not a directory\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_whose_name_looks_like_an_option_is_named_as_a_folder(cli: Cli) -> None:
+    done = cli("new", "scalable-webhook", "--", "-folder")
+    assert "cd ./-folder" in done.stdout
+
+
+def test_json_is_ascii_where_the_output_takes_nothing_else(cli: Cli) -> None:
+    done = cli("new", "scalable-webhook", "café", "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout)["path"] == str(cli.folder / "café")
 
 
 def test_a_deleted_current_folder_is_one_line(cli: Cli) -> None:

@@ -148,6 +148,14 @@ def test_completion(cli: Cli, words: str, expected: str) -> None:
     assert expected in done.stdout.splitlines()
 
 
+def test_the_values_of_an_option_are_those_of_the_pattern_before_it(cli: Cli) -> None:
+    words = "sls-patterns new streamer --topology "
+    done = cli(
+        _SLS_PATTERNS_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(words.count(" "))
+    )
+    assert done.stdout.split() == ["direct", "kinesis"]
+
+
 def test_help_names_every_command(cli: Cli) -> None:
     told = succeed(cli, "--help")
     assert succeed(cli) == told

@@ -33,7 +33,7 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
     project = made(cli)
-    assert set(project) == {"path", "answers", "files", "git", "missing_tools"}
+    assert set(project) == {"path", "answers", "files", "git", "git_problem", "missing_tools"}
     assert project["path"] == str(cli.folder / "scalable-webhook")
     assert project["answers"] == {
         "pattern": "scalable-webhook",

@@ -62,7 +62,7 @@ EVENT_AGE = range(60, 21601)
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 STREAM_RETRIES = range(10001)
 LONGEST_RECORD_AGE = 604800
-# A stream's target may be down for so long: patterns.md says about six hours.
+# A stream's target may be down for so long: about six hours.
 LONGEST_OUTAGE = 21600
 
 # Events and schedules: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html

@@ -167,13 +167,16 @@ def bucket(name: str, told: str, prefix: str = "") -> Resources:
     objects = {"Fn::Sub": f"${{{name}.Arn}}/*"}
     encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     return {
-        name: resource(
-            "AWS::S3::Bucket",
-            BucketEncryption={"ServerSideEncryptionConfiguration": [encryption]},
-            NotificationConfiguration={
-                "EventBridgeConfiguration": {"EventBridgeEnabled": True},
-            },
-        ),
+        name: {
+            **resource(
+                "AWS::S3::Bucket",
+                BucketEncryption={"ServerSideEncryptionConfiguration": [encryption]},
+                NotificationConfiguration={
+                    "EventBridgeConfiguration": {"EventBridgeEnabled": True},
+                },
+            ),
+            "DeletionPolicy": "Retain",
+        },
         f"{name}Rule": resource(
             "AWS::Events::Rule",
             EventPattern={
@@ -942,7 +945,7 @@ def proxy() -> dict[str, Any]:
     }
     return template(
         {
-            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+            "Api": resource("AWS::ApiGateway::RestApi", Body=body, Mode="overwrite"),
             "ApiStage": resource(
                 "AWS::ApiGateway::Stage",
                 RestApiId=ref("Api"),

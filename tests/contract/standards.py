@@ -1,6 +1,6 @@
-"""What must hold of every resource, whatever edges it has: patterns.md, "Settings common to all".
+"""What must hold of every resource, whatever edges it has.
 
-The local stack enforces none of it (local.md), so this is where it is held.
+The local stack enforces none of it, so the contract checks it here.
 """
 
 import json
@@ -178,11 +178,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
     yield from _ends_of_edges(stack)
     yield from _encryption(stack)
     yield from _transport(stack)
-    for table in stack.of_type(TABLE):
-        recovery = table.get("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")
-        if recovery not in (True, "true"):
-            name = "PointInTimeRecoveryEnabled"
-            yield is_but("recovery", table.name, name, recovery, "true")
+    yield from _stored_data(stack)
     for group in stack.of_type("AWS::Logs::LogGroup"):
         if group.get("RetentionInDays") is None:
             yield is_but("logs", group.name, "RetentionInDays", None, "a number of days")
@@ -197,6 +193,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
     yield from _custom_resources(stack)
     yield from _integrations(stack)
     yield from _content_types(stack)
+    yield from _metrics_of_methods(stack)
     yield from _trust(stack)
     for role in stack.of_type("AWS::IAM::Role"):
         yield from _role(stack, role)
@@ -244,6 +241,18 @@ def _told(stack: Stack, bucket: Resource) -> Iterator[Violation]:
             elif not admits(stack, target, "s3.amazonaws.com", action, bucket):
                 says = f"its policy must let s3.amazonaws.com in for {bucket.name} alone"
                 yield Violation("policy", target.name, says)
+
+
+def _stored_data(stack: Stack) -> Iterator[Violation]:
+    for bucket in stack.of_type(BUCKET):
+        if bucket.deletion_policy != "Retain":
+            must = "Retain: a bucket that has objects cannot be deleted, nor can its stack"
+            yield is_but("A27", bucket.name, "DeletionPolicy", bucket.deletion_policy, must)
+    for table in stack.of_type(TABLE):
+        recovery = table.get("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")
+        if recovery not in (True, "true"):
+            name = "PointInTimeRecoveryEnabled"
+            yield is_but("recovery", table.name, name, recovery, "true")
 
 
 def _encryption(stack: Stack) -> Iterator[Violation]:
@@ -444,6 +453,15 @@ def _content_types(stack: Stack) -> Iterator[Violation]:
         sent = parameters.get("integration.request.header.Content-Type")
         if sent != JSON_TYPE:
             yield is_but("type", api_of(stack, part).name, "Content-Type", sent, JSON_TYPE)
+
+
+def _metrics_of_methods(stack: Stack) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html"""
+    for stage in stack.of_type("AWS::ApiGateway::Stage"):
+        for enabled in find_all(stage.get("MethodSettings"), "MetricsEnabled"):
+            if enabled in (True, "true"):
+                must = "left out: its metrics are charged, and no alarm watches them"
+                yield is_but("C10", stage.name, "MetricsEnabled", enabled, must)
 
 
 def _apis_that_call_services(stack: Stack) -> list[Resource]:

@@ -225,6 +225,18 @@ def test_a_bucket_that_invokes_a_function_is_an_asynchronous_edge() -> None:
     )
 
 
+def test_a_bucket_that_would_be_deleted_with_its_stack_is_refused() -> None:
+    template = EXAMPLES["E5"]()
+    template["Resources"]["Bad"]["DeletionPolicy"] = "Delete"
+
+    assert list(map(str, violations(template))) == [
+        (
+            "A27 Bad: DeletionPolicy is Delete, but must be Retain: "
+            "a bucket that has objects cannot be deleted, nor can its stack"
+        )
+    ]
+
+
 def test_a_custom_resource_invokes_its_function_asynchronously() -> None:
     custom = resource("Custom::Schema", ServiceToken=get("Work"))
     template = changed(EXAMPLES["E2"](), "Schema", custom)
@@ -436,6 +448,22 @@ def test_a_route_that_does_not_wait_is_an_asynchronous_edge() -> None:
     assert list(map(str, violations(template))) == [
         "permission Work: must permit apigateway.amazonaws.com to invoke it for Api alone",
         "permission Work: Api may not invoke it: POST/",
+    ]
+
+
+def test_a_rest_api_in_front_of_a_system_is_one_definition() -> None:
+    """Fact G7: what is removed of its resources and methods stays deployed."""
+    integration = {"Type": "HTTP_PROXY", "Uri": "https://${stageVariables.LegacyHost}/"}
+    method = resource(
+        "AWS::ApiGateway::Method",
+        RestApiId=ref("Api"),
+        HttpMethod="ANY",
+        Integration=integration,
+    )
+    api = resource("AWS::ApiGateway::RestApi", Name=ref("AWS::StackName"), BinaryMediaTypes=["*/*"])
+
+    assert says("PROXY", ("Api", api), ("Root", method)) == [
+        "proxy Api: must have a Body and the Mode overwrite, or removed paths stay (fact G7)"
     ]
 
 

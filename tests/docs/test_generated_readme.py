@@ -1,9 +1,14 @@
 """What only a generated README can tell of AWS, it tells."""
 
+import re
 from pathlib import Path
 
 import pytest
 from rendering import render_project
+from variants import Variant, all_variants
+
+WATCHED = re.compile(r"CloudWatch: (\d+) alarms(?:, (\d) metrics?)? \| \$([\d.]+) \|")
+PRICED = [v for v in all_variants() if (v.runtime, v.iac) == ("python", "sam")]
 
 
 def readme_of(folder: Path, **answers: str) -> str:
@@ -139,3 +144,32 @@ def test_the_readme_of_a_project_that_puts_into_firehose_tells_what_is_lost(
 
     assert "24 hours, and then **loses the events**" in readme
     assert "`BatchesDeliveryStreamSuccessAlarm`" in readme
+
+
+@pytest.mark.parametrize(
+    ("topology", "told"),
+    [
+        pytest.param("express", "Retry with the same id after four minutes at", id="R9"),
+        pytest.param("standard", "Never use an id again", id="R10"),
+        pytest.param("standard", "reports throttling and a missing permission as 400", id="C11"),
+    ],
+)
+def test_the_readme_of_a_state_machine_tells_what_aws_does(
+    topology: str, told: str, tmp_path: Path
+) -> None:
+    assert told in readme_of(tmp_path, pattern="state-machine", topology=topology)
+
+
+@pytest.mark.parametrize("variant", PRICED, ids=str)
+def test_the_alarms_of_the_costs_are_those_of_the_template(
+    variant: Variant, tmp_path: Path
+) -> None:
+    """An alarm costs $0.10 a month, a metric of the service's own $0.30."""
+    project = render_project(tmp_path / "project", **variant.answers)
+
+    row = WATCHED.search((project / "README.md").read_text())
+
+    assert row is not None
+    alarms = (project / "template.yaml").read_text().count("Type: AWS::CloudWatch::Alarm")
+    assert int(row[1]) == alarms
+    assert row[3] == f"{alarms * 0.1 + int(row[2] or 0) * 0.3:.2f}"

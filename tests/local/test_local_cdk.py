@@ -162,6 +162,10 @@ def test_the_app_has_its_context_and_builds_no_code(app: Path) -> None:
         ({"app.py": "raise SystemExit('the stack is wrong')"}, "CDK app failed: the stack is"),
         ({"app.py": ""}, "CDK app failed: no output"),
         ({"cdk.json": "{"}, r"cdk\.json is not valid JSON"),
+        ({"cdk.json": "{}"}, r"cdk\.json does not say how to run the app"),
+        ({"cdk.json": '{"app": 5}'}, r"cdk\.json does not say how to run the app"),
+        ({"cdk.json": '{"app": "\'"}'}, "app is not a command: No closing quotation"),
+        ({"cdk.json": '{"app": "x", "context": []}'}, "context must map names to values"),
         ({"written.json": written(a=STACK, b=STACK)}, r"deploys one stack; the CDK app has 2"),
     ],
 )

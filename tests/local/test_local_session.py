@@ -156,6 +156,29 @@ def test_a_second_run_installs_nothing(greeter: Path) -> None:
     assert not any("Installing" in line for line in lines)
 
 
+def test_the_users_configuration_of_aws_and_of_proxies_is_left_alone(
+    greeter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("AWS_PROFILE", "nobody"), ("HTTP_PROXY", "http://127.0.0.1:9")):
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.lower(), value)
+    before = dict(os.environ)
+    quiet = Progress(lambda _line: None)
+    assert session.test(greeter, ["tests/e2e", "-k", "greeted", "-q"], quiet) == 0
+    assert dict(os.environ) == before
+
+
+def test_up_ends_when_nobody_reads_its_lines_any_more(greeter: Path, started: Any) -> None:
+    process = started(UP, str(greeter))
+    shown = read_until(process, "Ctrl-C stops everything")
+    children = descendants(process.pid)
+    process.stdout.close()
+    script = "\n".join(line for line in shown if line.startswith(("export ", "curl ")))
+    subprocess.run(["sh", "-c", script], capture_output=True, check=True, env=os.environ)
+    assert process.wait(20) == 1
+    assert not [child for child in children if alive(child)]
+
+
 def test_up_shows_addresses_and_examples_follows_logs_and_ends_with_ctrl_c(
     greeter: Path, started: Any
 ) -> None:

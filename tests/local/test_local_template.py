@@ -106,6 +106,33 @@ def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) ->
             },
             "is not valid SAM",
         ),
+        ({"template.yaml": "Resources:"}, "has no Resources"),
+        ({"template.yaml": "Resources: [Queue]"}, "Resources must map names to resources"),
+        ({"template.yaml": "Resources: {Q: {Typ: x}}"}, "the resource Q has no Type"),
+        ({"template.yaml": "Resources: {Q: }"}, "the resource Q has no Type"),
+        (
+            {"template.yaml": "Resources: {Q: {Type: x, Properties: }}"},
+            "Properties of the resource Q must map names to values",
+        ),
+        (
+            {"template.yaml": "Globals: {Function: }\nResources: {Q: {Type: x}}"},
+            "Globals must map kinds of resources to properties",
+        ),
+        ({"template.yaml": "Resources: {Q: {Type: 2024-99-99}}"}, "is not valid YAML: month"),
+        (
+            {
+                "template.yaml": "Resources: {F: {Type: 'AWS::Serverless::Function',"
+                " Properties: {CodeUri: ../}}}"
+            },
+            "the code folder ../, outside the project",
+        ),
+        (
+            {
+                "template.yaml": "Resources: {M: {Type: 'AWS::Serverless::StateMachine',"
+                " Properties: {DefinitionUri: gone.json}}}"
+            },
+            "gone.json: No such file or directory",
+        ),
     ],
 )
 def test_a_bad_template_is_one_clear_line(

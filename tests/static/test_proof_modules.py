@@ -11,9 +11,16 @@ from variants import Variant, proven_variants
 from sls_patterns_cli import catalog
 
 SHARED = {
-    runtime: {file.name.removesuffix(".jinja") for file in folder.iterdir()}
-    for runtime, folder in (
-        (runtime, ROOT / "templates/proofs" / runtime) for runtime in ("python", "typescript")
+    runtime: {
+        configuration,
+        *(
+            file.name.removesuffix(".jinja")
+            for file in (ROOT / "templates/proofs" / runtime).iterdir()
+        ),
+    }
+    for runtime, configuration in (
+        ("python", "configuration.py"),
+        ("typescript", "configuration.ts"),
     )
 }
 DEFINED = {

@@ -58,6 +58,8 @@ def test_a_folder_that_no_template_made(cli: Cli) -> None:
         ("_commit: 1\n", "it does not say _commit"),
         ("_commit: v0.1.0\n_src_path: x\n", "it does not say pattern"),
         ("\0", "unacceptable character"),
+        ("region: 2026-13-45\n", "month must be in 1..12"),
+        ("topology: [function]\n", "topology is not one value"),
     ],
 )
 def test_a_broken_answers_file(project: Owned, content: str, why: str) -> None:
@@ -115,6 +117,16 @@ def test_a_source_that_cannot_be_reached(project: Owned, address: str) -> None:
     for how in ({"SLS_PATTERNS_SOURCE": address}, {}):
         options = () if how else (f"--source={address}",)
         assert project.refused(*options, **how).startswith(f"{address} cannot be reached: ")
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("~nobody-here/x", "home directory"), (f"/{'x' * 300}", "File name too long")],
+)
+def test_a_source_that_cannot_be(project: Owned, address: str, why: str) -> None:
+    line = project.refused(f"--source={address}")
+    assert line.startswith(f"{address}: ")
+    assert why in line
 
 
 def test_a_source_without_versions(project: Owned, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """CloudFormation templates, and SAM's turned into them."""
 
 import copy
+import json
 import logging
 import os
 from dataclasses import dataclass
@@ -45,11 +46,42 @@ def read(file: Path) -> Template:
     Loader.add_multi_constructor("!", short_form)
     try:
         template = yaml.load(file.read_text(encoding="utf-8"), Loader)  # noqa: S506 (it is safe)
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:  # such as a date that does not exist
         raise UserError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(template, dict) or "Resources" not in template:
-        raise UserError(f"{file} has no Resources.")
-    return template
+    if problem := _problem(template):
+        raise UserError(f"{file}: {problem}.")
+    checked: Template = template
+    return checked
+
+
+def _problem(template: Any) -> str | None:
+    """What keeps a parsed template from being one whose resources can be read."""
+    if not isinstance(template, dict) or not template.get("Resources"):
+        return "it has no Resources"
+    if not isinstance(template["Resources"], dict):
+        return "Resources must map names to resources"
+    shared = template.get("Globals", {})
+    if not isinstance(shared, dict) or not isinstance(shared.get("Function", {}), dict):
+        return "Globals must map kinds of resources to properties"
+    for name, resource in template["Resources"].items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            return f"the resource {name} has no Type"
+        for part in ("Properties", "Metadata"):
+            if not isinstance(resource.get(part, {}), dict):
+                return f"{part} of the resource {name} must map names to values"
+    return None
+
+
+def read_json(file: Path) -> Any:
+    """Parse a file of JSON; raises UserError."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{file} is not valid JSON: {error}") from error
 
 
 def expand(template: Template, region: str) -> Template:

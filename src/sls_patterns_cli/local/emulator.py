@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +44,33 @@ def require() -> None:
         )
 
 
+def _unconfigured(base: Mapping[str, str]) -> dict[str, str]:
+    """`base` without the user's configuration of AWS, and without a proxy for this machine."""
+    own = {name: value for name, value in base.items() if not name.startswith("AWS_")}
+    direct = ",".join(filter(None, (base.get("no_proxy") or base.get("NO_PROXY"), "127.0.0.1")))
+    return {
+        **own,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
+
+
+@contextmanager
+def unconfigured() -> Iterator[None]:
+    """Keep the user's configuration of AWS from the SDKs in this process."""
+    before = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(_unconfigured(before))
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 class Emulator:
     """A running emulator; `with` it, or `start` and `stop` it.
 
@@ -68,17 +95,13 @@ class Emulator:
 
     def client_environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """`base` with which any AWS SDK or CLI talks to this emulator, and to nothing else."""
-        own = {name: value for name, value in base.items() if not name.startswith("AWS_")}
         return {
-            **own,
+            **_unconfigured(base),
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
             timescale.VARIABLE: str(timescale.FACTOR),
         }
 

@@ -20,6 +20,8 @@ class LogFollower:
         self._report = report
         self._seen = dict.fromkeys(self._groups, 0)
         self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._follow, name="logs", daemon=True)
 
     def __enter__(self) -> Self:
@@ -30,11 +32,22 @@ class LogFollower:
         self._stop.set()
         self._thread.join()
 
+    def wait(self) -> None:
+        """Return only by the exception that ended the following, or a signal."""
+        self._ended.wait()
+        if self._failure:
+            raise self._failure
+
     def _follow(self) -> None:
-        while not self._stop.wait(INTERVAL_SECONDS):
-            for group, function in self._groups.items():
-                for line in self._new_lines(group):
-                    self._report(f"[{function}] {line}")
+        try:
+            while not self._stop.wait(INTERVAL_SECONDS):
+                for group, function in self._groups.items():
+                    for line in self._new_lines(group):
+                        self._report(f"[{function}] {line}")
+        except BaseException as error:  # noqa: BLE001 - raised again by `wait`
+            self._failure = error
+        finally:
+            self._ended.set()
 
     def _new_lines(self, group: str) -> list[str]:
         events = _events(self._logs, group)
@@ -44,7 +57,10 @@ class LogFollower:
 
 
 def lines_between(emulator: Emulator, stack: str, start: float, end: float) -> list[str]:
-    """What the functions of a stack logged between two times, as `[function] line`."""
+    """What the functions of a stack logged, as `[function] line`, in the order of time.
+
+    `start` and `end` are seconds since the epoch.
+    """
     logs = emulator.client("logs")
     found = [
         (event["timestamp"], f"[{function}] {event['message'].rstrip()}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sls_patterns_cli import answers
+from sls_patterns_cli import answers, destination
 from sls_patterns_cli.errors import UserError
 
 
@@ -44,7 +44,10 @@ class Project:
 
 def load(path: Path) -> Project:
     """Read the project in `path`; raises UserError when it is not a generated project."""
-    root = path.resolve()
+    try:
+        root = destination.absolute(path).resolve()
+    except (OSError, RuntimeError) as error:  # such as links that lead in a circle
+        raise UserError(f"{path} is not a folder.") from error
     if not root.is_dir():
         raise UserError(f"{path} is not a folder.")
     wanted = ("pattern", "project_name", "runtime", "runtime_version", "iac", "region")

@@ -30,6 +30,10 @@ class Running:
 
 
 def main(folder: Path) -> None:
+    """Deploy the project in `folder`; raises UserError.
+
+    AWS_ENDPOINT_URL, AWS_REGION and STACK_NAME say where.
+    """
     project, emulator = projects.load(folder), Running()
     language = languages.of(project, Progress())
     assembly = flavours.of(project, language).assemble()

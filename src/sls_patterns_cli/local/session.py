@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,8 +77,9 @@ def up(path: Path, examples: Sequence[Example] = (), progress: Progress | None =
             with interrupts.allowed(), _stack(path, progress) as stack:
                 for line in _welcome(stack, examples):
                     progress.log(line)
-                with LogFollower(stack.emulator, stack.project.stack_name, progress.log):
-                    threading.Event().wait()
+                follower = LogFollower(stack.emulator, stack.project.stack_name, progress.log)
+                with follower:
+                    follower.wait()
         except KeyboardInterrupt:
             progress.log("Stopped")
     return 0
@@ -109,12 +109,13 @@ def _stack(
     emulators.require()
     language = languages.of(project, progress)
     emulator = Emulator(project.region, {project.lambda_runtime: language.interpreter.executable})
-    try:
-        emulator.launch()
-        with _deployed(project, language, emulator, progress, parameters or {}) as stack:
-            yield stack
-    finally:
-        emulator.stop()
+    with emulators.unconfigured():
+        try:
+            emulator.launch()
+            with _deployed(project, language, emulator, progress, parameters or {}) as stack:
+                yield stack
+        finally:
+            emulator.stop()
 
 
 def _refuse_unless_local(project: Project) -> None:

@@ -44,17 +44,17 @@ _UNITS_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def visibility(seconds: float) -> float:
-    """How long a message is invisible here after a client received it."""
+    """For how many seconds a message is invisible here after a client received it."""
     return min(seconds, max(LEAST_VISIBILITY_SECONDS, seconds / FACTOR))
 
 
 def rate(seconds: float) -> float:
-    """How often a schedule starts its target here, that AWS starts once in so many seconds."""
+    """The seconds between two starts of a schedule's target here; `seconds` are those on AWS."""
     return max(LEAST_RATE_SECONDS, seconds / FACTOR)
 
 
 def connecting(seconds: float) -> float:
-    """For how long a function tries to reach its database here, instead of so many seconds."""
+    """For how many seconds a function tries to reach its database here; `seconds` are AWS's."""
     return seconds / _CONNECTING_FACTOR
 
 

@@ -36,6 +36,7 @@ ADAPTERS = (
     "events.rule_delivery",
     "stepfunctions.task_timeouts",
     "stepfunctions.execution_names",
+    "stepfunctions.name_limits",
     "stepfunctions.execution_input",
     "stepfunctions.execution_output",
     "stepfunctions.late_descriptions",

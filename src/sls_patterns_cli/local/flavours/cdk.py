@@ -11,7 +11,7 @@ from typing import Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import tether
-from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, Template
+from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, Template, read_json
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.project import Project
@@ -56,7 +56,7 @@ class Cdk:
         whose version is not asked for.
         """
         bundled = self._language.bundled_by_cdk
-        settings = _read(self._project.root / "cdk.json")
+        settings = _settings(self._project.root / "cdk.json")
         output = self._project.root / settings["app"]
         if not output.is_dir():
             output = self._project.work / "cdk"
@@ -73,22 +73,36 @@ class Cdk:
 
 def read(output: Path) -> Synthesised:
     """Read the one stack that CDK has written to a folder; raises UserError."""
-    manifest = _read(output / "manifest.json")
+    manifest = read_json(output / "manifest.json")
     stacks = list(_artifacts(manifest, "aws:cloudformation:stack"))
     if len(stacks) != 1:
         raise UserError(f"The local stack deploys one stack; the CDK app has {len(stacks)}.")
-    made = Synthesised(_read(output / stacks[0]["templateFile"]), {}, set())
+    made = Synthesised(read_json(output / stacks[0]["templateFile"]), {}, set())
     files: dict[str, Path] = {}
     for properties in _artifacts(manifest, "cdk:asset-manifest"):
-        for asset in _read(output / properties["file"])["files"].values():
+        for asset in read_json(output / properties["file"])["files"].values():
             (destination,) = asset["destinations"].values()
             made.buckets.add(destination["bucketName"])
             kept = made.code if asset["source"]["packaging"] == "zip" else files
             kept[destination["objectKey"]] = (output / asset["source"]["path"]).resolve()
     for resource in made.template["Resources"].values():
         if location := resource.get("Properties", {}).pop("DefinitionS3Location", None):
-            resource["Properties"]["Definition"] = _read(files[location["Key"]])
+            resource["Properties"]["Definition"] = read_json(files[location["Key"]])
     return made
+
+
+def _settings(file: Path) -> Any:
+    """What `cdk.json` says: how to run the app, and its context; raises UserError."""
+    settings = read_json(file)
+    if not isinstance(settings, dict) or not isinstance(settings.get("app"), str):
+        raise UserError(f"{file} does not say how to run the app.")
+    if not isinstance(settings.get("context", {}), dict):
+        raise UserError(f"{file}: context must map names to values.")
+    try:
+        shlex.split(settings["app"])
+    except ValueError as error:
+        raise UserError(f"{file}: app is not a command: {error}") from error
+    return settings
 
 
 def _run_app(
@@ -124,15 +138,6 @@ def _artifacts(manifest: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
     for artifact in manifest["artifacts"].values():
         if artifact["type"] == kind:
             yield artifact["properties"]
-
-
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{file} is not valid JSON: {error}") from error
 
 
 def _in_bucket(value: Any, buckets: set[str]) -> Any:

@@ -1,10 +1,9 @@
 """SAM: the template is a file of the project, and names the folders of its code."""
 
-import json
 from typing import Any
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, expand, read
+from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, expand, read, read_json
 from sls_patterns_cli.local.languages.code import Code, Properties
 from sls_patterns_cli.local.project import Project
 
@@ -25,20 +24,21 @@ class Sam:
             folder = (project.root / uri).resolve()
             if not folder.is_dir():
                 raise UserError(f"{file} names the code folder {uri}, which does not exist.")
+            if not folder.is_relative_to(project.root):
+                raise UserError(f"{file} names the code folder {uri}, outside the project.")
             key = f"{function or folder.relative_to(project.root)}.zip".replace("/", "-")
             code[key] = Code(folder, esbuild)
             return f"s3://{CODE_BUCKET}/{key}"
 
         shared_uri = template.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
-        for name, resource in template.get("Resources", {}).items():
+        for name, resource in template["Resources"].items():
             own = resource.get("Properties", {})
             uri = own.get("CodeUri", None if "InlineCode" in own else shared_uri)
             if resource["Type"] == "AWS::Serverless::Function" and isinstance(uri, str):
                 esbuild = _esbuild(resource)
                 own["CodeUri"] = address(uri, name if esbuild else "", esbuild)
             if isinstance(own.get("DefinitionUri"), str):
-                definition = project.root / own.pop("DefinitionUri")
-                own["Definition"] = json.loads(definition.read_text(encoding="utf-8"))
+                own["Definition"] = read_json(project.root / own.pop("DefinitionUri"))
         return Assembly(expand(template, project.region), code)
 
 

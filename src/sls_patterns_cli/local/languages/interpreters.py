@@ -50,7 +50,7 @@ def find(lambda_runtime: str) -> tuple[Interpreter, str | None]:
 
 
 def required(lambda_runtime: str, report: Callable[[str], None]) -> Interpreter:
-    """The same; a notice goes to `report`."""
+    """What `find` returns and raises; a notice goes to `report`."""
     interpreter, notice = find(lambda_runtime)
     if notice:
         report(notice)

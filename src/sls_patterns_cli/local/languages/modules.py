@@ -20,7 +20,10 @@ MANIFEST, LOCK, FOLDER = "package.json", "package-lock.json", "node_modules"
 
 
 def install(project: Project, node: Interpreter, progress: Progress) -> Path:
-    """Install what package.json and its lock ask for, unless it is there; return node_modules."""
+    """Install what package.json and its lock ask for, unless it is there; return node_modules.
+
+    Raises UserError if npm is missing or fails.
+    """
     folder = project.root / FOLDER
     if not _is_current(project.root):
         with progress.step(f"Installing the packages of {MANIFEST} into {FOLDER}"):
@@ -116,7 +119,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def npm(node: Interpreter) -> list[str]:
-    """The npm that came with this Node.js, or the machine's."""
+    """The npm that came with this Node.js, or the machine's; raises UserError if there is none."""
     own = node.executable.parents[1] / "lib/node_modules/npm/bin/npm-cli.js"
     if own.is_file():
         return [str(node.executable), str(own)]

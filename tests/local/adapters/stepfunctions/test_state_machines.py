@@ -7,6 +7,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from botocore.exceptions import ClientError
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.errors import UserError
@@ -320,6 +321,39 @@ def test_an_express_execution_starts_only_with_json(
         states.start_sync_execution(stateMachineArn=stack["Express"], input="{")
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("n" * 81, "ValidationException"), ("a b", "InvalidName")]
+)
+def test_an_execution_starts_only_with_a_name_that_may_be_one(
+    name: str,
+    error: str,
+    stack: dict[str, str],
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fact R8."""
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+    states = emulator.client("stepfunctions")
+
+    with pytest.raises(ClientError, match=error):
+        states.start_execution(stateMachineArn=stack["Waiting"], name=name)
+    with pytest.raises(ClientError, match=error):
+        states.start_sync_execution(stateMachineArn=stack["Express"], name=name)
+
+
+def test_an_execution_is_asked_for_by_an_arn_of_256_characters_at_most(
+    stack: dict[str, str], client: Client
+) -> None:
+    """Fact R8."""
+    executions = stack["Waiting"].replace(":stateMachine:", ":execution:")
+    states = client("stepfunctions")
+
+    with pytest.raises(states.exceptions.ExecutionDoesNotExist):
+        states.describe_execution(executionArn=f"{executions}:".ljust(256, "n"))
+    with pytest.raises(states.exceptions.ValidationException):
+        states.describe_execution(executionArn=f"{executions}:".ljust(257, "n"))
+
+
 def test_an_execution_that_failed_has_no_output(stack: dict[str, str], client: Client) -> None:
     states = client("stepfunctions")
     started = states.start_execution(stateMachineArn=stack["Failing"])
@@ -350,9 +384,14 @@ def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
     assert logged["execution_arn"] == answer["executionArn"]
 
 
-def test_an_api_whose_role_may_not_start_it_is_refused(stack: dict[str, str]) -> None:
-    with pytest.raises(HTTPError, match="403"):
+def test_an_api_whose_role_may_not_start_it_answers_as_the_service_does(
+    stack: dict[str, str],
+) -> None:
+    """Fact C11."""
+    with pytest.raises(HTTPError) as refused:
         start(stack["Closed"], "two", {"numbers": []})
+    assert refused.value.code == 400
+    assert json.load(refused.value)["__type"] == "AccessDeniedException"
 
 
 def test_an_api_whose_role_demands_to_know_its_account_fails(stack: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 AWS: an integration with the subtype StepFunctions-StartExecution calls the service in the name of
 the integration's role, with parameters taken from the request, and answers with what the service
-said; response parameters may change the status. Without a role that it may assume it answers 500.
+said, with 400 if the role may not call it; response parameters may change the status. Without a
+role that it may assume it answers 500.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigatewayv2-integration.html
@@ -15,6 +16,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ministack.core.responses import error_response_json
 from ministack.services import apigateway, stepfunctions
 from ministack.services.cloudformation import provisioners
 
@@ -92,7 +94,9 @@ def _started(invoke: Callable[..., Awaitable[Response]]) -> Callable[..., Awaita
             if (value := _value(given, text, named)) is not None
         }
         if not role_may(role, "states:StartExecution", parameters["stateMachineArn"]):
-            return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
+            says = f"{role} is not authorized to perform: states:StartExecution"
+            refusal: Response = error_response_json("AccessDeniedException", says, 400)
+            return refusal
         status, _headers, answer = stepfunctions._start_execution(parameters)
         mapped = integration.get("responseParameters", {}).get(str(status), {}).get(STATUS, status)
         return int(mapped), {"Content-Type": "application/json"}, answer

@@ -35,11 +35,12 @@ AT_ONCE = 8
 """So many a function gets without waiting, as on AWS: what runs side by side there does here."""
 
 FEW = max(16, 4 * CORES)
-"""So many environments a function gets as soon as its invocations wait."""
+"""Up to so many environments of a function, an invocation waits only for part of a start."""
 
 PATIENCE_IN_STARTS = 0.3
 """How long an invocation waits, where there are few, for one that gets free: so much of the time
-that the last start took, which on a busy machine takes longer, as everything does."""
+that the last start took, which on a busy machine takes longer, as everything does. These numbers
+were chosen by the bursts of tests/bursts.py on two cores; none is AWS's."""
 
 PATIENCE_WITH_MANY_SECONDS = 1.0
 """For how long, where there are many, none may have got free before another is started."""
