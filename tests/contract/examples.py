@@ -970,7 +970,7 @@ def proxy() -> dict[str, Any]:
     }
     return template(
         {
-            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+            "Api": resource("AWS::ApiGateway::RestApi", Body=body, Mode="overwrite"),
             "ApiStage": resource(
                 "AWS::ApiGateway::Stage",
                 RestApiId=ref("Api"),

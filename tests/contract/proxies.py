@@ -27,19 +27,37 @@ def proxy_violations(stack: Stack) -> Iterator[Violation]:
             # No function shows that the system fails.
             yield from watched(stack, api, API[api.type])
             yield from _address(stack, api, address)
-            if api.type == REST and not _all_binary(api):
-                says = "must take all media types for binary, or bytes that are no text are lost"
-                yield Violation("proxy", api.name, f"{says} (fact B10)")
+            if api.type == REST:
+                yield from _passes_all(api)
         if kind in {"AWS", "MOCK"} and api.type == REST and _all_binary(api):
             handling = integration.get("contentHandling")
             if handling != AS_TEXT:
                 must = f"{AS_TEXT}: its templates read bodies that are binary (fact B11)"
                 yield is_but("proxy", api.name, "contentHandling", handling, must)
+    yield from _definitions(stack)
+
+
+def _passes_all(api: Resource) -> Iterator[Violation]:
+    """A REST API hands on any body, and each path that is not one of its own."""
+    if not _all_binary(api):
+        says = "must take all media types for binary, or bytes that are no text are lost"
+        yield Violation("proxy", api.name, f"{says} (fact B10)")
+    if not api.get("Body") or api.get("Mode") != "overwrite":
+        says = "must have a Body and the Mode overwrite, or removed paths stay (fact G7)"
+        yield Violation("proxy", api.name, says)
+
+
+def _definitions(stack: Stack) -> Iterator[Violation]:
+    """Say what an import of a definition would not take, or would delete."""
     for api in stack.of_type(REST):
         for path, operations in ((api.get("Body") or {}).get("paths") or {}).items():
             if "any" in operations:
                 says = f"{path} has the method any, which OpenAPI does not know (fact G1)"
                 yield Violation("proxy", api.name, says)
+    for response in stack.of_type("AWS::ApiGateway::GatewayResponse"):
+        if api_of(stack, response).get("Body"):
+            says = "must be in the Body of its API, whose next import deletes it (fact G8)"
+            yield Violation("proxy", response.name, says)
 
 
 def _address(stack: Stack, api: Resource, address: str) -> Iterator[Violation]:

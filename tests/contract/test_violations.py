@@ -458,6 +458,22 @@ def test_a_route_that_does_not_wait_is_an_asynchronous_edge() -> None:
     ]
 
 
+def test_a_rest_api_in_front_of_a_system_is_one_definition() -> None:
+    """Fact G7: what is removed of its resources and methods stays deployed."""
+    integration = {"Type": "HTTP_PROXY", "Uri": "https://${stageVariables.LegacyHost}/"}
+    method = resource(
+        "AWS::ApiGateway::Method",
+        RestApiId=ref("Api"),
+        HttpMethod="ANY",
+        Integration=integration,
+    )
+    api = resource("AWS::ApiGateway::RestApi", Name=ref("AWS::StackName"), BinaryMediaTypes=["*/*"])
+
+    assert says("PROXY", ("Api", api), ("Root", method)) == [
+        "proxy Api: must have a Body and the Mode overwrite, or removed paths stay (fact G7)"
+    ]
+
+
 def test_a_function_behind_an_api_answers_before_the_api_gives_up() -> None:
     uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${Work.Arn}/invocations"
     body = {"paths": {"/": {"get": {"x-amazon-apigateway-integration": {"uri": {"Fn::Sub": uri}}}}}}

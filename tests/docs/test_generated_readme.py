@@ -146,6 +146,16 @@ def test_the_readme_of_a_project_that_puts_into_firehose_tells_what_is_lost(
     assert "`BatchesDeliveryStreamSuccessAlarm`" in readme
 
 
+@pytest.mark.parametrize("topology", ["kinesis", "direct"])
+def test_the_readme_of_a_project_that_stores_events_by_the_hour_says_which(
+    topology: str, tmp_path: Path
+) -> None:
+    """Fact L9: https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html."""
+    readme = readme_of(tmp_path, pattern="streamer", topology=topology)
+
+    assert "in which the oldest event of the object arrived" in readme
+
+
 @pytest.mark.parametrize(
     ("topology", "told"),
     [

@@ -1,5 +1,6 @@
 """Streams: functions that read them, Firehose that delivers from them, REST APIs before them."""
 
+import base64
 import gzip
 import json
 from typing import Any
@@ -261,6 +262,22 @@ def test_a_stream_refuses_a_request_with_an_incomplete_record(request_: dict[str
     status, _, answer = put_records(request_)
 
     assert (status, json.loads(answer)["__type"]) == (400, "ValidationException")
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "error"),
+    [
+        pytest.param(1024 * 1024, 1, "ValidationException", id="record"),
+        pytest.param(1024 * 1024 - 1, 11, "InvalidArgumentException", id="request"),
+    ],
+)
+def test_a_stream_refuses_a_request_with_too_many_bytes(size: int, count: int, error: str) -> None:
+    put_records = put_limits._records_checked(lambda _: pytest.fail("nothing is put"))
+    record = {"Data": base64.b64encode(b"x" * size).decode(), "PartitionKey": "a"}
+
+    status, _, answer = put_records({"Records": [record] * count})
+
+    assert (status, json.loads(answer)["__type"]) == (400, error)
 
 
 def test_a_shard_takes_only_so_much_in_a_second_and_the_answer_says_of_each_record(

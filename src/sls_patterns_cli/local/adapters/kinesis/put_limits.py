@@ -1,12 +1,15 @@
-"""A stream refuses a request without data, and takes no more than its shards can.
+"""A stream refuses a request without data or with too much, and takes no more than its shards can.
 
-AWS: a record needs a partition key and data, and PutRecords at least one record, or the request is
-refused whole. A shard takes 1 MiB and 1,000 records a second; of PutRecords the records beyond that
-fail, each by itself, and the answer says which.
+AWS: a record needs a partition key and data, together at most 1 MiB unless the stream's
+MaxRecordSizeInKiB says otherwise, and PutRecords at least one record, together at most 10 MiB, or
+the request is refused whole. A shard takes 1 MiB and 1,000 records a second; of PutRecords the
+records beyond that fail, each by itself, and the answer says which.
 https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+https://docs.aws.amazon.com/streams/latest/dev/large-records.html
 https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 
-Emulator: takes null for no data, an empty list, and any amount.
+Emulator: takes null for no data, an empty list, and any amount in a second; knows no
+MaxRecordSizeInKiB.
 """
 
 import base64
@@ -20,6 +23,8 @@ from ministack.services import kinesis
 
 from sls_patterns_cli.local.adapters import replace
 
+RECORD_BYTES = 1024 * 1024
+REQUEST_BYTES = 10 * 1024 * 1024
 BYTES_A_SECOND = 1024 * 1024
 RECORDS_A_SECOND = 1000
 EXCEEDED = "ProvisionedThroughputExceededException"
@@ -39,8 +44,8 @@ def apply() -> None:
 
 def _record_checked(put_record: Put) -> Put:
     def put(request: Request) -> Response:
-        if _incomplete(request):
-            return _refused("ValidationException", "Member must not be null")
+        if refusal := _refusal([request]):
+            return refusal
         if shard := _full_shard(request, request):
             return _refused(EXCEEDED, f"Rate exceeded for shard {shard}")
         return put_record(request)
@@ -51,8 +56,8 @@ def _record_checked(put_record: Put) -> Put:
 def _records_checked(put_records: Put) -> Put:
     def put(request: Request) -> Response:
         records = request.get("Records") or []
-        if not records or any(_incomplete(record) for record in records):
-            return _refused("ValidationException", "Member must not be null")
+        if refusal := _refusal(records):
+            return refusal
         full = [_full_shard(request, record) for record in records]
         fitting = [record for record, shard in zip(records, full, strict=True) if not shard]
         status, headers, body = put_records(request | {"Records": fitting})
@@ -72,6 +77,19 @@ def _records_checked(put_records: Put) -> Put:
     return put
 
 
+def _refusal(records: list[Request]) -> Response | None:
+    """The answer to a request of which nothing can be put."""
+    if not records or any(_incomplete(record) for record in records):
+        return _refused("ValidationException", "Member must not be null")
+    sizes = [len(record["PartitionKey"]) + _size(record) for record in records]
+    if max(sizes) > RECORD_BYTES:
+        says = f"Member must have length less than or equal to {RECORD_BYTES}"
+        return _refused("ValidationException", says)
+    if sum(sizes) > REQUEST_BYTES:
+        return _refused("InvalidArgumentException", "Records size exceeds 10 MB limit")
+    return None
+
+
 def _refused(error: str, message: str) -> Response:
     response: Response = error_response_json(error, message, 400)
     return response
@@ -79,6 +97,10 @@ def _refused(error: str, message: str) -> Response:
 
 def _incomplete(record: Request) -> bool:
     return not record.get("PartitionKey") or record.get("Data") is None
+
+
+def _size(record: Request) -> int:
+    return len(base64.b64decode(record["Data"]))
 
 
 def _full_shard(request: Request, record: Request) -> str | None:
@@ -92,7 +114,7 @@ def _full_shard(request: Request, record: Request) -> str | None:
     second, size, count = _taken.get((name, shard), (now, 0, 0))
     if second != now:
         size, count = 0, 0
-    size, count = size + len(base64.b64decode(record["Data"])), count + 1
+    size, count = size + _size(record), count + 1
     if size > BYTES_A_SECOND or count > RECORDS_A_SECOND:
         return shard
     _taken[name, shard] = now, size, count
