@@ -13,6 +13,9 @@ from sls_patterns_cli.vocabulary import Datastore, Vocabulary
 
 Facts = dict[str, Any]
 
+# What a function waits for while a caller waits for the function.
+ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
+
 
 def graph_file(topology: str, datastore: str) -> str:
     """The file of a graph, relative to the pattern's folder."""
@@ -262,18 +265,10 @@ def _node(
             nodes[edges[number].source].kind in {"http-api", "rest-api"} for number in incoming
         )
     if node.kind in {"http-api", "rest-api"}:
-        # Where a datastore fails the function answers; no error of the function shows it.
         facts["answers_for_datastore"] = any(
             nodes[edge.source] in targets
             and nodes[edge.source].kind == "function"
             and nodes[edge.target].kind == "datastore"
-            for edge in edges
-        )
-        # Nor where it waits for another function or system that fails.
-        facts["answers_for_functions"] = any(
-            edge.source in {target.name for target in targets}
-            and edge.call == "sync"
-            and nodes[edge.target].kind in {"function", "remote-function", "external"}
             for edge in edges
         )
         facts["calls_services"] = any(
@@ -282,6 +277,18 @@ def _node(
         # The system whose routes it takes over: a routes file says which.
         facts["replaces"] = next(
             (logical_id(target, datastore) for target in targets if target.kind == "external"), None
+        )
+        # What fails behind it is an answer of the API or of its function; no error of a function
+        # shows it.
+        facts["answers_for_others"] = bool(
+            facts["calls_services"]
+            or facts["replaces"]
+            or any(
+                nodes[edge.source] in targets
+                and edge.call == "sync"
+                and nodes[edge.target].kind in ANSWERED_FOR
+                for edge in edges
+            )
         )
     return facts
 

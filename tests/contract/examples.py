@@ -930,6 +930,31 @@ def http() -> dict[str, Any]:
     )
 
 
+def answering() -> dict[str, Any]:
+    """Return an HTTP API whose function reads a table, and answers if this fails."""
+    api = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
+    return template(
+        function(
+            "Ask",
+            allow("dynamodb:GetItem", get("Items")),
+            Environment={"Variables": {"ITEMS": ref("Items"), "AWS_MAX_ATTEMPTS": "1"}},
+        ),
+        {
+            "Items": resource(
+                "AWS::DynamoDB::Table",
+                DeletionProtectionEnabled=True,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            ),
+            "Api": resource("AWS::ApiGatewayV2::Api"),
+            "ApiIntegration": resource(
+                "AWS::ApiGatewayV2::Integration", ApiId=ref("Api"), IntegrationUri=get("Ask")
+            ),
+            "Permit": permission("Ask", "apigateway", {"Fn::Sub": f"{api}/*/GET/items"}),
+            "ApiErrors": alarm("AWS/ApiGateway", "5xx", "ApiId", ref("Api")),
+        },
+    )
+
+
 def proxy() -> dict[str, Any]:
     """Return a REST API that hands requests on to an HTTP system."""
     handed_on = {"type": "http_proxy", "uri": "https://${stageVariables.LegacyHost}/{proxy}"}
@@ -1058,6 +1083,7 @@ EXAMPLES = {
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,
+    "ANSWERS": answering,
     "PROXY": proxy,
     "JWT": jwt,
     "JWT resources": jwt_resources,

@@ -192,6 +192,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
     yield from _filter_policies(stack)
     yield from _custom_resources(stack)
     yield from _integrations(stack)
+    yield from _answers_for_tables(stack)
     yield from _content_types(stack)
     yield from _metrics_of_methods(stack)
     yield from _trust(stack)
@@ -438,6 +439,15 @@ def _integrations(stack: Stack) -> Iterator[Violation]:
             yield Violation("logs", api.name, "must have a stage of this stack, which logs")
         for stage in stages:
             yield from _access_log(stack, stage)
+
+
+def _answers_for_tables(stack: Stack) -> Iterator[Violation]:
+    """A function that answers for a table that fails has no error: only the API shows it (C12)."""
+    for target, _, api in routes(stack):
+        invoked = stack.function(target)
+        variables = (invoked and invoked[0].get("Environment", "Variables")) or {}
+        if api.type in API and any(stack.named(value, TABLE) for value in variables.values()):
+            yield from watched(stack, api, API[api.type])
 
 
 def _content_types(stack: Stack) -> Iterator[Violation]:

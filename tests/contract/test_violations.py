@@ -39,6 +39,7 @@ FOUND = {
     "E7x": set(),
     "REST": set(),
     "SYNC": set(),
+    "ANSWERS": set(),
     "PROXY": set(),
     "JWT": set(),
     "JWT resources": set(),
@@ -133,6 +134,12 @@ NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permi
 NOT_THE_CONTRACTS["CIRCUIT"] = (
     r"CarrierCircuit\w+",
     r"Track\.Environment\.Variables\.AWS_MAX_ATTEMPTS",
+)
+# Without the table, or the way to the function, there is nothing to answer for.
+NOT_THE_CONTRACTS["ANSWERS"] = (
+    r"Items",
+    r"Ask\.Environment(\.Variables(\.ITEMS)?)?",
+    r"ApiIntegration(\.IntegrationUri)?",
 )
 NOT_THE_CONTRACTS["HTTP"] = (
     *NOT_THE_CONTRACTS["E7"],
