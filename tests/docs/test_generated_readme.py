@@ -42,12 +42,23 @@ def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pytest.param(
             "native", "to the end of the queue, after newer messages of the same account", id="B25"
         ),
+        pytest.param("native", "at most the ten oldest entries of each account", id="B33"),
     ],
 )
 def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
     topology: str, told: str, tmp_path: Path
 ) -> None:
     assert told in readme_of(tmp_path, pattern="fifoer", topology=topology)
+
+
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_the_readme_of_a_project_with_a_filter_pattern_tells_how_to_change_it(
+    iac: str, tmp_path: Path
+) -> None:
+    """Fact D8."""
+    readme = readme_of(tmp_path, pattern="distributed-trigger", topology="cloudwatch-logs", iac=iac)
+
+    assert "A changed default has no effect on a stack that is already deployed" in readme
 
 
 @pytest.mark.parametrize(
