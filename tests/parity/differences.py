@@ -49,12 +49,6 @@ KNOWN = (
         reason="CDK permits the route's path whatever the method; only its routes lead there",
     ),
     Difference(
-        name="permission for any stage",
-        flavour="sam",
-        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/\*/.*",
-        reason="SAM permits the route's path in every stage; there is one",
-    ),
-    Difference(
         name="permission for the stage",
         flavour="cdk",
         pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\w+/\*/.*",
