@@ -49,12 +49,6 @@ KNOWN = (
         reason="CDK permits the route's path whatever the method; only its routes lead there",
     ),
     Difference(
-        name="permission for the stage",
-        flavour="cdk",
-        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\w+/\*/.*",
-        reason="CDK permits it in the stage of a REST API",
-    ),
-    Difference(
         name="payloads in logs",
         flavour="cdk",
         pattern=r"stage of \$\{\w+\}: MethodSettings\.0\.DataTraceEnabled is False",
