@@ -157,7 +157,7 @@ def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, made: M
     git(project.folder, "rm", "--quiet", *deleted)
     renamed = model.replace("models", "shapes")
     git(project.folder, "mv", model, renamed)
-    added = f"{Path(edited).parent}/notify{Path(edited).suffix}"
+    added = f"{Path(edited).parent}/of_my_own{Path(edited).suffix}"
     project.write(added, mine)
     project.commit()
 
