@@ -71,8 +71,27 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     return result
 
 
+class Failures:
+    """Tells of each failure when it happens: a long run need not end before it is looked into."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._reporter.ensure_newline()
+            self._reporter.write_line(f"{report.when} of {report.nodeid} failed")
+            self._reporter.write_line(report.longreprtext)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     memory.write_in_memory()
     spending.adopt_orphans()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(spending.Spent(config.getoption("--costs")))
+
+
+@pytest.hookimpl(trylast=True)  # when there is a terminal reporter
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if reporter := session.config.pluginmanager.get_plugin("terminalreporter"):
+        session.config.pluginmanager.register(Failures(reporter))
