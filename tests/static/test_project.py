@@ -165,9 +165,13 @@ def as_npm_test(project: Path) -> list[str]:
 def run_vitest(project: Path, *arguments: str, **variables: str) -> str:
     """Run Vitest without npm, which takes longer to start than most unit tests."""
     link_modules(project)
-    program = project / modules.FOLDER / "vitest/vitest.mjs"
+    return vitest(project, *arguments, **variables)
+
+
+def vitest(folder: Path, *arguments: str, **variables: str) -> str:
+    program = folder / modules.FOLDER / "vitest/vitest.mjs"
     path = modules.environment(node())["PATH"]
-    return run([node().executable, program, *arguments], project, PATH=path, **variables)
+    return run([node().executable, program, *arguments], folder, PATH=path, **variables)
 
 
 class Projects(dict[Variant, Path]):
@@ -244,14 +248,19 @@ def test_no_name_makes_code_that_the_formatter_would_change(
     check_style(runtime, tmp_path, projects)
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_project_may_have_the_name_of_a_module_that_its_tests_share(
-    pattern: str, tmp_path: Path
+    projects: Projects, tmp_path: Path
 ) -> None:
-    variant = variants_in(pattern, "python")[0]
-    project = render_project(tmp_path / "project", **variant.answers)
-    for helper in (project / "tests").glob("*.py"):
-        (namesake,) = renamed([variant], helper.stem.replace("_", "-"), tmp_path)
+    variants = [variants_in(pattern, "python")[0] for pattern in PATTERNS]
+    shared = {
+        module.stem: variant
+        for variant in variants
+        for module in (projects[variant] / "tests").glob("*.py")
+    }
+    assert shared
+
+    for module, variant in shared.items():
+        (namesake,) = renamed([variant], module.replace("_", "-"), tmp_path)
 
         check_style("python", tmp_path, [namesake])
         check_types([namesake])
@@ -366,7 +375,26 @@ ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}
 
 @pytest.mark.parametrize("variant", STANDING_FOR_ALL)
 def test_the_unit_tests_pass_without_aws(variant: Variant, projects: Projects) -> None:
-    run_unit_tests(variant, projects[variant])
+    # The next test runs those of stacks in TypeScript.
+    chosen = ONLY_UNIT["typescript"] if variant.runtime == "typescript" else ()
+    run_unit_tests(variant, projects[variant], *chosen)
+
+
+def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
+    """One process runs those of all projects: to import CDK takes it longer than ten stacks."""
+    stacks = [
+        render_project(tmp_path / str(variant), **variant.answers)
+        for variant in VARIANTS
+        if (variant.runtime, variant.iac) == ("typescript", "cdk")
+    ]
+    link_modules(*stacks)
+    for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both where it runs
+        (tmp_path / name).symlink_to((stacks[0] / name).resolve())
+
+    chosen = ("run", "tests/infrastructure", "--testTimeout=60000", *ONE_PROCESS)
+    printed = vitest(tmp_path, *chosen, NO_COLOR="1")
+
+    assert re.search(rf"Test Files +{len(stacks)} passed", printed), printed
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -540,7 +568,8 @@ def handlers_of(project: Path) -> list[Path]:
     return list((project / "src/handlers").glob("*"))
 
 
-@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam")])
+# It builds those in TypeScript, and reads each template for that.
+@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam", "python")])
 def test_sam_validates_the_template(variant: Variant, projects: Projects) -> None:
     sam(projects[variant], "validate")  # a test of its own reads it with cfn-lint
 

@@ -5,7 +5,7 @@ import json
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -74,31 +74,37 @@ def of_versions(versions: Iterable[str]) -> Iterator[Made]:
                 yield Made(version, Variant(slug, topology["name"], runtime, iac, datastore))
 
 
-def covering(candidates: Collection[Made]) -> set[Made]:
-    """Return few that stand for all, the oldest first: what came later comes to these as well.
+def standing_for_all() -> list[ParameterSet]:
+    """Return them as a test's parameters; `make test` runs those that cover the others.
 
-    Every pattern of each version is among them, and every pattern in each runtime together with
+    Every pattern of each version is among these, and every version in each runtime together with
     each flavour.
     """
-    return few_of(
+    candidates = list(of_versions(VERSIONS[:-1]))
+    chosen = few_of(
+        candidates,
+        lambda made: {
+            (made.version, made.variant.pattern),
+            (made.version, made.variant.runtime, made.variant.iac),
+        },
+    )
+    return parameters(candidates, chosen)
+
+
+def to_be_proven() -> list[Made]:
+    """Return those whose own checks run: to run them of all took as long as all other tests do.
+
+    Every pattern of each version is among these, and every pattern in each runtime together with
+    each flavour, of the oldest version: what came later comes to these as well.
+    """
+    candidates = list(of_versions(each for each in VERSIONS if Version(each) < COMING))
+    chosen = few_of(
         candidates,
         lambda made: {
             (made.version, made.variant.pattern),
             (made.variant.pattern, made.variant.runtime, made.variant.iac),
         },
     )
-
-
-def standing_for_all() -> list[ParameterSet]:
-    """Return them as a test's parameters; `make test` runs those that cover the others."""
-    candidates = list(of_versions(VERSIONS[:-1]))
-    return parameters(candidates, covering(candidates))
-
-
-def to_be_proven() -> list[Made]:
-    """Return those whose own checks run: to run them of all took as long as all other tests do."""
-    candidates = list(of_versions(each for each in VERSIONS if Version(each) < COMING))
-    chosen = covering(candidates)
     return [made for made in candidates if made in chosen]
 
 
