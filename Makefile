@@ -2,13 +2,15 @@
 PYTHON ?= python3
 UV = .venv/bin/uv
 DEMO = build/demo
-# Proofs wait most of the time, so more tests run than there are processors.
+# Proofs wait most of the time, so more tests run than there are processors; of all tests more wait.
+WORKERS = 4
+test-all: WORKERS = 6
 # A worker that has crashed is not replaced: with groups of one test pytest-xdist 3.8 then waits for ever.
 # Tools whose pins clash with ours live in environments of their own.
 CHECKOV = build/tools/checkov-3.3.30
 SAM = build/tools/aws-sam-cli-1.170.0
 PYTEST = SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
-	.venv/bin/python -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
+	.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
 # What starts often is compiled once; what a project under test installs starts once.
 INSTALL = --quiet --compile-bytecode

@@ -67,20 +67,32 @@ def changed_patterns(files: list[str]) -> set[str]:
 
 BUSY = ("static", "parity", "contract")
 """Folders of tests that keep a processor busy; those that take longest at a time come first."""
-WAITING = ("test_conservation.py", "test_mutants.py", "test_proofs.py")
+WAITING = ("test_mutants.py", "test_proofs.py")
+CROWDED = "test_conservation.py"
+"""Sends so many messages that one test keeps all processors busy."""
 
 
 def proofs_among_others(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Return the tests in an order in which proofs, which mostly wait, run beside tests that work.
+    """Return the tests in an order that keeps the processors evenly busy.
 
-    One after another they would leave the processors idle, and the others would wait for them.
+    Proofs mostly wait: one after another they would leave the processors idle, and the other tests
+    would wait for them. Those that need all processors would wait for each other.
     """
     waiting: list[pytest.Item] = []
+    crowded: list[pytest.Item] = []
     busy: dict[str, list[pytest.Item]] = {folder: [] for folder in BUSY}
     others: list[pytest.Item] = []
     for item in items:
-        waits = item.path.name in WAITING
-        (waiting if waits else busy.get(item.path.parent.name, others)).append(item)
+        if item.path.name in WAITING:
+            waiting.append(item)
+        elif item.path.name == CROWDED:
+            crowded.append(item)
+        else:
+            busy.get(item.path.parent.name, others).append(item)
     working = [*chain.from_iterable(busy.values())]
-    places = [(at / len(part), each) for part in (waiting, working) for at, each in enumerate(part)]
+    places = [
+        (at / len(part), each)
+        for part in (waiting, crowded, working)
+        for at, each in enumerate(part)
+    ]
     return [*(item for _, item in sorted(places, key=itemgetter(0))), *others]

@@ -61,15 +61,16 @@ def test_proofs_run_beside_tests_that_work_and_every_test_runs_once() -> None:
     names = (
         *("cli/test_new.py", "contract/test_contract.py", "proofs/test_proofs.py"),
         *("proofs/test_proofs.py", "static/test_project.py", "static/test_golden.py"),
-        "update/test_update.py",
+        *("proofs/test_conservation.py", "proofs/test_conservation.py", "update/test_update.py"),
     )
     items = [cast("pytest.Item", SimpleNamespace(path=Path(name))) for name in names]
 
     ordered = proofs_among_others([*items])
 
     assert [f"{item.path}" for item in ordered] == [
-        *("proofs/test_proofs.py", "static/test_project.py", "static/test_golden.py"),
-        *("proofs/test_proofs.py", "contract/test_contract.py"),
+        *("proofs/test_proofs.py", "proofs/test_conservation.py", "static/test_project.py"),
+        *("static/test_golden.py", "proofs/test_proofs.py", "proofs/test_conservation.py"),
+        "contract/test_contract.py",
         *("cli/test_new.py", "update/test_update.py"),
     ]
     assert sorted(map(id, ordered)) == sorted(map(id, items))
