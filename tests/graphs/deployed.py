@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,6 +164,7 @@ def deployed(
         }
         client = cache(running.emulator.client)
         yield Deployed(graph, running.outputs, client, project, environment)
+    shutil.rmtree(project)
 
 
 def _pascal(name: str) -> str:

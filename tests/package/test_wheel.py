@@ -1,7 +1,9 @@
 """The wheel is all that a user needs: built, installed, and used from elsewhere."""
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,8 @@ UV = Path(sys.executable).with_name("uv")
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the command of a fresh environment with the wheel and its extra, not editable."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield the command of a fresh environment with the wheel and its extra, not editable."""
     folder = tmp_path_factory.mktemp("wheel")
     environment = folder / "environment"
 
@@ -26,7 +28,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv("venv", "--python", sys.executable, environment)
     constraints = ("--constraints", ROOT / "requirements.lock")
     uv("pip", "install", "--python", environment, *constraints, f"{wheel}[local]")
-    return environment / "bin/sls-patterns"
+    yield environment / "bin/sls-patterns"
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

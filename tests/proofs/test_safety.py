@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,6 +85,7 @@ def deployed(
         link_modules(project)
     with session._stack(project, Progress()) as stack:
         yield Deployed(stack, request.param)
+    shutil.rmtree(folder)
 
 
 def test_proofs_refuse_a_stack_that_may_be_in_use(deployed: Deployed) -> None:
