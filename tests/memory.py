@@ -14,7 +14,10 @@ import pytest
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 (Linux has it in memory; containers often limit or forbid it)
 FOR_FILES, FOR_PROGRAMS = 4 * 2**30, 12 * 2**30
-"""Bytes, generously: what is there at a time takes 2 GiB, and four workers take 9 GiB."""
+"""Bytes, generously: what is there at a time takes 3 GiB, and four workers take 9 GiB.
+
+Six workers, which run every test, take 17 GiB.
+"""
 
 
 def write_in_memory() -> None:

@@ -127,7 +127,8 @@ def end(item: pytest.Item) -> None:
     of_none = _difference(CLOCK.shared(), shared)
     of_test = _difference(_difference(CLOCK.now(), before), of_none)
     own = None if item.get_closest_marker("of_all_patterns") else pattern_of(item)
-    for pattern, taken in ((own, {"tests": 1, **of_test}), (None, dict(of_none))):
+    one = {"tests": 1, "exhaustive": int(item.get_closest_marker("exhaustive") is not None)}
+    for pattern, taken in ((own, {**one, **of_test}), (None, dict(of_none))):
         item.user_properties.append((PROPERTY, {"pattern": pattern, **taken}))
 
 
@@ -144,7 +145,7 @@ class Spent:
             return
         for name, taken in report.user_properties:
             if name == PROPERTY and isinstance(taken, dict):
-                for what in ("tests", "seconds", "processor"):
+                for what in ("tests", "exhaustive", "seconds", "processor"):
                     self.seconds[taken["pattern"]][what] += taken.get(what, 0)
                 if self._costs and taken.get("tests"):
                     with self._costs.open("a") as costs:
@@ -165,8 +166,11 @@ def _too_much(seconds: dict[str | None, Counter[str]]) -> set[str]:
     """Return the patterns that take more than `TOO_MUCH` times what the one in the middle takes.
 
     Processor time, as it depends least on what else a machine does. A run of some patterns, or of
-    some of their tests, says nothing of what a whole one takes.
+    some of their tests, says nothing of what a whole one takes. Nor does one of every test: it has
+    those of each variant, and one pattern has four variants, another twenty.
     """
+    if any(of_pattern["exhaustive"] for of_pattern in seconds.values()):
+        return set()
     taken = {slug: of_pattern["processor"] for slug, of_pattern in seconds.items() if slug}
     if set(taken) != set(catalog.slugs()):
         return set()

@@ -37,20 +37,25 @@ def test_the_table_says_what_all_patterns_take() -> None:
 
 
 @pytest.mark.parametrize(
-    ("patterns", "pattern", "processor", "exit_code"),
+    ("patterns", "pattern", "processor", "exhaustive", "exit_code"),
     [
-        (catalog.slugs(), "scalable-webhook", 301, 1),
-        (catalog.slugs(), "scalable-webhook", 300, 0),
-        (catalog.slugs(), None, 301, 0),
-        (catalog.slugs()[1:], "scalable-webhook", 301, 0),  # not a whole run
+        (catalog.slugs(), "scalable-webhook", 301, 0, 1),
+        (catalog.slugs(), "scalable-webhook", 300, 0, 0),
+        (catalog.slugs(), None, 301, 0, 0),
+        (catalog.slugs()[1:], "scalable-webhook", 301, 0, 0),  # not a whole run
+        (catalog.slugs(), "scalable-webhook", 301, 1, 0),  # with the tests of every variant
     ],
 )
 def test_a_pattern_that_takes_three_times_what_others_take_fails_the_suite(
-    patterns: Iterable[str], pattern: str | None, processor: int, exit_code: int
+    patterns: Iterable[str],
+    pattern: str | None,
+    processor: int,
+    exhaustive: int,
+    exit_code: int,
 ) -> None:
     spent = Spent()
     taken = spent_on(patterns, 100)
-    taken[pattern] = Counter(tests=5, seconds=60, processor=processor)
+    taken[pattern] = Counter(tests=5, seconds=60, processor=processor, exhaustive=exhaustive)
     for slug, of_pattern in taken.items():
         report = SimpleNamespace(
             when="teardown", user_properties=[("spent", {"pattern": slug, **of_pattern})]
