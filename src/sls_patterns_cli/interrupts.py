@@ -1,10 +1,15 @@
 """Ctrl-C, termination and a closed terminal end a command where it can be undone, or not at all."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -59,12 +64,13 @@ def allowed() -> Iterator[None]:
     For what waits: a prompt, another process, a deployed stack.
     """
     before, _state.raising = _state.raising, True
+    hook, sys.unraisablehook = sys.unraisablehook, _repeat
     try:
         if _state.received is not None and not _state.ignoring:
             _raise()
         yield
     finally:
-        _state.raising = before
+        _state.raising, sys.unraisablehook = before, hook
 
 
 def ignore() -> None:
@@ -89,3 +95,30 @@ def _raise() -> None:
 
     logging.disable()
     raise KeyboardInterrupt
+
+
+def _repeat(dropped: "UnraisableHookArgs") -> None:
+    """Raise KeyboardInterrupt again after Python has dropped it.
+
+    So it does where a signal meets a finalizer, or a callback such as that of an import.
+    """
+    if not isinstance(dropped.exc_value, KeyboardInterrupt) or _state.received is None:
+        sys.__unraisablehook__(dropped)
+        return
+    import threading
+
+    # Raised here it would be dropped, too.
+    again = threading.Timer(0.05, _send, [_state.received])
+    again.daemon = True
+    again.start()
+
+
+def _send(number: int) -> None:
+    """Let the main thread receive a signal as if it were the first, even while it waits."""
+    import threading
+
+    _state.received, _state.ignoring = None, False
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)

@@ -1,6 +1,8 @@
 """In a terminal `new` asks what is missing, with Copier's own prompts."""
 
 import signal
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 
@@ -27,6 +29,21 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "Which datastore": ("--datastore", "dynamodb"),
     "Which AWS region": ("--region", "us-east-1"),
 }
+
+
+DROPPING = """
+import os, signal, time
+from sls_patterns_cli import interrupts
+
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+with interrupts.handled(), interrupts.allowed():
+    Dropped()
+    time.sleep(60)
+"""
 
 
 def terminal(cli: Cli, *arguments: str) -> "pexpect.spawn[str]":
@@ -152,6 +169,14 @@ def test_a_signal_in_a_prompt_leaves_nothing(
     assert "Traceback" not in (process.before or "")
     assert code(process) == 128 + number
     assert not list(cli.folder.iterdir())
+
+
+def test_a_signal_that_meets_a_finalizer_is_not_lost() -> None:
+    """Python drops what is raised in one; a prompt waited for ever after that, once in a while."""
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPING], capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, b"", b"")
 
 
 def test_an_ended_input_is_one_line(cli: Cli) -> None:
