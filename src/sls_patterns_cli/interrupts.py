@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from sys import UnraisableHookArgs
 
 _SIGNALS = [
@@ -61,7 +62,8 @@ def handled() -> Iterator[None]:
 def allowed() -> Iterator[None]:
     """Within it a signal raises KeyboardInterrupt at once; so does, on entry, one that came before.
 
-    For what waits: a prompt, another process, a deployed stack.
+    For what waits: a prompt, another process, a deployed stack. A prompt waits in an event loop,
+    whose tasks are cancelled instead: it raises CancelledError.
     """
     before, _state.raising = _state.raising, True
     hook, sys.unraisablehook = sys.unraisablehook, _repeat
@@ -84,16 +86,39 @@ def _note(number: int, _frame: FrameType | None) -> None:
     if _state.ignoring or _state.received is not None:
         return
     _state.received = number
-    if _state.raising:
+    if not _state.raising:
+        return
+    if loop := _running_loop():
+        loop.call_soon_threadsafe(_cancel, loop)
+    else:
         _raise()
+
+
+def _running_loop() -> "AbstractEventLoop | None":
+    """Return the event loop of the prompt that waits, if one does."""
+    if "asyncio" not in sys.modules:
+        return None
+    import asyncio
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _cancel(loop: "AbstractEventLoop") -> None:
+    """Cancel what a prompt waits for, which ends it.
+
+    An exception in the middle of the loop breaks it: it may then wait for its tasks forever.
+    """
+    import asyncio
+
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
 
 
 def _raise() -> None:
     _state.ignoring = True
-    # A prompt's event loop would report what the interruption did to its tasks.
-    import logging
-
-    logging.disable()
     raise KeyboardInterrupt
 
 

@@ -46,7 +46,8 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
     `given` answers questions; what it leaves open is asked for if `ask`, else defaults are taken.
     `target` is the new folder, by default one in the current folder with the project's name. With
     `repository` it becomes a git repository unless it lies in one. Raises UserError for a wrong
-    answer or a target that is not free, KeyboardInterrupt if the user or a signal ended it.
+    answer or a target that is not free, KeyboardInterrupt if the user ended it, and what
+    `interrupts.allowed` raises if a signal did.
     """
     place = target
     with ExitStack() as stack:
