@@ -820,6 +820,7 @@ def put() -> dict[str, Any]:
         "requestParameters": {
             "integration.request.header.Content-Type": "'application/x-amz-json-1.1'"
         },
+        "responses": _answering(),
     }
     calling = _calling_by_itself(integration, allow("firehose:PutRecord", get("Delivery")))
     return template(resources, calling)
@@ -831,9 +832,18 @@ def rest() -> dict[str, Any]:
         "type": "aws",
         "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:sqs:path/1/${Inbox.QueueName}"},
         "credentials": get("ApiRole"),
+        "responses": _answering() | {"413": {"statusCode": "413"}},
     }
     calling = _calling_by_itself(integration, allow("sqs:SendMessage", get("Inbox")))
     return template(queue("Inbox"), calling)
+
+
+def _answering() -> dict[str, Any]:
+    """Return the integration responses of an API that answers what callers cause with 400."""
+    caused_by_us = "$input.body.contains('AccessDenied')"
+    template = f"#if({caused_by_us})#else#set($context.responseOverride.status = 400)#end"
+    errors = {"statusCode": "502", "responseTemplates": {"application/json": template}}
+    return {"default": {"statusCode": "202"}, r"(?!413)[45]\d{2}": errors}
 
 
 def _calling_by_itself(integration: dict[str, Any], granted: Any) -> Resources:
@@ -891,7 +901,8 @@ def sync() -> dict[str, Any]:
         "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:states:action/StartSyncExecution"},
         "credentials": get("ApiRole"),
         "requestTemplates": {"application/json": {"Fn::Sub": '{"stateMachineArn": "${Saga}"}'}},
-        "responses": {"default": {"responseTemplates": {"application/json": answer}}},
+        "responses": _answering()
+        | {"default": {"statusCode": "200", "responseTemplates": {"application/json": answer}}},
     }
     body = {
         "info": {"title": ref("AWS::StackName")},
