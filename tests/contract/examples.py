@@ -9,6 +9,13 @@ from typing import Any
 Resources = dict[str, Any]
 
 DELIVERED_FOR_A_DAY = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+THROTTLED = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException"],
+    "IntervalSeconds": 2,
+    "BackoffRate": 2,
+    "MaxAttempts": 6,
+    "JitterStrategy": "FULL",
+}
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -511,7 +518,7 @@ def e9() -> dict[str, Any]:
         "Type": "Task",
         "Resource": "${pay}",
         "TimeoutSeconds": 15,
-        "Retry": [retry],
+        "Retry": [THROTTLED, retry],
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Keep"}],
         "End": True,
     }

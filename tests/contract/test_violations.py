@@ -768,7 +768,9 @@ def test_the_parts_of_a_distributed_map_are_executions_that_a_redrive_redrives()
             allow(controls, part),
             allow(writes, objects),
         ]
-        mapped = changed(template, "Saga.Definition.States.Split", split)
+        charge = "Saga.Definition.States.Charge.Retry"
+        retried = [examples.THROTTLED, {"ErrorEquals": ["States.ALL"], "JitterStrategy": "FULL"}]
+        mapped = changed(changed(template, charge, retried), "Saga.Definition.States.Split", split)
         substitutions = {"charge": get("Pay"), "Results": ref("Results")}
         mapped = changed(mapped, "Saga.DefinitionSubstitutions", substitutions)
         return list(map(str, violations(changed(mapped, statements, granted))))
