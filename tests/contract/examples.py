@@ -286,6 +286,15 @@ def e2() -> dict[str, Any]:
     )
 
 
+def e10() -> dict[str, Any]:
+    """Return E2 with a function that sends lines which it cannot read to its dead-letter queue."""
+    stack = e2()
+    stack["Resources"]["Work"]["Properties"]["Environment"] = {
+        "Variables": {"AWS_MAX_ATTEMPTS": "2", "APP_LOG_DEAD_LETTER_QUEUE_URL": ref("Failed")}
+    }
+    return stack
+
+
 def e3() -> dict[str, Any]:
     """Return a rule of a custom bus with a queue as its target."""
     target = {
@@ -1098,6 +1107,7 @@ EXAMPLES = {
     "PUT": put,
     "LOAD": load,
     "E9": e9,
+    "E10": e10,
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,

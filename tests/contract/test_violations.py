@@ -46,6 +46,7 @@ FOUND = {
     "SDK": set(),
     "CIRCUIT": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
+    "E10": {("AppLog", "Work", "E2", "Failed"), ("AppLog", "Work", "E10", "Failed")},
     "E9": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E9", "Unpaid")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
@@ -92,6 +93,8 @@ NOT_THE_CONTRACTS["E9"] = (
     r".*\.ProcessorConfig(\..*)?|.*\.ItemProcessor",
     r"Items(\.NotificationConfiguration.*)?",
 )
+# Without the variable it is E2, and so another graph.
+NOT_THE_CONTRACTS["E10"] = (*NOT_THE_CONTRACTS["E2"], r"Work\.Environment.*")
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
