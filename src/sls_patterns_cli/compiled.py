@@ -15,6 +15,8 @@ Facts = dict[str, Any]
 
 # What a function waits for while a caller waits for the function.
 ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
+# Requests with these methods have no body that a service reads.
+WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
 
 def graph_file(topology: str, datastore: str) -> str:
@@ -114,16 +116,18 @@ def graph(
             for store in [vocabulary.datastores.get(_resource(node, datastore))]
             if store and store.protected
         ],
-        "adapters": [
-            *_unique(
-                node.attributes.get("adapter", node.name)
-                for node in topology.nodes
-                if node.name in used and node.facts.adapter
-            ),
-            *topology.adapters,
-            *_unique(adapter for edge in edges for adapter in edge.kind.adapters),
-            *datastore.adapters,
-        ],
+        "adapters": _unique(
+            [
+                *(
+                    node.attributes.get("adapter", node.name)
+                    for node in topology.nodes
+                    if node.name in used and node.facts.adapter
+                ),
+                *topology.adapters,
+                *(adapter for edge in edges for adapter in _adapters(edge)),
+                *datastore.adapters,
+            ]
+        ),
         # What functions know other nodes by, in unit tests; the template fills in the region.
         "variables": dict(sorted(_variables(edges, nodes))),
         # A function of the service applies them, or else a tool of the project.
@@ -377,6 +381,14 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
             name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
             short = node.name.removesuffix(f"-{node.kind}")
             yield name, variable["example"].replace("{name}", short)
+
+
+def _adapters(edge: Edge) -> tuple[str, ...]:
+    """The adapters that code for the edge uses beside those of its nodes."""
+    method, *_ = edge.attributes.get("route", "GET").split()
+    if method in WITHOUT_BODY:
+        return edge.kind.adapters
+    return (*edge.kind.adapters, *edge.kind.body_adapters)
 
 
 def _is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:

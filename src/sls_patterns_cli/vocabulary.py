@@ -140,6 +140,8 @@ class EdgeKind:
     function is the target, that by which it knows what the edge brings."""
     adapters: tuple[str, ...] = ()
     """The adapters that code for it uses, from `templates/shared/`."""
+    body_adapters: tuple[str, ...] = ()
+    """Those that it also uses if its route brings a body."""
     way_back: tuple[str, ...] = ()
     """What sends back what failed, where it is not that of the failure; of an edge to a delivery
     also what the delivery could not pass on. `clients` of boto3 and `test_packages` are what this
