@@ -64,7 +64,10 @@ class Deployed:
         """Yield the synchronous edges, each once, but those from callers outside."""
         nodes = self.graph["nodes"]
         for edge in self.graph["edges"]:
-            if edge["call"] == "sync" and nodes[edge["to"]]["resource"] not in {"http-api", "rest-api"}:
+            if edge["call"] == "sync" and nodes[edge["to"]]["resource"] not in {
+                "http-api",
+                "rest-api",
+            }:
                 yield edge["from"], edge["to"]
 
     def smoke_passes(self) -> bool:
@@ -119,12 +122,14 @@ class Deployed:
                 with self._stopped(self._physical(node["id"])):
                     yield
             case resource:
-                with self._denied(self._roles(source), SERVICES[resource], self._physical(node["id"])):
+                with self._denied(
+                    self._roles(source), SERVICES[resource], self._physical(node["id"])
+                ):
                     yield
 
     def _physical(self, logical_id: str) -> str:
         """Return the name of a resource: an ARN's or address's last part."""
-        found = self._resources[logical_id]["PhysicalResourceId"]
+        found: str = self._resources[logical_id]["PhysicalResourceId"]
         return found.rpartition("/")[2].rpartition(":")[2]
 
     @contextmanager
