@@ -359,7 +359,8 @@ def _dead_letter_queues(
                 if nodes[each.target].kind == "datastore":
                     queue["way_back"] = [*queue["way_back"], *datastore.way_back]
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
-                queue["edges"].append(number)
+                if number not in queue["edges"]:
+                    queue["edges"].append(number)
     return list(queues.values())
 
 
