@@ -204,7 +204,8 @@ class Datastore:
     """The kinds of nodes that its functions reach from inside the VPC; None if it has no VPC."""
     waits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The least `timeout` of a function that uses it, and for how long of it the function tries to
-    `connect`, in seconds: by how the function is called, and for the `own` access."""
+    `connect`, in seconds: by how the function is called, and for the `own` access. `record` is what
+    a record of a batch takes at most once the batch has waited for the datastore."""
     at_most: Mapping[str, int] = field(default_factory=dict)
     """The largest values of what bounds the functions that use it: attributes of the edges from
     queues and of the APIs that lead to them."""
