@@ -72,6 +72,7 @@ def graph(
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
         "dead_letter_queues": _dead_letter_queues(edges, nodes, facts, vocabulary, datastore),
+        "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
             (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
@@ -352,6 +353,39 @@ def _dead_letter_queues(
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())
+
+
+def _set_aside_queues(
+    edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> list[Facts]:
+    """The queues that nothing consumes, in the form of the dead-letter queues.
+
+    `at` sets the messages aside, and `back_to` is where they came from: the bus itself, or the
+    queue that the function consumes.
+    """
+    consumed = {edge.source for edge in edges}
+    queues = []
+    for number, each in enumerate(edges):
+        if each.kind.set_aside and nodes[each.target].kind == "queue":
+            sources = [edge.source for edge in edges if edge.target == each.source]
+            back_to = (
+                [name for name in sources if nodes[name].kind == "queue"]
+                if nodes[each.source].kind == "function"
+                else [each.source]
+            )
+            if each.target not in consumed and back_to:
+                queues.append(
+                    {
+                        "id": logical_id(nodes[each.target], datastore),
+                        "at": each.source,
+                        "back_to": back_to[0],
+                        "way_back": each.kind.set_aside,
+                        "of_deployments": False,
+                        "bare_events": False,
+                        "edges": [number],
+                    }
+                )
+    return queues
 
 
 def _way_back(edge: Edge, edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> tuple[str, ...]:
