@@ -64,6 +64,7 @@ def graph(
     always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
     datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
+    ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
     migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
     return {
         # Whether the local stack can run it.
@@ -71,8 +72,14 @@ def graph(
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
-        "dead_letter_queues": _dead_letter_queues(edges, nodes, facts, vocabulary, datastore),
+        "dead_letter_queues": ends,
         "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
+        # Those that a redrive invokes, and whose answer it waits for.
+        "replayed": (replayed := _replayed(ends)),
+        # Seconds for which a listing or a redrive hides messages: longer than these may take.
+        "hidden_seconds": max(
+            120, *(60 + int(nodes[name].attributes["timeout"]) for name in replayed), 0
+        ),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
             (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
@@ -342,6 +349,11 @@ def _dead_letter_queues(
                         "at": failure.at,
                         "way_back": _way_back(each, edges, nodes)
                         or vocabulary.failures[failure.id].way_back,
+                        # SQS counts the time of a message that it moves from its first sending,
+                        # of a FIFO queue from the move.
+                        "expires_from": "move"
+                        if failure.id != "E1" or nodes[each.source].attributes.get("fifo")
+                        else "sending",
                         "of_deployments": True,
                         "bare_events": failure.id == "E2"
                         and facts[failure.at]["failed_events"] == "dead-letter-queue",
@@ -353,6 +365,15 @@ def _dead_letter_queues(
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
                 queue["edges"].append(number)
     return list(queues.values())
+
+
+def _replayed(ends: Iterable[Facts]) -> list[str]:
+    """The functions that process again what is in their dead-letter queue, outside its source."""
+    return _unique(
+        end["at"]
+        for end in ends
+        if not end["of_deployments"] and {"invocations", "changes"} & {*end["way_back"]}
+    )
 
 
 def _set_aside_queues(
@@ -380,6 +401,7 @@ def _set_aside_queues(
                         "at": each.source,
                         "back_to": back_to[0],
                         "way_back": each.kind.set_aside,
+                        "expires_from": "move",
                         "of_deployments": False,
                         "bare_events": False,
                         "edges": [number],

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import runpy
 import subprocess
 import sys
@@ -13,14 +12,14 @@ from typing import Any
 
 import pytest
 from environments import link_modules, node
-from local.support import Client, DeployStack, wait_until
+from local.support import Client, DeployStack
 from rendering import render_project
 
 from sls_patterns_cli.local.emulator import Emulator
 
 BOTH = pytest.mark.parametrize("runtime", ["python", "typescript"])
-# What each reader of the answer needs to know of a queue that was not read whole.
-NOT_ALL = "not all seen"
+# Of what a client receives, the local stack divides the time; these are some minutes.
+HALF_A_DAY = 43_200
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def queues(*names: str, fifo: bool = False, more: str = "") -> str:
     kind = "{FifoQueue: true}" if fifo else "{}"
     resources = "\n".join(f'  {n}: {{Type: "AWS::SQS::Queue", Properties: {kind}}}' for n in names)
     outputs = "\n".join(f"  {name}Url: {{Value: !Ref {name}}}" for name in names)
-    return f"Resources:\n{resources}\nOutputs:\n{outputs}\n{more}"
+    return f"Outputs:\n{outputs}\n{more or 'Resources:'}\n{resources}\n"
 
 
 def function(name: str, code: str) -> str:
@@ -97,13 +96,17 @@ def texts(client: Client, queue: str) -> list[str]:
 def received(client: Client, queue: str, seconds: int = 0) -> list[dict[str, Any]]:
     """Receive what is visible in a queue, and hide it for so many seconds."""
     found: list[dict[str, Any]] = []
-    while batch := client("sqs").receive_message(
-        QueueUrl=queue,
-        MaxNumberOfMessages=10,
-        VisibilityTimeout=seconds or 1,
-        MessageAttributeNames=["All"],
-        MessageSystemAttributeNames=["All"],
-    ).get("Messages"):
+    while (
+        batch := client("sqs")
+        .receive_message(
+            QueueUrl=queue,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=seconds or 1,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        .get("Messages")
+    ):
         found += batch
     return found
 
@@ -134,8 +137,9 @@ def test_a_redrive_succeeds_though_a_request_of_a_deployment_stays(
     assert texts(client, queue) == [json.dumps(FAILED_REQUEST)]
 
 
+FRUGAL = {"pattern": "frugal-consumer", "datastore": "dynamodb"}
 USAGE = ("UsageQueue", "UsageDeadLetterQueue")
-USAGE_LOG = '  StoreFunctionLogGroupName: {Value: "/aws/lambda/store"}\n'
+USAGE_LOG = '  StoreFunctionLogGroupName: {Value: "/aws/lambda/store"}\nResources:'
 
 
 @BOTH
@@ -146,13 +150,13 @@ def test_no_run_succeeds_while_another_holds_letters(
     queue = deploy_stack(queues(*USAGE, more=USAGE_LOG), stack)["UsageDeadLetterQueueUrl"]
     for number in range(3):
         client("sqs").send_message(QueueUrl=queue, MessageBody=str(number))
-    assert len(received(client, queue, seconds=120)) == 3  # as by a listing that was killed
-    answers = {"pattern": "frugal-consumer", "runtime": runtime}
+    assert len(received(client, queue, seconds=HALF_A_DAY)) == 3  # as by a listing that was killed
+    answers = {**FRUGAL, "runtime": runtime}
 
     listed = run(answers, stack, "list")
     redriven = run(answers, stack, "redrive")
 
-    held = "3 missing, 3 held by another run until "
+    held = "0 of 3 seen (0 visible, 3 in flight, 0 delayed); not all seen, 3 held by another run until "
     (line,) = listed.lines
     assert held in line, line
     assert listed.status == 1
@@ -179,7 +183,7 @@ def test_a_redrive_keeps_group_and_attributes_of_a_message(
         MessageAttributes=attributes,
     )
 
-    done = run({"pattern": "frugal-consumer", "runtime": runtime}, stack, "redrive")
+    done = run({**FRUGAL, "runtime": runtime}, stack, "redrive")
 
     assert done == Done(0, ["UsageDeadLetterQueue: 1 sent back"])
     (message,) = received(client, outputs["UsageQueueUrl"])
@@ -195,7 +199,7 @@ def test_a_group_of_a_fifo_queue_is_redriven_whole_though_a_listing_sees_ten(
 ) -> None:
     stack = f"fifo-{runtime}"
     names = ("EntriesQueue", "EntriesDeadLetterQueue")
-    log = '  PostFunctionLogGroupName: {Value: "/aws/lambda/post"}\n'
+    log = '  PostFunctionLogGroupName: {Value: "/aws/lambda/post"}\nResources:'
     outputs = deploy_stack(queues(*names, fifo=True, more=log), stack)
     sent = [f"entry-{number}" for number in range(15)]
     for queue in ("EntriesQueueUrl", "EntriesDeadLetterQueueUrl"):
@@ -213,9 +217,126 @@ def test_a_group_of_a_fifo_queue_is_redriven_whole_though_a_listing_sees_ten(
     listed = run(answers, stack, "list")
     redriven = run(answers, stack, "redrive")
 
-    assert "10 seen; not all seen: 5 missing" in listed.lines[-1]
+    total = "10 of 15 seen (15 visible, 0 in flight, 0 delayed); not all seen"
+    assert listed.lines[-1] == f"EntriesDeadLetterQueue: {total}"
     assert redriven == Done(0, ["EntriesDeadLetterQueue: 15 sent back"])
     arrived = client("sqs").receive_message(
         QueueUrl=outputs["EntriesQueueUrl"], MaxNumberOfMessages=10
     )["Messages"]
     assert [each["Body"] for each in arrived] == sent[:10]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        ('raise ValueError("poison")', "AwardFunction failed again: poison"),
+        ('return {"batchItemFailures": [{}]}', "AwardFunction could not process it again"),
+        ("return None", ""),
+    ],
+)
+def test_a_letter_stays_until_its_function_has_processed_it(
+    runtime: str, verdict: tuple[str, str], run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    answer, outcome = verdict
+    stack = f"verdict-{runtime}-{len(answer)}"
+    more = function("Award", f"def handler(event, context): {answer}")
+    queue = deploy_stack(queues("AwardDeadLetterQueue", more=more), stack)
+    record = json.dumps({**FAILED_REQUEST, "requestPayload": {"order": 1}})
+    client("sqs").send_message(QueueUrl=queue["AwardDeadLetterQueueUrl"], MessageBody=record)
+    answers = {"pattern": "internal-handoff", "topology": "destination", "runtime": runtime}
+
+    done = run(answers, stack, "redrive")
+
+    if outcome:
+        told = ["AwardDeadLetterQueue: 0 sent back, 1 stay", f"  stays: {outcome}"]
+        assert done == Done(1, told)
+        assert texts(client, queue["AwardDeadLetterQueueUrl"]) == [record]
+    else:
+        assert done == Done(0, ["AwardDeadLetterQueue: 1 sent back"])
+        assert texts(client, queue["AwardDeadLetterQueueUrl"]) == []
+
+
+@BOTH
+def test_what_a_function_set_aside_goes_to_the_queue_that_it_consumes(
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    stack = f"set-aside-{runtime}"
+    names = ("RefusedQueue", "DeliveriesQueue", "DeliveriesDeadLetterQueue")
+    log = '  ProcessFunctionLogGroupName: {Value: "/aws/lambda/process"}\nResources:'
+    outputs = deploy_stack(queues(*names, more=log), stack)
+    client("sqs").send_message(
+        QueueUrl=outputs["RefusedQueueUrl"],
+        MessageBody="delivery",
+        MessageAttributes={"reason": {"StringValue": "outdated", "DataType": "String"}},
+    )
+    answers = {"pattern": "scalable-webhook", "topology": "direct", "runtime": runtime}
+
+    listed = run(answers, stack, "list")
+    redriven = run(answers, stack, "redrive")
+
+    assert listed.lines[0].startswith("RefusedQueue: ")
+    assert listed.lines[0].endswith("failed at ProcessFunction")
+    assert listed.lines[-2:] == [
+        "  why:      outdated",
+        "RefusedQueue: 1 of 1 seen (1 visible, 0 in flight, 0 delayed)",
+    ]
+    assert redriven.status == 0
+    assert "RefusedQueue: 1 sent back" in redriven.lines
+    assert texts(client, outputs["DeliveriesQueueUrl"]) == ["delivery"]
+
+
+MACHINE = """
+  OrderStateMachineArn: {Value: !Ref OrderStateMachine}
+Resources:
+  OrderStateMachine:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: arn:aws:iam::000000000000:role/any
+      DefinitionString: '%s'
+"""
+FAILS = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail", "Error": "Poison"}}}
+WAITS = {
+    "StartAt": "Wait",
+    "States": {"Wait": {"Type": "Wait", "Seconds": 3, "End": True}},
+}
+
+
+@BOTH
+def test_an_execution_that_fails_again_stays_and_a_stopped_one_is_restarted_by_name(
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    stack = f"executions-{runtime}"
+    names = ("OrderStateMachineDeadLetterQueue", "OrderDeadLetterQueue")
+    outputs = deploy_stack(queues(*names, more=MACHINE % json.dumps(FAILS)), stack)
+    waiting = deploy_stack(queues(*names, more=MACHINE % json.dumps(WAITS)), f"{stack}-waits")
+    machines = client("stepfunctions")
+    failing = machines.start_execution(stateMachineArn=outputs["OrderStateMachineArn"])
+    stopped = machines.start_execution(
+        stateMachineArn=waiting["OrderStateMachineArn"], name="stopped"
+    )["executionArn"]
+    machines.stop_execution(executionArn=stopped)
+    for arn, status in ((failing["executionArn"], "FAILED"), (stopped, "ABORTED")):
+        detail = {"executionArn": arn, "status": status, "input": "{}"}
+        client("sqs").send_message(
+            QueueUrl=outputs["OrderDeadLetterQueueUrl"], MessageBody=json.dumps({"detail": detail})
+        )
+    answers = {"pattern": "state-machine", "topology": "standard", "runtime": runtime}
+
+    listed = run(answers, stack, "list")
+    redriven = run(answers, stack, "redrive")
+    by_name = run(answers, stack, "redrive", EXECUTION="stopped")
+
+    assert "  why:      ABORTED: stopped by an operator" in listed.lines
+    again = f"  stays: {failing['executionArn']} ended again: FAILED"
+    asked = "make redrive EXECUTION=stopped restarts it"
+    assert sorted(redriven.lines) == sorted(
+        [
+            "OrderDeadLetterQueue: 0 sent back, 2 stay",
+            again,
+            f"  stays: an operator stopped stopped: {asked}",
+        ]
+    )
+    assert redriven.status == 1
+    assert by_name.lines == ["OrderDeadLetterQueue: 1 sent back, 1 stay", again]
+    assert machines.describe_execution(executionArn=stopped)["status"] == "SUCCEEDED"
