@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 
 from collections.abc import Iterator
 
+from contract.ends import DEFAULT_VISIBILITY, polled
 from contract.iam import may, role_of
 from contract.stack import Resource, Stack
 from contract.standards import told_of
@@ -20,8 +21,12 @@ LAMBDA_ARN = "arn:aws[a-z-]*:lambda:"
 
 # What the code allows an attempt: 1 second to connect, 3 to be answered.
 ATTEMPT_SECONDS = 4
-# The longest pause before the second attempt.
-PAUSE_SECONDS = 1
+# The longest pause before the second attempt, if the service throttles; it doubles up to a limit
+# (fact H8). A service that sends x-amz-retry-after may ask for five seconds more, which no timeout
+# of a function reserves.
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1, 20
+# A call with its second attempt.
+CALL_SECONDS = 2 * ATTEMPT_SECONDS + PAUSE_SECONDS
 # A batch stops when the calls of one more record may not end in time. With less than this to spare,
 # a slow first record would send the others back.
 BATCH_SECONDS = 5
@@ -35,6 +40,8 @@ def deadline_violations(stack: Stack) -> Iterator[Violation]:
             yield from _deadline(stack, function, len(called))
         yield from _patience(stack, function)
         yield from _of_others(stack, function)
+    for queue, function in polled(stack):
+        yield from _is_hidden_for_its_calls(stack, queue, function)
 
 
 def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violation]:
@@ -43,7 +50,7 @@ def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violatio
         must = "a number: the SDK's own default is not the same everywhere"
         yield is_but("deadline", function.name, ATTEMPTS, None, must)
         return
-    longest = calls * (attempts * ATTEMPT_SECONDS + PAUSE_SECONDS)
+    longest = calls * (attempts * ATTEMPT_SECONDS + _pauses(attempts))
     timeout = stack.number(function.get("Timeout"), 3) or 0
     if timeout < longest:
         must = f"at least {longest}: {calls} calls, {attempts} attempts each"
@@ -60,6 +67,11 @@ def _in_batches(stack: Stack, function: Resource) -> bool:
         and stack.number(mapping.get("BatchSize")) != 1
         for mapping in stack.of_type(MAPPING)
     )
+
+
+def _pauses(attempts: int) -> int:
+    """Return the seconds for which the SDK may wait between this many attempts."""
+    return sum(min(PAUSE_SECONDS * 2**n, LONGEST_PAUSE_SECONDS) for n in range(attempts - 1))
 
 
 def _patience(stack: Stack, caller: Resource) -> Iterator[Violation]:
@@ -102,3 +114,20 @@ def _of_others(stack: Stack, caller: Resource) -> Iterator[Violation]:
         if not may(stack, role_of(stack, caller), "lambda:InvokeFunction", arn):
             says = f"its role must be allowed lambda:InvokeFunction on {arn}"
             yield Violation("deadline", caller.name, says)
+
+
+def _is_hidden_for_its_calls(
+    stack: Stack, queue: Resource, function: Resource
+) -> Iterator[Violation]:
+    """A message that a function receives itself is hidden for twice its calls, at most for a run.
+
+    One that failed holds up its group for as long. Six times the timeout is for mappings, which
+    try a throttled batch again (fact B36).
+    """
+    calls = len([*told_of(stack, function), "the delete"])
+    least = 2 * calls * CALL_SECONDS
+    most = stack.number(function.get("Timeout"), 3) or 0
+    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY) or 0
+    if not least <= visibility <= most:
+        must = f"from {least} (2 x {calls} calls) to {most} (Timeout of {function.name})"
+        yield is_but("E1", queue.name, "VisibilityTimeout", visibility, must)

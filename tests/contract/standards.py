@@ -151,6 +151,8 @@ JSON_ACTIONS = (":kinesis:action/", ":firehose:action/")
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 INTEGRATION_ERRORS = {"$context.integrationErrorMessage", "$context.integration.error"}
+# Who called, in the words of both kinds of APIs.
+CALLER = {"$context.identity.sourceIp", "$context.identity.userAgent"}
 
 # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
 VERIFIED = "verify-full"
@@ -192,6 +194,8 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
     yield from _filter_policies(stack)
     yield from _custom_resources(stack)
     yield from _integrations(stack)
+    for stage in stack.of_type(*STAGES):
+        yield from _access_log(stack, stage)
     yield from _answers_for_tables(stack)
     yield from _content_types(stack)
     yield from _metrics_of_methods(stack)
@@ -439,11 +443,8 @@ def _integrations(stack: Stack) -> Iterator[Violation]:
     """No function tells of a service that an API cannot call: only its answers and its log do."""
     for api in _apis_that_call_services(stack):
         yield from watched(stack, api, API[api.type])
-        stages = [stage for stage in stack.of_type(*STAGES) if api_of(stack, stage) == api]
-        if not stages:
+        if not any(api_of(stack, stage) == api for stage in stack.of_type(*STAGES)):
             yield Violation("logs", api.name, "must have a stage of this stack, which logs")
-        for stage in stages:
-            yield from _access_log(stack, stage)
 
 
 def _answers_for_tables(stack: Stack) -> Iterator[Violation]:
@@ -500,6 +501,10 @@ def _access_log(stack: Stack, stage: Resource) -> Iterator[Violation]:
     if not any(variable in logged for variable in INTEGRATION_ERRORS):
         says = f"{name}.Format must hold one of {', '.join(sorted(INTEGRATION_ERRORS))}"
         yield Violation("logs", stage.name, says)
+    for variable in sorted(CALLER):
+        if variable not in logged:
+            says = f"{name}.Format must hold {variable}, or nothing tells who called (fact C14)"
+            yield Violation("logs", stage.name, says)
 
 
 def _trust(stack: Stack) -> Iterator[Violation]:
