@@ -176,7 +176,7 @@ def test_waits_are_reported_and_the_template_keeps_them() -> None:
 
     assert timescale.changes(template) == [
         "Long visibility 360 s -> 1.5 s",
-        "Default visibility 30 s -> 1 s",
+        "Default visibility 30 s -> 1.5 s",
         "Late visibility 60 s -> 0.25 s",
         "Late delay 12 s -> 0.05 s",
         "Hourly every 7200 s -> 30 s",

@@ -19,8 +19,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VARIABLE = "LOCAL_TIME_FACTOR"
 """Passes FACTOR to the proofs, which derive their deadlines from the service's waits."""
 
-LEAST_VISIBILITY_SECONDS = 1.0
-"""Of a message that a client received, whose work takes as long as ever.
+LEAST_VISIBILITY_SECONDS = 1.5
+"""Of a message that a client received, whose work takes as long as ever: 90 s of a polled queue too.
 
 A message that an event source mapping received is held until its batch has been processed.
 """
