@@ -20,7 +20,7 @@ VARIABLE = "LOCAL_TIME_FACTOR"
 """Passes FACTOR to the proofs, which derive their deadlines from the service's waits."""
 
 LEAST_VISIBILITY_SECONDS = 1.5
-"""Of a message that a client received, whose work takes as long as ever: 90 s of a polled queue too.
+"""Of a message that a client or a polling function received, whose work takes as long as ever.
 
 A message that an event source mapping received is held until its batch has been processed.
 """
