@@ -134,6 +134,8 @@ def function(name: str, *statements: Any, **properties: Any) -> Resources:
 
 
 def queue(name: str, *statements: Any, **properties: Any) -> Resources:
+    if "RedrivePolicy" not in properties:
+        properties["RedriveAllowPolicy"] = {"redrivePermission": "allowAll"}
     return {
         name: resource("AWS::SQS::Queue", SqsManagedSseEnabled=True, **properties),
         f"{name}Policy": resource(

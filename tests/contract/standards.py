@@ -179,6 +179,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
             yield Violation("edge", resource.name, says)
     yield from _ends_of_edges(stack)
     yield from _encryption(stack)
+    yield from _landing_zone(stack)
     yield from _transport(stack)
     yield from _stored_data(stack)
     for group in stack.of_type("AWS::Logs::LogGroup"):
@@ -277,6 +278,14 @@ def _encryption(stack: Stack) -> Iterator[Violation]:
         encryption = stream.get("StreamEncryption") or {}
         if encryption.get("EncryptionType") != "KMS" or not encryption.get("KeyId"):
             yield is_but("encryption", stream.name, "StreamEncryption", None, "KMS with a key")
+
+
+def _landing_zone(stack: Stack) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/controltower/latest/controlreference/sqs-rules.html"""
+    for queue in stack.of_type(QUEUE):
+        permission = queue.get("RedriveAllowPolicy", "redrivePermission")
+        if not queue.get("RedrivePolicy") and permission not in ("allowAll", "byQueue"):
+            yield is_but("A28", queue.name, "RedriveAllowPolicy", permission, "allowAll")
 
 
 def _transport(stack: Stack) -> Iterator[Violation]:
