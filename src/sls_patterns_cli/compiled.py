@@ -119,7 +119,7 @@ def graph(
             node.name
             for node in topology.nodes
             for store in [vocabulary.datastores.get(_resource(node, datastore))]
-            if store and store.protected
+            if store and store.protected and not node.attributes.get("cache")
         ],
         "adapters": _unique(
             [
@@ -359,7 +359,8 @@ def _dead_letter_queues(
                 if nodes[each.target].kind == "datastore":
                     queue["way_back"] = [*queue["way_back"], *datastore.way_back]
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
-                queue["edges"].append(number)
+                if number not in queue["edges"]:
+                    queue["edges"].append(number)
     return list(queues.values())
 
 

@@ -9,6 +9,13 @@ from typing import Any
 Resources = dict[str, Any]
 
 DELIVERED_FOR_A_DAY = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+THROTTLED = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException"],
+    "IntervalSeconds": 2,
+    "BackoffRate": 2,
+    "MaxAttempts": 6,
+    "JitterStrategy": "FULL",
+}
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -279,6 +286,15 @@ def e2() -> dict[str, Any]:
     )
 
 
+def e10() -> dict[str, Any]:
+    """Return E2 with a function that sends lines which it cannot read to its dead-letter queue."""
+    stack = e2()
+    stack["Resources"]["Work"]["Properties"]["Environment"] = {
+        "Variables": {"AWS_MAX_ATTEMPTS": "2", "APP_LOG_DEAD_LETTER_QUEUE_URL": ref("Failed")}
+    }
+    return stack
+
+
 def e3() -> dict[str, Any]:
     """Return a rule of a custom bus with a queue as its target."""
     target = {
@@ -502,7 +518,7 @@ def e9() -> dict[str, Any]:
         "Type": "Task",
         "Resource": "${pay}",
         "TimeoutSeconds": 15,
-        "Retry": [retry],
+        "Retry": [THROTTLED, retry],
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Keep"}],
         "End": True,
     }
@@ -1091,6 +1107,7 @@ EXAMPLES = {
     "PUT": put,
     "LOAD": load,
     "E9": e9,
+    "E10": e10,
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,
