@@ -146,6 +146,8 @@ class EdgeKind:
     """What sends back what failed, where it is not that of the failure; of an edge to a delivery
     also what the delivery could not pass on. `clients` of boto3 and `test_packages` are what this
     needs."""
+    set_aside: tuple[str, ...] = ()
+    """What sends back the messages of a queue that nothing consumes."""
     clients: tuple[str, ...] = ()
     test_packages: Packages = field(default_factory=dict)
 
