@@ -18,6 +18,17 @@ ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
 # Seconds that a call to AWS takes at most, as `adapters/sdk` and AWS_MAX_ATTEMPTS limit it: two
 # attempts of four seconds, and the pause between them.
 CALL_SECONDS = 9
+# How many calls of an access process one record: with `append` a function reads what the record
+# changes, writes both, and reads what it would repeat. Every other access takes one.
+ACCESS_CALLS = {"append": 3}
+# A function that polls receives a message and deletes it.
+POLL_CALLS = 2
+# A mapping needs six times the function's timeout: it counts its own retries of throttled batches
+# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+MAPPED_VISIBILITY_FACTOR = 6
+# A function that polls is throttled before it receives. Twice what its calls for a message take
+# leaves room for its own work and for clocks.
+POLLED_VISIBILITY_FACTOR = 2
 # Requests with these methods have no body that a service reads.
 WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
@@ -89,7 +100,7 @@ def graph(
         "record_seconds": _record_seconds(edges, nodes, datastore),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
-            (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
+            (_seconds_to_end(edge, facts) for edge in edges if any(f.end for f in edge.failures)),
             default=0,
         ),
         "mechanisms": mechanisms,
@@ -266,6 +277,7 @@ def _node(
         # An alarm tells of records that wait longer: what is collected is late by that much.
         facts["late_after_minutes"] = 15 + facts["buffer_seconds"] // 60 // 15 * 15
     if node.kind == "queue":
+        facts["visibility_timeout"] = _visibility_timeout(node.name, edges, nodes, datastore)
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
@@ -471,7 +483,6 @@ def _record_seconds(
     """
 
     def seconds(consumer: str) -> int:
-        called = {edge.target for edge in edges if edge.source == consumer}
         # It keeps records of a stream that cannot be processed.
         kept = any(
             failure.id == "E5"
@@ -479,22 +490,56 @@ def _record_seconds(
             if edge.target == consumer
             for failure in edge.failures
         )
-        waits = datastore.waits.get("async", {})
-        of_calls = (
-            waits["record"] if waits and nodes[target].kind == "datastore" else CALL_SECONDS
-            for target in called
-        )
-        return sum(of_calls) + (CALL_SECONDS if kept else 0)
+        # Before it ends, it starts what processes the rest.
+        continued = any(edge.source == edge.target == consumer for edge in edges)
+        calls = _message_seconds(consumer, edges, nodes, datastore)
+        return calls + CALL_SECONDS * (kept + continued)
 
-    consumers = {edge.target for edge in edges if "batch_size" in edge.attributes}
+    consumers = {edge.target for edge in edges if _takes_batches(edge)}
     return max(map(seconds, consumers), default=None)
 
 
-def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:
+def _takes_batches(edge: Edge) -> bool:
+    return "batch_size" in edge.attributes or edge.attributes.get("by") == "poll"
+
+
+def _message_seconds(
+    consumer: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int:
+    """The seconds that a function's calls for one message or record take at most."""
+    waits = datastore.waits.get("async", {})
+    accesses: dict[str, int] = {}
+    for edge in edges:
+        if edge.source == consumer != edge.target:
+            calls = ACCESS_CALLS.get(edge.attributes.get("access", ""), 1)
+            accesses[edge.target] = max(calls, accesses.get(edge.target, 0))
+    polls = any(edge.attributes.get("by") == "poll" for edge in edges if edge.target == consumer)
+    of_calls = (
+        waits["record"] if waits and nodes[target].kind == "datastore" else CALL_SECONDS * calls
+        for target, calls in accesses.items()
+    )
+    return sum(of_calls) + (CALL_SECONDS * POLL_CALLS if polls else 0)
+
+
+def _visibility_timeout(
+    queue: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int | None:
+    """The seconds for which a received message is invisible; None where nothing takes messages."""
+    for edge in edges:
+        if edge.source == queue:
+            if edge.attributes.get("by") == "poll":
+                message = _message_seconds(edge.target, edges, nodes, datastore)
+                return POLLED_VISIBILITY_FACTOR * message
+            return MAPPED_VISIBILITY_FACTOR * int(nodes[edge.target].attributes["timeout"])
+    return None
+
+
+def _seconds_to_end(edge: Edge, facts: Mapping[str, Facts]) -> int:
     """How long at most until what fails at an edge is in its dead-letter queue."""
-    if nodes[edge.source].kind == "queue":
-        # After five receives, each of which hides it for six times the function's timeout.
-        return 5 * 6 * int(nodes[edge.target].attributes["timeout"])
+    hidden = facts[edge.source].get("visibility_timeout")
+    if hidden:
+        # After five receives.
+        return 5 * int(hidden)
     # Lambda tries an event again after one minute and after two more, and takes its time.
     return 300
 

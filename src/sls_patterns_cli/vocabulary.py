@@ -207,7 +207,8 @@ class Datastore:
     waits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The least `timeout` of a function that uses it, and for how long of it the function tries to
     `connect`, in seconds: by how the function is called, and for the `own` access. `record` is what
-    a record of a batch takes at most once the batch has waited for the datastore."""
+    a record of a batch takes at most once the batch has waited for the datastore. The datastore
+    ends a `statement` after so many seconds, and its wait for a `lock`."""
     at_most: Mapping[str, int] = field(default_factory=dict)
     """The largest values of what bounds the functions that use it: attributes of the edges from
     queues and of the APIs that lead to them."""
