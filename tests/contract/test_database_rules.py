@@ -160,8 +160,8 @@ def test_the_server_ends_a_statement_before_the_function_ends(options: Any) -> N
 
     assert list(map(str, violations(changed_to))) == [
         (
-            f"patience Store: PGOPTIONS is {shown}, but must be a statement_timeout below the 60 of "
-            "Timeout, and a lock_timeout"
+            f"patience Store: PGOPTIONS is {shown}, but must be "
+            "a statement_timeout below the 60 of Timeout, and a lock_timeout"
         )
     ]
 
