@@ -451,6 +451,8 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
             name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
             short = node.name.removesuffix(f"-{node.kind}")
             yield name, variable["example"].replace("{name}", short)
+            if "days" in node.attributes:
+                yield f"{node.name}-days".replace("-", "_").upper(), str(node.attributes["days"])
 
 
 def _adapters(edge: Edge) -> tuple[str, ...]:

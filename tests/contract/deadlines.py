@@ -122,7 +122,7 @@ def _is_hidden_for_its_calls(
     """A message that a function receives itself is hidden for twice its calls, at most for a run.
 
     One that failed holds up its group for as long. Six times the timeout is for mappings, which
-    try a throttled batch again (fact B36).
+    try a throttled batch again (fact B38).
     """
     calls = len([*told_of(stack, function), "the delete"])
     least = 2 * calls * CALL_SECONDS
