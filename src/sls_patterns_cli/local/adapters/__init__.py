@@ -35,6 +35,7 @@ ADAPTERS = (
     "scheduler.schedule_delivery",
     "events.rule_delivery",
     "stepfunctions.task_timeouts",
+    "stepfunctions.express_executions",
     "stepfunctions.execution_names",
     "stepfunctions.name_limits",
     "stepfunctions.execution_input",
