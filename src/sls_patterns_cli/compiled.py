@@ -15,6 +15,11 @@ Facts = dict[str, Any]
 
 # What a function waits for while a caller waits for the function.
 ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
+# Seconds that a call to AWS takes at most, as `adapters/sdk` and AWS_MAX_ATTEMPTS limit it: two
+# attempts of four seconds, and the pause between them.
+CALL_SECONDS = 9
+# Requests with these methods have no body that a service reads.
+WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
 
 def graph_file(topology: str, datastore: str) -> str:
@@ -72,6 +77,8 @@ def graph(
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
         "dead_letter_queues": _dead_letter_queues(edges, nodes, facts, vocabulary, datastore),
+        # What a function needs to process one more record of a batch.
+        "record_seconds": _record_seconds(edges, nodes, datastore),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
             (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
@@ -114,16 +121,18 @@ def graph(
             for store in [vocabulary.datastores.get(_resource(node, datastore))]
             if store and store.protected
         ],
-        "adapters": [
-            *_unique(
-                node.attributes.get("adapter", node.name)
-                for node in topology.nodes
-                if node.name in used and node.facts.adapter
-            ),
-            *topology.adapters,
-            *_unique(adapter for edge in edges for adapter in edge.kind.adapters),
-            *datastore.adapters,
-        ],
+        "adapters": _unique(
+            [
+                *(
+                    node.attributes.get("adapter", node.name)
+                    for node in topology.nodes
+                    if node.name in used and node.facts.adapter
+                ),
+                *topology.adapters,
+                *(adapter for edge in edges for adapter in _adapters(edge)),
+                *datastore.adapters,
+            ]
+        ),
         # What functions know other nodes by, in unit tests; the template fills in the region.
         "variables": dict(sorted(_variables(edges, nodes))),
         # A function of the service applies them, or else a tool of the project.
@@ -350,7 +359,8 @@ def _dead_letter_queues(
                 if nodes[each.target].kind == "datastore":
                     queue["way_back"] = [*queue["way_back"], *datastore.way_back]
                 queue["of_deployments"] = queue["of_deployments"] and each.source in brought
-                queue["edges"].append(number)
+                if number not in queue["edges"]:
+                    queue["edges"].append(number)
     return list(queues.values())
 
 
@@ -379,6 +389,14 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
             yield name, variable["example"].replace("{name}", short)
 
 
+def _adapters(edge: Edge) -> tuple[str, ...]:
+    """The adapters that code for the edge uses beside those of its nodes."""
+    method, *_ = edge.attributes.get("route", "GET").split()
+    if method in WITHOUT_BODY:
+        return edge.kind.adapters
+    return (*edge.kind.adapters, *edge.kind.body_adapters)
+
+
 def _is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:
     """Whether the edge gives a variable to the function that it leads to."""
     return (
@@ -386,6 +404,34 @@ def _is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:
         and nodes[edge.target].kind == "function"
         and edge.kind.variable is not None
     )
+
+
+def _record_seconds(
+    edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int | None:
+    """The seconds that all calls for one record of a batch take at most; None without batches.
+
+    Where several functions consume batches, that of the slowest.
+    """
+
+    def seconds(consumer: str) -> int:
+        called = {edge.target for edge in edges if edge.source == consumer}
+        # It keeps records of a stream that cannot be processed.
+        kept = any(
+            failure.id == "E5"
+            for edge in edges
+            if edge.target == consumer
+            for failure in edge.failures
+        )
+        waits = datastore.waits.get("async", {})
+        of_calls = (
+            waits["record"] if waits and nodes[target].kind == "datastore" else CALL_SECONDS
+            for target in called
+        )
+        return sum(of_calls) + (CALL_SECONDS if kept else 0)
+
+    consumers = {edge.target for edge in edges if "batch_size" in edge.attributes}
+    return max(map(seconds, consumers), default=None)
 
 
 def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:

@@ -27,6 +27,12 @@ class Mend:
     """The user's files that it changes, as globs of a project's paths."""
     proofs: tuple[str, ...]
     """The ids of the proofs that show it; none where its unit test is enough."""
+    topologies: tuple[str, ...] = ()
+    """The topologies that it is for; none if it is for all."""
+
+    def concerns(self, topology: str) -> bool:
+        """Whether it is for projects with a topology."""
+        return not self.topologies or topology in self.topologies
 
     def changes(self, path: str) -> bool:
         """Whether it changes the file at a path of a project."""
@@ -61,12 +67,13 @@ def read_mends(slug: str, declared: Any) -> tuple[Mend, ...]:
 
 
 def _mend(place: Place, declared: Any) -> Mend:
-    place.only(declared, ("release", "reason", "files"), ("proofs",))
+    place.only(declared, ("release", "reason", "files"), ("proofs", "topologies"))
     return Mend(
         release=Version(place.text(declared, "release", r"\d+\.\d+\.\d+")),
         reason=" ".join(place.text(declared, "reason").split()),
         files=place.names(declared, "files"),
         proofs=place.names(declared, "proofs", form=NAME, optional=True),
+        topologies=place.names(declared, "topologies", form=NAME, optional=True),
     )
 
 

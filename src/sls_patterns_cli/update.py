@@ -123,10 +123,14 @@ class _Step:
         self.render, self.renew = between.render, between.renew
         self._new = new
 
-    def mends(self, slug: str) -> list[Mend]:
+    def mends(self, slug: str, topology: str) -> list[Mend]:
         """What has been mended on the way in the user's files."""
         recorded = catalog.mends(slug, self._new.folder)
-        return mends.between(recorded, self.base, self.target)
+        return [
+            mend
+            for mend in mends.between(recorded, self.base, self.target)
+            if mend.concerns(topology)
+        ]
 
 
 def _before(source: Source, recorded: str, made: Version) -> str:
@@ -164,7 +168,7 @@ class _Merged:
         answers = rendered(self.new.files[ANSWERS_FILE])
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
         self._unchanged = self._with_answers_before(step, answers, given)
-        mended = step.mends(answers["pattern"])
+        mended = step.mends(answers["pattern"], answers["topology"])
         self._to_review = self._reviews(mended)
         self._merge = Merge(checkout, self._old, self.new, self._scratch, self._unproven(mended))
         self.outcome = Outcome(

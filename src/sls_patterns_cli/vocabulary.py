@@ -140,6 +140,8 @@ class EdgeKind:
     function is the target, that by which it knows what the edge brings."""
     adapters: tuple[str, ...] = ()
     """The adapters that code for it uses, from `templates/shared/`."""
+    body_adapters: tuple[str, ...] = ()
+    """Those that it also uses if its route brings a body."""
     way_back: tuple[str, ...] = ()
     """What sends back what failed, where it is not that of the failure; of an edge to a delivery
     also what the delivery could not pass on. `clients` of boto3 and `test_packages` are what this
@@ -202,7 +204,8 @@ class Datastore:
     """The kinds of nodes that its functions reach from inside the VPC; None if it has no VPC."""
     waits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The least `timeout` of a function that uses it, and for how long of it the function tries to
-    `connect`, in seconds: by how the function is called, and for the `own` access."""
+    `connect`, in seconds: by how the function is called, and for the `own` access. `record` is what
+    a record of a batch takes at most once the batch has waited for the datastore."""
     at_most: Mapping[str, int] = field(default_factory=dict)
     """The largest values of what bounds the functions that use it: attributes of the edges from
     queues and of the APIs that lead to them."""

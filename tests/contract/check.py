@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from contract.aliases import alias_violations
+from contract.answers import answer_violations
 from contract.caches import cache_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
@@ -40,6 +41,7 @@ def _violations(template: Template) -> Iterator[Violation]:
             yield from edge_violations(stack, edge)
         yield from polled_violations(stack)
         yield from alias_violations(stack)
+        yield from answer_violations(stack)
         yield from state_machine_violations(stack)
         yield from standard_violations(stack)
         yield from database_violations(stack)

@@ -323,7 +323,12 @@ def _notifications(stack: Stack) -> Iterator[Edge]:
 def _log_filters(stack: Stack) -> Iterator[Edge]:
     for log_filter in stack.of_type(LOG_FILTER):
         group = stack.text(log_filter.get("LogGroupName")).strip("${}")
-        yield from _invoke(stack, group, log_filter.get("DestinationArn"), log_filter)
+        for edge in _invoke(stack, group, log_filter.get("DestinationArn"), log_filter):
+            yield edge
+            # It knows its own dead-letter queue only to send there what it cannot read.
+            variables = stack.resources[edge.target].get("Environment", "Variables") or {}
+            if edge.end and f"${{{edge.end}}}" in map(stack.text, variables.values()):
+                yield replace(edge, mechanism="E10")
 
 
 def _custom_resources(stack: Stack) -> Iterator[Edge]:

@@ -230,6 +230,13 @@ def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
     yield from _allowed_in_time(stack, made, function, "sqs:SendMessage", stack.resources[edge.end])
 
 
+def _lines_apart(stack: Stack, edge: Edge) -> Iterator[Violation]:
+    """E10: what a function sets aside itself, it sends by its own role."""
+    if edge.end:
+        function = stack.resources[edge.target]
+        yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E10")
+
+
 def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
     """E3: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html."""
     rule = stack.resources[edge.declared_by]
@@ -397,6 +404,7 @@ CHECKS: Mapping[str, Callable[[Stack, Edge], Iterator[Violation]]] = {
     "E5": _stream_to_function,
     "E6": _schedule_to_target,
     "E8": _delivery,
+    "E10": _lines_apart,
 }
 
 

@@ -9,6 +9,13 @@ from typing import Any
 Resources = dict[str, Any]
 
 DELIVERED_FOR_A_DAY = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+THROTTLED = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException"],
+    "IntervalSeconds": 2,
+    "BackoffRate": 2,
+    "MaxAttempts": 6,
+    "JitterStrategy": "FULL",
+}
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -279,6 +286,15 @@ def e2() -> dict[str, Any]:
     )
 
 
+def e10() -> dict[str, Any]:
+    """Return E2 with a function that sends lines which it cannot read to its dead-letter queue."""
+    stack = e2()
+    stack["Resources"]["Work"]["Properties"]["Environment"] = {
+        "Variables": {"AWS_MAX_ATTEMPTS": "2", "APP_LOG_DEAD_LETTER_QUEUE_URL": ref("Failed")}
+    }
+    return stack
+
+
 def e3() -> dict[str, Any]:
     """Return a rule of a custom bus with a queue as its target."""
     target = {
@@ -502,7 +518,7 @@ def e9() -> dict[str, Any]:
         "Type": "Task",
         "Resource": "${pay}",
         "TimeoutSeconds": 15,
-        "Retry": [retry],
+        "Retry": [THROTTLED, retry],
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Keep"}],
         "End": True,
     }
@@ -811,6 +827,7 @@ def put() -> dict[str, Any]:
         "requestParameters": {
             "integration.request.header.Content-Type": "'application/x-amz-json-1.1'"
         },
+        "responses": _answering(),
     }
     calling = _calling_by_itself(integration, allow("firehose:PutRecord", get("Delivery")))
     return template(resources, calling)
@@ -822,9 +839,18 @@ def rest() -> dict[str, Any]:
         "type": "aws",
         "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:sqs:path/1/${Inbox.QueueName}"},
         "credentials": get("ApiRole"),
+        "responses": _answering() | {"413": {"statusCode": "413"}},
     }
     calling = _calling_by_itself(integration, allow("sqs:SendMessage", get("Inbox")))
     return template(queue("Inbox"), calling)
+
+
+def _answering() -> dict[str, Any]:
+    """Return the integration responses of an API that answers what callers cause with 400."""
+    caused_by_us = "$input.body.contains('AccessDenied')"
+    template = f"#if({caused_by_us})#else#set($context.responseOverride.status = 400)#end"
+    errors = {"statusCode": "502", "responseTemplates": {"application/json": template}}
+    return {"default": {"statusCode": "202"}, r"(?!413)[45]\d{2}": errors}
 
 
 def _calling_by_itself(integration: dict[str, Any], granted: Any) -> Resources:
@@ -882,7 +908,8 @@ def sync() -> dict[str, Any]:
         "uri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:states:action/StartSyncExecution"},
         "credentials": get("ApiRole"),
         "requestTemplates": {"application/json": {"Fn::Sub": '{"stateMachineArn": "${Saga}"}'}},
-        "responses": {"default": {"responseTemplates": {"application/json": answer}}},
+        "responses": _answering()
+        | {"default": {"statusCode": "200", "responseTemplates": {"application/json": answer}}},
     }
     body = {
         "info": {"title": ref("AWS::StackName")},
@@ -1080,6 +1107,7 @@ EXAMPLES = {
     "PUT": put,
     "LOAD": load,
     "E9": e9,
+    "E10": e10,
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,

@@ -48,6 +48,10 @@ JSON = "application/json"
 # API Gateway waits no longer: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 LONGEST_ANSWER = 29
 EXPRESS_SECONDS = 300
+THROTTLED = "Lambda.TooManyRequestsException"
+# AWS advises 6 attempts that begin after 2 seconds and wait twice as long each time: 126 seconds.
+# https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
+THROTTLED_FOR = 120
 STATUS_CHANGE = "Step Functions Execution Status Change"
 
 
@@ -106,6 +110,7 @@ def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Vi
     role = role_of(stack, machine)
     place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     part = f"{place}:execution:${{{machine.name}.Name}}/part:1"
+    yield from _throttled(stack, machine, rule)
     for state in distributed_maps(definition(stack, machine)):
         if not may(stack, role, "states:StartExecution", machine):
             says = f"its role must be allowed states:StartExecution on {machine.name}"
@@ -166,15 +171,47 @@ def _in_time(machine: Resource, processor: dict[str, Any], rule: str) -> Iterato
 
 
 def _longest(state: dict[str, Any]) -> float:
-    """Return the seconds that a task takes with all retries, each of which times out."""
+    """Return the seconds that a task takes with all retries, each of which times out.
+
+    Lambda refuses what it throttles at once, here within a second.
+    """
     seconds = float(state.get("TimeoutSeconds", 0))
     longest = seconds
     for retry in state.get("Retry") or []:
-        wait, attempts = retry.get("IntervalSeconds", 1), retry.get("MaxAttempts", 3)
-        waits = (wait * retry.get("BackoffRate", 2) ** number for number in range(attempts))
-        most = retry.get("MaxDelaySeconds", float("inf"))
-        longest += sum(seconds + min(most, each) for each in waits)
+        attempt = 1 if retry.get("ErrorEquals") == [THROTTLED] else seconds
+        longest += sum(attempt + wait for wait in _waits(retry))
     return longest
+
+
+def _waits(retry: dict[str, Any]) -> list[float]:
+    """Return the longest seconds before each attempt of a retrier."""
+    first, most = retry.get("IntervalSeconds", 1), retry.get("MaxDelaySeconds", float("inf"))
+    return [
+        min(most, first * retry.get("BackoffRate", 2) ** attempt)
+        for attempt in range(retry.get("MaxAttempts", 3))
+    ]
+
+
+def _throttled(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+    """Ask whether the tasks of a machine with a map wait while their functions are throttled.
+
+    The items of a map compete for the concurrency of the account (fact R11). The first retrier
+    that matches decides, so the one for throttling must precede those for all errors.
+    """
+    parsed = definition(stack, machine)
+    for name, state, _ in _tasks(parsed) if distributed_maps(parsed) else ():
+        if not invoked(stack, state):
+            continue
+        task = f"{machine.name}.{name}"
+        first, *others = state.get("Retry") or [{}]
+        if first.get("ErrorEquals") != [THROTTLED]:
+            must = f"for {THROTTLED}"
+            yield is_but(rule, task, "the first Retry", first.get("ErrorEquals"), must)
+        elif (seconds := sum(_waits(first))) < THROTTLED_FOR:
+            must = f"at least {THROTTLED_FOR} seconds"
+            yield is_but(rule, task, "how long it waits while it is throttled", seconds, must)
+        elif not any("States.ALL" in retry.get("ErrorEquals", []) for retry in others):
+            yield Violation(rule, task, "Retry must retry all errors, and not only throttling")
 
 
 def _failed_items(

@@ -46,6 +46,7 @@ FOUND = {
     "SDK": set(),
     "CIRCUIT": set(),
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
+    "E10": {("AppLog", "Work", "E2", "Failed"), ("AppLog", "Work", "E10", "Failed")},
     "E9": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E9", "Unpaid")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
@@ -92,6 +93,8 @@ NOT_THE_CONTRACTS["E9"] = (
     r".*\.ProcessorConfig(\..*)?|.*\.ItemProcessor",
     r"Items(\.NotificationConfiguration.*)?",
 )
+# Without the variable it is E2, and so another graph.
+NOT_THE_CONTRACTS["E10"] = (*NOT_THE_CONTRACTS["E2"], r"Work\.Environment.*")
 NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
@@ -765,7 +768,9 @@ def test_the_parts_of_a_distributed_map_are_executions_that_a_redrive_redrives()
             allow(controls, part),
             allow(writes, objects),
         ]
-        mapped = changed(template, "Saga.Definition.States.Split", split)
+        charge = "Saga.Definition.States.Charge.Retry"
+        retried = [examples.THROTTLED, {"ErrorEquals": ["States.ALL"], "JitterStrategy": "FULL"}]
+        mapped = changed(changed(template, charge, retried), "Saga.Definition.States.Split", split)
         substitutions = {"charge": get("Pay"), "Results": ref("Results")}
         mapped = changed(mapped, "Saga.DefinitionSubstitutions", substitutions)
         return list(map(str, violations(changed(mapped, statements, granted))))

@@ -46,6 +46,21 @@ def test_each_address_that_a_template_wants_and_nobody_gives_has_one() -> None:
         assert external.controls(wanted) == {"CarrierControlUrl": wanted["CarrierUrl"].control_url}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "scheme"),
+    [
+        ("https?://.*[^/]", "http"),
+        (r"https://.*[^/]|http://127\.0\.0\.1:\d+", "http"),
+        ("https://[^/]+", "https"),
+    ],
+)
+def test_its_address_is_one_that_the_template_accepts(pattern: str, scheme: str) -> None:
+    template = {"Parameters": {"CarrierUrl": {"Type": "String", "AllowedPattern": pattern}}}
+
+    with stood_in(template, {}) as stand_ins:
+        assert stand_ins["CarrierUrl"].url.startswith(f"{scheme}://127.0.0.1:")
+
+
 def test_it_answers_as_it_is_told(carrier: StandIn) -> None:
     tell(carrier, status=503, headers=[["Retry-After", "3"], ["x-one", "1"]], body="later")
 

@@ -87,6 +87,11 @@ def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
         assert len(found) == len(pattern.runtimes)
 
 
+@of_each_mend
+def test_a_mend_is_for_topologies_of_its_pattern(pattern: Pattern, mend: Mend) -> None:
+    assert {*mend.topologies} <= {topology.name for topology in pattern.topologies}
+
+
 def test_a_file_that_belongs_to_the_template_is_not_the_users() -> None:
     paths = {
         "template.yaml",

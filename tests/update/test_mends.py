@@ -21,7 +21,12 @@ MENDS = f"""
 - release: 0.2.0
   reason: {REASON}
   files: [src/*/logic.py, src/*/models.py]
+  topologies: [function]
   proofs: [unstorable-in-dlq]
+- release: 0.2.0
+  reason: The project under test has another topology.
+  topologies: [direct]
+  files: [src/*/logic.py, src/*/models.py]
 """
 RECORD = "templates/patterns/scalable-webhook/mends.yml"
 
@@ -73,6 +78,12 @@ def test_a_mend_is_reported_with_its_reason_and_diff_and_the_file_stays(project:
         ]
     assert {path: project.read(path) for path in (LOGIC, MODELS)} == before
     assert report["must_be_settled"] is True
+
+
+def test_a_mend_for_another_topology_is_not_reported(project: Owned) -> None:
+    report = project.update(code=3)
+
+    assert {reason for each in report["to_review"] for reason in each["reasons"]} == {REASON}
 
 
 def test_its_proof_is_put_beside_as_it_would_fail(project: Owned) -> None:
@@ -191,7 +202,7 @@ def test_a_record_that_cannot_be_read_is_refused_with_one_line(
 
     assert says == (
         f"{RECORD}: mend 1: unknown key 'raeson'; did you mean reason? "
-        "allowed: release, reason, files, proofs"
+        "allowed: release, reason, files, proofs, topologies"
     )
 
 

@@ -14,6 +14,7 @@ what it was asked.
 
 import base64
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,7 +115,7 @@ def stood_in(template: Template, given: Mapping[str, str]) -> Iterator[dict[str,
             wanted = "Default" not in parameter and name not in given
             if pattern.startswith(ADDRESSES) and wanted:
                 stand_ins[name] = StandIn()
-                if pattern.startswith("https://"):
+                if not re.fullmatch(pattern, stand_ins[name].url):
                     # APIs ask a system on this machine by plain HTTP all the same.
                     stand_ins[name].url = stand_ins[name].url.replace("http", "https", 1)
         yield stand_ins

@@ -131,6 +131,13 @@ def test_other_paths_and_methods_are_not_found(api: dict[str, str]) -> None:
     assert request(f"{api['Endpoint']}/items/7", "DELETE")[0] == 404
 
 
+@pytest.mark.parametrize(("path", "method"), [("/MORE", "GET"), ("/items/7", "POST")])
+def test_a_slash_at_the_end_is_another_path(api: dict[str, str], path: str, method: str) -> None:
+    """Fact X4."""
+    assert request(api["Endpoint"] + path, method)[0] == 200
+    assert request(f"{api['Endpoint']}{path}/", method)[0] == 404
+
+
 def test_a_functions_failure_is_hidden_from_the_caller(api: dict[str, str]) -> None:
     status, answer, _ = request(f"{api['Endpoint']}/fail")
     assert (status, answer) == (500, {"message": "Internal Server Error"})

@@ -132,6 +132,12 @@ def test_a_request_reaches_the_http_system_as_it_is(url: str) -> None:
     assert base64.b64decode(asked["body"]) == content
 
 
+def test_a_slash_at_the_end_reaches_the_same_resource(url: str) -> None:
+    """Fact X4."""
+    assert request(f"{url}/new", "POST", b"sent")[:2] == (200, b"sent")
+    assert request(f"{url}/new/", "POST", b"sent")[:2] == (200, b"sent")
+
+
 def test_its_answer_comes_back_as_it_is(url: str) -> None:
     status, _, headers = request(f"{url}/old/moved")
     assert (status, headers["Location"]) == (302, "/elsewhere")

@@ -26,7 +26,10 @@ def _guarded(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
         api, stage, _settings, _resource, path, method = request[:6]
         function = apigateway_v1._extract_lambda_ref_from_integration_uri(integration["uri"])
         source = f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api}/{stage}"
-        if not service_may_invoke(function, "apigateway.amazonaws.com", f"{source}/{method}{path}"):
+        asked = (
+            f"{source}/{method}{path.rstrip('/') or '/'}"  # the resource has no slash at its end
+        )
+        if not service_may_invoke(function, "apigateway.amazonaws.com", asked):
             return apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
         status, headers, body = await invoke(integration, *request, **options)
         return status, headers, body or b""

@@ -2,7 +2,8 @@
 
 AWS: the request template of the body's media type, in Velocity (VTL), makes the service's request;
 the first response whose pattern matches the service's status, else the default, makes the answer.
-Without a role that it may assume API Gateway calls nothing and answers 500.
+Without a role that it may assume API Gateway calls nothing and answers 500. A body is treated as
+text in UTF-8.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 
@@ -66,7 +67,7 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
         }
         kind = (apigateway_v1._header_ci(headers, "content-type") or JSON).split(";")[0].strip()
         template = (integration.get("requestTemplates") or {}).get(kind)
-        text = body.decode() if body else ""
+        text = body.decode(errors="replace") if body else ""
         try:
             params = ChainMap(in_path or {}, _first(query or {}), headers)
             rendered = text if template is None else render(template, text, context, params)
