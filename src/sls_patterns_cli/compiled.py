@@ -119,7 +119,7 @@ def graph(
             node.name
             for node in topology.nodes
             for store in [vocabulary.datastores.get(_resource(node, datastore))]
-            if store and store.protected
+            if store and store.protected and not node.attributes.get("cache")
         ],
         "adapters": _unique(
             [

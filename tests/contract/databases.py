@@ -6,7 +6,7 @@ from typing import Any
 
 from contract.edges import CUSTOM_RESOURCES, MAPPING, TABLE, api_of, event_source, invoke_config
 from contract.stack import Resource, Stack
-from contract.standards import STAGES, routes
+from contract.standards import STAGES, is_cache, routes
 from contract.violations import Violation, is_but
 
 CLUSTER = "AWS::RDS::DBCluster"
@@ -62,6 +62,8 @@ def database_violations(stack: Stack) -> Iterator[Violation]:
 
 def _protection(stack: Stack, resource: Resource, name: str) -> Iterator[Violation]:
     """What holds data is deleted by nobody, unless whoever deploys says otherwise."""
+    if is_cache(resource):
+        return
     value = resource.get(name)
     if isinstance(value, dict) and value.get("Ref") in stack.parameters:
         value = stack.parameters[value["Ref"]].get("Default")

@@ -15,12 +15,16 @@ from contract.violations import Violation, is_but
 ATTEMPTS = "AWS_MAX_ATTEMPTS"
 ALIAS = "AWS::Lambda::Alias"
 INVOKES = "AWS::Lambda::EventInvokeConfig"
+MAPPING = "AWS::Lambda::EventSourceMapping"
 LAMBDA_ARN = "arn:aws[a-z-]*:lambda:"
 
 # What the code allows an attempt: 1 second to connect, 3 to be answered.
 ATTEMPT_SECONDS = 4
 # The longest pause before the second attempt.
 PAUSE_SECONDS = 1
+# A batch stops when the calls of one more record may not end in time. With less than this to spare,
+# a slow first record would send the others back.
+BATCH_SECONDS = 5
 
 
 def deadline_violations(stack: Stack) -> Iterator[Violation]:
@@ -44,6 +48,18 @@ def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violatio
     if timeout < longest:
         must = f"at least {longest}: {calls} calls, {attempts} attempts each"
         yield is_but("deadline", function.name, "Timeout", timeout, must)
+    elif timeout < longest + BATCH_SECONDS and _in_batches(stack, function):
+        must = f"at least {longest} + {BATCH_SECONDS}: the calls of a record, and of others before"
+        yield is_but("deadline", function.name, "Timeout", timeout, must)
+
+
+def _in_batches(stack: Stack, function: Resource) -> bool:
+    """Whether a mapping gives the function several records at a time; SQS's default is ten."""
+    return any(
+        stack.means(mapping.get("FunctionName"), function)
+        and stack.number(mapping.get("BatchSize")) != 1
+        for mapping in stack.of_type(MAPPING)
+    )
 
 
 def _patience(stack: Stack, caller: Resource) -> Iterator[Violation]:

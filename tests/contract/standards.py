@@ -244,6 +244,11 @@ def _told(stack: Stack, bucket: Resource) -> Iterator[Violation]:
                 yield Violation("policy", target.name, says)
 
 
+def is_cache(table: Resource) -> bool:
+    """Whether what a table has may be lost: its items expire, and the stack deletes it."""
+    return table.deletion_policy == "Delete" and bool(table.get("TimeToLiveSpecification"))
+
+
 def _stored_data(stack: Stack) -> Iterator[Violation]:
     for bucket in stack.of_type(BUCKET):
         if bucket.deletion_policy != "Retain":
@@ -251,7 +256,7 @@ def _stored_data(stack: Stack) -> Iterator[Violation]:
             yield is_but("A27", bucket.name, "DeletionPolicy", bucket.deletion_policy, must)
     for table in stack.of_type(TABLE):
         recovery = table.get("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")
-        if recovery not in (True, "true"):
+        if recovery not in (True, "true") and not is_cache(table):
             name = "PointInTimeRecoveryEnabled"
             yield is_but("recovery", table.name, name, recovery, "true")
 

@@ -59,6 +59,31 @@ def test_how_often_a_call_is_attempted_is_said() -> None:
     ]
 
 
+def test_a_batch_has_time_for_more_than_one_record() -> None:
+    """B19: with less, a slow first record would send the others back."""
+
+    def says_of(timeout: int, batch_size: int) -> list[str]:
+        stack = examples.e1()
+        resources = stack["Resources"]
+        resources |= examples.queue("Jobs")
+        store = resources["Store"]["Properties"]
+        store |= {
+            "Timeout": timeout,
+            "Environment": {"Variables": {"JOBS": ref("Jobs"), "AWS_MAX_ATTEMPTS": "2"}},
+        }
+        resources["Mapping"]["Properties"]["BatchSize"] = batch_size
+        return [str(each) for each in violations(stack) if each.rule == "deadline"]
+
+    assert says_of(14, 10) == []
+    assert says_of(13, 10) == [
+        (
+            "deadline Store: Timeout is 13, but must be at least 9 + 5: "
+            "the calls of a record, and of others before"
+        )
+    ]
+    assert says_of(9, 1) == []
+
+
 def waiting(**caller: Any) -> list[str]:
     """Say what is wrong with a function that invokes another by its alias, and waits."""
     asked = examples.sdk()["Resources"]
