@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-all lint golden recording bench bench-burst bench-conservation lock tags package clean
+.PHONY: help install demo check test test-all lint golden recording bench bench-burst bench-conservation bench-hostile lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ bench-burst: install ## measure bursts on the local stack; takes minutes
 
 bench-conservation: install ## send 2,000 messages to each messaging pattern while it is disturbed; PATTERN=<slug>: to one
 	PYTHONPATH=tests .venv/bin/python -m conservation $(PATTERN)
+
+bench-hostile: install ## send 20 hostile requests to each route of each API and print sizes and times; PATTERN=<slug>: of one
+	PYTHONPATH=tests .venv/bin/python -m hostile $(PATTERN)
 
 lock: install ## resolve the dependencies again
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

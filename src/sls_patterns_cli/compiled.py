@@ -18,6 +18,17 @@ ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
 # Seconds that a call to AWS takes at most, as `adapters/sdk` and AWS_MAX_ATTEMPTS limit it: two
 # attempts of four seconds, and the pause between them.
 CALL_SECONDS = 9
+# How many calls of an access process one record: with `append` a function reads what the record
+# changes, writes both, and reads what it would repeat. Every other access takes one.
+ACCESS_CALLS = {"append": 3}
+# A function that polls receives a message and deletes it.
+POLL_CALLS = 2
+# A mapping needs six times the function's timeout: it counts its own retries of throttled batches
+# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+MAPPED_VISIBILITY_FACTOR = 6
+# A function that polls is throttled before it receives. Twice what its calls for a message take
+# leaves room for its own work and for clocks.
+POLLED_VISIBILITY_FACTOR = 2
 # Requests with these methods have no body that a service reads.
 WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
@@ -69,6 +80,7 @@ def graph(
     always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
     datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
+    ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
     migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
     return {
         # Whether the local stack can run it.
@@ -76,12 +88,19 @@ def graph(
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
-        "dead_letter_queues": _dead_letter_queues(edges, nodes, facts, vocabulary, datastore),
+        "dead_letter_queues": ends,
+        "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
+        # Those that a redrive invokes, and whose answer it waits for.
+        "replayed": (replayed := _replayed(ends)),
+        # Seconds for which a listing or a redrive hides messages: longer than these may take.
+        "hidden_seconds": max(
+            120, *(60 + int(nodes[name].attributes["timeout"]) for name in replayed), 0
+        ),
         # What a function needs to process one more record of a batch.
         "record_seconds": _record_seconds(edges, nodes, datastore),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
-            (_seconds_to_end(edge, nodes) for edge in edges if any(f.end for f in edge.failures)),
+            (_seconds_to_end(edge, facts) for edge in edges if any(f.end for f in edge.failures)),
             default=0,
         ),
         "mechanisms": mechanisms,
@@ -258,6 +277,7 @@ def _node(
         # An alarm tells of records that wait longer: what is collected is late by that much.
         facts["late_after_minutes"] = 15 + facts["buffer_seconds"] // 60 // 15 * 15
     if node.kind == "queue":
+        facts["visibility_timeout"] = _visibility_timeout(node.name, edges, nodes, datastore)
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
@@ -350,6 +370,11 @@ def _dead_letter_queues(
                         "at": failure.at,
                         "way_back": _way_back(each, edges, nodes)
                         or vocabulary.failures[failure.id].way_back,
+                        # SQS counts the time of a message that it moves from its first sending,
+                        # of a FIFO queue from the move.
+                        "expires_from": "move"
+                        if failure.id != "E1" or nodes[each.source].attributes.get("fifo")
+                        else "sending",
                         "of_deployments": True,
                         "bare_events": failure.id == "E2"
                         and facts[failure.at]["failed_events"] == "dead-letter-queue",
@@ -362,6 +387,49 @@ def _dead_letter_queues(
                 if number not in queue["edges"]:
                     queue["edges"].append(number)
     return list(queues.values())
+
+
+def _replayed(ends: Iterable[Facts]) -> list[str]:
+    """The functions that process again what is in their dead-letter queue, outside its source."""
+    return _unique(
+        end["at"]
+        for end in ends
+        if not end["of_deployments"] and {"invocations", "changes"} & {*end["way_back"]}
+    )
+
+
+def _set_aside_queues(
+    edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> list[Facts]:
+    """The queues that nothing consumes, in the form of the dead-letter queues.
+
+    `at` sets the messages aside, and `back_to` is where they came from: the bus itself, or the
+    queue that the function consumes.
+    """
+    consumed = {edge.source for edge in edges}
+    queues = []
+    for number, each in enumerate(edges):
+        if each.kind.set_aside and nodes[each.target].kind == "queue":
+            sources = [edge.source for edge in edges if edge.target == each.source]
+            back_to = (
+                [name for name in sources if nodes[name].kind == "queue"]
+                if nodes[each.source].kind == "function"
+                else [each.source]
+            )
+            if each.target not in consumed and back_to:
+                queues.append(
+                    {
+                        "id": logical_id(nodes[each.target], datastore),
+                        "at": each.source,
+                        "back_to": back_to[0],
+                        "way_back": each.kind.set_aside,
+                        "expires_from": "move",
+                        "of_deployments": False,
+                        "bare_events": False,
+                        "edges": [number],
+                    }
+                )
+    return queues
 
 
 def _way_back(edge: Edge, edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> tuple[str, ...]:
@@ -415,7 +483,6 @@ def _record_seconds(
     """
 
     def seconds(consumer: str) -> int:
-        called = {edge.target for edge in edges if edge.source == consumer}
         # It keeps records of a stream that cannot be processed.
         kept = any(
             failure.id == "E5"
@@ -423,22 +490,56 @@ def _record_seconds(
             if edge.target == consumer
             for failure in edge.failures
         )
-        waits = datastore.waits.get("async", {})
-        of_calls = (
-            waits["record"] if waits and nodes[target].kind == "datastore" else CALL_SECONDS
-            for target in called
-        )
-        return sum(of_calls) + (CALL_SECONDS if kept else 0)
+        # Before it ends, it starts what processes the rest.
+        continued = any(edge.source == edge.target == consumer for edge in edges)
+        calls = _message_seconds(consumer, edges, nodes, datastore)
+        return calls + CALL_SECONDS * (kept + continued)
 
-    consumers = {edge.target for edge in edges if "batch_size" in edge.attributes}
+    consumers = {edge.target for edge in edges if _takes_batches(edge)}
     return max(map(seconds, consumers), default=None)
 
 
-def _seconds_to_end(edge: Edge, nodes: Mapping[str, Node]) -> int:
+def _takes_batches(edge: Edge) -> bool:
+    return "batch_size" in edge.attributes or edge.attributes.get("by") == "poll"
+
+
+def _message_seconds(
+    consumer: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int:
+    """The seconds that a function's calls for one message or record take at most."""
+    waits = datastore.waits.get("async", {})
+    accesses: dict[str, int] = {}
+    for edge in edges:
+        if edge.source == consumer != edge.target:
+            calls = ACCESS_CALLS.get(edge.attributes.get("access", ""), 1)
+            accesses[edge.target] = max(calls, accesses.get(edge.target, 0))
+    polls = any(edge.attributes.get("by") == "poll" for edge in edges if edge.target == consumer)
+    of_calls = (
+        waits["record"] if waits and nodes[target].kind == "datastore" else CALL_SECONDS * calls
+        for target, calls in accesses.items()
+    )
+    return sum(of_calls) + (CALL_SECONDS * POLL_CALLS if polls else 0)
+
+
+def _visibility_timeout(
+    queue: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int | None:
+    """The seconds for which a received message is invisible; None where nothing takes messages."""
+    for edge in edges:
+        if edge.source == queue:
+            if edge.attributes.get("by") == "poll":
+                message = _message_seconds(edge.target, edges, nodes, datastore)
+                return POLLED_VISIBILITY_FACTOR * message
+            return MAPPED_VISIBILITY_FACTOR * int(nodes[edge.target].attributes["timeout"])
+    return None
+
+
+def _seconds_to_end(edge: Edge, facts: Mapping[str, Facts]) -> int:
     """How long at most until what fails at an edge is in its dead-letter queue."""
-    if nodes[edge.source].kind == "queue":
-        # After five receives, each of which hides it for six times the function's timeout.
-        return 5 * 6 * int(nodes[edge.target].attributes["timeout"])
+    hidden = facts[edge.source].get("visibility_timeout")
+    if hidden:
+        # After five receives.
+        return 5 * int(hidden)
     # Lambda tries an event again after one minute and after two more, and takes its time.
     return 300
 

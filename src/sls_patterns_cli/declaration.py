@@ -268,7 +268,8 @@ def _fitting(nodes: tuple[Node, ...], edges: tuple[Edge, ...], brings: Datastore
     def fitting_edge(edge: Edge) -> Edge:
         changes = {}
         if edge.source in waits and edge.target in stores:
-            changes["connect"] = waits[edge.source]["connect"]
+            changes.update(waits[edge.source])
+            del changes["timeout"]
         if edge.target in users and "max_concurrency" in edge.kind.attributes:
             changes.update(_bounded({"max_concurrency": None, **edge.attributes}, brings.at_most))
         return replace(edge, attributes={**edge.attributes, **changes})
@@ -277,14 +278,16 @@ def _fitting(nodes: tuple[Node, ...], edges: tuple[Edge, ...], brings: Datastore
 
 
 def _wait(function: str, edges: Iterable[Edge], brings: Datastore) -> Mapping[str, int]:
-    """The least timeout of a function; where it is called in two ways, its shorter patience."""
+    """The least timeout of a function, and the shortest of its patience and of other limits."""
     called = {edge.call for edge in edges if edge.target == function} or {"async"}
     owns = any(edge.source == function and edge.attributes.get("access") == "own" for edge in edges)
     ways = [brings.waits[way] for way in ({"own"} if owns else called)]
-    return {
-        "timeout": max(way["timeout"] for way in ways),
-        "connect": min(way["connect"] for way in ways),
+    limits = {
+        limit: min(way[limit] for way in ways)
+        for limit in ("connect", "statement", "lock")
+        if limit in ways[0]
     }
+    return {"timeout": max(way["timeout"] for way in ways), **limits}
 
 
 def _bounded(attributes: Declaration, at_most: Mapping[str, int]) -> dict[str, int]:

@@ -146,6 +146,8 @@ class EdgeKind:
     """What sends back what failed, where it is not that of the failure; of an edge to a delivery
     also what the delivery could not pass on. `clients` of boto3 and `test_packages` are what this
     needs."""
+    set_aside: tuple[str, ...] = ()
+    """What sends back the messages of a queue that nothing consumes."""
     clients: tuple[str, ...] = ()
     test_packages: Packages = field(default_factory=dict)
 
@@ -205,7 +207,8 @@ class Datastore:
     waits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """The least `timeout` of a function that uses it, and for how long of it the function tries to
     `connect`, in seconds: by how the function is called, and for the `own` access. `record` is what
-    a record of a batch takes at most once the batch has waited for the datastore."""
+    a record of a batch takes at most once the batch has waited for the datastore. The datastore
+    ends a `statement` after so many seconds, and its wait for a `lock`."""
     at_most: Mapping[str, int] = field(default_factory=dict)
     """The largest values of what bounds the functions that use it: attributes of the edges from
     queues and of the APIs that lead to them."""

@@ -37,6 +37,9 @@ DIGEST = re.compile("[0-9a-f]{40,}")
 # 30 after a day, and one that has just been made takes minutes.
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
 CONNECT = "PGCONNECT_TIMEOUT"
+OPTIONS = "PGOPTIONS"
+# The migrations of a schema limit their statements themselves.
+LIMITS = re.compile(r"-c statement_timeout=(\d+)s -c lock_timeout=(\d+)s")
 LEAST_FOR_A_CALLER = 20
 LEAST_FOR_A_CONSUMER = 30
 LEAST_FOR_THE_SCHEMA = 120
@@ -255,6 +258,12 @@ def _patience(stack: Stack, function: Resource) -> Iterator[Violation]:
     if timeout < (connect or least) + left:
         must = f"at least {connect or least} ({CONNECT}) + {left}"
         yield is_but("patience", function.name, "Timeout", timeout, must)
+    if not made:
+        options = function.get("Environment", "Variables", OPTIONS)
+        limits = LIMITS.fullmatch(str(options))
+        if limits is None or not 0 < int(limits[2]) <= int(limits[1]) < timeout:
+            must = f"a statement_timeout below the {timeout} of Timeout, and a lock_timeout"
+            yield is_but("patience", function.name, OPTIONS, options, must)
     for resource in made:
         waits = stack.number(resource.get("ServiceTimeout"), 3600) or 0
         if waits <= timeout:

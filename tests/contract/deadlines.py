@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 
 from collections.abc import Iterator
 
+from contract.ends import DEFAULT_VISIBILITY, polled
 from contract.iam import may, role_of
 from contract.stack import Resource, Stack
 from contract.standards import told_of
@@ -22,6 +23,8 @@ LAMBDA_ARN = "arn:aws[a-z-]*:lambda:"
 ATTEMPT_SECONDS = 4
 # The longest pause before the second attempt.
 PAUSE_SECONDS = 1
+# A call with its second attempt.
+CALL_SECONDS = 2 * ATTEMPT_SECONDS + PAUSE_SECONDS
 # A batch stops when the calls of one more record may not end in time. With less than this to spare,
 # a slow first record would send the others back.
 BATCH_SECONDS = 5
@@ -35,6 +38,8 @@ def deadline_violations(stack: Stack) -> Iterator[Violation]:
             yield from _deadline(stack, function, len(called))
         yield from _patience(stack, function)
         yield from _of_others(stack, function)
+    for queue, function in polled(stack):
+        yield from _is_hidden_for_its_calls(stack, queue, function)
 
 
 def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violation]:
@@ -102,3 +107,20 @@ def _of_others(stack: Stack, caller: Resource) -> Iterator[Violation]:
         if not may(stack, role_of(stack, caller), "lambda:InvokeFunction", arn):
             says = f"its role must be allowed lambda:InvokeFunction on {arn}"
             yield Violation("deadline", caller.name, says)
+
+
+def _is_hidden_for_its_calls(
+    stack: Stack, queue: Resource, function: Resource
+) -> Iterator[Violation]:
+    """A message that a function receives itself is hidden for twice its calls, at most for a run.
+
+    One that failed holds up its group for as long. Six times the timeout is for mappings, which
+    try a throttled batch again (fact B36).
+    """
+    calls = len([*told_of(stack, function), "the delete"])
+    least = 2 * calls * CALL_SECONDS
+    most = stack.number(function.get("Timeout"), 3) or 0
+    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY) or 0
+    if not least <= visibility <= most:
+        must = f"from {least} (2 x {calls} calls) to {most} (Timeout of {function.name})"
+        yield is_but("E1", queue.name, "VisibilityTimeout", visibility, must)

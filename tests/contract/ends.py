@@ -141,7 +141,12 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
     queue, function = stack.resources[edge.source], stack.resources[edge.target]
     mapping = stack.resources[edge.declared_by]
     window = stack.number(mapping.get("MaximumBatchingWindowInSeconds"), 0) or 0
-    yield from _gives_up(stack, queue, function, window)
+    timeout = stack.number(function.get("Timeout"), 3) or 0
+    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY) or 0
+    if visibility < VISIBILITY_FACTOR * timeout + window:
+        least = f"at least {VISIBILITY_FACTOR} x {timeout} (Timeout of {function.name}) + {window}"
+        yield is_but("E1", queue.name, "VisibilityTimeout", visibility, least)
+    yield from _gives_up(stack, queue)
     yield from _reports_items(mapping, "E1")
     batch = stack.number(mapping.get("BatchSize"))
     if is_fifo(queue) and batch != 1:
@@ -165,28 +170,27 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
     yield from _polls(stack, edge, "E1")
 
 
-def polled_violations(stack: Stack) -> Iterator[Violation]:
-    """Say what a queue lacks from which a function receives by itself, without a mapping."""
+def polled(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
+    """Return each queue from which a function receives by itself, without a mapping."""
     found = edges(stack)
     apart = {edge.source for edge in found if edge.mechanism == "E1"} | {edge.end for edge in found}
     for queue in stack.of_type(QUEUE):
         for function in stack.functions if queue.name not in apart else ():
             role = role_of(stack, function)
             if any(may(stack, role, action, queue) for action in RECEIVING):
-                yield from _gives_up(stack, queue, function)
-                for action in RECEIVING:
-                    yield from _allowed(stack, function, action, queue, "E1")
+                yield queue, function
 
 
-def _gives_up(
-    stack: Stack, queue: Resource, function: Resource, window: float = 0
-) -> Iterator[Violation]:
-    """Say what a queue lacks that hides what is worked on, and gives up what cannot be done."""
-    timeout = stack.number(function.get("Timeout"), 3) or 0
-    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY) or 0
-    if visibility < VISIBILITY_FACTOR * timeout + window:
-        least = f"at least {VISIBILITY_FACTOR} x {timeout} (Timeout of {function.name}) + {window}"
-        yield is_but("E1", queue.name, "VisibilityTimeout", visibility, least)
+def polled_violations(stack: Stack) -> Iterator[Violation]:
+    """Say what a queue lacks from which a function receives by itself."""
+    for queue, function in polled(stack):
+        yield from _gives_up(stack, queue)
+        for action in RECEIVING:
+            yield from _allowed(stack, function, action, queue, "E1")
+
+
+def _gives_up(stack: Stack, queue: Resource) -> Iterator[Violation]:
+    """Say what a queue lacks that gives up what cannot be done."""
     end = queue_of(stack, queue.get("RedrivePolicy", "deadLetterTargetArn"))
     if end is None:
         yield Violation("E1", queue.name, "RedrivePolicy must name a queue of this stack")

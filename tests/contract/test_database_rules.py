@@ -22,6 +22,7 @@ def inside(user: str, connect: int) -> dict[str, Any]:
                 "PGSSLMODE": "verify-full",
                 "PGSSLROOTCERT": "/var/task/rds-ca.pem",
                 "PGCONNECT_TIMEOUT": str(connect),
+                "PGOPTIONS": "-c statement_timeout=5s -c lock_timeout=2s",
             }
         },
     }
@@ -141,6 +142,28 @@ def test_a_pinned_minor_version_is_not_upgraded_automatically(upgraded: object) 
 
 
 CONNECT = "Environment.Variables.PGCONNECT_TIMEOUT"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        REMOVE,
+        "-c lock_timeout=2s",
+        pytest.param("-c statement_timeout=60s -c lock_timeout=2s", id="as long as the function"),
+        pytest.param("-c statement_timeout=5s -c lock_timeout=6s", id="longer for a lock"),
+    ],
+)
+def test_the_server_ends_a_statement_before_the_function_ends(options: Any) -> None:
+    """B35."""
+    changed_to = changed(database(), "Store.Environment.Variables.PGOPTIONS", options)
+    shown = "missing" if options is REMOVE else options
+
+    assert list(map(str, violations(changed_to))) == [
+        (
+            f"patience Store: PGOPTIONS is {shown}, but must be a statement_timeout below the 60 of "
+            "Timeout, and a lock_timeout"
+        )
+    ]
 
 
 @pytest.mark.parametrize(

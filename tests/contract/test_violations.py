@@ -178,6 +178,22 @@ def test_a_broken_rule_is_said_in_one_sentence(broken: dict[str, Any]) -> None:
     assert says(broken["in"], change) == broken["says"]
 
 
+@pytest.mark.parametrize(("seconds", "fits"), [(35, False), (36, True), (120, True), (360, False)])
+def test_a_queue_that_a_function_polls_hides_a_message_for_its_calls_but_no_run(
+    seconds: int, *, fits: bool
+) -> None:
+    variables = {"ORDERS_QUEUE_URL": ref("Orders"), "AWS_MAX_ATTEMPTS": "2"}
+    must = "from 36 (2 x 2 calls) to 120 (Timeout of Store)"
+
+    assert says(
+        "E1",
+        ("Mapping", REMOVE),
+        ("Store.Timeout", 120),
+        ("Store.Environment", {"Variables": variables}),
+        ("Orders.VisibilityTimeout", seconds),
+    ) == ([] if fits else [f"E1 Orders: VisibilityTimeout is {seconds}, but must be {must}"])
+
+
 def test_inside_a_vpc_a_function_calls_only_what_answers_there() -> None:
     inside = ("Store.VpcConfig", {"SubnetIds": ["subnet-1"]})
     managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"

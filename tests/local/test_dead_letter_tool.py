@@ -1,10 +1,14 @@
-"""The tool of a project that lists dead letters, where a redrive has nothing to send back."""
+"""The tool of a project that lists dead letters and sends them back."""
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from environments import link_modules, node
@@ -13,12 +17,99 @@ from rendering import render_project
 
 from sls_patterns_cli.local.emulator import Emulator
 
-QUEUE_OF_DEPLOYMENTS = """
+BOTH = pytest.mark.parametrize("runtime", ["python", "typescript"])
+# Of what a client receives, the local stack divides the time; these are some minutes.
+HALF_A_DAY = 43_200
+
+
+@dataclass(frozen=True)
+class Done:
+    status: int | str
+    lines: list[str]
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(
+    emulator: Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs the tool of a project with these answers against a stack; returns what it printed."""
+
+    def run_tool(answers: dict[str, str], stack: str, action: str, **variables: str) -> Done:
+        project = tmp_path / "project"
+        if not project.exists():
+            render_project(project, iac="sam", **answers)
+        environment = {**emulator.client_environment({}), "STACK_NAME": stack, **variables}
+        if answers["runtime"] == "typescript":
+            link_modules(project)
+            done = subprocess.run(
+                [node().executable, "tools/dead-letters.ts", action],
+                cwd=project,
+                env={**os.environ, **environment},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            return Done(done.returncode, (done.stdout + done.stderr).splitlines())
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["dead_letters.py", action])
+            capfd.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(project / "tools/dead_letters.py"), run_name="__main__")
+        return Done(ended.value.code or 0, capfd.readouterr().out.splitlines())
+
+    return run_tool
+
+
+def queues(*names: str, fifo: bool = False, more: str = "") -> str:
+    """Return a stack with these queues, whose outputs are their URLs."""
+    kind = "{FifoQueue: true}" if fifo else "{}"
+    resources = "\n".join(f'  {n}: {{Type: "AWS::SQS::Queue", Properties: {kind}}}' for n in names)
+    outputs = "\n".join(f"  {name}Url: {{Value: !Ref {name}}}" for name in names)
+    return f"Outputs:\n{outputs}\n{more or 'Resources:'}\n{resources}\n"
+
+
+def function(name: str, code: str) -> str:
+    """Return a function, and what the tool reads of it, as the end of a stack with queues."""
+    return f"""  {name}FunctionName: {{Value: !Ref {name}Function}}
+  {name}FunctionLogGroupName: {{Value: "/aws/lambda/{name}"}}
 Resources:
-  MigrateDeadLetterQueue: {Type: "AWS::SQS::Queue"}
-Outputs:
-  MigrateDeadLetterQueueUrl: {Value: !Ref MigrateDeadLetterQueue}
+  {name}Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        {code}
 """
+
+
+def texts(client: Client, queue: str) -> list[str]:
+    return [each["Body"] for each in received(client, queue)]
+
+
+def received(client: Client, queue: str, seconds: int = 0) -> list[dict[str, Any]]:
+    """Receive what is visible in a queue, and hide it for so many seconds."""
+    found: list[dict[str, Any]] = []
+    while (
+        batch := client("sqs")
+        .receive_message(
+            QueueUrl=queue,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=seconds or 1,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        .get("Messages")
+    ):
+        found += batch
+    return found
+
 
 FAILED_REQUEST = {
     "requestContext": {"condition": "RetriesExhausted"},
@@ -27,34 +118,225 @@ FAILED_REQUEST = {
 }
 
 
-@pytest.mark.parametrize("runtime", ["python", "typescript"])
+@BOTH
 def test_a_redrive_succeeds_though_a_request_of_a_deployment_stays(
-    runtime: str, deploy_stack: DeployStack, emulator: Emulator, client: Client, tmp_path: Path
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
 ) -> None:
-    answers = {"pattern": "simple-web-service", "runtime": runtime, "iac": "sam"}
-    project = render_project(tmp_path / "project", **answers, datastore="aurora-postgresql")
-    tool: list[str | Path] = [sys.executable, "tools/dead_letters.py"]
-    if runtime == "typescript":
-        link_modules(project)
-        tool = [node().executable, "tools/dead-letters.ts"]
     stack = f"deployment-{runtime}"
-    queue = deploy_stack(QUEUE_OF_DEPLOYMENTS, stack)["MigrateDeadLetterQueueUrl"]
+    queue = deploy_stack(queues("MigrateDeadLetterQueue"), stack)["MigrateDeadLetterQueueUrl"]
     client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(FAILED_REQUEST))
+    answers = {"pattern": "simple-web-service", "datastore": "aurora-postgresql"}
 
-    done = subprocess.run(
-        [*tool, "redrive"],
-        cwd=project,
-        env={**emulator.client_environment(os.environ), "STACK_NAME": stack},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run({**answers, "runtime": runtime}, stack, "redrive")
 
-    assert done.stdout.splitlines() == [
+    assert done.lines == [
         "MigrateDeadLetterQueue: 0 sent back, 1 stay",
         "  stays: deploy again: that invokes MigrateFunction anew",
-    ], done.stderr
-    assert done.returncode == 0
-    assert client("sqs").get_queue_attributes(
-        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
-    )["Attributes"] == {"ApproximateNumberOfMessages": "1"}
+    ]
+    assert done.status == 0
+    assert texts(client, queue) == [json.dumps(FAILED_REQUEST)]
+
+
+FRUGAL = {"pattern": "frugal-consumer", "datastore": "dynamodb"}
+USAGE = ("UsageQueue", "UsageDeadLetterQueue")
+USAGE_LOG = '  StoreFunctionLogGroupName: {Value: "/aws/lambda/store"}\nResources:'
+
+
+@BOTH
+def test_no_run_succeeds_while_another_holds_letters(
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    stack = f"held-{runtime}"
+    queue = deploy_stack(queues(*USAGE, more=USAGE_LOG), stack)["UsageDeadLetterQueueUrl"]
+    for number in range(3):
+        client("sqs").send_message(QueueUrl=queue, MessageBody=str(number))
+    assert len(received(client, queue, seconds=HALF_A_DAY)) == 3  # as by a listing that was killed
+    answers = {**FRUGAL, "runtime": runtime}
+
+    listed = run(answers, stack, "list")
+    redriven = run(answers, stack, "redrive")
+
+    held = "0 of 3 seen (0 visible, 3 in flight, 0 delayed); not all seen, 3 held by another run until "
+    (line,) = listed.lines
+    assert held in line, line
+    assert listed.status == 1
+    assert redriven.lines[0] == "UsageDeadLetterQueue: 0 sent back"
+    assert held in redriven.lines[1]
+    assert redriven.status == 1
+
+
+@BOTH
+def test_a_redrive_keeps_group_and_attributes_of_a_message(
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    """Also of one that somebody sent into the queue, for which SQS knows no source."""
+    stack = f"attributes-{runtime}"
+    outputs = deploy_stack(queues(*USAGE, more=USAGE_LOG), stack)
+    attributes = {
+        f"attribute-{number}": {"StringValue": str(number), "DataType": "String"}
+        for number in range(10)
+    }
+    client("sqs").send_message(
+        QueueUrl=outputs["UsageDeadLetterQueueUrl"],
+        MessageBody="letter",
+        MessageGroupId="tenant",
+        MessageAttributes=attributes,
+    )
+
+    done = run({**FRUGAL, "runtime": runtime}, stack, "redrive")
+
+    assert done == Done(0, ["UsageDeadLetterQueue: 1 sent back"])
+    (message,) = received(client, outputs["UsageQueueUrl"])
+    assert message["Body"] == "letter"
+    assert message["Attributes"]["MessageGroupId"] == "tenant"
+    assert message["MessageAttributes"] == attributes
+    assert texts(client, outputs["UsageDeadLetterQueueUrl"]) == []
+
+
+@BOTH
+def test_a_group_of_a_fifo_queue_is_redriven_whole_though_a_listing_sees_ten(
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    stack = f"fifo-{runtime}"
+    names = ("EntriesQueue", "EntriesDeadLetterQueue")
+    log = '  PostFunctionLogGroupName: {Value: "/aws/lambda/post"}\nResources:'
+    outputs = deploy_stack(queues(*names, fifo=True, more=log), stack)
+    sent = [f"entry-{number}" for number in range(15)]
+    for queue in ("EntriesQueueUrl", "EntriesDeadLetterQueueUrl"):
+        for text in sent:
+            client("sqs").send_message(
+                QueueUrl=outputs[queue],
+                MessageBody=text,
+                MessageGroupId="account",
+                MessageDeduplicationId=text,
+            )
+    # The source has had each within the five minutes in which SQS drops a second one.
+    client("sqs").purge_queue(QueueUrl=outputs["EntriesQueueUrl"])
+    answers = {"pattern": "fifoer", "topology": "native", "runtime": runtime}
+
+    listed = run(answers, stack, "list")
+    redriven = run(answers, stack, "redrive")
+
+    total = "10 of 15 seen (15 visible, 0 in flight, 0 delayed); not all seen"
+    assert listed.lines[-1] == f"EntriesDeadLetterQueue: {total}"
+    assert redriven == Done(0, ["EntriesDeadLetterQueue: 15 sent back"])
+    arrived = client("sqs").receive_message(
+        QueueUrl=outputs["EntriesQueueUrl"], MaxNumberOfMessages=10
+    )["Messages"]
+    assert [each["Body"] for each in arrived] == sent[:10]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        ('raise ValueError("poison")', "AwardFunction failed again: poison"),
+        ('return {"batchItemFailures": [{}]}', "AwardFunction could not process it again"),
+        ("return None", ""),
+    ],
+)
+def test_a_letter_stays_until_its_function_has_processed_it(
+    runtime: str, verdict: tuple[str, str], run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    answer, outcome = verdict
+    stack = f"verdict-{runtime}-{len(answer)}"
+    more = function("Award", f"def handler(event, context): {answer}")
+    queue = deploy_stack(queues("AwardDeadLetterQueue", more=more), stack)
+    record = json.dumps({**FAILED_REQUEST, "requestPayload": {"order": 1}})
+    client("sqs").send_message(QueueUrl=queue["AwardDeadLetterQueueUrl"], MessageBody=record)
+    answers = {"pattern": "internal-handoff", "topology": "destination", "runtime": runtime}
+
+    done = run(answers, stack, "redrive")
+
+    if outcome:
+        told = ["AwardDeadLetterQueue: 0 sent back, 1 stay", f"  stays: {outcome}"]
+        assert done == Done(1, told)
+        assert texts(client, queue["AwardDeadLetterQueueUrl"]) == [record]
+    else:
+        assert done == Done(0, ["AwardDeadLetterQueue: 1 sent back"])
+        assert texts(client, queue["AwardDeadLetterQueueUrl"]) == []
+
+
+@BOTH
+def test_what_a_function_set_aside_goes_to_the_queue_that_it_consumes(
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    stack = f"set-aside-{runtime}"
+    names = ("RefusedQueue", "DeliveriesQueue", "DeliveriesDeadLetterQueue")
+    log = '  ProcessFunctionLogGroupName: {Value: "/aws/lambda/process"}\nResources:'
+    outputs = deploy_stack(queues(*names, more=log), stack)
+    client("sqs").send_message(
+        QueueUrl=outputs["RefusedQueueUrl"],
+        MessageBody="delivery",
+        MessageAttributes={"reason": {"StringValue": "outdated", "DataType": "String"}},
+    )
+    answers = {"pattern": "scalable-webhook", "topology": "direct", "runtime": runtime}
+
+    listed = run(answers, stack, "list")
+    redriven = run(answers, stack, "redrive")
+
+    assert listed.lines[0].startswith("RefusedQueue: ")
+    assert listed.lines[0].endswith("failed at ProcessFunction")
+    assert listed.lines[-2:] == [
+        "  why:      outdated",
+        "RefusedQueue: 1 of 1 seen (1 visible, 0 in flight, 0 delayed)",
+    ]
+    assert redriven.status == 0
+    assert "RefusedQueue: 1 sent back" in redriven.lines
+    assert texts(client, outputs["DeliveriesQueueUrl"]) == ["delivery"]
+
+
+MACHINE = """
+  OrderStateMachineArn: {Value: !Ref OrderStateMachine}
+Resources:
+  OrderStateMachine:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: arn:aws:iam::000000000000:role/any
+      DefinitionString: '%s'
+"""
+FAILS = {"StartAt": "Fail", "States": {"Fail": {"Type": "Fail", "Error": "Poison"}}}
+WAITS = {
+    "StartAt": "Wait",
+    "States": {"Wait": {"Type": "Wait", "Seconds": 3, "End": True}},
+}
+
+
+@BOTH
+def test_an_execution_that_fails_again_stays_and_a_stopped_one_is_restarted_by_name(
+    runtime: str, run: Run, deploy_stack: DeployStack, client: Client
+) -> None:
+    stack = f"executions-{runtime}"
+    names = ("OrderStateMachineDeadLetterQueue", "OrderDeadLetterQueue")
+    outputs = deploy_stack(queues(*names, more=MACHINE % json.dumps(FAILS)), stack)
+    waiting = deploy_stack(queues(*names, more=MACHINE % json.dumps(WAITS)), f"{stack}-waits")
+    machines = client("stepfunctions")
+    failing = machines.start_execution(stateMachineArn=outputs["OrderStateMachineArn"])
+    stopped = machines.start_execution(
+        stateMachineArn=waiting["OrderStateMachineArn"], name="stopped"
+    )["executionArn"]
+    machines.stop_execution(executionArn=stopped)
+    for arn, status in ((failing["executionArn"], "FAILED"), (stopped, "ABORTED")):
+        detail = {"executionArn": arn, "status": status, "input": "{}"}
+        client("sqs").send_message(
+            QueueUrl=outputs["OrderDeadLetterQueueUrl"], MessageBody=json.dumps({"detail": detail})
+        )
+    answers = {"pattern": "state-machine", "topology": "standard", "runtime": runtime}
+
+    listed = run(answers, stack, "list")
+    redriven = run(answers, stack, "redrive")
+    by_name = run(answers, stack, "redrive", EXECUTION="stopped")
+
+    assert "  why:      ABORTED: stopped by an operator" in listed.lines
+    again = f"  stays: {failing['executionArn']} ended again: FAILED"
+    asked = "make redrive EXECUTION=stopped restarts it"
+    assert sorted(redriven.lines) == sorted(
+        [
+            "OrderDeadLetterQueue: 0 sent back, 2 stay",
+            again,
+            f"  stays: an operator stopped stopped: {asked}",
+        ]
+    )
+    assert redriven.status == 1
+    assert by_name.lines == ["OrderDeadLetterQueue: 1 sent back, 1 stay", again]
+    assert machines.describe_execution(executionArn=stopped)["status"] == "SUCCEEDED"
