@@ -168,7 +168,8 @@ def graph(
         ],
         # What a deployment fails without, and no stack can bring.
         "account_needs": [
-            *(["rest-api-logs"] if any(map(_logs_by_account, facts.values())) else []),
+            # It writes its access log by a role of the account.
+            *(["rest-api-logs"] if "rest-api" in kinds else []),
             *(["unreserved-concurrency"] if reserved else []),
         ],
         "reserved_concurrency": reserved,
@@ -341,11 +342,6 @@ def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
     return [each for each in moved if not each["path"].endswith("/{proxy+}")]
 
 
-def _logs_by_account(node: Facts) -> bool:
-    """Whether it is a REST API with an access log, which it writes by a role of the account."""
-    return bool(node["kind"] == "rest-api" and node["calls_services"])
-
-
 def _dead_letter_queues(
     edges: tuple[Edge, ...],
     nodes: Mapping[str, Node],
@@ -455,6 +451,8 @@ def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[t
             name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
             short = node.name.removesuffix(f"-{node.kind}")
             yield name, variable["example"].replace("{name}", short)
+            if "days" in node.attributes:
+                yield f"{node.name}-days".replace("-", "_").upper(), str(node.attributes["days"])
 
 
 def _adapters(edge: Edge) -> tuple[str, ...]:

@@ -21,8 +21,10 @@ LAMBDA_ARN = "arn:aws[a-z-]*:lambda:"
 
 # What the code allows an attempt: 1 second to connect, 3 to be answered.
 ATTEMPT_SECONDS = 4
-# The longest pause before the second attempt.
-PAUSE_SECONDS = 1
+# The longest pause before the second attempt, if the service throttles; it doubles up to a limit
+# (fact H8). A service that sends x-amz-retry-after may ask for five seconds more, which no timeout
+# of a function reserves.
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1, 20
 # A call with its second attempt.
 CALL_SECONDS = 2 * ATTEMPT_SECONDS + PAUSE_SECONDS
 # A batch stops when the calls of one more record may not end in time. With less than this to spare,
@@ -48,7 +50,7 @@ def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violatio
         must = "a number: the SDK's own default is not the same everywhere"
         yield is_but("deadline", function.name, ATTEMPTS, None, must)
         return
-    longest = calls * (attempts * ATTEMPT_SECONDS + PAUSE_SECONDS)
+    longest = calls * (attempts * ATTEMPT_SECONDS + _pauses(attempts))
     timeout = stack.number(function.get("Timeout"), 3) or 0
     if timeout < longest:
         must = f"at least {longest}: {calls} calls, {attempts} attempts each"
@@ -65,6 +67,11 @@ def _in_batches(stack: Stack, function: Resource) -> bool:
         and stack.number(mapping.get("BatchSize")) != 1
         for mapping in stack.of_type(MAPPING)
     )
+
+
+def _pauses(attempts: int) -> int:
+    """Return the seconds for which the SDK may wait between this many attempts."""
+    return sum(min(PAUSE_SECONDS * 2**n, LONGEST_PAUSE_SECONDS) for n in range(attempts - 1))
 
 
 def _patience(stack: Stack, caller: Resource) -> Iterator[Violation]:
@@ -115,7 +122,7 @@ def _is_hidden_for_its_calls(
     """A message that a function receives itself is hidden for twice its calls, at most for a run.
 
     One that failed holds up its group for as long. Six times the timeout is for mappings, which
-    try a throttled batch again (fact B36).
+    try a throttled batch again (fact B38).
     """
     calls = len([*told_of(stack, function), "the delete"])
     least = 2 * calls * CALL_SECONDS

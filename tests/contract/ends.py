@@ -253,6 +253,7 @@ def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
         yield from _let_in(stack, stack.resources[edge.end], sender, rule, "E3")
         by_bus = ("EventBusName",) if rule.get("EventBusName") else ()
         yield from watched(stack, rule, replace(RULE_DEAD_LETTER, others=by_bus))
+    yield from _policies_first(stack, rule, edge)
     bucket = told_of_bucket(stack, rule)
     if bucket and not bucket.get(*EVENTS_OF_BUCKET):
         yield Violation("E3", bucket.name, "must send its events to EventBridge")
@@ -437,6 +438,19 @@ def rule_to_end(stack: Stack, rule: Resource, queue: Resource, says: str) -> Ite
             holder = Resource(rule.name, rule.type, target)
             yield from _retries(stack, holder, ("RetryPolicy",), says)
     yield from watched(stack, rule, RULE_TARGET)
+
+
+def _policies_first(stack: Stack, rule: Resource, edge: Edge) -> Iterator[Violation]:
+    """A rule delivers from the moment it exists, and a bus of another stack has events already."""
+    bus = rule.get("EventBusName")
+    if bus is None or stack.named(bus, "AWS::Events::EventBus"):
+        return
+    for policy in stack.of_type("AWS::SQS::QueuePolicy"):
+        queues = [stack.named(queue, QUEUE) for queue in policy.get("Queues") or []]
+        of_edge = any(queue and queue.name in {edge.target, edge.end} for queue in queues)
+        if of_edge and policy.name not in rule.depends_on:
+            says = f"must depend on {policy.name}: events come at once (fact B37)"
+            yield Violation("E3", rule.name, says)
 
 
 def _let_in(

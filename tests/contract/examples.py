@@ -134,6 +134,8 @@ def function(name: str, *statements: Any, **properties: Any) -> Resources:
 
 
 def queue(name: str, *statements: Any, **properties: Any) -> Resources:
+    if "RedrivePolicy" not in properties:
+        properties["RedriveAllowPolicy"] = {"redrivePermission": "allowAll"}
     return {
         name: resource("AWS::SQS::Queue", SqsManagedSseEnabled=True, **properties),
         f"{name}Policy": resource(
@@ -822,7 +824,10 @@ def _public_network() -> Resources:
     return found
 
 
-ACCESS = '{"id":"$context.requestId","error":"$context.integrationErrorMessage"}'
+ACCESS = (
+    '{"id":"$context.requestId","error":"$context.integrationErrorMessage",'
+    '"ip":"$context.identity.sourceIp","agent":"$context.identity.userAgent"}'
+)
 
 
 def put() -> dict[str, Any]:
@@ -1017,7 +1022,9 @@ def proxy() -> dict[str, Any]:
                 "AWS::ApiGateway::Stage",
                 RestApiId=ref("Api"),
                 Variables={"LegacyHost": "legacy.example.org"},
+                AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
+            "ApiLog": vended("apis", "api"),
             "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
         },
     )

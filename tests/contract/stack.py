@@ -159,6 +159,11 @@ class Stack:
                 for partition in ("aws", "${AWS::Partition}")
                 for name in (f"${{{resource.name}}}", self.text(resource.get("BucketName")))
             }
+        if resource.type == "AWS::Events::Rule" and resource.get("Name"):
+            # Named, since a policy that comes first may not refer to it (fact B37).
+            bus, name = self.text(resource.get("EventBusName")), self.text(resource.get("Name"))
+            account = "${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}"
+            by_ref = {f"arn:{account}:rule/{bus}/{name}"}
         return by_attribute | by_ref
 
     def means(self, value: Any, function: Resource) -> bool:

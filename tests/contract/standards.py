@@ -151,6 +151,8 @@ JSON_ACTIONS = (":kinesis:action/", ":firehose:action/")
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 INTEGRATION_ERRORS = {"$context.integrationErrorMessage", "$context.integration.error"}
+# Who called, in the words of both kinds of APIs.
+CALLER = {"$context.identity.sourceIp", "$context.identity.userAgent"}
 
 # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
 VERIFIED = "verify-full"
@@ -177,6 +179,7 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
             yield Violation("edge", resource.name, says)
     yield from _ends_of_edges(stack)
     yield from _encryption(stack)
+    yield from _landing_zone(stack)
     yield from _transport(stack)
     yield from _stored_data(stack)
     for group in stack.of_type("AWS::Logs::LogGroup"):
@@ -192,6 +195,8 @@ def standard_violations(stack: Stack) -> Iterator[Violation]:
     yield from _filter_policies(stack)
     yield from _custom_resources(stack)
     yield from _integrations(stack)
+    for stage in stack.of_type(*STAGES):
+        yield from _access_log(stack, stage)
     yield from _answers_for_tables(stack)
     yield from _content_types(stack)
     yield from _metrics_of_methods(stack)
@@ -273,6 +278,14 @@ def _encryption(stack: Stack) -> Iterator[Violation]:
         encryption = stream.get("StreamEncryption") or {}
         if encryption.get("EncryptionType") != "KMS" or not encryption.get("KeyId"):
             yield is_but("encryption", stream.name, "StreamEncryption", None, "KMS with a key")
+
+
+def _landing_zone(stack: Stack) -> Iterator[Violation]:
+    """https://docs.aws.amazon.com/controltower/latest/controlreference/sqs-rules.html"""
+    for queue in stack.of_type(QUEUE):
+        permission = queue.get("RedriveAllowPolicy", "redrivePermission")
+        if not queue.get("RedrivePolicy") and permission not in ("allowAll", "byQueue"):
+            yield is_but("A28", queue.name, "RedriveAllowPolicy", permission, "allowAll")
 
 
 def _transport(stack: Stack) -> Iterator[Violation]:
@@ -439,11 +452,8 @@ def _integrations(stack: Stack) -> Iterator[Violation]:
     """No function tells of a service that an API cannot call: only its answers and its log do."""
     for api in _apis_that_call_services(stack):
         yield from watched(stack, api, API[api.type])
-        stages = [stage for stage in stack.of_type(*STAGES) if api_of(stack, stage) == api]
-        if not stages:
+        if not any(api_of(stack, stage) == api for stage in stack.of_type(*STAGES)):
             yield Violation("logs", api.name, "must have a stage of this stack, which logs")
-        for stage in stages:
-            yield from _access_log(stack, stage)
 
 
 def _answers_for_tables(stack: Stack) -> Iterator[Violation]:
@@ -500,6 +510,10 @@ def _access_log(stack: Stack, stage: Resource) -> Iterator[Violation]:
     if not any(variable in logged for variable in INTEGRATION_ERRORS):
         says = f"{name}.Format must hold one of {', '.join(sorted(INTEGRATION_ERRORS))}"
         yield Violation("logs", stage.name, says)
+    for variable in sorted(CALLER):
+        if variable not in logged:
+            says = f"{name}.Format must hold {variable}, or nothing tells who called (fact C14)"
+            yield Violation("logs", stage.name, says)
 
 
 def _trust(stack: Stack) -> Iterator[Violation]:

@@ -160,8 +160,8 @@ def test_the_server_ends_a_statement_before_the_function_ends(options: Any) -> N
 
     assert list(map(str, violations(changed_to))) == [
         (
-            f"patience Store: PGOPTIONS is {shown}, but must be a statement_timeout below the 60 of "
-            "Timeout, and a lock_timeout"
+            f"patience Store: PGOPTIONS is {shown}, but must be "
+            "a statement_timeout below the 60 of Timeout, and a lock_timeout"
         )
     ]
 
@@ -320,6 +320,19 @@ def test_what_holds_data_is_protected_from_deletion(protected: object) -> None:
     assert says(("Table", table)) == [
         "protection Table: DeletionProtectionEnabled is missing, but must be true"
     ]
+
+
+def test_a_cache_whose_items_expire_may_be_deleted_with_its_stack() -> None:
+    expires = {"AttributeName": "expires_at", "Enabled": True}
+    cache = resource("AWS::DynamoDB::Table", TimeToLiveSpecification=expires)
+    cache["DeletionPolicy"] = "Delete"
+    forever = {**cache, "Properties": {}}
+
+    assert not [each for each in says(("Cache", cache)) if " Cache: " in each]
+    assert {each.split(":")[0] for each in says(("Cache", forever)) if " Cache: " in each} == {
+        "protection Cache",
+        "recovery Cache",
+    }
 
 
 @pytest.mark.parametrize(("default", "kept"), [("true", True), ("false", False)])

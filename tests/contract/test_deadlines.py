@@ -45,7 +45,7 @@ def test_all_attempts_of_all_calls_end_before_the_function() -> None:
         "deadline Work: Timeout is 17, but must be at least 18: 2 calls, 2 attempts each"
     ]
     assert says("Work.Environment.Variables.AWS_MAX_ATTEMPTS", "3") == [
-        "deadline Work: Timeout is 18, but must be at least 26: 2 calls, 3 attempts each"
+        "deadline Work: Timeout is 18, but must be at least 30: 2 calls, 3 attempts each"
     ]
 
 

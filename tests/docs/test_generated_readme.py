@@ -51,6 +51,22 @@ def test_the_readme_of_a_project_with_a_fifo_queue_tells_what_aws_does(
     assert told in readme_of(tmp_path, pattern="fifoer", topology=topology)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        pytest.param("frugal-consumer", 1, id="X20"),
+        pytest.param("fifoer", 0, id="X20-fifo"),
+        pytest.param("internal-handoff", 0, id="X20-lambda"),
+    ],
+)
+def test_the_readme_tells_when_a_message_of_a_standard_queue_expires(
+    pattern: str, told: int, tmp_path: Path
+) -> None:
+    expires = "expires 14 days after it was first sent, not 14 days after it failed"
+
+    assert readme_of(tmp_path, pattern=pattern).count(expires) == told
+
+
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
 def test_the_readme_of_a_project_with_a_filter_pattern_tells_how_to_change_it(
     iac: str, tmp_path: Path

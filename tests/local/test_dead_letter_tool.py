@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from environments import link_modules, node
 from local.support import Client, DeployStack
 from rendering import render_project
+from variants import Variant, all_variants, covering
 
 from sls_patterns_cli.local.emulator import Emulator
 
@@ -156,7 +158,8 @@ def test_no_run_succeeds_while_another_holds_letters(
     listed = run(answers, stack, "list")
     redriven = run(answers, stack, "redrive")
 
-    held = "0 of 3 seen (0 visible, 3 in flight, 0 delayed); not all seen, 3 held by another run until "
+    total = "0 of 3 seen (0 visible, 3 in flight, 0 delayed); not all seen"
+    held = f"UsageDeadLetterQueue: {total}, 3 held by another run until "
     (line,) = listed.lines
     assert held in line, line
     assert listed.status == 1
@@ -340,3 +343,32 @@ def test_an_execution_that_fails_again_stays_and_a_stopped_one_is_restarted_by_n
     assert redriven.status == 1
     assert by_name.lines == ["OrderDeadLetterQueue: 1 sent back, 1 stay", again]
     assert machines.describe_execution(executionArn=stopped)["status"] == "SUCCEEDED"
+
+
+TOOLS = [v for v in covering(all_variants()) if (v.runtime, v.iac) == ("typescript", "sam")]
+# Prefixes of IAM that are not the names of the clients.
+PREFIXES = {"sfn": "states", "eventbridge": "events", "secrets-manager": "secretsmanager"}
+
+
+@pytest.mark.parametrize("variant", TOOLS, ids=str)
+def test_the_readme_lists_the_permissions_that_the_tool_needs(
+    variant: Variant, tmp_path: Path
+) -> None:
+    project = render_project(tmp_path / "project", **variant.answers)
+    tool = project / "tools/dead-letters.ts"
+    if not tool.exists():
+        return
+    imports = re.findall(r"import \{([^}]+)\} from \"@aws-sdk/client-([\w-]+)\"", tool.read_text())
+    called = {
+        f"{PREFIXES.get(client, client)}:{name}"
+        for names, client in imports
+        for name in re.findall(r"(\w+)Command\b", names)
+    }
+
+    readme = (project / "README.md").read_text()
+
+    (listed,) = re.findall(r"To list and redrive, a role needs (.*)\.", readme)
+    invoked = {each.replace(":Invoke", ":InvokeFunction") for each in called}
+    # The tool reads the outputs of the stack, and loads what the warehouse refused.
+    others = re.compile("cloudformation:|redshift|firehose:Describe|secretsmanager:")
+    assert {each for each in re.findall(r"`([^`]+)`", listed) if not others.match(each)} == invoked

@@ -212,9 +212,19 @@ def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: 
 
 
 def take_mended_unit_tests(project: Owned, report: Any) -> None:
-    """Change the unit tests that a mend names, as it asks for: the update makes these fail."""
-    for review in report["to_review"]:
-        if review["path"].startswith("tests/unit/"):
+    """Change the unit tests of mends that are about nothing else: the update makes these fail.
+
+    The unit tests of a mend in code go with that code, which stays as it is here.
+    """
+    reviews = report["to_review"]
+    of_code = {
+        reason
+        for review in reviews
+        if not review["path"].startswith("tests/unit/")
+        for reason in review["reasons"]
+    }
+    for review in reviews:
+        if of_code.isdisjoint(review["reasons"]):
             project.write("mend.diff", review["diff"])
             git(project.folder, "apply", "mend.diff")
             (project.folder / "mend.diff").unlink()
