@@ -430,7 +430,7 @@ def test_a_datastore_that_a_node_cannot_use_is_refused() -> None:
         built(declared)
     assert refused.value.message == (
         f"{TOPOLOGY}, edge more -> results: "
-        "dynamodb cannot be used by a delivery; only by: function"
+        "dynamodb cannot be used by a delivery; only by: function, state-machine"
     )
 
 
