@@ -56,6 +56,7 @@ golden: install ## write the golden files and all other generated files; read th
 	.venv/bin/python tests/generated.py
 	.venv/bin/python tests/golden.py
 	.venv/bin/python tests/logical_ids.py
+	.venv/bin/python tests/landing_zones.py
 	.venv/bin/python tests/recording.py --catalog
 
 recording: install $(SAM)/bin/sam ## draw the README's pictures from the running tool

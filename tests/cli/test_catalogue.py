@@ -25,7 +25,7 @@ def webhook(cli: Cli, *arguments: str) -> Any:
 
 def test_list_names_every_pattern_with_its_summary(cli: Cli) -> None:
     told = succeed(cli, "list")
-    assert "\nscalable-webhook  Scalable Webhook\n  Accepts webhooks at any rate" in told
+    assert "\nscalable-webhook  Scalable Webhook\n  Accepts bursts of webhooks" in told
     named = [line.split("  ")[0] for line in told.splitlines() if not line.startswith(" ")]
     assert [name for name in named if name] == [pattern.slug for pattern in catalog.patterns()]
 
@@ -72,7 +72,7 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
     for line in (
         "Scalable Webhook (scalable-webhook)",
         "  datastore  dynamodb, aurora-postgresql",
-        "  process         function   stores each event once (timeout 10)",
+        "  process         function   stores each event once (timeout 15)",
         "  receive -> deliveries",
         "  deliveries => process (batch size 10, max concurrency 2)",
         (

@@ -155,7 +155,7 @@ def test_prompts_say_what_a_choice_means_and_the_end_says_how_to_answer_without(
     shown = terminal("new", columns=80, talk=talk)
 
     assert shown.code == 0
-    assert "Accepts webhooks at any rate" in seen["Which pattern"]
+    assert "Accepts bursts of webhooks" in seen["Which pattern"]
     assert "A function checks" in seen["Which topology"]
     assert "AWS SAM, one template" in seen["Which IaC flavour"]
     for meaning in ("DynamoDB table, paid by request", "pauses after five"):

@@ -452,19 +452,34 @@ def e6() -> dict[str, Any]:
 
 
 def _machine(**properties: Any) -> Resources:
-    retry = {"ErrorEquals": ["States.ALL"], "BackoffRate": 2, "JitterStrategy": "FULL"}
-    charge = {
+    throttled = {
+        "ErrorEquals": ["Lambda.TooManyRequestsException"],
+        "IntervalSeconds": 2,
+        "BackoffRate": 2,
+        "MaxAttempts": 6,
+        "JitterStrategy": "FULL",
+    }
+    failed = {
+        "ErrorEquals": ["States.ALL"],
+        "BackoffRate": 2,
+        "MaxAttempts": 6,
+        "JitterStrategy": "FULL",
+    }
+    task = {
         "Type": "Task",
         "Resource": "${charge}",
         "TimeoutSeconds": 15,
-        "Retry": [retry],
-        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
-        "End": True,
+        "Retry": [throttled, failed],
     }
+    charge = task | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Refund"}], "End": True}
     definition = {
         "StartAt": "Charge",
         "TimeoutSeconds": 300,
-        "States": {"Charge": charge, "Failed": {"Type": "Fail"}},
+        "States": {
+            "Charge": charge,
+            "Refund": task | {"Next": "Failed"},
+            "Failed": {"Type": "Fail"},
+        },
     }
     return {
         **function("Pay"),
@@ -1131,6 +1146,7 @@ def as_definition_string(saga: dict[str, Any]) -> dict[str, Any]:
     """Return E7 with its definition written as `cdk synth` writes it: a Join of texts."""
     machine = saga["Resources"]["Saga"]["Properties"]
     del machine["DefinitionSubstitutions"]
-    before, after = json.dumps(machine.pop("Definition")).split("${charge}")
-    machine["DefinitionString"] = {"Fn::Join": ["", [before, get("Pay"), after]]}
+    first, *others = json.dumps(machine.pop("Definition")).split("${charge}")
+    parts = [first, *(part for text in others for part in (get("Pay"), text))]
+    machine["DefinitionString"] = {"Fn::Join": ["", parts]}
     return saga

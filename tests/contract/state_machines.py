@@ -89,6 +89,9 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         # A machine with a distributed map has nothing to undo: a redrive goes on with what failed.
         if forward and (name in mapped or not mapped):
             yield from _caught(machine, name, state, rule)
+    yield from _throttled(stack, machine, rule)
+    if not mapped:
+        yield from _compensated(stack, machine, rule)
     for name, state in parsed.get("States", {}).items():
         inner = (end for branch in state.get("Branches", []) for end in branch["States"].values())
         if any(end["Type"] == "Fail" for end in inner):
@@ -110,7 +113,6 @@ def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Vi
     role = role_of(stack, machine)
     place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
     part = f"{place}:execution:${{{machine.name}.Name}}/part:1"
-    yield from _throttled(stack, machine, rule)
     for state in distributed_maps(definition(stack, machine)):
         if not may(stack, role, "states:StartExecution", machine):
             says = f"its role must be allowed states:StartExecution on {machine.name}"
@@ -193,13 +195,18 @@ def _waits(retry: dict[str, Any]) -> list[float]:
 
 
 def _throttled(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
-    """Ask whether the tasks of a machine with a map wait while their functions are throttled.
+    """Ask whether each task waits while its function is throttled (fact R11).
 
-    The items of a map compete for the concurrency of the account (fact R11). The first retrier
-    that matches decides, so the one for throttling must precede those for all errors.
+    Functions compete for the concurrency of the account, most of all those of a map's items. The
+    first retrier that matches decides, so the one for throttling must precede those for other
+    errors. An API cannot wait for minutes: where it waits for the machine, the machine's own
+    timeout is the limit.
     """
     parsed = definition(stack, machine)
-    for name, state, _ in _tasks(parsed) if distributed_maps(parsed) else ():
+    mapped = bool(distributed_maps(parsed))
+    total = parsed.get("TimeoutSeconds")
+    answers = isinstance(total, int) and total < LONGEST_ANSWER
+    for name, state, _ in _tasks(parsed):
         if not invoked(stack, state):
             continue
         task = f"{machine.name}.{name}"
@@ -207,11 +214,38 @@ def _throttled(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation
         if first.get("ErrorEquals") != [THROTTLED]:
             must = f"for {THROTTLED}"
             yield is_but(rule, task, "the first Retry", first.get("ErrorEquals"), must)
-        elif (seconds := sum(_waits(first))) < THROTTLED_FOR:
+        elif not answers and (seconds := sum(_waits(first))) < THROTTLED_FOR:
             must = f"at least {THROTTLED_FOR} seconds"
             yield is_but(rule, task, "how long it waits while it is throttled", seconds, must)
-        elif not any("States.ALL" in retry.get("ErrorEquals", []) for retry in others):
+        elif mapped and not any(map(_of_all, others)):
             yield Violation(rule, task, "Retry must retry all errors, and not only throttling")
+
+
+def _of_all(retry: dict[str, Any]) -> bool:
+    return "States.ALL" in retry.get("ErrorEquals", []) and retry.get("MaxAttempts", 3) > 0
+
+
+def _compensated(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+    """Ask whether a compensation is retried after any error, for most of the machine's time.
+
+    Timeouts and functions that run out of memory have errors of their own (fact R12). What fails
+    for good leaves the order half undone. The retries must leave time for the way there, and an
+    express machine has too little for more than a few.
+    """
+    parsed = definition(stack, machine)
+    total = parsed.get("TimeoutSeconds")
+    for name, state, forward in _tasks(parsed):
+        if forward:
+            continue
+        task = f"{machine.name}.{name}"
+        retry = next(filter(_of_all, state.get("Retry") or []), None)
+        if retry is None:
+            yield Violation(rule, task, "Retry of a compensation must retry States.ALL")
+        elif rule == "E7" and isinstance(total, int):
+            longest = _longest({**state, "Retry": [retry]})
+            if not total / 2 <= longest <= total:
+                must = f"between half and all of the {total} of {machine.name}"
+                yield is_but(rule, task, "what it takes with all retries", longest, must)
 
 
 def _failed_items(

@@ -322,6 +322,19 @@ def test_what_holds_data_is_protected_from_deletion(protected: object) -> None:
     ]
 
 
+def test_a_cache_whose_items_expire_may_be_deleted_with_its_stack() -> None:
+    expires = {"AttributeName": "expires_at", "Enabled": True}
+    cache = resource("AWS::DynamoDB::Table", TimeToLiveSpecification=expires)
+    cache["DeletionPolicy"] = "Delete"
+    forever = {**cache, "Properties": {}}
+
+    assert not [each for each in says(("Cache", cache)) if " Cache: " in each]
+    assert {each.split(":")[0] for each in says(("Cache", forever)) if " Cache: " in each} == {
+        "protection Cache",
+        "recovery Cache",
+    }
+
+
 @pytest.mark.parametrize(("default", "kept"), [("true", True), ("false", False)])
 def test_protection_may_be_a_parameter_that_is_on(default: str, *, kept: bool) -> None:
     template = changed(database(), "Books.DeletionProtection", ref("Protection"))

@@ -80,7 +80,7 @@ NOT_THE_CONTRACTS = {
     "E6": (r"Hourly.(ScheduleExpression|FlexibleTimeWindow.*)",),
     "E7": (
         r"Saga.Definition.(StartAt|States)",
-        r"Saga.Definition.States.(Failed.*|Charge(\.(Type|End))?)",
+        r"Saga.Definition.States.(Failed.*|Refund(\.Type)?|Charge(\.(Type|End|Retry\.1.*))?)",
         r".*\.(ErrorEquals.*|Next|BackoffRate)",
     ),
     "E8": (r".*\.Prefix", r".*\.Processors.0.Type"),
@@ -95,7 +95,8 @@ NOT_THE_CONTRACTS["E9"] = (
 )
 # Without the variable it is E2, and so another graph.
 NOT_THE_CONTRACTS["E10"] = (*NOT_THE_CONTRACTS["E2"], r"Work\.Environment.*")
-NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga")
+# An express machine has no time for a certain number of attempts.
+NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga", r".*\.Retry\.1\.MaxAttempts")
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
 NOT_THE_CONTRACTS["PUT"] = (

@@ -186,7 +186,7 @@ def test_the_readme_of_a_project_that_stores_events_by_the_hour_says_which(
 @pytest.mark.parametrize(
     ("topology", "told"),
     [
-        pytest.param("express", "Retry with the same id after four minutes at", id="R9"),
+        pytest.param("express", "each execution first claims the order in the item", id="R9"),
         pytest.param("standard", "Never use an id again", id="R10"),
         pytest.param("standard", "reports throttling and a missing permission as 400", id="C11"),
     ],

@@ -26,6 +26,10 @@ APIS = {"http-api", "rest-api"}
 # Personal data in a request, which belongs neither into an answer nor into a log.
 PERSONAL = "jane@example.com"
 
+MAX_ANSWER_BYTES = 4_096
+# Three times the largest body: it is decoded once at most, and never parsed.
+MAX_ALLOCATED_BYTES = 4_000_000
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -38,6 +42,16 @@ class Answer:
     milliseconds: float
     personal: str
     """Where the request's personal data came back, if it did."""
+
+    @property
+    def is_harmful(self) -> bool:
+        """Whether a caller could do harm: set off an alarm, use up memory, or learn something."""
+        return (
+            self.status >= 500
+            or self.size >= MAX_ANSWER_BYTES
+            or self.allocated >= MAX_ALLOCATED_BYTES
+            or bool(self.personal)
+        )
 
     def __str__(self) -> str:
         return (

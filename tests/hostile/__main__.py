@@ -29,6 +29,9 @@ def main(patterns: list[str]) -> None:
                     f"{allocated:12.0f} KiB{slowest:7.1f} ms",
                     flush=True,
                 )
+                for answer in answers:
+                    if answer.is_harmful:
+                        print(f"  {answer}")
 
 
 if __name__ == "__main__":

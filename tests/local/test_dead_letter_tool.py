@@ -345,7 +345,9 @@ def test_an_execution_that_fails_again_stays_and_a_stopped_one_is_restarted_by_n
     assert machines.describe_execution(executionArn=stopped)["status"] == "SUCCEEDED"
 
 
-TOOLS = [v for v in covering(all_variants()) if (v.runtime, v.iac) == ("typescript", "sam")]
+TOOLS = sorted(
+    (v for v in covering(all_variants()) if (v.runtime, v.iac) == ("typescript", "sam")), key=str
+)
 # Prefixes of IAM that are not the names of the clients.
 PREFIXES = {"sfn": "states", "eventbridge": "events", "secrets-manager": "secretsmanager"}
 

@@ -124,6 +124,51 @@ Resources:
       Definition:
         StartAt: Fail
         States: {{Fail: {{Type: Fail, Error: Broken, Cause: as it should be}}}}
+  Named:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineType: EXPRESS
+      RoleArn: !GetAtt Role.Arn
+      Definition:
+        QueryLanguage: JSONata
+        StartAt: Tell
+        States:
+          Tell: {{Type: Pass, Output: "{{% $states.context.Execution %}}", End: true}}
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{{AttributeName: id, AttributeType: S}}]
+      KeySchema: [{{AttributeName: id, KeyType: HASH}}]
+  Reading:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineType: EXPRESS
+      RoleArn: !GetAtt TableRole.Arn
+      DefinitionSubstitutions: {{Table: !Ref Table}}
+      Definition:
+        QueryLanguage: JSONata
+        StartAt: Read
+        States:
+          Read: &read
+            Type: Task
+            Resource: arn:aws:states:::dynamodb:getItem
+            Arguments: {{TableName: "${{Table}}", Key: {{id: {{S: one}}}}}}
+            Next: Write
+          Write:
+            <<: *read
+            Resource: arn:aws:states:::dynamodb:putItem
+            Arguments: {{TableName: "${{Table}}", Item: {{id: {{S: one}}}}}}
+            Next: Done
+          Done: {{Type: Succeed}}
+  TableRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: []}}
+      Policies:
+        - PolicyName: read
+          PolicyDocument:
+            Statement: [{{Effect: Allow, Action: "dynamodb:GetItem", Resource: !GetAtt Table.Arn}}]
   Failures: {{Type: "AWS::Logs::LogGroup"}}
   LoggingRole:
     Type: AWS::IAM::Role
@@ -190,6 +235,8 @@ Outputs:
   Waiting: {{Value: !Ref Waiting}}
   Failing: {{Value: !Ref Failing}}
   Express: {{Value: !Ref Express}}
+  Named: {{Value: !Ref Named}}
+  Reading: {{Value: !Ref Reading}}
   Failures: {{Value: !Ref Failures}}
 """
 
@@ -382,6 +429,36 @@ def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
     assert logged["type"] == "ExecutionFailed"
     assert logged["details"] == {"error": "Broken", "cause": "as it should be"}
     assert logged["execution_arn"] == answer["executionArn"]
+
+
+def test_express_executions_of_one_name_are_told_apart(
+    stack: dict[str, str], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+    states = emulator.client("stepfunctions")
+
+    answers = [
+        states.start_sync_execution(stateMachineArn=stack["Named"], name="twice") for _ in range(2)
+    ]
+
+    arns = [answer["executionArn"] for answer in answers]
+    assert arns[0] != arns[1]
+    for answer in answers:
+        assert ":express:" in answer["executionArn"]
+        execution = json.loads(answer["output"])
+        assert (execution["Id"], execution["Name"]) == (answer["executionArn"], "twice")
+
+
+def test_a_task_reads_and_writes_a_table_only_as_its_role_may(
+    stack: dict[str, str], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+    states = emulator.client("stepfunctions")
+
+    answer = states.start_sync_execution(stateMachineArn=stack["Reading"])
+
+    assert answer["error"] == "DynamoDB.AmazonDynamoDBException"
+    assert "not authorized to perform: dynamodb:PutItem" in answer["cause"]
 
 
 def test_an_api_whose_role_may_not_start_it_answers_as_the_service_does(

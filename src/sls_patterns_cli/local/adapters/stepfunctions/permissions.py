@@ -4,8 +4,8 @@ AWS: a task that the role may not do fails; so does a distributed map of which t
 the items or start the executions.
 https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
 
-Emulator: asks for no permission. Here Lambda and SQS are called, items are read and the executions
-of a map are started only where the role allows it.
+Emulator: asks for no permission. Here Lambda, SQS and DynamoDB are called, items are read and the
+executions of a map are started only where the role allows it.
 """
 
 import contextvars
@@ -20,6 +20,7 @@ from sls_patterns_cli.local.adapters.iam.permissions import role_may
 from sls_patterns_cli.local.adapters.stepfunctions.machines import machine_of
 
 INVOKE, SEND = "arn:aws:states:::lambda:invoke", "arn:aws:states:::sqs:sendMessage"
+DYNAMODB = "arn:aws:states:::dynamodb:"
 
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("role")
 
@@ -52,6 +53,12 @@ def _permitted(invoke: Callable[..., Any]) -> Callable[..., Any]:
         if resource == INVOKE and given["FunctionName"].startswith("arn:"):
             function = given["FunctionName"]
             _check("lambda:InvokeFunction", function, "Lambda.AWSLambdaException")
+        if resource.startswith(DYNAMODB):
+            operation = resource.removeprefix(DYNAMODB)
+            place = f"arn:aws:dynamodb:{get_region()}:{get_account_id()}"
+            action = f"dynamodb:{operation[0].upper()}{operation[1:]}"
+            error = "DynamoDB.AmazonDynamoDBException"
+            _check(action, f"{place}:table/{given['TableName']}", error)
         return invoke(resource, given)
 
     return invoke_resource

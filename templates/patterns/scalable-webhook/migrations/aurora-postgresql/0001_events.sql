@@ -4,7 +4,7 @@ CREATE TABLE events (
     occurred_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
     message_id text NOT NULL, -- of the queue message that brought it
-    data jsonb NOT NULL
+    body text NOT NULL -- JSON as it came: jsonb would change numbers and drop duplicate names
 );
 
 GRANT SELECT, INSERT ON events TO service;
