@@ -266,7 +266,7 @@ def _fitting(nodes: tuple[Node, ...], edges: tuple[Edge, ...], brings: Datastore
         return replace(node, attributes={**node.attributes, **changes})
 
     def fitting_edge(edge: Edge) -> Edge:
-        changes = {}
+        changes: dict[str, Any] = {}
         if edge.source in waits and edge.target in stores:
             changes.update(waits[edge.source])
             del changes["timeout"]

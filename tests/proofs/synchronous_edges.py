@@ -61,13 +61,11 @@ class Deployed:
         }
 
     def edges(self) -> Iterator[tuple[str, str]]:
-        """Yield the synchronous edges, each once, but those from callers outside."""
+        """Yield the synchronous edges; of those from callers outside, only those to functions."""
         nodes = self.graph["nodes"]
         for edge in self.graph["edges"]:
-            if edge["call"] == "sync" and nodes[edge["to"]]["resource"] not in {
-                "http-api",
-                "rest-api",
-            }:
+            called = "function" if nodes[edge["from"]]["kind"] == "client" else None
+            if edge["call"] == "sync" and called in {None, nodes[edge["to"]]["resource"]}:
                 yield edge["from"], edge["to"]
 
     def smoke_passes(self) -> bool:
@@ -104,11 +102,11 @@ class Deployed:
         node = self.graph["nodes"][target]
         match node["resource"]:
             case "function":
-                with self._without_concurrency(self._physical(node["id"])):
+                with self._unable_to_run(self._physical(node["id"])):
                     yield
             case "remote-function":
                 (arn,) = (v for k, v in self._parameters.items() if k.startswith(node["id"]))
-                with self._without_concurrency(arn.rpartition(":function:")[2].partition(":")[0]):
+                with self._unable_to_run(arn.rpartition(":function:")[2].partition(":")[0]):
                     yield
             case "external" if self.graph["nodes"][source]["resource"] == "function":
                 # Not the stand-in: the smoke test may say how it answers.
@@ -133,17 +131,27 @@ class Deployed:
         return found.rpartition("/")[2].rpartition(":")[2]
 
     @contextmanager
-    def _without_concurrency(self, function: str) -> Iterator[None]:
+    def _unable_to_run(self, function: str) -> Iterator[None]:
+        """Give the function, and the version that its alias leads to, a handler that is not there.
+
+        Throttling it would not do: proofs find and undo that.
+        """
         lambda_ = self.client("lambda")
-        before = lambda_.get_function_concurrency(FunctionName=function)
-        lambda_.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+        handler = lambda_.get_function_configuration(FunctionName=function)["Handler"]
+        lambda_.update_function_configuration(FunctionName=function, Handler="missing.handler")
+        aliases = lambda_.list_aliases(FunctionName=function)["Aliases"]
+        version = lambda_.publish_version(FunctionName=function)["Version"] if aliases else ""
+        for alias in aliases:
+            lambda_.update_alias(FunctionName=function, Name=alias["Name"], FunctionVersion=version)
         try:
             yield
         finally:
-            lambda_.delete_function_concurrency(FunctionName=function)
-            if (reserved := before.get("ReservedConcurrentExecutions")) is not None:
-                lambda_.put_function_concurrency(
-                    FunctionName=function, ReservedConcurrentExecutions=reserved
+            lambda_.update_function_configuration(FunctionName=function, Handler=handler)
+            for alias in aliases:
+                lambda_.update_alias(
+                    FunctionName=function,
+                    Name=alias["Name"],
+                    FunctionVersion=alias["FunctionVersion"],
                 )
 
     @contextmanager

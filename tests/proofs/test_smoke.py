@@ -17,6 +17,12 @@ SURVIVED: dict[tuple[str, str], str] = {
     ("eventually-consistent", "publish-order-events"): "all subscribers would get the event",
     ("eventually-consistent", "replay-orders"): "only operators start a replay",
     ("fan-out-fan-in", "sweep-jobs"): "the sweeper acts only after a job's deadline",
+    ("scalable-webhook", "process-refused"): "a wrong signature would be left for an operator",
+    **{
+        ("state-machine", edge): "only an order that fails is compensated"
+        for step in ("cancel", "refund", "release")
+        for edge in (f"order-{step}", f"{step}-effects")
+    },
 }
 
 

@@ -24,11 +24,17 @@ def kinds() -> set[str]:
 
 
 def attributes() -> set[str]:
-    """Return the attributes of all kinds, but for what only people or the compiled graph read."""
+    """Return the attributes of all kinds, but for what people, the compiled graph or the definition
+    of a state machine read."""
     vocabulary = catalog.vocabulary()
     of_nodes = [kind.attributes for kind in vocabulary.nodes.values()]
     of_edges = [kind.attributes for kind in vocabulary.edges.values()]
-    return set(chain.from_iterable(of_nodes + of_edges)) - {"allowed", "adapter"}
+    return set(chain.from_iterable(of_nodes + of_edges)) - {
+        "allowed",
+        "adapter",
+        "days",
+        "at_a_time",
+    }
 
 
 def named(template: str) -> set[str]:
