@@ -22,7 +22,7 @@ def sent(project: Path, *arguments: str) -> Any:
         ["make", "--dry-run", *arguments], cwd=project, check=True, capture_output=True, text=True
     ).stdout
     assert "OutputKey=='AdministerFunctionName'" in printed
-    (payload,) = re.findall(r"--payload '(.*)' ", printed)
+    (payload,) = re.findall(r"echo '(.*)' \| aws lambda invoke", printed)
     return json.loads(payload)
 
 
