@@ -163,6 +163,34 @@ def using_tables(template: Template) -> Iterator[str]:
                     yield rf"{name}\.{path}PolicyDocument\.Statement\.{number}\.Action\.\d+"
 
 
+def machines_tables(template: Template) -> Iterator[str]:
+    """What a state machine may do with a table: without it each execution fails, as proofs show."""
+    yield r"AWS::StepFunctions::StateMachine\.DefinitionSubstitutions\.\w+TableName"
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        documents = {
+            f"Policies.{n}.": each for n, each in enumerate(properties.get("Policies", []))
+        }
+        for path, holder in {"": properties, **documents}.items():
+            for number, each in enumerate(holder.get("PolicyDocument", {}).get("Statement", [])):
+                if "StateMachine" in name and "dynamodb:" in str(each.get("Action")):
+                    yield rf"{name}\.{path}PolicyDocument\.Statement\.{number}(\..*)?"
+
+
+def ends_of_express_machines(template: Template) -> Iterator[str]:
+    """Where an express machine goes after a failure: whoever waits for it is told in any case."""
+    for name, resource in template["Resources"].items():
+        if resource.get("Properties", {}).get("StateMachineType") == "EXPRESS":
+            yield rf"{name}\.Definition\.States\.\w+\.Catch\b.*"
+
+
+def unprotected(template: Template) -> Iterator[str]:
+    """What says of a cache that it is not protected, as a table without these properties is."""
+    for name, resource in template["Resources"].items():
+        if resource.get("Properties", {}).get("DeletionProtectionEnabled") is False:
+            yield rf"{name}\.(DeletionProtectionEnabled|PointInTimeRecoverySpecification\b.*)"
+
+
 def logging(template: Template) -> Iterator[str]:
     """What lets Firehose log its errors, of which each record is kept as well."""
     for name, resource in template["Resources"].items():
@@ -267,6 +295,9 @@ def test_no_property_that_handles_failures_can_be_removed_unnoticed(
         *NOT_THE_CONTRACTS_WITH.get(variant.datastore, ()),
         *answering(topology),
         *using_tables(template),
+        *machines_tables(template),
+        *ends_of_express_machines(template),
+        *unprotected(template),
         *logging(template),
         *repeated(template),
         *routes(template),

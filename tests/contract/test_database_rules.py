@@ -73,7 +73,12 @@ def database() -> dict[str, Any]:
                 "AWS::ApiGatewayV2::Stage",
                 ApiId=ref("Api"),
                 DefaultRouteSettings={"ThrottlingRateLimit": 25, "ThrottlingBurstLimit": 50},
+                AccessLogSettings={
+                    "DestinationArn": get("ApiLog"),
+                    "Format": examples.ACCESS,
+                },
             ),
+            "ApiLog": examples.vended("apis", "api"),
             "Route": examples.permission("Ask", "apigateway", {"Fn::Sub": arn}),
         },
     )
