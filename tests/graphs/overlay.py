@@ -103,7 +103,6 @@ class Language:
     test: str  # the name of a unit test
     proofs: str  # the name of a topology's proofs
     store: str  # the adapter of a datastore
-    surroundings: str  # of unit tests
 
     def file(self, name: str) -> str:
         return f"{name.replace('-', self.joint)}.{self.extension}.jinja"
@@ -113,10 +112,8 @@ class Language:
 
 
 LANGUAGES = (
-    Language("python", "py", "_", "test_{}", "test_{}", "class {}: ...\n", "conftest"),
-    Language(
-        "typescript", "ts", "-", "{}.test", "{}.test", "export const {} = {{}};\n", "surroundings"
-    ),
+    Language("python", "py", "_", "test_{}", "test_{}", "class {}: ...\n"),
+    Language("typescript", "ts", "-", "{}.test", "{}.test", "export const {} = {{}};\n"),
 )
 
 
@@ -132,7 +129,7 @@ def _fill_in_code(folder: Path, declared: dict[str, Any], language: Language) ->
     brought = [
         node for datastore in catalog.vocabulary().datastores.values() for node in datastore.nodes
     ]
-    for name in ("logic", "models", "tests/e2e/service", f"tests/unit/{language.surroundings}"):
+    for name in ("logic", "models", "tests/e2e/service"):
         _write(folder / language.file(name))
     _write(folder / language.test_of("logic"))
     for name in {each for edge in catalog.vocabulary().edges.values() for each in edge.adapters}:
