@@ -1,10 +1,12 @@
-"""A REST API invokes a function only with its permission.
+"""A REST API invokes a function only with its permission, and tells callers nothing of its errors.
 
 AWS: without a resource-based policy of the function that allows it the caller gets 500. An answer
-may have a null body, as one with the status 204 has.
+may have a null body, as one with the status 204 has. If the function fails, the caller gets 502
+and `Internal server error`.
 https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
+https://docs.aws.amazon.com/apigateway/latest/developerguide/handle-errors-in-lambda-integration.html
 
-Emulator: asks for no permission, and fails on a null body.
+Emulator: asks for no permission, fails on a null body, and answers with the function's error.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,6 +21,15 @@ from sls_patterns_cli.local.adapters.iam.permissions import service_may_invoke
 
 def apply() -> None:
     replace(apigateway_v1, "_invoke_lambda_proxy_v1", "5651a96fa7ba", _guarded)
+    replace(apigateway_v1, "_lambda_proxy_response", "3a5b91b76870", _hidden)
+
+
+def _hidden(shape: Callable[[Any], tuple[Any, str | None]]) -> Callable[[Any], Any]:
+    def proxy_response(result: Any) -> tuple[Any, str | None]:
+        response, error = shape(result)
+        return response, error and "Internal server error"
+
+    return proxy_response
 
 
 def _guarded(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
