@@ -18,14 +18,14 @@ from scalable_webhook.adapters.events import EventStore
 from scalable_webhook.models import Event
 
 now = datetime.now(UTC)
-event = Event(id="1", type="a", occurred_at=now, received_at=now, message_id="m", data={})
+event = Event(id="1", type="a", occurred_at=now, received_at=now, message_id="m", body="{}")
 EventStore.from_environment().add(event)
 """
 ADD_TYPESCRIPT = """
 import { EventStore } from "./src/adapters/events/index.ts";
 
 const now = new Date();
-const event = { id: "1", type: "a", occurredAt: now, receivedAt: now, messageId: "m", data: {} };
+const event = { id: "1", type: "a", occurredAt: now, receivedAt: now, messageId: "m", body: "{}" };
 EventStore.fromEnvironment().add(event).catch((error: unknown) => {
   console.error(error);
   process.exit(1);
