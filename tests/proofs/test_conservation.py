@@ -31,8 +31,8 @@ NOT_YET = {
 
 
 TOO_SLOW_HERE = pytest.mark.xfail(
-    reason="here a polled message is hidden for 1.5 s, and a slow entry takes 1.1 s: a good one may "
-    "be given up; on AWS it is hidden for 90 s, and its calls take 45 s at most"
+    reason="here a polled message is hidden for 1.5 s, and a slow entry takes 1.1 s: a good one "
+    "may be given up; on AWS it is hidden for 90 s, and its calls take 45 s at most"
 )
 """Open: `fifoer` with `scheduled`, since its queue hides messages for 90 s and not for 360 s."""
 
