@@ -162,9 +162,10 @@ def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) ->
 def test_tests_are_marked_as_their_proofs_are_declared(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
     proofs = catalog.pattern(variant.pattern).topology(variant.topology).proofs
-    (file,) = (project / "tests/e2e").glob("*proofs.*")
-    tests = _python_tests if variant.runtime == "python" else _typescript_tests
-    found = tests(file.read_text())
+    python = variant.runtime == "python"
+    files = (project / "tests/e2e").glob("test_*.py" if python else "*.test.ts")
+    tests = _python_tests if python else _typescript_tests
+    found = tests("\n".join(file.read_text() for file in sorted(files)))
 
     assert {name for name, text in found.items() if "smoke" in text} == {
         own_id(proof.id) for proof in proofs if proof.smoke
