@@ -1,6 +1,7 @@
 """Runs the tools that check rendered projects."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,21 +11,31 @@ import pytest
 
 BIN = Path(sys.executable).parent
 
+TIME_LIMIT = 600
+"""Seconds: the slowest of these commands takes one minute on a busy machine."""
+
 
 def run(command: Iterable[str | Path], project: Path, **variables: str) -> str:
-    """Run a command in the project; fail with what it printed unless it succeeds."""
-    result = subprocess.run(
+    """Run a command in the project; fail with what it printed unless it succeeds in time."""
+    process = subprocess.Popen(
         list(command),
         cwd=project,
         env=os.environ | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    if result.returncode != 0:
-        pytest.fail(f"exit code {result.returncode}\n{result.stdout}", pytrace=False)
-    return result.stdout
+    try:
+        printed, _ = process.communicate(timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        # What it started ends with it: a loop without an end would take the memory of all tests.
+        os.killpg(process.pid, signal.SIGKILL)
+        printed, _ = process.communicate()
+        pytest.fail(f"not ended within {TIME_LIMIT} s\n{printed}", pytrace=False)
+    if process.returncode != 0:
+        pytest.fail(f"exit code {process.returncode}\n{printed}", pytrace=False)
+    return printed
 
 
 def tool(variable: str) -> str:
