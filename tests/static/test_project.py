@@ -637,9 +637,10 @@ def test_sam_builds_each_list_of_packages_for_lambda(projects: Projects) -> None
 
 
 def names_of_metadata(locked: str) -> Iterator[str]:
-    """Return the names of the folders by which a package that is installed can be told."""
-    for name, version in re.findall(r"^([a-z0-9-]+)==([^ ;]+)", locked, re.MULTILINE):
-        yield f"{name.replace('-', '_')}-{version}.dist-info"
+    """Return the names of the folders that packages have which are installed for Linux."""
+    for name, version, marker in re.findall(r"^([a-z0-9-]+)==(\S+) (.*)\\$", locked, re.MULTILINE):
+        if "win32" not in marker:
+            yield f"{name.replace('-', '_')}-{version}.dist-info"
 
 
 def test_cdk_builds_each_list_of_packages_for_lambda(projects: Projects, tmp_path: Path) -> None:
@@ -689,9 +690,9 @@ def test_a_package_for_lambda_that_differs_from_the_lock_is_not_built(
         uv = {**variables, "UV_CACHE_DIR": str(tmp_path / cache)}
         if iac == "sam":
             return build_with_sam(project, **uv)
-        (tmp_path / cache).mkdir(exist_ok=True)
-        run([python, "-c", BUNDLE, tmp_path / "built"], project, **uv)
-        return [tmp_path / "built"]
+        package = tmp_path / f"package-{cache}"
+        run([python, "-c", BUNDLE, package], project, **uv)
+        return [package]
 
     for function in build("cache"):
         assert (function / "compiled.py").read_text() == "locked = True\n"
