@@ -28,7 +28,6 @@ from variants import Variant, few_of, parameters
 
 from sls_patterns_cli import catalog, history
 
-
 TURN = 7
 """Steps from one release's project to the next one's, so that all patterns have their turn."""
 
