@@ -25,6 +25,9 @@ LOCK = "requirements.lock"
 
 PROOFS = "tests/e2e"
 
+UNFINISHED = "unfinished"
+"""Marks an environment into which something is being installed."""
+
 
 class Python:
     bundled_by_cdk = False
@@ -72,6 +75,8 @@ class Python:
         folder = project.work / "build" / f"{source.name}-{interpreter.version_text}"
         stamp = _fingerprint(lists)
         if not _is_current(folder, stamp):
+            # Before the folder, which counts as made from nothing until all of it is there.
+            _mark(folder).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             if lists:
@@ -91,14 +96,18 @@ class Python:
         requirements = root / "requirements-dev.txt"
         lists = [each for source in sorted(root.glob("*/")) for each in _lists(source)]
         stamp = _fingerprint([requirements, *lists])
-        if python.exists() and _is_current(environment / "pyvenv.cfg", stamp):
+        made = environment / "pyvenv.cfg"
+        if python.exists() and _is_current(made, stamp):
             return python
         with self._progress.step(f"Installing {requirements.name} into .venv"):
-            if not python.exists():
+            if not (python.exists() and made.exists()):
                 interpreter = str(self.interpreter.executable)
                 self._uv("venv", "--quiet", "--clear", "--python", interpreter, str(environment))
-            self._install(python, [requirements, *lists])
-        _mark_current(environment / "pyvenv.cfg", stamp)
+            # What an interrupted installation has left may be half a package.
+            again = ["--reinstall"] if _is_current(made, UNFINISHED) else []
+            _mark_current(made, UNFINISHED)
+            self._install(python, [requirements, *lists], *again)
+        _mark_current(made, stamp)
         return python
 
     def _install(self, python: Path, lists: Sequence[Path], *options: str) -> None:
