@@ -478,7 +478,7 @@ def _machine(**properties: Any) -> Resources:
         "States": {
             "Charge": charge,
             "Refund": task | {"Next": "Failed"},
-            "Failed": {"Type": "Fail"},
+            "Failed": {"Type": "Fail", "Error": "CancelledError"},
         },
     }
     return {
@@ -514,8 +514,11 @@ def e7() -> dict[str, Any]:
                     "source": ["aws.states"],
                     "detail-type": ["Step Functions Execution Status Change"],
                     "detail": {
-                        "status": ["FAILED", "TIMED_OUT", "ABORTED"],
                         "stateMachineArn": [ref("Saga")],
+                        "$or": [
+                            {"status": ["FAILED"], "error": [{"anything-but": "CancelledError"}]},
+                            {"status": ["TIMED_OUT", "ABORTED"]},
+                        ],
                     },
                 },
                 Targets=[
@@ -576,6 +579,10 @@ def e9() -> dict[str, Any]:
             "items": ref("Items"),
             "unpaid": ref("Unpaid"),
         },
+    }
+    stack["Resources"]["Rule"]["Properties"]["EventPattern"]["detail"] = {
+        "stateMachineArn": [ref("Saga")],
+        "status": ["FAILED", "TIMED_OUT", "ABORTED"],
     }
     stack["Resources"] |= dead_letters("Unpaid")
     stack["Resources"] |= {

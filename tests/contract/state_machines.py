@@ -20,7 +20,9 @@ from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
+# How executions fail, and with which error; one that times out or is aborted may have none.
+FAILED = {"FAILED": "SomeError", "TIMED_OUT": None, "ABORTED": None}
+NOT_FAILED = ("RUNNING", "SUCCEEDED")
 # What the role of a machine that logs needs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 DELIVERING = (
     "logs:CreateLogDelivery",
@@ -444,9 +446,7 @@ def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
         & stack.arns(machine)
         and rule.get("State") != "DISABLED"
     ]
-    carried = {s for rule in rules for s in rule.get("EventPattern", "detail", "status") or []}
-    for status in sorted(FAILED - carried):
-        yield Violation("E7", machine.name, f"no rule carries {status} executions to a queue")
+    yield from _carried(stack, machine, [rule.get("EventPattern", "detail") for rule in rules])
     for rule in rules:
         queues = [stack.by_arn(target.get("Arn"), QUEUE) for target in rule.get("Targets") or []]
         if not any(queues):
@@ -455,6 +455,55 @@ def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
             if queue:
                 yield from dead_letter_queue(stack, queue.name)
                 yield from rule_to_end(stack, rule, queue, "E7")
+
+
+def _carried(
+    stack: Stack, machine: Resource, patterns: list[dict[str, Any]]
+) -> Iterator[Violation]:
+    """Say which failures the rules of a machine leave out, and what else they carry."""
+
+    def carried(status: str, error: str | None) -> bool:
+        return any(_carries(each, {"status": status, "error": error}) for each in patterns)
+
+    for status, error in sorted(FAILED.items()):
+        if not carried(status, error):
+            yield Violation("E7", machine.name, f"no rule carries {status} executions to a queue")
+    for status in NOT_FAILED:
+        if carried(status, None):
+            yield Violation("E7", machine.name, f"a rule carries {status} executions to a queue")
+    for error in _final_errors(definition(stack, machine)):
+        if carried("FAILED", error):
+            says = f"no rule may carry {error}: a redrive of that can only fail again (fact R14)"
+            yield Violation("E7", machine.name, says)
+
+
+def _final_errors(parsed: dict[str, Any]) -> list[str]:
+    """Return the errors with which Fail states end an execution.
+
+    A redrive runs the state that failed once more, with the same definition and input.
+    https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+    """
+    ends = (state for state in parsed.get("States", {}).values() if state.get("Type") == "Fail")
+    return [end["Error"] for end in ends if "Error" in end]
+
+
+def _carries(pattern: dict[str, Any], detail: dict[str, Any]) -> bool:
+    """Tell whether an event pattern lets through events with these fields, whatever others are.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+    either = pattern.get("$or")
+    return all(
+        any(_is_like(value, allowed) for allowed in pattern.get(name, [value]))
+        for name, value in detail.items()
+    ) and (not either or any(_carries(each, detail) for each in either))
+
+
+def _is_like(value: Any, allowed: Any) -> bool:
+    if isinstance(allowed, dict):
+        unlike = allowed.get("anything-but")
+        return value not in (unlike if isinstance(unlike, list) else [unlike])
+    return bool(value == allowed)
 
 
 def _logs_errors(stack: Stack, machine: Resource) -> Iterator[Violation]:
