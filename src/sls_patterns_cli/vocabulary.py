@@ -142,6 +142,8 @@ class EdgeKind:
     """The adapters that code for it uses, from `templates/shared/`."""
     body_adapters: tuple[str, ...] = ()
     """Those that it also uses if its route brings a body."""
+    actions: tuple[str, ...] = ()
+    """What the role of a client needs to be allowed to do."""
     way_back: tuple[str, ...] = ()
     """What sends back what failed, where it is not that of the failure; of an edge to a delivery
     also what the delivery could not pass on. `clients` of boto3 and `test_packages` are what this

@@ -21,7 +21,7 @@ from environments import environment, fork, fork_by, link_modules, node, npm, pi
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
-from synthesis import synthesise_into, template_files, with_templates_of
+from synthesis import TEMPLATE, synthesise_into, template_files, with_templates_of
 from tools import BIN, run, tool
 from variants import Variant, all_variants, covering, standing_for_all
 
@@ -493,6 +493,17 @@ def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projec
     printed = fork_by(python, HERE, "checkov", *settings, *arguments)
 
     assert list(policies.unexplained(printed, of_project)) == []
+
+
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_the_command_of_checkov_names_the_template(iac: str, projects: Projects) -> None:
+    project = projects[next(each for each in VARIANTS if each.iac == iac)]
+    template = "template.yaml"
+    if iac == "cdk":
+        folder = json.loads((project / "cdk.json").read_text())["output"]
+        template = f"{folder}/{TEMPLATE}"
+
+    assert f" --file {template}\n" in (project / ".checkov.yaml").read_text()
 
 
 def distinct_templates(projects: Projects, variants: Iterable[Variant]) -> list[Path]:

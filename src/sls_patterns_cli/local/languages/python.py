@@ -22,6 +22,9 @@ REQUIREMENTS = "requirements.txt"
 
 PROOFS = "tests/e2e"
 
+UNFINISHED = "unfinished"
+"""Marks an environment into which something is being installed."""
+
 
 class Python:
     bundled_by_cdk = False
@@ -69,6 +72,8 @@ class Python:
         folder = project.work / "build" / f"{source.name}-{interpreter.version_text}"
         stamp = _fingerprint([requirements])
         if not _is_current(folder, stamp):
+            # Before the folder, which counts as made from nothing until all of it is there.
+            _mark(folder).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             if requirements.is_file():
@@ -88,14 +93,21 @@ class Python:
         python = environment / "bin" / "python"
         requirements = root / "requirements-dev.txt"
         stamp = _fingerprint([requirements, *sorted(root.glob(f"*/{REQUIREMENTS}"))])
-        if python.exists() and _is_current(environment / "pyvenv.cfg", stamp):
+        made = environment / "pyvenv.cfg"
+        if python.exists() and _is_current(made, stamp):
             return python
         with self._progress.step(f"Installing {requirements.name} into .venv"):
-            if not python.exists():
+            if not (python.exists() and made.exists()):
                 interpreter = str(self.interpreter.executable)
                 self._uv("venv", "--quiet", "--clear", "--python", interpreter, str(environment))
-            self._uv("pip", "install", "--quiet", "--python", str(python), "-r", str(requirements))
-        _mark_current(environment / "pyvenv.cfg", stamp)
+            # What an interrupted installation has left may be half a package.
+            again = ["--reinstall"] if _is_current(made, UNFINISHED) else []
+            _mark_current(made, UNFINISHED)
+            self._uv(
+                *("pip", "install", "--quiet", "--python", str(python), *again),
+                *("-r", str(requirements)),
+            )
+        _mark_current(made, stamp)
         return python
 
     def _uv(self, *arguments: str) -> None:
