@@ -8,7 +8,13 @@ import memory
 import pytest
 import spending
 from command import Cli, environment
-from selection import files_that_differ_from_main, of_what_changed, pattern_of, proofs_among_others
+from selection import (
+    files_that_differ_from_main,
+    is_whole,
+    of_what_changed,
+    pattern_of,
+    proofs_among_others,
+)
 
 from sls_patterns_cli import catalog
 
@@ -88,7 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
     memory.write_in_memory()
     spending.adopt_orphans()
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(spending.Spent(config.getoption("--costs")))
+        costs = config.getoption("--costs")
+        config.pluginmanager.register(spending.Spent(costs, whole=is_whole(config)))
 
 
 @pytest.hookimpl(trylast=True)  # when there is a terminal reporter

@@ -22,6 +22,16 @@ def pattern_of(item: pytest.Item) -> str | None:
     return None
 
 
+def is_whole(config: pytest.Config) -> bool:
+    """Return whether a run has the tests of the whole suite, whatever marks it leaves out.
+
+    Of a selection no pattern's share can be told: each pattern has other tests in it.
+    """
+    asked = ("--pattern", "--changed", "keyword", "deselect", "lf")
+    whole_suite = config.args_source is config.ArgsSource.TESTPATHS
+    return whole_suite and not any(config.getoption(each, None) for each in asked)
+
+
 def files_that_differ_from_main() -> list[str]:
     """Return the files of this branch and of the working tree that are not those of main."""
 

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
@@ -135,10 +135,14 @@ def end(item: pytest.Item) -> None:
 class Spent:
     """Adds up what the tests of each pattern have taken."""
 
-    def __init__(self, costs: Path | None = None) -> None:
-        """`costs` is a file that each test adds a line to as it ends: its seconds and its name."""
+    def __init__(self, costs: Path | None = None, *, whole: bool = True) -> None:
+        """`costs` is a file that each test adds a line to as it ends: its seconds and its name.
+
+        Only of a `whole` run a pattern may take too much.
+        """
         self.seconds: dict[str | None, Counter[str]] = defaultdict(Counter)
         self._costs = costs
+        self._whole = whole
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "teardown":
@@ -154,38 +158,39 @@ class Spent:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if any(self.seconds):
             terminalreporter.section("time by pattern")
-            for line in table(self.seconds):
+            for line in table(self.seconds, self._too_much()):
                 terminalreporter.write_line(line)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if _too_much(self.seconds):
+        if self._too_much():
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    def _too_much(self) -> set[str]:
+        return too_much(self.seconds) if self._whole else set()
 
-def _too_much(seconds: dict[str | None, Counter[str]]) -> set[str]:
+
+def too_much(seconds: dict[str | None, Counter[str]]) -> set[str]:
     """Return the patterns that take more than `TOO_MUCH` times what the one in the middle takes.
 
-    Processor time, as it depends least on what else a machine does. A run of some patterns, or of
-    some of their tests, says nothing of what a whole one takes. Nor does one of every test: it has
-    those of each variant, and one pattern has four variants, another twenty.
+    Processor time, as it depends least on what else a machine does. A run of every test says
+    nothing: it has those of each variant, and one pattern has four variants, another twenty.
     """
     if any(of_pattern["exhaustive"] for of_pattern in seconds.values()):
         return set()
     taken = {slug: of_pattern["processor"] for slug, of_pattern in seconds.items() if slug}
     if set(taken) != set(catalog.slugs()):
-        return set()
+        return set()  # tests were interrupted
     allowed = TOO_MUCH * median(taken.values())
     return {slug for slug, processor in taken.items() if processor > allowed}
 
 
-def table(seconds: dict[str | None, Counter[str]]) -> Iterator[str]:
-    """Yield the lines of the report."""
-    too_much = _too_much(seconds)
+def table(seconds: dict[str | None, Counter[str]], marked: Collection[str] = ()) -> Iterator[str]:
+    """Yield the lines of the report; of `marked` patterns it says that they take too much."""
     yield f"{'pattern':30}{'tests':>7}{'seconds':>10}{'processor':>12}"
     for slug in (*sorted(filter(None, seconds)), None):
         of_pattern = seconds[slug]
         figures = f"{of_pattern['seconds']:>10.0f}{of_pattern['processor']:>12.0f}"
-        said = f"  more than {TOO_MUCH} times the median" if slug in too_much else ""
+        said = f"  more than {TOO_MUCH} times the median" if slug in marked else ""
         yield f"{slug or '(no single one)':30}{of_pattern['tests']:>7}{figures}{said}"
     minutes = sum(each["processor"] for each in seconds.values()) / CORES / 60
     yield f"on {CORES} idle cores, by processor time: {minutes:.0f} minutes"

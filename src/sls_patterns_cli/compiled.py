@@ -79,9 +79,11 @@ def graph(
     # The one that was answered, and those that nodes are whatever the answer is.
     always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
     datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
+    proof_packages = (topology.test_packages, *(n.facts.proof_packages for n in topology.nodes))
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
     ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
     migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
+    brought = {node["name"] for node in datastore.nodes}
     return {
         # Whether the local stack can run it.
         "local": datastore.local,
@@ -92,12 +94,18 @@ def graph(
         "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
         # Those that a redrive invokes, and whose answer it waits for.
         "replayed": (replayed := _replayed(ends)),
+        # Those that a redrive invokes without waiting: nothing had reached them.
+        "handed_over": _handed_over(ends, edges, nodes),
         # Seconds for which a listing or a redrive hides messages: longer than these may take.
         "hidden_seconds": max(
             120, *(60 + int(nodes[name].attributes["timeout"]) for name in replayed), 0
         ),
         # What a function needs to process one more record of a batch.
         "record_seconds": _record_seconds(edges, nodes, datastore),
+        # What the role of who calls the service needs, and so the one that runs the smoke test.
+        "caller_actions": _unique(
+            action for each in edges if each.source not in brought for action in each.kind.actions
+        ),
         # How long the proofs wait follows from it.
         "seconds_to_end": max(
             (_seconds_to_end(edge, facts) for edge in edges if any(f.end for f in edge.failures)),
@@ -218,7 +226,7 @@ def graph(
                 for packages in (
                     pattern.test_packages,
                     # What only the proofs need.
-                    topology.test_packages if datastore.local else {},
+                    *(proof_packages if datastore.local else ()),
                     *(each.test_packages for each in datastores),
                     *(vocabulary.failures[each].packages for each in returned),
                     *(edge.kind.test_packages for edge in edges),
@@ -391,6 +399,19 @@ def _replayed(ends: Iterable[Facts]) -> list[str]:
         end["at"]
         for end in ends
         if not end["of_deployments"] and {"invocations", "changes"} & {*end["way_back"]}
+    )
+
+
+def _handed_over(
+    ends: Iterable[Facts], edges: tuple[Edge, ...], nodes: Mapping[str, Node]
+) -> list[str]:
+    """The functions to which a topic or an event bus could not deliver."""
+    return _unique(
+        edges[number].target
+        for end in ends
+        if {"subscriptions", "undelivered-events"} & {*end["way_back"]}
+        for number in end["edges"]
+        if nodes[edges[number].target].kind == "function"
     )
 
 

@@ -113,6 +113,8 @@ class NodeKind:
     """The end of the name of the variable by which a function knows it, and an `example` of its
     value for unit tests, with holes for the node's name and the region."""
     packages: Packages = field(default_factory=dict)
+    proof_packages: Packages = field(default_factory=dict)
+    """The packages that proofs need which call it."""
     flavours: tuple[str, ...] = ()
     """The IaC flavours that carry it, such as `sam` or `cdk/python`; empty for all."""
     attributes: Attributes = field(default_factory=dict)
@@ -142,6 +144,8 @@ class EdgeKind:
     """The adapters that code for it uses, from `templates/shared/`."""
     body_adapters: tuple[str, ...] = ()
     """Those that it also uses if its route brings a body."""
+    actions: tuple[str, ...] = ()
+    """What the role of a client needs to be allowed to do."""
     way_back: tuple[str, ...] = ()
     """What sends back what failed, where it is not that of the failure; of an edge to a delivery
     also what the delivery could not pass on. `clients` of boto3 and `test_packages` are what this
@@ -283,7 +287,7 @@ def _typed(record: Declaration) -> dict[str, Any]:
     for key, value in record.items():
         if key == "attributes":
             typed[key] = {name: Attribute.from_record(name, each) for name, each in value.items()}
-        elif key in {"packages", "test_packages"}:
+        elif key in {"packages", "proof_packages", "test_packages"}:
             typed[key] = {runtime: tuple(packages) for runtime, packages in value.items()}
         else:
             typed[key] = tuple(value) if isinstance(value, list) else value

@@ -48,6 +48,21 @@ def test_checkov_finds_nothing_that_has_no_reason(
     assert list(policies.unexplained(printed, of_project)) == []
 
 
+def test_long_names_of_nodes_make_stacks_that_the_formatter_leaves_as_they_are(
+    projects: dict[str, Path], tmp_path: Path
+) -> None:
+    cdk = [graph for graph in ALL if graph.variant.iac == "cdk"]
+    in_python = [projects[str(graph)] for graph in cdk if graph.variant.runtime == "python"]
+    stacks = [
+        folder
+        for project in in_python
+        for folder in (project / "infrastructure", project / "tests/infrastructure")
+    ]
+
+    run([BIN / "ruff", "check", "--no-cache", *stacks], tmp_path)
+    run([BIN / "ruff", "format", "--no-cache", "--check", *stacks], tmp_path)
+
+
 @pytest.mark.parametrize("graph", ALL, ids=str)
 def test_the_graph_keeps_the_contract(graph: Graph, projects: dict[str, Path]) -> None:
     assert list(map(str, violations(load(projects[str(graph)])))) == []

@@ -133,7 +133,7 @@ def test_a_redrive_succeeds_though_a_request_of_a_deployment_stays(
 
     assert done.lines == [
         "MigrateDeadLetterQueue: 0 sent back, 1 stay",
-        "  stays: deploy again: that invokes MigrateFunction anew",
+        "  stays: deploy again: that invokes MigrateFunction again",
     ]
     assert done.status == 0
     assert texts(client, queue) == [json.dumps(FAILED_REQUEST)]

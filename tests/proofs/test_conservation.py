@@ -30,13 +30,6 @@ NOT_YET = {
 """Patterns with messages that are not described yet."""
 
 
-TOO_SLOW_HERE = pytest.mark.xfail(
-    reason="here a polled message is hidden for 1.5 s, and a slow entry takes 1.1 s: a good one "
-    "may be given up; on AWS it is hidden for 90 s, and its calls take 45 s at most"
-)
-"""Open: `fifoer` with `scheduled`, since its queue hides messages for 90 s and not for 360 s."""
-
-
 def is_shown(service: Service) -> bool:
     """Whether `make test` shows it: once for each topology."""
     alike = [s for s in SERVICES if (s.pattern, s.topology) == (service.pattern, service.topology)]
@@ -48,8 +41,6 @@ def services() -> Iterator[ParameterSet]:
         for runtime in RUNTIMES:
             often = runtime == "python" and is_shown(service)
             marks = [] if often else [pytest.mark.exhaustive]
-            if (service.pattern, service.topology) == ("fifoer", "scheduled"):
-                marks.append(TOO_SLOW_HERE)
             yield pytest.param(service, runtime, id=f"{service}-{runtime}", marks=marks)
 
 

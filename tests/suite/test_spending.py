@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from _pytest.config import get_config
 from local.support import wait_until
+from selection import is_whole
 from spending import CLOCK, Clock, Spent, table
 
 from sls_patterns_cli import catalog
@@ -36,24 +38,35 @@ def test_the_table_says_what_all_patterns_take() -> None:
     ]
 
 
+WHOLE = ("-m", "not exhaustive")
+SHARED_CHANGE = (*WHOLE, "--changed", "-k", "golden or contract", "tests/static", "tests/contract")
+"""What `make check` runs; after the change of a shared template it has tests of all patterns."""
+
+
 @pytest.mark.parametrize(
-    ("patterns", "pattern", "processor", "exhaustive", "exit_code"),
+    ("patterns", "pattern", "processor", "exhaustive", "arguments", "exit_code"),
     [
-        (catalog.slugs(), "scalable-webhook", 301, 0, 1),
-        (catalog.slugs(), "scalable-webhook", 300, 0, 0),
-        (catalog.slugs(), None, 301, 0, 0),
-        (catalog.slugs()[1:], "scalable-webhook", 301, 0, 0),  # not a whole run
-        (catalog.slugs(), "scalable-webhook", 301, 1, 0),  # with the tests of every variant
+        (catalog.slugs(), "scalable-webhook", 301, 0, WHOLE, 1),
+        (catalog.slugs(), "scalable-webhook", 300, 0, WHOLE, 0),
+        (catalog.slugs(), None, 301, 0, WHOLE, 0),
+        (catalog.slugs()[1:], "scalable-webhook", 301, 0, WHOLE, 0),  # interrupted
+        (catalog.slugs(), "scalable-webhook", 301, 1, (), 0),  # with the tests of every variant
+        (catalog.slugs(), "scalable-webhook", 301, 0, SHARED_CHANGE, 0),
+        (catalog.slugs(), "scalable-webhook", 301, 0, ("-k", "golden"), 0),
+        (catalog.slugs(), "scalable-webhook", 301, 0, ("tests/static",), 0),
     ],
 )
-def test_a_pattern_that_takes_three_times_what_others_take_fails_the_suite(
+def test_a_pattern_that_takes_three_times_what_others_take_fails_the_suite(  # noqa: PLR0913, PLR0917
     patterns: Iterable[str],
     pattern: str | None,
     processor: int,
     exhaustive: int,
+    arguments: Sequence[str],
     exit_code: int,
 ) -> None:
-    spent = Spent()
+    config = get_config(arguments)
+    config.parse([*arguments])
+    spent = Spent(whole=is_whole(config))
     taken = spent_on(patterns, 100)
     taken[pattern] = Counter(tests=5, seconds=60, processor=processor, exhaustive=exhaustive)
     for slug, of_pattern in taken.items():
@@ -62,11 +75,14 @@ def test_a_pattern_that_takes_three_times_what_others_take_fails_the_suite(
         )
         spent.pytest_runtest_logreport(cast("pytest.TestReport", report))
     session: Any = SimpleNamespace(exitstatus=0)
+    lines: list[str] = []
+    reporter: Any = SimpleNamespace(section=lines.append, write_line=lines.append)
 
     spent.pytest_sessionfinish(session)
+    spent.pytest_terminal_summary(reporter)
 
     assert session.exitstatus == exit_code
-    said = [line for line in table(spent.seconds) if "more than 3 times the median" in line]
+    said = [line for line in lines if "more than 3 times the median" in line]
     assert len(said) == exit_code
 
 

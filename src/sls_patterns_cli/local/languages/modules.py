@@ -18,6 +18,9 @@ from sls_patterns_cli.progress import Progress
 
 MANIFEST, LOCK, FOLDER = "package.json", "package-lock.json", "node_modules"
 
+UNFINISHED = "node_modules.unfinished"
+"""Exists while npm installs: its own record of what is there stays as it was until it ends."""
+
 
 def install(project: Project, node: Interpreter, progress: Progress) -> Path:
     """Install what package.json and its lock ask for, unless it is there; return node_modules.
@@ -25,9 +28,15 @@ def install(project: Project, node: Interpreter, progress: Progress) -> Path:
     Raises UserError if npm is missing or fails.
     """
     folder = project.root / FOLDER
-    if not _is_current(project.root):
+    unfinished = project.work / UNFINISHED
+    if unfinished.exists() or not _is_current(project.root):
         with progress.step(f"Installing the packages of {MANIFEST} into {FOLDER}"):
+            if unfinished.exists():  # what an interrupted installation has left
+                shutil.rmtree(folder, ignore_errors=True)
+            unfinished.parent.mkdir(exist_ok=True)
+            unfinished.touch()
             _run([*npm(node), "install", "--no-audit", "--no-fund"], project, node, "npm install")
+        unfinished.unlink()
     return folder
 
 
