@@ -18,9 +18,9 @@ ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
 # Seconds that a call to AWS takes at most, as `adapters/sdk` and AWS_MAX_ATTEMPTS limit it: two
 # attempts of four seconds, and the pause between them.
 CALL_SECONDS = 9
-# How many calls of an access process one record: with `append` a function reads what the record
-# changes, writes both, and reads what it would repeat. Every other access takes one.
-ACCESS_CALLS = {"append": 3}
+# How many calls of an access process one record: with `write-once` a function reads what has the
+# record's id already, with `append` also what the record changes. Every other access takes one.
+ACCESS_CALLS = {"write-once": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
 # A mapping needs six times the function's timeout: it counts its own retries of throttled batches
@@ -79,6 +79,7 @@ def graph(
     # The one that was answered, and those that nodes are whatever the answer is.
     always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
     datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
+    proof_packages = (topology.test_packages, *(n.facts.proof_packages for n in topology.nodes))
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
     ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
     migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
@@ -225,7 +226,7 @@ def graph(
                 for packages in (
                     pattern.test_packages,
                     # What only the proofs need.
-                    topology.test_packages if datastore.local else {},
+                    *(proof_packages if datastore.local else ()),
                     *(each.test_packages for each in datastores),
                     *(vocabulary.failures[each].packages for each in returned),
                     *(edge.kind.test_packages for edge in edges),
@@ -533,7 +534,9 @@ def _message_seconds(
             accesses[edge.target] = max(calls, accesses.get(edge.target, 0))
     polls = any(edge.attributes.get("by") == "poll" for edge in edges if edge.target == consumer)
     of_calls = (
-        waits["record"] if waits and nodes[target].kind == "datastore" else CALL_SECONDS * calls
+        waits["record"] + waits["statement"] * (calls - 1)
+        if waits and nodes[target].kind == "datastore"
+        else CALL_SECONDS * calls
         for target, calls in accesses.items()
     )
     return sum(of_calls) + (CALL_SECONDS * POLL_CALLS if polls else 0)
