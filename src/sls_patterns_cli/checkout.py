@@ -14,6 +14,9 @@ from sls_patterns_cli.errors import UserError
 EXECUTABLE = "100755"
 REGULAR = {"100644", EXECUTABLE}
 
+_PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
+"""Of a patch, whatever the user's git is set to."""
+
 
 @dataclass(frozen=True)
 class Committed:
@@ -121,6 +124,33 @@ class Checkout:
         folder = scratch / "checked-out"
         git.output(self.path, "checkout-index", "--all", f"--prefix={folder}/", added=apart)
         return {path: folder / f"{self._prefix}{path}" for path in files}
+
+    def patch(self, changes: Mapping[str, tuple[bytes, bytes]], scratch: Path) -> bytes:
+        """A patch that changes each path from one content to another, for `git apply --3way`.
+
+        `scratch` is a folder for its use.
+        """
+        trees = []
+        for side in (0, 1):
+            entries = []
+            for path, contents in changes.items():
+                stored = git.output(
+                    self.path, "hash-object", "-w", "--stdin", given=contents[side]
+                ).strip()
+                mode = self.committed[path].mode.encode() if path in self.committed else b"100644"
+                entries.append(b"%s %s\t%s\0" % (mode, stored, os.fsencode(self._prefix + path)))
+            index = {"GIT_INDEX_FILE": str(scratch / f"patch-{side}")}
+            listed = b"".join(entries)
+            git.output(self.path, "update-index", "-z", "--index-info", given=listed, added=index)
+            trees.append(git.output(self.path, "write-tree", added=index).decode().strip())
+        form = ("-p", "--full-index", "--binary", "--no-renames", "--no-ext-diff", "--no-textconv")
+        return git.output(self.path, "diff-tree", *form, *_PREFIXES, *trees)
+
+    @cached_property
+    def own_folder(self) -> Path:
+        """A folder in git's own that is for this tool and this project; it need not exist."""
+        place = git.output(self.path, "rev-parse", "--git-path", "sls-patterns")
+        return self.path / os.fsdecode(place).removesuffix("\n") / self._prefix
 
     def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Each path with its content in the last commit."""
