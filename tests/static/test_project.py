@@ -542,21 +542,25 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: Projects) -> None:
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
 @pytest.mark.parametrize(
-    ("role", "says"),
+    ("asked", "says"),
     [
-        ("arn:aws:iam::111122223333:role/ApiGatewayLogs", ""),
-        ("None", 'API Gateway has no role to write logs with here: see "Deploy" in the README.\n'),
+        ("echo arn:aws:iam::111122223333:role/ApiGatewayLogs", ""),
+        (
+            "echo None",
+            'API Gateway has no role to write logs with here: see "Deploy" in the README.\n',
+        ),
+        ("echo AccessDenied >&2; exit 254", "AccessDenied\nmake: "),
     ],
 )
 def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
-    iac: str, role: str, says: str, tmp_path: Path
+    iac: str, asked: str, says: str, tmp_path: Path
 ) -> None:
     answers = {"pattern": "scalable-webhook", "topology": "direct", "iac": iac}
     project = render_project(tmp_path / "project", **answers)
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name, answer in (("sam", "deployed"), ("npx", "deployed"), ("aws", role)):
-        (tools / name).write_text(f"#!/bin/sh\necho {answer}\n")
+    for name, command in (("sam", "echo deployed"), ("npx", "echo deployed"), ("aws", asked)):
+        (tools / name).write_text(f"#!/bin/sh\n{command}\n")
         (tools / name).chmod(0o755)
 
     made = subprocess.run(
