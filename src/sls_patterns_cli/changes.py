@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sls_patterns_cli.mends import Review
+from sls_patterns_cli.fixes import Review
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,34 @@ class Waiting:
     template: str
 
 
+@dataclass(frozen=True)
+class FixState:
+    """How a project stands to a fix of the template in files that are the user's."""
+
+    id: str
+    state: Literal["applied", "open", "waived"]
+    reason: str
+    """What was wrong, and what changes."""
+    files: list[str]
+    """The files of the project that it changes, or that it changed."""
+    proofs: list[str]
+    """The files of the proofs that show it."""
+    waived: str | None = None
+    """Why the user does not want it."""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Where an update has put what is left to the user; all of it outside of what git tracks."""
+
+    message: Path
+    """The message of a commit of the update."""
+    patch: Path | None = None
+    """The open fixes as one patch; None if there are none, as for `texts`."""
+    texts: Path | None = None
+    """The folder with a text for each open fix."""
+
+
 @dataclass
 class Changes:
     """What an update does to a project; paths are relative to it."""
@@ -48,8 +76,10 @@ class Changes:
     """The user's files for what the template does not have any more, such as a node's handler."""
     unfit: list[str] = field(default_factory=list)
     """The user's files that the template has otherwise for the new answers."""
+    fixed: list[str] = field(default_factory=list)
+    """The user's files that fixes have changed, as the user asked for."""
     to_review: list[Review] = field(default_factory=list)
-    """The user's files for which the template has a fix."""
+    """The user's files for which the template has a fix that is open."""
     waiting: list[Waiting] = field(default_factory=list)
     """Proofs of these fixes, which would fail without them."""
     offered: list[str] = field(default_factory=list)
@@ -78,6 +108,10 @@ class Outcome:
     answers: dict[str, tuple[Any, Any]]
     """The answers that changed: what each was, and is."""
     changes: Changes
+    fixes: list[FixState]
+    """The fixes that were applied, and those that are open."""
+    handover: Handover | None = None
+    """What is left to the user; None if nothing was changed."""
 
     @property
     def must_be_settled(self) -> bool:
@@ -96,8 +130,15 @@ class Outcome:
                 for question, (before, after) in self.answers.items()
             },
             **asdict(self.changes),
+            "fixes": [asdict(fix) for fix in self.fixes],
+            "handover": self._handed_over(),
             "must_be_settled": self.must_be_settled,
         }
+
+    def _handed_over(self) -> dict[str, str | None] | None:
+        if self.handover is None:
+            return None
+        return {key: str(path) if path else None for key, path in vars(self.handover).items()}
 
 
 @dataclass(frozen=True)
@@ -117,6 +158,10 @@ class Status:
     """Files that belong to the template and are not there."""
     offered: list[str]
     """Files of the newest version that would be the user's, and are not there."""
+    fixes: list[FixState]
+    """The fixes that are open or waived, of the updates so far."""
+    reviews: list[Review]
+    """What the open ones change."""
 
     def as_dict(self) -> dict[str, Any]:
         """The status as `status --json` prints it."""
@@ -128,4 +173,12 @@ class Status:
             "update": self.update.as_dict() if self.update else None,
             "drift": {"edited": self.edited, "missing": self.missing},
             "offered": self.offered,
+            **self.fixes_as_dict(),
+        }
+
+    def fixes_as_dict(self) -> dict[str, Any]:
+        """The fixes as `status --fixes --json` prints them, with what the open ones change."""
+        return {
+            "fixes": [asdict(fix) for fix in self.fixes],
+            "to_review": [asdict(review) for review in self.reviews],
         }

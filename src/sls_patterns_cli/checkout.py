@@ -2,17 +2,22 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from sls_patterns_cli import answers, git
 from sls_patterns_cli.answers import ANSWERS_FILE
-from sls_patterns_cli.destination import absolute
+from sls_patterns_cli.destination import absolute, remove_left_behind
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.lock import locked
 
 EXECUTABLE = "100755"
 REGULAR = {"100644", EXECUTABLE}
+
+_PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
+"""Of a patch, whatever the user's git is set to."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,48 @@ class Checkout:
         folder = scratch / "checked-out"
         git.output(self.path, "checkout-index", "--all", f"--prefix={folder}/", added=apart)
         return {path: folder / f"{self._prefix}{path}" for path in files}
+
+    def patch(self, changes: Mapping[str, tuple[bytes, bytes]], scratch: Path) -> bytes:
+        """A patch that changes each path from one content to another, for `git apply --3way`.
+
+        `scratch` is a folder for its use.
+        """
+        trees = []
+        for side in (0, 1):
+            entries = []
+            for path, contents in changes.items():
+                stored = git.output(
+                    self.path, "hash-object", "-w", "--stdin", given=contents[side]
+                ).strip()
+                mode = self.committed[path].mode.encode() if path in self.committed else b"100644"
+                entries.append(b"%s %s\t%s\0" % (mode, stored, os.fsencode(self._prefix + path)))
+            index = {"GIT_INDEX_FILE": str(scratch / f"patch-{side}")}
+            listed = b"".join(entries)
+            git.output(self.path, "update-index", "-z", "--index-info", given=listed, added=index)
+            trees.append(git.output(self.path, "write-tree", added=index).decode().strip())
+        form = ("-p", "--full-index", "--binary", "--no-renames", "--no-ext-diff", "--no-textconv")
+        return git.output(self.path, "diff-tree", *form, *_PREFIXES, *trees)
+
+    @cached_property
+    def own_folder(self) -> Path:
+        """A folder in git's own that is for this tool and this project; it need not exist."""
+        return self._in_git("sls-patterns") / self._prefix
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it no other process updates a project of the working tree.
+
+        What a killed process left behind is removed first. Raises UserError if another is at work,
+        or if there is no commit.
+        """
+        self.committed  # noqa: B018 - says what is wrong without a repository
+        with locked(self._in_git("sls-patterns.lock"), self.path):
+            remove_left_behind(self.path)
+            yield
+
+    def _in_git(self, name: str) -> Path:
+        place = git.output(self.path, "rev-parse", "--git-path", name)
+        return self.path / os.fsdecode(place).removesuffix("\n")
 
     def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Each path with its content in the last commit."""

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,6 +15,10 @@ from typer.core import TyperCommand
 from sls_patterns_cli import answers, catalog, console, destination, interrupts, unasked
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.record import RECORD
+
+if TYPE_CHECKING:
+    from sls_patterns_cli.changes import Outcome
 
 
 def _unset(*flags: str) -> dict[str, Any]:
@@ -326,15 +330,25 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
     ] = False,
+    apply_fixes: Annotated[
+        bool,
+        typer.Option(
+            "--apply-fixes", help="Also apply fixes to your own files that are as released."
+        ),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Merge a newer template, or other answers, into a project.
 
-    Your own files are not changed. Exit code: 0 if all is done, 3 if something is left to
-    settle by hand, 2 if the update was refused and nothing has changed.
+    Your own files are not changed without --apply-fixes. Exit code: 0 if all is done, 3 if
+    something is left to settle by hand, 2 if the update was refused and nothing has changed.
     """
     given: dict[str, tuple[str, str]] = {}
     _add_data(given, data)
+    if apply_fixes and given:
+        raise UserError(
+            "--apply-fixes and --data cannot be combined: update, then sls-patterns fix"
+        )
     with interrupts.handled():
         unasked.import_copier()
         from sls_patterns_cli import update
@@ -345,20 +359,69 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             given=given,
             source=source,
             dry_run=dry_run,
+            apply_fixes=apply_fixes,
             progress=Progress() if json else console.progress(),
         )
+    return _show_outcome(outcome, json=json, made=not dry_run)
+
+
+def _show_outcome(outcome: "Outcome", *, json: bool, made: bool) -> int:
     if json:
         console.show_json(outcome.as_dict())
     else:
-        console.show_update(outcome, made=not dry_run)
+        console.show_update(outcome, made=made)
     return 3 if outcome.must_be_settled else 0
 
 
 @app.command(context_settings=_unset())
-def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json = False) -> int:
+def fix(  # noqa: PLR0913, PLR0917 - the options of a command
+    path: ProjectPath = Path(),
+    waive: Annotated[
+        str | None, typer.Option(metavar="ID", help="Do without an open fix, for a --reason.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why the project does without the fix.")
+    ] = None,
+    source: TemplateSource = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Apply the open fixes of the updates so far to your own files that are as released.
+
+    What is left is written as a patch, and as a text for each fix. Exit codes as for update.
+    """
+    if (waive is None) != (reason is None):
+        raise UserError("--waive ID and --reason TEXT belong together")
+    if reason is not None and not reason.strip():
+        raise UserError("--reason is empty")
+    with interrupts.handled():
+        unasked.import_copier()
+        from sls_patterns_cli import update
+
+        if waive is not None and reason is not None:
+            update.waive(path, waive, reason)
+            console.show(f"Fix {waive} is waived; commit {RECORD}")
+            return 0
+        progress = Progress() if json else console.progress()
+        outcome = update.fix(path, source=source, dry_run=dry_run, progress=progress)
+    return _show_outcome(outcome, json=json, made=not dry_run)
+
+
+@app.command(context_settings=_unset())
+def status(
+    path: ProjectPath = Path(),
+    source: TemplateSource = None,
+    fixes: Annotated[
+        bool, typer.Option("--fixes", help="Show only the open fixes, with what they change.")
+    ] = False,
+    json: Json = False,
+) -> int:
     """Compare a project with its template.
 
-    Shows what an update would change, and which files of the template you have edited or removed.
+    Shows what an update would change, which fixes are open, and which files of the template you
+    have edited or removed.
     """
     with interrupts.handled():
         unasked.import_copier()
@@ -366,7 +429,9 @@ def status(path: ProjectPath = Path(), source: TemplateSource = None, json: Json
 
         found = update.status(path, source=source)
     if json:
-        console.show_json(found.as_dict())
+        console.show_json(found.fixes_as_dict() if fixes else found.as_dict())
+    elif fixes:
+        console.show_fixes(found)
     else:
         console.show_status(found)
     return 0

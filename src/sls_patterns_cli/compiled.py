@@ -18,9 +18,9 @@ ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
 # Seconds that a call to AWS takes at most, as `adapters/sdk` and AWS_MAX_ATTEMPTS limit it: two
 # attempts of four seconds, and the pause between them.
 CALL_SECONDS = 9
-# How many calls of an access process one record: with `append` a function reads what the record
-# changes, writes both, and reads what it would repeat. Every other access takes one.
-ACCESS_CALLS = {"append": 3}
+# How many calls of an access process one record: with `write-once` a function reads what has the
+# record's id already, with `append` also what the record changes. Every other access takes one.
+ACCESS_CALLS = {"write-once": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
 # A mapping needs six times the function's timeout: it counts its own retries of throttled batches
@@ -534,7 +534,9 @@ def _message_seconds(
             accesses[edge.target] = max(calls, accesses.get(edge.target, 0))
     polls = any(edge.attributes.get("by") == "poll" for edge in edges if edge.target == consumer)
     of_calls = (
-        waits["record"] if waits and nodes[target].kind == "datastore" else CALL_SECONDS * calls
+        waits["record"] + waits["statement"] * (calls - 1)
+        if waits and nodes[target].kind == "datastore"
+        else CALL_SECONDS * calls
         for target, calls in accesses.items()
     )
     return sum(of_calls) + (CALL_SECONDS * POLL_CALLS if polls else 0)

@@ -14,7 +14,8 @@ from sls_patterns_cli.pattern import Edge, Node, Pattern, Topology
 from sls_patterns_cli.progress import Progress
 
 if TYPE_CHECKING:
-    from sls_patterns_cli.changes import Changes, Outcome, Status
+    from sls_patterns_cli.changes import Changes, FixState, Outcome, Status
+    from sls_patterns_cli.fixes import Review
     from sls_patterns_cli.render import Project
 
 LOG_LINES = 40
@@ -50,6 +51,11 @@ def shown(path: Path) -> str:
     except FileNotFoundError:  # the current folder was deleted
         return str(path)
     return f"./{relative}" if relative.startswith("-") else relative
+
+
+def shown_quoted(path: Path) -> str:
+    """The same for a shell."""
+    return shlex.quote(shown(path))
 
 
 def looked_on() -> bool:
@@ -156,8 +162,53 @@ def show_update(outcome: "Outcome", *, made: bool) -> None:
     """Print what an update changed, or would change, and what is left to do by hand."""
     show(_bold(f"{shown(outcome.path)}: {outcome.version} -> {outcome.target}"))
     _show_changes(outcome)
-    if made and outcome.changes != type(outcome.changes)():
-        show("\nReview with git diff and git status, run the tests, then commit.")
+    if made and (outcome.handover or outcome.must_be_settled):
+        _heading("Next")
+        _show_next(outcome)
+
+
+def _show_next(outcome: "Outcome") -> None:
+    """Print the counts of what is done and left, and the commands that go on."""
+    changes, handover = outcome.changes, outcome.handover
+    counts = {
+        "merged": len(changes.updated) + len(changes.added) + len(changes.removed),
+        "fixes applied": sum(fix.state == "applied" for fix in outcome.fixes),
+        "conflicts": len(changes.conflicts),
+        "open fixes": sum(fix.state == "open" for fix in outcome.fixes),
+        "others to settle": len(list(_settling_rows(changes))) - len(changes.conflicts),
+    }
+    _paragraph(", ".join(f"{name} {count}" for name, count in counts.items() if count))
+    steps = list(_steps(outcome))
+    if handover:
+        steps += [
+            ("git diff; make lint; make test", "review and check"),
+            (f"git add -A && git commit -F {shown_quoted(handover.message)}", "commit"),
+        ]
+    for command, purpose in steps:
+        _paragraph(f"{purpose}:")
+        show(f"    {command}")
+
+
+def _steps(outcome: "Outcome") -> Iterator[tuple[str, str]]:
+    handover = outcome.handover
+    if outcome.changes.conflicts:
+        yield ("git status", "settle the conflicts")
+    if handover and handover.patch and handover.texts:
+        folder = shown(outcome.path)
+        there = "" if folder == "." else f"-C {shlex.quote(folder)} "
+        patch = handover.patch if there else shown(handover.patch)
+        yield (
+            f"git {there}apply --3way {shlex.quote(str(patch))}",
+            "after the commit, apply the open fixes",
+        )
+        yield (
+            f"ls {shown_quoted(handover.texts)}",
+            "or give a coding agent the text of a fix",
+        )
+        yield (
+            "sls-patterns fix --waive ID --reason TEXT",
+            "do without a fix",
+        )
 
 
 def _show_changes(outcome: "Outcome") -> None:
@@ -182,22 +233,49 @@ def _show_changes(outcome: "Outcome") -> None:
     if settling:
         _heading("To settle by hand")
         _table(settling)
+    _show_applied([fix for fix in outcome.fixes if fix.state == "applied"])
     if outcome.changes.to_review:
-        _show_reviews(outcome.changes)
+        _show_reviews(
+            [fix for fix in outcome.fixes if fix.state == "open"], outcome.changes.to_review
+        )
+        _show_waiting(outcome.changes)
 
 
-def _show_reviews(changes: "Changes") -> None:
+def _show_applied(fixes: Sequence["FixState"]) -> None:
+    if fixes:
+        _heading("Applied fixes: files of yours that were as released")
+    for fix in fixes:
+        _paragraph(fix.reason, first=f"  {_bold(fix.id)}  ")
+        _paragraph(", ".join(fix.files), indent="    ")
+
+
+def _show_reviews(fixes: Sequence["FixState"], reviews: Sequence["Review"]) -> None:
     _heading("To review: fixes for files that are yours and were not changed")
-    for review in changes.to_review:
-        show(_bold(f"  {review.path}"))
-        for reason in review.reasons:
-            _paragraph(reason)
+    for fix in fixes:
+        _paragraph(fix.reason, first=f"  {_bold(fix.id)}  ")
+    for review in reviews:
+        ids = ", ".join(fix.id for fix in fixes if review.path in fix.files)
+        show(f"\n{_bold(f'  {review.path}')}  {ids}")
         show(review.diff.rstrip())
+
+
+def _show_waiting(changes: "Changes") -> None:
     for waiting in changes.waiting:
         _paragraph(
             f"{waiting.template} is a proof that fails without these fixes: apply them, "
             f"then rename it to {waiting.path}."
         )
+
+
+def show_fixes(status: "Status") -> None:
+    """Print the fixes of a project that are open, and those that are waived."""
+    open_ = [fix for fix in status.fixes if fix.state == "open"]
+    show(_bold(f"{shown(status.path)}: {status.version}, open fixes: {len(open_)}"))
+    if open_:
+        _show_reviews(open_, status.reviews)
+    if waived := [fix for fix in status.fixes if fix.state == "waived"]:
+        _heading("Waived")
+        _table([(fix.id, fix.waived or "") for fix in waived])
 
 
 def show_status(status: "Status") -> None:
@@ -209,6 +287,9 @@ def show_status(status: "Status") -> None:
     if status.update:
         _heading(f"An update to {status.update.target} would change")
         _show_changes(status.update)
+    if status.fixes:
+        _heading("Fixes for files of yours; status --fixes shows what they change")
+        _table([(fix.state, fix.id, fix.waived or fix.reason) for fix in status.fixes])
     _heading("Drift from the template")
     drift = [("edited", path) for path in status.edited]
     drift += [("missing", path) for path in status.missing]
@@ -228,6 +309,7 @@ def _change_rows(changes: "Changes") -> list[tuple[str, str]]:
             ("updated", changes.updated),
             ("added", changes.added),
             ("removed", changes.removed),
+            ("fixed", changes.fixed),
             ("on offer", changes.offered),
             ("skipped", changes.skipped),
         )

@@ -1,12 +1,12 @@
-"""Mends of the template in files that belong to the user, which an update only reports.
+"""Mends of the template in files that belong to the user, as each pattern's `mends.yml` has them.
 
-Each pattern records its own in `mends.yml`. The proof of a fix has a file of its own, which an
-update writes as `<name>.template` until the user has applied the fix.
+The proof of a fix has a file of its own, which an update writes as `<name>.template` until the
+project has the fix.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import unified_diff
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +22,8 @@ class Mend:
     """What a release has mended in the user's files."""
 
     release: Version
+    number: int
+    """Which of the release's mends it is, from 1 on, in the order of the file."""
     reason: str
     files: tuple[str, ...]
     """The user's files that it changes, as globs of a project's paths."""
@@ -29,6 +31,13 @@ class Mend:
     """The ids of the proofs that show it; none where its unit test is enough."""
     topologies: tuple[str, ...] = ()
     """The topologies that it is for; none if it is for all."""
+    migrates: tuple[str, ...] = ()
+    """The datastores that need a migration first: with these, no command applies it."""
+
+    @property
+    def id(self) -> str:
+        """What the user calls it, such as `0.7.0-3`."""
+        return f"{self.release}-{self.number}"
 
     def concerns(self, topology: str) -> bool:
         """Whether it is for projects with a topology."""
@@ -48,33 +57,28 @@ class Mend:
         }
 
 
-@dataclass(frozen=True)
-class Review:
-    """A file of the user's that mends change, why, and what they make of the template's."""
-
-    path: str
-    reasons: list[str]
-    diff: str
-
-
 def read_mends(slug: str, declared: Any) -> tuple[Mend, ...]:
     """The mends that a `mends.yml` declares; raises UserError where it does not fit."""
     place = Place(f"templates/patterns/{slug}/mends.yml")
-    return tuple(
-        _mend(place.at("mend", number), mend)
-        for number, mend in enumerate(place.items({"mends": declared}, "mends", at_least=1), 1)
-    )
+    return tuple(_numbered(place, place.items({"mends": declared}, "mends", at_least=1)))
 
 
-def _mend(place: Place, declared: Any) -> Mend:
-    place.only(declared, ("release", "reason", "files"), ("proofs", "topologies"))
-    return Mend(
-        release=Version(place.text(declared, "release", r"\d+\.\d+\.\d+")),
-        reason=" ".join(place.text(declared, "reason").split()),
-        files=place.names(declared, "files"),
-        proofs=place.names(declared, "proofs", form=NAME, optional=True),
-        topologies=place.names(declared, "topologies", form=NAME, optional=True),
-    )
+def _numbered(place: Place, declared: list[Any]) -> Iterator[Mend]:
+    numbers: Counter[str] = Counter()
+    for number, mend in enumerate(declared, 1):
+        at = place.at("mend", number)
+        at.only(mend, ("release", "reason", "files"), ("proofs", "topologies", "migrates"))
+        release = at.text(mend, "release", r"\d+\.\d+\.\d+")
+        numbers[release] += 1
+        yield Mend(
+            release=Version(release),
+            number=numbers[release],
+            reason=" ".join(at.text(mend, "reason").split()),
+            files=at.names(mend, "files"),
+            proofs=at.names(mend, "proofs", form=NAME, optional=True),
+            topologies=at.names(mend, "topologies", form=NAME, optional=True),
+            migrates=at.names(mend, "migrates", form=NAME, optional=True),
+        )
 
 
 def between(mends: tuple[Mend, ...], base: str, target: str) -> list[Mend]:
@@ -82,21 +86,3 @@ def between(mends: tuple[Mend, ...], base: str, target: str) -> list[Mend]:
     those of the release that it leads to."""
     until = Version(Version(target).base_version)
     return [mend for mend in mends if Version(base) < mend.release <= until]
-
-
-def reviews(
-    mends: list[Mend],
-    old: Mapping[str, bytes],
-    new: Mapping[str, bytes],
-    users: Mapping[str, bytes],
-) -> Iterator[Review]:
-    """The files of the user's, with their contents, that differ from what the mends make."""
-    for path in sorted(users.keys() & old.keys() & new.keys()):
-        reasons = [mend.reason for mend in mends if mend.changes(path)]
-        if reasons and new[path] not in {old[path], users[path]}:
-            yield Review(path, reasons, _diff(path, old[path], new[path]))
-
-
-def _diff(path: str, old: bytes, new: bytes) -> str:
-    before, after = (side.decode(errors="replace").splitlines(keepends=True) for side in (old, new))
-    return "".join(unified_diff(before, after, f"a/{path}", f"b/{path}"))

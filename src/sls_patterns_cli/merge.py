@@ -4,10 +4,12 @@ Each file is decided by itself, with git's three-way merge for text. What cannot
 the user has it, and the template's side is put beside it. Nothing in the project is written here.
 """
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
 from sls_patterns_cli import git
 from sls_patterns_cli.answers import ANSWERS_FILE
@@ -24,16 +26,19 @@ class _File:
 class Merge:
     """The merge of `new` into a project that was made of `old`; `scratch` is for its use.
 
-    New files that are `unproven` are put beside where they would be.
+    New files that are `unproven` are put beside where they would be. `besides` is what else to
+    write, or to remove, whoever owns it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that decides what becomes of a file
         self,
         checkout: Checkout,
         old: Rendering,
         new: Rendering,
         scratch: Path,
+        *,
         unproven: AbstractSet[str] = frozenset(),
+        besides: Mapping[str, bytes | None] = MappingProxyType({}),
     ) -> None:
         self._checkout, self._scratch, self._unproven = checkout, scratch, unproven
         self.changes: dict[str, Path | None] = {}
@@ -60,12 +65,18 @@ class Merge:
         if ANSWERS_FILE not in differing:
             differing.append(ANSWERS_FILE)
         self._touched = checkout.touched(differing)
-        self._attributes = checkout.attributes(differing, "filter", "merge")
+        self._attributes = checkout.attributes({*differing, *besides}, "filter", "merge")
         self._ours = self._users(differing)
         # It is not edited by hand: the template's version always wins.
         self._base[ANSWERS_FILE] = self._ours.get(ANSWERS_FILE)
         for path in differing:
-            self._merge(path)
+            if path not in besides:
+                self._merge(path)
+        for path, content in besides.items():
+            self.changes[path] = None
+            if content is not None:
+                mode = checkout.committed[path].mode if path in checkout.committed else None
+                self._write(path, _File(content, mode == EXECUTABLE))
 
     def as_on_disk(self) -> dict[str, Path | None]:
         """The changes as they are on disk: with line endings and encodings by git's attributes."""

@@ -3,27 +3,38 @@
 The project changes once, at the end, or not at all.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from packaging.version import Version
-
-from sls_patterns_cli import catalog, mends
+from sls_patterns_cli import handover, record
 from sls_patterns_cli.answers import ANSWERS_FILE, Given, rendered
-from sls_patterns_cli.changes import Changes, Conflict, Kept, Outcome, Status, Waiting
+from sls_patterns_cli.changes import (
+    Changes,
+    Conflict,
+    FixState,
+    Handover,
+    Kept,
+    Outcome,
+    Status,
+    Waiting,
+)
 from sls_patterns_cli.checkout import REGULAR, Checkout
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.mends import Mend, Review
+from sls_patterns_cli.fixes import SOURCES, Fix, Fixes, Users
 from sls_patterns_cli.merge import Merge
 from sls_patterns_cli.progress import Progress
-from sls_patterns_cli.source import Source, open_source, order
+from sls_patterns_cli.record import RECORD, Note
+from sls_patterns_cli.source import open_source
+from sls_patterns_cli.step import Step
 from sls_patterns_cli.swap import swap
-from sls_patterns_cli.versions import Rendering, Versions
+from sls_patterns_cli.versions import Rendering
+from sls_patterns_cli.wording import unix
 
 SIMILAR = 0.5
 """From this share of common text on, a new file is a removed one renamed; as in git's own."""
@@ -36,25 +47,58 @@ def update(  # noqa: PLR0913 - what the command takes
     given: Given,
     source: str | None,
     dry_run: bool,
+    apply_fixes: bool = False,
     progress: Progress | None = None,
 ) -> Outcome:
     """Update the project in `folder` to the version `to`, or the newest; `given` changes answers.
 
-    With `dry_run` nothing changes. Raises UserError if something is in the way, and then nothing
+    With `apply_fixes` also the user's own files get fixes, where they are as released. With
+    `dry_run` nothing changes. Raises UserError if something is in the way, and then nothing
     has changed either; KeyboardInterrupt if a signal ended it before the project was touched.
     """
     progress = progress or Progress()
     checkout = Checkout(folder)
-    checkout.refuse_unless_committed()
-    with _scratch() as scratch:
+    with nullcontext() if dry_run else checkout.locked(), _scratch() as scratch:
+        checkout.refuse_unless_committed()
         with progress.stage("Find the versions"):
             versions = open_source(checkout.address, source, scratch)
-            step = _Step(checkout, versions, to, given)
-        merged = _Merged(step, given, scratch, progress)
+            step = Step(checkout, versions, to, given)
+        merged = _Merged(step, given, scratch, progress, apply_fixes=apply_fixes)
         if not dry_run:
             with progress.stage("Write the changes"):
                 merged.publish()
         return merged.outcome
+
+
+def fix(folder: Path, *, source: str | None, dry_run: bool, progress: Progress) -> Outcome:
+    """Apply the open fixes of the updates so far to the project in `folder`; else as `update`."""
+    return update(
+        folder,
+        to=Checkout(folder).version,
+        given={},
+        source=source,
+        dry_run=dry_run,
+        apply_fixes=True,
+        progress=progress,
+    )
+
+
+def waive(folder: Path, wanted: str, reason: str) -> None:
+    """Note that the project in `folder` does without a fix, and why.
+
+    Raises UserError if the fix is not open.
+    """
+    checkout = Checkout(folder)
+    with checkout.locked():
+        notes = record.read(checkout.path)
+        open_ = [note.id for note in notes if note.waived is None]
+        if wanted not in open_:
+            there = f"open: {', '.join(open_)}" if open_ else "no fix is open"
+            raise UserError(f"fix {wanted} is not open; {there}")
+        content = record.written(
+            replace(note, waived=reason) if note.id == wanted else note for note in notes
+        )
+        (checkout.path / RECORD).write_bytes(content or b"")
 
 
 def status(folder: Path, *, source: str | None) -> Status:
@@ -66,7 +110,7 @@ def status(folder: Path, *, source: str | None) -> Status:
     checkout = Checkout(folder)
     with _scratch() as scratch:
         versions = open_source(checkout.address, source, scratch)
-        step = _Step(checkout, versions, None, {})
+        step = Step(checkout, versions, None, {})
         base = step.render(step.base, checkout.answers)
         refused = outcome = None
         newest = base
@@ -78,6 +122,9 @@ def status(folder: Path, *, source: str | None) -> Status:
         except UserError as error:
             refused = error.message
         edited, missing = _drift(checkout.path, base)
+        noted = step.noted()
+        olds = step.olds(noted, checkout.answers, base)
+        fixes = Fixes(noted, olds, base, Users(dict(_on_disk(checkout.path))))
         return Status(
             path=checkout.path,
             version=checkout.version,
@@ -91,69 +138,29 @@ def status(folder: Path, *, source: str | None) -> Status:
                 for path in newest.files
                 if newest.left_alone(Path(path)) and not (checkout.path / path).exists()
             ),
+            fixes=[
+                *(_state(fixes, fix, base) for fix in fixes.open),
+                *(
+                    FixState(note.id, "waived", mend.reason, [], [], note.waived)
+                    for note, mend in step.waived()
+                ),
+            ],
+            reviews=fixes.reviews(),
         )
-
-
-class _Step:
-    """From which version to which a project goes; raises UserError where there is no way."""
-
-    def __init__(self, checkout: Checkout, source: Source, to: str | None, given: Given) -> None:
-        self.checkout = checkout
-        recorded = checkout.version
-        made = order(recorded)
-        if made is None:
-            raise UserError(f"{checkout.path} was made from {recorded}, which is not a version")
-        found = source.find(recorded)
-        self.target = source.known(to) if to else source.newest
-        if Version(self.target) < made:
-            if to:
-                raise UserError(f"{self.target} is older than {recorded}; an update cannot go back")
-            if not found:
-                raise UserError(
-                    f"{checkout.path} was made from {recorded}, which is newer than all of "
-                    f"{source.name}, up to {source.newest}; install a newer sls-patterns"
-                )
-            self.target = found
-        self.base = found or _before(source, recorded, made)
-        patterns = {checkout.answers["pattern"]}
-        if "pattern" in given:
-            patterns.add(given["pattern"][1])
-        old, new = (source.template(version, patterns) for version in (self.base, self.target))
-        between = Versions(checkout.address, old, new)
-        self.render, self.renew = between.render, between.renew
-        self._new = new
-
-    def mends(self, slug: str, topology: str) -> list[Mend]:
-        """What has been mended on the way in the user's files."""
-        recorded = catalog.mends(slug, self._new.folder)
-        return [
-            mend
-            for mend in mends.between(recorded, self.base, self.target)
-            if mend.concerns(topology)
-        ]
-
-
-def _before(source: Source, recorded: str, made: Version) -> str:
-    """The release to compare with in the place of a development version that nobody has.
-
-    What changed between the two then counts as the user's edits: some of it may conflict, nothing
-    is lost.
-    """
-    if not (made.is_prerelease or made.is_postrelease):
-        return source.known(recorded)
-    before = source.before(recorded)
-    if before is None:
-        raise UserError(
-            f"{recorded} is a development version that {source.name} does not have, and there is "
-            "no release before it to compare with; make a new project and move your code there"
-        )
-    return before
 
 
 class _Merged:
     """A project with another version of its template merged into it."""
 
-    def __init__(self, step: _Step, given: Given, scratch: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        step: Step,
+        given: Given,
+        scratch: Path,
+        progress: Progress,
+        *,
+        apply_fixes: bool = False,
+    ) -> None:
         self._checkout = checkout = step.checkout
         self._scratch = scratch
         with progress.stage(f"Render {step.base}, the project's version"):
@@ -161,16 +168,28 @@ class _Merged:
         with progress.stage(f"Render {step.target}"):
             self.new = step.renew((checkout.path / ANSWERS_FILE).read_bytes(), given)
         with progress.stage("Merge the difference"):
-            self._compare(step, given)
+            self._compare(step, given, apply_fixes=apply_fixes)
 
-    def _compare(self, step: _Step, given: Given) -> None:
+    def _compare(self, step: Step, given: Given, *, apply_fixes: bool) -> None:
         checkout = self._checkout
         answers = rendered(self.new.files[ANSWERS_FILE])
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
         self._unchanged = self._with_answers_before(step, answers, given)
-        mended = step.mends(answers["pattern"], answers["topology"])
-        self._to_review = self._reviews(mended)
-        self._merge = Merge(checkout, self._old, self.new, self._scratch, self._unproven(mended))
+        fixes = step.fixes(answers["topology"])
+        olds = step.olds(fixes, checkout.answers, self._old)
+        users = Users(
+            self._committed_code(),
+            self._untouchable() if apply_fixes else frozenset(),
+            tuple(mend for _, mend in step.waived()),
+        )
+        self._fixes = Fixes(fixes, olds, self._unchanged, users)
+        if apply_fixes:
+            self._fixes.apply()
+        besides = {**self._fixes.writes, **self._proofs(fixes), **self._record(step)}
+        unproven = self._fixes.unproven()
+        self._merge = Merge(
+            *(checkout, self._old, self.new, self._scratch), unproven=unproven, besides=besides
+        )
         self.outcome = Outcome(
             path=checkout.path,
             version=checkout.version,
@@ -182,12 +201,17 @@ class _Merged:
                 if answer != checkout.answers.get(question)
             },
             changes=self._report(),
+            fixes=[
+                _state(self._fixes, fix, self.new)
+                for fix in (*self._fixes.applied, *self._fixes.open)
+            ],
+            handover=self._handover(),
         )
 
     @property
     def changes_something(self) -> bool:
-        """Whether there is anything to write, remove or settle."""
-        return bool(self._merge.changes) or self.outcome.must_be_settled
+        """Whether there is anything to write or remove."""
+        return bool(self._merge.changes)
 
     def publish(self) -> None:
         """Change the project: all that is to be changed, or nothing."""
@@ -202,9 +226,20 @@ class _Merged:
         except OSError as error:
             where = error.filename2 or error.filename or self._checkout.path
             raise UserError(f"{where}: {error.strerror}; nothing was changed", 1) from error
+        if self.outcome.handover:
+            left = zip(self._fixes.open, self._states("open"), strict=True)
+            handover.write(
+                self.outcome,
+                [handover.Left(state, self._fixes.changes([fix])) for fix, state in left],
+                self._checkout.patch,
+                self._scratch,
+            )
+
+    def _states(self, state: str) -> list[FixState]:
+        return [each for each in self.outcome.fixes if each.state == state]
 
     def _with_answers_before(
-        self, step: _Step, answers: Mapping[str, Any], given: Given
+        self, step: Step, answers: Mapping[str, Any], given: Given
     ) -> Rendering:
         """What the new version makes of the answers that the project had."""
         before = {name: self._checkout.answers.get(name, answers[name]) for name in given}
@@ -215,23 +250,56 @@ class _Merged:
         except UserError:  # It has no such answer any more.
             return self._old
 
-    def _reviews(self, mended: list[Mend]) -> list[Review]:
-        """The user's files that have not what was mended in them."""
-        committed = self._checkout.committed
-        changed = [
-            path
-            for path in self._old.files.keys() & self.new.files.keys() & committed.keys()
-            if self.new.left_alone(Path(path)) and committed[path].mode in REGULAR
-        ]
-        users = dict(self._checkout.contents(changed)) if mended else {}
-        return list(mends.reviews(mended, self._old.files, self.new.files, users))
+    def _handover(self) -> Handover | None:
+        if not (self._fixes.open or self._merge.changes):
+            return None
+        return handover.place(self._checkout.own_folder, left=bool(self._fixes.open))
 
-    def _unproven(self, mended: list[Mend]) -> set[str]:
-        """The files of the proofs that fail as long as a file is to review."""
-        open_ = [
-            mend for mend in mended if any(mend.changes(each.path) for each in self._to_review)
+    def _committed_code(self) -> dict[str, bytes]:
+        """What the last commit has of code, and of files that an update leaves to the user."""
+        committed = self._checkout.committed
+        return dict(
+            self._checkout.contents(
+                path
+                for path, file in committed.items()
+                if file.mode in REGULAR and (_is_code(path) or self.new.left_alone(Path(path)))
+            )
+        )
+
+    def _untouchable(self) -> set[str]:
+        """The files of the user's that are not as in the last commit, or that a filter makes."""
+        paths = [path for path in self.new.files if self.new.left_alone(Path(path))]
+        filters = self._checkout.attributes(paths, "filter")
+        filtered = {
+            path for path, found in filters.items() if found.get("filter", "unset") != "unset"
+        }
+        return self._checkout.touched(paths) | filtered
+
+    def _proofs(self, fixes: Iterable[Fix]) -> dict[str, bytes | None]:
+        """The proofs that need not wait any more: each goes into place, and from beside it."""
+        unproven, committed = self._fixes.unproven(), self._checkout.committed
+        moves: dict[str, bytes | None] = {}
+        for path in self.new.files.keys() & self._old.files.keys() - unproven - committed.keys():
+            beside = f"{path}.template"
+            if beside in committed and any(fix.mend.is_shown_by(path) for fix in fixes):
+                moves[path] = self.new.files[path]
+                ((_, content),) = self._checkout.contents([beside])
+                if unix(content) == unix(self._old.files[path]):
+                    moves[beside] = None
+        touched = self._checkout.touched(moves)
+        return {path: content for path, content in moves.items() if path not in touched}
+
+    def _record(self, step: Step) -> dict[str, bytes | None]:
+        """What is noted of fixes, where that changes."""
+        since = {note.id: note.since for note in step.notes}
+        settled = {fix.id for fix in self._fixes.known} - {fix.id for fix in self._fixes.open}
+        new = [fix for fix in self._fixes.open if fix.id not in since]
+        notes = [
+            *(note for note in step.notes if note.waived or note.id not in settled),
+            *(Note(fix.id, fix.since) for fix in new),
         ]
-        return {path for path in self.new.files if any(mend.is_shown_by(path) for mend in open_)}
+        unchanged = notes == [*record.read(self._checkout.path)]
+        return {} if unchanged else {RECORD: record.written(notes)}
 
     def _stages(self, path: str) -> dict[int, Path]:
         """The template's side of a conflict, by the numbers that git's index has for them."""
@@ -252,7 +320,8 @@ class _Merged:
             if self._old.left_alone(Path(path)) or self.new.left_alone(Path(path))
         }
         beside = {*merge.aside.values(), *merge.waiting.values()}
-        clean = merge.changes.keys() - beside - merge.unmerged - {ANSWERS_FILE}
+        fixed = self._fixes.writes.keys()
+        clean = merge.changes.keys() - beside - merge.unmerged - fixed - {ANSWERS_FILE, RECORD}
         gone = {path for path in clean if merge.changes[path] is None}
         otherwise = [
             path
@@ -273,9 +342,10 @@ class _Merged:
             unfit=sorted(
                 path for path, content in self._checkout.contents(otherwise) if content != new[path]
             ),
-            to_review=self._to_review,
+            fixed=sorted(fixed),
+            to_review=self._fixes.reviews(),
             waiting=[Waiting(path, place) for path, place in merge.waiting.items()],
-            offered=sorted((new.keys() - old.keys() - committed.keys()) & left_alone),
+            offered=sorted((new.keys() - old.keys() - committed.keys() - fixed) & left_alone),
             skipped=merge.skipped,
         )
 
@@ -315,6 +385,29 @@ def _drift(project: Path, base: Rendering) -> tuple[list[str], list[str]]:
         elif file.read_bytes() != content:
             edited.append(path)
     return edited, missing
+
+
+def _is_code(path: str) -> bool:
+    """Whether a file may import what fixes change, or be imported by it."""
+    return path.startswith(("src/", "tests/")) and path.endswith(SOURCES)
+
+
+def _on_disk(project: Path) -> Iterator[tuple[str, bytes]]:
+    """The code in a project's folder, with what is not committed."""
+    for top in ("src", "tests"):
+        for file in (project / top).rglob("*"):
+            if file.is_file() and file.suffix in SOURCES and "node_modules" not in file.parts:
+                yield file.relative_to(project).as_posix(), file.read_bytes()
+
+
+def _state(fixes: Fixes, fix: Fix, rendering: Rendering) -> FixState:
+    return FixState(
+        id=fix.id,
+        state="applied" if fix in fixes.applied else "open",
+        reason=fix.mend.reason,
+        files=sorted(fixes.files(fix)),
+        proofs=sorted(path for path in rendering.files if fix.mend.is_shown_by(path)),
+    )
 
 
 @contextmanager

@@ -41,13 +41,13 @@ class Rendering:
 
 
 class Versions:
-    """Two versions of the template that `address` stands for."""
+    """Versions of the template that `address` stands for: from `old` to `new`, and others."""
 
-    def __init__(self, address: str, old: Template, new: Template) -> None:
+    def __init__(self, address: str, old: Template, new: Template, *others: Template) -> None:
         self._new = new
         # Most templates are the same in both, and in the version of the last `new`.
         compiled: Compiled = dict(TemplateCache().load())
-        pinned = {template.version: template for template in (old, new)}
+        pinned = {template.version: template for template in (old, new, *others)}
 
         class PinnedWorker(QuickWorker):
             """Takes the versions from where they are, which saves Copier cloning four times."""
@@ -87,7 +87,7 @@ class Versions:
         )
 
     def render(self, version: str, answers: Mapping[str, Any]) -> Rendering:
-        """All files of one of the versions; UserError if it cannot be made from the answers."""
+        """All files of one of the versions; raises UserError if the answers do not fit."""
         with TemporaryDirectory(prefix=PREFIX) as name:
             worker = self._renderer(dst_path=Path(name), vcs_ref=version, data=dict(answers))
             with worker, _apart(), explained({}), redirect_stderr(StringIO()):

@@ -131,8 +131,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "wirte",
         (
             f"{TOPOLOGY}, edge work -> results: access must be one of: "
-            "read, write, append, update, read-many, read-update, read-write, write-delete, "
-            "manage, own; got 'wirte'"
+            "read, write, write-once, append, update, read-many, read-update, read-write, "
+            "write-delete, manage, own; got 'wirte'"
         ),
     ),
     "access that the datastore lacks": (
@@ -140,8 +140,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "own",
         (
             f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
-            "read, write, append, update, append-update, read-many, read-update, write-delete, "
-            "manage; got 'own'"
+            "read, write, write-once, append, update, append-update, read-many, read-update, "
+            "write-delete, manage; got 'own'"
         ),
     ),
     "FIFO queue that a standard topic would feed": (

@@ -1,6 +1,7 @@
 """What the patterns record as mends fits what they render."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ RECORDED = [
 of_each_mend = pytest.mark.parametrize(
     ("pattern", "mend"),
     RECORDED,
-    ids=[f"{pattern.slug}-{mend.release}" for pattern, mend in RECORDED],
+    ids=[f"{pattern.slug}-{mend.id}" for pattern, mend in RECORDED],
 )
 
 
@@ -67,7 +68,7 @@ def test_a_mend_came_with_a_release(pattern: Pattern, mend: Mend) -> None:
 @of_each_mend
 def test_a_mend_changes_files_that_are_rendered_and_the_users(pattern: Pattern, mend: Mend) -> None:
     for changed in mend.files:
-        alone = Mend(mend.release, mend.reason, (changed,), mend.proofs)
+        alone = replace(mend, files=(changed,))
         found = {path for path in rendered(pattern.slug) if alone.changes(path)}
 
         assert found, f"{pattern.slug} renders no {changed}"
@@ -80,7 +81,7 @@ def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
 ) -> None:
     declared = {proof.id for topology in pattern.topologies for proof in topology.proofs}
     for proof in mend.proofs:
-        alone = Mend(mend.release, mend.reason, mend.files, (proof,))
+        alone = replace(mend, proofs=(proof,))
 
         assert f"{pattern.slug}.{proof}" in declared
         found = {path for path in rendered(pattern.slug) if alone.is_shown_by(path)}
@@ -90,6 +91,11 @@ def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
 @of_each_mend
 def test_a_mend_is_for_topologies_of_its_pattern(pattern: Pattern, mend: Mend) -> None:
     assert {*mend.topologies} <= {topology.name for topology in pattern.topologies}
+
+
+@of_each_mend
+def test_a_mend_migrates_datastores_of_its_pattern(pattern: Pattern, mend: Mend) -> None:
+    assert {*mend.migrates} <= {*pattern.datastores}
 
 
 def test_a_file_that_belongs_to_the_template_is_not_the_users() -> None:

@@ -228,6 +228,15 @@ def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: 
         assert not (newest / path).exists()
 
 
+@pytest.mark.skipif(not VERSIONS, reason="no version was released")
+def test_released_mends_keep_their_ids() -> None:
+    released = template_of(VERSIONS[-1])
+    for slug in {path.parent.name for path in released.glob("templates/patterns/*/mends.yml")}:
+        now = {mend.id: (mend.reason, mend.files) for mend in catalog.mends(slug)}
+        for mend in catalog.mends(slug, released):
+            assert now[mend.id] == (mend.reason, mend.files), f"{slug}: {mend.id}"
+
+
 def take_mended_unit_tests(project: Owned, report: Any) -> None:
     """Change the unit tests of mends that are about nothing else: the update makes these fail.
 

@@ -13,7 +13,8 @@ def test_it_tells_versions_drift_and_what_an_update_would_do(project: Owned) -> 
     before = snapshot(project.folder)
     status = project.status()
     assert snapshot(project.folder) == before
-    assert set(status) == {"path", "version", "newest", "refused", "update", "drift", "offered"}
+    versions = {"path", "version", "newest", "refused", "update"}
+    assert set(status) == versions | {"drift", "offered", "fixes", "to_review"}
     assert (status["version"], status["newest"]) == ("v0.1.0", "v0.3.0")
     assert status["refused"] is None
     assert status["drift"] == {"edited": ["template.yaml"], "missing": ["Makefile"]}

@@ -1,0 +1,75 @@
+"""The file of a project in which its fixes are noted that are open, or that its owner waived.
+
+It stands beside `.copier-answers.yml` and is committed. No template has it, so plain Copier leaves
+it alone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sls_patterns_cli.declaration import Place
+from sls_patterns_cli.errors import UserError
+
+RECORD = ".sls-patterns.yml"
+
+_HEAD = """\
+# Fixes of the template for files that are yours. Commit this file, and change it with
+# `sls-patterns fix`; `sls-patterns status --fixes` shows the fixes.
+"""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A fix that is open, or waived for a reason; `since` is the version that lacked it."""
+
+    id: str
+    since: str
+    waived: str | None = None
+
+
+def read(project: Path) -> tuple[Note, ...]:
+    """The notes of the project in a folder; raises UserError if the file is broken."""
+    import yaml
+
+    file = project / RECORD
+    place = Place(str(file))
+    try:
+        declared = yaml.safe_load(file.read_bytes())
+        place.only(declared, ("fixes",))
+        notes = tuple(_note(place, each) for each in place.items(declared, "fixes", at_least=1))
+        place.different("fix", [note.id for note in notes])
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{file} is broken: {error}; restore it with git") from error
+    except UserError as error:
+        raise UserError(f"{error.message}; restore it with git") from error
+    return notes
+
+
+def _note(place: Place, declared: object) -> Note:
+    at = place.at("fix")
+    at.only(declared, ("id", "since"), ("waived",))
+    assert isinstance(declared, dict)  # noqa: S101 - `only` refuses all else
+    return Note(
+        id=at.text(declared, "id", r"\d+\.\d+\.\d+-\d+"),
+        since=at.text(declared, "since", r"v?\d+\.\d+\.\d+\S*"),
+        waived=at.text(declared, "waived") if "waived" in declared else None,
+    )
+
+
+def written(notes: Iterable[Note]) -> bytes | None:
+    """The content of the file; None if there is nothing to note, and so no file."""
+    import yaml
+
+    entries = [
+        {"id": note.id, "since": note.since} | ({"waived": note.waived} if note.waived else {})
+        for note in notes
+    ]
+    if not entries:
+        return None
+    text = yaml.safe_dump({"fixes": entries}, sort_keys=False, allow_unicode=True, width=1000)
+    return f"{_HEAD}{text}".encode()
