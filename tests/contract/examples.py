@@ -478,7 +478,7 @@ def _machine(**properties: Any) -> Resources:
         "States": {
             "Charge": charge,
             "Refund": task | {"Next": "Failed"},
-            "Failed": {"Type": "Fail"},
+            "Failed": {"Type": "Fail", "Error": "CancelledError"},
         },
     }
     return {
@@ -514,8 +514,11 @@ def e7() -> dict[str, Any]:
                     "source": ["aws.states"],
                     "detail-type": ["Step Functions Execution Status Change"],
                     "detail": {
-                        "status": ["FAILED", "TIMED_OUT", "ABORTED"],
                         "stateMachineArn": [ref("Saga")],
+                        "$or": [
+                            {"status": ["FAILED"], "error": [{"anything-but": "CancelledError"}]},
+                            {"status": ["TIMED_OUT", "ABORTED"]},
+                        ],
                     },
                 },
                 Targets=[
@@ -541,7 +544,7 @@ def e9() -> dict[str, Any]:
     }
     keep = {
         "Type": "Task",
-        "Resource": "arn:aws:states:::sqs:sendMessage",
+        "Resource": "arn:${Partition}:states:::sqs:sendMessage",
         "Parameters": {"QueueUrl": "${unpaid}", "MessageBody.$": "$"},
         "TimeoutSeconds": 5,
         "Retry": [retry],
@@ -550,7 +553,7 @@ def e9() -> dict[str, Any]:
     items = {
         "Type": "Map",
         "ItemReader": {
-            "Resource": "arn:aws:states:::s3:getObject",
+            "Resource": "arn:${Partition}:states:::s3:getObject",
             "ReaderConfig": {"InputType": "JSON"},
             "Parameters": {"Bucket": "${items}", "Key.$": "$.key"},
         },
@@ -560,7 +563,7 @@ def e9() -> dict[str, Any]:
             "States": {"Pay": pay, "Keep": keep},
         },
         "ResultWriter": {
-            "Resource": "arn:aws:states:::s3:putObject",
+            "Resource": "arn:${Partition}:states:::s3:putObject",
             "Parameters": {"Bucket": "${items}", "Prefix": "results"},
         },
         "End": True,
@@ -575,7 +578,12 @@ def e9() -> dict[str, Any]:
             "pay": get("Pay"),
             "items": ref("Items"),
             "unpaid": ref("Unpaid"),
+            "Partition": ref("AWS::Partition"),
         },
+    }
+    stack["Resources"]["Rule"]["Properties"]["EventPattern"]["detail"] = {
+        "stateMachineArn": [ref("Saga")],
+        "status": ["FAILED", "TIMED_OUT", "ABORTED"],
     }
     stack["Resources"] |= dead_letters("Unpaid")
     stack["Resources"] |= {
@@ -600,6 +608,15 @@ def vended(service: str, name: str) -> dict[str, Any]:
     return resource("AWS::Logs::LogGroup", LogGroupName=named, RetentionInDays=30)
 
 
+def table() -> dict[str, Any]:
+    """Return a table that is protected."""
+    return resource(
+        "AWS::DynamoDB::Table",
+        DeletionProtectionEnabled=True,
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+
+
 def e7x() -> dict[str, Any]:
     """Return an express state machine."""
     group = {"CloudWatchLogsLogGroup": {"LogGroupArn": get("SagaLog")}}
@@ -614,14 +631,29 @@ def e7x() -> dict[str, Any]:
         "logs:DescribeResourcePolicies",
         "logs:DescribeLogGroups",
     ]
+    machine = _machine(StateMachineType="EXPRESS", LoggingConfiguration=logging)
+    saga = machine["Saga"]["Properties"]
+    saga["DefinitionSubstitutions"] |= {"orders": ref("Orders"), "Partition": ref("AWS::Partition")}
+    caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]}
+    saga["Definition"]["States"]["Refund"] |= caught | {"Next": "Refunded"}
+    saga["Definition"]["States"]["Refunded"] = caught | {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::dynamodb:updateItem",
+        "Arguments": {"TableName": "${orders}"},
+        "TimeoutSeconds": 5,
+        "Retry": [{"ErrorEquals": ["States.ALL"], "BackoffRate": 2, "JitterStrategy": "FULL"}],
+        "Next": "Failed",
+    }
     return template(
-        _machine(StateMachineType="EXPRESS", LoggingConfiguration=logging),
+        machine,
         {
+            "Orders": table(),
             "SagaLog": vended("states", "saga"),
             "SagaRole": role(
                 "states",
                 allow("lambda:InvokeFunction", get("Pay")),
                 allow(delivering, "*"),
+                allow("dynamodb:UpdateItem", get("Orders")),
             ),
         },
     )
@@ -896,7 +928,7 @@ def sync() -> dict[str, Any]:
     page = e7x()["Resources"]
     ask = {
         "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
         "Arguments": {"FunctionName": "${stock}"},
         "TimeoutSeconds": 2,
         "Retry": [
@@ -918,10 +950,16 @@ def sync() -> dict[str, Any]:
             "TimeoutSeconds": 10,
             "States": {"Ask": ask, "Missing": {"Type": "Pass", "End": True}},
         },
-        "DefinitionSubstitutions": {"stock": ref("StockFunctionArn")},
+        "DefinitionSubstitutions": {
+            "stock": ref("StockFunctionArn"),
+            "Partition": ref("AWS::Partition"),
+        },
     }
     (policy,) = page["SagaRole"]["Properties"]["Policies"]
-    policy["PolicyDocument"]["Statement"][0]["Resource"] = ref("StockFunctionArn")
+    invokes, delivers, _changes_orders = policy["PolicyDocument"]["Statement"]
+    invokes["Resource"] = ref("StockFunctionArn")
+    policy["PolicyDocument"]["Statement"] = [invokes, delivers]
+    del page["Orders"]
     answer = "#set($context.responseOverride.status = $input.path('$.status'))"
     integration = {
         "type": "aws",
@@ -987,11 +1025,7 @@ def answering() -> dict[str, Any]:
             Environment={"Variables": {"ITEMS": ref("Items"), "AWS_MAX_ATTEMPTS": "1"}},
         ),
         {
-            "Items": resource(
-                "AWS::DynamoDB::Table",
-                DeletionProtectionEnabled=True,
-                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-            ),
+            "Items": table(),
             "Api": resource("AWS::ApiGatewayV2::Api"),
             "ApiIntegration": resource(
                 "AWS::ApiGatewayV2::Integration", ApiId=ref("Api"), IntegrationUri=get("Ask")

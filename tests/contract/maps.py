@@ -6,7 +6,7 @@ from typing import Any
 
 from contract.stack import Resource, Stack
 
-SENDS = "arn:aws:states:::sqs:sendMessage"
+SENDS = "arn:${AWS::Partition}:states:::sqs:sendMessage"
 
 
 def definition(stack: Stack, machine: Resource) -> dict[str, Any]:

@@ -9,18 +9,21 @@ from contract.edges import (
     MACHINE,
     QUEUE,
     RULE,
+    TABLE,
     api_of,
     integrations,
     is_failure_rule,
 )
 from contract.ends import dead_letter_queue, rule_to_end
 from contract.iam import may, role_of, trusts
-from contract.maps import definition, distributed_maps, invoked, kept_items
+from contract.maps import definition, dictionaries, distributed_maps, invoked, kept_items
 from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
-FAILED = {"FAILED", "TIMED_OUT", "ABORTED"}
+# How executions fail, and with which error; one that times out or is aborted may have none.
+FAILED = {"FAILED": "SomeError", "TIMED_OUT": None, "ABORTED": None}
+NOT_FAILED = ("RUNNING", "SUCCEEDED")
 # What the role of a machine that logs needs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 DELIVERING = (
     "logs:CreateLogDelivery",
@@ -40,8 +43,12 @@ WRITING = (
     "s3:ListMultipartUploadParts",
     "s3:AbortMultipartUpload",
 )
-INVOKES = "arn:aws:states:::lambda:invoke"
-READS, WRITES = "arn:aws:states:::s3:getObject", "arn:aws:states:::s3:putObject"
+INTEGRATION = "arn:${AWS::Partition}:states:::"
+INVOKES = f"{INTEGRATION}lambda:invoke"
+READS, WRITES = f"{INTEGRATION}s3:getObject", f"{INTEGRATION}s3:putObject"
+DYNAMODB = f"{INTEGRATION}dynamodb:"
+# It changes nothing.
+READING = f"{DYNAMODB}getItem"
 INVOKING = "lambda:InvokeFunction"
 WAITS = ":states:action/StartSyncExecution"
 JSON = "application/json"
@@ -87,8 +94,11 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
     for name, state, forward in _tasks(parsed):
         yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
         # A machine with a distributed map has nothing to undo: a redrive goes on with what failed.
-        if forward and (name in mapped or not mapped):
+        # Of an express machine nothing can be redriven (fact R17).
+        changes_something = rule == "E7x" and state.get("Resource") != READING
+        if (forward or changes_something) and (name in mapped or not mapped):
             yield from _caught(machine, name, state, rule)
+    yield from _turned(parsed, machine, rule)
     yield from _throttled(stack, machine, rule)
     if not mapped:
         yield from _compensated(stack, machine, rule)
@@ -102,6 +112,22 @@ def _caught(machine: Resource, name: str, state: dict[str, Any], rule: str) -> I
     caught = [error for catch in state.get("Catch") or [] for error in catch.get("ErrorEquals", [])]
     if "States.ALL" not in caught:
         yield is_but(rule, f"{machine.name}.{name}", "Catch", caught or None, "States.ALL")
+
+
+def _turned(parsed: dict[str, Any], machine: Resource, rule: str) -> Iterator[Violation]:
+    """Ask whether a machine goes another way where a task has failed (fact R17).
+
+    Before a Fail state there is none.
+    """
+    for scope in dictionaries(parsed):
+        states = scope.get("States", {})
+        forward = _forward(states, scope.get("StartAt"))
+        for name, state in states.items():
+            for turn in (catch.get("Next") for catch in state.get("Catch") or []):
+                is_end = states.get(turn, {}).get("Type") == "Fail"
+                if turn in {*forward, state.get("Next")} and not is_end:
+                    says = f"Catch leads to {turn}, as if nothing had failed (fact R17)"
+                    yield Violation(rule, f"{machine.name}.{name}", says)
 
 
 def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
@@ -278,8 +304,9 @@ def _task(
     function = invoked(stack, state)
     called = state.get("Resource")
     remote = _remote(stack, machine, state)
-    if called is None or (function is None and "${" in str(called)):
-        yield is_but(rule, task, "Resource", called, "a resource of this stack or of AWS")
+    if not str(called).startswith(INTEGRATION) and not stack.function(called):
+        must = f"a resource of this stack, or of AWS in its partition ({INTEGRATION}…, fact R15)"
+        yield is_but(rule, task, "Resource", called, must)
     elif function is None and remote is None and str(called).startswith(INVOKES):
         must = "FunctionName must be a function of this stack, or a parameter"
         yield Violation(rule, task, must)
@@ -294,12 +321,34 @@ def _task(
     if called_function and not may(stack, role_of(stack, machine), INVOKING, called_function):
         says = f"its role must be allowed {INVOKING} on {function.name if function else remote}"
         yield Violation(rule, machine.name, says)
+    yield from _table(stack, machine, task, state, rule)
     # Left out, they are 2 and 3: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     retries = [r for r in state.get("Retry") or [] if r.get("MaxAttempts", 3) > 0]
     if not any(r.get("BackoffRate", 2) > 1 for r in retries):
         yield Violation(rule, task, "Retry must try again with a BackoffRate above 1")
     elif not all(r.get("JitterStrategy") == "FULL" for r in retries):
         yield Violation(rule, task, "Retry must have JitterStrategy FULL")
+
+
+def _table(
+    stack: Stack, machine: Resource, task: str, state: dict[str, Any], rule: str
+) -> Iterator[Violation]:
+    """Ask whether a task may do with a table what it does, in the name of the machine's role.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-ddb.html
+    """
+    called = str(state.get("Resource"))
+    if not called.startswith(DYNAMODB):
+        return
+    given = state.get("Arguments") or state.get("Parameters") or {}
+    table = stack.named(given.get("TableName"), TABLE)
+    operation = called.removeprefix(DYNAMODB)
+    action = f"dynamodb:{operation[0].upper()}{operation[1:]}"
+    if table is None:
+        yield Violation(rule, task, "TableName must be a table of this stack (fact R16)")
+    elif not may(stack, role_of(stack, machine), action, table):
+        says = f"its role must be allowed {action} on {table.name} (fact R16)"
+        yield Violation(rule, task, says)
 
 
 def _tasks(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:
@@ -444,9 +493,7 @@ def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
         & stack.arns(machine)
         and rule.get("State") != "DISABLED"
     ]
-    carried = {s for rule in rules for s in rule.get("EventPattern", "detail", "status") or []}
-    for status in sorted(FAILED - carried):
-        yield Violation("E7", machine.name, f"no rule carries {status} executions to a queue")
+    yield from _carried(stack, machine, [rule.get("EventPattern", "detail") for rule in rules])
     for rule in rules:
         queues = [stack.by_arn(target.get("Arn"), QUEUE) for target in rule.get("Targets") or []]
         if not any(queues):
@@ -455,6 +502,55 @@ def _failure_queue(stack: Stack, machine: Resource) -> Iterator[Violation]:
             if queue:
                 yield from dead_letter_queue(stack, queue.name)
                 yield from rule_to_end(stack, rule, queue, "E7")
+
+
+def _carried(
+    stack: Stack, machine: Resource, patterns: list[dict[str, Any]]
+) -> Iterator[Violation]:
+    """Say which failures the rules of a machine leave out, and what else they carry."""
+
+    def carried(status: str, error: str | None) -> bool:
+        return any(_carries(each, {"status": status, "error": error}) for each in patterns)
+
+    for status, error in sorted(FAILED.items()):
+        if not carried(status, error):
+            yield Violation("E7", machine.name, f"no rule carries {status} executions to a queue")
+    for status in NOT_FAILED:
+        if carried(status, None):
+            yield Violation("E7", machine.name, f"a rule carries {status} executions to a queue")
+    for error in _final_errors(definition(stack, machine)):
+        if carried("FAILED", error):
+            says = f"no rule may carry {error}: a redrive of that can only fail again (fact R14)"
+            yield Violation("E7", machine.name, says)
+
+
+def _final_errors(parsed: dict[str, Any]) -> list[str]:
+    """Return the errors with which Fail states end an execution.
+
+    A redrive runs the state that failed once more, with the same definition and input.
+    https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+    """
+    ends = (state for state in parsed.get("States", {}).values() if state.get("Type") == "Fail")
+    return [end["Error"] for end in ends if "Error" in end]
+
+
+def _carries(pattern: dict[str, Any], detail: dict[str, Any]) -> bool:
+    """Tell whether an event pattern lets through events with these fields, whatever others are.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+    either = pattern.get("$or")
+    return all(
+        any(_is_like(value, allowed) for allowed in pattern.get(name, [value]))
+        for name, value in detail.items()
+    ) and (not either or any(_carries(each, detail) for each in either))
+
+
+def _is_like(value: Any, allowed: Any) -> bool:
+    if isinstance(allowed, dict):
+        unlike = allowed.get("anything-but")
+        return value not in (unlike if isinstance(unlike, list) else [unlike])
+    return bool(value == allowed)
 
 
 def _logs_errors(stack: Stack, machine: Resource) -> Iterator[Violation]:

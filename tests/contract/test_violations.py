@@ -96,7 +96,11 @@ NOT_THE_CONTRACTS["E9"] = (
 # Without the variable it is E2, and so another graph.
 NOT_THE_CONTRACTS["E10"] = (*NOT_THE_CONTRACTS["E2"], r"Work\.Environment.*")
 # An express machine has no time for a certain number of attempts.
-NOT_THE_CONTRACTS["E7x"] = (*NOT_THE_CONTRACTS["E7"], "Saga", r".*\.Retry\.1\.MaxAttempts")
+NOT_THE_CONTRACTS["E7x"] = (
+    *NOT_THE_CONTRACTS["E7"],
+    r"Saga(\.Definition\.States\.Refunded(\.Type)?)?",
+    r".*\.Retry\.1\.MaxAttempts",
+)
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
 NOT_THE_CONTRACTS["PUT"] = (
@@ -578,14 +582,15 @@ def test_a_branch_that_may_fail_is_caught() -> None:
 
 def test_a_task_that_invokes_names_a_function_of_the_stack() -> None:
     charge = EXAMPLES["E7"]()["Resources"]["Saga"]["Properties"]["Definition"]["States"]["Charge"]
-    invoke = {"Resource": "arn:aws:states:::lambda:invoke"}
+    invoke = {"Resource": "arn:${Partition}:states:::lambda:invoke"}
+    partition = ("Saga.DefinitionSubstitutions.Partition", ref("AWS::Partition"))
     states = "Saga.Definition.States.Charge"
 
     named = {**charge, **invoke, "Arguments": {"FunctionName": "${charge}"}}
-    assert says("E7", (states, named)) == []
+    assert says("E7", (states, named), partition) == []
 
     unknown = {**charge, **invoke, "Arguments": {"FunctionName": "${refund}"}}
-    assert says("E7", (states, unknown)) == [
+    assert says("E7", (states, unknown), partition) == [
         "E7 Saga.Charge: FunctionName must be a function of this stack, or a parameter"
     ]
 
@@ -762,7 +767,7 @@ def test_the_parts_of_a_distributed_map_are_executions_that_a_redrive_redrives()
             "States": {"Part": {"Type": "Pass", "End": True}},
         },
         "ResultWriter": {
-            "Resource": "arn:aws:states:::s3:putObject",
+            "Resource": "arn:${Partition}:states:::s3:putObject",
             "Parameters": {"Bucket": "${Results}", "Prefix": "results"},
         },
         "End": True,
@@ -788,7 +793,11 @@ def test_the_parts_of_a_distributed_map_are_executions_that_a_redrive_redrives()
         charge = "Saga.Definition.States.Charge.Retry"
         retried = [examples.THROTTLED, {"ErrorEquals": ["States.ALL"], "JitterStrategy": "FULL"}]
         mapped = changed(changed(template, charge, retried), "Saga.Definition.States.Split", split)
-        substitutions = {"charge": get("Pay"), "Results": ref("Results")}
+        substitutions = {
+            "charge": get("Pay"),
+            "Results": ref("Results"),
+            "Partition": ref("AWS::Partition"),
+        }
         mapped = changed(mapped, "Saga.DefinitionSubstitutions", substitutions)
         return list(map(str, violations(changed(mapped, statements, granted))))
 

@@ -60,7 +60,7 @@ def waits(retrier: dict[str, Any]) -> list[float]:
 def invocations(scope: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Each task that invokes a function."""
     for state in scope["States"].values():
-        if state.get("Resource") == "arn:aws:states:::lambda:invoke":
+        if str(state.get("Resource")).endswith(":states:::lambda:invoke"):
             yield state
         if "ItemProcessor" in state:
             yield from invocations(state["ItemProcessor"])

@@ -36,6 +36,7 @@ ADAPTERS = (
     "scheduler.schedule_delivery",
     "events.rule_delivery",
     "stepfunctions.task_timeouts",
+    "stepfunctions.execution_stop",
     "stepfunctions.express_executions",
     "stepfunctions.retries",
     "stepfunctions.execution_names",

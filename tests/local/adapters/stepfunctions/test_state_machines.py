@@ -625,3 +625,52 @@ def test_a_redrive_goes_on_with_the_task_that_failed(
     assert types[types.index("ExecutionRedriven") + 1] == "TaskScheduled"
     with pytest.raises(states.exceptions.ExecutionNotRedrivable):
         states.redrive_execution(executionArn=arn)
+
+
+RETRIED = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fail:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        def handler(event, context):
+            raise RuntimeError
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionSubstitutions: {Fail: !GetAtt Fail.Arn}
+      Policies:
+        - Statement: [{Effect: Allow, Action: "lambda:InvokeFunction", Resource: "*"}]
+      Definition:
+        StartAt: Fail
+        States:
+          Fail:
+            Type: Task
+            Resource: "${Fail}"
+            Retry: [{ErrorEquals: [States.ALL], IntervalSeconds: 60, MaxAttempts: 4}]
+            End: true
+Outputs: {Machine: {Value: !Ref Machine}}
+"""
+
+
+def test_an_execution_that_is_stopped_does_nothing_more(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    stack, states = deploy_stack(RETRIED), client("stepfunctions")
+
+    def started() -> str:
+        return str(states.start_execution(stateMachineArn=stack["Machine"])["executionArn"])
+
+    def types(arn: str) -> list[str]:
+        return [e["type"] for e in states.get_execution_history(executionArn=arn)["events"]]
+
+    stopped = started()
+    wait_until(lambda: "TaskFailed" in types(stopped))
+
+    states.stop_execution(executionArn=stopped)
+
+    events, other = types(stopped), started()
+    wait_until(lambda: described(states, other)["status"] == "FAILED")
+    assert (described(states, stopped)["status"], types(stopped)) == ("ABORTED", events)
+    assert types(other).count("TaskFailed") == 5
