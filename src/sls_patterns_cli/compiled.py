@@ -79,6 +79,7 @@ def graph(
     # The one that was answered, and those that nodes are whatever the answer is.
     always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
     datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
+    proof_packages = (topology.test_packages, *(n.facts.proof_packages for n in topology.nodes))
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
     ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
     migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
@@ -225,7 +226,7 @@ def graph(
                 for packages in (
                     pattern.test_packages,
                     # What only the proofs need.
-                    topology.test_packages if datastore.local else {},
+                    *(proof_packages if datastore.local else ()),
                     *(each.test_packages for each in datastores),
                     *(vocabulary.failures[each].packages for each in returned),
                     *(edge.kind.test_packages for edge in edges),

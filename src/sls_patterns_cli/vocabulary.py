@@ -113,6 +113,8 @@ class NodeKind:
     """The end of the name of the variable by which a function knows it, and an `example` of its
     value for unit tests, with holes for the node's name and the region."""
     packages: Packages = field(default_factory=dict)
+    proof_packages: Packages = field(default_factory=dict)
+    """The packages that proofs need which call it."""
     flavours: tuple[str, ...] = ()
     """The IaC flavours that carry it, such as `sam` or `cdk/python`; empty for all."""
     attributes: Attributes = field(default_factory=dict)
@@ -285,7 +287,7 @@ def _typed(record: Declaration) -> dict[str, Any]:
     for key, value in record.items():
         if key == "attributes":
             typed[key] = {name: Attribute.from_record(name, each) for name, each in value.items()}
-        elif key in {"packages", "test_packages"}:
+        elif key in {"packages", "proof_packages", "test_packages"}:
             typed[key] = {runtime: tuple(packages) for runtime, packages in value.items()}
         else:
             typed[key] = tuple(value) if isinstance(value, list) else value

@@ -1,8 +1,10 @@
-"""The stack that another service copies to subscribe to a bus, which has events already."""
+"""The stacks that another service copies to subscribe to a topic or a bus, which has events."""
 
 from pathlib import Path
 
+import pytest
 from contract.check import violations
+from rendering import render_project
 
 from sls_patterns_cli.local import cloudformation
 
@@ -33,3 +35,20 @@ def test_the_queues_of_a_subscriber_allow_its_rule_before_the_rule_exists(tmp_pa
         ),
         LEFT_TO_OTHERS,
     ]
+
+
+@pytest.mark.parametrize("topology", ["sns", "eventbridge"])
+def test_a_subscriber_hides_messages_for_as_long_as_the_service_itself(
+    topology: str, tmp_path: Path
+) -> None:
+    """The consumer that is copied beside it has the same timeout."""
+    project = render_project(tmp_path / "shop", pattern="notifier", topology=topology, iac="sam")
+
+    hidden = [
+        cloudformation.read(file)["Resources"][queue]["Properties"]["VisibilityTimeout"]
+        for file, queue in (
+            (project / "template.yaml", "InvoicingQueue"),
+            (project / "stacks/subscriber.yaml", "OrdersQueue"),
+        )
+    ]
+    assert hidden == [90, 90]

@@ -38,6 +38,21 @@ def test_the_role_of_ci_may_call_the_service_as_its_smoke_test_does(
     assert re.findall(r"`(\w+:\w+)`", needed) == actions
 
 
+@pytest.mark.parametrize(
+    ("pattern", "topology", "action"),
+    [
+        ("strangler", "rest-api", "`apigateway:GET` on `/account`"),
+        ("fifoer", "scheduled", "`lambda:GetAccountSettings`"),
+    ],
+)
+def test_the_role_of_ci_may_look_at_the_account(
+    pattern: str, topology: str, action: str, tmp_path: Path
+) -> None:
+    readme = (render(tmp_path, pattern, topology) / "README.md").read_text()
+
+    assert f"To look at the account first, `make deploy` needs {action}.\n" in readme
+
+
 def test_a_redrive_says_where_it_does_not_wait(tmp_path: Path) -> None:
     readme = (render(tmp_path, "notifier", "sns") / "README.md").read_text()
 

@@ -98,3 +98,16 @@ def test_a_build_that_fails_is_one_line_after_its_log(
     assert shown.code == 1
     assert any(re.match("✗ Build" + SECONDS, line) for line in shown.lines)
     assert "sls-patterns: uv pip install failed" in shown.text
+
+
+def test_functions_get_the_packages_that_the_lock_has_and_no_others(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    locked = f"iniconfig==2.1.0 --hash=sha256:{'0' * 64}\n"
+    write(tmp_path, {**PROJECT, "src/requirements.lock": locked})
+
+    shown = see(command("test", str(tmp_path)), tmp_path, environment, seconds=120)
+
+    assert shown.code == 1
+    assert "✗ Installing src/requirements.lock for the functions" in shown.text
+    assert f"sha256:{'0' * 64}" in "".join(shown.text.split())

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tomllib
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 import yaml
 from _pytest.mark import ParameterSet
 from contract.stack import load, without_code
-from environments import environment, fork, fork_by, link_modules, node, npm, pins
+from environments import UV, environment, fork, fork_by, link_modules, node, npm, pins
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
@@ -541,21 +542,25 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: Projects) -> None:
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
 @pytest.mark.parametrize(
-    ("role", "says"),
+    ("asked", "says"),
     [
-        ("arn:aws:iam::111122223333:role/ApiGatewayLogs", ""),
-        ("None", 'API Gateway has no role to write logs with here: see "Deploy" in the README.\n'),
+        ("echo arn:aws:iam::111122223333:role/ApiGatewayLogs", ""),
+        (
+            "echo None",
+            'API Gateway has no role to write logs with here: see "Deploy" in the README.\n',
+        ),
+        ("echo AccessDenied >&2; exit 254", "AccessDenied\nmake: "),
     ],
 )
 def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
-    iac: str, role: str, says: str, tmp_path: Path
+    iac: str, asked: str, says: str, tmp_path: Path
 ) -> None:
     answers = {"pattern": "scalable-webhook", "topology": "direct", "iac": iac}
     project = render_project(tmp_path / "project", **answers)
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name, answer in (("sam", "deployed"), ("npx", "deployed"), ("aws", role)):
-        (tools / name).write_text(f"#!/bin/sh\necho {answer}\n")
+    for name, command in (("sam", "echo deployed"), ("npx", "echo deployed"), ("aws", asked)):
+        (tools / name).write_text(f"#!/bin/sh\n{command}\n")
         (tools / name).chmod(0o755)
 
     made = subprocess.run(
@@ -611,21 +616,51 @@ def with_distinct_packages(projects: Projects, iac: str) -> list[Path]:
     return [each for pinned, each in found.items() if not any(pinned < other for other in found)]
 
 
+def lock(project: Path, **variables: str) -> None:
+    """Lock the packages of a Python project's functions, by what `make install` runs for that."""
+    (project / ".venv/bin").mkdir(parents=True, exist_ok=True)
+    (project / ".venv/bin/uv").unlink(missing_ok=True)
+    (project / ".venv/bin/uv").symlink_to(UV)
+    printed = run(["make", "--dry-run", ".venv/installed"], project).replace("\\\n", " ")
+    (command,) = re.findall("^.*uv pip compile.*$", printed, re.MULTILINE)
+    run(shlex.split(command), project, **variables)
+
+
+def build_with_sam(project: Path, **variables: str) -> list[Path]:
+    """Run `make build`; return the folders of the functions."""
+    path = f"{Path(tool('SLS_SAM')).parent}{os.pathsep}{os.environ['PATH']}"
+    # The certificates are not of a registry.
+    there = [f"--assume-old={each}" for each in (".venv/installed", "src/rds-ca.pem")]
+    run(["make", "build", *there], project, **SAM_SETTINGS, PATH=path, **variables)
+    return list((project / ".aws-sam/build").glob("*Function"))
+
+
 def test_sam_builds_each_list_of_packages_for_lambda(projects: Projects) -> None:
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
     for project in with_distinct_packages(projects, "sam"):
-        sam(project, "build", "--no-cached")
+        lock(project)
+        locked = (project / "src/requirements.lock").read_text()
 
-        functions = list((project / ".aws-sam/build").glob("*Function"))
+        functions = build_with_sam(project)
+
         assert functions
         for function in functions:
-            assert (function / "pydantic").is_dir()
             assert list(function.glob("pydantic_core/*aarch64-linux-gnu.so"))
+            installed = [each.name for each in function.glob("*.dist-info")]
+            assert sorted(installed) == sorted(names_of_metadata(locked))
+
+
+def names_of_metadata(locked: str) -> Iterator[str]:
+    """Return the names of the folders that packages have which are installed for Linux."""
+    for name, version, marker in re.findall(r"^([a-z0-9-]+)==(\S+) (.*)\\$", locked, re.MULTILINE):
+        if "win32" not in marker:
+            yield f"{name.replace('-', '_')}-{version}.dist-info"
 
 
 def test_cdk_builds_each_list_of_packages_for_lambda(projects: Projects, tmp_path: Path) -> None:
     for project in with_distinct_packages(projects, "cdk"):
+        lock(project)
         built = tmp_path / project.name
         synthesise_into(built, project, build=True)
 
@@ -634,6 +669,59 @@ def test_cdk_builds_each_list_of_packages_for_lambda(projects: Projects, tmp_pat
         assert list(package.glob("*/handlers"))
         assert list(package.glob("pydantic_core/*aarch64-linux-gnu.so"))
         assert not list(package.rglob("__pycache__"))
+
+
+def wheel(folder: Path, content: str) -> None:
+    """Write a package that is compiled for Lambda's processor alone, or so it says."""
+    folder.mkdir(exist_ok=True)
+    of = "compiled-1.0.dist-info"
+    tag = "cp313-cp313-manylinux2014_aarch64"
+    files = {
+        "compiled.py": content,
+        f"{of}/METADATA": "Metadata-Version: 2.1\nName: compiled\nVersion: 1.0\n",
+        f"{of}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n",
+        f"{of}/RECORD": f"compiled.py,,\n{of}/METADATA,,\n{of}/WHEEL,,\n{of}/RECORD,,\n",
+    }
+    with zipfile.ZipFile(folder / f"compiled-1.0-{tag}.whl", "w") as packed:
+        for name, text in files.items():
+            packed.writestr(name, text)
+
+
+@pytest.mark.parametrize("iac", ["sam", pytest.param("cdk", marks=pytest.mark.exhaustive)])
+def test_a_package_for_lambda_that_differs_from_the_lock_is_not_built(
+    iac: str, tmp_path: Path
+) -> None:
+    """The processor is not this machine's, so no test has ever loaded it."""
+    if not shutil.which("python3.13"):
+        pytest.skip("sam build needs python3.13 on PATH")
+    variables = {"UV_FIND_LINKS": str(tmp_path / "index"), "UV_NO_INDEX": "1"}
+    wheel(tmp_path / "index", "locked = True\n")
+    project = render_project(tmp_path / "project", pattern="internal-api", iac=iac)
+    python = environment(project) / "python"
+    (project / "src/requirements.txt").write_text("compiled==1.0\n")
+    lock(project, **variables, UV_CACHE_DIR=str(tmp_path / "cache"))
+
+    def build(cache: str) -> list[Path]:
+        uv = {**variables, "UV_CACHE_DIR": str(tmp_path / cache)}
+        if iac == "sam":
+            return build_with_sam(project, **uv)
+        package = tmp_path / f"package-{cache}"
+        run([python, "-c", BUNDLE, package], project, **uv)
+        return [package]
+
+    for function in build("cache"):
+        assert (function / "compiled.py").read_text() == "locked = True\n"
+
+    wheel(tmp_path / "index", "tampered_with = True\n")
+    with pytest.raises(pytest.fail.Exception, match=r"[Hh]ash mismatch"):
+        build("empty-cache")
+
+
+BUNDLE = """
+import sys
+from infrastructure.bundling import _Bundling
+_Bundling().try_bundle(sys.argv[1])
+"""
 
 
 def test_make_builds_with_the_esbuild_that_the_project_has_installed(tmp_path: Path) -> None:

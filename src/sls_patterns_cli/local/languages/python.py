@@ -20,6 +20,9 @@ from sls_patterns_cli.progress import Progress
 
 REQUIREMENTS = "requirements.txt"
 
+LOCK = "requirements.lock"
+"""What `make install` writes from REQUIREMENTS: all packages, with their versions and hashes."""
+
 PROOFS = "tests/e2e"
 
 UNFINISHED = "unfinished"
@@ -68,20 +71,19 @@ class Python:
     def _requirements(self, source: Path) -> Path:
         """The folder into which the requirements of `source` are installed."""
         project, interpreter = self._project, self.interpreter
-        requirements = source / REQUIREMENTS
+        lists = _lists(source)
         folder = project.work / "build" / f"{source.name}-{interpreter.version_text}"
-        stamp = _fingerprint([requirements])
+        stamp = _fingerprint(lists)
         if not _is_current(folder, stamp):
             # Before the folder, which counts as made from nothing until all of it is there.
             _mark(folder).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            if requirements.is_file():
-                name = requirements.relative_to(project.root)
+            if lists:
+                name = lists[0].relative_to(project.root)
                 with self._progress.step(f"Installing {name} for the functions"):
-                    self._uv(
-                        *("pip", "install", "--quiet", "--python", str(interpreter.executable)),
-                        *("--target", str(folder), "-r", str(requirements), "--compile-bytecode"),
+                    self._install(
+                        interpreter.executable, lists, "--compile-bytecode", "--target", str(folder)
                     )
             _mark_current(folder, stamp)
         return folder
@@ -92,7 +94,8 @@ class Python:
         environment = root / ".venv"
         python = environment / "bin" / "python"
         requirements = root / "requirements-dev.txt"
-        stamp = _fingerprint([requirements, *sorted(root.glob(f"*/{REQUIREMENTS}"))])
+        lists = [each for source in sorted(root.glob("*/")) for each in _lists(source)]
+        stamp = _fingerprint([requirements, *lists])
         made = environment / "pyvenv.cfg"
         if python.exists() and _is_current(made, stamp):
             return python
@@ -103,12 +106,14 @@ class Python:
             # What an interrupted installation has left may be half a package.
             again = ["--reinstall"] if _is_current(made, UNFINISHED) else []
             _mark_current(made, UNFINISHED)
-            self._uv(
-                *("pip", "install", "--quiet", "--python", str(python), *again),
-                *("-r", str(requirements)),
-            )
+            self._install(python, [requirements, *lists], *again)
         _mark_current(made, stamp)
         return python
+
+    def _install(self, python: Path, lists: Sequence[Path], *options: str) -> None:
+        """Install what the lists name, those with hashes by their hashes."""
+        named = [argument for each in lists for argument in ("-r", str(each))]
+        self._uv("pip", "install", "--quiet", "--python", str(python), *options, *named)
 
     def _uv(self, *arguments: str) -> None:
         from uv import find_uv_bin
@@ -119,6 +124,11 @@ class Python:
         if done.returncode:
             said = " ".join(done.stdout.split())
             raise UserError(f"uv {' '.join(arguments[:2])} failed: {said}", 1)
+
+
+def _lists(source: Path) -> list[Path]:
+    """The lists of a folder's packages; REQUIREMENTS as well, as it may be newer than the lock."""
+    return [each for each in (source / LOCK, source / REQUIREMENTS) if each.is_file()]
 
 
 def _fingerprint(files: Iterable[Path]) -> str:
