@@ -4,7 +4,7 @@ The project changes once, at the end, or not at all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import partial
@@ -58,8 +58,8 @@ def update(  # noqa: PLR0913 - what the command takes
     """
     progress = progress or Progress()
     checkout = Checkout(folder)
-    checkout.refuse_unless_committed()
-    with _scratch() as scratch:
+    with nullcontext() if dry_run else checkout.locked(), _scratch() as scratch:
+        checkout.refuse_unless_committed()
         with progress.stage("Find the versions"):
             versions = open_source(checkout.address, source, scratch)
             step = Step(checkout, versions, to, given)
@@ -88,16 +88,17 @@ def waive(folder: Path, wanted: str, reason: str) -> None:
 
     Raises UserError if the fix is not open.
     """
-    project = Checkout(folder).path
-    notes = record.read(project)
-    open_ = [note.id for note in notes if note.waived is None]
-    if wanted not in open_:
-        there = f"open: {', '.join(open_)}" if open_ else "no fix is open"
-        raise UserError(f"fix {wanted} is not open; {there}")
-    content = record.written(
-        replace(note, waived=reason) if note.id == wanted else note for note in notes
-    )
-    (project / RECORD).write_bytes(content or b"")
+    checkout = Checkout(folder)
+    with checkout.locked():
+        notes = record.read(checkout.path)
+        open_ = [note.id for note in notes if note.waived is None]
+        if wanted not in open_:
+            there = f"open: {', '.join(open_)}" if open_ else "no fix is open"
+            raise UserError(f"fix {wanted} is not open; {there}")
+        content = record.written(
+            replace(note, waived=reason) if note.id == wanted else note for note in notes
+        )
+        (checkout.path / RECORD).write_bytes(content or b"")
 
 
 def status(folder: Path, *, source: str | None) -> Status:

@@ -771,6 +771,9 @@ def test_make_builds_with_the_esbuild_that_the_project_has_installed(tmp_path: P
     run(["make", "build", *installed], project, SAM_CLI_TELEMETRY="0", PATH=path)
 
     assert built_files(project) == files_of_bundles(project)
+    bundles = (project / ".aws-sam/build").glob("*Function/*.js")
+    # `import { z }` would bring zod's messages in all languages, a third of a bundle.
+    assert not any("zod/v4/locales/de" in bundle.read_text() for bundle in bundles)
 
 
 def built_files(project: Path) -> set[str]:
