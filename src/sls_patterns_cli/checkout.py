@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from sls_patterns_cli import answers, git
+from sls_patterns_cli import answers, catalog, git
 from sls_patterns_cli.answers import ANSWERS_FILE
 from sls_patterns_cli.destination import absolute, remove_left_behind
 from sls_patterns_cli.errors import UserError
@@ -37,7 +37,7 @@ class Checkout:
         self.answers = answers.to_questions(recorded)
         self.version: str = recorded["_commit"]
         """The version of the template that it was made from, or updated to."""
-        self.address: str = recorded["_src_path"]
+        self.address = catalog.current_address(recorded["_src_path"])
         """Where that version came from."""
 
     def refuse_unless_committed(self) -> None:

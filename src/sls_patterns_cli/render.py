@@ -74,7 +74,7 @@ def _worker(given: Given, target: Path | None, *, ask: bool) -> "_Worker":
         # Only its name is of use until the questions are answered: Copier then gets another folder.
         dst_path=target or absolute(Path(f"{PREFIX}later")),
         data={
-            "_src_path": catalog.TEMPLATE_ADDRESS,
+            "_src_path": catalog.template_address(),
             "_commit": f"v{catalog.version()}",
             **{question: answer for question, (_, answer) in given.items()},
         },

@@ -146,7 +146,7 @@ def open_source(recorded: str, wanted: str | None, scratch: Path) -> Source:
     for the source's use. Raises UserError if there is nothing to be had.
     """
     address = wanted or os.environ.get(ENVIRONMENT) or recorded
-    if address == catalog.TEMPLATE_ADDRESS:
+    if catalog.current_address(address) == catalog.template_address():
         return _package(scratch)
     if not shutil.which("git"):
         raise UserError("git is not installed; an update needs it")
