@@ -28,6 +28,14 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Renamed:
+    """A file of the template's that the user has renamed to `now`: what changed is merged there."""
+
+    path: str
+    now: str
+
+
+@dataclass(frozen=True)
 class Waiting:
     """A proof of a fix that is still to review; `template` is the file that holds it until then."""
 
@@ -85,7 +93,9 @@ class Changes:
     offered: list[str] = field(default_factory=list)
     """New files that would be the user's, and so were not written."""
     skipped: list[str] = field(default_factory=list)
-    """Files that changed in the template, and that the user has removed or renamed."""
+    """Files that changed in the template, and that the user has removed."""
+    renamed: list[Renamed] = field(default_factory=list)
+    """Files that changed in the template, and that the user has renamed."""
 
     @property
     def must_be_settled(self) -> bool:

@@ -382,6 +382,10 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why the project does without the fix.")
     ] = None,
+    prove: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Settle an open fix if its proof passes on this machine."),
+    ] = None,
     source: TemplateSource = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
@@ -390,8 +394,13 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> int:
     """Apply the open fixes of the updates so far to your own files that are as released.
 
-    What is left is written as a patch, and as a text for each fix. Exit codes as for update.
+    What is left is written as a patch, and as a text for each fix. Exit codes as for update; with
+    --prove, that of the proof.
     """
+    if prove is not None:
+        if waive is not None or reason is not None:
+            raise UserError("--prove and --waive cannot be combined")
+        return _prove(path, prove, source)
     if (waive is None) != (reason is None):
         raise UserError("--waive ID and --reason TEXT belong together")
     if reason is not None and not reason.strip():
@@ -446,6 +455,22 @@ def _add_data(given: dict[str, tuple[str, str]], pairs: Sequence[str] | None) ->
         if key in given:
             raise UserError(f"--data {key} and {given[key][0]} answer the same question")
         given[key] = (f"--data {key}", value)
+
+
+def _prove(path: Path, wanted: str, source: str | None) -> int:
+    """Run the proofs of a fix, and settle it if they pass."""
+    try:
+        from sls_patterns_cli import proving
+        from sls_patterns_cli.local import session
+
+        code = proving.prove(
+            path, wanted, source, lambda files: session.test(path, files, console.progress())
+        )
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from error
+    if code == 0:
+        console.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
+    return code
 
 
 class _PassesArguments(TyperCommand):

@@ -225,6 +225,10 @@ def _show_changes(outcome: "Outcome") -> None:
         for question, (before, after) in outcome.answers.items()
     ]
     rows += _change_rows(outcome.changes)
+    rows += [
+        ("renamed", f"{each.path} is {each.now} here, and what changed was merged there")
+        for each in outcome.changes.renamed
+    ]
     if rows:
         _table(rows)
     else:
@@ -262,8 +266,8 @@ def _show_reviews(fixes: Sequence["FixState"], reviews: Sequence["Review"]) -> N
 def _show_waiting(changes: "Changes") -> None:
     for waiting in changes.waiting:
         _paragraph(
-            f"{waiting.template} is a proof that fails without these fixes: apply them, "
-            f"then rename it to {waiting.path}."
+            f"{waiting.template} is a proof that fails without these fixes: apply them, then run "
+            "sls-patterns fix --prove ID, which puts it into place."
         )
 
 

@@ -21,6 +21,7 @@ from sls_patterns_cli.changes import (
     Handover,
     Kept,
     Outcome,
+    Renamed,
     Status,
     Waiting,
 )
@@ -90,15 +91,11 @@ def waive(folder: Path, wanted: str, reason: str) -> None:
     """
     checkout = Checkout(folder)
     with checkout.locked():
-        notes = record.read(checkout.path)
-        open_ = [note.id for note in notes if note.waived is None]
-        if wanted not in open_:
-            there = f"open: {', '.join(open_)}" if open_ else "no fix is open"
-            raise UserError(f"fix {wanted} is not open; {there}")
-        content = record.written(
-            replace(note, waived=reason) if note.id == wanted else note for note in notes
+        record.refuse_unless_open(checkout.path, wanted)
+        record.change(
+            checkout.path,
+            lambda note: replace(note, waived=reason) if note.id == wanted else note,
         )
-        (checkout.path / RECORD).write_bytes(content or b"")
 
 
 def status(folder: Path, *, source: str | None) -> Status:
@@ -304,11 +301,12 @@ class _Merged:
     def _stages(self, path: str) -> dict[int, Path]:
         """The template's side of a conflict, by the numbers that git's index has for them."""
         stages = {}
+        named = {now: before for before, now in self._merge.renamed.items()}.get(path, path)
         for stage, rendering in ((1, self._old), (3, self.new)):
-            if path in rendering.files:
+            if named in rendering.files:
                 file = stages[stage] = self._scratch / f"stage-{stage}" / path
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(rendering.files[path])
+                file.write_bytes(rendering.files[named])
         return stages
 
     def _report(self) -> Changes:
@@ -347,6 +345,7 @@ class _Merged:
             waiting=[Waiting(path, place) for path, place in merge.waiting.items()],
             offered=sorted((new.keys() - old.keys() - committed.keys() - fixed) & left_alone),
             skipped=merge.skipped,
+            renamed=[Renamed(path, now) for path, now in sorted(merge.renamed.items())],
         )
 
     def _renamed(self, path: str) -> str | None:
@@ -405,7 +404,7 @@ def _state(fixes: Fixes, fix: Fix, rendering: Rendering) -> FixState:
         id=fix.id,
         state="applied" if fix in fixes.applied else "open",
         reason=fix.mend.reason,
-        files=sorted(fixes.files(fix)),
+        files=fixes.files(fix),
         proofs=sorted(path for path in rendering.files if fix.mend.is_shown_by(path)),
     )
 

@@ -41,7 +41,6 @@ def test_copier_update_gives_the_tree_that_the_command_gives(pair: tuple[Owned, 
         project.append("pyproject.toml", "# my tools\n")
         project.write(f"{PACKAGE}/handlers/notify.py", "# my own\n")
         git(project.folder, "rm", "--quiet", f"{PACKAGE}/handlers/process.py", "Makefile")
-        git(project.folder, "mv", "tests/sender.py", "tests/signer.py")
         project.commit()
     plain, ours = pair
     copier(plain.cli, plain.folder, "update", "--defaults")
