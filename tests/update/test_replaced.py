@@ -5,13 +5,15 @@ from command import Cli
 from update.projects import Owned, make
 from update.publication import Publication
 
+ALL = ["EventsTable", "DeliveriesQueue", "ProcessFunction"]
+
 
 @pytest.mark.parametrize(
     ("answer", "named", "kept"),
     [
-        ("iac=cdk", ["EventsTable", "DeliveriesQueue", "ProcessFunction"], []),
-        ("project_name=other", ["EventsTable", "DeliveriesQueue", "ProcessFunction"], []),
         ("datastore=aurora-postgresql", ["EventsTable"], ["DeliveriesQueue", "ProcessFunction"]),
+        pytest.param("iac=cdk", ALL, [], marks=pytest.mark.exhaustive),
+        pytest.param("project_name=other", ALL, [], marks=pytest.mark.exhaustive),
     ],
 )
 def test_an_answer_that_replaces_resources_is_refused_with_their_ids(
