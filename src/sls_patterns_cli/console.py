@@ -233,6 +233,9 @@ def _show_changes(outcome: "Outcome") -> None:
         _table(rows)
     else:
         show("  nothing changes")
+    if outcome.replaced:
+        _heading("Replaced by the next deployment; their data does not move")
+        _table([(each.id, each.type) for each in outcome.replaced])
     settling = list(_settling_rows(outcome.changes))
     if settling:
         _heading("To settle by hand")
