@@ -45,9 +45,12 @@ def refuse_unless_free(destination: Path) -> None:
     """Raise UserError unless a project can be made at `destination`; writes nothing."""
     try:
         if destination.is_dir():
-            if any(destination.iterdir()):
+            # A repository that was just cloned has git's own folder, and nothing else.
+            if any(entry.name != ".git" for entry in destination.iterdir()):
                 raise UserError(f"{destination} is not empty")
             parent = destination
+        elif destination.is_symlink() and not destination.exists():
+            raise UserError(f"{destination} is a link that leads nowhere")
         elif os.path.lexists(destination):
             raise UserError(f"{destination} is a file")
         else:

@@ -4,7 +4,7 @@ It stands beside `.copier-answers.yml` and is committed. No template has it, so 
 it alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,3 +73,20 @@ def written(notes: Iterable[Note]) -> bytes | None:
         return None
     text = yaml.safe_dump({"fixes": entries}, sort_keys=False, allow_unicode=True, width=1000)
     return f"{_HEAD}{text}".encode()
+
+
+def refuse_unless_open(project: Path, wanted: str) -> None:
+    """Raise UserError unless a fix is noted as open in the project in a folder."""
+    open_ = [note.id for note in read(project) if note.waived is None]
+    if wanted not in open_:
+        there = f"open: {', '.join(open_)}" if open_ else "no fix is open"
+        raise UserError(f"fix {wanted} is not open; {there}")
+
+
+def change(project: Path, changed: Callable[[Note], Note | None]) -> None:
+    """Write the file anew, with what becomes of each note; None removes it."""
+    content = written(filter(None, map(changed, read(project))))
+    if content is None:
+        (project / RECORD).unlink()
+    else:
+        (project / RECORD).write_bytes(content)

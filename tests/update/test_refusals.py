@@ -199,14 +199,45 @@ def test_a_template_that_would_run_something_or_is_broken(cli: Cli, tmp_path: Pa
     publication.release("0.3.0")
     project = make(publication, cli.folder / "project", cli)
     done = project.run("update", "--to", "0.2.0")
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert "tasks" in line
+    assert (done.returncode, done.stderr) == (
+        2,
+        "sls-patterns: the template would run code on this machine: tasks\n",
+    )
     assert project.run("update").stderr == (
         "sls-patterns: the template is broken: copier.yml cannot be read\n"
     )
     assert project.changed() == []
     assert not list(tmp_path.rglob("ran"))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("readme", "why"),
+    [
+        ("{{ range(99999999) }}", "Range too big"),
+        ("{% include 'templates/project/README.md.jinja' %}", "maximum recursion depth exceeded"),
+        ("{% include 'templates/gone.jinja' %}", "it has no file templates/gone.jinja"),
+        ("{{ ().__class__.__bases__ }}", "access to attribute '__class__'"),
+        ("{{ 'x' * 10 ** 12 }}", "MemoryError"),
+    ],
+)
+def test_a_template_that_would_do_harm_is_one_line(
+    cli: Cli, tmp_path: Path, readme: str, why: str
+) -> None:
+    publication = publish(tmp_path / "template")
+    publication.release("0.1.0")
+    publication.write("templates/project/README.md.jinja", readme)
+    publication.release("0.2.0")
+    project = make(publication, cli.folder / "project", cli)
+
+    done = project.run("update")
+
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sls-patterns: the template is broken: ")
+    assert why in line
+    assert str(tmp_path) not in line
+    assert done.returncode == 2
+    assert project.changed() == []
 
 
 def test_a_folder_that_cannot_be_written_to(project: Owned) -> None:
