@@ -240,17 +240,17 @@ def test_a_fix_is_waived_with_a_reason(project: Owned) -> None:
     project.update("--to", "v0.2.0", code=3)
     project.commit()
 
-    done = project.run("fix", "--waive", FIRST, "--reason", "Our gateway compares them.")
+    done = project.run("fix", "--waive", FIRST, "--reason", 'Our "gateway" compares them.')
     project.commit()
 
     assert (done.returncode, done.stderr) == (0, "")
     (waived, other) = sorted(project.status()["fixes"], key=lambda fix: fix["id"])
-    assert (waived["state"], waived["waived"]) == ("waived", "Our gateway compares them.")
+    assert (waived["state"], waived["waived"]) == ("waived", 'Our "gateway" compares them.')
     assert other["state"] == "open"
     report = project.update("--apply-fixes", code=3)
     # What the release mends in the file later has what was waived before it.
     assert states(report) == {OTHER: "applied", THIRD: "open"}
-    assert "Our gateway compares them." in project.read(RECORD)
+    assert 'Our "gateway" compares them.' in project.read(RECORD)
 
 
 @pytest.mark.exhaustive
