@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sls_patterns_cli.fixes import Review
+from sls_patterns_cli.replaced import Replaced
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ class Outcome:
     answers: dict[str, tuple[Any, Any]]
     """The answers that changed: what each was, and is."""
     changes: Changes
+    replaced: list[Replaced]
+    """The resources that the next deployment replaces, because of the answers."""
     fixes: list[FixState]
     """The fixes that were applied, and those that are open."""
     handover: Handover | None = None
@@ -139,6 +142,7 @@ class Outcome:
                 question: {"from": before, "to": after}
                 for question, (before, after) in self.answers.items()
             },
+            "replaced": [asdict(each) for each in self.replaced],
             **asdict(self.changes),
             "fixes": [asdict(fix) for fix in self.fixes],
             "handover": self._handed_over(),

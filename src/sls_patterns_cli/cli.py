@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from sls_patterns_cli.record import RECORD
 
 if TYPE_CHECKING:
     from sls_patterns_cli.changes import Outcome
+    from sls_patterns_cli.replaced import Replaced
 
 
 def _unset(*flags: str) -> dict[str, Any]:
@@ -336,6 +338,10 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             "--apply-fixes", help="Also apply fixes to your own files that are as released."
         ),
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Agree that other answers replace deployed resources."),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Merge a newer template, or other answers, into a project.
@@ -360,9 +366,22 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             source=source,
             dry_run=dry_run,
             apply_fixes=apply_fixes,
+            agree=(lambda _: None) if replace else partial(_agree, ask=not json),
             progress=Progress() if json else console.progress(),
         )
     return _show_outcome(outcome, json=json, made=not dry_run)
+
+
+def _agree(resources: "Sequence[Replaced]", *, ask: bool) -> None:
+    """Ask whether deployed resources may be replaced; raise UserError unless they may."""
+    ids = ", ".join(each.id for each in resources)
+    line = f"the next deployment would replace or leave behind {len(resources)} resources: {ids}"
+    if not (ask and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(f"{line}; their data does not move; to go on, add --replace")
+    with interrupts.allowed():
+        agreed = typer.confirm(f"{line[0].upper()}{line[1:]}. Their data does not move. Go on?")
+    if not agreed:
+        raise UserError("nothing was changed")
 
 
 def _show_outcome(outcome: "Outcome", *, json: bool, made: bool) -> int:

@@ -3,7 +3,7 @@
 The project changes once, at the end, or not at all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -31,6 +31,7 @@ from sls_patterns_cli.fixes import SOURCES, Fix, Fixes, Users
 from sls_patterns_cli.merge import Merge
 from sls_patterns_cli.progress import Progress
 from sls_patterns_cli.record import RECORD, Note
+from sls_patterns_cli.replaced import Replaced, replaced
 from sls_patterns_cli.source import open_source
 from sls_patterns_cli.step import Step
 from sls_patterns_cli.swap import swap
@@ -49,13 +50,16 @@ def update(  # noqa: PLR0913 - what the command takes
     source: str | None,
     dry_run: bool,
     apply_fixes: bool = False,
+    agree: Callable[[Sequence[Replaced]], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Update the project in `folder` to the version `to`, or the newest; `given` changes answers.
 
     With `apply_fixes` also the user's own files get fixes, where they are as released. With
-    `dry_run` nothing changes. Raises UserError if something is in the way, and then nothing
-    has changed either; KeyboardInterrupt if a signal ended it before the project was touched.
+    `dry_run` nothing changes. If other answers replace deployed resources, `agree` is called with
+    these before anything changes, and may raise UserError. Raises UserError if something is in the
+    way, and then nothing has changed either; KeyboardInterrupt if a signal ended it before the
+    project was touched.
     """
     progress = progress or Progress()
     checkout = Checkout(folder)
@@ -66,6 +70,8 @@ def update(  # noqa: PLR0913 - what the command takes
             step = Step(checkout, versions, to, given)
         merged = _Merged(step, given, scratch, progress, apply_fixes=apply_fixes)
         if not dry_run:
+            if merged.outcome.replaced:
+                agree(merged.outcome.replaced)
             with progress.stage("Write the changes"):
                 merged.publish()
         return merged.outcome
@@ -197,6 +203,7 @@ class _Merged:
                 for question, answer in answers.items()
                 if answer != checkout.answers.get(question)
             },
+            replaced=self._replaced(step, answers, given),
             changes=self._report(),
             fixes=[
                 _state(self._fixes, fix, self.new)
@@ -251,6 +258,19 @@ class _Merged:
         if not (self._fixes.open or self._merge.changes):
             return None
         return handover.place(self._checkout.own_folder, left=bool(self._fixes.open))
+
+    def _replaced(self, step: Step, answers: Mapping[str, Any], given: Given) -> list[Replaced]:
+        """The deployed resources that answers replace which the user has changed."""
+        before = {name: self._checkout.answers.get(name, answers[name]) for name in given}
+        changed = [name for name, answer in before.items() if answer != answers[name]]
+        try:
+            templates = [
+                step.render(step.target, {**answers, **each, "iac": "sam"}).files["template.yaml"]
+                for each in ((before, {}) if changed else ())
+            ]
+        except UserError:  # The target has no such answer any more: what it made is not known.
+            return []
+        return replaced(changed, *templates) if templates else []
 
     def _committed_code(self) -> dict[str, bytes]:
         """What the last commit has of code, and of files that an update leaves to the user."""

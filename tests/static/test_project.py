@@ -239,15 +239,15 @@ def test_no_error_of_validation_holds_the_input(pattern: str, projects: Projects
 
 def showing_input(module: ast.Module) -> Iterator[str]:
     """Find the models and adapters of Pydantic whose errors hold what was validated."""
-    for node in ast.walk(module):
-        match node:
+    for part in ast.walk(module):
+        match part:
             case ast.ClassDef(name=name, bases=[ast.Name("BaseModel")], keywords=options):
                 if "hide_input_in_errors" not in {each.arg for each in options}:
                     yield name
             case ast.Call(func=ast.Name("TypeAdapter"), keywords=options):
                 # It does not have the configuration of its models.
                 if "config" not in {each.arg for each in options}:
-                    yield ast.unparse(node)
+                    yield ast.unparse(part)
 
 
 def test_a_model_and_an_adapter_that_show_their_input_are_found() -> None:

@@ -236,6 +236,7 @@ def everything(folder: Path) -> dict[str, tuple[int, bytes | str]]:
     }
 
 
+@pytest.mark.exhaustive
 def test_an_edit_of_the_same_lines_in_a_renamed_file_is_a_conflict_there(project: Owned) -> None:
     # The last release changes line 2 of five: long enough to be known again, with an edit there.
     git(project.folder, "mv", FILE, "MINE.md")

@@ -177,6 +177,7 @@ def test_each_fix_that_is_left_has_a_text_for_a_coding_agent(project: Owned) -> 
     assert PROOF in text
 
 
+@pytest.mark.exhaustive
 def test_an_open_fix_stays_in_the_status_until_the_files_have_it(project: Owned) -> None:
     edit(project)
     project.update("--to", "v0.2.0", code=3)
@@ -297,6 +298,7 @@ def test_a_broken_record_is_refused_with_one_line(project: Owned, content: str) 
     assert RECORD in project.refused()
 
 
+@pytest.mark.exhaustive
 def test_line_endings_do_not_count_and_stay(project: Owned) -> None:
     for path in (LOGIC, MODELS):
         file = project.folder / path

@@ -85,7 +85,9 @@ def test_new_of_a_checkout_can_take_another_answer(checkout: Cli) -> None:
     assert checkout("new", "scalable-webhook", "--defaults").returncode == 0
     project = Owned(checkout.folder / "scalable-webhook", checkout)
     version = f"v{checkout('--version').stdout.split()[1]}"
-    report = project.update("--to", version, "--data", "datastore=aurora-postgresql", code=3)
+    report = project.update(
+        "--to", version, "--data", "datastore=aurora-postgresql", "--replace", code=3
+    )
     assert (report["from"], report["base"], report["to"]) == (version, version, version)
     assert f"{PACKAGE}/adapters/events/aurora_postgresql.py" in report["added"]
 

@@ -199,7 +199,7 @@ def test_another_answer_moves_wiring_and_adapters_and_keeps_what_is_the_users(
     project.append(f"{PACKAGE}/handlers/receive.py", "# mine\n")
     project.commit()
     report = project.update(
-        "--data", "datastore=aurora-postgresql", "--data", "log_level=debug", code=3
+        "--data", "datastore=aurora-postgresql", "--data", "log_level=debug", "--replace", code=3
     )
     assert report["answers"] == {
         "datastore": {"from": "dynamodb", "to": "aurora-postgresql"},
@@ -237,7 +237,9 @@ def test_an_edited_adapter_outlives_another_datastore(project: Owned) -> None:
     adapter = f"{PACKAGE}/adapters/events/dynamodb.py"
     project.append(adapter, "# my index\n")
     project.commit()
-    report = project.update("--to", "v0.1.0", "--data", "datastore=aurora-postgresql", code=3)
+    report = project.update(
+        "--to", "v0.1.0", "--data", "datastore=aurora-postgresql", "--replace", code=3
+    )
     assert report["kept"] == [{"path": adapter, "renamed_to": None}]
     assert project.read(adapter).endswith("# my index\n")
 
