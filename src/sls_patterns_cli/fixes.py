@@ -128,9 +128,14 @@ class Fixes:
         ]
 
     def changes(self, fixes: Iterable[Fix]) -> list[Change]:
-        """What fixes that are open change in the user's files."""
-        fixes = list(fixes)
-        return [self._change(path) for path in sorted(self._paths(fixes))]
+        """What fixes that are open change in the user's files, and in the unit tests of these."""
+        paths = self._paths(fixes)
+        tests = {
+            path
+            for path in self._lacks - self._paths(self.open)
+            if path.startswith("tests/") and self._belongs(path, paths)
+        }
+        return [self._change(path) for path in sorted(paths | tests)]
 
     def unproven(self) -> set[str]:
         """The files of the proofs that fail as long as their fixes are open."""
@@ -192,6 +197,8 @@ class Fixes:
         new = self._new.files[path]
         if is_same(path, users, new):
             return True
+        if b"\n<<<<<<< " in users:
+            return False  # a conflict that is not settled has both sides
         if path in self._users.files and self._is_released(path):
             return False
         ours, base, theirs = (code(path, each) for each in (users, self._changed[path], new))

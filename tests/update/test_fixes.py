@@ -142,6 +142,21 @@ def test_the_rest_is_a_patch_that_git_applies_to_the_edited_file(project: Owned)
     assert project.read(LOGIC).endswith(STAMP)
     assert "MY_LIMIT = 1" in project.read(LOGIC)
     assert project.read(MODELS).endswith(STAMP + SECOND)
+    assert project.status()["fixes"] == []
+
+
+@pytest.mark.exhaustive
+def test_a_conflict_that_is_not_settled_keeps_the_fix_open(project: Owned) -> None:
+    project.append(LOGIC, "\nMENDED_IN = None\n")
+    project.commit()
+    report = project.update("--to", "v0.2.0", "--apply-fixes", code=3)
+    project.commit()
+
+    with pytest.raises(AssertionError):
+        git(project.folder, "apply", "--3way", report["handover"]["patch"])
+
+    assert "<<<<<<< " in project.read(LOGIC)
+    assert states(project.status("--fixes")) == {FIRST: "open"}
 
 
 @pytest.mark.exhaustive
