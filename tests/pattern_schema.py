@@ -82,6 +82,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "events": {**LISTED, "items": NAMED},
                 "clients": {**LISTED, "items": NAMED},
                 "stacks": {**LISTED, "items": NAMED},
+                "temporary_failures": {**LISTED, "items": NAMED},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
         ),

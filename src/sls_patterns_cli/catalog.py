@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "sls-patterns-cli"
 
-TEMPLATE_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
-"""Where updates come from, recorded in every project; reserved until the owner names a host. It
-stands for the versions in this package."""
+RESERVED_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
+"""What projects record if whoever built this package named no address; nobody can register it."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -32,6 +31,20 @@ def template_root() -> Path:
         if (root / "copier.yml").is_file() and (root / "templates").is_dir():
             return root
     raise UserError("this installation has no template; install sls-patterns again", exit_code=1)
+
+
+@cache
+def template_address() -> str:
+    """The git address that projects record; for this tool it stands for the versions in here."""
+    try:
+        return (_PACKAGE / "_template.address").read_text("utf-8").strip()
+    except FileNotFoundError:
+        return RESERVED_ADDRESS
+
+
+def current_address(recorded: str) -> str:
+    """`recorded`, or this package's address for the one that earlier packages had no other for."""
+    return template_address() if recorded == RESERVED_ADDRESS else recorded
 
 
 def version() -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sls_patterns_cli.fixes import Review
+from sls_patterns_cli.replaced import Replaced
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Kept:
 
     path: str
     renamed_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A file of the template's that the user has renamed to `now`: what changed is merged there."""
+
+    path: str
+    now: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,9 @@ class Changes:
     offered: list[str] = field(default_factory=list)
     """New files that would be the user's, and so were not written."""
     skipped: list[str] = field(default_factory=list)
-    """Files that changed in the template, and that the user has removed or renamed."""
+    """Files that changed in the template, and that the user has removed."""
+    renamed: list[Renamed] = field(default_factory=list)
+    """Files that changed in the template, and that the user has renamed."""
 
     @property
     def must_be_settled(self) -> bool:
@@ -108,6 +119,8 @@ class Outcome:
     answers: dict[str, tuple[Any, Any]]
     """The answers that changed: what each was, and is."""
     changes: Changes
+    replaced: list[Replaced]
+    """The resources that the next deployment replaces, because of the answers."""
     fixes: list[FixState]
     """The fixes that were applied, and those that are open."""
     handover: Handover | None = None
@@ -129,6 +142,7 @@ class Outcome:
                 question: {"from": before, "to": after}
                 for question, (before, after) in self.answers.items()
             },
+            "replaced": [asdict(each) for each in self.replaced],
             **asdict(self.changes),
             "fixes": [asdict(fix) for fix in self.fixes],
             "handover": self._handed_over(),

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from sls_patterns_cli import answers, git
+from sls_patterns_cli import answers, catalog, git
 from sls_patterns_cli.answers import ANSWERS_FILE
-from sls_patterns_cli.destination import absolute
+from sls_patterns_cli.destination import absolute, remove_left_behind
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.lock import locked
 
 EXECUTABLE = "100755"
 REGULAR = {"100644", EXECUTABLE}
@@ -35,7 +37,7 @@ class Checkout:
         self.answers = answers.to_questions(recorded)
         self.version: str = recorded["_commit"]
         """The version of the template that it was made from, or updated to."""
-        self.address: str = recorded["_src_path"]
+        self.address = catalog.current_address(recorded["_src_path"])
         """Where that version came from."""
 
     def refuse_unless_committed(self) -> None:
@@ -149,8 +151,23 @@ class Checkout:
     @cached_property
     def own_folder(self) -> Path:
         """A folder in git's own that is for this tool and this project; it need not exist."""
-        place = git.output(self.path, "rev-parse", "--git-path", "sls-patterns")
-        return self.path / os.fsdecode(place).removesuffix("\n") / self._prefix
+        return self._in_git("sls-patterns") / self._prefix
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it no other process updates a project of the working tree.
+
+        What a killed process left behind is removed first. Raises UserError if another is at work,
+        or if there is no commit.
+        """
+        self.committed  # noqa: B018 - says what is wrong without a repository
+        with locked(self._in_git("sls-patterns.lock"), self.path):
+            remove_left_behind(self.path)
+            yield
+
+    def _in_git(self, name: str) -> Path:
+        place = git.output(self.path, "rev-parse", "--git-path", name)
+        return self.path / os.fsdecode(place).removesuffix("\n")
 
     def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Each path with its content in the last commit."""

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from sls_patterns_cli.record import RECORD
 
 if TYPE_CHECKING:
     from sls_patterns_cli.changes import Outcome
+    from sls_patterns_cli.replaced import Replaced
 
 
 def _unset(*flags: str) -> dict[str, Any]:
@@ -336,6 +338,10 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             "--apply-fixes", help="Also apply fixes to your own files that are as released."
         ),
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Agree that other answers replace deployed resources."),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Merge a newer template, or other answers, into a project.
@@ -360,9 +366,22 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             source=source,
             dry_run=dry_run,
             apply_fixes=apply_fixes,
+            agree=(lambda _: None) if replace else partial(_agree, ask=not json),
             progress=Progress() if json else console.progress(),
         )
     return _show_outcome(outcome, json=json, made=not dry_run)
+
+
+def _agree(resources: "Sequence[Replaced]", *, ask: bool) -> None:
+    """Ask whether deployed resources may be replaced; raise UserError unless they may."""
+    ids = ", ".join(each.id for each in resources)
+    line = f"the next deployment would replace or leave behind {len(resources)} resources: {ids}"
+    if not (ask and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(f"{line}; their data does not move; to go on, add --replace")
+    with interrupts.allowed():
+        agreed = typer.confirm(f"{line[0].upper()}{line[1:]}. Their data does not move. Go on?")
+    if not agreed:
+        raise UserError("nothing was changed")
 
 
 def _show_outcome(outcome: "Outcome", *, json: bool, made: bool) -> int:
@@ -382,6 +401,10 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why the project does without the fix.")
     ] = None,
+    prove: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Settle an open fix if its proof passes on this machine."),
+    ] = None,
     source: TemplateSource = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
@@ -390,8 +413,13 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> int:
     """Apply the open fixes of the updates so far to your own files that are as released.
 
-    What is left is written as a patch, and as a text for each fix. Exit codes as for update.
+    What is left is written as a patch, and as a text for each fix. Exit codes as for update; with
+    --prove, that of the proof.
     """
+    if prove is not None:
+        if waive is not None or reason is not None:
+            raise UserError("--prove and --waive cannot be combined")
+        return _prove(path, prove, source)
     if (waive is None) != (reason is None):
         raise UserError("--waive ID and --reason TEXT belong together")
     if reason is not None and not reason.strip():
@@ -446,6 +474,22 @@ def _add_data(given: dict[str, tuple[str, str]], pairs: Sequence[str] | None) ->
         if key in given:
             raise UserError(f"--data {key} and {given[key][0]} answer the same question")
         given[key] = (f"--data {key}", value)
+
+
+def _prove(path: Path, wanted: str, source: str | None) -> int:
+    """Run the proofs of a fix, and settle it if they pass."""
+    try:
+        from sls_patterns_cli import proving
+        from sls_patterns_cli.local import session
+
+        code = proving.prove(
+            path, wanted, source, lambda files: session.test(path, files, console.progress())
+        )
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from error
+    if code == 0:
+        console.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
+    return code
 
 
 class _PassesArguments(TyperCommand):

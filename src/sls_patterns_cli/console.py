@@ -169,46 +169,35 @@ def show_update(outcome: "Outcome", *, made: bool) -> None:
 
 def _show_next(outcome: "Outcome") -> None:
     """Print the counts of what is done and left, and the commands that go on."""
-    changes, handover = outcome.changes, outcome.handover
+    changes = outcome.changes
     counts = {
-        "merged": len(changes.updated) + len(changes.added) + len(changes.removed),
+        "files merged": len(changes.updated) + len(changes.added) + len(changes.removed),
         "fixes applied": sum(fix.state == "applied" for fix in outcome.fixes),
         "conflicts": len(changes.conflicts),
         "open fixes": sum(fix.state == "open" for fix in outcome.fixes),
         "others to settle": len(list(_settling_rows(changes))) - len(changes.conflicts),
     }
     _paragraph(", ".join(f"{name} {count}" for name, count in counts.items() if count))
-    steps = list(_steps(outcome))
-    if handover:
-        steps += [
-            ("git diff; make lint; make test", "review and check"),
-            (f"git add -A && git commit -F {shown_quoted(handover.message)}", "commit"),
-        ]
-    for command, purpose in steps:
+    for purpose, command in _steps(outcome):
         _paragraph(f"{purpose}:")
         show(f"    {command}")
 
 
 def _steps(outcome: "Outcome") -> Iterator[tuple[str, str]]:
-    handover = outcome.handover
+    """What to do next, and by which command, in the current folder."""
+    folder, handover = shown(outcome.path), outcome.handover
+    git = "git" if folder == "." else f"git -C {shlex.quote(folder)}"
     if outcome.changes.conflicts:
-        yield ("git status", "settle the conflicts")
-    if handover and handover.patch and handover.texts:
-        folder = shown(outcome.path)
-        there = "" if folder == "." else f"-C {shlex.quote(folder)} "
-        patch = handover.patch if there else shown(handover.patch)
-        yield (
-            f"git {there}apply --3way {shlex.quote(str(patch))}",
-            "after the commit, apply the open fixes",
-        )
-        yield (
-            f"ls {shown_quoted(handover.texts)}",
-            "or give a coding agent the text of a fix",
-        )
-        yield (
-            "sls-patterns fix --waive ID --reason TEXT",
-            "do without a fix",
-        )
+        yield "settle the conflicts", f"{git} status"
+    if handover is None:
+        return
+    yield "review the changes, then run make lint and make test", f"{git} diff"
+    yield "commit", f"{git} add --all . && {git} commit -F {shlex.quote(str(handover.message))}"
+    if handover.patch and handover.texts:
+        patch = shlex.quote(str(handover.patch))
+        yield "then merge the open fixes into your files", f"{git} apply --3way {patch}"
+        yield "or give a coding agent the text of each", f"ls {shown_quoted(handover.texts)}"
+        yield "or do without one", "sls-patterns fix --waive ID --reason TEXT"
 
 
 def _show_changes(outcome: "Outcome") -> None:
@@ -225,10 +214,17 @@ def _show_changes(outcome: "Outcome") -> None:
         for question, (before, after) in outcome.answers.items()
     ]
     rows += _change_rows(outcome.changes)
+    rows += [
+        ("renamed", f"{each.path} is {each.now} here, and what changed was merged there")
+        for each in outcome.changes.renamed
+    ]
     if rows:
         _table(rows)
     else:
         show("  nothing changes")
+    if outcome.replaced:
+        _heading("Replaced by the next deployment; their data does not move")
+        _table([(each.id, each.type) for each in outcome.replaced])
     settling = list(_settling_rows(outcome.changes))
     if settling:
         _heading("To settle by hand")
@@ -262,8 +258,8 @@ def _show_reviews(fixes: Sequence["FixState"], reviews: Sequence["Review"]) -> N
 def _show_waiting(changes: "Changes") -> None:
     for waiting in changes.waiting:
         _paragraph(
-            f"{waiting.template} is a proof that fails without these fixes: apply them, "
-            f"then rename it to {waiting.path}."
+            f"{waiting.template} is a proof that fails without these fixes: apply them, then run "
+            "sls-patterns fix --prove ID, which puts it into place."
         )
 
 

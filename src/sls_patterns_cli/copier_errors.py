@@ -6,18 +6,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from copier.errors import CopierError, InteractiveSessionError, InvalidConfigFileError
-from jinja2 import TemplateError
+from copier.errors import (
+    CopierError,
+    InteractiveSessionError,
+    InvalidConfigFileError,
+    UnsafeTemplateError,
+)
+from jinja2 import TemplateError, TemplateNotFound
 from yaml import YAMLError
 
 from sls_patterns_cli.answers import Given
 from sls_patterns_cli.destination import PREFIX
 from sls_patterns_cli.errors import UserError
 
+EXCESSIVE = (OverflowError, MemoryError, RecursionError)
+"""What a template ends with that loops, grows or includes itself without end."""
+
 
 @contextmanager
-def explained(given: Given, place: Callable[[], Path | None] = lambda: None) -> Iterator[None]:
-    """Within it each error of Copier is a UserError; `place` is where the project will be."""
+def explained(  # noqa: C901 - one clause for each kind of error
+    given: Given, place: Callable[[], Path | None] | None = None
+) -> Iterator[None]:
+    """Within it each error of Copier is a UserError; `place` is where a new project will be.
+
+    A new project is made from the template in this package: that is broken on this machine. An
+    update takes templates from elsewhere, and refuses those that are broken or would do harm.
+    """
+    refused = 1 if place else 2
     try:
         yield
     except KeyboardInterrupt:  # Copier's is a CopierError, too
@@ -27,18 +42,36 @@ def explained(given: Given, place: Callable[[], Path | None] = lambda: None) -> 
             "the input ended before the last question; give the answers as options"
         ) from error
     except InvalidConfigFileError as error:
-        raise UserError("the template is broken: copier.yml cannot be read", 1) from error
+        raise UserError("the template is broken: copier.yml cannot be read", refused) from error
+    except UnsafeTemplateError as error:
+        # Copier's own advice is an option of its own command.
+        features = str(error).splitlines()[0].partition(": ")[2].rstrip(".")
+        raise UserError(
+            f"the template would run code on this machine: {features}", refused
+        ) from error
     except CopierError as error:
-        raise UserError(str(error), exit_code=1) from error
-    except (TemplateError, YAMLError) as error:  # of a template that is missing an OSError, too
-        raise UserError(f"the template is broken: {error}", exit_code=1) from error
+        raise UserError(_one_line(error), refused) from error
+    except TemplateNotFound as error:  # an OSError, too
+        raise UserError(f"the template is broken: it has no file {error.name}", refused) from error
+    except (TemplateError, YAMLError, *EXCESSIVE) as error:
+        raise UserError(f"the template is broken: {_one_line(error)}", refused) from error
+    except AssertionError as error:
+        if str(error):
+            raise  # it is not Copier's, which asserts without a message what settings must be
+        raise UserError(
+            "the template is broken: a setting in copier.yml, such as an absolute path", refused
+        ) from error
     except ValueError as error:
         raise _wrong_answer(error, given) from error
     except OSError as error:
         # A temporary folder is nothing that the user knows of.
         known = error.filename and PREFIX not in str(error.filename)
-        where = error.filename if known else place()
+        where = error.filename if known else place and place()
         raise UserError(f"{where or 'cannot render'}: {error.strerror}", exit_code=1) from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _wrong_answer(error: ValueError, given: Given) -> UserError:

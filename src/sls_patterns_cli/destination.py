@@ -1,6 +1,7 @@
 """Makes a folder whole or not at all: everything is written beside it, then moved into place."""
 
 import os
+import re
 import secrets
 import shutil
 from contextlib import suppress
@@ -12,6 +13,23 @@ from sls_patterns_cli import interrupts
 from sls_patterns_cli.errors import UserError
 
 PREFIX = ".sls-patterns-"
+
+_TEMPORARY = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
+
+
+def make_temporary(parent: Path) -> Path:
+    """Make a new folder that git ignores, whoever leaves it behind."""
+    folder = parent / f"{PREFIX}{secrets.token_hex(4)}"
+    folder.mkdir()
+    (folder / ".gitignore").write_text("*\n", "utf-8")
+    return folder
+
+
+def remove_left_behind(parent: Path) -> None:
+    """Remove the temporary folders of processes that were killed; none may be at work."""
+    for folder in parent.glob(f"{PREFIX}*"):
+        if _TEMPORARY.fullmatch(folder.name) and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def absolute(path: Path) -> Path:
@@ -27,9 +45,12 @@ def refuse_unless_free(destination: Path) -> None:
     """Raise UserError unless a project can be made at `destination`; writes nothing."""
     try:
         if destination.is_dir():
-            if any(destination.iterdir()):
+            # A repository that was just cloned has git's own folder, and nothing else.
+            if any(entry.name != ".git" for entry in destination.iterdir()):
                 raise UserError(f"{destination} is not empty")
             parent = destination
+        elif destination.is_symlink() and not destination.exists():
+            raise UserError(f"{destination} is a link that leads nowhere")
         elif os.path.lexists(destination):
             raise UserError(f"{destination} is a file")
         else:
@@ -56,19 +77,27 @@ class Staging:
         # An empty destination keeps its inode, as a shell may stand in it: it is filled, and
         # so the temporary folder is inside it, in the same file system.
         self._fill = destination.is_dir()
-        parent = destination if self._fill else destination.parent
-        self.folder = parent / f"{PREFIX}{secrets.token_hex(4)}"
+        self._parent = destination if self._fill else destination.parent
+        self._temporary: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where to write, within the block."""
+        assert self._temporary  # noqa: S101 - made on entry
+        return self._temporary / "new"
 
     def __enter__(self) -> Self:
         missing = []
-        parent = self.folder.parent
+        parent = self._parent
         while not parent.exists():
             missing.append(parent)
             parent = parent.parent
         try:
-            for path in [*reversed(missing), self.folder]:
+            for path in reversed(missing):
                 self._made.append(path)
                 path.mkdir()
+            self._temporary = make_temporary(self._parent)
+            self.folder.mkdir()
         except BaseException:
             self._remove()
             raise
@@ -80,7 +109,7 @@ class Staging:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._made:
+        if self._temporary:
             self._remove()
 
     def publish(self) -> None:
@@ -96,13 +125,14 @@ class Staging:
                 for entry in moved:
                     (self.destination / entry.name).rename(entry)
                 raise
-            self.folder.rmdir()
         else:
             self.folder.rename(self.destination)
         self._made.clear()
+        self._remove()
 
     def _remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
         for path in reversed(self._made):
             # One that was never made, or that somebody else uses by now, stays as it is.
             with suppress(OSError):

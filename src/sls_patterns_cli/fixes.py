@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from sls_patterns_cli import git, imports
 from sls_patterns_cli.mends import Mend
+from sls_patterns_cli.renames import renamed
 from sls_patterns_cli.versions import Rendering
 from sls_patterns_cli.wording import code, is_same, like, unix
 
@@ -90,7 +91,7 @@ class Fixes:
         self._olds, self._new, self._users = olds, new, users
         self.known = [fix for fix in fixes if fix.since in olds]
         """Those of which can be said whether the project has them."""
-        self.open = [fix for fix in self.known if self.files(fix)]
+        self.open = [fix for fix in self.known if self._lacking(fix)]
         """Those that the project does not have yet."""
         self.applied: list[Fix] = []
         """Those of them that `writes` applies."""
@@ -119,11 +120,11 @@ class Fixes:
         """The files that open fixes change."""
         return [
             Review(
-                change.path,
-                [fix.mend.reason for fix in self.open if change.path in self._paths([fix])],
-                change.diff,
+                self._places[path],
+                [fix.mend.reason for fix in self.open if path in self._lacking(fix)],
+                self._change(path).diff,
             )
-            for change in self.changes(self.open)
+            for path in sorted(self._paths(self.open))
         ]
 
     def changes(self, fixes: Iterable[Fix]) -> list[Change]:
@@ -131,15 +132,18 @@ class Fixes:
         fixes = list(fixes)
         return [self._change(path) for path in sorted(self._paths(fixes))]
 
-    def files(self, fix: Fix) -> list[str]:
-        """The files of the project that lack a fix."""
-        return [path for path in self._changed if fix.mend.changes(path) and path in self._lacks]
-
     def unproven(self) -> set[str]:
         """The files of the proofs that fail as long as their fixes are open."""
         return {
-            path for path in self._new.files if any(f.mend.is_shown_by(path) for f in self.open)
+            path for path in self._new.files if any(fix.mend.is_shown_by(path) for fix in self.open)
         }
+
+    def files(self, fix: Fix) -> list[str]:
+        """The files of the project that lack a fix, as the user has named them."""
+        return sorted(self._places[path] for path in self._lacking(fix))
+
+    def _lacking(self, fix: Fix) -> set[str]:
+        return {path for path in self._lacks if fix.mend.changes(path)}
 
     @cached_property
     def _changed(self) -> dict[str, bytes]:
@@ -166,12 +170,21 @@ class Fixes:
         return before
 
     @cached_property
+    def _places(self) -> dict[str, str]:
+        """Where the user has each of them: some may be renamed."""
+        users = self._users.files
+        gone = {path: content for path, content in self._changed.items() if path not in users}
+        known = {*self._before, *self._new.files}
+        others = {path: content for path, content in users.items() if path not in known}
+        return {path: path for path in self._changed if path in users} | renamed(gone, others)
+
+    @cached_property
     def _lacks(self) -> set[str]:
-        """Those of them that the user has, and that are not as in the new version."""
+        """Those that the user has otherwise than the new version, by their names in that."""
         return {
             path
-            for path in self._changed.keys() & self._users.files.keys()
-            if not self._has(path, self._users.files[path])
+            for path, place in self._places.items()
+            if not self._has(path, self._users.files[place])
         }
 
     def _has(self, path: str, users: bytes) -> bool:
@@ -179,12 +192,13 @@ class Fixes:
         new = self._new.files[path]
         if is_same(path, users, new):
             return True
-        if self._is_released(path):
+        if path in self._users.files and self._is_released(path):
             return False
         ours, base, theirs = (code(path, each) for each in (users, self._changed[path], new))
         with TemporaryDirectory() as scratch:
-            merged, conflicting = git.merged(ours, base, theirs, Path(scratch))
-        return not conflicting and merged == ours
+            # The user's own lines may be beside those of the fix.
+            merged, _ = git.merged(ours, base, theirs, Path(scratch), union=True)
+        return merged == ours
 
     def _is_released(self, path: str) -> bool:
         """Whether a file is as one of the versions made it, but for line endings."""
@@ -215,7 +229,7 @@ class Fixes:
             yield group
 
     def _paths(self, fixes: Iterable[Fix]) -> set[str]:
-        return {path for fix in fixes for path in self.files(fix)}
+        return {path for fix in fixes for path in self._lacking(fix)}
 
     def _companions(self, paths: AbstractSet[str], blocked: AbstractSet[str]) -> set[str]:
         """The files that come along: they import what changes, or are imported by it.
@@ -284,8 +298,12 @@ class Fixes:
         return like(self._new.files[path], self._users.files.get(path, b""))
 
     def _change(self, path: str) -> Change:
-        before = like(self._changed[path], self._users.files.get(path, b""))
-        return Change(path, before, self._renewed(path))
+        place = self._places[path]
+        before, after = (
+            like(content, self._users.files[place])
+            for content in (self._changed[path], self._new.files[path])
+        )
+        return Change(place, before, after)
 
 
 def _is_module(module: str, there: Mapping[str, bytes]) -> bool:

@@ -109,13 +109,16 @@ def output(
         raise GitError(reason.removeprefix("error: ").removeprefix("fatal: ")) from error
 
 
-def merged(ours: bytes, base: bytes, theirs: bytes, scratch: Path) -> tuple[bytes, bool]:
+def merged(
+    ours: bytes, base: bytes, theirs: bytes, scratch: Path, *, union: bool = False
+) -> tuple[bytes, bool]:
     """The three-way merge of a text, and whether it holds conflicts between markers.
 
-    `scratch` is a folder for its use. Raises GitError if git fails.
+    With `union` it has the lines of both sides instead. `scratch` is a folder for its use. Raises
+    GitError if git fails.
     """
     sides = {"before updating": ours, "last update": base, "after updating": theirs}
-    command: list[str | Path] = ["git", "merge-file", "--stdout"]
+    command: list[str | Path] = ["git", "merge-file", "--stdout", *(["--union"] if union else [])]
     for label in sides:
         command += ["-L", label]
     with TemporaryDirectory(dir=scratch) as name:

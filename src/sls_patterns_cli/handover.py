@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from sls_patterns_cli.changes import FixState, Handover, Outcome
 from sls_patterns_cli.errors import UserError
@@ -101,15 +101,13 @@ def _paragraphs(left: Left) -> Iterator[str]:
 def acceptance(fix: FixState) -> list[str]:
     """The steps that show that a fix is applied."""
     steps = ["`make lint` and `make test` pass."]
-    for proof in fix.proofs:
-        name = PurePosixPath(proof).name
-        chosen = name.partition(".")[0].removeprefix("test_")
-        choice = f"-k {chosen}" if name.endswith(".py") else f"-t {chosen}"
+    if fix.proofs:
         steps.append(
-            f"`{proof}.template` is renamed to `{proof}`, and "
-            f"`sls-patterns local test . -- {choice}` passes."
+            f"`sls-patterns fix --prove {fix.id}` passes. It puts the proof into place "
+            f"({', '.join(fix.proofs)}) and runs it on this machine, without AWS."
         )
-    steps.append(f"`sls-patterns fix` no longer reports {fix.id}.")
+    else:
+        steps.append(f"`sls-patterns status --fixes` no longer shows {fix.id}.")
     return steps
 
 

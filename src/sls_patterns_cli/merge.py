@@ -4,16 +4,17 @@ Each file is decided by itself, with git's three-way merge for text. What cannot
 the user has it, and the template's side is put beside it. Nothing in the project is written here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from sls_patterns_cli import git
 from sls_patterns_cli.answers import ANSWERS_FILE
 from sls_patterns_cli.checkout import EXECUTABLE, REGULAR, Checkout
+from sls_patterns_cli.renames import renamed
 from sls_patterns_cli.versions import Rendering
 
 
@@ -52,7 +53,7 @@ class Merge:
         self.kept: list[str] = []
         """Files with the user's edits that the template removed."""
         self.skipped: list[str] = []
-        """Files that changed in the template, and that the user has removed or renamed."""
+        """Files that changed in the template, and that the user has removed."""
 
         paths = [
             path for path in old.files.keys() | new.files.keys() if not new.left_alone(Path(path))
@@ -64,13 +65,19 @@ class Merge:
         differing = sorted(path for path in paths if self._base[path] != self._theirs[path])
         if ANSWERS_FILE not in differing:
             differing.append(ANSWERS_FILE)
-        self._touched = checkout.touched(differing)
-        self._attributes = checkout.attributes({*differing, *besides}, "filter", "merge")
-        self._ours = self._users(differing)
+        self.renamed = self._find_renamed(differing, {*old.files, *new.files})
+        """Files that changed in the template, and what the user has renamed them to."""
+        places = [*differing, *self.renamed.values()]
+        self._touched = checkout.touched(places)
+        self._attributes = checkout.attributes({*places, *besides}, "filter", "merge")
+        self._ours = self._users(places)
         # It is not edited by hand: the template's version always wins.
         self._base[ANSWERS_FILE] = self._ours.get(ANSWERS_FILE)
         for path in differing:
-            if path not in besides:
+            now, theirs = self.renamed.get(path), self._theirs[path]
+            if now and theirs and now not in self._touched:
+                self._merge_files(now, self._base[path], theirs, self._ours[now])
+            elif path not in besides:
                 self._merge(path)
         for path, content in besides.items():
             self.changes[path] = None
@@ -89,6 +96,25 @@ class Merge:
         for path, file in converted.items():
             file.chmod(convertible[path].stat().st_mode)
         return self.changes | converted
+
+    def _find_renamed(self, paths: Iterable[str], known: AbstractSet[str]) -> dict[str, str]:
+        """Which files of the user's are those of the paths, renamed."""
+        committed = self._checkout.committed
+        gone = {
+            path: base.content
+            for path in paths
+            if (base := self._base[path])
+            and self._theirs[path]
+            and path not in committed
+            and not self._checkout.replaced(path)
+        }
+        suffixes = {PurePosixPath(path).suffix for path in gone}
+        others = (
+            path
+            for path in committed.keys() - known
+            if PurePosixPath(path).suffix in suffixes and committed[path].mode in REGULAR
+        )
+        return renamed(gone, dict(self._checkout.contents(others))) if gone else {}
 
     def _users(self, paths: list[str]) -> dict[str, _File]:
         """The files of the last commit; such that a filter makes as the filter makes them."""

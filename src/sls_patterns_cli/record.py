@@ -4,7 +4,8 @@ It stands beside `.copier-answers.yml` and is committed. No template has it, so 
 it alone.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,14 +63,35 @@ def _note(place: Place, declared: object) -> Note:
 
 
 def written(notes: Iterable[Note]) -> bytes | None:
-    """The content of the file; None if there is nothing to note, and so no file."""
-    import yaml
+    """The content of the file, as Prettier formats it; None if there is nothing to note."""
+    lines = [line for note in notes for line in _lines(note)]
+    return "\n".join([f"{_HEAD}fixes:", *lines, ""]).encode() if lines else None
 
-    entries = [
-        {"id": note.id, "since": note.since} | ({"waived": note.waived} if note.waived else {})
-        for note in notes
-    ]
-    if not entries:
-        return None
-    text = yaml.safe_dump({"fixes": entries}, sort_keys=False, allow_unicode=True, width=1000)
-    return f"{_HEAD}{text}".encode()
+
+def _lines(note: Note) -> Iterator[str]:
+    yield f"  - id: {note.id}"
+    yield f"    since: {note.since}"
+    if note.waived:
+        reason = " ".join(note.waived.split())
+        if reason.count('"') > reason.count("'"):
+            quoted = "'" + reason.replace("'", "''") + "'"
+        else:
+            quoted = json.dumps(reason, ensure_ascii=False)
+        yield f"    waived: {quoted}"
+
+
+def refuse_unless_open(project: Path, wanted: str) -> None:
+    """Raise UserError unless a fix is noted as open in the project in a folder."""
+    open_ = [note.id for note in read(project) if note.waived is None]
+    if wanted not in open_:
+        there = f"open: {', '.join(open_)}" if open_ else "no fix is open"
+        raise UserError(f"fix {wanted} is not open; {there}")
+
+
+def change(project: Path, changed: Callable[[Note], Note | None]) -> None:
+    """Write the file anew, with what becomes of each note; None removes it."""
+    content = written(filter(None, map(changed, read(project))))
+    if content is None:
+        (project / RECORD).unlink()
+    else:
+        (project / RECORD).write_bytes(content)

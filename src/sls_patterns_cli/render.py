@@ -24,6 +24,9 @@ from sls_patterns_cli.template_cache import Key, TemplateCache
 # Copier parses YAML with PyYAML's slow loader; the C one saves about 40 ms of each `new`.
 yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
 
+PROOFS_SUFFIX = "-e2e"
+"""Ends the name of each stack that `make e2e` deploys, and whose data it destroys."""
+
 Compiled = MutableMapping[Key, CodeType]
 """Jinja's code of templates, wherever they were."""
 
@@ -56,6 +59,7 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
             nonlocal place
             if answers["pattern"] in catalog.slugs():
                 catalog.refuse_stale(answers["pattern"])
+            _refuse_name_of_proofs(given, answers["project_name"])
             place = target or absolute(Path(answers["project_name"]))
             refuse_unless_free(place)
             return stack.enter_context(Staging(place))
@@ -68,13 +72,26 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
             return _finish(worker, repository=repository)
 
 
+def _refuse_name_of_proofs(given: Given, name: str) -> None:
+    """Raise UserError for a name by which a stack is taken for one that proofs may destroy.
+
+    The template accepts it: updates of projects that have such a name render them, too.
+    """
+    if name.endswith(PROOFS_SUFFIX):
+        option = given["project_name"][0] if "project_name" in given else "--name"
+        raise UserError(
+            f"{option}: {name} is not a name for a service: only the stacks of proofs end in "
+            f"{PROOFS_SUFFIX}, and they are not protected from deletion"
+        )
+
+
 def _worker(given: Given, target: Path | None, *, ask: bool) -> "_Worker":
     return _Worker(
         src_path=str(catalog.template_root()),
         # Only its name is of use until the questions are answered: Copier then gets another folder.
         dst_path=target or absolute(Path(f"{PREFIX}later")),
         data={
-            "_src_path": catalog.TEMPLATE_ADDRESS,
+            "_src_path": catalog.template_address(),
             "_commit": f"v{catalog.version()}",
             **{question: answer for question, (_, answer) in given.items()},
         },

@@ -1,6 +1,5 @@
 """Changes several files of a folder: all of them, or none."""
 
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Mapping
@@ -9,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from sls_patterns_cli import interrupts
-from sls_patterns_cli.destination import PREFIX
+from sls_patterns_cli.destination import make_temporary
 
 EXECUTABLE = 0o111
 
@@ -21,10 +20,9 @@ def swap(folder: Path, changes: Mapping[str, Path | None], settle: Callable[[], 
     signal before the first change ends with nothing changed, any later one changes nothing.
     Raises OSError or what `settle` raises.
     """
-    staging = folder / f"{PREFIX}{secrets.token_hex(4)}"
     undo: list[Callable[[], object]] = []
+    staging = make_temporary(folder)
     try:
-        staging.mkdir()
         prepared = [
             (folder / path, _staged(new, folder / path, staging / f"new-{number}"))
             for number, (path, new) in enumerate(changes.items())

@@ -3,8 +3,8 @@
 The project changes once, at the end, or not at all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import partial
@@ -21,6 +21,7 @@ from sls_patterns_cli.changes import (
     Handover,
     Kept,
     Outcome,
+    Renamed,
     Status,
     Waiting,
 )
@@ -30,6 +31,7 @@ from sls_patterns_cli.fixes import SOURCES, Fix, Fixes, Users
 from sls_patterns_cli.merge import Merge
 from sls_patterns_cli.progress import Progress
 from sls_patterns_cli.record import RECORD, Note
+from sls_patterns_cli.replaced import Replaced, replaced
 from sls_patterns_cli.source import open_source
 from sls_patterns_cli.step import Step
 from sls_patterns_cli.swap import swap
@@ -48,23 +50,28 @@ def update(  # noqa: PLR0913 - what the command takes
     source: str | None,
     dry_run: bool,
     apply_fixes: bool = False,
+    agree: Callable[[Sequence[Replaced]], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Update the project in `folder` to the version `to`, or the newest; `given` changes answers.
 
     With `apply_fixes` also the user's own files get fixes, where they are as released. With
-    `dry_run` nothing changes. Raises UserError if something is in the way, and then nothing
-    has changed either; KeyboardInterrupt if a signal ended it before the project was touched.
+    `dry_run` nothing changes. If other answers replace deployed resources, `agree` is called with
+    these before anything changes, and may raise UserError. Raises UserError if something is in the
+    way, and then nothing has changed either; KeyboardInterrupt if a signal ended it before the
+    project was touched.
     """
     progress = progress or Progress()
     checkout = Checkout(folder)
-    checkout.refuse_unless_committed()
-    with _scratch() as scratch:
+    with nullcontext() if dry_run else checkout.locked(), _scratch() as scratch:
+        checkout.refuse_unless_committed()
         with progress.stage("Find the versions"):
             versions = open_source(checkout.address, source, scratch)
             step = Step(checkout, versions, to, given)
         merged = _Merged(step, given, scratch, progress, apply_fixes=apply_fixes)
         if not dry_run:
+            if merged.outcome.replaced:
+                agree(merged.outcome.replaced)
             with progress.stage("Write the changes"):
                 merged.publish()
         return merged.outcome
@@ -88,16 +95,13 @@ def waive(folder: Path, wanted: str, reason: str) -> None:
 
     Raises UserError if the fix is not open.
     """
-    project = Checkout(folder).path
-    notes = record.read(project)
-    open_ = [note.id for note in notes if note.waived is None]
-    if wanted not in open_:
-        there = f"open: {', '.join(open_)}" if open_ else "no fix is open"
-        raise UserError(f"fix {wanted} is not open; {there}")
-    content = record.written(
-        replace(note, waived=reason) if note.id == wanted else note for note in notes
-    )
-    (project / RECORD).write_bytes(content or b"")
+    checkout = Checkout(folder)
+    with checkout.locked():
+        record.refuse_unless_open(checkout.path, wanted)
+        record.change(
+            checkout.path,
+            lambda note: replace(note, waived=reason) if note.id == wanted else note,
+        )
 
 
 def status(folder: Path, *, source: str | None) -> Status:
@@ -199,6 +203,7 @@ class _Merged:
                 for question, answer in answers.items()
                 if answer != checkout.answers.get(question)
             },
+            replaced=self._replaced(step, answers, given),
             changes=self._report(),
             fixes=[
                 _state(self._fixes, fix, self.new)
@@ -254,6 +259,19 @@ class _Merged:
             return None
         return handover.place(self._checkout.own_folder, left=bool(self._fixes.open))
 
+    def _replaced(self, step: Step, answers: Mapping[str, Any], given: Given) -> list[Replaced]:
+        """The deployed resources that answers replace which the user has changed."""
+        before = {name: self._checkout.answers.get(name, answers[name]) for name in given}
+        changed = [name for name, answer in before.items() if answer != answers[name]]
+        try:
+            templates = [
+                step.render(step.target, {**answers, **each, "iac": "sam"}).files["template.yaml"]
+                for each in ((before, {}) if changed else ())
+            ]
+        except UserError:  # The target has no such answer any more: what it made is not known.
+            return []
+        return replaced(changed, *templates) if templates else []
+
     def _committed_code(self) -> dict[str, bytes]:
         """What the last commit has of code, and of files that an update leaves to the user."""
         committed = self._checkout.committed
@@ -303,11 +321,12 @@ class _Merged:
     def _stages(self, path: str) -> dict[int, Path]:
         """The template's side of a conflict, by the numbers that git's index has for them."""
         stages = {}
+        named = {now: before for before, now in self._merge.renamed.items()}.get(path, path)
         for stage, rendering in ((1, self._old), (3, self.new)):
-            if path in rendering.files:
+            if named in rendering.files:
                 file = stages[stage] = self._scratch / f"stage-{stage}" / path
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(rendering.files[path])
+                file.write_bytes(rendering.files[named])
         return stages
 
     def _report(self) -> Changes:
@@ -346,6 +365,7 @@ class _Merged:
             waiting=[Waiting(path, place) for path, place in merge.waiting.items()],
             offered=sorted((new.keys() - old.keys() - committed.keys() - fixed) & left_alone),
             skipped=merge.skipped,
+            renamed=[Renamed(path, now) for path, now in sorted(merge.renamed.items())],
         )
 
     def _renamed(self, path: str) -> str | None:
@@ -404,7 +424,7 @@ def _state(fixes: Fixes, fix: Fix, rendering: Rendering) -> FixState:
         id=fix.id,
         state="applied" if fix in fixes.applied else "open",
         reason=fix.mend.reason,
-        files=sorted(fixes.files(fix)),
+        files=fixes.files(fix),
         proofs=sorted(path for path in rendering.files if fix.mend.is_shown_by(path)),
     )
 

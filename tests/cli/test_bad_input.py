@@ -1,6 +1,7 @@
 """Bad input is one line that says what is allowed; the exit code is 2 and nothing is written."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,10 @@ LINES: dict[tuple[str, ...], str] = {
     (*NEW, "--region", "us-east-1", "--data", "region=us-east-1"): (
         "--data region and --region answer the same question"
     ),
+    (*NEW, "--name", "hooks-e2e"): (
+        "--name: hooks-e2e is not a name for a service: only the stacks of proofs end in -e2e, "
+        "and they are not protected from deletion"
+    ),
     (*NEW, "surplus"): "Got unexpected extra argument(s) (surplus)",
     (*NEW, "--colour"): "No such option: --colour",
     ("nwe",): "No such command 'nwe'. Did you mean 'new'?",
@@ -151,6 +156,16 @@ def test_a_datastore_that_the_topology_does_not_offer_is_refused(
     assert everything_in(forked.folder) == []
 
 
+def test_a_repository_that_was_just_cloned_is_a_free_destination(cli: Cli) -> None:
+    subprocess.run(["git", "init", "--quiet", "clone"], cwd=cli.folder, check=True)
+
+    done = cli("new", "scalable-webhook", "clone", "--defaults")
+
+    assert done.returncode == 0, done.stderr
+    assert (cli.folder / "clone/template.yaml").is_file()
+    assert (cli.folder / "clone/.git/HEAD").is_file()
+
+
 def test_a_destination_that_is_not_free_is_refused(cli: Cli) -> None:
     (cli.folder / "file").write_text("mine")
     (cli.folder / "full").mkdir()
@@ -164,7 +179,7 @@ def test_a_destination_that_is_not_free_is_refused(cli: Cli) -> None:
         ("file/deeper/x",): f"{folder}/file is a file, so no folder can be created in it",
         ("full",): f"{folder}/full is not empty",
         (".",): f"{folder} is not empty",
-        ("dangling",): f"{folder}/dangling is a file",
+        ("dangling",): f"{folder}/dangling is a link that leads nowhere",
         (): f"{folder}/scalable-webhook is not empty",
         ("x" * 300,): f"{folder}/{'x' * 300}: File name too long",
     }.items():

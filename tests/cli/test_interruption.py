@@ -39,7 +39,7 @@ def test_a_signal_while_git_works_leaves_nothing(
     path = blocking_git(tmp_path / "bin", subcommand)
     with cli.start("new", "scalable-webhook", "a/b", PATH=path) as process:
         wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
-        assert list(cli.folder.glob("a/.sls-patterns-*/template.yaml"))
+        assert list(cli.folder.glob("a/.sls-patterns-*/new/template.yaml"))
         process.send_signal(number)
         assert process.wait(ENOUGH) == 128 + number
         assert process.stderr
@@ -49,7 +49,7 @@ def test_a_signal_while_git_works_leaves_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    "moment", [".sls-patterns-*", ".sls-patterns-*/*", ".sls-patterns-*/src/*/*/*"]
+    "moment", [".sls-patterns-*", ".sls-patterns-*/new/*", ".sls-patterns-*/new/src/*/*/*"]
 )
 def test_a_signal_while_files_are_written_leaves_nothing(
     cli: Cli, number: signal.Signals, moment: str

@@ -13,7 +13,7 @@ import yaml
 from command import Cli
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog import TEMPLATE_ADDRESS
+from sls_patterns_cli.catalog import template_address
 
 
 def made(cli: Cli, *arguments: str, **environment: str) -> Any:
@@ -88,7 +88,7 @@ def test_options_and_data_reach_the_project(cli: Cli) -> None:
 def test_the_answers_file_records_where_updates_come_from(cli: Cli) -> None:
     made(cli)
     answers = yaml.safe_load((cli.folder / "scalable-webhook/.copier-answers.yml").read_text())
-    assert answers["_src_path"] == TEMPLATE_ADDRESS
+    assert answers["_src_path"] == template_address()
     version = cli("--version").stdout.split()[1]
     assert answers["_commit"] == f"v{version}"
 

@@ -22,6 +22,10 @@ PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"
 # Run by other tests, which prove more than that they exit well.
 RUN_ELSEWHERE = {
     "make demo": ".github/workflows/ci.yml",
+    "uvx --from SOURCE sls-patterns new": "tests/package/test_one_line.py",
+    "uvx --from 'sls-patterns-cli[local] @ SOURCE' sls-patterns local test": (
+        "tests/package/test_one_line.py"
+    ),
     "make check": "tests/static/test_golden.py",
     "make test": ".ci/run",
     "make test-all PATTERN=scalable-webhook": ".github/workflows/all.yml",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ runtime_version: {}
 iac: sam
 region: eu-west-1
 """
-HERE = Interpreter(Path("/nowhere/bin/program"), (3, 13, 0))
+HERE = Interpreter(Path(sys.executable), (3, 13, 0))
 VERSIONS = {"python": "python3.13", "typescript": "nodejs24.x"}
 
 

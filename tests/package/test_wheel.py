@@ -54,6 +54,16 @@ def test_it_makes_the_project_that_copier_makes_of_this_repository(
     assert archive({"any": project}) == archive({"any": expected})
 
 
+def test_its_distribution_is_a_command_as_well(installed: Path, cli: Cli) -> None:
+    """`uvx sls-patterns-cli` and `pipx run sls-patterns-cli` start what has that name."""
+    own_name = Cli(cli.folder, cli.environment, (str(installed.with_name("sls-patterns-cli")),))
+    usual = Cli(cli.folder, cli.environment, (str(installed),))
+
+    said = own_name("--version")
+
+    assert (said.returncode, said.stdout) == (0, usual("--version").stdout)
+
+
 def test_it_knows_its_patterns_and_starts_the_local_stack(wheel_cli: Cli) -> None:
     assert "scalable-webhook" in wheel_cli("list").stdout
 

@@ -1,5 +1,6 @@
 """What engineers run first in a generated project has nothing to complain about."""
 
+import ast
 import fcntl
 import hashlib
 import json
@@ -225,6 +226,39 @@ def test_style_of_python_has_nothing_to_say(
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
     check_style("python", tmp_path, [*projects.of(variants).values(), *long])
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_no_error_of_validation_holds_the_input(pattern: str, projects: Projects) -> None:
+    """Such errors are logged, and Lambda keeps them with events that failed."""
+    for variant, project in projects.of(variants_in(pattern, "python")).items():
+        for file in project.glob("src/**/*.py"):
+            shown = list(showing_input(ast.parse(file.read_text())))
+            assert shown == [], (variant, file.relative_to(project))
+
+
+def showing_input(module: ast.Module) -> Iterator[str]:
+    """Find the models and adapters of Pydantic whose errors hold what was validated."""
+    for part in ast.walk(module):
+        match part:
+            case ast.ClassDef(name=name, bases=[ast.Name("BaseModel")], keywords=options):
+                if "hide_input_in_errors" not in {each.arg for each in options}:
+                    yield name
+            case ast.Call(func=ast.Name("TypeAdapter"), keywords=options):
+                # It does not have the configuration of its models.
+                if "config" not in {each.arg for each in options}:
+                    yield ast.unparse(part)
+
+
+def test_a_model_and_an_adapter_that_show_their_input_are_found() -> None:
+    module = ast.parse(
+        "class Person(BaseModel, frozen=True): ...\n"
+        "class Quiet(BaseModel, hide_input_in_errors=True): ...\n"
+        "people = TypeAdapter(Person)\n"
+        "quiet = TypeAdapter(Person, config=HIDDEN)\n"
+    )
+
+    assert list(showing_input(module)) == ["Person", "TypeAdapter(Person)"]
 
 
 @CHECKED_BY_ONE
@@ -737,6 +771,9 @@ def test_make_builds_with_the_esbuild_that_the_project_has_installed(tmp_path: P
     run(["make", "build", *installed], project, SAM_CLI_TELEMETRY="0", PATH=path)
 
     assert built_files(project) == files_of_bundles(project)
+    bundles = (project / ".aws-sam/build").glob("*Function/*.js")
+    # `import { z }` would bring zod's messages in all languages, a third of a bundle.
+    assert not any("zod/v4/locales/de" in bundle.read_text() for bundle in bundles)
 
 
 def built_files(project: Path) -> set[str]:

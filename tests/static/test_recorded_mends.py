@@ -94,6 +94,15 @@ def test_a_mend_is_for_topologies_of_its_pattern(pattern: Pattern, mend: Mend) -
 
 
 @of_each_mend
+def test_a_mend_whose_reason_is_about_one_topology_is_for_that(
+    pattern: Pattern, mend: Mend
+) -> None:
+    about = re.match(r"With the topology ([\w-]+),", mend.reason)
+    if about and "With the others," not in mend.reason:
+        assert mend.topologies == (about[1],), pattern.slug
+
+
+@of_each_mend
 def test_a_mend_migrates_datastores_of_its_pattern(pattern: Pattern, mend: Mend) -> None:
     assert {*mend.migrates} <= {*pattern.datastores}
 

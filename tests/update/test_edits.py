@@ -234,3 +234,18 @@ def everything(folder: Path) -> dict[str, tuple[int, bytes | str]]:
         for path in folder.rglob("*")
         if ".git" not in path.relative_to(folder).parts and (path.is_symlink() or path.is_file())
     }
+
+
+@pytest.mark.exhaustive
+def test_an_edit_of_the_same_lines_in_a_renamed_file_is_a_conflict_there(project: Owned) -> None:
+    # The last release changes line 2 of five: long enough to be known again, with an edit there.
+    git(project.folder, "mv", FILE, "MINE.md")
+    project.write("MINE.md", BEFORE.replace("two", "II"))
+    project.commit()
+    foreseen = project.update("--dry-run", code=3)
+    assert foreseen["renamed"] == [{"path": FILE, "now": "MINE.md"}]
+    assert foreseen["conflicts"] == [{"path": "MINE.md", "template": None}]
+    assert project.update(code=3) == foreseen
+    assert "UU MINE.md" in project.changed()
+    assert "<<<<<<< before updating\nII\n" in project.read("MINE.md")
+    assert not project.exists(FILE)

@@ -173,10 +173,11 @@ def test_each_fix_that_is_left_has_a_text_for_a_coding_agent(project: Owned) -> 
     assert text.startswith(f"# Fix {FIRST}\n\n{REASON}\n")
     assert f"--- a/{LOGIC}\n+++ b/{LOGIC}\n" in text
     assert "+MENDED_IN = (0, 2, 0)\n" in text
-    assert f"`{PROOF}.template` is renamed to `{PROOF}`" in text
-    assert "`sls-patterns local test . -- -k unstorable_in_dlq` passes" in text
+    assert f"`sls-patterns fix --prove {FIRST}` passes" in text
+    assert PROOF in text
 
 
+@pytest.mark.exhaustive
 def test_an_open_fix_stays_in_the_status_until_the_files_have_it(project: Owned) -> None:
     edit(project)
     project.update("--to", "v0.2.0", code=3)
@@ -239,17 +240,17 @@ def test_a_fix_is_waived_with_a_reason(project: Owned) -> None:
     project.update("--to", "v0.2.0", code=3)
     project.commit()
 
-    done = project.run("fix", "--waive", FIRST, "--reason", "Our gateway compares them.")
+    done = project.run("fix", "--waive", FIRST, "--reason", 'Our "gateway" compares them.')
     project.commit()
 
     assert (done.returncode, done.stderr) == (0, "")
     (waived, other) = sorted(project.status()["fixes"], key=lambda fix: fix["id"])
-    assert (waived["state"], waived["waived"]) == ("waived", "Our gateway compares them.")
+    assert (waived["state"], waived["waived"]) == ("waived", 'Our "gateway" compares them.')
     assert other["state"] == "open"
     report = project.update("--apply-fixes", code=3)
     # What the release mends in the file later has what was waived before it.
     assert states(report) == {OTHER: "applied", THIRD: "open"}
-    assert "Our gateway compares them." in project.read(RECORD)
+    assert 'Our "gateway" compares them.' in project.read(RECORD)
 
 
 @pytest.mark.exhaustive
@@ -260,9 +261,14 @@ def test_a_fix_is_waived_with_a_reason(project: Owned) -> None:
         (("--waive", FIRST), "--waive ID and --reason TEXT belong together"),
         (("--reason", "no"), "--waive ID and --reason TEXT belong together"),
         (("--waive", FIRST, "--reason", "  "), "--reason is empty"),
+        (("--prove", "0.2.0-9"), f"fix 0.2.0-9 is not open; open: {FIRST}"),
+        (("--prove", OTHER), f"fix {OTHER} has no proof here"),
+        (("--prove", FIRST, "--waive", FIRST), "--prove and --waive cannot be combined"),
     ],
 )
-def test_what_cannot_be_waived(project: Owned, arguments: tuple[str, ...], says: str) -> None:
+def test_what_cannot_be_waived_or_proven(
+    project: Owned, arguments: tuple[str, ...], says: str
+) -> None:
     project.update("--to", "v0.2.0", code=3)
     project.commit()
 
@@ -292,6 +298,7 @@ def test_a_broken_record_is_refused_with_one_line(project: Owned, content: str) 
     assert RECORD in project.refused()
 
 
+@pytest.mark.exhaustive
 def test_line_endings_do_not_count_and_stay(project: Owned) -> None:
     for path in (LOGIC, MODELS):
         file = project.folder / path
@@ -309,7 +316,7 @@ def test_line_endings_do_not_count_and_stay(project: Owned) -> None:
 @pytest.mark.exhaustive
 def test_a_file_that_has_the_fix_with_other_comments_is_not_to_review(project: Owned) -> None:
     for path in (LOGIC, MODELS):
-        project.append(path, f"{STAMP}# by hand\n")
+        project.append(path, f"{STAMP}# by hand\nMY_OWN = 1\n")
     edit(project)
 
     report = project.update("--to", "v0.2.0", "--apply-fixes")
@@ -339,3 +346,18 @@ def test_the_terminal_counts_and_says_what_is_next(project: Owned) -> None:
     assert "fixes applied 1, open fixes 1" in shown
     assert "apply --3way" in shown
     assert "commit -F" in shown
+
+
+@pytest.mark.exhaustive
+def test_a_fix_for_a_renamed_file_is_a_patch_on_its_new_name(project: Owned) -> None:
+    rules = LOGIC.replace("logic", "rules")
+    git(project.folder, "mv", LOGIC, rules)
+    project.commit()
+
+    report = project.update("--to", "v0.2.0", "--apply-fixes", code=3)
+    project.commit()
+    git(project.folder, "apply", "--3way", report["handover"]["patch"])
+
+    assert [each["path"] for each in report["to_review"]] == [RECEIVE, rules, MODELS]
+    assert project.read(rules).endswith(STAMP)
+    assert not project.exists(LOGIC)

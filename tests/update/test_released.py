@@ -6,6 +6,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -285,8 +286,22 @@ def test_an_updated_project_passes_its_own_unit_tests(cli: Cli, coming: Path, ma
 @pytest.mark.parametrize("made", to_be_proven(), ids=str)
 def test_an_updated_project_passes_its_own_checks(cli: Cli, coming: Path, made: Made) -> None:
     project, report = updated(cli, coming, made)
-    project.commit()
+    check(project, made, {proof_of(Path(each["path"])) for each in report["waiting"]})
 
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("made", to_be_proven(), ids=str)
+def test_a_project_updated_with_its_fixes_passes_its_own_checks(
+    cli: Cli, coming: Path, made: Made
+) -> None:
+    project = generated(cli, made.version, **made.variant.answers)
+    project.update("--source", coming, "--apply-fixes")
+    check(project, made)
+
+
+def check(project: Owned, made: Made, waiting: AbstractSet[str] = frozenset()) -> None:
+    """Run the project's own checks and its proofs, but for those that wait for a fix."""
+    project.commit()
     if made.variant.runtime == "python":
         tools = environment(project.folder)
         for command in (("check",), ("format", "--check")):
@@ -299,6 +314,5 @@ def test_an_updated_project_passes_its_own_checks(cli: Cli, coming: Path, made: 
     proven = prove(project.folder)
 
     topology = catalog.pattern(made.variant.pattern).topology(made.variant.topology)
-    waiting = {proof_of(Path(each["path"])) for each in report["waiting"]}
     assert proven.failed == set(), proven.printed
     assert proven.passed == {own_id(proof.id) for proof in topology.proofs} - waiting

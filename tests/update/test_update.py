@@ -46,7 +46,7 @@ def lived_in(
 def test_what_the_user_owns_stays_as_it_was(lived_in: Any) -> None:
     project, before, _ = lived_in
     after = snapshot(project.folder)
-    for path in (*USERS, f"{PACKAGE}/handlers/notify.py", "run.sh", "tests/signer.py"):
+    for path in (*USERS, f"{PACKAGE}/handlers/notify.py", "run.sh"):
         assert after[path] == before[path]
 
 
@@ -74,7 +74,14 @@ def test_what_the_user_removed_or_renamed_does_not_come_back(lived_in: Any) -> N
     project, _, report = lived_in
     for path in (f"{PACKAGE}/handlers/process.py", "Makefile", "tests/sender.py"):
         assert not project.exists(path)
-    assert report["skipped"] == ["tests/sender.py"]
+    assert report["skipped"] == []
+
+
+def test_what_the_user_renamed_is_followed(lived_in: Any) -> None:
+    project, before, report = lived_in
+    assert report["renamed"] == [{"path": "tests/sender.py", "now": "tests/signer.py"}]
+    _, was = before["tests/signer.py"]
+    assert project.read("tests/signer.py") == was.decode() + "\n# sender of 0.2.0\n"
 
 
 def test_wiring_and_adapters_merge_with_the_users_edits(lived_in: Any) -> None:
@@ -87,7 +94,11 @@ def test_wiring_and_adapters_merge_with_the_users_edits(lived_in: Any) -> None:
     assert adapter.startswith("# my adapter\n")
     assert adapter.endswith("\n# deliveries of 0.2.0\n")
     assert project.read("pyproject.toml").endswith("# my tools\n")
-    assert report["updated"] == [f"{PACKAGE}/adapters/deliveries.py", "template.yaml"]
+    assert report["updated"] == [
+        f"{PACKAGE}/adapters/deliveries.py",
+        "template.yaml",
+        "tests/signer.py",
+    ]
 
 
 def test_new_files_of_the_template_are_written(lived_in: Any) -> None:
@@ -188,7 +199,7 @@ def test_another_answer_moves_wiring_and_adapters_and_keeps_what_is_the_users(
     project.append(f"{PACKAGE}/handlers/receive.py", "# mine\n")
     project.commit()
     report = project.update(
-        "--data", "datastore=aurora-postgresql", "--data", "log_level=debug", code=3
+        "--data", "datastore=aurora-postgresql", "--data", "log_level=debug", "--replace", code=3
     )
     assert report["answers"] == {
         "datastore": {"from": "dynamodb", "to": "aurora-postgresql"},
@@ -226,7 +237,9 @@ def test_an_edited_adapter_outlives_another_datastore(project: Owned) -> None:
     adapter = f"{PACKAGE}/adapters/events/dynamodb.py"
     project.append(adapter, "# my index\n")
     project.commit()
-    report = project.update("--to", "v0.1.0", "--data", "datastore=aurora-postgresql", code=3)
+    report = project.update(
+        "--to", "v0.1.0", "--data", "datastore=aurora-postgresql", "--replace", code=3
+    )
     assert report["kept"] == [{"path": adapter, "renamed_to": None}]
     assert project.read(adapter).endswith("# my index\n")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command import wait_for
 from update.projects import Owned, snapshot
+from update.publication import git
 
 ENOUGH = 60  # seconds, for what takes a few
 
@@ -85,3 +86,38 @@ def test_what_fails_in_the_swap_is_undone(project: Owned) -> None:
     assert snapshot(project.folder) == before
     (project.folder / ".git/index.lock").unlink()
     assert project.changed() == []
+
+
+def test_one_update_at_a_time(project: Owned, tmp_path: Path) -> None:
+    path = blocking_git(tmp_path / "bin", "checkout-index")
+    with project.cli.start("update", "project", PATH=path) as process:
+        wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
+        done = project.run("update")
+        (tmp_path / "bin/go").touch()
+        process.communicate(timeout=ENOUGH)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert f"another process updates {project.folder}; wait until it is done" in line
+    assert process.returncode == 0
+    assert not list(project.folder.rglob("*.template"))
+
+
+def test_a_killed_update_leaves_what_git_ignores_and_the_next_update_removes(
+    project: Owned, tmp_path: Path
+) -> None:
+    project.append("README.md", "\nMine.\n")
+    project.commit()
+    path = blocking_git(tmp_path / "bin", "hash-object -w --no-filters --")
+    with project.cli.start("update", "project", PATH=path) as process:
+        wait_for(ENOUGH, (tmp_path / "bin/reached").exists)
+        process.kill()
+        (tmp_path / "bin/go").touch()
+    (left,) = project.folder.glob(".sls-patterns-*")
+    assert not [line for line in project.changed() if left.name in line]
+    git(project.folder, "reset", "--quiet", "--hard")
+    git(project.folder, "clean", "--quiet", "--force", "-d")
+    assert left.exists()
+
+    project.update(code=3)
+
+    assert not left.exists()

@@ -14,6 +14,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import emulator as emulators
 from sls_patterns_cli.local import external, flavours, languages, proofs, tether, timescale
 from sls_patterns_cli.local import project as projects
+from sls_patterns_cli.local.cloudformation import Assembly
 from sls_patterns_cli.local.emulator import Emulator
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.logs import LogFollower, lines_between
@@ -147,6 +148,7 @@ def _deployed(
 
     with progress.stage("Build"):
         assembly = flavours.of(project, language).assemble()
+        _refuse_other_runtimes(project, assembly)
         packages = {key: language.package(code) for key, code in assembly.code.items()}
     with progress.stage("Start"):
         emulator.wait()
@@ -167,6 +169,28 @@ def _deployed(
                 f"in {time.monotonic() - started:.1f} s"
             )
         yield _Stack(project, language, emulator, outputs, external.controls(stand_ins))
+
+
+def _refuse_other_runtimes(project: Project, assembly: Assembly) -> None:
+    """Raise UserError for a function of the project that is not of the project's runtime.
+
+    The packages of all functions are made for one, and it is all that the emulator runs. CDK also
+    adds functions of its own, with packages of their own.
+    """
+    functions = {
+        logical_id: (properties["Code"].get("S3Key"), properties.get("Runtime"))
+        for logical_id, resource in assembly.template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+        and isinstance((properties := resource.get("Properties") or {}).get("Code"), dict)
+    }
+    wanted = project.lambda_runtime
+    own = {key for key, runtime in functions.values() if runtime == wanted or project.iac == "sam"}
+    for logical_id, (key, runtime) in functions.items():
+        if key in own.intersection(assembly.code) and runtime != wanted:
+            raise UserError(
+                f"{logical_id} has the runtime {runtime}, but the project's is {wanted}; to change "
+                "it for all functions: sls-patterns update --data runtime_version=VERSION"
+            )
 
 
 def _stand_in_functions(project: Project, emulator: Emulator) -> dict[str, str]:

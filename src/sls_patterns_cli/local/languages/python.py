@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,16 @@ LOCK = "requirements.lock"
 """What `make install` writes from REQUIREMENTS: all packages, with their versions and hashes."""
 
 PROOFS = "tests/e2e"
+
+SYNTAX_CHECK = """
+import pathlib, sys
+for file in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
+    try:
+        compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        print(file, getattr(error, "lineno", None) or 1, getattr(error, "msg", error), sep="\\n")
+        sys.exit(1)
+"""
 
 UNFINISHED = "unfinished"
 """Marks an environment into which something is being installed."""
@@ -53,6 +64,7 @@ class Python:
         """
         if code.built:
             return zipped(code.folder)
+        self._refuse_syntax_errors(code.folder)
         return zipped(code.folder, {REQUIREMENTS_FOLDER: str(self._requirements(code.folder))})
 
     def test_command(self, arguments: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
@@ -67,6 +79,16 @@ class Python:
         root = self._project.root
         names_tests = any((root / each.partition("::")[0]).exists() for each in arguments)
         return list(arguments) if names_tests else [PROOFS, *arguments]
+
+    def _refuse_syntax_errors(self, source: Path) -> None:
+        """Raise UserError for the first module that the functions' interpreter cannot read."""
+        python = str(self.interpreter.executable)
+        check = ("-I", "-c", SYNTAX_CHECK, str(source))
+        done = subprocess.run([python, *check], capture_output=True, text=True, check=False)
+        if done.returncode:
+            file, line, message = done.stdout.splitlines()
+            name = Path(file).relative_to(self._project.root)
+            raise UserError(f"{name}:{line}: {message}")
 
     def _requirements(self, source: Path) -> Path:
         """The folder into which the requirements of `source` are installed."""

@@ -1,0 +1,32 @@
+"""What shared templates offer is rendered only where a project uses it."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+from rendering import render_project
+from variants import Variant, all_variants
+
+OF_SAM = [each for each in all_variants() if each.iac == "sam"]
+OF_EACH_PATTERN = {each.pattern: each for each in OF_SAM if each.runtime == "python"}.values()
+IMPORTED = re.compile(
+    r"sdk import .*temporary_failures_as|temporaryFailuresAs } from \"\.+/sdk\.ts"
+)
+
+
+@pytest.mark.parametrize(
+    "variants", [OF_EACH_PATTERN, pytest.param(OF_SAM, marks=pytest.mark.exhaustive)]
+)
+def test_only_a_project_that_tells_temporary_failures_has_code_for_it(
+    variants: Collection[Variant], tmp_path: Path
+) -> None:
+    wrong = []
+    for variant in variants:
+        project = render_project(tmp_path / str(variant), **variant.answers)
+        modules = {file: file.read_text() for file in project.glob("src/**/*.[pt][ys]")}
+        offered = any("emporary" in text for file, text in modules.items() if file.stem == "sdk")
+        if offered != any(map(IMPORTED.search, modules.values())):
+            wrong.append(variant)
+
+    assert wrong == []
