@@ -24,7 +24,9 @@ EXCESSIVE = (OverflowError, MemoryError, RecursionError)
 
 
 @contextmanager
-def explained(given: Given, place: Callable[[], Path | None] | None = None) -> Iterator[None]:
+def explained(  # noqa: C901 - one clause for each kind of error
+    given: Given, place: Callable[[], Path | None] | None = None
+) -> Iterator[None]:
     """Within it each error of Copier is a UserError; `place` is where a new project will be.
 
     A new project is made from the template in this package: that is broken on this machine. An
@@ -53,6 +55,12 @@ def explained(given: Given, place: Callable[[], Path | None] | None = None) -> I
         raise UserError(f"the template is broken: it has no file {error.name}", refused) from error
     except (TemplateError, YAMLError, *EXCESSIVE) as error:
         raise UserError(f"the template is broken: {_one_line(error)}", refused) from error
+    except AssertionError as error:
+        if str(error):
+            raise  # it is not Copier's, which asserts without a message what settings must be
+        raise UserError(
+            "the template is broken: a setting in copier.yml, such as an absolute path", refused
+        ) from error
     except ValueError as error:
         raise _wrong_answer(error, given) from error
     except OSError as error:

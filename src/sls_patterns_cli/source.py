@@ -148,6 +148,13 @@ def open_source(recorded: str, wanted: str | None, scratch: Path) -> Source:
     address = wanted or os.environ.get(ENVIRONMENT) or recorded
     if catalog.current_address(address) == catalog.template_address():
         return _package(scratch)
+    if address.endswith(".whl"):
+        raise UserError(
+            f"{address} is a wheel, from which CI installs this tool; an update takes the template "
+            "from a git address, or from this package if none is given"
+        )
+    if as_pip_takes_it := re.fullmatch(r"git\+(.+?)(@v?\d[\w.]*)?", address):
+        address = as_pip_takes_it[1]
     if not shutil.which("git"):
         raise UserError("git is not installed; an update needs it")
     try:

@@ -123,10 +123,17 @@ def test_a_source_that_cannot_be_reached(project: Owned, address: str) -> None:
     ("address", "why"),
     [("~nobody-here/x", "home directory"), (f"/{'x' * 300}", "File name too long")],
 )
-def test_a_source_that_cannot_be(project: Owned, address: str, why: str) -> None:
+def test_a_source_that_cannot_be_found(project: Owned, address: str, why: str) -> None:
     line = project.refused(f"--source={address}")
     assert line.startswith(f"{address}: ")
     assert why in line
+
+
+def test_a_wheel_as_the_source(project: Owned) -> None:
+    address = "https://example.invalid/sls_patterns_cli-1.2.3-py3-none-any.whl"
+    assert project.refused(SLS_PATTERNS_SOURCE=address).startswith(
+        f"{address} is a wheel, from which CI installs this tool; an update takes the template"
+    )
 
 
 def test_a_source_without_versions(project: Owned, tmp_path: Path) -> None:
@@ -212,8 +219,9 @@ def test_a_template_that_would_run_something_or_is_broken(cli: Cli, tmp_path: Pa
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("readme", "why"),
+    ("text", "why"),
     [
+        ("_answers_file: /etc/answers.yml\n", "a setting in copier.yml"),
         ("{{ range(99999999) }}", "Range too big"),
         ("{% include 'templates/project/README.md.jinja' %}", "maximum recursion depth exceeded"),
         ("{% include 'templates/gone.jinja' %}", "it has no file templates/gone.jinja"),
@@ -222,11 +230,14 @@ def test_a_template_that_would_run_something_or_is_broken(cli: Cli, tmp_path: Pa
     ],
 )
 def test_a_template_that_would_do_harm_is_one_line(
-    cli: Cli, tmp_path: Path, readme: str, why: str
+    cli: Cli, tmp_path: Path, text: str, why: str
 ) -> None:
     publication = publish(tmp_path / "template")
     publication.release("0.1.0")
-    publication.write("templates/project/README.md.jinja", readme)
+    if text.startswith("_"):
+        publication.replace("copier.yml", "_answers_file: .copier-answers.yml\n", text)
+    else:
+        publication.write("templates/project/README.md.jinja", text)
     publication.release("0.2.0")
     project = make(publication, cli.folder / "project", cli)
 
