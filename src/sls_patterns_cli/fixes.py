@@ -262,12 +262,12 @@ class Fixes:
         return path not in self._before
 
     def _belongs(self, path: str, taken: AbstractSet[str]) -> bool:
-        """Whether one imports the other; pytest gives each test what its conftest.py has."""
-        surrounded = path.removesuffix("conftest.py") if path.endswith("/conftest.py") else None
+        """Whether one imports the other, or is what unit tests find around functions."""
         return any(
             self._imports(path, other)
             or self._imports(other, path)
-            or (surrounded is not None and other.startswith(surrounded))
+            or _surrounds(path, other)
+            or _surrounds(other, path)
             for other in taken
         )
 
@@ -311,6 +311,12 @@ class Fixes:
             for content in (self._changed[path], self._new.files[path])
         )
         return Change(place, before, after)
+
+
+def _surrounds(path: str, test: str) -> bool:
+    """Whether a file sets what a unit test finds, such as its environment, without an import."""
+    folder, _, name = path.rpartition("/")
+    return name in {"conftest.py", "surroundings.ts"} and test.startswith(f"{folder}/")
 
 
 def _is_module(module: str, there: Mapping[str, bytes]) -> bool:
