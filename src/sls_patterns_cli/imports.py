@@ -10,6 +10,9 @@ from posixpath import normpath
 Import = tuple[str, frozenset[str]]
 """The path of a source, without suffix, and the names that are imported from it."""
 
+_ROOTS = ("src/", "clients/")
+"""Where Python finds the modules of a project."""
+
 _IMPORT = re.compile(
     r'\b(?:import|export)\s+(?:type\s+)?(?:\{([^}]*)\}|[^"\';]*?)\s*(?:from\s+)?"(\.[^"]+)"'
 )
@@ -60,17 +63,16 @@ def _python_imports(path: str, text: str) -> Iterator[Import]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield "src/" + alias.name.replace(".", "/"), frozenset()
+                for root in _ROOTS:
+                    yield root + alias.name.replace(".", "/"), frozenset()
         elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                above = PurePosixPath(path).parents[node.level - 1].as_posix() + "/"
-            else:
-                above = "src/"
-            module = (above + (node.module or "").replace(".", "/")).rstrip("/")
-            yield module, frozenset(alias.name for alias in node.names)
-            # Each of the names may be a module.
-            for alias in node.names:
-                yield f"{module}/{alias.name}", frozenset()
+            above = [f"{PurePosixPath(path).parents[node.level - 1].as_posix()}/"]
+            for root in above if node.level else _ROOTS:
+                module = (root + (node.module or "").replace(".", "/")).rstrip("/")
+                yield module, frozenset(alias.name for alias in node.names)
+                # Each of the names may be a module.
+                for alias in node.names:
+                    yield f"{module}/{alias.name}", frozenset()
 
 
 def _python_names(tree: ast.Module) -> Iterator[str]:
