@@ -586,7 +586,7 @@ def test_zizmor_finds_nothing_in_the_workflows(projects: Projects) -> None:
             "echo None",
             'API Gateway has no role to write logs with here: see "Deploy" in the README.\n',
         ),
-        ("echo AccessDenied >&2; exit 254", "AccessDenied\nmake: "),
+        ("echo AccessDenied >&2; exit 254", "AccessDenied\nmake"),
     ],
 )
 def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
@@ -599,6 +599,9 @@ def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
     for name, command in (("sam", "echo deployed"), ("npx", "echo deployed"), ("aws", asked)):
         (tools / name).write_text(f"#!/bin/sh\n{command}\n")
         (tools / name).chmod(0o755)
+    # Its packages are installed into what SAM has built.
+    (project / ".venv/bin").mkdir(parents=True)
+    (project / ".venv/bin/uv").symlink_to("/bin/true")
 
     made = subprocess.run(
         ["make", "--silent", "deploy", "--assume-old", ".venv/installed"],
