@@ -44,11 +44,11 @@ def test_a_subscriber_hides_messages_for_as_long_as_the_service_itself(
     """The consumer that is copied beside it has the same timeout."""
     project = render_project(tmp_path / "shop", pattern="notifier", topology=topology, iac="sam")
 
-    hidden = [
+    hidden = {
         cloudformation.read(file)["Resources"][queue]["Properties"]["VisibilityTimeout"]
         for file, queue in (
             (project / "template.yaml", "InvoicingQueue"),
             (project / "stacks/subscriber.yaml", "OrdersQueue"),
         )
-    ]
-    assert hidden == [90, 90]
+    }
+    assert len(hidden) == 1
