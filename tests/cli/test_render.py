@@ -155,6 +155,6 @@ def test_an_include_that_is_not_found_is_named(
     template = template_with(tmp_path / "template", questions)
     monkeypatch.setattr(catalog, "template_root", lambda: template)
     (template / "templates/project/new.txt.jinja").write_text("{% include 'missing.txt' %}")
-    with pytest.raises(UserError, match=r"^the template is broken: 'missing\.txt' not found"):
+    with pytest.raises(UserError, match=r"^the template is broken: it has no file missing\.txt"):
         render.create({}, tmp_path / "project", ask=False, repository=False)
     assert not (tmp_path / "project").exists()
