@@ -39,7 +39,10 @@ def test_python(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "left",
-    ["", pytest.param("const unused = 1;\n", marks=pytest.mark.exhaustive)],
+    [
+        pytest.param("", marks=pytest.mark.exhaustive),
+        pytest.param("const unused = 1;\n", marks=pytest.mark.exhaustive),
+    ],
     ids=["nothing", "what only a person can mend"],
 )
 def test_typescript(left: str, tmp_path: Path) -> None:
