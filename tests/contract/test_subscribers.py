@@ -8,8 +8,6 @@ from rendering import render_project
 
 from sls_patterns_cli.local import cloudformation
 
-NOTIFIER = Path(__file__).parents[2] / "templates/patterns/notifier"
-COPIED = NOTIFIER / "eventbridge/stacks/subscriber.yaml.jinja"
 # What the stack leaves to whoever copies it: a consumer of the queue.
 LEFT_TO_OTHERS = "alarm OrdersQueue: no alarm watches AWS/SQS ApproximateNumberOfMessagesVisible"
 
@@ -21,7 +19,9 @@ def says(text: str, file: Path) -> list[str]:
 
 def test_the_queues_of_a_subscriber_allow_its_rule_before_the_rule_exists(tmp_path: Path) -> None:
     """B37."""
-    text = COPIED.read_text().replace("{{ project_name }}", "orders")
+    answers = {"pattern": "notifier", "topology": "eventbridge"}
+    project = render_project(tmp_path / "orders", **answers)
+    text = (project / "stacks/subscriber.yaml").read_text()
     assert says(text, tmp_path / "kept.yaml") == [LEFT_TO_OTHERS]
 
     early = text.replace(
