@@ -79,6 +79,14 @@ def link_requirements(project: Path) -> None:
         language.package(Code(source))
 
 
+def link_uv(project: Path, program: Path) -> None:
+    """Let a program be the uv that `make` runs in a Python project, whose `.venv` is its own."""
+    place = project / ".venv/bin/uv"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(program)
+
+
 def fork(project: Path, run: str, *arguments: str, **variables: str) -> str:
     """Run what a Python project holds as `forks.py` does; return what it printed."""
     return fork_by(environment(project) / "python", project, run, *arguments, **variables)

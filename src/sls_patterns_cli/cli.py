@@ -311,6 +311,7 @@ Data = Annotated[
     list[str] | None,
     typer.Option(metavar="KEY=VALUE", help="Change the answer to a question of the template."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would change.")]
 TemplateSource = Annotated[
     str | None,
     typer.Option(
@@ -329,9 +330,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     ] = None,
     data: Data = None,
     source: TemplateSource = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
-    ] = False,
+    dry_run: DryRun = False,
     apply_fixes: Annotated[
         bool,
         typer.Option(
@@ -406,9 +405,7 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
         typer.Option(metavar="ID", help="Settle an open fix if its proof passes on this machine."),
     ] = None,
     source: TemplateSource = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; show what would change.")
-    ] = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> int:
     """Apply the open fixes of the updates so far to your own files that are as released.

@@ -5,7 +5,7 @@ project has the fix.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -81,7 +81,7 @@ def _numbered(place: Place, declared: list[Any]) -> Iterator[Mend]:
         )
 
 
-def between(mends: tuple[Mend, ...], base: str, target: str) -> list[Mend]:
+def between(mends: Iterable[Mend], base: str, target: str) -> list[Mend]:
     """The mends that came after the version `base`, up to `target`; a development version has
     those of the release that it leads to."""
     until = Version(Version(target).base_version)

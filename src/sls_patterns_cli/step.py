@@ -52,16 +52,16 @@ class Step:
         self.render, self.renew = between.render, between.renew
 
     @cached_property
-    def _mends(self) -> tuple[Mend, ...]:
-        return catalog.mends(self._slug, self._new.folder)
+    def _mends(self) -> dict[str, Mend]:
+        """All that the target knows, by their ids."""
+        return {mend.id: mend for mend in catalog.mends(self._slug, self._new.folder)}
 
     def noted(self) -> list[Fix]:
         """The fixes that were open after the updates so far."""
-        mends_by_id = {mend.id: mend for mend in self._mends}
         return [
-            self._fix(mends_by_id[identifier], since)
+            self._fix(self._mends[identifier], since)
             for identifier, since in self._since.items()
-            if identifier in mends_by_id
+            if identifier in self._mends
         ]
 
     def fixes(self, topology: str) -> list[Fix]:
@@ -71,7 +71,7 @@ class Step:
             *self.noted(),
             *(
                 self._fix(mend, self.base)
-                for mend in mends.between(self._mends, self.base, self.target)
+                for mend in mends.between(self._mends.values(), self.base, self.target)
                 if mend.concerns(topology) and mend.id not in known
             ),
         ]
@@ -82,11 +82,10 @@ class Step:
 
     def waived(self) -> list[tuple[Note, Mend]]:
         """The fixes that the user does not want."""
-        mends_by_id = {mend.id: mend for mend in self._mends}
         return [
-            (note, mends_by_id[note.id])
+            (note, self._mends[note.id])
             for note in self.notes
-            if note.waived is not None and note.id in mends_by_id
+            if note.waived is not None and note.id in self._mends
         ]
 
     def olds(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from contract.stack import load
+from environments import link_uv
 from rendering import render_project
 from tools import run
 
@@ -43,10 +44,7 @@ def passed_by_make(project: Path, tmp_path: Path) -> str:
     tools.mkdir(exist_ok=True)
     (tools / "sam").write_text(SAM)
     (tools / "sam").chmod(0o755)
-    # Its packages are installed into what SAM has built.
-    (project / ".venv/bin").mkdir(parents=True, exist_ok=True)
-    (project / ".venv/bin/uv").unlink(missing_ok=True)
-    (project / ".venv/bin/uv").symlink_to("/bin/true")
+    link_uv(project, Path("/bin/true"))  # nothing was built into which it could install
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
     told = run(["make", "--silent", "deploy", "--assume-old=install"], project, PATH=path)
     (value,) = (line for line in told.splitlines() if line.startswith("MigrationsDigest="))

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from _pytest.mark import ParameterSet
 from contract.stack import load, without_code
-from environments import UV, environment, fork, fork_by, link_modules, node, npm, pins
+from environments import UV, environment, fork, fork_by, link_modules, link_uv, node, npm, pins
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
@@ -599,9 +599,7 @@ def test_a_deployment_of_an_api_that_logs_by_a_role_asks_first_for_that_role(
     for name, command in (("sam", "echo deployed"), ("npx", "echo deployed"), ("aws", asked)):
         (tools / name).write_text(f"#!/bin/sh\n{command}\n")
         (tools / name).chmod(0o755)
-    # Its packages are installed into what SAM has built.
-    (project / ".venv/bin").mkdir(parents=True)
-    (project / ".venv/bin/uv").symlink_to("/bin/true")
+    link_uv(project, Path("/bin/true"))  # nothing was built into which it could install
 
     made = subprocess.run(
         ["make", "--silent", "deploy", "--assume-old", ".venv/installed"],
@@ -658,9 +656,7 @@ def with_distinct_packages(projects: Projects, iac: str) -> list[Path]:
 
 def lock(project: Path, **variables: str) -> None:
     """Lock the packages of a Python project's functions, by what `make install` runs for that."""
-    (project / ".venv/bin").mkdir(parents=True, exist_ok=True)
-    (project / ".venv/bin/uv").unlink(missing_ok=True)
-    (project / ".venv/bin/uv").symlink_to(UV)
+    link_uv(project, UV)
     printed = run(["make", "--dry-run", ".venv/installed"], project).replace("\\\n", " ")
     (command,) = re.findall("^.*uv pip compile.*$", printed, re.MULTILINE)
     run(shlex.split(command), project, **variables)

@@ -6,7 +6,7 @@ from pathlib import Path
 import command
 import pytest
 from command import Cli, ForkedCli
-from update.projects import Owned, make
+from update.projects import Owned, make_anew
 from update.publication import Publication, publish_three_releases
 
 
@@ -24,8 +24,7 @@ def pristine(
 ) -> Path:
     # Updates read what this compiles.
     Cli(tmp_path_factory.mktemp("new"), environment)("new", "scalable-webhook", "--no-git")
-    folder = tmp_path_factory.mktemp("pristine") / "project"
-    return make(publication, folder, Cli(folder, {})).folder
+    return make_anew(publication, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import pytest
 from command import Cli
 from copier import run_copy
 from update.publication import Publication, git
@@ -83,6 +84,12 @@ def make(
     project = Owned(folder, cli)
     project.commit()
     return project
+
+
+def make_anew(publication: Publication, folders: pytest.TempPathFactory) -> Path:
+    """The folder of a project of v0.1.0 that tests copy."""
+    folder = folders.mktemp("pristine") / "project"
+    return make(publication, folder, Cli(folder, {})).folder
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:

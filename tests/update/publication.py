@@ -14,6 +14,7 @@ DOCUMENTS = ("README.md", "CHANGELOG.md")
 PATTERN = "scalable-webhook"
 """The one pattern of the template: of others an update only reads the files."""
 WEBHOOK = f"templates/patterns/{PATTERN}/python"
+MENDS_OF_PATTERN = "templates/patterns/scalable-webhook/mends.yml"
 WEBHOOK_IN_TYPESCRIPT = f"templates/patterns/{PATTERN}/typescript"
 
 PYTHON = "templates/project/{% if python %}.{% endif %}"
@@ -107,6 +108,14 @@ def _unneeded(folder: str, names: list[str]) -> set[str]:
     patterns = Path(folder) == ROOT / "templates/patterns"
     others = {name for name in names if patterns and (Path(folder) / name).is_dir()} - {PATTERN}
     return _unpublished(folder, names) | others
+
+
+def publish_without_mends(folder: Path) -> Publication:
+    """v0.1.0 is the template of the working tree, without the mends of its pattern."""
+    publication = publish(folder)
+    publication.file(MENDS_OF_PATTERN).unlink()
+    publication.release("0.1.0")
+    return publication
 
 
 def publish_three_releases(folder: Path) -> Publication:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from command import Cli
-from update.projects import PACKAGE, Owned, make, snapshot
-from update.publication import WEBHOOK, Publication, git, publish
+from update.projects import PACKAGE, Owned, make, make_anew, snapshot
+from update.publication import MENDS_OF_PATTERN, WEBHOOK, Publication, git, publish_without_mends
 
 LOGIC, MODELS = f"{PACKAGE}/logic.py", f"{PACKAGE}/models.py"
 RECEIVE, TEST = f"{PACKAGE}/handlers/receive.py", "tests/unit/test_receive.py"
@@ -28,16 +28,13 @@ LATER = """
   reason: The models are strict.
   files: [src/*/models.py]
 """
-MENDS_OF_PATTERN = "templates/patterns/scalable-webhook/mends.yml"
 FIRST, OTHER, THIRD = "0.2.0-1", "0.2.0-2", "0.3.0-1"
 
 
 @pytest.fixture(scope="module")
 def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
     """v0.2.0 mends three files of the user's in two fixes, v0.3.0 one of them again."""
-    publication = publish(tmp_path_factory.mktemp("publication") / "template")
-    publication.file(MENDS_OF_PATTERN).unlink()
-    publication.release("0.1.0")
+    publication = publish_without_mends(tmp_path_factory.mktemp("publication") / "template")
     publication.write(MENDS_OF_PATTERN, MENDS)
     for file in ("logic.py", "models.py", "handlers/receive.py"):
         publication.append(f"{WEBHOOK}/{file}.jinja", STAMP)
@@ -52,8 +49,7 @@ def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
 
 @pytest.fixture(scope="module")
 def pristine(mending: Publication, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pristine") / "project"
-    return make(mending, folder, Cli(folder, {})).folder
+    return make_anew(mending, tmp_path_factory)
 
 
 def states(report: dict[str, list[dict[str, str]]]) -> dict[str, str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from command import Cli
 from copier import run_copy
-from update.projects import PACKAGE, Owned, make
-from update.publication import WEBHOOK, Publication, git, publish
+from update.projects import PACKAGE, Owned, make, make_anew
+from update.publication import MENDS_OF_PATTERN, WEBHOOK, Publication, git, publish_without_mends
 from update.test_plain_copier import copier
 
 from sls_patterns_cli.errors import UserError
@@ -28,16 +28,13 @@ MENDS = f"""
   topologies: [direct]
   files: [src/*/logic.py, src/*/models.py]
 """
-RECORD = "templates/patterns/scalable-webhook/mends.yml"
 
 
 @pytest.fixture(scope="module")
 def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
     """v0.2.0 mends two files of the user's, and brings the proof; v0.3.0 changes a document."""
-    publication = publish(tmp_path_factory.mktemp("publication") / "template")
-    publication.file(RECORD).unlink()
-    publication.release("0.1.0")
-    publication.write(RECORD, MENDS)
+    publication = publish_without_mends(tmp_path_factory.mktemp("publication") / "template")
+    publication.write(MENDS_OF_PATTERN, MENDS)
     for file in ("logic.py", "models.py"):
         publication.append(f"{WEBHOOK}/{file}.jinja", MENDED)
     publication.release("0.2.0")
@@ -49,8 +46,7 @@ def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
 
 @pytest.fixture(scope="module")
 def pristine(mending: Publication, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pristine") / "project"
-    return make(mending, folder, Cli(folder, {})).folder
+    return make_anew(mending, tmp_path_factory)
 
 
 def take_over(project: Owned, *paths: str) -> None:
@@ -185,13 +181,13 @@ def test_a_record_that_cannot_be_read_is_refused_with_one_line(
     mending: Publication, cli: Cli, project: Owned
 ) -> None:
     broken = Publication(Path(shutil.copytree(mending.folder, cli.folder / "broken")))
-    broken.replace(RECORD, "reason:", "raeson:")
+    broken.replace(MENDS_OF_PATTERN, "reason:", "raeson:")
     broken.release("0.4.0")
 
     says = project.refused("--source", broken.folder)
 
     assert says == (
-        f"{RECORD}: mend 1: unknown key 'raeson'; did you mean reason? "
+        f"{MENDS_OF_PATTERN}: mend 1: unknown key 'raeson'; did you mean reason? "
         "allowed: release, reason, files, proofs, topologies, migrates"
     )
 
