@@ -56,10 +56,17 @@ def environment(project: Path, interpreter: Path | str = sys.executable) -> Path
 
 
 def link_environment(project: Path) -> None:
-    """Give a Python project the environment of all, on the interpreter that its proofs run on."""
+    """Give a Python project the environment of all, on the interpreter that its proofs run on.
+
+    Its `.venv` is a folder of its own, as `local test` writes there what has been installed.
+    """
     interpreter = interpreters.find(projects.load(project).lambda_runtime)[0]
     place = environment(project, interpreter.executable).parent
-    (project / ".venv").symlink_to(place)
+    own = project / ".venv"
+    own.mkdir()
+    shutil.copy(place / "pyvenv.cfg", own)
+    for shared in ("bin", "lib"):
+        (own / shared).symlink_to(place / shared)
 
 
 def link_requirements(project: Path) -> None:
