@@ -1,10 +1,11 @@
 """An asynchronous invocation is tried again, then goes where the function's role may send it.
 
 AWS: an event whose function fails is tried up to twice more, after one minute and two; throttling
-puts it back until it is too old, and is no attempt. Each attempt has the configuration that the
-function has by then. In the end the record of it goes to the on-failure destination, and the event
-as it was sent to the dead-letter queue of the function, with the attributes RequestID, ErrorCode
-and ErrorMessage (its first KB); both in the name of the function's role.
+puts it back for 1 second to 5 minutes, until it is too old, and is no attempt. Each attempt has the
+configuration that the function has by then. In the end the record of it goes to the on-failure
+destination, and the event as it was sent to the dead-letter queue of the function, with the
+attributes RequestID, ErrorCode and ErrorMessage (its first KB); both in the name of the function's
+role.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-async-destinations
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
@@ -39,8 +40,8 @@ from sls_patterns_cli.local.timescale import FACTOR
 
 WAITS_SECONDS = (60, 120)
 
-PAUSE_WHEN_THROTTLED_SECONDS = 6
-"""From 1 second to 5 minutes on AWS."""
+LEAST_PAUSE_WHEN_THROTTLED_SECONDS, LONGEST_PAUSE_WHEN_THROTTLED_SECONDS = 1, 300
+"""Each pause of a throttled event is twice the one before."""
 
 logger = logging.getLogger(__name__)
 
@@ -106,12 +107,14 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
     oldest = int(settings.get("MaximumEventAgeInSeconds", 21600))
     started, waited = time.monotonic(), 0.0
     attempts, condition = 0, "RetriesExhausted"
+    pause_when_throttled = LEAST_PAUSE_WHEN_THROTTLED_SECONDS
     while True:
         result = lambda_svc._execute_function(_as_it_is_now(function), event)
         if not result.get("error"):
             return
         if result.get("throttle"):
-            pause = PAUSE_WHEN_THROTTLED_SECONDS
+            pause = pause_when_throttled
+            pause_when_throttled = min(2 * pause, LONGEST_PAUSE_WHEN_THROTTLED_SECONDS)
         else:
             attempts += 1
             if attempts > retries:
