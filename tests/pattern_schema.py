@@ -83,6 +83,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "clients": {**LISTED, "items": NAMED},
                 "stacks": {**LISTED, "items": NAMED},
                 "temporary_failures": {**LISTED, "items": NAMED},
+                "item_stores": {**LISTED, "items": NAMED},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
         ),

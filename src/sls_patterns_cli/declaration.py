@@ -40,6 +40,7 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
         optional=(
             *("order", "dependencies", "test_dependencies", "test_helpers"),
             *("migrations", "examples", "events", "clients", "stacks", "temporary_failures"),
+            "item_stores",
         ),
     )
     runtimes = place.names(declared, "runtimes", vocabulary.runtimes)
@@ -62,7 +63,7 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
         migrations=_by(place, declared, "migrations", tuple(vocabulary.datastores)),
     )
     place.text(declared, "source")
-    for key in ("test_helpers", "events", "clients", "stacks", "temporary_failures"):
+    for key in ("test_helpers", "events", "clients", "stacks", "temporary_failures", "item_stores"):
         place.names(declared, key, form=NAME, optional=True)
     if not isinstance(declared.get("order", 0), int):
         raise place.refuse(f"order must be a whole number, got {declared['order']!r}")
