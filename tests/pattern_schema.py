@@ -55,6 +55,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
             "adapters": {**LISTED, "items": NAMED},
             "test_dependencies": packages,
             "test_helpers": {**LISTED, "items": NAMED},
+            "reads_json": {"type": "boolean"},
         },
         required=("name", "summary", "datastores", "nodes", "edges", "proofs"),
     )
@@ -84,6 +85,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "stacks": {**LISTED, "items": NAMED},
                 "temporary_failures": {**LISTED, "items": NAMED},
                 "item_stores": {**LISTED, "items": NAMED},
+                "reads_json": {"type": "boolean"},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
         ),
