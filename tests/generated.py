@@ -13,8 +13,8 @@ from kinds_page import kinds_page
 from pattern_schema import pattern_schema
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.compiled import compiled
-from sls_patterns_cli.vocabulary import Vocabulary
+from sls_patterns_cli.catalog.compiler import compiled
+from sls_patterns_cli.catalog.kinds import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ROOT / "templates/patterns"

@@ -18,7 +18,7 @@ from sls_patterns_cli.local import languages, project, tether
 from sls_patterns_cli.local.languages import interpreters, modules
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook

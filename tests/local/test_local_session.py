@@ -13,7 +13,7 @@ from local.processes import alive, descendants
 from local.support import wait_until, write
 
 from sls_patterns_cli.local import session, tether
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 GREETED = """
 import os, urllib.request

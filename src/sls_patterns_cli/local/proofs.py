@@ -12,7 +12,7 @@ from typing import Any
 
 from sls_patterns_cli.local import tether
 from sls_patterns_cli.local.project import Project
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 FILE = "SLS_PATTERNS_EVENTS"
 """The variable that names the file of a reporter."""

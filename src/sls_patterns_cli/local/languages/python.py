@@ -17,7 +17,7 @@ from sls_patterns_cli.local.languages.packages import zipped
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.local.proofs import REPORTERS
 from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 REQUIREMENTS = "requirements.txt"
 
