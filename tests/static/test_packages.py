@@ -71,6 +71,20 @@ def test_a_module_imports_only_its_own_package_and_those_below() -> None:
     assert wrong == set()
 
 
+def test_the_emulator_knows_nothing_of_patterns_and_projects() -> None:
+    """It could be a package of its own; only how errors are told is shared."""
+    emulator = f"{NAME}.local.emulator"
+    others = {
+        (module, other)
+        for module, file in MODULES.items()
+        if module.startswith(emulator)
+        for other in imported(file)
+        if other.startswith(f"{NAME}.") and not other.startswith(emulator)
+    }
+
+    assert {other for _, other in others} == {f"{NAME}.errors"}
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = {
         module: {each for each in imported(file, lazily=False) if each in MODULES} - {module}

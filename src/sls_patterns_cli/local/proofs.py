@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.terminal.progress import Progress
 
