@@ -4,8 +4,9 @@ Users sign in as with IAM database authentication: only those that have been gra
 without a password, since a token is checked by IAM and not by the database.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 
-`python -m sls_patterns_cli.local.emulator.datastores.postgresql FD FOLDER PORT DATABASE MASTER` runs
-a server on a tether until it is lost. It takes PAUSE and RESUME on its standard input, a line each.
+`python -m sls_patterns_cli.local.emulator.datastores.postgresql FD FOLDER PORT DATABASE MASTER`
+runs a server on a tether until it is lost. It takes PAUSE and RESUME on its standard input, a line
+each.
 """
 
 import importlib.util
