@@ -18,7 +18,8 @@ DISTRIBUTION = "sls-patterns-cli"
 RESERVED_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
 """What projects record if whoever built this package named no address; nobody can register it."""
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
+"""Where a build puts the template, its versions and its address."""
 
 
 @cache
@@ -27,7 +28,7 @@ def template_root() -> Path:
 
     Raises UserError, with exit code 1, if there is none.
     """
-    for root in (_PACKAGE / "_template", _PACKAGE.parent.parent):
+    for root in (PACKAGE / "_template", PACKAGE.parent.parent):
         if (root / "copier.yml").is_file() and (root / "templates").is_dir():
             return root
     raise UserError("this installation has no template; install sls-patterns again", exit_code=1)
@@ -37,7 +38,7 @@ def template_root() -> Path:
 def template_address() -> str:
     """The git address that projects record; for this tool it stands for the versions in here."""
     try:
-        return (_PACKAGE / "_template.address").read_text("utf-8").strip()
+        return (PACKAGE / "_template.address").read_text("utf-8").strip()
     except FileNotFoundError:
         return RESERVED_ADDRESS
 

@@ -185,7 +185,7 @@ def order(version: str) -> Version | None:
 
 def _package(scratch: Path) -> Source:
     """The released versions that this package carries, and its own template."""
-    bundle = Path(__file__).with_name("_template.bundle")
+    bundle = catalog.PACKAGE / "_template.bundle"
     repository = catalog.template_root()
     if not bundle.is_file() and (repository / ".git").exists():
         try:
