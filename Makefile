@@ -58,6 +58,7 @@ golden: install ## write the golden files and all other generated files; read th
 	.venv/bin/python tests/logical_ids.py
 	.venv/bin/python tests/landing_zones.py
 	.venv/bin/python tests/recording.py --catalog
+	.venv/bin/python tests/golden_summary.py
 
 recording: install $(SAM)/bin/sam ## draw the README's pictures from the running tool
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py

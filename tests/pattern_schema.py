@@ -55,6 +55,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
             "adapters": {**LISTED, "items": NAMED},
             "test_dependencies": packages,
             "test_helpers": {**LISTED, "items": NAMED},
+            "reads_json": {"type": "boolean"},
         },
         required=("name", "summary", "datastores", "nodes", "edges", "proofs"),
     )
@@ -83,6 +84,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "clients": {**LISTED, "items": NAMED},
                 "stacks": {**LISTED, "items": NAMED},
                 "temporary_failures": {**LISTED, "items": NAMED},
+                "reads_json": {"type": "boolean"},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
         ),

@@ -40,6 +40,7 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
         optional=(
             *("order", "dependencies", "test_dependencies", "test_helpers"),
             *("migrations", "examples", "events", "clients", "stacks", "temporary_failures"),
+            "reads_json",
         ),
     )
     runtimes = place.names(declared, "runtimes", vocabulary.runtimes)
@@ -64,6 +65,7 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
     place.text(declared, "source")
     for key in ("test_helpers", "events", "clients", "stacks", "temporary_failures"):
         place.names(declared, key, form=NAME, optional=True)
+    place.flag(declared, "reads_json")
     if not isinstance(declared.get("order", 0), int):
         raise place.refuse(f"order must be a whole number, got {declared['order']!r}")
     _refuse_what_is_not_carried(place, pattern)
@@ -113,6 +115,13 @@ class Place:
         if value not in allowed:
             raise self.refuse(f"{key} must be one of: {', '.join(allowed)}; got {value!r}")
         return str(value)
+
+    def flag(self, declared: Declaration, key: str) -> bool:
+        """True or false; one that is not there is false."""
+        value = declared.get(key, False)
+        if not isinstance(value, bool):
+            raise self.refuse(f"{key} must be true or false, got {value!r}")
+        return value
 
     def items(self, declared: Declaration, key: str, at_least: int = 0) -> list[Any]:
         """A list; one that is not there is empty."""
@@ -176,6 +185,7 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
     )
     place.different("proof", [proof.id for proof in proofs])
     place.names(declared, "test_helpers", form=NAME, optional=True)
+    place.flag(declared, "reads_json")
     nodes, edges = graphs[datastores[0]]
     return Topology(
         name=name,
@@ -191,7 +201,7 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
     )
 
 
-_OPTIONAL = ("adapters", "test_dependencies", "test_helpers")
+_OPTIONAL = ("adapters", "test_dependencies", "test_helpers", "reads_json")
 
 
 def _proof(topology: Place, declared: Declaration, file: str) -> Proof:

@@ -293,8 +293,13 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, runtimes, flavours, topologies, order, "
             "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients, "
-            "stacks, temporary_failures"
+            "stacks, temporary_failures, reads_json"
         ),
+    ),
+    "what is no yes or no": (
+        ("reads_json",),
+        "json",
+        f"{FILE}: reads_json must be true or false, got 'json'",
     ),
     "unknown runtime": (
         ("runtimes",),

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from contract.alarms import CIRCUIT
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
@@ -106,13 +107,20 @@ NOT_THE_CONTRACTS_WITH = {
 }
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(variant, id=str(variant), marks=with_templates_of(variant.pattern))
+def parameters(exhaustive_in: str = "") -> list[ParameterSet]:
+    """Return all variants as parameters; `make test` leaves out those of one flavour."""
+    exhaustive = {exhaustive_in: [pytest.mark.exhaustive]}
+    return [
+        pytest.param(
+            variant,
+            id=str(variant),
+            marks=[with_templates_of(variant.pattern), *exhaustive.get(variant.iac, ())],
+        )
         for variant in all_variants()
-    ],
-)
+    ]
+
+
+@pytest.fixture(scope="module", params=parameters())
 def variant(request: pytest.FixtureRequest) -> Variant:
     chosen: Variant = request.param
     return chosen
@@ -283,6 +291,8 @@ def shown() -> set[tuple[str, str]]:
     return set()
 
 
+# CDK's templates hold what SAM's do: tests/parity compares them.
+@pytest.mark.parametrize("variant", parameters(exhaustive_in="cdk"), indirect=True)
 def test_no_property_that_handles_failures_can_be_removed_unnoticed(
     variant: Variant, template: Template, topology: Topology, shown: set[tuple[str, str]]
 ) -> None:

@@ -10,6 +10,9 @@ from variants import Variant, all_variants
 
 OF_SAM = [each for each in all_variants() if each.iac == "sam"]
 OF_EACH_PATTERN = {each.pattern: each for each in OF_SAM if each.runtime == "python"}.values()
+OF_EACH_TOPOLOGY = {
+    (each.pattern, each.topology): each for each in OF_SAM if each.runtime == "typescript"
+}.values()
 IMPORTED = re.compile(
     r"sdk import .*temporary_failures_as|temporaryFailuresAs } from \"\.+/sdk\.ts"
 )
@@ -27,6 +30,18 @@ def test_only_a_project_that_tells_temporary_failures_has_code_for_it(
         modules = {file: file.read_text() for file in project.glob("src/**/*.[pt][ys]")}
         offered = any("emporary" in text for file, text in modules.items() if file.stem == "sdk")
         if offered != any(map(IMPORTED.search, modules.values())):
+            wrong.append(variant)
+
+    assert wrong == []
+
+
+def test_only_a_project_that_reads_json_texts_has_code_for_it(tmp_path: Path) -> None:
+    wrong = []
+    for variant in OF_EACH_TOPOLOGY:
+        project = render_project(tmp_path / str(variant), **variant.answers)
+        offered = (project / "src/json.ts").exists()
+        used = any("/json.ts" in file.read_text() for file in project.glob("src/**/*.ts"))
+        if offered != used:
             wrong.append(variant)
 
     assert wrong == []

@@ -1,0 +1,183 @@
+"""What a change does to the golden files, as facts: `57 times: RetentionInDays: 30 -> 14`.
+
+Compares the archives of a commit with those of the working tree. Equal changes are told once, with
+how many files they are in and of how many patterns; grouped by language and flavour, those that are
+in most files first. `make golden` ends with it, and CI prints it for a pull request.
+"""
+
+import difflib
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from golden import GOLDEN, RULE, patched
+
+ROOT = Path(__file__).parents[1]
+
+Contents = dict[tuple[str, str], str]
+"""What the files of a pattern's variants hold, by variant and path."""
+
+LANGUAGES = {
+    "": "make",
+    ".json": "JSON",
+    ".md": "Markdown",
+    ".py": "Python",
+    ".sql": "SQL",
+    ".toml": "TOML",
+    ".ts": "TypeScript",
+    ".txt": "text",
+    ".yaml": "YAML",
+    ".yml": "YAML",
+}
+
+NOTHING = '""'
+
+AROUND = 40
+"""So many characters of a line are shown on either side of what changes in it."""
+
+
+@dataclass
+class Fact:
+    """A change, and the files that it is in."""
+
+    files: set[tuple[str, str, str]] = field(default_factory=set)
+    """Pattern, path and content: variants that have the same file count once."""
+
+    @property
+    def patterns(self) -> set[str]:
+        return {pattern for pattern, *_ in self.files}
+
+
+Facts = dict[tuple[str, str], Fact]
+"""Facts by group and text."""
+
+
+def contents(archive: str) -> Contents:
+    """Return what the files in an archive of `golden` hold."""
+    entries = re.split(
+        rf"^{RULE} (\S+) \((.+?)\)(?: differs from (\S+))?\n", archive, flags=re.MULTILINE
+    )
+    told = list(zip(*[iter(entries[1:])] * 4, strict=True))
+    every = {name for _, names, *_ in told if names != "all" for name in names.split(", ")}
+    found: Contents = {}
+    for path, names, base, text in told:
+        content = patched(found[base, path], text) if base else text
+        for variant in every if names == "all" else names.split(", "):
+            found[variant, path] = content
+    return found
+
+
+def facts(before: Mapping[str, str], after: Mapping[str, str]) -> Facts:
+    """Return what differs between archives, each by its pattern."""
+    found: Facts = defaultdict(Fact)
+    for pattern in sorted({*before, *after}):
+        old, new = contents(before.get(pattern, "")), contents(after.get(pattern, ""))
+        of_old, of_new = ({variant for variant, _ in each} for each in (old, new))
+        for sign, variants in (("-", of_old - of_new), ("+", of_new - of_old)):
+            for variant in variants:
+                found["variants", f"{sign} {variant}"].files.add((pattern, "", ""))
+        for variant, path in sorted({*old, *new}):
+            if variant not in of_old & of_new:
+                continue
+            one, other = old.get((variant, path)), new.get((variant, path))
+            file = (pattern, path, f"{one}\0{other}")
+            if one is None or other is None:
+                found["files", f"{'+' if one is None else '-'} {path}"].files.add(file)
+            elif one != other:
+                for change in differences(one, other):
+                    found[kind(path, variant), change].files.add(file)
+    return found
+
+
+def kind(path: str, variant: str) -> str:
+    """Return the group of a change: its language, and the flavour where only that has the file."""
+    name = PurePosixPath(path)
+    language = LANGUAGES.get(name.suffix, name.suffix.removeprefix("."))
+    infrastructure = name.parts[0] in ("infrastructure", "template.yaml", "statemachines")
+    flavour = next((each for each in ("sam", "cdk") if f"-{each}-" in variant), "")
+    return f"{language}, {flavour.upper()}" if infrastructure and flavour else language
+
+
+@cache
+def differences(one: str, other: str) -> tuple[str, ...]:
+    """Return each change once: lines one by one where as many come as go, or else the first."""
+    old, new = one.splitlines(), other.splitlines()
+    told = dict[str, None]()
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, come = ([line.strip() for line in part] for part in (old[i:j], new[k:m]))
+        if tag == "replace" and len(gone) == len(come):
+            told.update(dict.fromkeys(map(changed, gone, come)))
+        elif tag != "equal":
+            first = next(filter(None, come or gone), "")
+            sign = {"insert": "+", "delete": "-", "replace": "~"}[tag]
+            told[f"{sign} {shortened(first)} (-{len(gone)} +{len(come)} lines)"] = None
+    return tuple(told)
+
+
+def changed(one: str, other: str) -> str:
+    """Return `name: old -> new` for what differs in a line."""
+    old, new = (re.findall(r"[\w.-]+|\s+|.", line) for line in (one, other))
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    left, right = "".join(old[:start]), "".join(old[len(old) - end :])
+    gone, come = ("".join(each[start : len(each) - end]) for each in (old, new))
+    if len(left) > AROUND:
+        left = f"…{left[-AROUND:]}"
+    if len(right) > AROUND:
+        right = f"{right[:AROUND]}…"
+    return f"{left}{shortened(gone) or NOTHING} -> {shortened(come) or NOTHING}{right}"
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= 2 * AROUND else f"{text[: 2 * AROUND]}…"
+
+
+def summary(found: Facts) -> Iterator[str]:
+    """Yield the lines of a report."""
+    if not found:
+        yield "No generated file has changed."
+        return
+    files = {file for fact in found.values() for file in fact.files if file[2]}
+    patterns = set[str]().union(*(fact.patterns for fact in found.values()))
+    yield f"Changes: {len(found)}; files: {len(files)}; patterns: {len(patterns)}"
+    for group in sorted({group for group, _ in found}):
+        yield f"\n{group}"
+        of_group = [(text, fact) for (each, text), fact in found.items() if each == group]
+        for text, fact in sorted(of_group, key=lambda each: (-len(each[1].files), each[0])):
+            of = next(iter(fact.patterns)) if len(fact.patterns) == 1 else len(fact.patterns)
+            unit = "" if isinstance(of, str) else " patterns"
+            times = "time" if len(fact.files) == 1 else "times"
+            yield f"{len(fact.files):>5} {times}: {text} ({of}{unit})"
+
+
+def archives_of(commit: str) -> dict[str, str]:
+    """Return the archives that a commit has, by pattern."""
+    folder = GOLDEN.relative_to(ROOT).as_posix()
+    listed = git("ls-tree", "--name-only", commit, f"{folder}/").split()
+    names = [name for name in listed if name.endswith(".txt")]
+    return {PurePosixPath(name).stem: git("show", f"{commit}:{name}") for name in names}
+
+
+def archives_here() -> dict[str, str]:
+    """Return the archives of the working tree, by pattern."""
+    return {file.stem: file.read_bytes().decode() for file in GOLDEN.glob("*.txt")}
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True)
+    return done.stdout.decode()
+
+
+if __name__ == "__main__":
+    base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
+    for line in summary(facts(archives_of(base), archives_here())):
+        print(line)
