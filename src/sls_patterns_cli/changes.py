@@ -97,6 +97,8 @@ class Changes:
     """Files that changed in the template, and that the user has removed."""
     renamed: list[Renamed] = field(default_factory=list)
     """Files that changed in the template, and that the user has renamed."""
+    reworded: int = 0
+    """Places where the template changed words alone, and the user the same lines, which stay."""
 
     @property
     def must_be_settled(self) -> bool:

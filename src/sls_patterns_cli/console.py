@@ -218,6 +218,9 @@ def _show_changes(outcome: "Outcome") -> None:
         ("renamed", f"{each.path} is {each.now} here, and what changed was merged there")
         for each in outcome.changes.renamed
     ]
+    if reworded := outcome.changes.reworded:
+        what = "places where the template changed words alone, and you the same lines"
+        rows.append(("reworded", f"{what}: {reworded}; yours stay"))
     if rows:
         _table(rows)
     else:

@@ -11,10 +11,10 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from sls_patterns_cli import git
 from sls_patterns_cli.answers import ANSWERS_FILE
 from sls_patterns_cli.checkout import EXECUTABLE, REGULAR, Checkout
 from sls_patterns_cli.renames import renamed
+from sls_patterns_cli.settling import merged
 from sls_patterns_cli.versions import Rendering
 
 
@@ -54,6 +54,8 @@ class Merge:
         """Files with the user's edits that the template removed."""
         self.skipped: list[str] = []
         """Files that changed in the template, and that the user has removed."""
+        self.reworded = 0
+        """Places where the template changed words alone, and that stay as the user has them."""
 
         paths = [
             path for path in old.files.keys() | new.files.keys() if not new.left_alone(Path(path))
@@ -163,16 +165,19 @@ class Merge:
         elif theirs.content == ours.content or (base and base.content == theirs.content):
             content = ours.content
         elif self._is_text(path, *(file.content for file in (ours, base, theirs) if file)):
-            content, conflicting = git.merged(
-                ours.content, base.content if base else b"", theirs.content, self._scratch
+            settled = merged(
+                *(path, ours.content, base.content if base else b"", theirs.content),
+                self._scratch,
             )
-            if conflicting:
+            content = settled.content
+            self.reworded += settled.reworded
+            if settled.conflicting:
                 self.unmerged.add(path)
         else:
             self.aside[path] = self._put_aside(path, theirs)
             return
-        if (merged := _File(content, executable)) != ours:
-            self._write(path, merged)
+        if (file := _File(content, executable)) != ours:
+            self._write(path, file)
 
     def _is_text(self, path: str, *contents: bytes) -> bool:
         """Whether lines of these can stand in one file: nobody could read it otherwise."""
@@ -195,11 +200,11 @@ class Merge:
         self._write(place, theirs)
         return place
 
-    def _write(self, path: str, merged: _File) -> None:
+    def _write(self, path: str, file: _File) -> None:
         place = self._scratch / "merged" / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(merged.content)
-        if merged.executable:
+        place.write_bytes(file.content)
+        if file.executable:
             place.chmod(place.stat().st_mode | 0o111)
         self.changes[path] = place
 

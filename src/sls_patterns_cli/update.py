@@ -366,6 +366,7 @@ class _Merged:
             offered=sorted((new.keys() - old.keys() - committed.keys() - fixed) & left_alone),
             skipped=merge.skipped,
             renamed=[Renamed(path, now) for path, now in sorted(merge.renamed.items())],
+            reworded=merge.reworded,
         )
 
     def _renamed(self, path: str) -> str | None:

@@ -1,14 +1,10 @@
 """Every version that was really released updates to the newest, and no edit is lost."""
 
-import atexit
 import json
 import shutil
-import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,7 @@ from command import Cli
 from environments import environment
 from packaging.version import Version
 from proofs.proving import own_id, prove
+from releases import COMING, RELEASED, VERSIONS, template_of
 from rendering import ROOT, render_from
 from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
@@ -27,7 +24,7 @@ from update.projects import Owned
 from update.publication import git, publish
 from variants import Variant, few_of, parameters
 
-from sls_patterns_cli import catalog, history
+from sls_patterns_cli import catalog
 
 TURN = 7
 """Steps from one release's project to the next one's, so that all patterns have their turn."""
@@ -50,20 +47,6 @@ class Made:
 
     def comment(self, text: str) -> str:
         return f"// {text}\n" if self.variant.runtime == "typescript" else f"# {text}\n"
-
-
-def released() -> dict[str, str]:
-    try:
-        return history.releases(ROOT)
-    except history.HistoryError:  # an unpacked sdist, or a shallow clone
-        return {}
-
-
-RELEASED = released()
-VERSIONS = list(RELEASED)
-
-COMING = Version(Version(catalog.version()).base_version)
-"""What the working tree leads to, or is."""
 
 
 def of_versions(versions: Iterable[str]) -> Iterator[Made]:
@@ -143,19 +126,6 @@ def coming(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for version, commit in RELEASED.items():
         git(folder, "tag", "--force", version, commit)
     git(folder, "tag", "--force", f"v{COMING}")
-    return folder
-
-
-@cache
-def template_of(version: str) -> Path:
-    """Return a plain folder with a released template."""
-    folder = Path(tempfile.mkdtemp(prefix="sls-patterns-released-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    archive = folder / "template.tar"
-    git(ROOT, "archive", f"--output={archive}", RELEASED[version], "copier.yml", "templates")
-    with tarfile.open(archive) as content:
-        content.extractall(folder, filter="data")
-    archive.unlink()
     return folder
 
 
