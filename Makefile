@@ -80,7 +80,7 @@ lock: install ## resolve the dependencies again
 		--extra local --group dev pyproject.toml --output-file requirements.lock
 
 tags: install ## tag the commits that release a version, for plain `copier update`
-	.venv/bin/python src/sls_patterns_cli/history.py
+	.venv/bin/python src/sls_patterns_cli/updating/history.py
 
 package: install ## build wheel and sdist into dist/
 	$(UV) build --no-build-isolation --quiet

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
+from emulator_reports import PAGE, reports_page
 from kinds_page import kinds_page
 from pattern_schema import pattern_schema
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.compiled import compiled
-from sls_patterns_cli.vocabulary import Vocabulary
+from sls_patterns_cli.catalog.compiler import compiled
+from sls_patterns_cli.catalog.kinds import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ROOT / "templates/patterns"
@@ -90,6 +91,7 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
     yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
+    yield PAGE, reports_page()
     yield README, readme(README.read_text())
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sls_patterns_cli.declaration import NAME, QUESTIONS, WHERE
-from sls_patterns_cli.vocabulary import Attributes, Vocabulary
+from sls_patterns_cli.catalog.declaration import NAME, QUESTIONS, WHERE
+from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
 

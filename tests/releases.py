@@ -5,13 +5,17 @@ import shutil
 import tarfile
 import tempfile
 from functools import cache
+from itertools import product
 from pathlib import Path
 
+import yaml
 from packaging.version import Version
 from rendering import ROOT
 from update.publication import git
+from variants import Variant
 
-from sls_patterns_cli import catalog, history
+from sls_patterns_cli import catalog
+from sls_patterns_cli.updating import history
 
 
 def released() -> dict[str, str]:
@@ -39,3 +43,15 @@ def template_of(version: str) -> Path:
         content.extractall(folder, filter="data")
     archive.unlink()
     return folder
+
+
+def variants_of(version: str) -> set[Variant]:
+    """Return the variants that a release had."""
+    variants = set()
+    for file in template_of(version).glob("templates/patterns/*/pattern.yml"):
+        declared = yaml.safe_load(file.read_bytes())
+        for topology in declared["topologies"]:
+            options = (declared["runtimes"], declared["flavours"], topology["datastores"])
+            for runtime, iac, datastore in product(*options):
+                variants.add(Variant(file.parent.name, topology["name"], runtime, iac, datastore))
+    return variants

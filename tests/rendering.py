@@ -46,6 +46,12 @@ def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answ
 
     The project records that it is of `version`.
     """
+    shutil.copytree(kept_from(origin, version, **answers), destination, dirs_exist_ok=True)
+    return destination
+
+
+def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
+    """Render such a project; return the folder that is kept, only to be read."""
     source = {"_commit": version, "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
     # By default it would be the folder's, whose name is the tests' own affair.
     data = {"project_name": answers["pattern"], **answers, **source}
@@ -54,8 +60,7 @@ def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answ
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             _render(origin, kept, data)
-    shutil.copytree(kept, destination, dirs_exist_ok=True)
-    return destination
+    return kept
 
 
 def _render(origin: Path, destination: Path, data: dict[str, str]) -> None:
@@ -69,7 +74,7 @@ def _render(origin: Path, destination: Path, data: dict[str, str]) -> None:
 @cache
 def _worker() -> type["Worker"]:
     """Return Copier's worker of this process, which compiles each template once."""
-    from sls_patterns_cli.render import QuickWorker
+    from sls_patterns_cli.rendering.render import QuickWorker
 
     return type("Worker", (QuickWorker,), {"compiled": {}})
 

@@ -6,16 +6,15 @@ Whoever edited such a file has to merge a change that is of no use to them. So e
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import yaml
 from golden import GOLDEN
 from packaging.version import Version
 from releases import COMING, VERSIONS, template_of
-from rendering import render_from, render_project
+from rendering import kept_from, template
 from variants import Variant
 
-from sls_patterns_cli.wording import is_same
+from sls_patterns_cli.updating.wording import is_same
 
 REASONS = GOLDEN / "reworded.yml"
 
@@ -25,17 +24,17 @@ def last_release() -> str | None:
     return next((each for each in reversed(VERSIONS) if Version(each) < COMING), None)
 
 
-def reworded(variants: Iterable[Variant], since: str, into: Path) -> set[str]:
+def reworded(variants: Iterable[Variant], since: str) -> set[str]:
     """Return the files of which one of the variants changes in words alone.
 
     They are named by their patterns and their paths in a project, whatever its package is.
     """
-    return {name for variant in variants for name in _reworded(variant, since, into / str(variant))}
+    return {name for variant in variants for name in _reworded(variant, since)}
 
 
-def _reworded(variant: Variant, since: str, into: Path) -> Iterator[str]:
-    before = render_from(template_of(since), into / "before", since, **variant.answers)
-    now = render_project(into / "now", **variant.answers)
+def _reworded(variant: Variant, since: str) -> Iterator[str]:
+    before = kept_from(template_of(since), since, **variant.answers)
+    now = kept_from(template(), **variant.answers)
     package = f"src/{variant.pattern.replace('-', '_')}/"
     for file in now.rglob("*"):
         path = file.relative_to(now).as_posix()

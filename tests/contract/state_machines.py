@@ -55,6 +55,8 @@ JSON = "application/json"
 # API Gateway waits no longer: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 LONGEST_ANSWER = 29
 EXPRESS_SECONDS = 300
+# Step Functions keeps the name of an execution for so long after its end: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+NAME_DAYS = 90
 THROTTLED = "Lambda.TooManyRequestsException"
 # AWS advises 6 attempts that begin after 2 seconds and wait twice as long each time: 126 seconds.
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
@@ -435,6 +437,17 @@ def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Vio
         elif not may(stack, role, "states:StartExecution", machine):
             says = f"its role must be allowed states:StartExecution on {machine.name}"
             yield Violation(rule, api_of(stack, api).name, says)
+        yield from _remembered(stack, machine, rule)
+
+
+def _remembered(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
+    """A client names the execution, and may start it again when its name is forgotten."""
+    for function in stack.functions:
+        if may(stack, role_of(stack, machine), INVOKING, function):
+            for name, days in (function.get("Environment", "Variables") or {}).items():
+                if name.endswith("_DAYS") and int(days) <= NAME_DAYS:
+                    must = f"more than the {NAME_DAYS} of a name (fact R10)"
+                    yield is_but(rule, function.name, name, days, must)
 
 
 def _answered_by_apis(stack: Stack, machine: Resource) -> Iterator[Violation]:

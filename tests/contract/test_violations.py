@@ -618,6 +618,19 @@ def test_an_api_starts_a_state_machine_in_the_name_of_its_role() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [
+        ("91", []),
+        ("90", ["E7 Pay: EFFECTS_DAYS is 90, but must be more than the 90 of a name (fact R10)"]),
+    ],
+)
+def test_what_an_execution_did_is_remembered_for_longer_than_its_name(
+    days: str, found: list[str]
+) -> None:
+    assert says("HTTP", ("Pay.Environment", {"Variables": {"EFFECTS_DAYS": days}})) == found
+
+
 def test_a_subscription_to_a_topic_of_another_stack_is_refused() -> None:
     theirs = "arn:aws:sns:eu-west-1:111122223333:theirs"
 

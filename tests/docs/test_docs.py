@@ -15,7 +15,7 @@ from rendering import ROOT
 from screen import plain_environment, see
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli import cli as commands
+from sls_patterns_cli.cli import commands
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"))]
