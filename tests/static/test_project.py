@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ from synthesis import TEMPLATE, synthesise_into, template_files, with_templates_
 from tools import BIN, run, tool
 from variants import Variant, all_variants, covering, standing_for_all
 
-from sls_patterns_cli.local.languages import modules
+from sls_patterns_cli.local.languages import interpreters, modules
 
 HERE = Path(__file__).parent
 VARIANTS = list(all_variants())
@@ -758,6 +759,74 @@ import sys
 from infrastructure.bundling import _Bundling
 _Bundling().try_bundle(sys.argv[1])
 """
+
+
+@pytest.mark.parametrize("iac", ["sam", pytest.param("cdk", marks=pytest.mark.exhaustive)])
+def test_bytecode_is_packaged_if_it_is_asked_for(iac: str, tmp_path: Path) -> None:
+    """Two builds have equal bytes, and the next without it has none."""
+    found, _ = interpreters.find("python3.13")
+    if found.version[:2] != (3, 13) or not shutil.which("python3.13"):
+        pytest.skip("this needs the Python of the functions")
+    interpreter = found.executable
+    offline = {"UV_FIND_LINKS": str(tmp_path / "index"), "UV_NO_INDEX": "1"}
+    wheel(tmp_path / "index", "NAMES = {'b', 'a'} | frozenset({'d', 'c'})\n")
+    project = render_project(tmp_path / "project", pattern="internal-api", iac=iac)
+    python = environment(project, interpreter) / "python"
+    (project / "src/requirements.txt").write_text("compiled==1.0\n")
+    lock(project, **offline)
+    (project / ".venv/bin/python").symlink_to(python)
+
+    def build(name: str, **variables: str) -> dict[str, bytes]:
+        if iac == "sam":
+            (package,) = build_with_sam(project, **offline, **variables)
+        else:
+            package = tmp_path / name
+            run([python, "-c", BUNDLE, package], project, **offline, **variables)
+        return {
+            f"/var/task/{file.relative_to(package)}": compiled.read_bytes()
+            for file in package.rglob("*.py")
+            for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc")
+        }
+
+    built = build("first", BYTECODE="1")
+
+    assert "/var/task/compiled.py" in built
+    for source, content in built.items():
+        assert source.encode() in content
+        assert content[4:8] == b"\1\0\0\0"  # its hash is unchecked
+    assert build("second", BYTECODE="1") == built
+    assert build("without") == {}
+
+
+@pytest.mark.parametrize("iac", ["sam", pytest.param("cdk", marks=pytest.mark.exhaustive)])
+def test_bytecode_of_another_python_than_lambdas_is_refused(iac: str, tmp_path: Path) -> None:
+    other = "python3.12" if sys.version_info[:2] != (3, 12) else "python3.13"
+    project = render_project(
+        tmp_path / "project", pattern="internal-api", iac=iac, runtime_version=other
+    )
+    link_uv(project, Path("/bin/false"))
+    python = environment(project) / "python"
+    (project / ".venv/bin/python").symlink_to(python)
+    commands: dict[str, list[str | Path]] = {
+        "sam": ["make", "--silent", "build", "--assume-old", ".venv/installed"],
+        "cdk": [python, "-c", "from infrastructure.bundling import function_code as f; f()"],
+    }
+
+    made = subprocess.run(
+        commands[iac],
+        cwd=project,
+        env={**os.environ, "BYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    version = other.removeprefix("python")
+    line = f"BYTECODE=1 needs Python {version} in .venv, as Lambda has"
+    assert line in made.stderr.splitlines()  # jsii may say more, of Node.js
+    assert "Traceback" not in made.stderr
+    assert made.returncode != 0
+    assert not (project / ".aws-sam").exists()
 
 
 def test_make_builds_with_the_esbuild_that_the_project_has_installed(tmp_path: Path) -> None:
