@@ -13,6 +13,7 @@ import yaml
 from emulator_reports import PAGE, reports_page
 from kinds_page import kinds_page
 from pattern_schema import pattern_schema
+from release_page import release_pages
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.compiler import compiled
@@ -94,6 +95,7 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
     yield PAGE, reports_page()
+    yield from release_pages()
     yield README, readme(README.read_text())
 
 
