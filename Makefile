@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-all lint golden recording bench bench-burst bench-conservation bench-hostile lock tags package clean
+.PHONY: help install demo check test test-all lint golden pattern recording bench bench-burst bench-conservation bench-hostile lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ golden: install ## write the golden files and all other generated files; read th
 	.venv/bin/python tests/recording.py --catalog
 	.venv/bin/python tests/golden_summary.py
 
+pattern: install ## begin a pattern as a copy of another: NAME=claim-check FROM=frugal-consumer
+	@.venv/bin/python tests/new_pattern.py "$(NAME)" "$(FROM)"
+
 recording: install $(SAM)/bin/sam ## draw the README's pictures from the running tool
 	PATH="$(CURDIR)/$(SAM)/bin:$$PATH" .venv/bin/python tests/recording.py
 
@@ -80,7 +83,7 @@ lock: install ## resolve the dependencies again
 		--extra local --group dev pyproject.toml --output-file requirements.lock
 
 tags: install ## tag the commits that release a version, for plain `copier update`
-	.venv/bin/python src/sls_patterns_cli/history.py
+	.venv/bin/python src/sls_patterns_cli/updating/history.py
 
 package: install ## build wheel and sdist into dist/
 	$(UV) build --no-build-isolation --quiet

@@ -63,7 +63,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
 def _history(root: Path) -> Any:
     """The package's module, which cannot be imported before it is built."""
     spec = importlib.util.spec_from_file_location(
-        "history", root / "src/sls_patterns_cli/history.py"
+        "history", root / "src/sls_patterns_cli/updating/history.py"
     )
     assert spec and spec.loader  # noqa: PT018, S101 - a path that ends in .py has both
     module = importlib.util.module_from_spec(spec)

@@ -3,6 +3,7 @@
 Whole processes, alternating with their rival so that a busy machine hits both; the median counts.
 """
 
+import json
 import os
 import resource
 import shutil
@@ -11,10 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from environments import UV, environment, link_modules, node
+from environments import UV, environment, link_modules, node, pins
 from update.publication import git, publish_three_releases
 
 BIN = Path(sys.executable).parent
@@ -121,45 +124,201 @@ def first_proof(folder: Path) -> float:
     return time.perf_counter() - start
 
 
+@dataclass(frozen=True)
+class Function:
+    """A function as it is deployed, and an event for its first call, which calls no service."""
+
+    name: str
+    package: Path
+    load: Command
+    event: Mapping[str, Any]
+    status: int
+
+    def size(self) -> str:
+        """Return how large its package is."""
+        unpacked = sum(file.stat().st_size for file in self.package.rglob("*") if file.is_file())
+        zipped = Path(shutil.make_archive(str(self.package), "zip", self.package)).stat().st_size
+        return f"{zipped / 1e6:.2f} MB zipped, {unpacked / 1e6:.2f} MB unpacked"
+
+    def call(self) -> Command:
+        return [*self.load, json.dumps(self.event), str(self.status)]
+
+
+OF_RUNTIMES = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "POWERTOOLS_METRICS_NAMESPACE": "bench",
+    "POWERTOOLS_SERVICE_NAME": "bench",
+    "POWERTOOLS_TRACE_DISABLED": "1",
+    "PRODUCTS_TABLE_NAME": "products",
+    "PYTHONDONTWRITEBYTECODE": "1",  # nor can Lambda
+}
+
+PEERS = {
+    "python": """
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
+
+app = APIGatewayRestResolver()
+tracer = Tracer()
+logger = Logger()
+metrics = Metrics()
+
+
+@app.get("/hello")
+@tracer.capture_method
+def hello():
+    metrics.add_metric(name="HelloWorldInvocations", unit=MetricUnit.Count, value=1)
+    logger.info("hello world")
+    return {"message": "hello world"}
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+@tracer.capture_lambda_handler
+@metrics.log_metrics(capture_cold_start_metric=True)
+def handler(event, context):
+    return app.resolve(event, context)
+""",
+    "typescript": """
+import { Logger } from "@aws-lambda-powertools/logger";
+import type { APIGatewayProxyEvent, Context } from "aws-lambda";
+
+const logger = new Logger();
+
+export async function handler(event: APIGatewayProxyEvent, context: Context) {
+  logger.addContext(context);
+  logger.info("hello world", { path: event.path });
+  return { statusCode: 200, body: JSON.stringify({ message: "hello world" }) };
+}
+""",
+}
+"""Plain functions, as in the examples of Powertools, with the versions that projects have."""
+
+HELLO = {
+    "path": "/hello",
+    "httpMethod": "GET",
+    "headers": {},
+    "requestContext": {"requestId": "1", "httpMethod": "GET", "path": "/hello"},
+}
+
+REFUSED = {
+    "version": "2.0",
+    "routeKey": "PUT /products/{product_id}",
+    "rawPath": "/products/00000000-0000-4000-8000-000000000000",
+    "pathParameters": {"product_id": "00000000-0000-4000-8000-000000000000"},
+    "headers": {"content-type": "application/json"},
+    "requestContext": {
+        "requestId": "1",
+        "stage": "$default",
+        "http": {
+            "method": "PUT",
+            "path": "/products/00000000-0000-4000-8000-000000000000",
+        },
+    },
+    "body": "{}",
+    "isBase64Encoded": False,
+}
+"""A product without any field, which the web service refuses before it asks its table."""
+
+CALL_PYTHON = """
+import importlib, json, sys, types
+handler = importlib.import_module(sys.argv[1]).handler
+if len(sys.argv) > 2:
+    names = ("function_name", "invoked_function_arn", "aws_request_id")
+    context = types.SimpleNamespace(**dict.fromkeys(names, "bench"), memory_limit_in_mb=128)
+    answer = handler(json.loads(sys.argv[2]), context)
+    assert answer["statusCode"] == int(sys.argv[3]), answer
+"""
+
+CALL_NODE = """
+const [name, event, status] = process.argv.slice(1);
+const { handler } = require(name);
+if (event) {
+  handler(JSON.parse(event), { functionName: "bench", awsRequestId: "bench" }).then((answer) => {
+    if (answer.statusCode !== Number(status)) throw new Error(JSON.stringify(answer));
+  });
+}
+"""
+
+
+def python_functions(folder: Path, project: Path) -> tuple[Function, Function]:
+    """Return a function of the project, and the peer's."""
+    python, own, peer = environment(project) / "python", folder / "own", folder / "peer"
+    requirements = project / "src/requirements.txt"
+    (powertools,) = (pin for pin in pins(requirements) if pin.startswith("aws-lambda-powertools"))
+    install = (UV, "pip", "install", "--quiet", "--no-compile-bytecode", "--python", python)
+    seconds([*install, "--target", own, "--requirements", requirements], folder)
+    shutil.copytree(project / "src", own, dirs_exist_ok=True)
+    with_tracer = powertools.replace("==", "[tracer]==")
+    seconds([*install, "--target", peer, with_tracer, *pins(requirements) - {powertools}], folder)
+    (peer / "hello.py").write_text(PEERS["python"])
+    module = f"{project.name}.handlers.catalog"
+    return (
+        Function("web service", own, [python, "-c", CALL_PYTHON, module], REFUSED, 400),
+        Function("Powertools' hello", peer, [python, "-c", CALL_PYTHON, "hello"], HELLO, 200),
+    )
+
+
+def typescript_functions(folder: Path, project: Path) -> tuple[Function, Function]:
+    """Return a function of the project, and the peer's, bundled with the same flags."""
+    link_modules(project)
+    (project / "src/hello.ts").write_text(PEERS["typescript"])
+    flags = ("--bundle", "--platform=node", "--target=node24", "--format=cjs")
+    map_of = ("--main-fields=module,main", "--sourcemap", "--sources-content=false")
+    made = []
+    for name, source, event, status in (
+        ("web service", "handlers/catalog", REFUSED, 400),
+        ("Powertools' hello", "hello", HELLO, 200),
+    ):
+        package = folder / Path(source).name
+        bundle = package / "index.js"
+        command = (project / ESBUILD, f"src/{source}.ts", *flags, *map_of, f"--outfile={bundle}")
+        seconds(command, project)
+        load: Command = [node().executable, "-e", CALL_NODE, str(bundle)]
+        made.append(Function(name, package, load, event, status))
+    return made[0], made[1]
+
+
+def processor_milliseconds(command: Command, folder: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    variables = os.environ | OF_RUNTIMES
+    subprocess.run(command, cwd=folder, env=variables, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
 def packages(folder: Path) -> None:
-    """Print of a function in each runtime how large its package is, and what loading it takes."""
-    variables = {
-        **os.environ,
-        "PRODUCTS_TABLE_NAME": "products",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "PYTHONDONTWRITEBYTECODE": "1",  # nor can Lambda
-    }
-    for runtime in ("python", "typescript"):
-        project, package = folder / runtime, folder / f"{runtime}-package"
+    """Print of a function in each runtime what it takes, beside one that a peer would write.
+
+    Processor time of fresh processes, which includes that of the interpreter itself.
+    """
+    for runtime, functions_of in (
+        ("python", python_functions),
+        ("typescript", typescript_functions),
+    ):
+        place = folder / f"{runtime}-functions"
+        place.mkdir()
+        project = place / "service"
         new = ("new", "simple-web-service", project, "--runtime", runtime, "--defaults", "--no-git")
         seconds([OURS, *new], folder)
-        if runtime == "python":
-            requirements = ("--requirements", project / "src/requirements.txt")
-            target = ("--quiet", "--no-compile-bytecode", "--target", package)
-            python = environment(project) / "python"
-            seconds([UV, "pip", "install", "--python", python, *target, *requirements], folder)
-            shutil.copytree(project / "src", package, dirs_exist_ok=True)
-            load: Command = [python, "-c", "import python.handlers.catalog"]
-        else:
-            link_modules(project)
-            flags = ("--bundle", "--platform=node", "--target=node24", "--format=cjs")
-            map_of = ("--main-fields=module,main", "--sourcemap", "--sources-content=false")
-            entry = ("src/handlers/catalog.ts", f"--outfile={package}/catalog.js")
-            seconds([project / ESBUILD, *flags, *map_of, *entry], project)
-            load = [node().executable, "catalog.js"]
-        archive = shutil.make_archive(str(package), "zip", package)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        for _ in range(ROUNDS):
-            subprocess.run(load, cwd=package, env=variables, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        unpacked = sum(file.stat().st_size for file in package.rglob("*") if file.is_file())
-        zipped = Path(archive).stat().st_size
-        print(
-            f"package, {runtime}: {zipped / 1e6:.1f} MB zipped, {unpacked / 1e6:.1f} MB unpacked, "
-            f"{1000 * spent / ROUNDS:.0f} ms of processor time to load"
-        )
+        functions = functions_of(place, project)
+        for function in functions:
+            print(f"{function.name}, {runtime}: {function.size()}")
+        for what, commands in (
+            ("import", [each.load for each in functions]),
+            ("import and first call", [each.call() for each in functions]),
+        ):
+            times: list[list[float]] = [[], []]
+            for _ in range(ROUNDS):
+                for taken, function, command in zip(times, functions, commands, strict=True):
+                    taken.append(processor_milliseconds(command, function.package))
+            mine, theirs = map(statistics.median, times)
+            print(
+                f"{what}, {runtime}, web service against Powertools' hello: "
+                f"{mine:.0f} ms / {theirs:.0f} ms = {mine / theirs:.2f}"
+            )
 
 
 def new_and_list(folder: Path) -> None:

@@ -22,7 +22,7 @@ from environments import link_modules
 from rendering import render_project
 
 from sls_patterns_cli.local import session
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 SENDERS = 64
 

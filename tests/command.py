@@ -76,7 +76,7 @@ class Cli:
         )
 
 
-UPDATE = ("copier", "sls_patterns_cli.cli", "sls_patterns_cli.update")
+UPDATE = ("copier", "sls_patterns_cli.cli.commands", "sls_patterns_cli.updating.update")
 LOCAL = ("boto3", "samtranslator.translator.transform", "sls_patterns_cli.local.session")
 """What commands import."""
 

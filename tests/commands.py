@@ -12,11 +12,12 @@ import sys
 import tempfile
 import traceback
 
-from sls_patterns_cli import __main__, unasked
+from sls_patterns_cli import __main__
+from sls_patterns_cli.rendering import copier_without_prompts
 
 for name in sys.argv[1:]:
     if name == "copier":
-        unasked.import_copier()
+        copier_without_prompts.import_copier()
     importlib.import_module(name)
 
 

@@ -22,7 +22,7 @@ from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import interpreters, modules
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = ROOT / "build/environments"

@@ -20,7 +20,7 @@ from rendering import render_project
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.pattern import Pattern
+from sls_patterns_cli.catalog.model import Pattern
 
 GOLDEN = Path(__file__).parent / "golden"
 RULE = "─" * 8

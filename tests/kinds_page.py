@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from sls_patterns_cli.vocabulary import Attributes, Vocabulary
+from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 HEAD = """\
 # Kinds of nodes and edges

@@ -15,7 +15,7 @@ from synthesis import template_files
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.pattern import Pattern
+from sls_patterns_cli.catalog.model import Pattern
 
 IDS = GOLDEN / "logical-ids"
 LASTING = {

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sls_patterns_cli.declaration import NAME, QUESTIONS, WHERE
-from sls_patterns_cli.vocabulary import Attributes, Vocabulary
+from sls_patterns_cli.catalog.declaration import NAME, QUESTIONS, WHERE
+from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
 
@@ -84,6 +84,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "clients": {**LISTED, "items": NAMED},
                 "stacks": {**LISTED, "items": NAMED},
                 "temporary_failures": {**LISTED, "items": NAMED},
+                "item_stores": {**LISTED, "items": NAMED},
                 "reads_json": {"type": "boolean"},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),

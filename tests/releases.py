@@ -14,7 +14,8 @@ from rendering import ROOT
 from update.publication import git
 from variants import Variant
 
-from sls_patterns_cli import catalog, history
+from sls_patterns_cli import catalog
+from sls_patterns_cli.updating import history
 
 
 def released() -> dict[str, str]:

@@ -74,7 +74,7 @@ def _render(origin: Path, destination: Path, data: dict[str, str]) -> None:
 @cache
 def _worker() -> type["Worker"]:
     """Return Copier's worker of this process, which compiles each template once."""
-    from sls_patterns_cli.render import QuickWorker
+    from sls_patterns_cli.rendering.render import QuickWorker
 
     return type("Worker", (QuickWorker,), {"compiled": {}})
 

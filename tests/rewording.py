@@ -14,7 +14,7 @@ from releases import COMING, VERSIONS, template_of
 from rendering import kept_from, template
 from variants import Variant
 
-from sls_patterns_cli.wording import is_same
+from sls_patterns_cli.updating.wording import is_same
 
 REASONS = GOLDEN / "reworded.yml"
 

@@ -10,7 +10,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.pattern import Pattern
+from sls_patterns_cli.catalog.model import Pattern
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 import sys
 
-from sls_patterns_cli import interrupts
+from sls_patterns_cli.system import interrupts
 
 
 def main() -> None:
     """Run the command line and exit with its code; a user's error is one line on stderr."""
     interrupts.end_at_once()
-    from sls_patterns_cli import cli
+    from sls_patterns_cli.cli import commands
 
-    sys.exit(cli.run(sys.argv[1:]))
+    sys.exit(commands.run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

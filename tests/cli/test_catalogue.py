@@ -108,7 +108,7 @@ def test_ascii_terminals_get_codes_for_other_characters(cli: Cli) -> None:
 
 def test_list_imports_nothing_slow(cli: Cli) -> None:
     program = (
-        "import sys; from sls_patterns_cli import cli; cli.run(['list']);"
+        "import sys; from sls_patterns_cli.cli import commands; commands.run(['list']);"
         "names = {name.partition('.')[0] for name in sys.modules};"
         "print(*(names - sys.stdlib_module_names - {'__main__'}), file=sys.stderr)"
     )

@@ -8,9 +8,9 @@ import pytest
 from command import Cli
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli import cli as command_line
+from sls_patterns_cli.cli import commands as command_line
 from sls_patterns_cli.local import session
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 WITHOUT_EXTRA = """
 import importlib.metadata, sys

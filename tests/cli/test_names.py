@@ -8,9 +8,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sls_patterns_cli import render
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import cloudformation
+from sls_patterns_cli.rendering import render
 
 LETTERS, DIGITS = string.ascii_lowercase, string.digits
 ALMOST = st.text(f"{LETTERS[:3]}{DIGITS[:2]}--_.\n A", max_size=12)

@@ -14,8 +14,9 @@ import yaml
 from rendering import ROOT
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.declaration import read_pattern
+from sls_patterns_cli.catalog.model import Edge, Pattern, Topology
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.pattern import Edge, Pattern, Topology
 
 FILE = "templates/patterns/worker/pattern.yml"
 TOPOLOGY = f"{FILE}: topology queue"
@@ -50,7 +51,7 @@ REMOVED = object()
 
 
 def built(declared: Any) -> Pattern:
-    return Pattern.from_declaration("worker", declared, catalog.vocabulary())
+    return read_pattern("worker", declared, catalog.vocabulary())
 
 
 def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
@@ -293,7 +294,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, runtimes, flavours, topologies, order, "
             "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients, "
-            "stacks, temporary_failures, reads_json"
+            "stacks, temporary_failures, item_stores, reads_json"
         ),
     ),
     "what is no yes or no": (
@@ -356,7 +357,7 @@ def test_a_kind_that_a_flavour_lacks_is_refused() -> None:
         "queue": replace(vocabulary.nodes["queue"], flavours=("cdk/python",)),
     }
     with pytest.raises(UserError) as refused:
-        Pattern.from_declaration("worker", DECLARED, replace(vocabulary, nodes=nodes))
+        read_pattern("worker", DECLARED, replace(vocabulary, nodes=nodes))
     assert refused.value.message == (
         f"{TOPOLOGY}, node jobs: sam with python has no queue; only: cdk/python"
     )

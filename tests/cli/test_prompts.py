@@ -33,7 +33,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 
 DROPPING = """
 import os, signal, time
-from sls_patterns_cli import interrupts
+from sls_patterns_cli.system import interrupts
 
 class Dropped:
     def __del__(self):

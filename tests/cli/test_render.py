@@ -18,8 +18,9 @@ from copier._template import Template
 from copier._user_data import Question
 from questionary import Choice
 
-from sls_patterns_cli import catalog, render, unasked
+from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.rendering import copier_without_prompts, render
 
 WEBHOOK = {"pattern": ("PATTERN", "scalable-webhook")}
 
@@ -50,8 +51,8 @@ def test_copier_still_has_what_is_overridden() -> None:
 def test_a_command_that_asks_nothing_loads_nothing_that_asks() -> None:
     program = """
 import sys
-from sls_patterns_cli import unasked
-unasked.import_copier()
+from sls_patterns_cli.rendering import copier_without_prompts
+copier_without_prompts.import_copier()
 import copier
 print(*{name.partition(".")[0] for name in sys.modules})
 """
@@ -64,9 +65,9 @@ print(*{name.partition(".")[0] for name in sys.modules})
 
 
 def test_what_stands_in_for_prompts_is_there_and_does_the_same() -> None:
-    for module, names in unasked.STAND_INS.items():
+    for module, names in copier_without_prompts.STAND_INS.items():
         assert all(hasattr(import_module(module), name) for name in names)
-    stand_in = unasked.STAND_INS["questionary.prompts.common"]["Choice"]
+    stand_in = copier_without_prompts.STAND_INS["questionary.prompts.common"]["Choice"]
     for arguments in (("a", "b"), ("a", None), ("a", 0, "why not")):
         ours, theirs = stand_in(*arguments), Choice(*arguments)
         assert (ours.title, ours.value, ours.disabled) == (

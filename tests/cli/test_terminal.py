@@ -11,7 +11,7 @@ from command import Cli
 from screen import Enough, Shown, colour_of, plain_environment, see
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.drawing import rows
+from sls_patterns_cli.catalog.tree import rows
 
 SLUGS = catalog.slugs()
 ESCAPE = b"\x1b"
@@ -120,7 +120,7 @@ def test_a_code_page_gets_nothing_that_it_cannot_print(
 
 def test_a_pipe_gets_plain_lines_and_no_rich(cli: Cli) -> None:
     program = (
-        "import sys; from sls_patterns_cli import cli; cli.run(sys.argv[1:]);"
+        "import sys; from sls_patterns_cli.cli import commands; commands.run(sys.argv[1:]);"
         "sys.exit('rich' in sys.modules)"
     )
     for command in (["list"], ["show", "scalable-webhook"]):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from conservation.datastore import OUTAGE_SECONDS, Datastore, Item
 from conservation.stack import Stack
-from sls_patterns_cli.local.datastores.postgresql import binaries
+from sls_patterns_cli.local.emulator.datastores.postgresql import binaries
 
 MASTER = "master"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import Any
 
-from sls_patterns_cli.local.emulator import Emulator
+from sls_patterns_cli.local.emulator.server import Emulator
 
 
 class Stack:

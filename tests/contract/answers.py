@@ -13,7 +13,7 @@ from contract.edges import api_of, integrations
 from contract.stack import Stack
 from contract.violations import Violation, is_but
 
-from sls_patterns_cli.local.adapters.apigateway.rest_api_service import render
+from sls_patterns_cli.local.emulator.adapters.apigateway.rest_api_service import render
 
 JSON = "application/json"
 SERVICE = re.compile(r":apigateway:.*:(?P<service>\w+):(path|action)/")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from contract.edges import CALLERS, OUTSIDE, Edge
 
-from sls_patterns_cli.pattern import Topology
+from sls_patterns_cli.catalog.model import Topology
 
 MECHANISM = re.compile(r"E\d+x?")
 

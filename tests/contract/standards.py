@@ -51,7 +51,7 @@ from contract.names import name_violations
 from contract.stack import Resource, Stack, find_all
 from contract.violations import Violation, is_but
 
-from sls_patterns_cli.local.source_keys import SENT_KEYS, SOURCE_KEYS
+from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
 
 # Types whose asynchronous edges edges.py finds, or that have none. Another type is refused until
 # somebody has thought about how it fails.

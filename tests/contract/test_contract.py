@@ -18,8 +18,8 @@ from synthesis import template_files, with_templates_of
 from variants import Variant, all_variants, variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.model import Topology
 from sls_patterns_cli.local import cloudformation
-from sls_patterns_cli.pattern import Topology
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (

@@ -7,7 +7,8 @@ from contract.edges import Edge
 from contract.graph import differences
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.pattern import Pattern, Topology
+from sls_patterns_cli.catalog.declaration import read_pattern
+from sls_patterns_cli.catalog.model import Topology
 
 DECLARED = {
     "title": "Two queues",
@@ -40,7 +41,7 @@ LATE = Edge("OrdersLateQueue3F2A9C1B", "StoreFunction", "E1", "M2", "OrdersLateD
 
 @pytest.fixture
 def topology() -> Topology:
-    return Pattern.from_declaration("two-queues", DECLARED, catalog.vocabulary()).topologies[0]
+    return read_pattern("two-queues", DECLARED, catalog.vocabulary()).topologies[0]
 
 
 def test_the_same_edges_under_the_names_of_each_flavour_are_no_difference(

@@ -22,8 +22,8 @@ from rendering import render_project
 from tools import run
 
 from sls_patterns_cli.local import session
-from sls_patterns_cli.local.datastores import postgresql
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.local.emulator.datastores import postgresql
+from sls_patterns_cli.terminal.progress import Progress
 
 MIGRATE_PYTHON = """
 import json, sys

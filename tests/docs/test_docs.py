@@ -15,7 +15,7 @@ from rendering import ROOT
 from screen import plain_environment, see
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli import cli as commands
+from sls_patterns_cli.cli import commands
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"))]
@@ -30,6 +30,7 @@ RUN_ELSEWHERE = {
     "make test": ".ci/run",
     "make test-all PATTERN=scalable-webhook": ".github/workflows/all.yml",
     "make golden": "tests/static/test_golden.py",
+    "make pattern NAME=claim-check FROM=frugal-consumer": "tests/suite/test_new_pattern.py",
     "make deploy": "tests/static/test_project.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",

@@ -21,9 +21,9 @@ from graphs.overlay import Graph
 from graphs.stub import messages
 from local.support import Client
 
+from sls_patterns_cli.catalog.model import Node
 from sls_patterns_cli.local import session
-from sls_patterns_cli.pattern import Node
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 SUFFIXES = {
     "function": "FunctionName",

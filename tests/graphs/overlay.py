@@ -19,8 +19,9 @@ from rendering import render_from, template
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.compiled import compiled
-from sls_patterns_cli.pattern import Pattern, Topology
+from sls_patterns_cli.catalog.compiler import compiled
+from sls_patterns_cli.catalog.declaration import read_pattern
+from sls_patterns_cli.catalog.model import Pattern, Topology
 
 GRAPHS = Path(__file__).parent
 PACKAGES = [
@@ -83,7 +84,7 @@ def overlaid() -> Path:
 
 @cache
 def _pattern(slug: str) -> Pattern:
-    return Pattern.from_declaration(slug, _declared(slug), catalog.vocabulary())
+    return read_pattern(slug, _declared(slug), catalog.vocabulary())
 
 
 def _declared(slug: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from graphs.overlay import Graph, graphs
 from graphs.stub import messages
 from local.support import wait_until
 
-from sls_patterns_cli.compiled import dead_letter_queue_id
-from sls_patterns_cli.pattern import Edge, Failure
+from sls_patterns_cli.catalog.compiler import dead_letter_queue_id
+from sls_patterns_cli.catalog.model import Edge, Failure
 
 SECONDS = 60
 # Without a scope pytest takes that of a function, and deploys the same stack for every test.

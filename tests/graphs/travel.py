@@ -9,7 +9,7 @@ from typing import Any
 
 from graphs.deployed import Deployed
 
-from sls_patterns_cli.pattern import Edge
+from sls_patterns_cli.catalog.model import Edge
 
 Message = dict[str, Any]
 

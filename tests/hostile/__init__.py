@@ -19,7 +19,7 @@ from variants import Variant, all_variants
 from hostile.aws import stand_in
 from hostile.events import events
 from sls_patterns_cli import catalog
-from sls_patterns_cli.compiled import graph
+from sls_patterns_cli.catalog.compiler import graph
 
 HERE = Path(__file__).parent
 APIS = {"http-api", "rest-api"}

@@ -8,7 +8,7 @@ import pytest
 from local.support import REGION, RUNTIME, Client, DeployStack
 
 from sls_patterns_cli.local import cloudformation, deploy
-from sls_patterns_cli.local.emulator import Emulator
+from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.languages import interpreters
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 

@@ -17,7 +17,7 @@ from local.support import Client, DeployStack
 from rendering import render_project
 from variants import Variant, all_variants, covering
 
-from sls_patterns_cli.local.emulator import Emulator
+from sls_patterns_cli.local.emulator.server import Emulator
 
 BOTH = pytest.mark.parametrize("runtime", ["python", "typescript"])
 # Of what a client receives, the local stack divides the time; these are some minutes.

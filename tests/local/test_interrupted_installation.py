@@ -14,11 +14,12 @@ import pytest
 from local.support import write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import languages, project, tether
+from sls_patterns_cli.local import languages, project
+from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.local.languages import interpreters, modules
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook

@@ -8,7 +8,7 @@ from local.test_local_session import PROJECT
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import session
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 
 class NoEmulator:

@@ -10,7 +10,7 @@ from local.support import write
 from local.test_local_session import GREETED, PROJECT
 from screen import colour_of, plain_environment, see
 
-from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.emulator import tether
 
 PROOFS = (
     GREETED

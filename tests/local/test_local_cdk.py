@@ -18,7 +18,7 @@ from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.python import Python
 from sls_patterns_cli.local.languages.typescript import TypeScript
 from sls_patterns_cli.local.project import Project
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook

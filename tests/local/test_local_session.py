@@ -12,8 +12,9 @@ import pytest
 from local.processes import alive, descendants
 from local.support import wait_until, write
 
-from sls_patterns_cli.local import session, tether
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.local import session
+from sls_patterns_cli.local.emulator import tether
+from sls_patterns_cli.terminal.progress import Progress
 
 GREETED = """
 import os, urllib.request

@@ -8,9 +8,10 @@ import pytest
 from local.support import DeployStack, write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cloudformation, flavours, languages, project, timescale
+from sls_patterns_cli.local import cloudformation, flavours, languages, project
+from sls_patterns_cli.local.emulator import timescale
 from sls_patterns_cli.local.languages.code import Code
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook

@@ -13,7 +13,7 @@ from sls_patterns_cli.local.languages import modules
 from sls_patterns_cli.local.languages.code import Code, Properties
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 ANSWERS = """
 pattern: scalable-webhook

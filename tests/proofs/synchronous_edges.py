@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.local import session, tether
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.local import session
+from sls_patterns_cli.local.emulator import tether
+from sls_patterns_cli.terminal.progress import Progress
 
 PATTERNS = Path(catalog.__file__).parents[2] / "templates/patterns"
 RUNNER = {"python": ("-m", "smoke", "-x", "-q"), "typescript": ("--tags-filter=smoke",)}

@@ -17,7 +17,7 @@ from environments import link_modules, link_requirements, node
 from rendering import render_project
 
 from sls_patterns_cli.local import session
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 ACCOUNT = "000000000000"
 CALLER = f"arn:aws:iam::{ACCOUNT}:role/caller"

@@ -19,7 +19,7 @@ from variants import Variant, proven_variants
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.local import session
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 NAME = "shop"
 SMOKE = {"python": ["-m", "smoke"], "typescript": ["--tags-filter", "smoke"]}

@@ -19,9 +19,9 @@ from rendering import render_project
 
 from sls_patterns_cli.local import deploy, flavours, languages
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.emulator import Emulator
+from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.external import Answer, StandIn
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 HTTP = urllib3.PoolManager(retries=False, timeout=30)
 PARCEL = json.dumps({"status": "in transit", "place": "Leipzig"})

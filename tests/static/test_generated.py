@@ -13,8 +13,9 @@ from graphs.overlay import GRAPHS
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.compiled import compiled, graph
-from sls_patterns_cli.pattern import Pattern
+from sls_patterns_cli.catalog.compiler import compiled, graph
+from sls_patterns_cli.catalog.declaration import read_pattern
+from sls_patterns_cli.catalog.model import Pattern
 
 DECLARATIONS = [*ROOT.glob("templates/patterns/*/pattern.yml"), *GRAPHS.glob("*/pattern.yml")]
 
@@ -71,7 +72,7 @@ def test_the_schema_refuses_what_the_tool_refuses(
 
 
 def built(declared: dict[str, Any]) -> tuple[Pattern, dict[str, Any]]:
-    pattern = Pattern.from_declaration("worker", declared, catalog.vocabulary())
+    pattern = read_pattern("worker", declared, catalog.vocabulary())
     vocabulary = catalog.vocabulary()
     topology = pattern.topology()
     return pattern, graph(pattern, topology, vocabulary, vocabulary.datastores["dynamodb"])

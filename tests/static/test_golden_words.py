@@ -5,7 +5,7 @@ from releases import variants_of
 from rewording import REASONS, complaints, last_release, reasons, reworded
 from variants import all_variants, covering
 
-from sls_patterns_cli.wording import is_same
+from sls_patterns_cli.updating.wording import is_same
 
 LAST = last_release()
 

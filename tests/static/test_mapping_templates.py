@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rendering import ROOT
 
-from sls_patterns_cli.local.adapters.apigateway.rest_api_service import render
+from sls_patterns_cli.local.emulator.adapters.apigateway.rest_api_service import render
 
 HEADER = re.compile(r"\$input\.params\('([a-z]+(?:-[a-z]+)+)'\)")
 REQUESTS = sorted((ROOT / "templates/patterns").glob("*/api/*.request.vtl"))

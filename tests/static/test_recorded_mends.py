@@ -15,11 +15,13 @@ from rendering import ROOT, render_project
 from variants import variants_of
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.mends import Mend
-from sls_patterns_cli.pattern import Pattern
+from sls_patterns_cli.catalog.fix_declaration import ReleasedFix
+from sls_patterns_cli.catalog.model import Pattern
 
 RECORDED = [
-    (pattern, mend) for pattern in catalog.patterns() for mend in catalog.mends(pattern.slug)
+    (pattern, mend)
+    for pattern in catalog.patterns()
+    for mend in catalog.released_fixes(pattern.slug)
 ]
 
 of_each_mend = pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_mends_are_recorded() -> None:
 
 
 @of_each_mend
-def test_a_mend_came_with_a_release(pattern: Pattern, mend: Mend) -> None:
+def test_a_mend_came_with_a_release(pattern: Pattern, mend: ReleasedFix) -> None:
     released = re.findall(r"(?m)^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text())
     coming = Version(catalog.version()).base_version
 
@@ -66,7 +68,9 @@ def test_a_mend_came_with_a_release(pattern: Pattern, mend: Mend) -> None:
 
 
 @of_each_mend
-def test_a_mend_changes_files_that_are_rendered_and_the_users(pattern: Pattern, mend: Mend) -> None:
+def test_a_mend_changes_files_that_are_rendered_and_the_users(
+    pattern: Pattern, mend: ReleasedFix
+) -> None:
     for changed in mend.files:
         alone = replace(mend, files=(changed,))
         found = {path for path in rendered(pattern.slug) if alone.changes(path)}
@@ -77,7 +81,7 @@ def test_a_mend_changes_files_that_are_rendered_and_the_users(pattern: Pattern, 
 
 @of_each_mend
 def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
-    pattern: Pattern, mend: Mend
+    pattern: Pattern, mend: ReleasedFix
 ) -> None:
     declared = {proof.id for topology in pattern.topologies for proof in topology.proofs}
     for proof in mend.proofs:
@@ -89,13 +93,13 @@ def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
 
 
 @of_each_mend
-def test_a_mend_is_for_topologies_of_its_pattern(pattern: Pattern, mend: Mend) -> None:
+def test_a_mend_is_for_topologies_of_its_pattern(pattern: Pattern, mend: ReleasedFix) -> None:
     assert {*mend.topologies} <= {topology.name for topology in pattern.topologies}
 
 
 @of_each_mend
 def test_a_mend_whose_reason_is_about_one_topology_is_for_that(
-    pattern: Pattern, mend: Mend
+    pattern: Pattern, mend: ReleasedFix
 ) -> None:
     about = re.match(r"With the topology ([\w-]+),", mend.reason)
     if about and "With the others," not in mend.reason:
@@ -103,7 +107,7 @@ def test_a_mend_whose_reason_is_about_one_topology_is_for_that(
 
 
 @of_each_mend
-def test_a_mend_migrates_datastores_of_its_pattern(pattern: Pattern, mend: Mend) -> None:
+def test_a_mend_migrates_datastores_of_its_pattern(pattern: Pattern, mend: ReleasedFix) -> None:
     assert {*mend.migrates} <= {*pattern.datastores}
 
 

@@ -21,7 +21,7 @@ VARIANT = next(each for each in all_variants() if each.pattern == "scalable-webh
         ("templates/graph.yml", {"any", "golden state-machine"}),
         ("copier.yml", {"any", "golden state-machine"}),
         ("templates/patterns/index.yml", {"any"}),
-        ("src/sls_patterns_cli/cli.py", {"any"}),
+        ("src/sls_patterns_cli/cli/commands.py", {"any"}),
     ],
 )
 def test_tests_run_of_the_patterns_that_a_change_concerns(changed: str, tests: set[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rendering import ROOT
 from update.publication import CLEAN, Publication, git, publish
 
-from sls_patterns_cli import history
+from sls_patterns_cli.updating import history
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_tags_are_written_where_they_are_missing(own: Publication) -> None:
     git(own.folder, "tag", "v0.1.0")
     own.version("0.2.0")
     for expected in ("v0.2.0\n", "every release has its tag\n"):
-        script = ROOT / "src/sls_patterns_cli/history.py"
+        script = ROOT / "src/sls_patterns_cli/updating/history.py"
         done = subprocess.run(
             [sys.executable, script],
             cwd=own.folder,

@@ -10,8 +10,8 @@ from update.projects import PACKAGE, Owned, make, make_anew
 from update.publication import MENDS_OF_PATTERN, WEBHOOK, Publication, git, publish_without_mends
 from update.test_plain_copier import copier
 
+from sls_patterns_cli.catalog.fix_declaration import between, read_fixes
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.mends import between, read_mends
 
 LOGIC, MODELS = f"{PACKAGE}/logic.py", f"{PACKAGE}/models.py"
 PROOF = "tests/e2e/test_unstorable_in_dlq.py"
@@ -207,14 +207,14 @@ def test_a_mend_is_read_strictly(change: dict[str, object], says: str) -> None:
     mend = {"release": "0.2.0", "reason": REASON, "files": ["src/*/logic.py"], "proofs": ["id"]}
 
     with pytest.raises(UserError, match=r"^templates/patterns/hook/mends.yml: mend 1: ") as refused:
-        read_mends("hook", [{**mend, **change}])
+        read_fixes("hook", [{**mend, **change}])
 
     assert says in refused.value.message
 
 
 def test_a_development_version_has_the_mends_of_the_release_that_it_leads_to() -> None:
     mend = {"reason": REASON, "files": ["src/*/logic.py"], "proofs": ["id"]}
-    mends = read_mends("hook", [{**mend, "release": each} for each in ("0.2.0", "0.3.0")])
+    mends = read_fixes("hook", [{**mend, "release": each} for each in ("0.2.0", "0.3.0")])
 
     def found(base: str, target: str) -> list[str]:
         return [str(each.release) for each in between(mends, base, target)]

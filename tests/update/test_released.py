@@ -203,8 +203,8 @@ def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: 
 def test_released_mends_keep_their_ids() -> None:
     released = template_of(VERSIONS[-1])
     for slug in {path.parent.name for path in released.glob("templates/patterns/*/mends.yml")}:
-        now = {mend.id: (mend.reason, mend.files) for mend in catalog.mends(slug)}
-        for mend in catalog.mends(slug, released):
+        now = {mend.id: (mend.reason, mend.files) for mend in catalog.released_fixes(slug)}
+        for mend in catalog.released_fixes(slug, released):
             assert now[mend.id] == (mend.reason, mend.files), f"{slug}: {mend.id}"
 
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Self
 
-from sls_patterns_cli.local.emulator import Emulator
+from sls_patterns_cli.local.emulator.server import Emulator
 
 INTERVAL_SECONDS = 0.5
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sls_patterns_cli import answers, destination
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.rendering import answers
+from sls_patterns_cli.system import new_folder
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Project:
 def load(path: Path) -> Project:
     """Read the project in `path`; raises UserError when it is not a generated project."""
     try:
-        root = destination.absolute(path).resolve()
+        root = new_folder.absolute(path).resolve()
     except (OSError, RuntimeError) as error:  # such as links that lead in a circle
         raise UserError(f"{path} is not a folder.") from error
     if not root.is_dir():

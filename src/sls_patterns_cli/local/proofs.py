@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.local.project import Project
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 FILE = "SLS_PATTERNS_EVENTS"
 """The variable that names the file of a reporter."""

@@ -12,7 +12,7 @@ from typing import Any
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import deploy, flavours, languages
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 
 class Running:

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sls_patterns_cli import catalog, interrupts
+from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import emulator as emulators
-from sls_patterns_cli.local import external, flavours, languages, proofs, tether, timescale
+from sls_patterns_cli.local import external, flavours, languages, proofs
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.cloudformation import Assembly
-from sls_patterns_cli.local.emulator import Emulator
+from sls_patterns_cli.local.emulator import server as emulators
+from sls_patterns_cli.local.emulator import tether, timescale
+from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.logs import LogFollower, lines_between
 from sls_patterns_cli.local.project import Project
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.system import interrupts
+from sls_patterns_cli.terminal.progress import Progress
 
 Example = tuple[str, str]
 """What a call shows, and the shell command, which takes the stack's outputs as variables."""

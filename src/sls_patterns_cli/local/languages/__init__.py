@@ -7,7 +7,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 
 class Language(Protocol):

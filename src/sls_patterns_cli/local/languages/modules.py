@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.local.languages.code import Code, Properties
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 MANIFEST, LOCK, FOLDER = "package.json", "package-lock.json", "node_modules"
 

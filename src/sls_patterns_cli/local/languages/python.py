@@ -9,15 +9,15 @@ from functools import cached_property
 from pathlib import Path
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import tether
+from sls_patterns_cli.local.emulator import tether
+from sls_patterns_cli.local.emulator.runtimes import REQUIREMENTS_FOLDER
 from sls_patterns_cli.local.languages import interpreters
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.languages.packages import zipped
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.local.proofs import REPORTERS
-from sls_patterns_cli.local.runtimes import REQUIREMENTS_FOLDER
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 REQUIREMENTS = "requirements.txt"
 

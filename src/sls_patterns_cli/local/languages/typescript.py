@@ -11,7 +11,7 @@ from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.languages.packages import zipped
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.local.proofs import REPORTERS
-from sls_patterns_cli.progress import Progress
+from sls_patterns_cli.terminal.progress import Progress
 
 PROOFS = "e2e"
 """The name that vitest knows the proofs by."""

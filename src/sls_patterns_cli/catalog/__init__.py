@@ -1,0 +1,142 @@
+"""The template, its version and the patterns in it."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sls_patterns_cli.catalog.kinds import Vocabulary
+from sls_patterns_cli.catalog.model import Pattern
+from sls_patterns_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from sls_patterns_cli.catalog.fix_declaration import ReleasedFix
+
+DISTRIBUTION = "sls-patterns-cli"
+
+RESERVED_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
+"""What projects record if whoever built this package named no address; nobody can register it."""
+
+PACKAGE = Path(__file__).resolve().parents[1]
+"""Where a build puts the template, its versions and its address."""
+
+
+@cache
+def template_root() -> Path:
+    """The folder that holds copier.yml and templates/: package data, else this repository.
+
+    Raises UserError, with exit code 1, if there is none.
+    """
+    for root in (PACKAGE / "_template", PACKAGE.parent.parent):
+        if (root / "copier.yml").is_file() and (root / "templates").is_dir():
+            return root
+    raise UserError("this installation has no template; install sls-patterns again", exit_code=1)
+
+
+@cache
+def template_address() -> str:
+    """The git address that projects record; for this tool it stands for the versions in here."""
+    try:
+        return (PACKAGE / "_template.address").read_text("utf-8").strip()
+    except FileNotFoundError:
+        return RESERVED_ADDRESS
+
+
+def current_address(recorded: str) -> str:
+    """`recorded`, or this package's address for the one that earlier packages had no other for."""
+    return template_address() if recorded == RESERVED_ADDRESS else recorded
+
+
+def version() -> str:
+    """The version of the package and so of its template; a checkout's stands in pyproject.toml."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        import tomllib
+
+        try:
+            project = tomllib.loads((template_root() / "pyproject.toml").read_text("utf-8"))
+            return str(project["project"]["version"])
+        except (OSError, KeyError):
+            return "0.0.0"
+
+
+@cache
+def slugs() -> tuple[str, ...]:
+    """The patterns' names, in the order in which Copier offers them."""
+    return tuple(_load("templates/patterns/index.yml").values())
+
+
+def regions() -> tuple[str, ...]:
+    """The AWS regions that the template accepts."""
+    return tuple(_load("templates/regions.yml"))
+
+
+def known(slug: str) -> str:
+    """`slug` if a pattern has that name; else raise UserError with the nearest name."""
+    if slug in slugs():
+        return slug
+    near = get_close_matches(slug, slugs(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose from: {', '.join(slugs())}"
+    raise UserError(f"unknown pattern {slug!r}; {hint}")
+
+
+def pattern(slug: str) -> Pattern:
+    """The pattern named `slug`; raises UserError if there is none or its declaration is wrong."""
+    from sls_patterns_cli.catalog.declaration import read_pattern
+
+    declared = _load(f"templates/patterns/{known(slug)}/pattern.yml")
+    return read_pattern(slug, declared, vocabulary())
+
+
+def released_fixes(slug: str, root: Path | None = None) -> "tuple[ReleasedFix, ...]":
+    """The fixes of a pattern for files of the user; those of another template in `root`.
+
+    Raises UserError if its `mends.yml` is wrong.
+    """
+    from sls_patterns_cli.catalog.fix_declaration import read_fixes
+
+    path = f"templates/patterns/{slug}/mends.yml"
+    root = root or template_root()
+    return read_fixes(slug, _load(path, root)) if (root / path).is_file() else ()
+
+
+def refuse_stale(slug: str) -> None:
+    """Raise UserError if the compiled graphs of a pattern are not what its declaration says."""
+    from sls_patterns_cli.catalog.compiler import compiled
+
+    for file, text in compiled(pattern(slug), vocabulary()).items():
+        path = f"templates/patterns/{slug}/{file}"
+        try:
+            current = (template_root() / path).read_text("utf-8") == text
+        except OSError:
+            current = False
+        if not current:
+            raise UserError(f"{path} is not what pattern.yml says; run `make golden`", exit_code=1)
+
+
+def patterns() -> Iterator[Pattern]:
+    """Every pattern, in the order of `slugs`."""
+    return map(pattern, slugs())
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """The kinds of nodes and edges, and how each edge fails: templates/graph.yml."""
+    return Vocabulary.from_declaration(_load("templates/graph.yml"))
+
+
+def _load(path: str, root: Path | None = None) -> Any:
+    """The content of a YAML file of the template, or of another one in `root`."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(((root or template_root()) / path).read_bytes(), Loader=loader)  # noqa: S506 - safe
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", exit_code=1) from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: {error}", exit_code=1) from error

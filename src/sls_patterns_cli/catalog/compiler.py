@@ -1,0 +1,638 @@
+"""Compiles a pattern's graphs into what the templates read: every fact that the wiring asks for.
+
+`make golden` writes them beside `pattern.yml`, as `graphs/<topology>-<datastore>.json`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sls_patterns_cli.catalog.kinds import Datastore, Vocabulary
+from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
+
+Facts = dict[str, Any]
+
+# What a function waits for while a caller waits for the function.
+ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
+# Seconds that a call to AWS takes at most, as `adapters/sdk` and AWS_MAX_ATTEMPTS limit it: two
+# attempts of four seconds, and the pause between them.
+CALL_SECONDS = 9
+# How many calls of an access process one record: with `write-once` a function reads what has the
+# record's id already, with `append` also what the record changes. Every other access takes one.
+ACCESS_CALLS = {"write-once": 2, "append": 3}
+# A function that polls receives a message and deletes it.
+POLL_CALLS = 2
+# A mapping needs six times the function's timeout: it counts its own retries of throttled batches
+# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+MAPPED_VISIBILITY_FACTOR = 6
+# A function that polls is throttled before it receives. Twice what its calls for a message take
+# leaves room for its own work and for clocks.
+POLLED_VISIBILITY_FACTOR = 2
+# Requests with these methods have no body that a service reads.
+WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
+
+
+def graph_file(topology: str, datastore: str) -> str:
+    """The file of a graph, relative to the pattern's folder."""
+    return f"graphs/{topology}-{datastore}.json"
+
+
+def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
+    """The text of every graph of the pattern, by its file."""
+    return {
+        graph_file(topology.name, datastore): _text(
+            graph(pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore])
+        )
+        for topology in pattern.topologies
+        for datastore in topology.datastores
+    }
+
+
+def graph(
+    pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
+) -> Facts:
+    """The facts of one graph.
+
+    `nodes` are by name; a node's `incoming` and `outgoing` are numbers of `edges`.
+    """
+    nodes = {node.name: node for node in topology.nodes}
+    edges = topology.edges
+    used = {
+        *(edge.target for edge in edges if nodes[edge.source].kind == "function"),
+        *(edge.source for edge in edges if edge.attributes.get("by") == "poll"),
+    }
+    used_stores = {_resource(nodes[name], datastore) for name in used}
+    reserved = sum(node.attributes.get("reserved_concurrency", 0) for node in topology.nodes)
+    machines = [node for node in topology.nodes if node.kind == "state-machine"]
+    requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
+    errors = _unique(edge.attributes["errors"] for edge in edges if "errors" in edge.attributes)
+    kinds = [node.kind for node in topology.nodes]
+    mechanisms = _unique(failure.id for edge in edges for failure in edge.failures)
+    # Whose way back is that of the failure.
+    returned = _unique(
+        failure.id
+        for edge in edges
+        if not _way_back(edge, edges, nodes)
+        for failure in edge.failures
+    )
+    # The one that was answered, and those that nodes are whatever the answer is.
+    always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
+    datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
+    proof_packages = (topology.test_packages, *(n.facts.proof_packages for n in topology.nodes))
+    facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
+    ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
+    migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
+    brought = {node["name"] for node in datastore.nodes}
+    return {
+        # Whether the local stack can run it.
+        "local": datastore.local,
+        "nodes": facts,
+        "edges": [edge(each) for each in edges],
+        "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
+        "dead_letter_queues": ends,
+        "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
+        # Those that a redrive invokes, and whose answer it waits for.
+        "replayed": (replayed := _replayed(ends)),
+        # Those that a redrive invokes without waiting: nothing had reached them.
+        "handed_over": _handed_over(ends, edges, nodes),
+        # Seconds for which a listing or a redrive hides messages: longer than these may take.
+        "hidden_seconds": max(
+            120, *(60 + int(nodes[name].attributes["timeout"]) for name in replayed), 0
+        ),
+        # What a function needs to process one more record of a batch.
+        "record_seconds": _record_seconds(edges, nodes, datastore),
+        # What the role of who calls the service needs, and so the one that runs the smoke test.
+        "caller_actions": _unique(
+            action for each in edges if each.source not in brought for action in each.kind.actions
+        ),
+        # How long the proofs wait follows from it.
+        "seconds_to_end": max(
+            (_seconds_to_end(edge, facts) for edge in edges if any(f.end for f in edge.failures)),
+            default=0,
+        ),
+        "mechanisms": mechanisms,
+        "mechanisms_with_ends": _unique(
+            failure.id for edge in edges for failure in edge.failures if failure.end
+        ),
+        "resources": _unique(
+            _resource(node, datastore) for node in topology.nodes if node.facts.deployed
+        ),
+        # Where what is deployed elsewhere is, who may call, and the like.
+        "parameters": [
+            *(
+                f"{pascal(node.name)}{parameter}"
+                for node in topology.nodes
+                for parameter in node.facts.parameters
+            ),
+            *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
+        ],
+        "functions": [node.name for node in topology.nodes if node.kind == "function"],
+        # Those of other services, for which the project has stand-ins.
+        "remote_functions": [
+            node.name for node in topology.nodes if node.kind == "remote-function"
+        ],
+        # Those that code has an adapter of: what only a service writes to has none.
+        "stores": [
+            node.name
+            for node in topology.nodes
+            if node.kind == "datastore"
+            and any(
+                nodes[edge.source].kind == "function" for edge in edges if edge.target == node.name
+            )
+        ],
+        # What a deployment protects from deletion.
+        "protected": [
+            node.name
+            for node in topology.nodes
+            for store in [vocabulary.datastores.get(_resource(node, datastore))]
+            if store and store.protected and not node.attributes.get("cache")
+        ],
+        "adapters": _unique(
+            [
+                *(
+                    node.attributes.get("adapter", node.name)
+                    for node in topology.nodes
+                    if node.name in used and node.facts.adapter
+                ),
+                *topology.adapters,
+                *(adapter for edge in edges for adapter in _adapters(edge)),
+                *datastore.adapters,
+            ]
+        ),
+        # What functions know other nodes by, in unit tests; the template fills in the region.
+        "variables": dict(sorted(_variables(edges, nodes))),
+        # A function of the service applies them, or else a tool of the project.
+        "migrations": migrations if datastore.nodes else [],
+        "tool_migrations": [] if datastore.nodes else migrations,
+        "state_machines": [node.name for node in machines],
+        # statelint refuses what a service adds to the language, as S3 does to the reader of a
+        # distributed map.
+        "linted_machines": [node.name for node in machines if "map" not in node.attributes],
+        "moved": _moved(edges, nodes),
+        "mapping_templates": [
+            *(f"{request}.{kind}" for kind in ("request", "response") for request in requests),
+            *errors,
+        ],
+        # What a deployment fails without, and no stack can bring.
+        "account_needs": [
+            # It writes its access log by a role of the account.
+            *(["rest-api-logs"] if "rest-api" in kinds else []),
+            *(["unreserved-concurrency"] if reserved else []),
+        ],
+        "reserved_concurrency": reserved,
+        # Where a datastore is in a VPC, its functions speak to it without the SDK.
+        "calls_aws": any(
+            nodes[edge.source].kind == "function"
+            and nodes[edge.target].facts.deployed
+            and not nodes[edge.target].facts.in_vpc
+            and (nodes[edge.target].kind != "datastore" or datastore.reachable is None)
+            for edge in edges
+        )
+        # Or it sets aside what its event source brings.
+        or any(_is_of_source(edge, nodes) for edge in edges),
+        # What a function calls outside AWS needs no permission, nor does what the network guards.
+        "grants": any(
+            any(failure.end for failure in edge.failures)
+            or (
+                nodes[edge.source].kind == "function"
+                and _resource(nodes[edge.target], datastore) not in {"external", "cache"}
+            )
+            or nodes[edge.source].kind == "state-machine"
+            for edge in edges
+        ),
+        "clients": vocabulary.clients(
+            kinds,
+            (edge.kind for edge in edges),
+            returned,
+            _unique(each.name for each in datastores),
+        ),
+        "packages": {
+            runtime: _unique(
+                package
+                for packages in (
+                    pattern.packages,
+                    *(s.packages for s in datastores if (s.resource or s.name) in used_stores),
+                    *(node.facts.packages for node in topology.nodes),
+                    *(edge.kind.packages for edge in edges),
+                )
+                for package in packages.get(runtime, ())
+            )
+            for runtime in pattern.runtimes
+        },
+        "test_packages": {
+            runtime: _unique(
+                package
+                for packages in (
+                    pattern.test_packages,
+                    # What only the proofs need.
+                    *(proof_packages if datastore.local else ()),
+                    *(each.test_packages for each in datastores),
+                    *(vocabulary.failures[each].packages for each in returned),
+                    *(edge.kind.test_packages for edge in edges),
+                )
+                for package in packages.get(runtime, ())
+            )
+            for runtime in pattern.runtimes
+        },
+        "retained": _listed(
+            name
+            for retained in (
+                *(each.retained for each in datastores),
+                *(node.facts.retained for node in topology.nodes),
+                *(vocabulary.failures[each].retained for each in mechanisms),
+            )
+            for name in retained
+        ),
+    }
+
+
+def _node(
+    node: Node, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> Facts:
+    incoming = [number for number, edge in enumerate(edges) if edge.target == node.name]
+    outgoing = [number for number, edge in enumerate(edges) if edge.source == node.name]
+    facts: Facts = {
+        "name": node.name,
+        "kind": node.kind,
+        "resource": _resource(node, datastore),
+        "id": logical_id(node, datastore),
+        "shape": node.facts.shape,
+        **node.attributes,
+        "incoming": incoming,
+        "outgoing": outgoing,
+    }
+    targets = [nodes[edges[number].target] for number in outgoing]
+    if node.kind == "function":
+        failing = {failure.id for number in incoming for failure in edges[number].failures}
+        facts["invoked_asynchronously"] = "E2" in failing
+        # A destination gets a record of the event, a dead-letter queue the event as it was sent.
+        facts["failed_events"] = (
+            node.attributes.get("failed_events", "destination") if "E2" in failing else None
+        )
+        facts["reads_stream"] = "E5" in failing
+        facts["invokes_itself"] = node in targets
+        # Who calls it by its alias from outside: the stack has a parameter for each.
+        facts["callers"] = [
+            logical_id(nodes[edges[number].source], datastore)
+            for number in incoming
+            if "alias" in node.attributes
+            and nodes[edges[number].source].kind == "client"
+            and edges[number].call == "sync"
+        ]
+    if node.kind == "delivery":
+        if datastore.loads_every is not None and any(each.kind == "datastore" for each in targets):
+            facts["buffer_seconds"] = datastore.loads_every
+        # An alarm tells of records that wait longer: what is collected is late by that much.
+        facts["late_after_minutes"] = 15 + facts["buffer_seconds"] // 60 // 15 * 15
+    if node.kind == "queue":
+        facts["visibility_timeout"] = _visibility_timeout(node.name, edges, nodes, datastore)
+        # Nothing takes what a rule sends there, so people are told.
+        facts["kept_for_inspection"] = not outgoing and any(
+            nodes[edges[number].source].kind == "event-bus" for number in incoming
+        )
+    if node.kind == "datastore" and "external" in (datastore.reachable or ()):
+        # A function that uses it is inside the VPC, and what this calls outside AWS is not.
+        users = {edges[number].source for number in incoming}
+        facts["users_call_internet"] = any(
+            edge.source in users and nodes[edge.target].kind == "external" for edge in edges
+        )
+    if node.kind == "external":
+        # An API hands requests on to it.
+        facts["proxied"] = any(
+            nodes[edges[number].source].kind in {"http-api", "rest-api"} for number in incoming
+        )
+    if node.kind in {"http-api", "rest-api"}:
+        facts["answers_for_datastore"] = any(
+            nodes[edge.source] in targets
+            and nodes[edge.source].kind == "function"
+            and nodes[edge.target].kind == "datastore"
+            for edge in edges
+        )
+        facts["calls_services"] = any(
+            target.facts.deployed and target.kind != "function" for target in targets
+        )
+        # The system whose routes it takes over: a routes file says which.
+        facts["replaces"] = next(
+            (logical_id(target, datastore) for target in targets if target.kind == "external"), None
+        )
+        # What fails behind it is an answer of the API or of its function; no error of a function
+        # shows it.
+        facts["answers_for_others"] = bool(
+            facts["calls_services"]
+            or facts["replaces"]
+            or any(
+                nodes[edge.source] in targets
+                and edge.call == "sync"
+                and nodes[edge.target].kind in ANSWERED_FOR
+                for edge in edges
+            )
+        )
+    return facts
+
+
+def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
+    """What a routes file says at first: the paths that functions serve instead of another system.
+
+    A path has moved with everything below it.
+    """
+    replacing = {edge.source for edge in edges if nodes[edge.target].kind == "external"}
+    moved = [
+        {
+            "path": edge.attributes["route"].split(" ")[1],
+            "function": edge.target,
+            "api": pascal(edge.source),
+        }
+        for edge in edges
+        if edge.source in replacing and nodes[edge.target].kind == "function"
+        if nodes[edge.source].kind in {"http-api", "rest-api"}
+    ]
+    return [each for each in moved if not each["path"].endswith("/{proxy+}")]
+
+
+def _dead_letter_queues(
+    edges: tuple[Edge, ...],
+    nodes: Mapping[str, Node],
+    facts: Mapping[str, Facts],
+    vocabulary: Vocabulary,
+    datastore: Datastore,
+) -> list[Facts]:
+    """The ends of failures; `edges` are the numbers of those that fail there, `at` where it shows.
+
+    `of_deployments`: what fails there was no message but a step of a deployment. `bare_events`:
+    it holds events as they were sent, not Lambda's records of them.
+    """
+    brought = {node["name"] for node in datastore.nodes}
+    queues: dict[str, Facts] = {}
+    for number, each in enumerate(edges):
+        for failure in each.failures:
+            if failure.end:
+                queue = queues.setdefault(
+                    failure.end,
+                    {
+                        "id": dead_letter_queue_id(failure.end),
+                        "at": failure.at,
+                        "way_back": _way_back(each, edges, nodes)
+                        or vocabulary.failures[failure.id].way_back,
+                        # SQS counts the time of a message that it moves from its first sending,
+                        # of a FIFO queue from the move.
+                        "expires_from": "move"
+                        if failure.id != "E1" or nodes[each.source].attributes.get("fifo")
+                        else "sending",
+                        "of_deployments": True,
+                        "bare_events": failure.id == "E2"
+                        and facts[failure.at]["failed_events"] == "dead-letter-queue",
+                        "edges": [],
+                    },
+                )
+                if nodes[each.target].kind == "datastore":
+                    queue["way_back"] = [*queue["way_back"], *datastore.way_back]
+                queue["of_deployments"] = queue["of_deployments"] and each.source in brought
+                if number not in queue["edges"]:
+                    queue["edges"].append(number)
+    return list(queues.values())
+
+
+def _replayed(ends: Iterable[Facts]) -> list[str]:
+    """The functions that process again what is in their dead-letter queue, outside its source."""
+    return _unique(
+        end["at"]
+        for end in ends
+        if not end["of_deployments"] and {"invocations", "changes"} & {*end["way_back"]}
+    )
+
+
+def _handed_over(
+    ends: Iterable[Facts], edges: tuple[Edge, ...], nodes: Mapping[str, Node]
+) -> list[str]:
+    """The functions to which a topic or an event bus could not deliver."""
+    return _unique(
+        edges[number].target
+        for end in ends
+        if {"subscriptions", "undelivered-events"} & {*end["way_back"]}
+        for number in end["edges"]
+        if nodes[edges[number].target].kind == "function"
+    )
+
+
+def _set_aside_queues(
+    edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> list[Facts]:
+    """The queues that nothing consumes, in the form of the dead-letter queues.
+
+    `at` sets the messages aside, and `back_to` is where they came from: the bus itself, or the
+    queue that the function consumes.
+    """
+    consumed = {edge.source for edge in edges}
+    queues = []
+    for number, each in enumerate(edges):
+        if each.kind.set_aside and nodes[each.target].kind == "queue":
+            sources = [edge.source for edge in edges if edge.target == each.source]
+            back_to = (
+                [name for name in sources if nodes[name].kind == "queue"]
+                if nodes[each.source].kind == "function"
+                else [each.source]
+            )
+            if each.target not in consumed and back_to:
+                queues.append(
+                    {
+                        "id": logical_id(nodes[each.target], datastore),
+                        "at": each.source,
+                        "back_to": back_to[0],
+                        "way_back": each.kind.set_aside,
+                        "expires_from": "move",
+                        "of_deployments": False,
+                        "bare_events": False,
+                        "edges": [number],
+                    }
+                )
+    return queues
+
+
+def _way_back(edge: Edge, edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """What sends back what failed at the edge, if that is not what its failure says.
+
+    What a delivery could not pass on goes back the way by which it came.
+    """
+    if edge.kind.way_back or nodes[edge.source].kind != "delivery":
+        return edge.kind.way_back
+    before = (each.kind.way_back for each in edges if each.target == edge.source)
+    return next(filter(None, before), ())
+
+
+def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
+    """The variables by which functions know other nodes, and what each may hold."""
+    for edge in edges:
+        user, node = nodes[edge.source], nodes[edge.target]
+        # What a function reads, it knows by its source.
+        if edge.attributes.get("by") == "poll" or _is_of_source(edge, nodes):
+            user, node = node, user
+        variable = edge.kind.variable or node.facts.variable
+        if user.kind == "function" and node is not user and variable:
+            name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
+            short = node.name.removesuffix(f"-{node.kind}")
+            yield name, variable["example"].replace("{name}", short)
+            if "days" in node.attributes:
+                yield f"{node.name}-days".replace("-", "_").upper(), str(node.attributes["days"])
+
+
+def _adapters(edge: Edge) -> tuple[str, ...]:
+    """The adapters that code for the edge uses beside those of its nodes."""
+    method, *_ = edge.attributes.get("route", "GET").split()
+    if method in WITHOUT_BODY:
+        return edge.kind.adapters
+    return (*edge.kind.adapters, *edge.kind.body_adapters)
+
+
+def _is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:
+    """Whether the edge gives a variable to the function that it leads to."""
+    return (
+        nodes[edge.source].kind != "function"
+        and nodes[edge.target].kind == "function"
+        and edge.kind.variable is not None
+    )
+
+
+def _record_seconds(
+    edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int | None:
+    """The seconds that all calls for one record of a batch take at most; None without batches.
+
+    Where several functions consume batches, that of the slowest.
+    """
+
+    def seconds(consumer: str) -> int:
+        # It keeps records of a stream that cannot be processed.
+        kept = any(
+            failure.id == "E5"
+            for edge in edges
+            if edge.target == consumer
+            for failure in edge.failures
+        )
+        # Before it ends, it starts what processes the rest.
+        continued = any(edge.source == edge.target == consumer for edge in edges)
+        calls = _message_seconds(consumer, edges, nodes, datastore)
+        return calls + CALL_SECONDS * (kept + continued)
+
+    consumers = {edge.target for edge in edges if _takes_batches(edge)}
+    return max(map(seconds, consumers), default=None)
+
+
+def _takes_batches(edge: Edge) -> bool:
+    return "batch_size" in edge.attributes or edge.attributes.get("by") == "poll"
+
+
+def _message_seconds(
+    consumer: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int:
+    """The seconds that a function's calls for one message or record take at most."""
+    waits = datastore.waits.get("async", {})
+    accesses: dict[str, int] = {}
+    for edge in edges:
+        if edge.source == consumer != edge.target:
+            calls = ACCESS_CALLS.get(edge.attributes.get("access", ""), 1)
+            accesses[edge.target] = max(calls, accesses.get(edge.target, 0))
+    polls = any(edge.attributes.get("by") == "poll" for edge in edges if edge.target == consumer)
+    of_calls = (
+        waits["record"] + waits["statement"] * (calls - 1)
+        if waits and nodes[target].kind == "datastore"
+        else CALL_SECONDS * calls
+        for target, calls in accesses.items()
+    )
+    return sum(of_calls) + (CALL_SECONDS * POLL_CALLS if polls else 0)
+
+
+def _visibility_timeout(
+    queue: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> int | None:
+    """The seconds for which a received message is invisible; None where nothing takes messages."""
+    for edge in edges:
+        if edge.source == queue:
+            if edge.attributes.get("by") == "poll":
+                message = _message_seconds(edge.target, edges, nodes, datastore)
+                return POLLED_VISIBILITY_FACTOR * message
+            return MAPPED_VISIBILITY_FACTOR * int(nodes[edge.target].attributes["timeout"])
+    return None
+
+
+def _seconds_to_end(edge: Edge, facts: Mapping[str, Facts]) -> int:
+    """How long at most until what fails at an edge is in its dead-letter queue."""
+    hidden = facts[edge.source].get("visibility_timeout")
+    if hidden:
+        # After five receives.
+        return 5 * int(hidden)
+    # Lambda tries an event again after one minute and after two more, and takes its time.
+    return 300
+
+
+def edge(edge: Edge) -> Facts:
+    """The facts of an edge; a failure's `at` is the node where it shows."""
+    return {
+        "from": edge.source,
+        "to": edge.target,
+        **edge.attributes,
+        "call": edge.call,
+        "failures": [
+            {
+                "id": failure.id,
+                "end": failure.end,
+                "queue": failure.end and dead_letter_queue_id(failure.end),
+                "at": failure.at,
+            }
+            for failure in edge.failures
+        ],
+    }
+
+
+def _resource(node: Node, datastore: Datastore) -> str:
+    """What a node becomes: a datastore is what was answered."""
+    if node.kind == "datastore":
+        return datastore.resource or datastore.name
+    return node.facts.resource or node.kind
+
+
+def logical_id(node: Node, datastore: Datastore) -> str:
+    """The node's id in the template, such as `ReceiveFunction` or `EventsTable`."""
+    suffix = datastore.suffix if node.kind == "datastore" else node.facts.suffix
+    return f"{pascal(node.name)}{suffix}"
+
+
+def dead_letter_queue_id(end: str) -> str:
+    """The id of an end such as `orders-dlq`: `OrdersDeadLetterQueue`."""
+    return f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue"
+
+
+def pascal(name: str) -> str:
+    """A name such as `signing-secret` as `SigningSecret`."""
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The names, each once, as a sentence lists them."""
+    *first, last = _unique(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _text(facts: Facts) -> str:
+    """JSON with a line for each node, edge and list, so that a diff reads well."""
+    lines = []
+    for key, value in facts.items():
+        if key == "nodes":
+            entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
+            lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
+        elif key == "edges":
+            entries = [f"  {_line(edge)}" for edge in value]
+            lines.append(f' "{key}": [\n' + ",\n".join(entries) + "\n ]")
+        else:
+            lines.append(f' "{key}": {_line(value)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _line(value: Any) -> str:
+    """JSON on one line, without what Jinja would read as the start of a tag."""
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("(?<={)[{%#]", lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,0 +1,188 @@
+"""A pattern as immutable objects: its topologies, their graphs, and what is proven of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sls_patterns_cli.catalog.kinds import (
+    Call,
+    Declaration,
+    EdgeKind,
+    NodeKind,
+    Packages,
+)
+from sls_patterns_cli.errors import UserError
+
+
+@dataclass(frozen=True)
+class Node:
+    """One part of the service; `attributes` are those of its kind, such as `timeout`."""
+
+    name: str
+    kind: str
+    attributes: Declaration
+    facts: NodeKind
+    """What is known of its kind."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The node as `show --json` prints it."""
+        return {"name": self.name, "kind": self.kind, **self.attributes}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How an edge fails: `end` names the dead-letter queue, None if the caller gets the error."""
+
+    id: str
+    mechanism: str
+    end: str | None
+    at: str
+    """The node where the failure shows."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The failure as `show --json` prints it."""
+        return {"id": self.id, "mechanism": self.mechanism, "end": self.end}
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A request from one node to another; its kind follows from theirs and from `by`.
+
+    Of several failures the first is that of the delivery, the next that of what is delivered to.
+    """
+
+    source: str
+    target: str
+    kind: EdgeKind
+    failures: tuple[Failure, ...]
+    attributes: Declaration
+
+    @property
+    def call(self) -> Call:
+        """Whether the source waits for the answer."""
+        return self.kind.call
+
+    def as_dict(self) -> dict[str, Any]:
+        """The edge as `show --json` prints it."""
+        ends = {"from": self.source, "to": self.target, "call": self.call}
+        failures = [failure.as_dict() for failure in self.failures]
+        return {**ends, **self.attributes, "failures": failures}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A behaviour that the project's end-to-end tests show; `where` it can be shown.
+
+    A proof that is safe on a stack in use says in `smoke` what it leaves there.
+    """
+
+    id: str
+    text: str
+    where: str
+    smoke: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The proof as `show --json` prints it."""
+        return {"id": self.id, "text": self.text, "where": self.where, "smoke": self.smoke}
+
+
+Graph = tuple[tuple[Node, ...], tuple[Edge, ...]]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """One arrangement of a pattern; nodes and edges are those with its default datastore."""
+
+    name: str
+    summary: str
+    datastores: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    proofs: tuple[Proof, ...]
+    adapters: tuple[str, ...]
+    """The adapters that it has beside those of its nodes: one that leads to several of them."""
+    test_packages: Packages
+    proven_with: tuple[str, ...]
+    """The datastores that the local stack can run, so that a project with them has proofs."""
+    graphs: Mapping[str, Graph] = field(repr=False)
+
+    @property
+    def proofs_title(self) -> str:
+        """What stands over the proofs: with which datastores a project has them."""
+        some = (
+            "" if self.proven_with == self.datastores else f", with {', '.join(self.proven_with)}"
+        )
+        return f"Proofs{some}"
+
+    def on(self, datastore: str) -> "Topology":
+        """The topology with the nodes and edges that it has on another of its datastores."""
+        nodes, edges = self.graphs[datastore]
+        return replace(self, nodes=nodes, edges=edges)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The topology as `list --json` prints it."""
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "datastores": list(self.datastores),
+        }
+
+
+@dataclass(frozen=True)
+class Example:
+    """A call that shows the service at work: a shell command and what it does.
+
+    `of` are the answers of the projects that have it; empty for all of them.
+    """
+
+    title: str
+    command: str
+    of: Declaration
+
+    def fits(self, answers: Declaration) -> bool:
+        """Whether a project that was rendered from these answers has the call."""
+        return all(answers.get(question) == answer for question, answer in self.of.items())
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern; its first topology, runtime, flavour and datastore are the defaults."""
+
+    slug: str
+    title: str
+    summary: str
+    runtimes: tuple[str, ...]
+    flavours: tuple[str, ...]
+    topologies: tuple[Topology, ...]
+    examples: tuple[Example, ...]
+    packages: Packages
+    test_packages: Packages
+    migrations: Mapping[str, tuple[str, ...]]
+    """The SQL files of each datastore that has a schema, without their ending."""
+
+    def topology(self, name: str | None = None) -> Topology:
+        """The topology `name`, or the default one; raises UserError if there is none."""
+        if name is None:
+            return self.topologies[0]
+        for topology in self.topologies:
+            if topology.name == name:
+                return topology
+        names = ", ".join(topology.name for topology in self.topologies)
+        raise UserError(f"{self.slug} has no topology {name!r}; choose from: {names}")
+
+    @property
+    def datastores(self) -> tuple[str, ...]:
+        """The datastores that any topology offers, in order."""
+        offered = (name for topology in self.topologies for name in topology.datastores)
+        return tuple(dict.fromkeys(offered))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The pattern as `list --json` prints it."""
+        return {
+            "slug": self.slug,
+            "title": self.title,
+            "summary": self.summary,
+            "topologies": [topology.as_dict() for topology in self.topologies],
+            "runtimes": list(self.runtimes),
+            "flavours": list(self.flavours),
+        }

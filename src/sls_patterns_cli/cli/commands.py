@@ -1,0 +1,576 @@
+"""The commands: what each takes, and which module does it."""
+
+# ruff: noqa: FBT001, FBT002 - a command's flags are booleans
+
+import errno
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.rendering import answers, copier_without_prompts
+from sls_patterns_cli.system import interrupts, new_folder
+from sls_patterns_cli.terminal import output
+from sls_patterns_cli.terminal.progress import Progress
+from sls_patterns_cli.updating.record import RECORD
+
+if TYPE_CHECKING:
+    from sls_patterns_cli.updating.outcome import Outcome
+    from sls_patterns_cli.updating.replaced import Replaced
+
+
+def _unset(*flags: str) -> dict[str, Any]:
+    """Context settings with a value for flags; for a flag without, Typer loads pydantic (70 ms)."""
+    return {"default_map": dict.fromkeys(("help", *flags), False)}
+
+
+app = typer.Typer(
+    help="Generate complete serverless projects for AWS, and prove them on this machine.",
+    # Plain help and plain errors: importing rich costs more than all the rest.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_unset("install_completion", "show_completion"),
+)
+local_app = typer.Typer(help="Run a project on this machine, without AWS.", rich_markup_mode=None)
+app.add_typer(local_app, name="local")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; errors of the user become one line."""
+    _open_what_is_closed()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows its code.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(arguments, prog_name="sls-patterns", standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        output.show_error(error.message, error.log)
+        return error.exit_code
+    except typer.TyperException as error:
+        output.show_error(error.format_message())
+        return 2
+    except typer.Abort:
+        return 130
+    except BrokenPipeError:
+        # The reader has closed the pipe.
+        _drop_output()
+        return 1
+    except OSError as error:
+        # The second name of a move is where it leads; the first may be a file of ours.
+        name = error.filename2 or error.filename
+        if not name:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            _drop_output()
+        output.show_error(f"{name or 'cannot write'}: {error.strerror}")
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _open_what_is_closed() -> None:
+    """Open standard streams that the parent process closed (`>&-`), to read and write nothing.
+
+    In their order, so that each gets its number and no file of ours does.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Write what is still buffered to nowhere, so that it does not fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _progress() -> Progress:
+    """How a command shows how far it is: live in a terminal, else in plain lines."""
+    if output.is_interactive():
+        from sls_patterns_cli.terminal.live_progress import LiveProgress
+
+        return LiveProgress()
+    return Progress()
+
+
+def _listing() -> ModuleType:
+    """What prints patterns: for a terminal, or in plain text."""
+    if output.is_interactive():
+        from sls_patterns_cli.cli import listing_in_terminal
+
+        return listing_in_terminal
+    from sls_patterns_cli.cli import listing
+
+    return listing
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        output.show(f"sls-patterns {catalog.version()}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        output.show(context.get_help())
+
+
+def _complete(kind: str) -> Any:
+    """A completion of the values that the template offers for `kind` of option."""
+
+    def values(context: typer.Context) -> list[str]:
+        if kind == "pattern":
+            return list(catalog.slugs())
+        if kind == "region":
+            return list(catalog.regions())
+        # An option that still lacks its value ends the parsing.
+        slug = context.params.get("pattern") or next(iter(context.args), None)
+        patterns = [catalog.pattern(slug)] if slug in catalog.slugs() else catalog.patterns()
+        offered = {
+            value
+            for pattern in patterns
+            for value in {
+                "topology": [topology.name for topology in pattern.topologies],
+                "runtime": pattern.runtimes,
+                "iac": pattern.flavours,
+                "datastore": pattern.datastores,
+            }[kind]
+        }
+        return sorted(offered)
+
+    return values
+
+
+Pattern = Annotated[
+    str, typer.Argument(autocompletion=_complete("pattern"), help="The pattern's name.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command("list", context_settings=_unset())
+def list_patterns(json: Json = False) -> None:
+    """List the patterns."""
+    patterns = list(catalog.patterns())
+    if json:
+        output.show_json([pattern.as_dict() for pattern in patterns])
+    else:
+        _listing().show_patterns(patterns)
+
+
+@app.command()
+def show(
+    pattern: Pattern,
+    topology: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=_complete("topology"),
+            help="The topology to show; the default is the first.",
+        ),
+    ] = None,
+    json: Json = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid diagram.")] = False,
+) -> None:
+    """Show a pattern: its options, graph, failures and proofs."""
+    if json and mermaid:
+        raise UserError("--json and --mermaid cannot be combined")
+    shown = catalog.pattern(pattern)
+    arranged = shown.topology(topology)
+    if json:
+        output.show_json(
+            {
+                **shown.as_dict(),
+                "topology": arranged.name,
+                "nodes": [node.as_dict() for node in arranged.nodes],
+                "edges": [edge.as_dict() for edge in arranged.edges],
+                "proofs": [proof.as_dict() for proof in arranged.proofs],
+            }
+        )
+    elif mermaid:
+        from sls_patterns_cli.catalog import diagram
+
+        output.show(diagram.mermaid(arranged).rstrip())
+    else:
+        _listing().show_pattern(shown, arranged)
+
+
+@app.command()
+def new(  # noqa: PLR0913, PLR0917 - the options of a command
+    pattern: Annotated[
+        str | None,
+        typer.Argument(
+            autocompletion=_complete("pattern"), help="The pattern's name; asked for if left out."
+        ),
+    ] = None,
+    dest: Annotated[
+        Path | None, typer.Argument(help="The new folder; ./<name> if left out.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="The project's name; by default that of DEST, or of the pattern."),
+    ] = None,
+    topology: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("topology"), help="The arrangement of the pattern."),
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("runtime"), help="The language of the functions."),
+    ] = None,
+    runtime_version: Annotated[
+        str | None, typer.Option(help="The Lambda runtime, such as python3.13.")
+    ] = None,
+    iac: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("iac"), help="The IaC flavour: sam or cdk."),
+    ] = None,
+    datastore: Annotated[
+        str | None,
+        typer.Option(autocompletion=_complete("datastore"), help="Where the data is stored."),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(autocompletion=_complete("region"), help="The AWS region.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Answer any other question of the template."),
+    ] = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Ask nothing; take the defaults.")
+    ] = False,
+    no_git: Annotated[bool, typer.Option("--no-git", help="Create no git repository.")] = False,
+    json: Json = False,
+) -> int:
+    """Generate a new project; a terminal asks for what is left out."""
+    ask = not (defaults or json) and sys.stdin.isatty() and sys.stdout.isatty()
+    options = {
+        "pattern": ("PATTERN", pattern),
+        "project_name": ("--name", name),
+        "topology": ("--topology", topology),
+        "runtime": ("--runtime", runtime),
+        "runtime_version": ("--runtime-version", runtime_version),
+        "iac": ("--iac", iac),
+        "datastore": ("--datastore", datastore),
+        "region": ("--region", region),
+    }
+    given = {
+        question: (option, value)
+        for question, (option, value) in options.items()
+        if value is not None
+    }
+    _add_data(given, data)
+    if "pattern" in given:
+        catalog.known(given["pattern"][1])
+    elif not ask:
+        raise UserError(f"which pattern? choose from: {', '.join(catalog.slugs())}")
+
+    with interrupts.handled():
+        # Before any question, and before Copier is imported.
+        target = None if dest is None else new_folder.absolute(dest)
+        if target:
+            new_folder.refuse_unless_free(target)
+        if not ask:
+            copier_without_prompts.import_copier()
+        from sls_patterns_cli.rendering import render
+        from sls_patterns_cli.system import programs
+
+        project = render.create(given, target, ask=ask, repository=not no_git)
+    missing = programs.missing(project.answers)
+    if json:
+        output.show_json(
+            {
+                "path": str(project.path),
+                "answers": project.answers,
+                "files": project.files,
+                "git": project.has_repository,
+                "git_problem": project.git_problem,
+                "missing_tools": missing,
+            }
+        )
+    else:
+        again = None
+        if ask and project.answers.keys() - given.keys():
+            again = _without_questions(project.answers, options, dest, no_git=no_git)
+        proven = catalog.vocabulary().datastores[project.answers["datastore"]].local
+        from sls_patterns_cli.cli import new_project
+
+        new_project.show_project(project, missing, again, proven=proven)
+    return 0
+
+
+def _without_questions(
+    answers: Mapping[str, Any],
+    options: Mapping[str, tuple[str, str | None]],
+    dest: Path | None,
+    *,
+    no_git: bool,
+) -> list[str]:
+    """The command that makes a project with these answers and asks nothing."""
+    words = ["sls-patterns", "new", str(answers["pattern"])]
+    if dest is not None:
+        words.append(output.shown(dest) if str(dest).startswith("-") else str(dest))
+    for question, answer in answers.items():
+        if question in options and question != "pattern":
+            words += [options[question][0], str(answer)]
+        elif question != "pattern":
+            words += ["--data", f"{question}={answer}"]
+    return [*words, *(["--no-git"] if no_git else []), "--defaults"]
+
+
+ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Change the answer to a question of the template."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would change.")]
+TemplateSource = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Take the template from this git address: a mirror, or a fork. "
+        "The environment variable SLS_PATTERNS_SOURCE does the same.",
+    ),
+]
+
+
+@app.command(context_settings=_unset())
+def update(  # noqa: PLR0913, PLR0917 - the options of a command
+    path: ProjectPath = Path(),
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The version; the newest if left out.")
+    ] = None,
+    data: Data = None,
+    source: TemplateSource = None,
+    dry_run: DryRun = False,
+    apply_fixes: Annotated[
+        bool,
+        typer.Option(
+            "--apply-fixes", help="Also apply fixes to your own files that are as released."
+        ),
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Agree that other answers replace deployed resources."),
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Merge a newer template, or other answers, into a project.
+
+    Your own files are not changed without --apply-fixes. Exit code: 0 if all is done, 3 if
+    something is left to settle by hand, 2 if the update was refused and nothing has changed.
+    """
+    given: dict[str, tuple[str, str]] = {}
+    _add_data(given, data)
+    if apply_fixes and given:
+        raise UserError(
+            "--apply-fixes and --data cannot be combined: update, then sls-patterns fix"
+        )
+    with interrupts.handled():
+        copier_without_prompts.import_copier()
+        from sls_patterns_cli.updating import update
+
+        outcome = update.update(
+            path,
+            to=to,
+            given=given,
+            source=source,
+            dry_run=dry_run,
+            apply_fixes=apply_fixes,
+            agree=(lambda _: None) if replace else partial(_agree, ask=not json),
+            progress=Progress() if json else _progress(),
+        )
+    return _show_outcome(outcome, json=json, made=not dry_run)
+
+
+def _agree(resources: "Sequence[Replaced]", *, ask: bool) -> None:
+    """Ask whether deployed resources may be replaced; raise UserError unless they may."""
+    ids = ", ".join(each.id for each in resources)
+    line = f"the next deployment would replace or leave behind {len(resources)} resources: {ids}"
+    if not (ask and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError(f"{line}; their data does not move; to go on, add --replace")
+    with interrupts.allowed():
+        agreed = typer.confirm(f"{line[0].upper()}{line[1:]}. Their data does not move. Go on?")
+    if not agreed:
+        raise UserError("nothing was changed")
+
+
+def _show_outcome(outcome: "Outcome", *, json: bool, made: bool) -> int:
+    from sls_patterns_cli.cli import update_report
+
+    if json:
+        output.show_json(outcome.as_dict())
+    else:
+        update_report.show_update(outcome, made=made)
+    return 3 if outcome.must_be_settled else 0
+
+
+@app.command(context_settings=_unset())
+def fix(  # noqa: PLR0913, PLR0917 - the options of a command
+    path: ProjectPath = Path(),
+    waive: Annotated[
+        str | None, typer.Option(metavar="ID", help="Do without an open fix, for a --reason.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why the project does without the fix.")
+    ] = None,
+    prove: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Settle an open fix if its proof passes on this machine."),
+    ] = None,
+    source: TemplateSource = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Apply the open fixes of the updates so far to your own files that are as released.
+
+    What is left is written as a patch, and as a text for each fix. Exit codes as for update; with
+    --prove, that of the proof.
+    """
+    if prove is not None:
+        if waive is not None or reason is not None:
+            raise UserError("--prove and --waive cannot be combined")
+        return _prove(path, prove, source)
+    if (waive is None) != (reason is None):
+        raise UserError("--waive ID and --reason TEXT belong together")
+    if reason is not None and not reason.strip():
+        raise UserError("--reason is empty")
+    with interrupts.handled():
+        copier_without_prompts.import_copier()
+        from sls_patterns_cli.updating import update
+
+        if waive is not None and reason is not None:
+            update.waive(path, waive, reason)
+            output.show(f"Fix {waive} is waived; commit {RECORD}")
+            return 0
+        progress = Progress() if json else _progress()
+        outcome = update.fix(path, source=source, dry_run=dry_run, progress=progress)
+    return _show_outcome(outcome, json=json, made=not dry_run)
+
+
+@app.command(context_settings=_unset())
+def status(
+    path: ProjectPath = Path(),
+    source: TemplateSource = None,
+    fixes: Annotated[
+        bool, typer.Option("--fixes", help="Show only the open fixes, with what they change.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Compare a project with its template.
+
+    Shows what an update would change, which fixes are open, and which files of the template you
+    have edited or removed.
+    """
+    with interrupts.handled():
+        copier_without_prompts.import_copier()
+        from sls_patterns_cli.cli import update_report
+        from sls_patterns_cli.updating import update
+
+        found = update.status(path, source=source)
+    if json:
+        output.show_json(found.fixes_as_dict() if fixes else found.as_dict())
+    elif fixes:
+        update_report.show_fixes(found)
+    else:
+        update_report.show_status(found)
+    return 0
+
+
+def _add_data(given: dict[str, tuple[str, str]], pairs: Sequence[str] | None) -> None:
+    """Add what --data answers to what is answered already."""
+    for pair in pairs or ():
+        key, separator, value = pair.partition("=")
+        if not (separator and key):
+            raise UserError(f"--data {pair!r} is not of the form KEY=VALUE")
+        if key in given:
+            raise UserError(f"--data {key} and {given[key][0]} answer the same question")
+        given[key] = (f"--data {key}", value)
+
+
+def _prove(path: Path, wanted: str, source: str | None) -> int:
+    """Run the proofs of a fix, and settle it if they pass."""
+    try:
+        from sls_patterns_cli.local import session
+        from sls_patterns_cli.updating import proving
+
+        code = proving.prove(
+            path, wanted, source, lambda files: session.test(path, files, _progress())
+        )
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from error
+    if code == 0:
+        output.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
+    return code
+
+
+class _PassesArguments(TyperCommand):
+    """A command whose arguments after `--` are for another program."""
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        if "--" in arguments:
+            split = arguments.index("--")
+            context.obj = arguments[split + 1 :]
+            arguments = arguments[:split]
+        return super().parse_args(context, arguments)
+
+
+@local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")
+def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
+    """Deploy a project on this machine and run its proofs.
+
+    Arguments after -- go to the proofs' test runner, whose exit code is returned.
+    """
+    try:
+        from sls_patterns_cli.local import session
+
+        return session.test(path, context.obj or [], _progress())
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from error
+
+
+@local_app.command("up")
+def local_up(path: ProjectPath = Path()) -> int:
+    """Deploy a project on this machine and follow its logs."""
+    try:
+        from sls_patterns_cli.local import session
+
+        return session.up(path, _examples(path), _progress())
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from error
+
+
+def _extra_missing(error: ModuleNotFoundError) -> Exception:
+    """`error`, or what to do if it is one of the modules of the extra [local]."""
+    if (error.name or "").partition(".")[0] == __package__:
+        return error
+    return UserError(
+        f"local needs {error.name}: install {catalog.DISTRIBUTION} with its extra [local]"
+    )
+
+
+def _examples(path: Path) -> list[tuple[str, str]]:
+    """Calls that show the project's pattern at work: each a title and a command."""
+    try:
+        recorded = answers.read(path, "pattern")
+        pattern = catalog.pattern(recorded["pattern"])
+    except UserError:
+        return []  # No project of this tool's: whether it can run is not for examples to say.
+    return [
+        (example.title, example.command) for example in pattern.examples if example.fits(recorded)
+    ]

@@ -1,0 +1,82 @@
+"""What `list` and `show` print in plain text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
+from sls_patterns_cli.terminal.output import heading, is_interactive, paragraph, show, table
+
+
+def show_patterns(patterns: Sequence[Pattern]) -> None:
+    """Print each pattern's name, summary and options."""
+    if is_interactive():
+        from sls_patterns_cli.cli import listing_in_terminal
+
+        listing_in_terminal.show_patterns(patterns)
+        return
+    for number, pattern in enumerate(patterns):
+        if number:
+            show()
+        show(f"{pattern.slug}  {pattern.title}")
+        paragraph(pattern.summary)
+        show(f"  {_options(pattern)}")
+
+
+def show_pattern(pattern: Pattern, topology: Topology) -> None:
+    """Print what a pattern offers, one topology's graph, and what is proven of it."""
+    if is_interactive():
+        from sls_patterns_cli.cli import listing_in_terminal
+
+        listing_in_terminal.show_pattern(pattern, topology)
+        return
+    show(f"{pattern.title} ({pattern.slug})")
+    paragraph(pattern.summary, indent="")
+    heading("Options, the default first")
+    table(
+        [
+            ("topology", ", ".join(each.name for each in pattern.topologies)),
+            ("runtime", ", ".join(pattern.runtimes)),
+            ("iac", ", ".join(pattern.flavours)),
+            ("datastore", ", ".join(topology.datastores)),
+        ]
+    )
+    heading(f"Topology {topology.name}")
+    paragraph(topology.summary)
+    heading("Nodes")
+    table([(node.name, node.kind, node_facts(node)) for node in topology.nodes])
+    heading("Edges: -> waits for the answer, => does not; ! is where a failure goes")
+    for edge in topology.edges:
+        _show_edge(edge)
+    heading(topology.proofs_title)
+    table([(proof.id, proof.text) for proof in topology.proofs])
+
+
+def _show_edge(edge: Edge) -> None:
+    arrow = "=>" if edge.call == "async" else "->"
+    show(f"  {edge.source} {arrow} {edge.target}{_facts(edge.attributes)}")
+    for failure in edge.failures:
+        if failure.end is None:
+            show(f"      ! {failure.mechanism}")
+        else:
+            show(f"      ! {failure.end} ({failure.id}): {failure.mechanism}")
+
+
+def node_facts(node: Node) -> str:
+    """What a node does, with its other attributes in brackets."""
+    facts = {key: value for key, value in node.attributes.items() if key != "does"}
+    return f"{node.attributes.get('does', '')}{_facts(facts)}".strip()
+
+
+def listed(attributes: Mapping[str, Any]) -> str:
+    """Attributes in a line."""
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in attributes.items())
+
+
+def _facts(attributes: Mapping[str, Any]) -> str:
+    return f" ({listed(attributes)})" if attributes else ""
+
+
+def _options(pattern: Pattern) -> str:
+    topologies = [topology.name for topology in pattern.topologies]
+    offered = (topologies, pattern.runtimes, pattern.flavours, pattern.datastores)
+    return " | ".join(", ".join(names) for names in offered)

@@ -1,0 +1,38 @@
+"""Runs the emulator with the adapters applied: the process that `emulator.server` starts.
+
+Arguments: the listening socket's descriptor and the tether's. Everything else is in the
+environment, which the emulator itself reads.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+
+from sls_patterns_cli.local.emulator import adapters, tether
+
+
+def main(listen_fd: int, tether_fd: int) -> None:
+    tether.on_lost(tether_fd, _leave_nothing)
+    adapters.apply_all()
+
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    config = Config()
+    config.bind = [f"fd://{listen_fd}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+
+    asyncio.run(serve(app, config))
+
+
+def _leave_nothing() -> None:
+    """Our parent was killed: remove its temporary folder and end the functions and ourselves."""
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+main(int(sys.argv[1]), int(sys.argv[2]))

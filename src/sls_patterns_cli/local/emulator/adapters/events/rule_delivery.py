@@ -1,0 +1,109 @@
+"""A rule delivers only with the permission of its target, and keeps what it cannot deliver.
+
+AWS: EventBridge sends to a queue whose policy lets events.amazonaws.com in for the rule, and
+invokes a function asynchronously, whose policy lets it. Errors of that kind are not tried again:
+the event goes to the target's dead-letter queue, if there is one and its policy lets the rule, with
+attributes that say why. Ref of a rule on a custom bus is `bus|rule`.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
+
+Emulator: sends to any queue, and invokes any function, once; Ref is the rule's name.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import eventbridge, lambda_svc
+from ministack.services.cloudformation import provisioners
+
+from sls_patterns_cli.local.emulator.adapters import replace
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
+    service_may_invoke,
+    service_may_send,
+)
+from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
+
+EVENTS = "events.amazonaws.com"
+
+
+def apply() -> None:
+    replace(eventbridge, "_invoke_target", "550e304af080", _permitted)
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Events::Rule"]
+    replace(handlers, "create", "f6821fbd1768", _create)
+    replace(handlers, "update", "f59ba9950248", _update)
+    replace(handlers, "delete", "e33e46d8bf20", _delete)
+
+
+def _permitted(invoke: Callable[..., None]) -> Callable[..., None]:
+    def invoke_target(
+        target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *rest: Any
+    ) -> None:
+        source, arn = rule.get("Arn", ""), target["Arn"]
+        if ":rule/" in source and ":sqs:" in arn and not service_may_send(arn, EVENTS, source):
+            _give_up(target, event, source)
+        elif ":rule/" in source and ":function:" in arn:
+            _to_function(target, event, source)
+        else:
+            invoke(target, event, rule, *rest)
+
+    return invoke_target
+
+
+def _to_function(target: dict[str, Any], event: dict[str, Any], source: str) -> None:
+    function, config, _name = lambda_svc._get_func_record_for_ref(target["Arn"])
+    if function and service_may_invoke(target["Arn"], EVENTS, source):
+        invoked = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(invoked, _payload(event))
+    else:
+        _give_up(target, event, source)
+
+
+def _give_up(target: dict[str, Any], event: dict[str, Any], source: str) -> None:
+    queue = target.get("DeadLetterConfig", {}).get("Arn", "")
+    if queue and service_may_send(queue, EVENTS, source):
+        attributes = {
+            "RULE_ARN": source,
+            "TARGET_ARN": target["Arn"],
+            "ERROR_CODE": "NO_PERMISSIONS",
+            "ERROR_MESSAGE": "EventBridge is not permitted to deliver to the target.",
+        }
+        send(queue, _payload(event), **attributes)
+
+
+def _payload(event: dict[str, Any]) -> Any:
+    return eventbridge._pattern_event_view(event).event_with_detail()
+
+
+def _create(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_rule(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        name, attributes = create(logical_id, properties, stack)
+        return _reference(name, properties), attributes
+
+    return create_rule
+
+
+def _update(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_rule(
+        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack: str, logical_id: str
+    ) -> Any:
+        name, attributes = update(_name(physical_id), old, new, stack, logical_id)
+        return _reference(name, new), attributes
+
+    return update_rule
+
+
+def _delete(delete: Callable[..., Any]) -> Callable[..., Any]:
+    def delete_rule(physical_id: str, properties: dict[str, Any]) -> Any:
+        return delete(_name(physical_id), properties)
+
+    return delete_rule
+
+
+def _reference(name: str, properties: dict[str, Any]) -> str:
+    bus = provisioners._eb_rule_bus_name(properties)
+    return name if bus == "default" else f"{bus}|{name}"
+
+
+def _name(physical_id: str) -> str:
+    return physical_id.rpartition("|")[2]

@@ -1,0 +1,215 @@
+"""An asynchronous invocation is tried again, then goes where the function's role may send it.
+
+AWS: an event whose function fails is tried up to twice more, after one minute and two; throttling
+puts it back for 1 second to 5 minutes, until it is too old, and is no attempt. Each attempt has the
+configuration that the function has by then. In the end the record of it goes to the on-failure
+destination, and the event as it was sent to the dead-letter queue of the function, with the
+attributes RequestID, ErrorCode and ErrorMessage (its first KB); both in the name of the function's
+role.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-async-destinations
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
+
+Events wait in a queue of the function. Here few are tried at a time, as each that is tried takes a
+thread and a copy of the function's code.
+
+Emulator: counts throttling as an attempt, says of every event that it was tried three times, and
+asks for no permission; every attempt has the first one's configuration. Of a template's functions
+it forgets the dead-letter queue, and it would send that the record of a destination.
+"""
+
+import contextvars
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from ministack.core.responses import new_uuid
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
+
+from sls_patterns_cli.local.emulator.adapters import replace
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
+from sls_patterns_cli.local.emulator.timescale import FACTOR
+
+WAITS_SECONDS = (60, 120)
+
+LEAST_PAUSE_WHEN_THROTTLED_SECONDS, LONGEST_PAUSE_WHEN_THROTTLED_SECONDS = 1, 300
+"""Each pause of a throttled event is twice the one before."""
+
+logger = logging.getLogger(__name__)
+
+TRIED_AT_MOST = 64
+"""So many events of a function at a time: more than one machine has environments for."""
+
+Record = dict[str, Any]
+
+_queues: dict[str, "_Queue"] = {}
+
+
+def apply() -> None:
+    replace(lambda_svc, "invoke_async_with_retry", "289fe4d3cbd4", _in_background)
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    replace(handlers, "create", "8b2cf80e961d", _create)
+    replace(handlers, "update", "4855410e37d7", _update)
+
+
+def _in_background(invoke: Callable[..., None]) -> Callable[..., None]:
+    def invoke_asynchronously(function: Record, event: Any) -> None:
+        settings = _settings(function)
+        if not (_destination(settings) or _dead_letter_queue(function)):
+            invoke(function, event)
+            return
+        context = contextvars.copy_context()
+        queue = _queues.setdefault(function["config"]["FunctionArn"], _Queue())
+        queue.put(partial(context.run, _try_until_done, function, event, settings))
+
+    return invoke_asynchronously
+
+
+class _Queue:
+    """The events of a function that wait until one of its threads has time for them."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._threads = 0
+        self._lock = threading.Lock()
+
+    def put(self, attempt: Callable[[], None]) -> None:
+        with self._lock:
+            self._waiting.append(attempt)
+            if self._threads == TRIED_AT_MOST:
+                return
+            self._threads += 1
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                attempt = self._waiting.popleft()
+            try:
+                attempt()
+            except Exception:
+                logger.exception("an event was lost")
+
+
+def _try_until_done(function: Record, event: Any, settings: Record) -> None:
+    retries = int(settings.get("MaximumRetryAttempts", len(WAITS_SECONDS)))
+    oldest = int(settings.get("MaximumEventAgeInSeconds", 21600))
+    started, waited = time.monotonic(), 0.0
+    attempts, condition = 0, "RetriesExhausted"
+    pause_when_throttled = LEAST_PAUSE_WHEN_THROTTLED_SECONDS
+    while True:
+        result = lambda_svc._execute_function(_as_it_is_now(function), event)
+        if not result.get("error"):
+            return
+        if result.get("throttle"):
+            pause = pause_when_throttled
+            pause_when_throttled = min(2 * pause, LONGEST_PAUSE_WHEN_THROTTLED_SECONDS)
+        else:
+            attempts += 1
+            if attempts > retries:
+                break
+            pause = WAITS_SECONDS[attempts - 1]
+        # The age that the event has on AWS, which divides no wait.
+        waited += pause * (1 - 1 / FACTOR)
+        if time.monotonic() - started + waited + pause / FACTOR > oldest:
+            condition = "EventAgeExceeded"
+            break
+        time.sleep(pause / FACTOR)
+    role = function["config"]["Role"]
+    destination, dead_letters = _destination(settings), _dead_letter_queue(function)
+    if destination and role_may(role, "sqs:SendMessage", destination):
+        send(destination, _failed(function, event, result, condition, attempts))
+    if dead_letters and role_may(role, "sqs:SendMessage", dead_letters):
+        send(dead_letters, json.dumps(event), **_error(result))
+
+
+def _as_it_is_now(function: Record) -> Record:
+    found, config, _name = lambda_svc._get_func_record_for_ref(function["config"]["FunctionArn"])
+    return lambda_svc._execution_record_for_config(found, config) if found else function
+
+
+def _settings(function: Record) -> Record:
+    settings: Record = function.get("event_invoke_config") or (
+        function.get("event_invoke_configs") or {}
+    ).get("$LATEST", {})
+    return settings
+
+
+def _create(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_function(logical_id: str, properties: Record, stack: str) -> Any:
+        created = create(logical_id, properties, stack)
+        _keep_dead_letter_queue(created[0], properties)
+        return created
+
+    return create_function
+
+
+def _update(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_function(
+        physical_id: str, old: Record, new: Record, stack: str, logical_id: str
+    ) -> Any:
+        updated = update(physical_id, old, new, stack, logical_id)
+        _keep_dead_letter_queue(updated[0], new)
+        return updated
+
+    return update_function
+
+
+def _keep_dead_letter_queue(function: str, properties: Record) -> None:
+    config = lambda_svc._functions[function]["config"]
+    config["DeadLetterConfig"] = properties.get("DeadLetterConfig", {})
+
+
+def _dead_letter_queue(function: Record) -> str:
+    """The ARN of the queue that is named by DeadLetterConfig; topics are the emulator's."""
+    arn = (function["config"].get("DeadLetterConfig") or {}).get("TargetArn", "")
+    return str(arn) if ":sqs:" in arn else ""
+
+
+def _error(result: Record) -> dict[str, str]:
+    """What is told of a failure beside the event itself."""
+    body = result.get("body")
+    message = body.get("errorMessage", "") if isinstance(body, dict) else str(body)
+    return {
+        "RequestID": new_uuid(),
+        "ErrorCode": "200",
+        "ErrorMessage": message[:1024] or "no message",
+    }
+
+
+def _destination(settings: Record) -> str:
+    """The ARN of the queue that is the on-failure destination; other kinds are the emulator's."""
+    arn = settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+    return str(arn) if ":sqs:" in arn else ""
+
+
+def _failed(function: Record, event: Any, result: Record, condition: str, attempts: int) -> Record:
+    config = function["config"]
+    return {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "requestId": new_uuid(),
+            "functionArn": f"{config['FunctionArn']}:$LATEST",
+            "condition": condition,
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": event,
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": result.get("function_error", "Unhandled"),
+        },
+        "responsePayload": result.get("body"),
+    }

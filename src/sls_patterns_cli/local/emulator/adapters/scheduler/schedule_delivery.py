@@ -1,0 +1,73 @@
+"""A schedule starts its target in the name of its role; what it cannot start is kept.
+
+AWS: EventBridge Scheduler invokes a function asynchronously, with the schedule's role. Without
+permission or target it does not try again: the input goes to the target's dead-letter queue, in
+the name of the same role. It assumes the role for the schedule's group.
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+
+Emulator: looks every 10 seconds, invokes any function, once, and forgets what it cannot start.
+Its rates are AWS's; here they are divided, as all waits are.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import eventbridge, lambda_svc, scheduler
+
+from sls_patterns_cli.local.emulator import timescale
+from sls_patterns_cli.local.emulator.adapters import rely_on, replace
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_assume
+from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
+
+LOOKS_EVERY_SECONDS = 0.2
+
+
+def apply() -> None:
+    rely_on(scheduler._tick_schedules, "0ece514e9120")
+    scheduler._SCHEDULE_TICK_INTERVAL = LOOKS_EVERY_SECONDS
+    replace(eventbridge, "_parse_rate_seconds", "0184f31e965e", _divided)
+    replace(eventbridge, "_invoke_target", "550e304af080", _in_its_role)
+
+
+def _divided(parse: Callable[[str], int | None]) -> Callable[[str], float | None]:
+    def parse_rate(expression: str) -> float | None:
+        seconds = parse(expression)
+        return None if seconds is None else timescale.rate(seconds)
+
+    return parse_rate
+
+
+def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
+    def invoke_target(
+        target: dict[str, Any], event: dict[str, Any], schedule: dict[str, Any], *rest: Any
+    ) -> None:
+        if event.get("Source") != "aws.scheduler" or ":function:" not in target["Arn"]:
+            invoke(target, event, schedule, *rest)
+            return
+        given = target.get("Input")
+        view = eventbridge._pattern_event_view(event)
+        payload = json.loads(given) if given else view.event_with_detail()
+        function, config, _name = lambda_svc._get_func_record_for_ref(target["Arn"])
+        role = target["RoleArn"]
+        if not may_assume("scheduler.amazonaws.com", role, _group(schedule)):
+            return
+        if function and role_may(role, "lambda:InvokeFunction", target["Arn"]):
+            invoked = lambda_svc._execution_record_for_config(function, config)
+            lambda_svc.invoke_async_with_retry(invoked, payload)
+            return
+        queue = target.get("DeadLetterConfig", {}).get("Arn", "")
+        if queue and role_may(role, "sqs:SendMessage", queue):
+            send(queue, payload, TARGET_ARN=target["Arn"])
+
+    return invoke_target
+
+
+def _group(schedule: dict[str, Any]) -> str:
+    """The ARN of the group that a schedule is in."""
+    group = schedule["GroupName"]
+    return f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/{group}"

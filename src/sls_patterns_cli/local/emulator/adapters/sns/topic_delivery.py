@@ -1,0 +1,74 @@
+"""What a topic cannot deliver ends in the subscription's dead-letter queue.
+
+AWS: SNS delivers to a queue whose policy lets it, and invokes a function asynchronously, whose
+policy lets it. Errors of that kind are not tried again: the message goes to the queue in the
+subscription's RedrivePolicy, if that one's policy lets SNS send.
+https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
+
+Emulator: forgets what it cannot deliver; invokes any function, once.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import lambda_svc, sns, sqs
+
+from sls_patterns_cli.local.emulator.adapters import replace
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
+    service_may_invoke,
+    service_may_send,
+)
+from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
+
+SNS = "sns.amazonaws.com"
+
+Deliver = Callable[..., None]
+
+
+def apply() -> None:
+    replace(sns, "_deliver_to_sqs", "f85849838cca", _to_queue)
+    replace(sns, "_deliver_to_lambda", "aa6b8a8c312e", _to_function)
+
+
+def _to_queue(deliver: Deliver) -> Deliver:
+    def deliver_to_queue(queue: str, envelope: str, raw: Any, message: str, **options: Any) -> None:
+        topic = options["topic_arn"]
+        if service_may_send(queue, SNS, topic):
+            with sqs._queues_lock:
+                deliver(queue, envelope, raw, message, **options)
+        else:
+            _give_up(topic, queue, message if raw else envelope)
+
+    return deliver_to_queue
+
+
+def _to_function(_deliver: Deliver) -> Deliver:
+    def deliver_to_function(
+        endpoint: str, envelope: str, topic: str, subscription: str, *_rest: Any
+    ) -> None:
+        function, config, _name = lambda_svc._get_func_record_for_ref(endpoint)
+        if not function or not service_may_invoke(endpoint, SNS, topic):
+            _give_up(topic, endpoint, envelope)
+            return
+        record = {
+            "EventSource": "aws:sns",
+            "EventVersion": "1.0",
+            "EventSubscriptionArn": subscription,
+            "Sns": json.loads(envelope),
+        }
+        invoked = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(invoked, {"Records": [record]})
+
+    return deliver_to_function
+
+
+def _give_up(topic_arn: str, endpoint: str, message: str) -> None:
+    topic = sns._topic_by_arn_any_scope(topic_arn)
+    for subscription in topic["subscriptions"]:
+        if subscription["endpoint"] == endpoint:
+            redrive = json.loads(subscription["attributes"].get("RedrivePolicy") or "{}")
+            queue = redrive.get("deadLetterTargetArn", "")
+            if queue and service_may_send(queue, SNS, topic_arn):
+                send(queue, message)

@@ -1,0 +1,110 @@
+"""Messages of a dead-letter queue can be moved back to where they came from.
+
+AWS: StartMessageMoveTask moves all messages of a dead-letter queue to the given queue, or each to
+its own source queue; a moved message is a new one to the queue, with no receives counted.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+
+Emulator: has no such action. Here a task moves everything at once and is then COMPLETED.
+"""
+
+import base64
+import json
+import time
+from typing import Any
+
+from ministack.core.concurrency import esm_wake
+from ministack.core.responses import new_uuid
+from ministack.services import sqs
+
+from sls_patterns_cli.local.emulator.adapters import EmulatorChangedError
+
+TASKS_LISTED_AT_MOST = 10
+
+_tasks: list[dict[str, Any]] = []
+"""Newest first."""
+
+
+def apply() -> None:
+    for action in ("StartMessageMoveTask", "ListMessageMoveTasks"):
+        if action in sqs._HANDLERS:
+            raise EmulatorChangedError(f"The emulator has {action} itself now.")
+    sqs._HANDLERS["StartMessageMoveTask"] = _start
+    sqs._HANDLERS["ListMessageMoveTasks"] = _list
+
+
+def _start(request: dict[str, Any], _url: str) -> dict[str, Any]:
+    source_arn = request.get("SourceArn", "")
+    with sqs._queues_lock:
+        source = _queue(source_arn)
+        if not _is_dead_letter_queue(source_arn):
+            raise sqs._Err("InvalidParameterValue", "Source queue must be configured as a DLQ.")
+        sqs._expire_retained(source)
+        destination_arn = request.get("DestinationArn")
+        moving = [m for m in source["messages"] if m["visible_at"] <= time.time()]
+        for message in moving:
+            origin = destination_arn or message["sys"].get("DeadLetterQueueSourceArn", "")
+            destination = _queue(origin)
+            source["messages"].remove(message)
+            destination["messages"].append(_as_new(message))
+    task = {
+        "TaskHandle": base64.b64encode(
+            json.dumps({"taskId": new_uuid(), "sourceArn": source_arn}).encode()
+        ).decode(),
+        "Status": "COMPLETED",
+        "SourceArn": source_arn,
+        "ApproximateNumberOfMessagesMoved": len(moving),
+        "ApproximateNumberOfMessagesToMove": len(moving),
+        "StartedTimestamp": int(time.time() * 1000),
+    }
+    if destination_arn:
+        task["DestinationArn"] = destination_arn
+    _tasks.insert(0, task)
+    esm_wake.set()
+    return {"TaskHandle": task["TaskHandle"]}
+
+
+def _list(request: dict[str, Any], _url: str) -> dict[str, Any]:
+    """Only a running task has a handle, and these are all completed."""
+    source_arn = request.get("SourceArn", "")
+    _queue(source_arn)
+    limit = min(int(request.get("MaxResults", 1)), TASKS_LISTED_AT_MOST)
+    tasks = [
+        {key: value for key, value in task.items() if key != "TaskHandle"}
+        for task in _tasks
+        if task["SourceArn"] == source_arn
+    ]
+    return {"Results": tasks[:limit]}
+
+
+def _queue(arn: str) -> dict[str, Any]:
+    queue: dict[str, Any] | None = sqs._queue_by_arn(arn)
+    if queue is None:
+        raise sqs._Err(
+            "ResourceNotFoundException", "The resource that you specified does not exist.", 404
+        )
+    return queue
+
+
+def _is_dead_letter_queue(arn: str) -> bool:
+    return any(
+        json.loads(queue["attributes"].get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
+        == arn
+        for queue in sqs._queues.values()
+    )
+
+
+def _as_new(message: dict[str, Any]) -> dict[str, Any]:
+    now = time.time()
+    system = {k: v for k, v in message["sys"].items() if k != "DeadLetterQueueSourceArn"}
+    return {
+        **message,
+        "id": new_uuid(),
+        "sys": {**system, "SentTimestamp": str(int(now * 1000))},
+        "receipt_handle": None,
+        "sent_at": now,
+        "enqueued_at": now,
+        "visible_at": now,
+        "receive_count": 0,
+        "first_receive_at": None,
+    }

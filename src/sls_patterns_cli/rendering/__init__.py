@@ -1,0 +1,1 @@
+"""Renders projects with Copier."""

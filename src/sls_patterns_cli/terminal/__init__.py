@@ -1,0 +1,1 @@
+"""What a terminal shows: lines, errors, and how far a command is."""

@@ -1,0 +1,1 @@
+"""Updates generated projects to another version of their template."""
