@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ import yaml
 from emulator_reports import PAGE, reports_page
 from kinds_page import kinds_page
 from pattern_schema import pattern_schema
+from release_page import release_pages
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.compiler import compiled
 from sls_patterns_cli.catalog.kinds import Vocabulary
+from sls_patterns_cli.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ROOT / "templates/patterns"
@@ -92,6 +95,7 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
     yield PAGE, reports_page()
+    yield from release_pages()
     yield README, readme(README.read_text())
 
 
@@ -113,4 +117,7 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    write()
+    try:
+        write()
+    except UserError as error:
+        sys.exit(error.message)

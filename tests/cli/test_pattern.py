@@ -508,7 +508,7 @@ def edit(checkout: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize("command", ["show", "new"])
 def test_every_command_refuses_a_pattern_with_a_mistake(checkout: Path, command: str) -> None:
-    edit(checkout, "timeout: 15", "timeuot: 10")
+    edit(checkout, "timeout: 25", "timeuot: 10")
     done = run(checkout, command, "scalable-webhook")
     assert done.stderr == (
         "sls-patterns: templates/patterns/scalable-webhook/pattern.yml: topology function, "
@@ -520,7 +520,7 @@ def test_every_command_refuses_a_pattern_with_a_mistake(checkout: Path, command:
 
 
 def test_a_project_is_not_made_from_a_graph_that_is_stale(checkout: Path) -> None:
-    edit(checkout, "timeout: 15", "timeout: 11")
+    edit(checkout, "timeout: 25", "timeout: 11")
     done = run(checkout, "new", "scalable-webhook", "--defaults")
     assert done.stderr == (
         "sls-patterns: templates/patterns/scalable-webhook/graphs/function-dynamodb.json "
