@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pattern_schema import pattern_schema
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.compiler import compiled
 from sls_patterns_cli.catalog.kinds import Vocabulary
+from sls_patterns_cli.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 PATTERNS = ROOT / "templates/patterns"
@@ -113,4 +115,7 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    write()
+    try:
+        write()
+    except UserError as error:
+        sys.exit(error.message)

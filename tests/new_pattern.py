@@ -17,7 +17,7 @@ LEFT_OUT = ("graphs", "mends.yml")
 
 NEXT = """\
 {folder} is a copy of {origin}. Next:
-  edit pattern.yml         title, summary, source, nodes, edges, proofs; docs/adding-a-pattern.md says how
+  edit pattern.yml         docs/adding-a-pattern.md says what it may hold
   make golden              compiles the graphs and renders every variant
   sls-patterns show {name}
   sls-patterns new {name} /tmp/{name} --defaults && sls-patterns local test /tmp/{name}
@@ -59,4 +59,4 @@ def main(name: str, origin: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] + ["", ""])[:2])
+    main(*sys.argv[1:])

@@ -30,6 +30,7 @@ RUN_ELSEWHERE = {
     "make test": ".ci/run",
     "make test-all PATTERN=scalable-webhook": ".github/workflows/all.yml",
     "make golden": "tests/static/test_golden.py",
+    "make pattern NAME=claim-check FROM=frugal-consumer": "tests/suite/test_new_pattern.py",
     "make deploy": "tests/static/test_project.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
