@@ -38,6 +38,7 @@ ALWAYS = (
     Store("simple-web-service", "http-api", "products", "Product", "PRODUCT", "aurora-postgresql"),
 )
 OTHERS = (
+    Store("fifoer", "native", "ledger", "PostedEntry", "ENTRY"),
     Store("notifier", "sns", "invoices", "Invoice", "INVOICE"),
     Store("notifier", "eventbridge", "changes", "Change", "CHANGE"),
     Store("frugal-consumer", "standard", "records", "StoredRecord", "RECORD"),
