@@ -8,7 +8,8 @@ from rendering import ROOT
 
 # What makes a client, and what follows up to the end of the call's first line.
 CLIENTS = {
-    ".py.jinja": re.compile(r"(?:boto3\.(?:client|resource)|\w+Provider)\((.*)"),
+    # A provider that is given a client has that client's deadlines.
+    ".py.jinja": re.compile(r"(?:boto3\.(?:client|resource)|\w+Provider)\((?!boto3_client=)(.*)"),
     ".ts.jinja": re.compile(r"new \w+(?:Client|Provider)\((.*(?:\n  .*)*)"),
 }
 DEADLINES = re.compile(r"DEADLINES|config=patience|connectionTimeout: ")
