@@ -94,7 +94,7 @@ def test_a_new_field_in_python_is_stored_or_a_unit_test_fails(store: Store, tmp_
     if store.datastore == "dynamodb":
         assert red(run, project) == ""  # stored, and read where the adapter reads
     else:
-        assert "note" in red(run, project)  # the statement lacks it
+        assert "kept" in red(run, project)  # the statement lacks it
 
 
 @pytest.mark.parametrize("store", STORES)
