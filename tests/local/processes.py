@@ -5,6 +5,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from sls_patterns_cli.local.emulator import runtimes
+
 
 def alive(pid: int) -> bool:
     """Whether a process exists and is no zombie."""
@@ -48,7 +50,7 @@ def environments(emulator: int) -> set[int]:
     return {
         pid
         for pid in descendants(emulator) & running.keys() - parents
-        if "local/runtimes/" in (command := running[pid][1])
+        if str(runtimes.FOLDER) in (command := running[pid][1])
         and not (".py" in command and running[pid][0] == emulator)
     }
 

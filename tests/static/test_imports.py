@@ -37,7 +37,16 @@ EVERYWHERE = {"aws-lambda-powertools", "boto3", "pydantic"}
 
 SCRIPT = re.compile(r"""(?:from|import)\s+["'](?!\.|node:)((?:@[^/"']+/)?[^/"']+)""")
 
-COMMANDS_OF_NODE = {"asl-validator", "esbuild", "eslint", "prettier", "tsx", "typescript", "vitest"}
+COMMANDS_OF_NODE = {
+    "asl-validator",
+    "esbuild",
+    "eslint",
+    "prettier",
+    "tsx",
+    "typescript",
+    "vite",
+    "vitest",
+}
 
 KEPT = {
     "@aws-lambda-powertools/metrics",

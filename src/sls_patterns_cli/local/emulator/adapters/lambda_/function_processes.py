@@ -27,14 +27,13 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
 
+from sls_patterns_cli.local.emulator import runtimes
 from sls_patterns_cli.local.emulator.adapters import rely_on, replace
 from sls_patterns_cli.local.emulator.adapters.lambda_ import environment_forks, environment_starts
-from sls_patterns_cli.local.emulator.runtimes import REQUIREMENTS_FOLDER
 
 INTERPRETERS = "SLS_PATTERNS_INTERPRETERS"
 """Variable of the emulator's process: a JSON object, Lambda runtime to executable."""
 
-RUNTIMES = Path(__file__).parents[2] / "runtimes"
 INIT_SECONDS = 60.0
 """How long an environment may take to start: ten seconds on AWS, which shares no processor."""
 
@@ -152,10 +151,10 @@ def _command(runtime: str) -> list[str]:
     interpreter = _interpreter(runtime)
     if runtime.startswith("python"):
         # Isolated (-I) and without site packages (-S): the standard library and the package.
-        return [interpreter, "-I", "-S", str(RUNTIMES / "python.py")]
+        return [interpreter, "-I", "-S", str(runtimes.FOLDER / "python.py")]
     # Node.js cannot turn its standard output elsewhere by itself, and so answers on descriptor 3.
     turned = 'exec "$@" 3>&1 1>&2'
-    return ["/bin/sh", "-c", turned, "sh", interpreter, str(RUNTIMES / "node.mjs")]
+    return ["/bin/sh", "-c", turned, "sh", interpreter, str(runtimes.FOLDER / "node.mjs")]
 
 
 def _interpreter(runtime: str) -> str:
@@ -187,7 +186,7 @@ def _unpacked(package: bytes) -> Path:
 
 def _path(code: Path) -> list[str]:
     """Where the function's modules are, the package first."""
-    elsewhere = code / REQUIREMENTS_FOLDER
+    elsewhere = code / runtimes.REQUIREMENTS_FOLDER
     return [str(code), *([elsewhere.read_text()] if elsewhere.exists() else [])]
 
 
