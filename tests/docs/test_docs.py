@@ -18,7 +18,11 @@ from screen import plain_environment, see
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cli import commands
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/decisions").glob("*.md")),
+]
 PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"))]
 # Run by other tests, which prove more than that they exit well.
 RUN_ELSEWHERE = {
