@@ -72,7 +72,7 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
     for line in (
         "Scalable Webhook (scalable-webhook)",
         "  datastore  dynamodb, aurora-postgresql",
-        "  process         function   stores each event once (timeout 15)",
+        "  process         function   stores each event once (timeout 25)",
         "  receive -> deliveries",
         "  deliveries => process (batch size 10, max concurrency 2)",
         (

@@ -21,7 +21,7 @@ from sls_patterns_cli.local import session
 from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.terminal.progress import Progress
 
-PATTERNS = Path(catalog.__file__).parents[2] / "templates/patterns"
+PATTERNS = catalog.template_root() / "templates/patterns"
 RUNNER = {"python": ("-m", "smoke", "-x", "-q"), "typescript": ("--tags-filter=smoke",)}
 # What a role calls a service by in the actions of a policy.
 SERVICES = {
