@@ -1,4 +1,4 @@
-"""What is generated from the vocabulary and the patterns, beside the golden files.
+"""What is generated from the vocabulary, the patterns and the records of decisions.
 
 `make golden` writes it, and a test fails where it is stale.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
+from decisions_page import PAGE as DESIGN
+from decisions_page import decisions, design_page
 from emulator_reports import PAGE, reports_page
 from kinds_page import kinds_page
 from pattern_schema import pattern_schema
@@ -96,6 +98,7 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
     yield PAGE, reports_page()
     yield from release_pages()
+    yield DESIGN, design_page(DESIGN.read_text(), decisions())
     yield README, readme(README.read_text())
 
 

@@ -11,13 +11,18 @@ import recording
 import typer.main
 import yaml
 from command import Cli
+from decisions_page import anchor
 from rendering import ROOT
 from screen import plain_environment, see
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cli import commands
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/decisions").glob("*.md")),
+]
 PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"))]
 # Run by other tests, which prove more than that they exit well.
 RUN_ELSEWHERE = {
@@ -107,8 +112,13 @@ def test_the_readme_names_every_pattern_with_its_options() -> None:
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
     for document in DOCUMENTS:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+        links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", document.read_text())
+        for target, heading in links:
+            file = document.parent / target if target else document
+            assert file.exists(), f"{document.name}: {target}"
+            if heading:
+                found = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+                assert heading in map(anchor, found), f"{document.name}: {target}#{heading}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
