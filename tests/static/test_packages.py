@@ -35,10 +35,9 @@ def sources() -> dict[str, Path]:
 MODULES = sources()
 
 
-def imported(file: Path, *, lazily: bool = True) -> Iterator[str]:
-    """Yield the modules that a file imports; those in functions and for types only if `lazily`."""
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree) if lazily else tree.body:
+def imported(file: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, also in functions and for types."""
+    for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -87,7 +86,7 @@ def test_the_emulator_knows_nothing_of_patterns_and_projects() -> None:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = {
-        module: {each for each in imported(file, lazily=False) if each in MODULES} - {module}
+        module: {each for each in imported(file) if each in MODULES} - {module}
         for module, file in MODULES.items()
     }
 

@@ -411,11 +411,11 @@ def _agree(resources: "Sequence[Replaced]", *, ask: bool) -> None:
 
 
 def _show_outcome(outcome: "Outcome", *, json: bool, made: bool) -> int:
-    from sls_patterns_cli.cli import update_report
-
     if json:
         output.show_json(outcome.as_dict())
     else:
+        from sls_patterns_cli.cli import update_report
+
         update_report.show_update(outcome, made=made)
     return 3 if outcome.must_be_settled else 0
 

@@ -4,16 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
-from sls_patterns_cli.terminal.output import heading, is_interactive, paragraph, show, table
+from sls_patterns_cli.terminal.output import heading, paragraph, show, table
 
 
 def show_patterns(patterns: Sequence[Pattern]) -> None:
     """Print each pattern's name, summary and options."""
-    if is_interactive():
-        from sls_patterns_cli.cli import listing_in_terminal
-
-        listing_in_terminal.show_patterns(patterns)
-        return
     for number, pattern in enumerate(patterns):
         if number:
             show()
@@ -24,11 +19,6 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
 
 def show_pattern(pattern: Pattern, topology: Topology) -> None:
     """Print what a pattern offers, one topology's graph, and what is proven of it."""
-    if is_interactive():
-        from sls_patterns_cli.cli import listing_in_terminal
-
-        listing_in_terminal.show_pattern(pattern, topology)
-        return
     show(f"{pattern.title} ({pattern.slug})")
     paragraph(pattern.summary, indent="")
     heading("Options, the default first")
