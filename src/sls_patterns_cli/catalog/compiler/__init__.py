@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sls_patterns_cli.catalog.compiler import dead_letters
 from sls_patterns_cli.catalog.kinds import Datastore, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 
@@ -82,6 +83,8 @@ def graph(
     proof_packages = (topology.test_packages, *(n.facts.proof_packages for n in topology.nodes))
     facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
     ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
+    set_aside = _set_aside_queues(edges, nodes, datastore)
+    ids = {name: node["id"] for name, node in facts.items()}
     migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
     brought = {node["name"] for node in datastore.nodes}
     return {
@@ -91,7 +94,8 @@ def graph(
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
         "dead_letter_queues": ends,
-        "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
+        "set_aside_queues": set_aside,
+        "redrive": dead_letters.tool([*ends, *set_aside], edges, nodes, ids, vocabulary),
         # Those that a redrive invokes, and whose answer it waits for.
         "replayed": (replayed := _replayed(ends)),
         # Those that a redrive invokes without waiting: nothing had reached them.
