@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.kinds import Datastore, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 
@@ -87,6 +88,8 @@ def graph(
     return {
         # Whether the local stack can run it.
         "local": datastore.local,
+        # The modules that proofs share, and the parts of each, which the project's proofs use.
+        "harness": harness(topology, datastore, vocabulary),
         "nodes": facts,
         "edges": [edge(each) for each in edges],
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
