@@ -83,10 +83,16 @@ def objections(declared: Uses, called: Mapping[str, set[str]]) -> Iterator[str]:
         # Proofs also import `configuration` to ask where they run, which needs no declaration.
         if module == "configuration":
             has, uses = has or None, uses or None
-        if uses is not None and (has is None or uses - {*has}):
-            yield f"harness lacks {module}: {sorted(uses - {*(has or ())})}, which proofs use"
-        if has is not None and (uses is None or {*has} - uses):
-            yield f"harness has {module}: {sorted({*has} - (uses or set()))}, which no proof uses"
+        lacking, unused = {*(uses or ())} - {*(has or ())}, {*(has or ())} - {*(uses or ())}
+        if lacking or (uses is not None and has is None):
+            yield f"add to harness what proofs use: {entry(module, lacking)}"
+        if unused or (has is not None and uses is None):
+            yield f"remove from harness what no proof uses: {entry(module, unused)}"
+
+
+def entry(module: str, parts: set[str]) -> str:
+    """Return what stands in `pattern.yml`."""
+    return f"{module}: [{', '.join(sorted(parts))}]"
 
 
 def declared(variant: Variant) -> dict[str, tuple[str, ...]]:
@@ -102,8 +108,9 @@ def declared(variant: Variant) -> dict[str, tuple[str, ...]]:
 @one_of_each_flavour
 def test_a_topology_declares_what_its_proofs_use(variant: Variant, tmp_path: Path) -> None:
     texts = e2e(render_project(tmp_path / "project", **variant.answers))
-    found = list(objections(declared(variant), called(variant.runtime, texts)))
-    assert found == [], f"topology {variant.topology} of {variant.pattern}/pattern.yml"
+    if wrong := list(objections(declared(variant), called(variant.runtime, texts))):
+        place = f"{variant.pattern}/pattern.yml, topology {variant.topology}:"
+        pytest.fail("\n".join([place, *wrong]), pytrace=False)
 
 
 BATCHES = Variant("frugal-consumer", "standard", "python", "sam", "dynamodb")
@@ -116,16 +123,16 @@ BATCHES_IN_TYPESCRIPT = Variant("frugal-consumer", "standard", "typescript", "sa
     [
         (
             {"log-group": ("batches-with", "most-at-a-time")},
-            "harness lacks log-group: ['json-lines'], which proofs use",
+            "add to harness what proofs use: log-group: [json-lines]",
         ),
         (
             {"source-queue": ("send-messages", "consumer-paused", "is-drained")},
-            "harness has source-queue: ['is-drained'], which no proof uses",
+            "remove from harness what no proof uses: source-queue: [is-drained]",
         ),
-        ({"hostile-bodies": ()}, "harness has hostile-bodies: [], which no proof uses"),
+        ({"hostile-bodies": ()}, "remove from harness what no proof uses: hostile-bodies: []"),
         (
             {"configuration": ()},
-            "harness lacks configuration: ['with-variables'], which proofs use",
+            "add to harness what proofs use: configuration: [with-variables]",
         ),
     ],
 )
@@ -141,7 +148,7 @@ def test_a_module_that_is_not_declared_is_found(tmp_path: Path) -> None:
     texts = e2e(render_project(tmp_path / "project", **BATCHES.answers))
     wrong = {module: parts for module, parts in declared(BATCHES).items() if module != "waiting"}
     assert list(objections(wrong, called("python", texts))) == [
-        "harness lacks waiting: [], which proofs use"
+        "add to harness what proofs use: waiting: []"
     ]
 
 

@@ -157,7 +157,7 @@ class Place:
         known = None if allowed is None else list(allowed)
         for name in names:
             if known is not None and name not in known:
-                raise self.refuse(f"{key} must be of: {', '.join(known)}; got {name!r}")
+                raise self.refuse(f"{key} must be of: {', '.join(known) or 'none'}; got {name!r}")
             if not isinstance(name, str) or not re.fullmatch(form, name):
                 raise self.refuse(f"{key} must be names of the form {form}; got {name!r}")
         self.different(key, names)
