@@ -6,10 +6,9 @@ The records are those of `redrives` in `graph.yml`.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from sls_patterns_cli.catalog.compiler.records import Facts
 from sls_patterns_cli.catalog.kinds import Redrive, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node
-
-Facts = dict[str, Any]
 
 # What the code of every queue needs.
 EVERY = "every-queue"
@@ -25,8 +24,13 @@ def tool(
     nodes: Mapping[str, Node],
     ids: Mapping[str, str],
     vocabulary: Vocabulary,
-) -> Facts:
-    """The facts of the tool for these queues, with a row for each; `ids` are those of the nodes."""
+) -> Facts | None:
+    """The facts of the tool for these queues, with a row for each; `ids` are those of the nodes.
+
+    Where no failure has a queue, there is no tool.
+    """
+    if not queues:
+        return None
     found: dict[str, Redrive] = {}
     rows = []
     for queue in queues:
