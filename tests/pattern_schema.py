@@ -56,6 +56,9 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
             "test_dependencies": packages,
             "test_helpers": {**LISTED, "items": NAMED},
             "reads_json": {"type": "boolean"},
+            "harness": _mapping(
+                {name: _some(module.parts) for name, module in vocabulary.harness.items()}
+            ),
         },
         required=("name", "summary", "datastores", "nodes", "edges", "proofs"),
     )
@@ -104,6 +107,14 @@ def _mapping(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> 
 
 def _choices(values: Iterable[str]) -> Schema:
     return {"type": "array", "minItems": 1, "items": {"enum": [*values]}, "uniqueItems": True}
+
+
+def _some(values: Iterable[str]) -> Schema:
+    """Return a list of some of the values, or of none."""
+    names = [*values]
+    # JSON Schema has no enumeration of nothing.
+    items = {"items": {"enum": names}, "uniqueItems": True} if names else {"maxItems": 0}
+    return {"type": "array", **items}
 
 
 def _node(kind: str, attributes: Attributes) -> Schema:

@@ -243,6 +243,24 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         [],
         f"{TOPOLOGY}: proofs must have at least one entry",
     ),
+    "module that proofs do not share": (
+        in_topology("harness"),
+        {"stand-ins": ["hang"]},
+        (
+            f"{TOPOLOGY}, harness: unknown key 'stand-ins'; did you mean stand-in? "
+            f"allowed: {', '.join(catalog.vocabulary().harness)}"
+        ),
+    ),
+    "part that a module does not have": (
+        in_topology("harness"),
+        {"proof-ids": ["new-id"]},
+        f"{TOPOLOGY}, harness: proof-ids must be of: new-ids; got 'new-id'",
+    ),
+    "part of a module without parts": (
+        in_topology("harness"),
+        {"waiting": ["wait-until"]},
+        f"{TOPOLOGY}, harness: waiting must be of: none; got 'wait-until'",
+    ),
     "proof without text": (
         in_topology("proofs", 0, "text"),
         None,

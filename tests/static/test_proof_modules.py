@@ -1,7 +1,10 @@
-"""A project has those modules of templates/proofs/, and of their methods, that its proofs use."""
+"""A project has those modules of templates/proofs/, and of their methods, that its proofs use.
+
+Each topology declares them under `harness`. These tests read the rendered proofs; templates do not.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,19 +12,13 @@ from rendering import ROOT, render_project
 from variants import Variant, proven_variants
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.kinds import Uses
 
-SHARED = {
-    runtime: {
-        configuration,
-        *(
-            file.name.removesuffix(".jinja")
-            for file in (ROOT / "templates/proofs" / runtime).iterdir()
-        ),
-    }
-    for runtime, configuration in (
-        ("python", "configuration.py"),
-        ("typescript", "configuration.ts"),
-    )
+MODULES = catalog.vocabulary().harness
+ENDINGS = {"python": ".py", "typescript": ".ts"}
+IMPORTED = {
+    "python": re.compile(r"^from e2e\.(\w+) import", re.MULTILINE),
+    "typescript": re.compile(r'from "\./([a-z-]+)\.ts"'),
 }
 DEFINED = {
     "python": re.compile(r"^ *(?:def|class) ([A-Za-z]\w*)", re.MULTILINE),
@@ -29,26 +26,168 @@ DEFINED = {
         r"^(?:export (?:async )?(?:function|class)|  async) ([A-Za-z]\w*)", re.MULTILINE
     ),
 }
+EVERY_PROJECTS = {"conftest.py", "setup.ts", "restore.ts", "stack.ts"}
+
+one_of_each_flavour = pytest.mark.parametrize(
+    "variant", [each for each in proven_variants() if each.iac == "sam"], ids=str
+)
 
 
-def unused(runtime: str, folder: Path) -> Iterator[str]:
+def named(runtime: str, name: str) -> str:
+    """Return a name of the vocabulary as code of the runtime has it."""
+    first, *rest = name.split("-")
+    if runtime == "python":
+        return "_".join((first, *rest))
+    return "".join((first, *(word.capitalize() for word in rest)))
+
+
+SHARED = {
+    runtime: {
+        f"{module.replace('-', '_') if runtime == 'python' else module}{ending}": module
+        for module in MODULES
+    }
+    for runtime, ending in ENDINGS.items()
+}
+
+
+def e2e(project: Path) -> dict[str, str]:
+    """Return the texts of the modules of a project's proofs, by the names of their files."""
+    return {each.name: each.read_text() for each in (project / "tests/e2e").glob("*.*")}
+
+
+def called(runtime: str, texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """Return the modules that proofs import, with the parts that they call."""
+    own = "\n".join(
+        text
+        for name, text in texts.items()
+        if name not in SHARED[runtime] and name not in EVERY_PROJECTS
+    )
+    imported = {f"{stem}{ENDINGS[runtime]}" for stem in IMPORTED[runtime].findall(own)}
+    modules = {SHARED[runtime][name] for name in SHARED[runtime].keys() & imported}
+    return {
+        module: {
+            part
+            for part in MODULES[module].parts
+            if re.search(
+                rf"\.{named(runtime, part)}\b|(?<!def )(?<!async )\b{named(runtime, part)}\(", own
+            )
+        }
+        for module in modules
+    }
+
+
+def objections(declared: Uses, called: Mapping[str, set[str]]) -> Iterator[str]:
+    """Yield a line for each module or part that is to be declared, or no longer."""
+    for module in MODULES:
+        has, uses = declared.get(module), called.get(module)
+        # Proofs also import `configuration` to ask where they run, which needs no declaration.
+        if module == "configuration":
+            has, uses = has or None, uses or None
+        lacking, unused = {*(uses or ())} - {*(has or ())}, {*(has or ())} - {*(uses or ())}
+        if lacking or (uses is not None and has is None):
+            yield f"add to harness what proofs use: {entry(module, lacking)}"
+        if unused or (has is not None and uses is None):
+            yield f"remove from harness what no proof uses: {entry(module, unused)}"
+
+
+def entry(module: str, parts: set[str]) -> str:
+    """Return what stands in `pattern.yml`."""
+    return f"{module}: [{', '.join(sorted(parts))}]"
+
+
+def declared(variant: Variant) -> dict[str, tuple[str, ...]]:
+    """Return what the topology and its datastore say that proofs use."""
+    of_topology = catalog.pattern(variant.pattern).topology(variant.topology).harness
+    of_datastore = catalog.vocabulary().datastores[variant.datastore].harness
+    return {
+        module: (*of_topology.get(module, ()), *of_datastore.get(module, ()))
+        for module in (*of_topology, *of_datastore)
+    }
+
+
+@one_of_each_flavour
+def test_a_topology_declares_what_its_proofs_use(variant: Variant, tmp_path: Path) -> None:
+    texts = e2e(render_project(tmp_path / "project", **variant.answers))
+    if wrong := list(objections(declared(variant), called(variant.runtime, texts))):
+        place = f"{variant.pattern}/pattern.yml, topology {variant.topology}:"
+        pytest.fail("\n".join([place, *wrong]), pytrace=False)
+
+
+BATCHES = Variant("frugal-consumer", "standard", "python", "sam", "dynamodb")
+BATCHES_IN_TYPESCRIPT = Variant("frugal-consumer", "standard", "typescript", "sam", "dynamodb")
+
+
+@pytest.mark.parametrize("variant", [BATCHES, BATCHES_IN_TYPESCRIPT], ids=str)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"log-group": ("batches-with", "most-at-a-time")},
+            "add to harness what proofs use: log-group: [json-lines]",
+        ),
+        (
+            {"source-queue": ("send-messages", "consumer-paused", "is-drained")},
+            "remove from harness what no proof uses: source-queue: [is-drained]",
+        ),
+        ({"hostile-bodies": ()}, "remove from harness what no proof uses: hostile-bodies: []"),
+        (
+            {"configuration": ()},
+            "add to harness what proofs use: configuration: [with-variables]",
+        ),
+    ],
+)
+def test_what_a_topology_declares_wrongly_is_found(
+    variant: Variant, change: Uses, said: str, tmp_path: Path
+) -> None:
+    texts = e2e(render_project(tmp_path / "project", **variant.answers))
+    wrong = {**declared(variant), **change}
+    assert list(objections(wrong, called(variant.runtime, texts))) == [said]
+
+
+def test_a_module_that_is_not_declared_is_found(tmp_path: Path) -> None:
+    texts = e2e(render_project(tmp_path / "project", **BATCHES.answers))
+    wrong = {module: parts for module, parts in declared(BATCHES).items() if module != "waiting"}
+    assert list(objections(wrong, called("python", texts))) == [
+        "add to harness what proofs use: waiting: []"
+    ]
+
+
+@one_of_each_flavour
+def test_a_project_has_each_module_that_its_proofs_import(variant: Variant, tmp_path: Path) -> None:
+    texts = e2e(render_project(tmp_path / "project", **variant.answers))
+    imported = IMPORTED[variant.runtime].findall("\n".join(texts.values()))
+    assert {f"{stem}{ENDINGS[variant.runtime]}" for stem in imported} <= texts.keys()
+
+
+@pytest.mark.parametrize("runtime", ENDINGS)
+def test_the_vocabulary_names_the_modules_that_are_there(runtime: str) -> None:
+    folder = ROOT / "templates/proofs" / runtime
+    there = {file.name.removesuffix(".jinja") for file in folder.iterdir()}
+    assert there == SHARED[runtime].keys() - {f"configuration{ENDINGS[runtime]}"}
+
+
+def test_what_modules_and_parts_need_is_in_the_vocabulary() -> None:
+    for module in MODULES.values():
+        for needs in (module.needs, *module.parts.values()):
+            for name, parts in needs.items():
+                assert {*parts} <= MODULES[name].parts.keys()
+
+
+def unused(runtime: str, texts: Mapping[str, str]) -> Iterator[str]:
     """Yield what the shared modules of a project define and nothing else names."""
-    texts = {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
     everything = "\n".join(texts.values())
-    for name in sorted(SHARED[runtime] & texts.keys()):
+    for name in sorted(SHARED[runtime].keys() & texts.keys()):
         for defined in DEFINED[runtime].findall(texts[name]):
             if len(re.findall(rf"\b{defined}\b", everything)) == 1:
                 yield f"{name}: {defined}"
 
 
-@pytest.mark.parametrize(
-    "variant", [each for each in proven_variants() if each.iac == "sam"], ids=str
-)
+@one_of_each_flavour
 def test_no_module_that_proofs_share_has_what_no_proof_uses(
     variant: Variant, tmp_path: Path
 ) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
-    assert list(unused(variant.runtime, project / "tests/e2e")) == []
+    assert list(unused(variant.runtime, e2e(project))) == []
 
 
 @pytest.mark.parametrize(
@@ -63,16 +202,12 @@ def test_no_module_that_proofs_share_has_what_no_proof_uses(
         ),
     ],
 )
-def test_what_no_proof_uses_is_found(
-    runtime: str, name: str, text: str, found: str, tmp_path: Path
-) -> None:
-    (tmp_path / name).write_text(text)
-    assert list(unused(runtime, tmp_path)) == [f"{name}: {found}"]
+def test_what_no_proof_uses_is_found(runtime: str, name: str, text: str, found: str) -> None:
+    assert list(unused(runtime, {name: text})) == [f"{name}: {found}"]
 
 
 @pytest.mark.parametrize("slug", catalog.slugs())
 def test_no_node_is_named_like_a_module_that_proofs_share(slug: str) -> None:
     """The proofs' view of a datastore is a module named for the node."""
     nodes = {node.name for topology in catalog.pattern(slug).topologies for node in topology.nodes}
-    shared = {name.partition(".")[0].replace("_", "-") for name in SHARED["python"]}
-    assert nodes.isdisjoint(shared)
+    assert nodes.isdisjoint(MODULES)

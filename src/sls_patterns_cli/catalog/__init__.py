@@ -125,8 +125,10 @@ def patterns() -> Iterator[Pattern]:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """The kinds of nodes and edges, and how each edge fails: templates/graph.yml."""
-    return Vocabulary.from_declaration(_load("templates/graph.yml"))
+    """The kinds of nodes and edges, how each edge fails, and the modules that proofs share."""
+    return Vocabulary.from_declaration(
+        _load("templates/graph.yml"), _load("templates/proofs/harness.yml")
+    )
 
 
 def _load(path: str, root: Path | None = None) -> Any:

@@ -16,6 +16,7 @@ from sls_patterns_cli.catalog.kinds import (
     Declaration,
     Mechanism,
     Packages,
+    Uses,
     Vocabulary,
 )
 from sls_patterns_cli.catalog.model import (
@@ -156,7 +157,7 @@ class Place:
         known = None if allowed is None else list(allowed)
         for name in names:
             if known is not None and name not in known:
-                raise self.refuse(f"{key} must be of: {', '.join(known)}; got {name!r}")
+                raise self.refuse(f"{key} must be of: {', '.join(known) or 'none'}; got {name!r}")
             if not isinstance(name, str) or not re.fullmatch(form, name):
                 raise self.refuse(f"{key} must be names of the form {form}; got {name!r}")
         self.different(key, names)
@@ -206,12 +207,24 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
         proofs=proofs,
         adapters=place.names(declared, "adapters", form=NAME, optional=True),
         test_packages=_packages(place, declared, "test_dependencies", vocabulary),
+        harness=_harness(place, declared, vocabulary),
         proven_with=tuple(each for each in datastores if vocabulary.datastores[each].local),
         graphs=graphs,
     )
 
 
-_OPTIONAL = ("adapters", "test_dependencies", "test_helpers", "reads_json")
+_OPTIONAL = ("adapters", "test_dependencies", "test_helpers", "reads_json", "harness")
+
+
+def _harness(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Uses:
+    """What proofs use of the modules that they share: parts of theirs, by module."""
+    used = declared.get("harness", {})
+    place = topology.at("harness")
+    place.only(used, (), vocabulary.harness)
+    return {
+        name: place.names(used, name, vocabulary.harness[name].parts, optional=True)
+        for name in used
+    }
 
 
 def _proof(topology: Place, declared: Declaration, file: str) -> Proof:

@@ -12,6 +12,8 @@ Declaration = Mapping[str, Any]
 Call = Literal["sync", "async"]
 Packages = Mapping[str, tuple[str, ...]]
 """The packages that code needs, by runtime."""
+Uses = Mapping[str, tuple[str, ...]]
+"""The parts of modules that proofs share, by module."""
 
 _TYPES: Mapping[str, tuple[type, str, str]] = {
     "text": (str, "text", "string"),
@@ -218,8 +220,21 @@ class Datastore:
     queues and of the APIs that lead to them."""
     adapters: tuple[str, ...] = ()
     migrations: tuple[str, ...] = ()
+    harness: Uses = field(default_factory=dict)
+    """What the proofs of every service with it use of the modules that proofs share."""
     nodes: tuple[Declaration, ...] = ()
     edges: tuple[Declaration, ...] = ()
+
+
+@dataclass(frozen=True)
+class HarnessModule:
+    """A module that proofs share; a project has those that its proofs import."""
+
+    name: str
+    parts: Mapping[str, Uses] = field(default_factory=dict)
+    """What a project has of it only where its proofs call it, with what this calls itself."""
+    needs: Uses = field(default_factory=dict)
+    """What the rest of the module calls of others."""
 
 
 @dataclass(frozen=True)
@@ -233,10 +248,11 @@ class Vocabulary:
     edges: Mapping[str, EdgeKind]
     failures: Mapping[str, Mechanism]
     datastores: Mapping[str, Datastore]
+    harness: Mapping[str, HarnessModule]
 
     @classmethod
-    def from_declaration(cls, declared: Declaration) -> "Vocabulary":
-        """The vocabulary that `graph.yml` declares."""
+    def from_declaration(cls, declared: Declaration, harness: Declaration) -> "Vocabulary":
+        """The vocabulary that `graph.yml` and `harness.yml` declare."""
         return cls(
             runtimes=tuple(declared["runtimes"]),
             flavours=declared["flavours"],
@@ -254,6 +270,9 @@ class Vocabulary:
             datastores={
                 name: Datastore(name, **_typed(record))
                 for name, record in declared["datastores"].items()
+            },
+            harness={
+                name: HarnessModule(name, **_typed(record)) for name, record in harness.items()
             },
         )
 
@@ -287,8 +306,14 @@ def _typed(record: Declaration) -> dict[str, Any]:
     for key, value in record.items():
         if key == "attributes":
             typed[key] = {name: Attribute.from_record(name, each) for name, each in value.items()}
-        elif key in {"packages", "proof_packages", "test_packages"}:
-            typed[key] = {runtime: tuple(packages) for runtime, packages in value.items()}
+        elif key in {"packages", "proof_packages", "test_packages", "harness", "needs"}:
+            typed[key] = _lists(value)
+        elif key == "parts":
+            typed[key] = {part: _lists(needs) for part, needs in value.items()}
         else:
             typed[key] = tuple(value) if isinstance(value, list) else value
     return typed
+
+
+def _lists(declared: Declaration) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(values) for name, values in declared.items()}

@@ -10,6 +10,7 @@ from sls_patterns_cli.catalog.kinds import (
     EdgeKind,
     NodeKind,
     Packages,
+    Uses,
 )
 from sls_patterns_cli.errors import UserError
 
@@ -102,6 +103,8 @@ class Topology:
     adapters: tuple[str, ...]
     """The adapters that it has beside those of its nodes: one that leads to several of them."""
     test_packages: Packages
+    harness: Uses
+    """What its proofs call of the modules that proofs share."""
     proven_with: tuple[str, ...]
     """The datastores that the local stack can run, so that a project with them has proofs."""
     graphs: Mapping[str, Graph] = field(repr=False)

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
+from sls_patterns_cli.catalog.compiler.harness import harness
+from sls_patterns_cli.catalog.compiler.records import Facts, Graph, pascal
 from sls_patterns_cli.catalog.kinds import Datastore, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
-
-Facts = dict[str, Any]
 
 # What a function waits for while a caller waits for the function.
 ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
@@ -84,14 +85,26 @@ def graph(
     ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
     migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
     brought = {node["name"] for node in datastore.nodes}
+    failing = _unique(failure.id for edge in edges for failure in edge.failures if failure.end)
+    compiled_edges = [edge(each) for each in edges]
+    section = f"When {'an execution' if failing == ['E7'] else 'a message'} fails"
+    found_alarms = list(
+        alarms(Graph(facts, tuple(compiled_edges)), [each["id"] for each in ends], section)
+    )
     return {
         # Whether the local stack can run it.
         "local": datastore.local,
+        # The modules that proofs share, and the parts of each, which the project's proofs use.
+        "harness": harness(topology, datastore, vocabulary),
         "nodes": facts,
-        "edges": [edge(each) for each in edges],
+        "edges": compiled_edges,
         "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
         "dead_letter_queues": ends,
         "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
+        "alarms": [each.as_dict() for each in found_alarms],
+        "thresholds": [vars(each) for each in thresholds(found_alarms)],
+        # The section of the README on what is in dead-letter queues.
+        "failures_section": section,
         # Those that a redrive invokes, and whose answer it waits for.
         "replayed": (replayed := _replayed(ends)),
         # Those that a redrive invokes without waiting: nothing had reached them.
@@ -112,9 +125,7 @@ def graph(
             default=0,
         ),
         "mechanisms": mechanisms,
-        "mechanisms_with_ends": _unique(
-            failure.id for edge in edges for failure in edge.failures if failure.end
-        ),
+        "mechanisms_with_ends": failing,
         "resources": _unique(
             _resource(node, datastore) for node in topology.nodes if node.facts.deployed
         ),
@@ -602,11 +613,6 @@ def dead_letter_queue_id(end: str) -> str:
     return f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue"
 
 
-def pascal(name: str) -> str:
-    """A name such as `signing-secret` as `SigningSecret`."""
-    return "".join(word.capitalize() for word in name.split("-"))
-
-
 def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
@@ -624,8 +630,8 @@ def _text(facts: Facts) -> str:
         if key == "nodes":
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
-        elif key == "edges":
-            entries = [f"  {_line(edge)}" for edge in value]
+        elif key in {"edges", "alarms", "thresholds"} and value:
+            entries = [f"  {_line(entry)}" for entry in value]
             lines.append(f' "{key}": [\n' + ",\n".join(entries) + "\n ]")
         else:
             lines.append(f' "{key}": {_line(value)}')

@@ -1,0 +1,61 @@
+"""HTTP and REST APIs of API Gateway."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
+from sls_patterns_cli.catalog.compiler.records import (
+    TICKET,
+    Alarm,
+    CompiledNode,
+    Metric,
+    Named,
+    Threshold,
+)
+
+NAMES = {
+    "http-api": ("ApiId", "5xx", "4xx"),
+    "rest-api": ("ApiName", "5XXError", "4XXError"),
+}
+"""The dimension by which an API publishes, and what it calls errors of the service and of callers:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html"""
+
+LATENCY = Threshold(
+    "latency-milliseconds",
+    2500,
+    "How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500",
+)
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms of an API: whatever fails behind it, it is the API that answers."""
+    dimension, failed, refused = NAMES[node["kind"]]
+
+    def metric(name: str, statistic: str = "Sum") -> Metric:
+        named = {dimension: Named(node["kind"], node["id"])}
+        return Metric("AWS/ApiGateway", name, statistic, named)
+
+    yield failure_rate(
+        f"{node['id']}ErrorsAlarm",
+        "The API answers too many requests with a 5xx status",
+        failed=metric(failed),
+        all_of_them=metric("Count"),
+    )
+    yield Alarm(
+        f"{node['id']}LatencyAlarm",
+        TICKET,
+        "The API is slow",
+        "compare the latency of the API with the duration of its functions",
+        "AWS recommends the 90th percentile in 5 of 5 minutes",
+        {"latency": metric("Latency", "p90")},
+        threshold=LATENCY,
+        periods=5,
+    )
+    if any(target["kind"] == "openid-provider" for target in node.targets):
+        yield refusal_rate(
+            node,
+            TICKET,
+            "check that the OpenID provider publishes its keys, then issuer and audience",
+            refused=metric(refused),
+            all_of_them=metric("Count"),
+        )

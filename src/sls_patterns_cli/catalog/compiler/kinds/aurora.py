@@ -1,0 +1,31 @@
+"""Aurora Serverless clusters."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.records import (
+    TICKET,
+    Alarm,
+    CompiledNode,
+    Metric,
+    Named,
+)
+
+CAPACITY_PERCENT = 90
+"""From here on queries get slower:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarm on a cluster whose capacity does not suffice."""
+    named = {"DBClusterIdentifier": Named("cluster", node["id"])}
+    yield Alarm(
+        f"{node['id']}CapacityAlarm",
+        TICKET,
+        "The database is at the limit of its capacity",
+        "raise its maximum capacity, or find the query that takes it",
+        "90 percent for 15 minutes; a cluster that scales reaches its limit for a moment",
+        {"utilization": Metric("AWS/RDS", "ACUUtilization", "Average", named)},
+        threshold=CAPACITY_PERCENT,
+        period=300,
+        periods=3,
+    )

@@ -1,0 +1,45 @@
+"""ElastiCache Serverless caches."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.records import (
+    TICKET,
+    Alarm,
+    CompiledNode,
+    Metric,
+    Named,
+)
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms of a cache; its dimension is that of a serverless one (fact M6).
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
+    """
+    named = {"clusterId": Named("cache", node["id"])}
+    yield Alarm(
+        f"{node['id']}ThrottlesAlarm",
+        TICKET,
+        "The cache is throttled",
+        "raise ECPUPerSecond of its CacheUsageLimits",
+        "callers work without the cache meanwhile; AWS recommends 5 of 5 minutes for throttles",
+        {"throttled": Metric("AWS/ElastiCache", "ThrottledCmds", "Sum", named)},
+        periods=5,
+    )
+    if node["kind"] == "datastore":
+        return
+    for function in node.sources:
+        if any(target["kind"] == "datastore" for target in function.targets):
+            by = {
+                "FunctionName": Named("function", function["id"]),
+                "service": Named("service", ""),
+            }
+            yield Alarm(
+                f"{function['id']}WithoutCacheAlarm",
+                TICKET,
+                f"The {function['name']} function works without its cache",
+                "check the cache and its security group: the database takes all load",
+                "callers are still served; 3 of 3 minutes, since a cache may fail over",
+                {"unavailable": Metric(None, "CacheUnavailable", "Sum", by)},
+                periods=3,
+            )

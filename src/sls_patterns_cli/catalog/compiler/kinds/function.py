@@ -1,0 +1,101 @@
+"""Lambda functions."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
+from sls_patterns_cli.catalog.compiler.records import (
+    PAGE,
+    TICKET,
+    Alarm,
+    CompiledNode,
+    Metric,
+    Named,
+    Threshold,
+)
+
+CLAIMED_CONCURRENCY = Threshold(
+    "claimed-concurrency",
+    900,
+    "How much of the account's concurrency may be in use; 90 percent of its quota, "
+    "and 0 where another stack watches it",
+    zero_is_off=True,
+)
+"""The quota of most accounts is 1,000: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"""
+
+OLDEST_RECORD = Threshold(
+    "oldest-record-milliseconds",
+    900_000,
+    "How long a record may wait in a stream, in milliseconds",
+)
+"""15 minutes of the 24 hours for which a stream keeps a record."""
+
+
+def metric(function: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
+    """A metric of all versions of a function.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    named = {"FunctionName": Named("function", function["id"])}
+    return Metric("AWS/Lambda", name, statistic, named)
+
+
+def is_called_by_others(function: CompiledNode) -> bool:
+    """Whether other services invoke it by its alias, and so wait for its answer."""
+    return bool(function["callers"])
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms of one function beside those of all functions of the service."""
+    if is_called_by_others(node):
+        yield failure_rate(
+            f"{node['id']}ErrorsAlarm",
+            f"Calls of the {node['name']} function fail",
+            failed=metric(node, "Errors"),
+            all_of_them=metric(node, "Invocations"),
+        )
+    if node.get("refusals"):
+        by = {"FunctionName": Named("function", node["id"]), "service": Named("service", "")}
+        # It is invoked for each request of an API, and for many messages of a queue.
+        one_by_one = any(edge["call"] == "sync" for edge in node.incoming)
+        yield refusal_rate(
+            node,
+            PAGE,
+            "compare the secret with the sender's: one of the two has changed",
+            refused=Metric(None, node["refusals"], "Sum", by),
+            all_of_them=metric(node, "Invocations")
+            if one_by_one
+            else Metric(None, node["refusals"], "SampleCount", by),
+        )
+    if node["reads_stream"]:
+        yield Alarm(
+            f"{node['id']}IteratorAgeAlarm",
+            PAGE,
+            f"Records wait too long for the {node['name']} function",
+            "look for its errors: a record that it cannot process holds up its shard",
+            "AWS recommends 15 of 15 minutes",
+            {"age": metric(node, "IteratorAge", "Maximum")},
+            threshold=OLDEST_RECORD,
+            periods=15,
+        )
+
+
+def lost(node: CompiledNode) -> Iterator[Metric]:
+    """What shows that Lambda could not keep an event that failed (fact B1)."""
+    if node["failed_events"] == "dead-letter-queue":
+        yield metric(node, "DeadLetterErrors")
+    if node["failed_events"] == "destination" or node["reads_stream"]:
+        yield metric(node, "DestinationDeliveryFailures")
+
+
+def concurrency() -> Alarm:
+    """The alarm on what all functions of the account use of its concurrency."""
+    return Alarm(
+        "ConcurrencyAlarm",
+        TICKET,
+        "The functions of this account use almost all of its concurrency",
+        "find the function that takes it, limit it, or have the quota raised",
+        "AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried",
+        {"claimed": Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum", {})},
+        threshold=CLAIMED_CONCURRENCY,
+        periods=10,
+    )

@@ -1,0 +1,46 @@
+"""Log groups of CloudWatch Logs, to which functions subscribe."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.records import (
+    TICKET,
+    Alarm,
+    CompiledNode,
+    Metric,
+    Named,
+)
+
+
+def _metrics(node: CompiledNode, name: str) -> Iterator[tuple[CompiledNode, Metric]]:
+    """The metric of each subscription, and the function that subscribes.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
+    """
+    for function in node.targets:
+        code = f"{function['name']}-function-subscription"
+        subscription = Named("log-subscription", f"{function['id']}{node['id']}", code)
+        dimensions: dict[str, Named | str] = {
+            "LogGroupName": Named("log-group", node["id"]),
+            "DestinationType": "Lambda",
+            "FilterName": subscription,
+        }
+        yield function, Metric("AWS/Logs", name, "Sum", dimensions)
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarm on a subscription that is throttled."""
+    for function, metric in _metrics(node, "DeliveryThrottling"):
+        yield Alarm(
+            f"{node['id']}DeliveryThrottlingAlarm",
+            TICKET,
+            f"CloudWatch Logs is throttled when it invokes the {function['name']} function",
+            "raise the concurrency of the account",
+            "it retries for 24 hours; AWS recommends 5 of 5 minutes for throttles",
+            {"throttled": metric},
+            periods=5,
+        )
+
+
+def lost(node: CompiledNode) -> Iterator[Metric]:
+    """What shows that log events were not delivered (fact B9)."""
+    return (metric for _, metric in _metrics(node, "DeliveryErrors"))

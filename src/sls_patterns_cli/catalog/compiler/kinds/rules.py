@@ -1,0 +1,30 @@
+"""Rules of EventBridge: those of a bus or bucket, and those that report failures."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.records import (
+    CompiledNode,
+    Metric,
+    Named,
+)
+
+
+def not_sent(rule: str) -> Metric:
+    """What shows that a rule, by its logical id, could not send to its queue.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    """
+    return Metric("AWS/Events", "FailedInvocations", "Sum", {"RuleName": Named("rule", rule)})
+
+
+def lost(node: CompiledNode) -> Iterator[Metric]:
+    """What shows that a rule of a bus or bucket could not keep what it could not deliver."""
+    for edge in node.outgoing:
+        target = node.graph.node(edge["to"])
+        rule, name = f"{node['id']}To{target['id']}", f"{node['name']}-to-{target['name']}-rule"
+        bus = node["kind"] == "event-bus"
+        dimensions = {
+            "RuleName": Named("rule-of-bus" if bus else "rule", rule, name),
+            **({"EventBusName": Named("event-bus", node["id"])} if bus else {}),
+        }
+        yield Metric("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", dimensions)

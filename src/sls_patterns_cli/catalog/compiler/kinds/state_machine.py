@@ -1,0 +1,62 @@
+"""State machines of Step Functions."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.records import (
+    PAGE,
+    TICKET,
+    Alarm,
+    CompiledNode,
+    Metric,
+    Named,
+    pascal,
+)
+
+
+def failure_rule(machine: CompiledNode) -> str:
+    """The logical id of the rule that sends failed executions to the dead-letter queue."""
+    return f"{pascal(machine['name'])}FailureRule"
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarm on executions that fail; a rejection is a result, and no failure.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+    """
+
+    def metric(name: str) -> Metric:
+        named = {"StateMachineArn": Named("state-machine", node["id"])}
+        return Metric("AWS/States", name, "Sum", named)
+
+    if node.get("express"):
+        yield Alarm(
+            f"{node['id']}FailedAlarm",
+            TICKET,
+            f"Executions of {node['name']} fail or time out",
+            "look into the log of the state machine",
+            "the caller of each has got an error, and the alarm on the API tells if they are many",
+            {"failed": metric("ExecutionsFailed"), "timed_out": metric("ExecutionsTimedOut")},
+            expression="failed + timed_out",
+            periods=3,
+        )
+        return
+    yield Alarm(
+        f"{node['id']}FailedAlarm",
+        PAGE,
+        f"Executions of {node['name']} fail, time out or are aborted",
+        "open the execution in the console: its history shows the state that failed",
+        "each leaves work half done, and none is retried",
+        {
+            "failed": metric("ExecutionsFailed"),
+            "timed_out": metric("ExecutionsTimedOut"),
+            "aborted": metric("ExecutionsAborted"),
+        },
+        expression="failed + timed_out + aborted",
+    )
+
+
+def lost(node: CompiledNode) -> Iterator[Metric]:
+    """What shows that EventBridge could not keep a failed execution."""
+    if not node.get("express"):
+        yield rules.not_sent(failure_rule(node))

@@ -1,0 +1,156 @@
+"""What is compiled, as immutable records: templates print their fields, and decide nothing."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Facts = dict[str, Any]
+
+PAGE: Literal["page"] = "page"
+TICKET: Literal["ticket"] = "ticket"
+Tier = Literal["page", "ticket"]
+"""Who must act on an alarm: somebody now, or somebody in working hours."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The compiled nodes and edges."""
+
+    facts: Mapping[str, Facts]
+    edges: tuple[Facts, ...]
+
+    def node(self, name: str) -> "CompiledNode":
+        """A node by its name."""
+        return CompiledNode(self.facts[name], self)
+
+    @property
+    def nodes(self) -> list["CompiledNode"]:
+        """All nodes, as they were declared."""
+        return [self.node(name) for name in self.facts]
+
+
+@dataclass(frozen=True)
+class CompiledNode:
+    """A node with its facts, such as `id` and `timeout`, and its place in the graph."""
+
+    facts: Facts
+    graph: Graph
+
+    def __getitem__(self, fact: str) -> Any:
+        return self.facts[fact]
+
+    def get(self, fact: str) -> Any:
+        """A fact that not every node of the kind has; None without it."""
+        return self.facts.get(fact)
+
+    @property
+    def incoming(self) -> list[Facts]:
+        """The edges that lead to it."""
+        return [self.graph.edges[number] for number in self["incoming"]]
+
+    @property
+    def outgoing(self) -> list[Facts]:
+        """The edges that lead from it."""
+        return [self.graph.edges[number] for number in self["outgoing"]]
+
+    @property
+    def sources(self) -> list["CompiledNode"]:
+        """The nodes from which edges lead to it."""
+        return [self.graph.node(edge["from"]) for edge in self.incoming]
+
+    @property
+    def targets(self) -> list["CompiledNode"]:
+        """The nodes to which edges lead from it."""
+        return [self.graph.node(edge["to"]) for edge in self.outgoing]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A resource as the value of a dimension, in the form that the service publishes.
+
+    `of` says which: a `queue` by its name, a `state-machine` by its ARN and so on. `id` is its
+    logical id, and `name` what the code of a stack calls it.
+    """
+
+    of: str
+    id: str
+    name: str = ""
+
+    def as_dict(self) -> Facts:
+        """The value as templates read it."""
+        return {"of": self.of, "id": self.id, "name": self.name or kebab(self.id)}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of CloudWatch; without a `namespace` the service reports it itself."""
+
+    namespace: str | None
+    name: str
+    statistic: str
+    dimensions: Mapping[str, Named | str]
+
+    def as_dict(self) -> Facts:
+        """The metric as templates read it."""
+        values = {
+            name: value.as_dict() if isinstance(value, Named) else value
+            for name, value in self.dimensions.items()
+        }
+        return {**vars(self), "dimensions": values}
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From when on an alarm goes off, as a parameter of the stack; `zero_is_off` leaves it out."""
+
+    name: str
+    default: int
+    description: str
+    zero_is_off: bool = False
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm, and why it is as it is.
+
+    It goes off when the value is above `threshold` (with `below`, below it) in `periods`
+    consecutive periods of `period` seconds. The value is that of `expression`, in which the metrics
+    have their names of `metrics`, or without one that of the only metric.
+    """
+
+    id: str
+    tier: Tier
+    what: str
+    """What is wrong, as a sentence without its full stop."""
+    first: str
+    """What to do first."""
+    reason: str
+    """Why these numbers and this tier."""
+    metrics: Mapping[str, Metric]
+    expression: str | None = None
+    threshold: Threshold | int = 0
+    below: bool = False
+    period: int = 60
+    periods: int = 1
+    missing: Literal["notBreaching", "ignore"] = "notBreaching"
+
+    def as_dict(self) -> Facts:
+        """The alarm as templates read it: a threshold that is a parameter by its name."""
+        return {
+            **vars(self),
+            "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
+            "threshold": (
+                self.threshold.name if isinstance(self.threshold, Threshold) else self.threshold
+            ),
+        }
+
+
+def pascal(name: str) -> str:
+    """A name such as `signing-secret` as `SigningSecret`."""
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def kebab(name: str) -> str:
+    """A name such as `SigningSecret` as `signing-secret`."""
+    return re.sub("(?<!^)([A-Z])", r"-\1", name).lower()
