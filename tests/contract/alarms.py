@@ -1,9 +1,10 @@
 """Alarms that ring, and that somebody hears."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from operator import ge, gt, le, lt
-from typing import Any
+from typing import Any, Literal
 
 from contract.iam import resource_policy, statements
 from contract.stack import Resource, Stack
@@ -20,7 +21,15 @@ COMPARISONS = {
 }
 
 
-TOPIC = "AWS::SNS::Topic"
+ALARM, TOPIC = "AWS::CloudWatch::Alarm", "AWS::SNS::Topic"
+
+
+Tier = Literal["page", "ticket"]
+
+# Of one alarm: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
+MOST_METRICS = 10
+# In fewer requests a failure is no rate, and one request of a stranger could set off the alarm.
+FEWEST_REQUESTS = 10
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,9 @@ class Metric:
     """A metric to be watched: rings for `bad`, is silent for `good`, by one of the statistics.
 
     It is published by `dimension`, which names the resource, and by the `others`, together.
+
+    By itself, or in a sum, it is of the `tier`, and rings after `periods`; None where it may not be
+    watched so. As a share of what `total` counts it is of the tier `share`.
     """
 
     namespace: str
@@ -37,6 +49,25 @@ class Metric:
     good: float = 0
     bad: float = float("inf")
     others: tuple[str, ...] = ()
+    tier: Tier | None = "page"
+    periods: int = 1
+    share: Tier | None = None
+    total: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.namespace} {self.name}"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A metric as an alarm watches it."""
+
+    id: str
+    namespace: str
+    name: str
+    dimensions: Mapping[str, Any]
+    statistic: str
+    period: Any
 
     def __str__(self) -> str:
         return f"{self.namespace} {self.name}"
@@ -47,9 +78,22 @@ DEAD_LETTERS = Metric(
     "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", ("Maximum",), bad=1
 )
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-ERRORS = Metric("AWS/Lambda", "Errors", "FunctionName")
-THROTTLES = Metric("AWS/Lambda", "Throttles", "FunctionName")
-ITERATOR_AGE = Metric("AWS/Lambda", "IteratorAge", "FunctionName", ("Maximum",))
+# AWS recommends how long: errors are retried, or told by a status, and old records are read late.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html
+ERRORS = Metric(
+    "AWS/Lambda",
+    "Errors",
+    "FunctionName",
+    tier="ticket",
+    periods=3,
+    share="page",
+    total=("Invocations",),
+)
+THROTTLES = Metric("AWS/Lambda", "Throttles", "FunctionName", tier="ticket", periods=5)
+ITERATOR_AGE = Metric("AWS/Lambda", "IteratorAge", "FunctionName", ("Maximum",), periods=15)
+CONCURRENCY = Metric(
+    "AWS/Lambda", "ClaimedAccountConcurrency", "", ("Maximum",), tier="ticket", periods=10
+)
 # The end of a failure can itself fail, and nothing but these metrics tells (fact B1).
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#asynchronous-invocation-metrics
 DESTINATION = Metric("AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", bad=1)
@@ -62,61 +106,106 @@ SCHEDULE_DEAD_LETTER = Metric(
     "AWS/Scheduler", "InvocationsFailedToBeSentToDeadLetterCount", "ScheduleGroup", bad=1
 )
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
+BY_SUBSCRIPTION = ("DestinationType", "FilterName")
 LOG_SUBSCRIPTION = [
-    Metric("AWS/Logs", name, "LogGroupName", bad=1, others=("DestinationType", "FilterName"))
-    for name in ("DeliveryErrors", "DeliveryThrottling")
+    Metric("AWS/Logs", "DeliveryErrors", "LogGroupName", bad=1, others=BY_SUBSCRIPTION),
+    Metric(
+        "AWS/Logs",
+        "DeliveryThrottling",
+        "LogGroupName",
+        bad=1,
+        others=BY_SUBSCRIPTION,
+        tier="ticket",
+        periods=5,
+    ),
 ]
 # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
 SUBSCRIPTION_DEAD_LETTER = Metric(
     "AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", "TopicName", bad=1
 )
 # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
-EXPRESS = [
-    Metric("AWS/States", "ExecutionsFailed", "StateMachineArn", bad=1),
-    Metric("AWS/States", "ExecutionsTimedOut", "StateMachineArn", bad=1),
+STANDARD = [
+    Metric("AWS/States", name, "StateMachineArn", bad=1)
+    for name in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
 ]
-STANDARD = [*EXPRESS, Metric("AWS/States", "ExecutionsAborted", "StateMachineArn", bad=1)]
+# Whoever started an express execution has got its error.
+EXPRESS = [replace(metric, tier="ticket", periods=3) for metric in STANDARD[:2]]
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+_SHARE: dict[str, Any] = {"tier": None, "total": ("Count",), "periods": 3}
 API = {
-    "AWS::ApiGateway::RestApi": Metric("AWS/ApiGateway", "5XXError", "ApiName", bad=1),
-    "AWS::ApiGatewayV2::Api": Metric("AWS/ApiGateway", "5xx", "ApiId", bad=1),
-}
-# https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
-DELIVERY = [
-    Metric("AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", ("Maximum",)),
-    Metric(
-        "AWS/Firehose", "DeliveryToS3.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
+    "AWS::ApiGateway::RestApi": Metric(
+        "AWS/ApiGateway", "5XXError", "ApiName", share="page", **_SHARE
     ),
+    "AWS::ApiGatewayV2::Api": Metric("AWS/ApiGateway", "5xx", "ApiId", share="page", **_SHARE),
+}
+REFUSED = [
+    Metric("AWS/ApiGateway", "4XXError", "ApiName", share="ticket", **_SHARE),
+    Metric("AWS/ApiGateway", "4xx", "ApiId", share="ticket", **_SHARE),
+]
+LATENCY = [
+    Metric("AWS/ApiGateway", "Latency", dimension, ("p90",), tier="ticket", periods=5)
+    for dimension in ("ApiName", "ApiId")
+]
+# What others are a share of.
+TOTALS = [
+    Metric("AWS/ApiGateway", "Count", "ApiName", tier=None),
+    Metric("AWS/ApiGateway", "Count", "ApiId", tier=None),
+    Metric("AWS/Lambda", "Invocations", "FunctionName", tier=None),
+]
+# https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+_SUCCESS = (("Average", "Minimum"), 1, 0)
+DELIVERY = [
+    Metric(
+        "AWS/Firehose",
+        "DeliveryToS3.DataFreshness",
+        "DeliveryStreamName",
+        ("Maximum",),
+        periods=5,
+    ),
+    Metric("AWS/Firehose", "DeliveryToS3.Success", "DeliveryStreamName", *_SUCCESS, periods=3),
 ]
 # Of a delivery stream that reads a data stream ThrottledRecords says nothing (fact C4).
 DELIVERY_FROM_STREAM = [
-    Metric("AWS/Firehose", "ThrottledGetRecords", "DeliveryStreamName"),
-    Metric("AWS/Firehose", "KinesisMillisBehindLatest", "DeliveryStreamName", ("Maximum",)),
+    Metric("AWS/Firehose", "ThrottledGetRecords", "DeliveryStreamName", tier="ticket", periods=5),
+    Metric(
+        "AWS/Firehose",
+        "KinesisMillisBehindLatest",
+        "DeliveryStreamName",
+        ("Maximum",),
+        periods=15,
+    ),
 ]
-DELIVERY_BY_PUT = [Metric("AWS/Firehose", "ThrottledRecords", "DeliveryStreamName")]
+DELIVERY_BY_PUT = [
+    Metric("AWS/Firehose", "ThrottledRecords", "DeliveryStreamName", tier="ticket", periods=5)
+]
 # The share of COPY commands that succeed (fact U8).
-LOAD = Metric(
-    "AWS/Firehose", "DeliveryToRedshift.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
-)
-TRANSFORM = Metric(
-    "AWS/Firehose", "ExecuteProcessing.Success", "DeliveryStreamName", ("Average", "Minimum"), 1, 0
+LOAD, TRANSFORM = (
+    Metric("AWS/Firehose", name, "DeliveryStreamName", *_SUCCESS, tier="ticket", periods=3)
+    for name in ("DeliveryToRedshift.Success", "ExecuteProcessing.Success")
 )
 
 # A serverless cache has one dimension, unlike a cluster of nodes (fact M6).
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
-CACHE_THROTTLES = Metric("AWS/ElastiCache", "ThrottledCmds", "clusterId")
+CACHE_THROTTLES = Metric("AWS/ElastiCache", "ThrottledCmds", "clusterId", tier="ticket", periods=5)
 
 # Every metric that an alarm may watch (fact C6): one that no service publishes, or by other
 # dimensions, is an alarm that never rings.
 KNOWN = {
-    (metric.namespace, metric.name): metric
+    (metric.namespace, metric.name, metric.dimension): metric
     for metric in (
         DEAD_LETTERS,
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"),
+        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", ("Maximum",), periods=15),
         # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
-        Metric("AWS/RDS", "ACUUtilization", "DBClusterIdentifier"),
+        Metric(
+            "AWS/RDS",
+            "ACUUtilization",
+            "DBClusterIdentifier",
+            ("Average",),
+            tier="ticket",
+            periods=3,
+        ),
         CACHE_THROTTLES,
         ERRORS,
         THROTTLES,
@@ -129,7 +218,11 @@ KNOWN = {
         SUBSCRIPTION_DEAD_LETTER,
         *LOG_SUBSCRIPTION,
         *STANDARD,
+        CONCURRENCY,
         *API.values(),
+        *REFUSED,
+        *LATENCY,
+        *TOTALS,
         *DELIVERY,
         *DELIVERY_FROM_STREAM,
         *DELIVERY_BY_PUT,
@@ -142,13 +235,36 @@ KNOWN = {
 CIRCUIT = {
     metric.name: metric
     for metric in (
-        Metric("", "CircuitOpen", "FunctionName", ("Maximum",), 0, 1, ("circuit", "service")),
-        Metric("", "CircuitStateUnavailable", "FunctionName", others=("circuit", "service")),
+        Metric(
+            "", "CircuitOpen", "FunctionName", ("Maximum",), 0, 1, ("circuit", "service"), periods=2
+        ),
+        Metric(
+            "",
+            "CircuitStateUnavailable",
+            "FunctionName",
+            others=("circuit", "service"),
+            tier="ticket",
+            periods=3,
+        ),
     )
 }
 # What a function reports that works without its cache, and so puts all load on the database.
-WITHOUT_CACHE = Metric("", "CacheUnavailable", "FunctionName", bad=1, others=("service",))
-OWN = {**CIRCUIT, WITHOUT_CACHE.name: WITHOUT_CACHE}
+WITHOUT_CACHE = Metric(
+    "", "CacheUnavailable", "FunctionName", bad=1, others=("service",), tier="ticket", periods=3
+)
+# The requests that a function checked and refused: 1 for each, or 0 for one that it did not.
+REFUSALS = Metric(
+    "",
+    "RefusedDeliveries",
+    "FunctionName",
+    ("Sum", "SampleCount"),
+    others=("service",),
+    tier=None,
+    periods=3,
+    share="page",
+    total=("Invocations", "RefusedDeliveries"),
+)
+OWN = {**CIRCUIT, WITHOUT_CACHE.name: WITHOUT_CACHE, REFUSALS.name: REFUSALS}
 SOURCES = {
     "ApiId": "AWS::ApiGatewayV2::Api",
     "ApiName": "AWS::ApiGateway::RestApi",
@@ -166,40 +282,86 @@ SOURCES = {
 
 
 def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
-    """Say why no service will ever publish what the alarm watches."""
-    namespace, name = alarm.get("Namespace"), alarm.get("MetricName")
-    own = not str(namespace).startswith("AWS/")
-    metric = OWN.get(str(name)) if own else KNOWN.get((namespace, name))
-    if metric is None:
-        yield Violation("alarm", alarm.name, f"no service is known to publish {namespace} {name}")
-        return
-    dimensions = dimensions_of(alarm)
-    expected = {metric.dimension, *metric.others}
-    if namespace == "AWS/Events":  # by the bus as well, unless it is the default one
+    """Say why an alarm watches what no service publishes, or not as its tier wants it."""
+    found = queries(alarm)
+    if len(found) > MOST_METRICS:
+        says = f"watches {len(found)} metrics, of at most {MOST_METRICS}"
+        yield Violation("alarm", alarm.name, says)
+    for query in found:
+        metric = _metric(stack, query)
+        if metric is None:
+            says = f"no service is known to publish {query}"
+            yield Violation("alarm", alarm.name, says)
+            continue
+        yield from _published(stack, alarm, query, metric)
+    yield from _math(stack, alarm)
+    yield from _tier(stack, alarm)
+
+
+def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
+    """Say why the expression of an alarm has no value, or one that means something else.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html: + takes a
+    missing value for 0, which SUM need not do in an alarm (fact C15).
+    """
+    found, share, expression = queries(alarm), share_of(alarm), expression_of(alarm)
+    used = {share.total, share.part} if share else set(expression.split(" + "))
+    if used != {query.id for query in found}:
+        must = "a sum by + of all metrics, or IF(total >= least, 100 * part / total, 0)"
+        yield is_but("alarm", alarm.name, "Expression", expression, must)
+    if share and share.least < FEWEST_REQUESTS:
+        says = f"is a share of {share.least} requests, but must be of at least {FEWEST_REQUESTS}"
+        yield Violation("alarm", alarm.name, says)
+    for query in found:
+        counts = query.statistic in {"Sum", "SampleCount"}
+        if share and query.id == share.total and not counts:
+            yield is_but("alarm", alarm.name, f"Stat of {query.id}", query.statistic, "Sum")
+        period = stack.number(query.period)
+        if period is None or period > LONGEST_PERIOD or query.period != found[0].period:
+            must = f"at most {LONGEST_PERIOD}, and the same for all metrics"
+            yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
+
+
+def _metric(stack: Stack, query: Query) -> Metric | None:
+    machine = stack.named(query.dimensions.get("StateMachineArn"))
+    if machine and machine.get("StateMachineType") == "EXPRESS":
+        return next((each for each in EXPRESS if each.name == query.name), None)
+    if not query.namespace.startswith("AWS/"):
+        return OWN.get(query.name)
+    of = [each for (*key, _), each in KNOWN.items() if key == [query.namespace, query.name]]
+    fitting = (each for each in of if each.dimension in query.dimensions)
+    return next(fitting, of[0] if of else None)
+
+
+def _published(stack: Stack, alarm: Resource, query: Query, metric: Metric) -> Iterator[Violation]:
+    """Say why no metric with these dimensions will ever come."""
+    dimensions = query.dimensions
+    expected = {metric.dimension, *metric.others} - {""}
+    if query.namespace == "AWS/Events":  # by the bus as well, unless it is the default one
         expected |= {"EventBusName"} & dimensions.keys()
     if dimensions.keys() != expected:
-        says = f"{namespace} {name} is published by {' and '.join(sorted(expected))}"
-        yield Violation("alarm", alarm.name, says)
+        by = " and ".join(sorted(expected)) or "nothing"
+        yield Violation("alarm", alarm.name, f"{query} is published by {by}")
     elif empty := sorted(name for name, value in dimensions.items() if not value):
         yield Violation("alarm", alarm.name, f"{', '.join(empty)} has no value")
-    elif not any(
+    elif metric.dimension and not any(
         _is_dimension(stack, source, dimensions[metric.dimension])
         for source in stack.of_type(SOURCES[metric.dimension])
     ):
         must = f"that of a resource {SOURCES[metric.dimension]} of this stack"
         value = stack.text(dimensions[metric.dimension])
         yield is_but("alarm", alarm.name, metric.dimension, value, must)
-    elif own:
-        yield from _reported(stack, alarm, metric)
+    elif not query.namespace.startswith("AWS/"):
+        yield from _reported(stack, alarm, query, metric)
 
 
-def _reported(stack: Stack, alarm: Resource, metric: Metric) -> Iterator[Violation]:
+def _reported(stack: Stack, alarm: Resource, query: Query, metric: Metric) -> Iterator[Violation]:
     """Say why the function does not report what the alarm watches, or the alarm forgets it."""
-    dimensions = dimensions_of(alarm)
+    dimensions = query.dimensions
     function = stack.named(dimensions["FunctionName"], "AWS::Lambda::Function")
     variables = function.get("Environment", "Variables") or {} if function else {}
     for what, value, variable in (
-        ("Namespace", alarm.get("Namespace"), "POWERTOOLS_METRICS_NAMESPACE"),
+        ("Namespace", query.namespace, "POWERTOOLS_METRICS_NAMESPACE"),
         ("service", dimensions["service"], "POWERTOOLS_SERVICE_NAME"),
     ):
         if value != variables.get(variable):
@@ -209,29 +371,138 @@ def _reported(stack: Stack, alarm: Resource, metric: Metric) -> Iterator[Violati
     if metric.name == "CircuitOpen" and missing != "ignore":
         must = "ignore: an open circuit that nobody calls reports nothing"
         yield is_but("alarm", alarm.name, "TreatMissingData", missing, must)
-    yield from _rings(stack, alarm, metric)
+    yield from _rings(stack, alarm, query, metric)
+
+
+def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
+    """Say why the alarm does not tell its tier, or does not ring as the tier wants it.
+
+    Only what is lost, or kept after all retries, wakes people at once (fact Y25).
+    """
+    told, _, text = str(alarm.get("AlarmDescription")).partition(": ")
+    watched_metrics = [
+        (query, metric) for query in queries(alarm) if (metric := _metric(stack, query)) is not None
+    ]
+    share = share_of(alarm)
+    for query, metric in watched_metrics:
+        if share and query.id == share.total:
+            continue
+        tier = metric.share if share else metric.tier
+        if tier is None:
+            of = " or ".join(metric.total) or "another metric"
+            says = f"{query} must be watched as a share, with {of}"
+            yield Violation("alarm", alarm.name, says)
+            continue
+        if told.lower() != tier or "First: " not in text:
+            must = f"'{tier.capitalize()}: …. First: …'"
+            yield is_but(
+                "alarm", alarm.name, "AlarmDescription", alarm.get("AlarmDescription"), must
+            )
+        periods = stack.number(alarm.get("EvaluationPeriods"))
+        if metric.periods == 1 and periods != 1:
+            yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, "1")
+        elif periods is not None and periods < metric.periods:
+            must = f"at least {metric.periods}"
+            yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, must)
 
 
 def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violation]:
     """Say what keeps anybody from hearing of a metric of the resource."""
     alarms = [
-        alarm
-        for alarm in stack.of_type("AWS::CloudWatch::Alarm")
-        if alarm.get("Namespace") == metric.namespace
-        and alarm.get("MetricName") == metric.name
-        and dimensions_of(alarm).keys() == {metric.dimension, *metric.others}
-        and _is_dimension(stack, resource, dimensions_of(alarm)[metric.dimension])
+        (alarm, query)
+        for alarm in stack.of_type(ALARM)
+        for query in queries(alarm)
+        if query.namespace == metric.namespace
+        and query.name == metric.name
+        and query.dimensions.keys() == {metric.dimension, *metric.others}
+        and _is_dimension(stack, resource, query.dimensions[metric.dimension])
     ]
     if not alarms:
         yield Violation("alarm", resource.name, f"no alarm watches {metric}")
-    complaints = [list(_rings(stack, alarm, metric)) for alarm in alarms]
+    complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in alarms]
     if complaints and all(complaints):
         yield from complaints[0]
 
 
-def dimensions_of(alarm: Resource) -> dict[str, Any]:
-    """Return what an alarm's metric is published by: the values by the names."""
-    return {each.get("Name"): each.get("Value") for each in alarm.get("Dimensions") or []}
+def queries(alarm: Resource) -> list[Query]:
+    """Return the metrics that an alarm watches, by itself or in an expression."""
+    alone = {
+        "Id": "metric",
+        "MetricStat": {
+            "Metric": alarm.properties,
+            "Stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"),
+            "Period": alarm.get("Period"),
+        },
+    }
+    return [
+        Query(
+            str(each.get("Id")),
+            str(stat.get("Metric", {}).get("Namespace")),
+            str(stat.get("Metric", {}).get("MetricName")),
+            {
+                dimension.get("Name"): dimension.get("Value")
+                for dimension in stat.get("Metric", {}).get("Dimensions") or []
+            },
+            str(stat.get("Stat")),
+            stat.get("Period"),
+        )
+        for each in alarm.get("Metrics") or [alone]
+        if (stat := each.get("MetricStat"))
+    ]
+
+
+def expression_of(alarm: Resource) -> str:
+    """Return the expression that an alarm watches; of a metric by itself it is its id."""
+    metrics = alarm.get("Metrics") or []
+    returned = [each for each in metrics if each.get("ReturnData", True) is not False]
+    if not metrics:
+        return "metric"
+    return str(returned[0].get("Expression")) if len(returned) == 1 else ""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a total in percent, where the total is large enough to be a share of it."""
+
+    total: str
+    part: str
+    least: int
+
+
+def share_of(alarm: Resource) -> Share | None:
+    """Return the share that an alarm watches, if it does."""
+    form = re.fullmatch(r"IF\((\w+) >= (\d+), 100 \* (\w+) / (\w+), 0\)", expression_of(alarm))
+    return Share(form[1], form[3], int(form[2])) if form and form[1] == form[4] else None
+
+
+def _rings(stack: Stack, alarm: Resource, query: Query, metric: Metric) -> Iterator[Violation]:
+    """Say why the alarm would not ring, or would ring always."""
+
+    def wrong(name: str, must: str, value: Any) -> Violation:
+        return is_but("alarm", alarm.name, name, value, must)
+
+    if query.statistic not in metric.statistics:
+        yield wrong("Statistic", " or ".join(metric.statistics), query.statistic)
+    if stack.number(alarm.get("EvaluationPeriods")) is None:
+        yield wrong("EvaluationPeriods", "a number", alarm.get("EvaluationPeriods"))
+    if alarm.get("TreatMissingData") == "breaching":
+        must = "notBreaching, since no data is no failure"
+        yield wrong("TreatMissingData", must, "breaching")
+    yield from _tells_bad_from_good(stack, alarm, metric)
+
+
+def _tells_bad_from_good(stack: Stack, alarm: Resource, metric: Metric) -> Iterator[Violation]:
+    operator, share = alarm.get("ComparisonOperator"), share_of(alarm)
+    compare, threshold = COMPARISONS.get(operator), stack.number(alarm.get("Threshold"))
+    bad, good = (100.0, 0.0) if share else (metric.bad, metric.good)
+    if compare is None:
+        must = "a comparison with the threshold"
+        yield is_but("alarm", alarm.name, "ComparisonOperator", operator, must)
+    elif threshold is None:
+        yield is_but("alarm", alarm.name, "Threshold", alarm.get("Threshold"), "a number")
+    elif not compare(bad, threshold) or compare(good, threshold):
+        says = f"{operator} {threshold} must ring for {bad:g} and not for {good:g}"
+        yield Violation("alarm", alarm.name, says)
 
 
 def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
@@ -251,30 +522,8 @@ def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
     return text == f"${{{resource.name}}}"
 
 
-def _rings(stack: Stack, alarm: Resource, metric: Metric) -> Iterator[Violation]:
-    """Say why the alarm would not ring, or would ring always."""
-
-    def wrong(name: str, must: str) -> Violation:
-        return is_but("alarm", alarm.name, name, alarm.get(name), must)
-
-    if alarm.get("Statistic") not in metric.statistics:
-        yield wrong("Statistic", " or ".join(metric.statistics))
-    period = stack.number(alarm.get("Period"))
-    if period is None or period > LONGEST_PERIOD:
-        yield wrong("Period", f"at most {LONGEST_PERIOD}")
-    if stack.number(alarm.get("EvaluationPeriods")) is None:
-        yield wrong("EvaluationPeriods", "a number")
-    if alarm.get("TreatMissingData") == "breaching":
-        yield wrong("TreatMissingData", "notBreaching, since no data is no failure")
-    compare = COMPARISONS.get(alarm.get("ComparisonOperator"))
-    threshold = alarm.get("Threshold")
-    if compare is None:
-        yield wrong("ComparisonOperator", "a comparison with the threshold")
-    elif not isinstance(threshold, int | float):
-        yield wrong("Threshold", "a number")
-    elif not compare(metric.bad, threshold) or compare(metric.good, threshold):
-        says = f"{alarm.get('ComparisonOperator')} {threshold} must ring for {metric.bad:g}"
-        yield Violation("alarm", alarm.name, f"{says} and not for {metric.good:g}")
+def _is_page(alarm: Resource) -> bool:
+    return str(alarm.get("AlarmDescription")).startswith("Page: ")
 
 
 def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
@@ -290,6 +539,13 @@ def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     # Whoever was woken learns that it is over (fact C7).
     elif (ok := alarm.get("OKActions")) != alarm.get("AlarmActions"):
         yield is_but("alarm", alarm.name, "OKActions", ok, "the same as AlarmActions")
+    if _is_page(alarm) and any("Ticket" in stack.text(action) for action in actions):
+        says = "pages somebody, but goes where nobody looks at night"
+        yield Violation("alarm", alarm.name, says)
+    like = next(each for each in stack.of_type(ALARM) if _is_page(each) == _is_page(alarm))
+    if actions != (like.get("AlarmActions") or []):
+        says = f"goes elsewhere than {like.name}, which is of the same tier"
+        yield Violation("alarm", alarm.name, says)
     for topic in topics:
         if topic:
             yield from _deaf(stack, topic)

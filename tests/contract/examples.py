@@ -16,6 +16,22 @@ THROTTLED = {
     "MaxAttempts": 6,
     "JitterStrategy": "FULL",
 }
+# The tier of a metric, and for how many periods; all others are pages at once.
+ALARMS = {
+    "Errors": ("Ticket", 3),
+    "IteratorAge": ("Page", 15),
+    "DeliveryThrottling": ("Ticket", 5),
+    "DeliveryToS3.DataFreshness": ("Page", 5),
+    "DeliveryToS3.Success": ("Page", 3),
+    "DeliveryToRedshift.Success": ("Ticket", 3),
+    "ExecuteProcessing.Success": ("Ticket", 3),
+    "ThrottledGetRecords": ("Ticket", 5),
+    "ThrottledRecords": ("Ticket", 5),
+    "KinesisMillisBehindLatest": ("Page", 15),
+    "ThrottledCmds": ("Ticket", 5),
+    "CircuitOpen": ("Page", 2),
+    "CircuitStateUnavailable": ("Ticket", 3),
+}
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -95,12 +111,14 @@ def role(service: str, *statements: Any, managed: tuple[str, ...] = ()) -> dict[
 def alarm(
     namespace: str, metric: str, dimension: str, value: Any, *more: dict[str, Any], **other: Any
 ) -> dict[str, Any]:
+    tier, periods = ALARMS.get(metric, ("Page", 1))
     settings = {
+        "AlarmDescription": f"{tier}: it fails. First: look why",
         "Statistic": "Sum",
         "ComparisonOperator": "GreaterThanThreshold",
         "Threshold": 0,
         "Period": 60,
-        "EvaluationPeriods": 1,
+        "EvaluationPeriods": periods,
         "AlarmActions": [ref("Alarms")],
         "OKActions": [ref("Alarms")],
     }
@@ -110,6 +128,28 @@ def alarm(
         MetricName=metric,
         Dimensions=[{"Name": dimension, "Value": value}, *more],
         **settings | other,
+    )
+
+
+def share(metric: str, dimension: str, value: Any) -> dict[str, Any]:
+    """Return the alarm on the share of an API's requests that fail."""
+
+    def query(metric_id: str, name: str) -> dict[str, Any]:
+        dimensions = [{"Name": dimension, "Value": value}]
+        of = {"Namespace": "AWS/ApiGateway", "MetricName": name, "Dimensions": dimensions}
+        stat = {"Metric": of, "Stat": "Sum", "Period": 60}
+        return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
+
+    rate = {"Id": "rate", "Expression": "IF(calls >= 10, 100 * failed / calls, 0)"}
+    return resource(
+        "AWS::CloudWatch::Alarm",
+        AlarmDescription="Page: requests fail. First: look why",
+        Metrics=[rate, query("calls", "Count"), query("failed", metric)],
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=5,
+        EvaluationPeriods=3,
+        AlarmActions=[ref("Alarms")],
+        OKActions=[ref("Alarms")],
     )
 
 
@@ -129,7 +169,6 @@ def function(name: str, *statements: Any, **properties: Any) -> Resources:
         f"{name}Role": role("lambda", *statements, managed=(BASIC_EXECUTION,)),
         f"{name}Log": resource("AWS::Logs::LogGroup", RetentionInDays=30),
         f"{name}Errors": alarm("AWS/Lambda", "Errors", "FunctionName", ref(name)),
-        f"{name}Throttles": alarm("AWS/Lambda", "Throttles", "FunctionName", ref(name)),
     }
 
 
@@ -919,7 +958,7 @@ def _calling_by_itself(integration: dict[str, Any], granted: Any) -> Resources:
             AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
         ),
         "ApiLog": vended("apis", "api"),
-        "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
+        "ApiErrors": share("5XXError", "ApiName", ref("AWS::StackName")),
     }
 
 
@@ -984,7 +1023,7 @@ def sync() -> dict[str, Any]:
                 AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
-            "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
+            "ApiErrors": share("5XXError", "ApiName", ref("AWS::StackName")),
         },
     )
     return {**made, "Parameters": {"StockFunctionArn": {"Type": "String"}}}
@@ -1010,7 +1049,7 @@ def http() -> dict[str, Any]:
                 AccessLogSettings={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
-            "ApiErrors": alarm("AWS/ApiGateway", "5xx", "ApiId", ref("Api")),
+            "ApiErrors": share("5xx", "ApiId", ref("Api")),
         },
     )
 
@@ -1031,7 +1070,7 @@ def answering() -> dict[str, Any]:
                 "AWS::ApiGatewayV2::Integration", ApiId=ref("Api"), IntegrationUri=get("Ask")
             ),
             "Permit": permission("Ask", "apigateway", {"Fn::Sub": f"{api}/*/GET/items"}),
-            "ApiErrors": alarm("AWS/ApiGateway", "5xx", "ApiId", ref("Api")),
+            "ApiErrors": share("5xx", "ApiId", ref("Api")),
         },
     )
 
@@ -1059,7 +1098,7 @@ def proxy() -> dict[str, Any]:
                 AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
-            "ApiErrors": alarm("AWS/ApiGateway", "5XXError", "ApiName", ref("AWS::StackName")),
+            "ApiErrors": share("5XXError", "ApiName", ref("AWS::StackName")),
         },
     )
 

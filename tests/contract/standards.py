@@ -13,9 +13,9 @@ from contract.alarms import (
     ERRORS,
     LOG_SUBSCRIPTION,
     THROTTLES,
-    dimensions_of,
     heard,
     known,
+    queries,
     watched,
 )
 from contract.edges import (
@@ -338,14 +338,12 @@ def _throttles(stack: Stack, function: Resource) -> Iterator[Violation]:
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
-    if function.get("ReservedConcurrentExecutions") is None:
-        yield from watched(stack, function, THROTTLES)
-        return
     for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
-        named = map(stack.named, dimensions_of(alarm).values())
-        if alarm.get("MetricName") == THROTTLES.name and function in named:
-            says = f"rings whenever {function.name} is busy, as its concurrency is reserved"
-            yield Violation("alarm", alarm.name, says)
+        for query in queries(alarm):
+            named = map(stack.named, query.dimensions.values())
+            if query.name == THROTTLES.name and function in named:
+                says = f"rings whenever {function.name} is busy: each of its attempts counts"
+                yield Violation("alarm", alarm.name, says)
 
 
 def _database_user(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:

@@ -45,7 +45,7 @@ def cache() -> dict[str, Any]:
             SecurityGroupIds=[get("Admits", "GroupId")],
         ),
     }
-    alarm = changed(template, "AskErrors.AlarmDescription", "throttled")["Resources"]["AskErrors"]
+    alarm = changed(template, "AskErrors.EvaluationPeriods", 5)["Resources"]["AskErrors"]
     alarm["Properties"] |= {
         "Namespace": "AWS/ElastiCache",
         "MetricName": "ThrottledCmds",

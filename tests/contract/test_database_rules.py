@@ -311,7 +311,7 @@ def test_reserved_concurrency_bounds_a_function_too() -> None:
 
     reserved = ("Ask.ReservedConcurrentExecutions", 100)
 
-    assert says(unbounded, reserved, ("AskThrottles", REMOVE)) == []
+    assert says(unbounded, reserved) == []
 
 
 @pytest.mark.parametrize("protected", [False, REMOVE])

@@ -1,5 +1,6 @@
 """The contract can fail: each of its rules, on the least stack that keeps it."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -842,3 +843,62 @@ def test_sam_lets_its_queue_event_read_every_queue_of_the_account() -> None:
     assert "role StoreRole: AWSLambdaSQSQueueExecutionRole must give way to named actions" in map(
         str, violations(expand(sam))
     )
+
+
+def summed(expression: str, count: int) -> tuple[str, Any]:
+    """Return a change to E1: an alarm on the depth of its dead-letter queue, `count` times."""
+    depth = {
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": get("Dead", "QueueName")}],
+    }
+    alarm = copy.deepcopy(EXAMPLES["E1"]()["Resources"]["DeadAlarm"])
+    for name in ("Namespace", "MetricName", "Dimensions", "Statistic", "Period"):
+        del alarm["Properties"][name]
+    stat = {"Metric": depth, "Stat": "Maximum", "Period": 60}
+    alarm["Properties"]["Metrics"] = [
+        {"Id": "total", "Expression": expression},
+        *({"Id": f"m{n}", "MetricStat": stat, "ReturnData": False} for n in range(1, count + 1)),
+    ]
+    return "DeadAlarm", alarm
+
+
+def test_one_alarm_may_sum_ten_metrics() -> None:
+    """C16: AWS refuses an alarm on more."""
+    ten, eleven = (" + ".join(f"m{n}" for n in range(1, most + 1)) for most in (10, 11))
+
+    assert says("E1", summed(ten, 10)) == []
+    assert says("E1", summed(eleven, 11)) == ["alarm DeadAlarm: watches 11 metrics, of at most 10"]
+
+
+@pytest.mark.parametrize(
+    "expression", ["SUM(METRICS())", "m1", "m1 - m2", "m1 + m2 + m3", "MAX([m1, m2])"]
+)
+def test_a_sum_adds_every_metric(expression: str) -> None:
+    """C15."""
+    must = "a sum by + of all metrics, or IF(total >= least, 100 * part / total, 0)"
+
+    assert says("E1", summed(expression, 2)) == [
+        f"alarm DeadAlarm: Expression is {expression}, but must be {must}"
+    ]
+
+
+def test_pages_and_tickets_each_go_to_one_topic() -> None:
+    template = EXAMPLES["E1"]()
+    template["Parameters"] = {"TicketTopicArn": {"Type": "String"}}
+    tickets = [ref("TicketTopicArn")]
+    for name in ("AlarmActions", "OKActions"):
+        template["Resources"]["StoreErrors"]["Properties"][name] = tickets
+    assert violations(template) == []
+
+    for name in ("AlarmActions", "OKActions"):
+        template["Resources"]["DeadAlarm"]["Properties"][name] = tickets
+    assert list(map(str, violations(template))) == [
+        "alarm DeadAlarm: pages somebody, but goes where nobody looks at night"
+    ]
+
+
+def test_alarms_of_one_tier_do_not_go_to_two_topics() -> None:
+    other = [{"Fn::Sub": "arn:aws:sns:eu-west-1:123456789012:other"}, ref("Alarms")]
+
+    assert says("E4", ("NewsUnkept.AlarmActions", other), ("NewsUnkept.OKActions", other)) != []

@@ -102,6 +102,8 @@ def graph(
         "dead_letter_queues": ends,
         "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
         "alarms": [each.as_dict() for each in found_alarms],
+        # Each is charged.
+        "alarm_metrics": sum(len(each.metrics) for each in found_alarms),
         "thresholds": [vars(each) for each in thresholds(found_alarms)],
         # The section of the README on what is in dead-letter queues.
         "failures_section": section,

@@ -139,6 +139,7 @@ class Alarm:
         """The alarm as templates read it: a threshold that is a parameter by its name."""
         return {
             **vars(self),
+            "description": f"{self.tier.capitalize()}: {self.what}. First: {self.first}",
             "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
             "threshold": (
                 self.threshold.name if isinstance(self.threshold, Threshold) else self.threshold
