@@ -288,7 +288,7 @@ def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         says = f"watches {len(found)} metrics, of at most {MOST_METRICS}"
         yield Violation("alarm", alarm.name, says)
     for query in found:
-        metric = _metric(query)
+        metric = _metric(stack, query)
         if metric is None:
             says = f"no service is known to publish {query}"
             yield Violation("alarm", alarm.name, says)
@@ -322,7 +322,10 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
             yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
 
 
-def _metric(query: Query) -> Metric | None:
+def _metric(stack: Stack, query: Query) -> Metric | None:
+    machine = stack.named(query.dimensions.get("StateMachineArn"))
+    if machine and machine.get("StateMachineType") == "EXPRESS":
+        return next((each for each in EXPRESS if each.name == query.name), None)
     if not query.namespace.startswith("AWS/"):
         return OWN.get(query.name)
     of = [each for (*key, _), each in KNOWN.items() if key == [query.namespace, query.name]]
@@ -378,7 +381,7 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     """
     told, _, text = str(alarm.get("AlarmDescription")).partition(": ")
     watched_metrics = [
-        (query, metric) for query in queries(alarm) if (metric := _metric(query)) is not None
+        (query, metric) for query in queries(alarm) if (metric := _metric(stack, query)) is not None
     ]
     share = share_of(alarm)
     for query, metric in watched_metrics:

@@ -222,12 +222,39 @@ def stacks(template: Template) -> Iterator[Stack]:
         raise ValueError(f"{len(comparisons)} conditions are too many to try all choices of")
     for outcome in product((True, False), repeat=len(comparisons)):
         holds = _Conditions(conditions, dict(zip(comparisons, outcome, strict=True)))
-        resources = {
-            name: holds.apply({key: resource[key] for key in resource if key != "Condition"})
-            for name, resource in template["Resources"].items()
-            if "Condition" not in resource or holds.named(resource["Condition"])
-        }
-        yield Stack(resources, template.get("Parameters", {}))
+        yield _stack_of(template, holds)
+
+
+def _stack_of(template: Template, holds: "_Conditions") -> Stack:
+    resources = {
+        name: holds.apply({key: resource[key] for key in resource if key != "Condition"})
+        for name, resource in template["Resources"].items()
+        if "Condition" not in resource or holds.named(resource["Condition"])
+    }
+    return Stack(resources, template.get("Parameters", {}))
+
+
+def default_stack(template: Template) -> Stack:
+    """Return the stack that the template becomes with the defaults of its parameters."""
+    given = {
+        name: str(parameter["Default"])
+        for name, parameter in template.get("Parameters", {}).items()
+        if "Default" in parameter
+    }
+
+    def by_default(comparison: Mapping[str, Any]) -> bool:
+        texts = [
+            given.get(str(each.get("Ref"))) if isinstance(each, dict) else str(each)
+            for each in comparison.get("Fn::Equals", [])
+        ]
+        return None in texts or len(set(texts)) == 1
+
+    conditions = template.get("Conditions", {})
+    outcome = {
+        json.dumps(each, sort_keys=True): by_default(each)
+        for each in _comparisons(list(conditions.values()))
+    }
+    return _stack_of(template, _Conditions(conditions, outcome))
 
 
 def find_all(value: Any, key: str) -> Iterator[Any]:

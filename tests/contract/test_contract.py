@@ -27,8 +27,9 @@ NOT_THE_CONTRACTS = (
     *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"ApiRole\w*(\..*)?", r"Api\w*LogGroup\w*"),
     # What a function runs and is told, and one that nothing asynchronous reaches.
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
-    # It tells of answers, which are no failures of an asynchronous edge.
-    r"ApiErrorsAlarm\w*(\.(?!AlarmActions).*)?",
+    # They tell of answers and of the account, which are no failures of an asynchronous edge.
+    r"Api(Errors|Latency|Refusals)Alarm\w*(\.(?!AlarmActions).*)?",
+    r"(Concurrency|\w+FunctionRefusals)Alarm\w*(\.(?!AlarmActions).*)?",
     # That a circuit has its alarms is compared with the graph below.
     r"\w+Circuit(Open|Unguarded)Alarm\w*",
     # A call is answered without the cache, by the database.

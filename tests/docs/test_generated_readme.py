@@ -7,7 +7,7 @@ import pytest
 from rendering import render_project
 from variants import Variant, all_variants
 
-WATCHED = re.compile(r"CloudWatch: (\d+) alarms \| \$([\d.]+) \|")
+WATCHED = re.compile(r"CloudWatch: (\d+) alarms on (\d+) metrics \| \$([\d.]+) \|")
 PRICED = [v for v in all_variants() if (v.runtime, v.iac) == ("python", "sam")]
 
 
@@ -201,12 +201,14 @@ def test_the_readme_of_a_state_machine_tells_what_aws_does(
 def test_the_alarms_of_the_costs_are_those_of_the_template(
     variant: Variant, tmp_path: Path
 ) -> None:
-    """An alarm costs $0.10 a month: https://aws.amazon.com/cloudwatch/pricing/."""
+    """Each metric of an alarm costs $0.10 a month: https://aws.amazon.com/cloudwatch/pricing/."""
     project = render_project(tmp_path / "project", **variant.answers)
 
     row = WATCHED.search((project / "README.md").read_text())
 
     assert row is not None
-    alarms = (project / "template.yaml").read_text().count("Type: AWS::CloudWatch::Alarm")
-    assert int(row[1]) == alarms
-    assert row[2] == f"{alarms * 0.1:.2f}"
+    template = (project / "template.yaml").read_text()
+    assert int(row[1]) == template.count("Type: AWS::CloudWatch::Alarm")
+    metrics = template.count("MetricStat: ") + template.count("\n      MetricName: ")
+    assert int(row[2]) == metrics
+    assert row[3] == f"{metrics * 0.1:.2f}"

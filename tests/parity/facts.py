@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from contract.alarms import expression_of, queries
 from contract.check import asynchronous_edges
 from contract.edges import MACHINE
 from contract.iam import (
@@ -20,7 +21,7 @@ from contract.iam import (
     statements,
 )
 from contract.maps import definition
-from contract.stack import LOG_GROUP_ARN, Resource, Template, stacks
+from contract.stack import LOG_GROUP_ARN, Resource, Template, default_stack
 from parity import rest_apis
 
 
@@ -92,7 +93,8 @@ READ_OTHERWISE = (
     "AWS::CDK::Metadata",
 )
 NOT_COMPARED = {
-    "AWS::CloudWatch::Alarm": {"Dimensions"},  # read as facts of their own
+    # Read as facts of their own.
+    "AWS::CloudWatch::Alarm": {"Dimensions", "Metrics", "Threshold"},
     "AWS::Lambda::Function": {"Code", "Role"},  # the code is one; a role is what it may do
     "AWS::ApiGatewayV2::Api": {"Body", "Name", "ProtocolType"},  # read as routes
     "AWS::ApiGatewayV2::Stage": {"ApiId"},
@@ -120,7 +122,7 @@ def facts(template: Template, stack_name: str) -> set[Fact]:
 class _Reader:
     def __init__(self, template: Template, stack_name: str) -> None:
         self.template = template
-        self.stack = next(iter(stacks(template)))
+        self.stack = default_stack(template)
         self.stack_name = stack_name
         many = any(name.startswith(MANY_PUBLIC) for name in self.stack.resources)
         self.parts = PARTS | PUBLIC_PARTS if many else PARTS
@@ -171,13 +173,23 @@ class _Reader:
         yield Fact(subject, "type", resource.type)
         deletion = self.template["Resources"][resource.name].get("DeletionPolicy", "Delete")
         yield Fact(subject, "DeletionPolicy", deletion)
-        for dimension in resource.get("Dimensions") or []:  # of an alarm, in any order
-            yield Fact(subject, dimension["Name"], self.text(dimension["Value"]))
+        if resource.type == "AWS::CloudWatch::Alarm":
+            yield from self.alarm(subject, resource)
         for name, value in resource.properties.items():
             if name not in NOT_COMPARED.get(resource.type, ()):
                 yield from self.values(subject, name, value)
         if resource.type == MACHINE:
             yield from self.values(subject, "Definition", definition(self.stack, resource))
+
+    def alarm(self, subject: str, alarm: Resource) -> Iterator[Fact]:
+        """Read what an alarm watches, in any order, and a parameter as its default."""
+        yield Fact(subject, "Threshold", str(self.stack.number(alarm.get("Threshold"))))
+        yield Fact(subject, "Expression", expression_of(alarm))
+        for query in queries(alarm):
+            name = f"{query.id}: {query}"
+            yield Fact(subject, name, f"{query.statistic} of {query.period}")
+            for dimension, value in query.dimensions.items():
+                yield Fact(subject, f"{name} {dimension}", self.text(value))
 
     def values(self, subject: str, path: str, value: Any) -> Iterator[Fact]:
         if path.endswith(".RoleArn"):  # a role is what it may do

@@ -119,7 +119,7 @@ def test_no_difference_is_listed_that_there_is_not(of: Of) -> None:
             "sqs:SendMessage",
             "anyone sqs:SendMessage on ${DeliveriesQueue.Arn} bool aws:securetransport false",
         ),
-        ("DeliveriesDeadLetterQueueAlarm.Threshold", 1, "Alarm: Threshold is 1"),
+        ("DeadLettersAlarm.Threshold", 1, "Alarm: Threshold is 1"),
         (
             "EventsTable.BillingMode",
             "PROVISIONED",
@@ -139,9 +139,9 @@ def test_what_changes_in_one_flavour_is_noticed(of: Of, change: str, value: Any,
 @with_templates_of("scalable-webhook")
 def test_an_alarm_that_one_flavour_does_not_have_is_noticed(of: Of) -> None:
     flavours = next(iter(of("scalable-webhook").values()))
-    sam = changed(flavours.templates["sam"], "DeliveriesDeadLetterQueueAlarm", REMOVE)
+    sam = changed(flavours.templates["sam"], "DeadLettersAlarm", REMOVE)
 
     assert any(
-        each.startswith("only cdk has DeliveriesDeadLetterQueueAlarm: ")
+        each.startswith("only cdk has DeadLettersAlarm: ")
         for each in unexplained(flavours.with_sam(sam))
     )

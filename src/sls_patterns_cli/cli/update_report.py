@@ -89,6 +89,14 @@ def _show_changes(outcome: "Outcome") -> None:
     if outcome.replaced:
         heading("Replaced by the next deployment; their data does not move")
         table([(each.id, each.type) for each in outcome.replaced])
+    if outcome.alarms:
+        heading("Alarms of the next deployment")
+        told = {
+            "new": outcome.alarms.new,
+            "changed": outcome.alarms.changed,
+            "gone": outcome.alarms.gone,
+        }
+        table([(what, ", ".join(ids)) for what, ids in told.items() if ids])
     settling = list(_settling_rows(outcome.changes))
     if settling:
         heading("To settle by hand")

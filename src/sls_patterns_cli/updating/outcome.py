@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from sls_patterns_cli.updating.alarms import AlarmChanges
 from sls_patterns_cli.updating.fixes import Review
 from sls_patterns_cli.updating.replaced import Replaced
 
@@ -123,6 +124,7 @@ class Outcome:
     changes: Changes
     replaced: list[Replaced]
     """The resources that the next deployment replaces, because of the answers."""
+    alarms: AlarmChanges
     fixes: list[FixState]
     """The fixes that were applied, and those that are open."""
     handover: Handover | None = None
@@ -145,6 +147,7 @@ class Outcome:
                 for question, (before, after) in self.answers.items()
             },
             "replaced": [asdict(each) for each in self.replaced],
+            "alarms": asdict(self.alarms),
             **asdict(self.changes),
             "fixes": [asdict(fix) for fix in self.fixes],
             "handover": self._handed_over(),

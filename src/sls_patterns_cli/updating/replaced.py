@@ -21,21 +21,25 @@ def replaced(changed: Collection[str], before: bytes, after: bytes) -> list[Repl
 
     `before` and `after` are SAM's templates of both.
     """
-    old, new = _resources(before), _resources(after)
     if not changed:
         return []
+    old, new = (_types(each) for each in (before, after))
     if any(question in OF_A_STACK for question in changed):
         new = {}
     return [Replaced(key, kind) for key, kind in old.items() if new.get(key) != kind]
 
 
-def _resources(template: bytes) -> Mapping[str, str]:
-    """The type of each resource of a template by its logical id."""
+def _types(template: bytes) -> Mapping[str, str]:
+    return {key: kind for key, (kind, _) in resources(template).items()}
+
+
+def resources(template: bytes) -> Mapping[str, tuple[str, Any]]:
+    """The type of each resource of a template, and its node of YAML, by its logical id."""
     import yaml
 
     document = _mapping(yaml.compose(template))
-    resources = _mapping(document.get("Resources"))
-    return {key: str(_mapping(node)["Type"].value) for key, node in resources.items()}
+    found = _mapping(document.get("Resources"))
+    return {key: (str(_mapping(node)["Type"].value), node) for key, node in found.items()}
 
 
 def _mapping(node: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sls_patterns_cli.rendering.answers import ANSWERS_FILE, Given, rendered
 from sls_patterns_cli.system.file_changes import swap
 from sls_patterns_cli.terminal.progress import Progress
 from sls_patterns_cli.updating import handover, record
+from sls_patterns_cli.updating.alarms import AlarmChanges, alarm_changes
 from sls_patterns_cli.updating.checkout import REGULAR, Checkout
 from sls_patterns_cli.updating.fixes import SOURCES, Fix, Fixes, Users
 from sls_patterns_cli.updating.merge import Merge
@@ -204,6 +205,7 @@ class _Merged:
                 if answer != checkout.answers.get(question)
             },
             replaced=self._replaced(step, answers, given),
+            alarms=self._alarms(step, answers),
             changes=self._report(),
             fixes=[
                 _state(self._fixes, fix, self.new)
@@ -271,6 +273,24 @@ class _Merged:
         except UserError:  # The target has no such answer any more: what it made is not known.
             return []
         return replaced(changed, *templates) if templates else []
+
+    def _alarms(self, step: Step, answers: Mapping[str, Any]) -> AlarmChanges:
+        """What the next deployment does to the alarms; of CDK, SAM's templates tell it."""
+        if answers.get("iac") == self._checkout.answers.get("iac") == "sam":
+            templates = [each.files["template.yaml"] for each in (self._old, self.new)]
+        elif any(
+            self._old.files.get(path) != content
+            for path, content in self.new.files.items()
+            if path.startswith("infrastructure/stack.")
+        ):
+            sides = ((step.base, self._checkout.answers), (step.target, answers))
+            templates = [
+                step.render(version, {**of_it, "iac": "sam"}).files["template.yaml"]
+                for version, of_it in sides
+            ]
+        else:
+            return AlarmChanges()
+        return alarm_changes(*templates)
 
     def _committed_code(self) -> dict[str, bytes]:
         """What the last commit has of code, and of files that an update leaves to the user."""

@@ -106,6 +106,8 @@ def graph(
         "set_aside_queues": set_aside,
         "redrive": dead_letters.tool([*ends, *set_aside], edges, nodes, ids, vocabulary),
         "alarms": [each.as_dict() for each in found_alarms],
+        # Each is charged.
+        "alarm_metrics": sum(len(each.metrics) for each in found_alarms),
         "thresholds": [vars(each) for each in thresholds(found_alarms)],
         # The section of the README on what is in dead-letter queues.
         "failures_section": section,

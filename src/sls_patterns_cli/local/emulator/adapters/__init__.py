@@ -55,6 +55,7 @@ ADAPTERS = (
     "elasticache.serverless_cache",
     "cloudformation.custom_resource_invocation",
     "cloudformation.log_group_names",
+    "cloudwatch.metric_math_alarms",
     "apigateway.rest_api_headers",
     "apigateway.rest_api_definition",
     "apigateway.rest_api_permissions",
