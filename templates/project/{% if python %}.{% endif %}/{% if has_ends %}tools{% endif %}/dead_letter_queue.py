@@ -73,7 +73,7 @@ class Report:
 
 
 class Message:
-    def __init__(self, received: dict[str, Any]) -> None:
+    def __init__(self, received: Any) -> None:
         self.id: str = received["MessageId"]
         self.receipt_handle: str = received["ReceiptHandle"]
         self.sent_at = int(received["Attributes"]["SentTimestamp"])  # milliseconds, as logs have it
@@ -177,7 +177,8 @@ class DeadLetterQueue(ABC):
         return letter
 
     def _report(self) -> Report:
-        names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
+        count = "ApproximateNumberOfMessages"
+        names: list[Any] = [count, f"{count}NotVisible", f"{count}Delayed"]
         counts = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         visible, in_flight, delayed = (int(counts["Attributes"][name]) for name in names)
         until = datetime.now(UTC) + timedelta(seconds=self.visibility_timeout)
