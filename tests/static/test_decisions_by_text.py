@@ -13,8 +13,8 @@ from jinja2 import nodes
 from rendering import ROOT
 
 TEMPLATES = ROOT / "templates"
-# Those of the wiring and of the dead-letter tool still do.
-LEFT_OUT = ("iac/", "dead_letters/")
+# Those of the dead-letter tool still do.
+LEFT_OUT = ("dead_letters/",)
 
 SEARCHES = {"regex_search", "regex_findall"}
 METHODS = {"startswith", "endswith", "find", "index", "count"}
