@@ -12,6 +12,8 @@ from sls_patterns_cli.catalog.compiler import dead_letters
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.records import Facts, Graph, pascal
+from sls_patterns_cli.catalog.compiler.stack_imports import imports
+from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
 from sls_patterns_cli.catalog.kinds import Datastore, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 
@@ -91,9 +93,8 @@ def graph(
     failing = _unique(failure.id for edge in edges for failure in edge.failures if failure.end)
     compiled_edges = [edge(each) for each in edges]
     section = f"When {'an execution' if failing == ['E7'] else 'a message'} fails"
-    found_alarms = list(
-        alarms(Graph(facts, tuple(compiled_edges)), [each["id"] for each in ends], section)
-    )
+    whole = Graph(facts, tuple(compiled_edges))
+    found_alarms = list(alarms(whole, [each["id"] for each in ends], section))
     return {
         # Whether the local stack can run it.
         "local": datastore.local,
@@ -106,6 +107,10 @@ def graph(
         "set_aside_queues": set_aside,
         "redrive": dead_letters.tool([*ends, *set_aside], edges, nodes, ids, vocabulary),
         "alarms": [each.as_dict() for each in found_alarms],
+        # What the code of a CDK stack needs beside its resources.
+        "stack_order": definition_order(whole),
+        "stack_parts": parts(whole),
+        "stack_imports": imports(whole, found_alarms),
         # Each is charged.
         "alarm_metrics": sum(len(each.metrics) for each in found_alarms),
         "thresholds": [vars(each) for each in thresholds(found_alarms)],
