@@ -28,7 +28,8 @@ def _place(node: CompiledNode) -> int:
         return 0  # it brings the network
     if node["kind"] == "function" and any(e.get("by") == "authorizer" for e in node.incoming):
         return 1  # APIs are defined with it
-    if node["kind"] in {"delivery", "state-machine"} or node.get("replaces"):
+    replaces = node["kind"] == "rest-api" and node["replaces"]
+    if node["kind"] in {"delivery", "state-machine"} or replaces:
         return 3  # it refers to functions
     return 2
 
