@@ -199,6 +199,23 @@ def test_an_untouched_project_of_any_version_becomes_a_new_one(cli: Cli, clone: 
         assert not (newest / path).exists()
 
 
+@pytest.mark.skipif("v0.6.1" not in VERSIONS, reason="this version is not known")
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_an_update_tells_which_alarms_go_come_and_change(cli: Cli, coming: Path, iac: str) -> None:
+    answers = {"pattern": "scalable-webhook", "project_name": "hook", "iac": iac}
+    project = generated(cli, "v0.6.1", **answers)
+
+    report = project.update("--source", coming, "--dry-run", code=3)
+    told = project.run("update", "--source", coming, "--dry-run").stdout
+
+    alarms = report["alarms"]
+    assert "DeliveriesDeadLetterQueueAlarm" in alarms["gone"]
+    assert "ReceiveFunctionThrottlesAlarm" in alarms["gone"]
+    assert "DeadLettersAlarm" in alarms["new"]
+    assert alarms["changed"] == ["DeliveriesQueueAgeAlarm"]
+    assert "Alarms of the next deployment" in told
+
+
 @pytest.mark.skipif(not VERSIONS, reason="no version was released")
 def test_released_mends_keep_their_ids() -> None:
     released = template_of(VERSIONS[-1])

@@ -85,7 +85,7 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
         PAGE,
         [each for node in nodes for each in _lost(node)],
         "A failed event could not be kept, and is lost, at {names}",
-        "check the permissions to send to the dead-letter queue, and the size of the event",
+        "check the permissions to send to the dead-letter queue",
         "nothing else shows it",
     )
     for node in nodes:
@@ -101,7 +101,7 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
             if not function.is_called_by_others(each)
         ],
         "Invocations of {names} fail",
-        "look into the logs of the functions",
+        "see their logs",
         "callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes",
         minutes=3,
     )

@@ -45,7 +45,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         f"{node['id']}LatencyAlarm",
         TICKET,
         "The API is slow",
-        "compare the latency of the API with the duration of its functions",
+        "compare its latency with the durations of its functions",
         "AWS recommends the 90th percentile in 5 of 5 minutes",
         {"latency": metric("Latency", "p90")},
         threshold=LATENCY,
@@ -55,7 +55,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         yield refusal_rate(
             node,
             TICKET,
-            "check that the OpenID provider publishes its keys, then issuer and audience",
+            "check issuer and audience, and the provider's keys",
             refused=metric(refused),
             all_of_them=metric("Count"),
         )

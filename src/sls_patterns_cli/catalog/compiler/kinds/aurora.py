@@ -22,7 +22,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         f"{node['id']}CapacityAlarm",
         TICKET,
         "The database is at the limit of its capacity",
-        "raise its maximum capacity, or find the query that takes it",
+        "raise its maximum, or find the query",
         "90 percent for 15 minutes; a cluster that scales reaches its limit for a moment",
         {"utilization": Metric("AWS/RDS", "ACUUtilization", "Average", named)},
         threshold=CAPACITY_PERCENT,

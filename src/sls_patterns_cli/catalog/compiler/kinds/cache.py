@@ -38,7 +38,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
                 f"{function['id']}WithoutCacheAlarm",
                 TICKET,
                 f"The {function['name']} function works without its cache",
-                "check the cache and its security group: the database takes all load",
+                "check the cache and its security group",
                 "callers are still served; 3 of 3 minutes, since a cache may fail over",
                 {"unavailable": Metric(None, "CacheUnavailable", "Sum", by)},
                 periods=3,

@@ -55,8 +55,8 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     yield Alarm(
         f"{node['id']}FreshnessAlarm",
         PAGE,
-        f"Records wait longer than {minutes} minutes to be delivered",
-        "look into the log of the delivery stream for the error",
+        f"Records wait longer than {minutes} minutes",
+        "see the log of the delivery stream",
         "15 minutes and what is collected before a delivery, in 5 of 5 minutes",
         {"age": metric(node, "DeliveryToS3.DataFreshness", "Maximum")},
         threshold=minutes * 60,
@@ -68,7 +68,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         "DeliveryToS3.Success",
         PAGE,
         "Firehose cannot write to the bucket",
-        "check the permissions of its role and the bucket's policy",
+        "check its role and the bucket's policy",
         "it retries for 24 hours, then records are lost",
     )
     if any(source["kind"] == "stream" for source in node.sources):
@@ -76,8 +76,8 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         yield Alarm(
             f"{node['id']}LagAlarm",
             PAGE,
-            "Firehose reads the stream more than 15 minutes late",
-            "look into the log of the delivery stream for the error",
+            "Firehose reads the stream 15 minutes late",
+            "see the log of the delivery stream",
             "AWS recommends 15 of 15 minutes for the age of a stream's records",
             {"behind": metric(node, "KinesisMillisBehindLatest", "Maximum")},
             threshold=LATE_MILLISECONDS,
@@ -89,7 +89,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         f"{node['id']}ThrottledAlarm",
         TICKET,
         what,
-        "have the quota of the delivery stream raised",
+        "have its quota raised",
         "what is throttled is sent again; AWS recommends 5 of 5 minutes for throttles",
         {"throttled": metric(node, throttled)},
         periods=5,
@@ -101,7 +101,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             "ExecuteProcessing.Success",
             TICKET,
             "Records are not transformed",
-            "look into the log of the function that transforms them",
+            "see the log of the function",
             "Firehose retries, and what still fails is in the dead-letter queue",
         )
 

@@ -49,7 +49,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"{node['id']}AgeAlarm",
             PAGE,
             f"Messages wait too long for the {consumer['name']} function",
-            "look for its errors and throttles, then raise its concurrency",
+            "look for errors and throttles",
             "AWS recommends 15 of 15 minutes, so that one slow message is no alarm",
             {
                 "age": Metric(
@@ -67,7 +67,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"{node['id']}Alarm",
             TICKET,
             f"Events that no rule knows are in {node['id']}",
-            "run make dead-letters, and add a rule or mend the sender",
+            "run make dead-letters, then add a rule",
             "nothing is lost for 14 days, and nothing else reports it",
             {"waiting": depth(node["id"])},
         )

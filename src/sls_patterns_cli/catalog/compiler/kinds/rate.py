@@ -36,7 +36,7 @@ def failure_rate(alarm_id: str, what: str, *, failed: Metric, all_of_them: Metri
         alarm_id,
         PAGE,
         what,
-        "look into the log of what answered, then at the latest deployment",
+        "see the log of what answered",
         f"a share in 3 of 3 minutes, each with at least {FEWEST_REQUESTS} calls, so that no single "
         "call sets it off",
         {"calls": all_of_them, "failed": failed},

@@ -19,6 +19,6 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             "DeliveryToRedshift.Success",
             TICKET,
             "The warehouse does not take what Firehose loads",
-            "look into the log of the delivery stream for the error of COPY",
+            "see the log of the delivery stream",
             "Firehose retries for two hours, and what still fails is in the dead-letter queue",
         )

@@ -34,7 +34,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"{node['id']}FailedAlarm",
             TICKET,
             f"Executions of {node['name']} fail or time out",
-            "look into the log of the state machine",
+            "see the log of the state machine",
             "the caller of each has got an error, and the alarm on the API tells if they are many",
             {"failed": metric("ExecutionsFailed"), "timed_out": metric("ExecutionsTimedOut")},
             expression="failed + timed_out",
@@ -45,7 +45,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         f"{node['id']}FailedAlarm",
         PAGE,
         f"Executions of {node['name']} fail, time out or are aborted",
-        "open the execution in the console: its history shows the state that failed",
+        "see its history in the console",
         "each leaves work half done, and none is retried",
         {
             "failed": metric("ExecutionsFailed"),

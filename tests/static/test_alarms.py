@@ -1,0 +1,121 @@
+"""The alarms of every graph: two tiers, each with its reason, none for one stranger's request."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden import GOLDEN
+from golden_summary import contents
+from rendering import ROOT
+
+GRAPHS = sorted((ROOT / "templates/patterns").glob("*/graphs/*.json"))
+LONGEST_DESCRIPTION = 1024
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+PUBLIC = {"http-api", "rest-api"}
+LARGEST = 6
+MOST_OF_A_TEMPLATE = 0.25
+
+
+def graph_of(file: Path) -> dict[str, Any]:
+    graph: dict[str, Any] = json.loads(file.read_text())
+    return graph
+
+
+def by_name(file: Path) -> str:
+    return f"{file.parents[1].name}/{file.stem}"
+
+
+def goes_off(alarm: dict[str, Any], values: Mapping[str, float]) -> bool:
+    """Whether one period with these values by metric, and none before, sets off the alarm.
+
+    A metric without a value is 0, as metric math takes it.
+    """
+    if alarm["periods"] > 1:
+        return False
+    known = {name: values.get(each["name"], 0) for name, each in alarm["metrics"].items()}
+    expression = alarm["expression"] or next(iter(known))
+    share = re.fullmatch(r"IF\((\w+) >= (\d+), 100 \* (\w+) / (\w+), 0\)", expression)
+    if share:
+        total, least, part, _ = share.groups()
+        value = 100 * known[part] / known[total] if known[total] >= int(least) else 0.0
+    else:
+        value = sum(known[name] for name in expression.split(" + "))
+    threshold = alarm["threshold"]
+    limit = threshold if isinstance(threshold, int) else 0
+    return value < limit if alarm["below"] else value > limit
+
+
+@pytest.mark.parametrize("file", GRAPHS, ids=by_name)
+def test_each_alarm_has_a_tier_a_reason_and_says_what_to_do_first(file: Path) -> None:
+    alarms = graph_of(file)["alarms"]
+
+    assert len({alarm["id"] for alarm in alarms}) == len(alarms) > 0
+    for alarm in alarms:
+        assert alarm["tier"] in {"page", "ticket"}
+        assert min(len(alarm[said]) for said in ("what", "first", "reason")) > 0
+        assert alarm["description"].startswith(f"{alarm['tier'].capitalize()}: ")
+        assert len(alarm["description"]) <= LONGEST_DESCRIPTION
+
+
+@pytest.mark.parametrize("file", GRAPHS, ids=by_name)
+def test_every_end_of_a_failure_pages_after_one_minute(file: Path) -> None:
+    graph = graph_of(file)
+    watched = {
+        value["id"]
+        for alarm in graph["alarms"]
+        if (alarm["tier"], alarm["periods"], alarm["threshold"]) == ("page", 1, 0)
+        for metric in alarm["metrics"].values()
+        if metric["name"] == "ApproximateNumberOfMessagesVisible"
+        for value in metric["dimensions"].values()
+    }
+
+    assert {queue["id"] for queue in graph["dead_letter_queues"]} <= watched
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in GRAPHS if PUBLIC & {*graph_of(file)["resources"]}], ids=by_name
+)
+def test_one_request_that_fails_or_is_refused_sets_off_nothing(file: Path) -> None:
+    """The proofs `hostile-bodies-refused` show that what strangers send does not even fail."""
+    one = {
+        # It fails at the API and in a function, is throttled and slow.
+        **dict.fromkeys(("Count", "5xx", "5XXError", "4xx", "4XXError"), 1),
+        **dict.fromkeys(("Invocations", "Errors", "RefusedDeliveries", "CacheUnavailable"), 1),
+        **dict.fromkeys(("CircuitOpen", "CircuitStateUnavailable"), 1),
+        "Latency": 29_000,
+        # The steps of a delivery succeed.
+        **dict.fromkeys(("DeliveryToS3.Success", "ExecuteProcessing.Success"), 1),
+        "DeliveryToRedshift.Success": 1,
+    }
+
+    assert [alarm["id"] for alarm in graph_of(file)["alarms"] if goes_off(alarm, one)] == []
+
+
+def test_a_share_goes_off_for_many_failures_and_not_for_few_requests() -> None:
+    """Both sides of the least count."""
+    graph = graph_of(ROOT / "templates/patterns/simple-web-service/graphs/http-api-dynamodb.json")
+    alarm = {**next(a for a in graph["alarms"] if a["id"] == "ApiErrorsAlarm"), "periods": 1}
+
+    assert not goes_off(alarm, {"Count": 9, "5xx": 9})
+    assert goes_off(alarm, {"Count": 10, "5xx": 10})
+    assert not goes_off(alarm, {"Count": 0, "5xx": 0})
+
+
+def test_alarms_are_a_quarter_of_the_largest_templates_at_most() -> None:
+    shares = defaultdict[str, list[tuple[int, float]]](list)
+    for archive in GOLDEN.glob("*.txt"):
+        for (variant, path), text in contents(archive.read_text()).items():
+            if path == "template.yaml":
+                parts = re.split(r"\n(?=  \w+:\n|\w+:\n|\n)", text)
+                alarms = [part for part in parts if "Type: AWS::CloudWatch::Alarm" in part]
+                lines = sum(len(part.strip("\n").splitlines()) for part in alarms)
+                total = len(text.splitlines())
+                graph = f"{archive.stem} {re.sub('python|typescript', '', variant)}"
+                shares[graph].append((total, lines / total))
+
+    for graph in sorted(shares, key=lambda graph: max(shares[graph]))[-LARGEST:]:
+        assert max(share for _, share in shares[graph]) <= MOST_OF_A_TEMPLATE, graph
