@@ -1,9 +1,103 @@
 """What templates read of a graph: one closed record, which `make golden` writes as JSON."""
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
 from sls_patterns_cli.catalog.compiler.records import Facts
+
+
+class End(TypedDict):
+    """A queue in which failures end, or in which a function or bus sets messages aside."""
+
+    id: str
+    at: str
+    """Where the failure shows, or what sets the messages aside."""
+    back_to: NotRequired[str]
+    """Where messages that are set aside came from."""
+    way_back: list[str]
+    expires_from: Literal["sending", "move"]
+    """SQS counts the time of a message that it moves from its first sending, of a FIFO queue from
+    the move."""
+    of_deployments: bool
+    """What fails there was no message but a step of a deployment."""
+    bare_events: bool
+    """It holds events as they were sent, not Lambda's records of them."""
+    edges: list[int]
+
+
+class Failure(TypedDict):
+    """How an edge fails, where that shows, and in which queue it ends."""
+
+    id: str
+    end: str | None
+    queue: str | None
+    at: str
+
+
+class Moved(TypedDict):
+    """A path that a function serves instead of another system."""
+
+    path: str
+    function: str
+    api: str
+
+
+class Api(TypedDict):
+    """What is compiled of an HTTP or REST API beside its attributes."""
+
+    answers_for_datastore: bool
+    calls_services: bool
+    replaces: str | None
+    """The system whose routes it takes over: a routes file says which."""
+    answers_for_others: bool
+
+
+class Function(TypedDict):
+    """What is compiled of a function beside its attributes."""
+
+    invoked_asynchronously: bool
+    failed_events: str | None
+    reads_stream: bool
+    invokes_itself: bool
+    callers: list[str]
+    """Who calls it by its alias from outside: the stack has a parameter for each."""
+
+
+class Queue(TypedDict):
+    """What is compiled of a queue beside its attributes."""
+
+    visibility_timeout: int | None
+    kept_for_inspection: bool
+
+
+class Delivery(TypedDict):
+    """What is compiled of a delivery stream beside its attributes."""
+
+    late_after_minutes: int
+
+
+class External(TypedDict):
+    """What is compiled of a system outside the stack beside its attributes."""
+
+    proxied: bool
+
+
+class Datastore(TypedDict):
+    """What is compiled of a datastore beside its attributes."""
+
+    users_call_internet: NotRequired[bool]
+
+
+DERIVED: dict[str, type] = {
+    "http-api": Api,
+    "rest-api": Api,
+    "function": Function,
+    "queue": Queue,
+    "delivery": Delivery,
+    "external": External,
+    "datastore": Datastore,
+}
+"""What is compiled of a node of each kind, beside its attributes and its place in the graph."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +113,10 @@ class Stack:
     edges: list[Facts]
     ends: list[str]
     """The names that the graph gives to the ends of failures."""
-    dead_letter_queues: list[Facts]
-    set_aside_queues: list[Facts]
+    dead_letter_queues: list[End]
+    set_aside_queues: list[End]
     """The queues that nothing consumes, in the form of the dead-letter queues."""
-    redrive: Facts
+    redrive: Facts | None
     """What the dead-letter tool is made of."""
     alarms: list[Facts]
     stack_order: list[str]
@@ -73,7 +167,7 @@ class Stack:
     linted_machines: list[str]
     """Those that statelint reads: it refuses what a service adds to the language, as S3 does to the
     reader of a distributed map."""
-    moved: list[Facts]
+    moved: list[Moved]
     """What a routes file says at first."""
     mapping_templates: list[str]
     account_needs: list[str]
