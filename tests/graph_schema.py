@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from sls_patterns_cli.catalog.compiler.records import Alarm, Metric, Named, Threshold
-from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, Stack
+from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, Stack, Waits
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
@@ -107,6 +107,7 @@ def _edge(vocabulary: Vocabulary) -> Schema:
     given: dict[str, Schema] = {name: {"type": kind} for name, kind in attributes.items()}
     # Of a log group it is a text, of a bus a mapping.
     given["pattern"] = {"type": ["string", "object"]}
+    given |= _typed(Waits)["properties"]
     common: dict[str, Schema] = {
         "from": {"type": "string"},
         "to": {"type": "string"},

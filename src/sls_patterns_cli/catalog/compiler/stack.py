@@ -34,6 +34,14 @@ class Failure(TypedDict):
     at: str
 
 
+class Waits(TypedDict, total=False):
+    """For how many seconds a function waits for a database: to connect, for a statement, a lock."""
+
+    connect: int
+    statement: int
+    lock: int
+
+
 class Moved(TypedDict):
     """A path that a function serves instead of another system."""
 
