@@ -37,20 +37,20 @@ def undeclared(source: str) -> Iterator[str]:
     """Yield what a template reads that the schema does not have, as `edge.colour`."""
     tree = jinja2.Environment().parse(source)  # noqa: S701 - it is only parsed
     for read in tree.find_all(nodes.Getattr):
-        if isinstance(read.node, nodes.Name) and read.node.name in READERS:
-            if read.attr not in READERS[read.node.name] | OF_DICTIONARIES:
-                yield f"{read.node.name}.{read.attr}"
+        name = read.node.name if isinstance(read.node, nodes.Name) else None
+        if name in READERS and read.attr not in READERS[name] | OF_DICTIONARIES:
+            yield f"{name}.{read.attr}"
     declared = set().union(*READERS.values())
-    for read in tree.find_all(nodes.Filter):
-        if read.name in {"selectattr", "rejectattr"} and read.args:
-            attribute = read.args[0]
+    for used in tree.find_all(nodes.Filter):
+        if used.name in {"selectattr", "rejectattr"} and used.args:
+            attribute = used.args[0]
             if (
                 isinstance(attribute, nodes.Const)
-                and isinstance(read.node, nodes.Name)
-                and read.node.name in {"nodes", "edges"}
+                and isinstance(used.node, nodes.Name)
+                and used.node.name in {"nodes", "edges"}
                 and attribute.value not in declared
             ):
-                yield f"{read.node.name} | {attribute.value}"
+                yield f"{used.node.name} | {attribute.value}"
 
 
 @pytest.mark.parametrize("file", GRAPHS, ids=lambda file: f"{file.parents[1].name}-{file.stem}")
