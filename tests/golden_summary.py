@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import yaml
 from golden import GOLDEN, RULE, patched
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +38,7 @@ LANGUAGES = {
 }
 
 NOTHING = '""'
+WORDS = 3
 
 AROUND = 40
 """So many characters of a line are shown on either side of what changes in it."""
@@ -105,6 +108,77 @@ def kind(path: str, variant: str) -> str:
 
 @cache
 def differences(one: str, other: str) -> tuple[str, ...]:
+    """Return each change once: of a template by its resources, of all else by its lines."""
+    if "\nResources:" in one and "\nResources:" in other:
+        return tuple(dict.fromkeys(of_templates(one, other))) or ("comments or layout",)
+    return of_lines(one, other)
+
+
+def of_templates(one: str, other: str) -> Iterator[str]:
+    """Yield what comes, goes and changes: resources by their types, all else by its name."""
+    old, new = (read(each) for each in (one, other))
+    for section in dict.fromkeys([*old, *new]):
+        before, after = old.get(section, {}), new.get(section, {})
+        if not isinstance(before, dict) or not isinstance(after, dict):
+            before, after = {"": before}, {"": after}
+        for name in dict.fromkeys([*before, *after]):
+            gone, come = before.get(name), after.get(name)
+            if gone == come:
+                continue
+            kind = section
+            if section == "Resources":
+                kind = str((gone or come or {}).get("Type"))
+            if gone is None or come is None:
+                yield f"{'+' if gone is None else '-'} {kind} {ending(name)}"
+            else:
+                yield from of_values(kind, gone, come)
+
+
+def of_values(path: str, one: Any, other: Any) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in dict.fromkeys([*one, *other]):
+            if one.get(name) != other.get(name):
+                yield from of_values(f"{path}.{name}", one.get(name), other.get(name))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for gone, come in zip(one, other, strict=True):
+            if gone != come:
+                yield from of_values(path, gone, come)
+    else:
+        old, new = (NOTHING if each is None else shortened(str(each)) for each in (one, other))
+        yield f"{path.replace('.Properties', '')}: {old} -> {new}"
+
+
+def read(template: str) -> dict[str, Any]:
+    """Return a template, its tags as `!Ref Queue`."""
+    found: dict[str, Any] = yaml.load(template, Loader=Loader)  # noqa: S506 - a SafeLoader
+    return found
+
+
+class Loader(yaml.SafeLoader):
+    """Reads a tag as part of the value."""
+
+
+def tagged(loader: Loader, tag: str, node: yaml.Node) -> str:
+    value = (
+        loader.construct_scalar(node)
+        if isinstance(node, yaml.ScalarNode)
+        else loader.construct_sequence(node, deep=True)
+        if isinstance(node, yaml.SequenceNode)
+        else yaml.serialize(node)
+    )
+    return f"!{tag} {value}"
+
+
+Loader.add_multi_constructor("!", tagged)
+
+
+def ending(name: str) -> str:
+    """Return the last words of a logical id: those before name a node of one pattern."""
+    words = re.findall(r"[A-Z][a-z0-9]*", name)
+    return name if len(words) <= WORDS else f"…{''.join(words[-WORDS:])}"
+
+
+def of_lines(one: str, other: str) -> tuple[str, ...]:
     """Return each change once: lines one by one where as many come as go, or else the first."""
     old, new = one.splitlines(), other.splitlines()
     told = dict[str, None]()

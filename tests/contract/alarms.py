@@ -384,9 +384,15 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         (query, metric) for query in queries(alarm) if (metric := _metric(stack, query)) is not None
     ]
     share = share_of(alarm)
-    for query, metric in watched_metrics:
+    for query, found in watched_metrics:
         if share and query.id == share.total:
             continue
+        # One that leaves work half done pages, whoever has got its error.
+        metric = (
+            replace(found, tier="page", periods=1)
+            if (found in EXPRESS and told == "Page")
+            else found
+        )
         tier = metric.share if share else metric.tier
         if tier is None:
             of = " or ".join(metric.total) or "another metric"

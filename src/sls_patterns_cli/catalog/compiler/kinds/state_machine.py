@@ -29,30 +29,30 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         named = {"StateMachineArn": Named("state-machine", node["id"])}
         return Metric("AWS/States", name, "Sum", named)
 
-    if node.get("express"):
+    express = bool(node.get("express"))
+    metrics = {"failed": metric("ExecutionsFailed"), "timed_out": metric("ExecutionsTimedOut")}
+    if not express:  # Nobody can stop an express execution.
+        metrics["aborted"] = metric("ExecutionsAborted")
+    if express and not node.get("final_error"):
         yield Alarm(
             f"{node['id']}FailedAlarm",
             TICKET,
-            f"Executions of {node['name']} fail or time out",
+            f"Executions of {node['name']} fail",
             "see the log of the state machine",
             "the caller of each has got an error, and the alarm on the API tells if they are many",
-            {"failed": metric("ExecutionsFailed"), "timed_out": metric("ExecutionsTimedOut")},
-            expression="failed + timed_out",
+            metrics,
+            expression=" + ".join(metrics),
             periods=3,
         )
         return
     yield Alarm(
         f"{node['id']}FailedAlarm",
         PAGE,
-        f"Executions of {node['name']} fail, time out or are aborted",
-        "see its history in the console",
+        f"Executions of {node['name']} fail",
+        "see the log of the state machine" if express else "see its history in the console",
         "each leaves work half done, and none is retried",
-        {
-            "failed": metric("ExecutionsFailed"),
-            "timed_out": metric("ExecutionsTimedOut"),
-            "aborted": metric("ExecutionsAborted"),
-        },
-        expression="failed + timed_out + aborted",
+        metrics,
+        expression=" + ".join(metrics),
     )
 
 
