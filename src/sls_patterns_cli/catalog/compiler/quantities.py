@@ -1,13 +1,35 @@
-"""Numbers as code and text print them: `Duration.days(14)`, `1209600 # 14 days`, "six hours"."""
+"""Numbers as code and text print them: `5` and "five times", `1209600` and "14 days"."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
-from sls_patterns_cli.catalog.compiler.records import Facts
+Unit = Literal["seconds", "minutes", "hours", "days"]
 
+SECONDS: dict[Unit, int] = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 TIMES = ("never", "once", "twice")
-SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+
+
+class Number(TypedDict):
+    """A count as templates read it."""
+
+    number: int
+    words: str
+    """Such as `five`; above ten in digits."""
+    times: str
+    """Such as `twice` or `five times`."""
+
+
+class Period(TypedDict):
+    """A duration as templates read it."""
+
+    amount: int
+    unit: Unit
+    seconds: int
+    text: str
+    """Such as `6 hours`."""
+    words: str
+    """Such as `six hours`."""
 
 
 @dataclass(frozen=True)
@@ -18,16 +40,16 @@ class Count:
 
     @property
     def words(self) -> str:
-        """Such as `five`; above ten in digits, as a sentence has it."""
+        """The number in a sentence."""
         return WORDS[self.number] if self.number < len(WORDS) else str(self.number)
 
     @property
     def times(self) -> str:
-        """Such as `twice` or `five times`."""
+        """How often, in a sentence."""
         return TIMES[self.number] if self.number < len(TIMES) else f"{self.words} times"
 
-    def as_dict(self) -> Facts:
-        """The number as templates read it."""
+    def as_dict(self) -> Number:
+        """The count as templates read it."""
         return {"number": self.number, "words": self.words, "times": self.times}
 
 
@@ -36,7 +58,7 @@ class Duration:
     """How long, in the unit in which people think of it."""
 
     amount: int
-    unit: Literal["seconds", "minutes", "hours", "days"]
+    unit: Unit
 
     @property
     def seconds(self) -> int:
@@ -45,14 +67,15 @@ class Duration:
 
     @property
     def text(self) -> str:
-        """Such as `14 days`."""
+        """As comments have it."""
         return f"{self.amount} {self.unit}"
 
-    @property
-    def words(self) -> str:
-        """Such as `six hours`."""
-        return f"{Count(self.amount).words} {self.unit}"
-
-    def as_dict(self) -> Facts:
+    def as_dict(self) -> Period:
         """The duration as templates read it."""
-        return {**vars(self), "seconds": self.seconds, "text": self.text, "words": self.words}
+        return {
+            "amount": self.amount,
+            "unit": self.unit,
+            "seconds": self.seconds,
+            "text": self.text,
+            "words": f"{Count(self.amount).words} {self.unit}",
+        }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
-from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
+from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
@@ -29,7 +29,7 @@ SECONDS_TO_END = 300
 """How long until an event that fails is given up: Lambda tries again after one minute and after two
 more, and takes its time."""
 
-CALL_ATTEMPTS = Count(2)
+CALL_ATTEMPTS = 2
 """How many attempts of a call to AWS the SDK makes."""
 
 CONNECT_SECONDS = 1
@@ -46,7 +46,7 @@ PAUSE_SECONDS = 1
 """How long the SDK pauses at most before the second attempt.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 
-CALL_SECONDS = CALL_ATTEMPTS.number * ATTEMPT_SECONDS + (CALL_ATTEMPTS.number - 1) * PAUSE_SECONDS
+CALL_SECONDS = CALL_ATTEMPTS * ATTEMPT_SECONDS + (CALL_ATTEMPTS - 1) * PAUSE_SECONDS
 """How long a call to AWS takes at most."""
 
 CLAIMED_CONCURRENCY = Threshold(
