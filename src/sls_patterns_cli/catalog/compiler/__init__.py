@@ -11,6 +11,9 @@ from typing import Any
 from sls_patterns_cli.catalog.compiler import dead_letters
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.harness import harness
+from sls_patterns_cli.catalog.compiler.kinds import function, queue
+from sls_patterns_cli.catalog.compiler.numbers import numbers
+from sls_patterns_cli.catalog.compiler.quantities import Count
 from sls_patterns_cli.catalog.compiler.records import Facts, Graph, pascal
 from sls_patterns_cli.catalog.compiler.stack import Stack
 from sls_patterns_cli.catalog.compiler.stack_imports import imports
@@ -20,20 +23,11 @@ from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 
 # What a function waits for while a caller waits for the function.
 ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
-# Seconds that a call to AWS takes at most, as `adapters/sdk` and AWS_MAX_ATTEMPTS limit it: two
-# attempts of four seconds, and the pause between them.
-CALL_SECONDS = 9
 # How many calls of an access process one record: with `write-once` a function reads what has the
 # record's id already, with `append` also what the record changes. Every other access takes one.
 ACCESS_CALLS = {"write-once": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
-# A mapping needs six times the function's timeout: it counts its own retries of throttled batches
-# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
-MAPPED_VISIBILITY_FACTOR = 6
-# A function that polls is throttled before it receives. Twice what its calls for a message take
-# leaves room for its own work and for clocks.
-POLLED_VISIBILITY_FACTOR = 2
 # Requests with these methods have no body that a service reads.
 WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
@@ -114,6 +108,7 @@ class _Compilation:
             "harness": harness(self._topology, self._datastore, self._vocabulary),
             "nodes": self._facts,
             "edges": list(self._graph.edges),
+            "numbers": numbers(),
             "mechanisms": self._mechanisms,
             "mechanisms_with_ends": self._ending,
         }
@@ -336,6 +331,10 @@ def _node(
         facts["failed_events"] = (
             node.attributes.get("failed_events", "destination") if "E2" in failing else None
         )
+        if "E2" in failing:
+            facts.setdefault("retries", function.RETRIES)
+            facts["retried"] = Count(facts["retries"]).as_dict()
+            facts["attempts"] = Count(facts["retries"] + 1).as_dict()
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
         # Who calls it by its alias from outside: the stack has a parameter for each.
@@ -352,7 +351,7 @@ def _node(
         # An alarm tells of records that wait longer: what is collected is late by that much.
         facts["late_after_minutes"] = 15 + facts["buffer_seconds"] // 60 // 15 * 15
     if node.kind == "queue":
-        facts["visibility_timeout"] = _visibility_timeout(node.name, edges, nodes, datastore)
+        facts |= _visibility(node.name, edges, nodes, datastore)
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
@@ -578,7 +577,7 @@ def _record_seconds(
         # Before it ends, it starts what processes the rest.
         continued = any(edge.source == edge.target == consumer for edge in edges)
         calls = _message_seconds(consumer, edges, nodes, datastore)
-        return calls + CALL_SECONDS * (kept + continued)
+        return calls + function.CALL_SECONDS * (kept + continued)
 
     consumers = {edge.target for edge in edges if _takes_batches(edge)}
     return max(map(seconds, consumers), default=None)
@@ -602,33 +601,28 @@ def _message_seconds(
     of_calls = (
         waits["record"] + waits["statement"] * (calls - 1)
         if waits and nodes[target].kind == "datastore"
-        else CALL_SECONDS * calls
+        else function.CALL_SECONDS * calls
         for target, calls in accesses.items()
     )
-    return sum(of_calls) + (CALL_SECONDS * POLL_CALLS if polls else 0)
+    return sum(of_calls) + (function.CALL_SECONDS * POLL_CALLS if polls else 0)
 
 
-def _visibility_timeout(
-    queue: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
-) -> int | None:
-    """The seconds for which a received message is invisible; None where nothing takes messages."""
+def _visibility(
+    name: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> Facts:
+    """How long a received message is invisible, and why; None where nothing takes messages."""
     for edge in edges:
-        if edge.source == queue:
+        if edge.source == name:
             if edge.attributes.get("by") == "poll":
-                message = _message_seconds(edge.target, edges, nodes, datastore)
-                return POLLED_VISIBILITY_FACTOR * message
-            return MAPPED_VISIBILITY_FACTOR * int(nodes[edge.target].attributes["timeout"])
-    return None
+                return queue.polled(_message_seconds(edge.target, edges, nodes, datastore))
+            return queue.mapped(int(nodes[edge.target].attributes["timeout"]))
+    return {"visibility_timeout": None}
 
 
 def _seconds_to_end(edge: Edge, facts: Mapping[str, Facts]) -> int:
     """How long at most until what fails at an edge is in its dead-letter queue."""
     hidden = facts[edge.source].get("visibility_timeout")
-    if hidden:
-        # After five receives.
-        return 5 * int(hidden)
-    # Lambda tries an event again after one minute and after two more, and takes its time.
-    return 300
+    return queue.RECEIVES.number * int(hidden) if hidden else function.SECONDS_TO_END
 
 
 def edge(edge: Edge) -> Facts:

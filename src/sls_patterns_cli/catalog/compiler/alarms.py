@@ -78,7 +78,8 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
         [queue.depth(each) for each in dead_letter_queues],
         "Failed messages are in {names}",
         f"run make dead-letters, then see {section} in the README",
-        "a message is there after all its retries, and is deleted after 14 days",
+        "a message is there after all its retries, and is deleted after "
+        f"{queue.DEAD_LETTER_RETENTION.text}",
     )
     yield from _summed(
         "LostEventsAlarm",

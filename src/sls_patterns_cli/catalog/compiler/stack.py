@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NotRequired, TypedDict
 
+from sls_patterns_cli.catalog.compiler.numbers import Numbers
+from sls_patterns_cli.catalog.compiler.quantities import Number
 from sls_patterns_cli.catalog.compiler.records import Facts
 
 
@@ -65,6 +67,12 @@ class Function(TypedDict):
 
     invoked_asynchronously: bool
     failed_events: str | None
+    retries: NotRequired[int]
+    """How often Lambda tries an asynchronous invocation again."""
+    retried: NotRequired[Number]
+    """`retries` in words."""
+    attempts: NotRequired[Number]
+    """One more than `retries`."""
     reads_stream: bool
     invokes_itself: bool
     callers: list[str]
@@ -75,6 +83,8 @@ class Queue(TypedDict):
     """What is compiled of a queue beside its attributes."""
 
     visibility_timeout: int | None
+    visibility_reason: NotRequired[str]
+    """What the number of seconds follows from."""
     kept_for_inspection: bool
 
 
@@ -119,6 +129,8 @@ class Stack:
     nodes: dict[str, Facts]
     """By name; a node's `incoming` and `outgoing` are numbers of `edges`."""
     edges: list[Facts]
+    numbers: Numbers
+    """What all stacks share, by kind."""
     ends: list[str]
     """The names that the graph gives to the ends of failures."""
     dead_letter_queues: list[End]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
+from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
@@ -12,6 +13,41 @@ from sls_patterns_cli.catalog.compiler.records import (
     Named,
     Threshold,
 )
+
+MEMORY_MEGABYTES = 256
+"""Enough for the runtimes with Powertools and the SDK; its share of a CPU grows with it.
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
+
+RETRIES = 2
+"""How often Lambda tries an asynchronous invocation again: the default, and the most.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
+
+EVENT_AGE = Duration(6, "hours")
+"""How long Lambda keeps the event of one, as while it is throttled: the default, and the most."""
+
+SECONDS_TO_END = 300
+"""How long until an event that fails is given up: Lambda tries again after one minute and after two
+more, and takes its time."""
+
+CALL_ATTEMPTS = 2
+"""How many attempts of a call to AWS the SDK makes."""
+
+CONNECT_SECONDS = 1
+"""How long an attempt may take to connect; without a limit, the SDK waits longer than Lambda does.
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-smart-config-defaults.html"""
+
+RESPONSE_SECONDS = 3
+"""How long an attempt may wait for the response."""
+
+ATTEMPT_SECONDS = CONNECT_SECONDS + RESPONSE_SECONDS
+"""How long an attempt takes at most."""
+
+PAUSE_SECONDS = 1
+"""How long the SDK pauses at most before the second attempt.
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
+
+CALL_SECONDS = CALL_ATTEMPTS * ATTEMPT_SECONDS + (CALL_ATTEMPTS - 1) * PAUSE_SECONDS
+"""How long a call to AWS takes at most."""
 
 CLAIMED_CONCURRENCY = Threshold(
     "claimed-concurrency",

@@ -2,19 +2,61 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
     Alarm,
     CompiledNode,
+    Facts,
     Graph,
     Metric,
     Named,
     Threshold,
 )
 
+RETENTION = Duration(4, "days")
+"""How long a queue keeps a message that nobody takes; the default of SQS, longer than a weekend:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-queue-parameters.html"""
+
+DEAD_LETTER_RETENTION = Duration(14, "days")
+"""How long a dead-letter queue keeps a message, and one for messages that are set aside: the most
+that SQS allows. It must be longer than `RETENTION`, since the time of a message may count from its
+first sending (fact X20)."""
+
+RECEIVES = Count(5)
+"""After so many receives SQS moves a message to the dead-letter queue; AWS recommends at least
+five, since a throttled batch counts:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+
+MAPPED_VISIBILITY_FACTOR = Count(6)
+"""How many timeouts of its function a received message is invisible. A mapping needs that: it
+counts its own retries of throttled batches
+(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
+
+POLLED_VISIBILITY_FACTOR = Count(2)
+"""A function that polls is throttled before it receives. Twice what its calls for a message take
+leaves room for its own work and for clocks."""
+
 OLDEST_MESSAGE_SECONDS = 900
 """A message may wait so long, whatever else follows from the queue."""
+
+
+def mapped(function_seconds: int) -> Facts:
+    """How long messages of a queue are invisible that a mapping hands to a function."""
+    return {
+        "visibility_timeout": MAPPED_VISIBILITY_FACTOR.number * function_seconds,
+        "visibility_reason": f"{MAPPED_VISIBILITY_FACTOR.times} the function's timeout",
+    }
+
+
+def polled(message_seconds: int) -> Facts:
+    """How long messages of a queue are invisible that a function polls."""
+    return {
+        "visibility_timeout": POLLED_VISIBILITY_FACTOR.number * message_seconds,
+        "visibility_reason": f"{POLLED_VISIBILITY_FACTOR.times} the calls for a message, "
+        "with their retries",
+    }
 
 
 def depth(queue: str) -> Metric:
@@ -68,6 +110,6 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             TICKET,
             f"Events that no rule knows are in {node['id']}",
             "run make dead-letters, then add a rule",
-            "nothing is lost for 14 days, and nothing else reports it",
+            f"nothing is lost for {DEAD_LETTER_RETENTION.text}, and nothing else reports it",
             {"waiting": depth(node["id"])},
         )

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Metric,
     Named,
 )
+
+RETRIES = 185
+"""How often EventBridge tries again to deliver to the target of a rule: the default, and the most.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html"""
+
+EVENT_AGE = Duration(24, "hours")
+"""How long it tries: the default, and the most."""
 
 
 def not_sent(rule: str) -> Metric:

@@ -2,13 +2,30 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.kinds import queue, rules
+from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Facts,
     Metric,
     pascal,
 )
+
+RETENTION = Duration(24, "hours")
+"""How long a stream keeps a record: the default of Kinesis, and what DynamoDB does (fact K3).
+https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html"""
+
+RETRIES = 10_000
+"""How often Lambda may read a batch again that failed: the most of a mapping that has a limit, so
+that `RECORD_AGE` decides.
+https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"""
+
+RECORD_AGE = Duration(6, "hours")
+"""How long Lambda tries: long enough for an outage of what the function needs, and well below the
+24 hours after which a record is gone."""
+
+FAILED_RECORD_RETENTION = queue.DEAD_LETTER_RETENTION
+"""How long the bucket keeps a failed record: as long as the message that tells of it."""
 
 
 def failures_rule(edge: Facts) -> str:

@@ -1,0 +1,96 @@
+"""The numbers that all stacks share, as templates read them: a number's home is the module of its
+kind, with its source."""
+
+from typing import TypedDict
+
+from sls_patterns_cli.catalog.compiler.kinds import function, queue, rules, schedule, stream
+from sls_patterns_cli.catalog.compiler.quantities import Number, Period
+
+
+class Queue(TypedDict):
+    """Of SQS queues."""
+
+    retention: Period
+    dead_letter_retention: Period
+    receives: Number
+
+
+class Rule(TypedDict):
+    """Of the targets of EventBridge rules."""
+
+    retries: int
+    event_age: Period
+
+
+class Schedule(TypedDict):
+    """Of the targets of schedules."""
+
+    retries: int
+    run_age: Period
+
+
+class Stream(TypedDict):
+    """Of streams, and of how functions read them."""
+
+    retention: Period
+    retries: int
+    record_age: Period
+    failed_record_retention: Period
+
+
+class Function(TypedDict):
+    """Of functions."""
+
+    memory_megabytes: int
+    event_age: Period
+
+
+class Call(TypedDict):
+    """Of a function's calls to AWS."""
+
+    attempts: int
+    connect_seconds: int
+    response_seconds: int
+    attempt_seconds: int
+    pause_seconds: int
+
+
+class Numbers(TypedDict):
+    """The numbers by kind."""
+
+    queue: Queue
+    rule: Rule
+    schedule: Schedule
+    stream: Stream
+    function: Function
+    call: Call
+
+
+def numbers() -> Numbers:
+    """The numbers of all kinds."""
+    return {
+        "queue": {
+            "retention": queue.RETENTION.as_dict(),
+            "dead_letter_retention": queue.DEAD_LETTER_RETENTION.as_dict(),
+            "receives": queue.RECEIVES.as_dict(),
+        },
+        "rule": {"retries": rules.RETRIES, "event_age": rules.EVENT_AGE.as_dict()},
+        "schedule": {"retries": schedule.RETRIES, "run_age": schedule.RUN_AGE.as_dict()},
+        "stream": {
+            "retention": stream.RETENTION.as_dict(),
+            "retries": stream.RETRIES,
+            "record_age": stream.RECORD_AGE.as_dict(),
+            "failed_record_retention": stream.FAILED_RECORD_RETENTION.as_dict(),
+        },
+        "function": {
+            "memory_megabytes": function.MEMORY_MEGABYTES,
+            "event_age": function.EVENT_AGE.as_dict(),
+        },
+        "call": {
+            "attempts": function.CALL_ATTEMPTS,
+            "connect_seconds": function.CONNECT_SECONDS,
+            "response_seconds": function.RESPONSE_SECONDS,
+            "attempt_seconds": function.ATTEMPT_SECONDS,
+            "pause_seconds": function.PAUSE_SECONDS,
+        },
+    }
