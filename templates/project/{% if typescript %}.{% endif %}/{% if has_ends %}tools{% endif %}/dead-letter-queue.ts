@@ -68,10 +68,7 @@ export abstract class DeadLetterQueue {
   protected readonly failed: string;
   /** Where messages go back to. */
   protected readonly target: string;
-  /**
-   * Seconds for which nobody else receives what is listed or sent back, also after a run that was
-   * killed.
-   */
+  /** Seconds for which nobody else receives its messages, even after a run that was killed. */
   protected readonly visibilityTimeout: number = 120;
   readonly #name: string;
   readonly #queue: { QueueUrl: string };
@@ -148,14 +145,7 @@ export abstract class DeadLetterQueue {
 
   protected async report(): Promise<Report> {
     const { Attributes } = await sqs.send(
-      new GetQueueAttributesCommand({
-        ...this.#queue,
-        AttributeNames: [
-          "ApproximateNumberOfMessages",
-          "ApproximateNumberOfMessagesNotVisible",
-          "ApproximateNumberOfMessagesDelayed",
-        ],
-      }),
+      new GetQueueAttributesCommand({ ...this.#queue, AttributeNames: ["All"] }),
     );
     const until = new Date(Date.now() + this.visibilityTimeout * 1000);
     return {
@@ -321,8 +311,7 @@ function held(report: Report): number {
 function described(report: Report): string {
   const { queue, visible, inFlight, delayed, seen, heldUntil } = report;
   const counted = `${String(visible)} visible, ${String(inFlight)} in flight, ${String(delayed)} delayed`;
-  const all = String(visible + inFlight + delayed);
-  let text = `${queue}: ${String(seen)} of ${all} seen (${counted})`;
+  let text = `${queue}: ${String(seen)} of ${String(visible + inFlight + delayed)} seen (${counted})`;
   if (unseen(report)) text += "; not all seen";
   if (held(report)) {
     text += `, ${String(held(report))} held by another run until ${heldUntil} UTC at most`;
