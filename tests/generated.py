@@ -13,6 +13,7 @@ import yaml
 from decisions_page import PAGE as DESIGN
 from decisions_page import decisions, design_page
 from emulator_reports import PAGE, reports_page
+from graph_schema import graph_schema
 from kinds_page import kinds_page
 from pattern_schema import pattern_schema
 from release_page import release_pages
@@ -94,6 +95,8 @@ def _files() -> Iterator[tuple[Path, str]]:
             yield PATTERNS / pattern.slug / file, text
     schema = pattern_schema(catalog.vocabulary())
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
+    compiled_schema = graph_schema(catalog.vocabulary())
+    yield ROOT / "templates/graph.schema.json", f"{json.dumps(compiled_schema, indent=1)}\n"
     yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
     yield PAGE, reports_page()

@@ -1,13 +1,20 @@
 """What only a generated README can tell of AWS, it tells."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
-from rendering import render_project
+from rendering import ROOT, render_project
 from variants import Variant, all_variants
 
+from sls_patterns_cli.catalog.compiler import graph_file
+
+PATTERNS = ROOT / "templates/patterns"
+
 WATCHED = re.compile(r"CloudWatch: (\d+) alarms on (\d+) metrics \| \$([\d.]+) \|")
+ALARM = re.compile(r"(…?)([A-Za-z]+Alarm)\b")
+ROW = re.compile(r"^\| `(\w+Alarm)` \| (page|ticket) \| .+ \| .+ \|$", re.MULTILINE)
 PRICED = [v for v in all_variants() if (v.runtime, v.iac) == ("python", "sam")]
 
 
@@ -195,6 +202,20 @@ def test_the_readme_of_a_state_machine_tells_what_aws_does(
     topology: str, told: str, tmp_path: Path
 ) -> None:
     assert told in readme_of(tmp_path, pattern="state-machine", topology=topology)
+
+
+@pytest.mark.parametrize("variant", all_variants(), ids=str)
+def test_the_readme_names_each_alarm_of_the_stack_and_no_other(
+    variant: Variant, tmp_path: Path
+) -> None:
+    readme = (render_project(tmp_path / "project", **variant.answers) / "README.md").read_text()
+    compiled = graph_file(variant.topology, variant.datastore)
+    graph = json.loads((PATTERNS / variant.pattern / compiled).read_text())
+    alarms = {alarm["id"]: alarm["tier"] for alarm in graph["alarms"]}
+
+    assert dict(ROW.findall(readme)) == alarms
+    for suffix, name in ALARM.findall(readme):
+        assert name in alarms or (suffix and any(each.endswith(name) for each in alarms)), name
 
 
 @pytest.mark.parametrize("variant", PRICED, ids=str)

@@ -47,6 +47,7 @@ boto3.DEFAULT_SESSION.events.register(
     "before-call.sqs.DeleteMessage", lambda **_: os.kill(os.getpid(), signal.SIGKILL)
 )
 sys.argv = ["dead_letters.py", "redrive"]
+sys.path.insert(0, "tools")
 runpy.run_path("tools/dead_letters.py", run_name="__main__")
 """
 """The tool, killed when it is about to delete a letter that it has sent."""

@@ -150,4 +150,4 @@ def _graph(variant: Variant) -> dict[str, Any]:
     topology = next(each for each in pattern.topologies if each.name == variant.topology)
     vocabulary = catalog.vocabulary()
     store = vocabulary.datastores[variant.datastore]
-    return graph(pattern, topology.on(variant.datastore), vocabulary, store)
+    return graph(pattern, topology.on(variant.datastore), vocabulary, store).as_dict()

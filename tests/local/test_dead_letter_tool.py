@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import wait_for
 from environments import link_modules, node
 from local.support import Client, DeployStack
 from rendering import render_project
@@ -62,6 +63,7 @@ def run(
             for name, value in environment.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["dead_letters.py", action])
+            patch.syspath_prepend(project / "tools")
             capfd.readouterr()
             with pytest.raises(SystemExit) as ended:
                 runpy.run_path(str(project / "tools/dead_letters.py"), run_name="__main__")
@@ -314,11 +316,15 @@ def test_an_execution_that_fails_again_stays_and_a_stopped_one_is_restarted_by_n
     outputs = deploy_stack(queues(*names, more=MACHINE % json.dumps(FAILS)), stack)
     waiting = deploy_stack(queues(*names, more=MACHINE % json.dumps(WAITS)), f"{stack}-waits")
     machines = client("stepfunctions")
-    failing = machines.start_execution(stateMachineArn=outputs["OrderStateMachineArn"])
+    machine = outputs["OrderStateMachineArn"]
+    failing = machines.start_execution(stateMachineArn=machine)
     stopped = machines.start_execution(
         stateMachineArn=waiting["OrderStateMachineArn"], name="stopped"
     )["executionArn"]
     machines.stop_execution(executionArn=stopped)
+    # EventBridge reports an execution that has failed.
+    ended = {"stateMachineArn": machine, "statusFilter": "FAILED"}
+    wait_for(10, lambda: machines.list_executions(**ended)["executions"])
     for arn, status in ((failing["executionArn"], "FAILED"), (stopped, "ABORTED")):
         detail = {"executionArn": arn, "status": status, "input": "{}"}
         client("sqs").send_message(
@@ -357,10 +363,11 @@ def test_the_readme_lists_the_permissions_that_the_tool_needs(
     variant: Variant, tmp_path: Path
 ) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
-    tool = project / "tools/dead-letters.ts"
-    if not tool.exists():
+    tool = [project / f"tools/{name}.ts" for name in ("dead-letters", "dead-letter-queue")]
+    if not tool[0].exists():
         return
-    imports = re.findall(r"import \{([^}]+)\} from \"@aws-sdk/client-([\w-]+)\"", tool.read_text())
+    code = "".join(module.read_text() for module in tool)
+    imports = re.findall(r"import \{([^}]+)\} from \"@aws-sdk/client-([\w-]+)\"", code)
     called = {
         f"{PREFIXES.get(client, client)}:{name}"
         for names, client in imports

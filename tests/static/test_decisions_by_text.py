@@ -13,8 +13,6 @@ from jinja2 import nodes
 from rendering import ROOT
 
 TEMPLATES = ROOT / "templates"
-# Those of the wiring and of the dead-letter tool still do.
-LEFT_OUT = ("iac/", "dead_letters/")
 
 SEARCHES = {"regex_search", "regex_findall"}
 METHODS = {"startswith", "endswith", "find", "index", "count"}
@@ -135,7 +133,6 @@ def decisions(folder: Path) -> list[str]:
     return [
         f"{place}:{line}"
         for place, source in sources(folder)
-        if not place.startswith(LEFT_OUT)
         for line in Template(source, inherited).decisions()
     ]
 

@@ -75,7 +75,9 @@ def built(declared: dict[str, Any]) -> tuple[Pattern, dict[str, Any]]:
     pattern = read_pattern("worker", declared, catalog.vocabulary())
     vocabulary = catalog.vocabulary()
     topology = pattern.topology()
-    return pattern, graph(pattern, topology, vocabulary, vocabulary.datastores["dynamodb"])
+    return pattern, graph(
+        pattern, topology, vocabulary, vocabulary.datastores["dynamodb"]
+    ).as_dict()
 
 
 def test_a_compiled_graph_links_nodes_and_edges_by_number() -> None:

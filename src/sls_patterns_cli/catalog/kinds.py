@@ -15,6 +15,8 @@ Packages = Mapping[str, tuple[str, ...]]
 Uses = Mapping[str, tuple[str, ...]]
 """The parts of modules that proofs share, by module."""
 
+_LISTS = {"packages", "proof_packages", "test_packages", "harness", "needs", "python", "typescript"}
+"""The keys of records whose values are lists by name."""
 _TYPES: Mapping[str, tuple[type, str, str]] = {
     "text": (str, "text", "string"),
     "integer": (int, "a whole number", "integer"),
@@ -169,13 +171,35 @@ class Mechanism:
     fails: str = "target"
     """Where the failure shows: at the `source`, the `target`, or the node of a kind."""
     way_back: tuple[str, ...] = ()
-    """The folders of `templates/dead_letters/` with the code that sends back what is in the end."""
+    """The redrives of what is in the end, each after those that it builds on."""
     clients: tuple[str, ...] = ()
     """The clients of boto3 that this code uses, beside those that every project's tests have."""
     packages: Packages = field(default_factory=dict)
     """The packages that this code needs."""
     retained: tuple[str, ...] = ()
     """What a deleted stack leaves of the end."""
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """How what is in a dead-letter queue goes back: its code is in `templates/dead_letters/`."""
+
+    name: str
+    after: tuple[str, ...] = ()
+    """Those on whose code it builds."""
+    to: Mapping[str, str] = field(default_factory=dict)
+    """What comes after it, by the kind of the node that the failed edge leads to."""
+    queue: str = ""
+    """The class of the queue; without one, others use the code."""
+    target: str = ""
+    """The stack output that says where messages go, with holes for nodes."""
+    actions: tuple[str, ...] = ()
+    """What the role of an operator needs to be allowed to do."""
+    python: Packages | None = None
+    """The names that the code imports, by module; None if there is no code in this language."""
+    typescript: Packages | None = None
+    clients: Mapping[str, str] = field(default_factory=dict)
+    """The classes of the constants by which the code in TypeScript calls AWS."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +271,7 @@ class Vocabulary:
     nodes: Mapping[str, NodeKind]
     edges: Mapping[str, EdgeKind]
     failures: Mapping[str, Mechanism]
+    redrives: Mapping[str, Redrive]
     datastores: Mapping[str, Datastore]
     harness: Mapping[str, HarnessModule]
 
@@ -266,6 +291,10 @@ class Vocabulary:
             failures={
                 name: Mechanism(name, **_typed(record))
                 for name, record in declared["failures"].items()
+            },
+            redrives={
+                name: Redrive(name, **_typed(record))
+                for name, record in declared["redrives"].items()
             },
             datastores={
                 name: Datastore(name, **_typed(record))
@@ -306,7 +335,7 @@ def _typed(record: Declaration) -> dict[str, Any]:
     for key, value in record.items():
         if key == "attributes":
             typed[key] = {name: Attribute.from_record(name, each) for name, each in value.items()}
-        elif key in {"packages", "proof_packages", "test_packages", "harness", "needs"}:
+        elif key in _LISTS:
             typed[key] = _lists(value)
         elif key == "parts":
             typed[key] = {part: _lists(needs) for part, needs in value.items()}

@@ -8,10 +8,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sls_patterns_cli.catalog.compiler import dead_letters
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.records import Facts, Graph, pascal
-from sls_patterns_cli.catalog.kinds import Datastore, Vocabulary
+from sls_patterns_cli.catalog.compiler.stack import Stack
+from sls_patterns_cli.catalog.compiler.stack_imports import imports
+from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
+from sls_patterns_cli.catalog.kinds import Datastore, Packages, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 
 # What a function waits for while a caller waits for the function.
@@ -43,7 +47,9 @@ def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
     """The text of every graph of the pattern, by its file."""
     return {
         graph_file(topology.name, datastore): _text(
-            graph(pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore])
+            graph(
+                pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore]
+            ).as_dict()
         )
         for topology in pattern.topologies
         for datastore in topology.datastores
@@ -52,212 +58,259 @@ def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
 
 def graph(
     pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
-) -> Facts:
-    """The facts of one graph.
+) -> Stack:
+    """The compiled record of one graph."""
+    compilation = _Compilation(pattern, topology, vocabulary, datastore)
+    return Stack(
+        **compilation.wiring(),
+        **compilation.failures(),
+        **compilation.infrastructure(),
+        **compilation.code(),
+        **compilation.dependencies(),
+    )
 
-    `nodes` are by name; a node's `incoming` and `outgoing` are numbers of `edges`.
-    """
-    nodes = {node.name: node for node in topology.nodes}
-    edges = topology.edges
-    used = {
-        *(edge.target for edge in edges if nodes[edge.source].kind == "function"),
-        *(edge.source for edge in edges if edge.attributes.get("by") == "poll"),
-    }
-    used_stores = {_resource(nodes[name], datastore) for name in used}
-    reserved = sum(node.attributes.get("reserved_concurrency", 0) for node in topology.nodes)
-    machines = [node for node in topology.nodes if node.kind == "state-machine"]
-    requests = [edge.attributes["request"] for edge in edges if "request" in edge.attributes]
-    errors = _unique(edge.attributes["errors"] for edge in edges if "errors" in edge.attributes)
-    kinds = [node.kind for node in topology.nodes]
-    mechanisms = _unique(failure.id for edge in edges for failure in edge.failures)
-    # Whose way back is that of the failure.
-    returned = _unique(
-        failure.id
-        for edge in edges
-        if not _way_back(edge, edges, nodes)
-        for failure in edge.failures
-    )
-    # The one that was answered, and those that nodes are whatever the answer is.
-    always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
-    datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
-    proof_packages = (topology.test_packages, *(n.facts.proof_packages for n in topology.nodes))
-    facts = {name: _node(node, edges, nodes, datastore) for name, node in nodes.items()}
-    ends = _dead_letter_queues(edges, nodes, facts, vocabulary, datastore)
-    migrations = [*datastore.migrations, *pattern.migrations.get(datastore.name, ())]
-    brought = {node["name"] for node in datastore.nodes}
-    failing = _unique(failure.id for edge in edges for failure in edge.failures if failure.end)
-    compiled_edges = [edge(each) for each in edges]
-    section = f"When {'an execution' if failing == ['E7'] else 'a message'} fails"
-    found_alarms = list(
-        alarms(Graph(facts, tuple(compiled_edges)), [each["id"] for each in ends], section)
-    )
-    return {
-        # Whether the local stack can run it.
-        "local": datastore.local,
-        # The modules that proofs share, and the parts of each, which the project's proofs use.
-        "harness": harness(topology, datastore, vocabulary),
-        "nodes": facts,
-        "edges": compiled_edges,
-        "ends": _unique(failure.end for edge in edges for failure in edge.failures if failure.end),
-        "dead_letter_queues": ends,
-        "set_aside_queues": _set_aside_queues(edges, nodes, datastore),
-        "alarms": [each.as_dict() for each in found_alarms],
-        # Each is charged.
-        "alarm_metrics": sum(len(each.metrics) for each in found_alarms),
-        "thresholds": [vars(each) for each in thresholds(found_alarms)],
-        # The section of the README on what is in dead-letter queues.
-        "failures_section": section,
-        # Those that a redrive invokes, and whose answer it waits for.
-        "replayed": (replayed := _replayed(ends)),
-        # Those that a redrive invokes without waiting: nothing had reached them.
-        "handed_over": _handed_over(ends, edges, nodes),
-        # Seconds for which a listing or a redrive hides messages: longer than these may take.
-        "hidden_seconds": max(
-            120, *(60 + int(nodes[name].attributes["timeout"]) for name in replayed), 0
-        ),
-        # What a function needs to process one more record of a batch.
-        "record_seconds": _record_seconds(edges, nodes, datastore),
-        # What the role of who calls the service needs, and so the one that runs the smoke test.
-        "caller_actions": _unique(
-            action for each in edges if each.source not in brought for action in each.kind.actions
-        ),
-        # How long the proofs wait follows from it.
-        "seconds_to_end": max(
-            (_seconds_to_end(edge, facts) for edge in edges if any(f.end for f in edge.failures)),
-            default=0,
-        ),
-        "mechanisms": mechanisms,
-        "mechanisms_with_ends": failing,
-        "resources": _unique(
-            _resource(node, datastore) for node in topology.nodes if node.facts.deployed
-        ),
-        # Where what is deployed elsewhere is, who may call, and the like.
-        "parameters": [
-            *(
-                f"{pascal(node.name)}{parameter}"
-                for node in topology.nodes
-                for parameter in node.facts.parameters
-            ),
-            *(f"{caller}Arn" for node in facts.values() for caller in node.get("callers", ())),
-        ],
-        "functions": [node.name for node in topology.nodes if node.kind == "function"],
-        # Those of other services, for which the project has stand-ins.
-        "remote_functions": [
-            node.name for node in topology.nodes if node.kind == "remote-function"
-        ],
-        # Those that code has an adapter of: what only a service writes to has none.
-        "stores": [
-            node.name
-            for node in topology.nodes
-            if node.kind == "datastore"
-            and any(
-                nodes[edge.source].kind == "function" for edge in edges if edge.target == node.name
-            )
-        ],
-        # What a deployment protects from deletion.
-        "protected": [
-            node.name
-            for node in topology.nodes
-            for store in [vocabulary.datastores.get(_resource(node, datastore))]
-            if store and store.protected and not node.attributes.get("cache")
-        ],
-        "adapters": _unique(
-            [
-                *(
-                    node.attributes.get("adapter", node.name)
-                    for node in topology.nodes
-                    if node.name in used and node.facts.adapter
-                ),
-                *topology.adapters,
-                *(adapter for edge in edges for adapter in _adapters(edge)),
-                *datastore.adapters,
-            ]
-        ),
-        # What functions know other nodes by, in unit tests; the template fills in the region.
-        "variables": dict(sorted(_variables(edges, nodes))),
-        # A function of the service applies them, or else a tool of the project.
-        "migrations": migrations if datastore.nodes else [],
-        "tool_migrations": [] if datastore.nodes else migrations,
-        "state_machines": [node.name for node in machines],
-        # statelint refuses what a service adds to the language, as S3 does to the reader of a
-        # distributed map.
-        "linted_machines": [node.name for node in machines if "map" not in node.attributes],
-        "moved": _moved(edges, nodes),
-        "mapping_templates": [
-            *(f"{request}.{kind}" for kind in ("request", "response") for request in requests),
-            *errors,
-        ],
-        # What a deployment fails without, and no stack can bring.
-        "account_needs": [
-            # It writes its access log by a role of the account.
-            *(["rest-api-logs"] if "rest-api" in kinds else []),
-            *(["unreserved-concurrency"] if reserved else []),
-        ],
-        "reserved_concurrency": reserved,
-        # Where a datastore is in a VPC, its functions speak to it without the SDK.
-        "calls_aws": any(
-            nodes[edge.source].kind == "function"
-            and nodes[edge.target].facts.deployed
-            and not nodes[edge.target].facts.in_vpc
-            and (nodes[edge.target].kind != "datastore" or datastore.reachable is None)
-            for edge in edges
+
+class _Compilation:
+    """A graph on its way to a record: what several of its facts follow from."""
+
+    def __init__(
+        self, pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
+    ) -> None:
+        self._pattern, self._topology = pattern, topology
+        self._vocabulary, self._datastore = vocabulary, datastore
+        self._nodes = {node.name: node for node in topology.nodes}
+        self._edges = topology.edges
+        self._facts = {
+            name: _node(node, self._edges, self._nodes, datastore)
+            for name, node in self._nodes.items()
+        }
+        self._graph = Graph(self._facts, tuple(map(edge, self._edges)))
+        self._kinds = [node.kind for node in topology.nodes]
+        self._mechanisms = _unique(each.id for edge in self._edges for each in edge.failures)
+        self._ending = _unique(
+            each.id for edge in self._edges for each in edge.failures if each.end
         )
-        # Or it sets aside what its event source brings.
-        or any(_is_of_source(edge, nodes) for edge in edges),
-        # What a function calls outside AWS needs no permission, nor does what the network guards.
-        "grants": any(
-            any(failure.end for failure in edge.failures)
-            or (
-                nodes[edge.source].kind == "function"
-                and _resource(nodes[edge.target], datastore) not in {"external", "cache"}
-            )
-            or nodes[edge.source].kind == "state-machine"
-            for edge in edges
-        ),
-        "clients": vocabulary.clients(
-            kinds,
-            (edge.kind for edge in edges),
-            returned,
-            _unique(each.name for each in datastores),
-        ),
-        "packages": {
-            runtime: _unique(
-                package
-                for packages in (
-                    pattern.packages,
-                    *(s.packages for s in datastores if (s.resource or s.name) in used_stores),
-                    *(node.facts.packages for node in topology.nodes),
-                    *(edge.kind.packages for edge in edges),
+        self._ends = _dead_letter_queues(
+            self._edges, self._nodes, self._facts, vocabulary, datastore
+        )
+        self._used = {
+            *(each.target for each in self._edges if self._kind(each.source) == "function"),
+            *(each.source for each in self._edges if each.attributes.get("by") == "poll"),
+        }
+        # The one that was answered, and those that nodes are whatever the answer is.
+        always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
+        self._datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
+
+    def _kind(self, name: str) -> str:
+        return self._nodes[name].kind
+
+    def _names(self, kind: str) -> list[str]:
+        return [node.name for node in self._topology.nodes if node.kind == kind]
+
+    def wiring(self) -> Facts:
+        """The nodes and edges, and what proofs are made of."""
+        return {
+            "local": self._datastore.local,
+            "harness": harness(self._topology, self._datastore, self._vocabulary),
+            "nodes": self._facts,
+            "edges": list(self._graph.edges),
+            "mechanisms": self._mechanisms,
+            "mechanisms_with_ends": self._ending,
+        }
+
+    def failures(self) -> Facts:
+        """Where failures end, who is told, and the way back."""
+        edges, nodes = self._edges, self._nodes
+        set_aside = _set_aside_queues(edges, nodes, self._datastore)
+        ids = {name: node["id"] for name, node in self._facts.items()}
+        section = f"When {'an execution' if self._ending == ['E7'] else 'a message'} fails"
+        queues = [each["id"] for each in self._ends]
+        found = list(alarms(self._graph, queues, section))
+        replayed = _replayed(self._ends)
+        ending = [each for each in edges if any(failure.end for failure in each.failures)]
+        return {
+            "ends": _unique(each.end for edge in edges for each in edge.failures if each.end),
+            "dead_letter_queues": self._ends,
+            "set_aside_queues": set_aside,
+            "redrive": dead_letters.tool(
+                [*self._ends, *set_aside], edges, nodes, ids, self._vocabulary
+            ),
+            "alarms": [each.as_dict() for each in found],
+            "alarm_metrics": sum(len(each.metrics) for each in found),
+            "thresholds": [vars(each) for each in thresholds(found)],
+            "failures_section": section,
+            "replayed": replayed,
+            "handed_over": _handed_over(self._ends, edges, nodes),
+            "hidden_seconds": max(
+                120, *(60 + int(nodes[name].attributes["timeout"]) for name in replayed), 0
+            ),
+            "record_seconds": _record_seconds(edges, nodes, self._datastore),
+            "seconds_to_end": max(
+                (_seconds_to_end(each, self._facts) for each in ending), default=0
+            ),
+            "stack_imports": imports(self._graph, found),
+        }
+
+    def infrastructure(self) -> Facts:
+        """What is deployed, what it needs, and what stays of it."""
+        topology, edges = self._topology, self._edges
+        brought = {node["name"] for node in self._datastore.nodes}
+        reserved = sum(node.attributes.get("reserved_concurrency", 0) for node in topology.nodes)
+        callers = [each for node in self._facts.values() for each in node.get("callers", ())]
+        return {
+            "resources": _unique(
+                _resource(node, self._datastore) for node in topology.nodes if node.facts.deployed
+            ),
+            "parameters": [
+                *(
+                    f"{pascal(node.name)}{parameter}"
+                    for node in topology.nodes
+                    for parameter in node.facts.parameters
+                ),
+                *(f"{caller}Arn" for caller in callers),
+            ],
+            "protected": [
+                node.name
+                for node in topology.nodes
+                for store in [self._vocabulary.datastores.get(_resource(node, self._datastore))]
+                if store and store.protected and not node.attributes.get("cache")
+            ],
+            "moved": _moved(edges, self._nodes),
+            "account_needs": [
+                # It writes its access log by a role of the account.
+                *(["rest-api-logs"] if "rest-api" in self._kinds else []),
+                *(["unreserved-concurrency"] if reserved else []),
+            ],
+            "reserved_concurrency": reserved,
+            "caller_actions": _unique(
+                action
+                for each in edges
+                if each.source not in brought
+                for action in each.kind.actions
+            ),
+            "grants": any(map(self._is_granted, edges)),
+            "retained": _listed(
+                name
+                for retained in (
+                    *(each.retained for each in self._datastores),
+                    *(node.facts.retained for node in topology.nodes),
+                    *(self._vocabulary.failures[each].retained for each in self._mechanisms),
                 )
-                for package in packages.get(runtime, ())
-            )
-            for runtime in pattern.runtimes
-        },
-        "test_packages": {
-            runtime: _unique(
-                package
-                for packages in (
-                    pattern.test_packages,
-                    # What only the proofs need.
-                    *(proof_packages if datastore.local else ()),
-                    *(each.test_packages for each in datastores),
-                    *(vocabulary.failures[each].packages for each in returned),
-                    *(edge.kind.test_packages for edge in edges),
+                for name in retained
+            ),
+            "stack_order": definition_order(self._graph),
+            "stack_parts": parts(self._graph),
+        }
+
+    def _is_granted(self, edge: Edge) -> bool:
+        if self._kind(edge.source) == "state-machine" or any(each.end for each in edge.failures):
+            return True
+        target = _resource(self._nodes[edge.target], self._datastore)
+        return self._kind(edge.source) == "function" and target not in {"external", "cache"}
+
+    def code(self) -> Facts:
+        """What the project's own code is made of."""
+        topology, edges, nodes, datastore = (
+            *(self._topology, self._edges, self._nodes),
+            self._datastore,
+        )
+        migrations = [*datastore.migrations, *self._pattern.migrations.get(datastore.name, ())]
+        requests = [each.attributes["request"] for each in edges if "request" in each.attributes]
+        machines = [node for node in topology.nodes if node.kind == "state-machine"]
+        return {
+            "functions": self._names("function"),
+            "remote_functions": self._names("remote-function"),
+            "stores": [
+                name
+                for name in self._names("datastore")
+                if any(
+                    self._kind(each.source) == "function" for each in edges if each.target == name
                 )
-                for package in packages.get(runtime, ())
-            )
-            for runtime in pattern.runtimes
-        },
-        "retained": _listed(
-            name
-            for retained in (
-                *(each.retained for each in datastores),
-                *(node.facts.retained for node in topology.nodes),
-                *(vocabulary.failures[each].retained for each in mechanisms),
-            )
-            for name in retained
-        ),
-    }
+            ],
+            "adapters": _unique(
+                [
+                    *(
+                        node.attributes.get("adapter", node.name)
+                        for node in topology.nodes
+                        if node.name in self._used and node.facts.adapter
+                    ),
+                    *topology.adapters,
+                    *(adapter for each in edges for adapter in _adapters(each)),
+                    *datastore.adapters,
+                ]
+            ),
+            "variables": dict(sorted(_variables(edges, nodes))),
+            "migrations": migrations if datastore.nodes else [],
+            "tool_migrations": [] if datastore.nodes else migrations,
+            "state_machines": [node.name for node in machines],
+            "linted_machines": [node.name for node in machines if "map" not in node.attributes],
+            "mapping_templates": [
+                *(f"{request}.{kind}" for kind in ("request", "response") for request in requests),
+                *_unique(
+                    each.attributes["errors"] for each in edges if "errors" in each.attributes
+                ),
+            ],
+            # Or it sets aside what its event source brings.
+            "calls_aws": any(self._calls_sdk(each) or _is_of_source(each, nodes) for each in edges),
+        }
+
+    def _calls_sdk(self, edge: Edge) -> bool:
+        """Whether a function calls AWS: where a datastore is in a VPC, it needs no SDK."""
+        target = self._nodes[edge.target]
+        return (
+            self._kind(edge.source) == "function"
+            and target.facts.deployed
+            and not target.facts.in_vpc
+            and (target.kind != "datastore" or self._datastore.reachable is None)
+        )
+
+    def dependencies(self) -> Facts:
+        """The packages that code and tests need, by runtime."""
+        edges, vocabulary = self._edges, self._vocabulary
+        used = {_resource(self._nodes[name], self._datastore) for name in self._used}
+        # Whose way back is that of the failure.
+        returned = _unique(
+            failure.id
+            for each in edges
+            if not _way_back(each, edges, self._nodes)
+            for failure in each.failures
+        )
+        return {
+            "clients": vocabulary.clients(
+                self._kinds,
+                (each.kind for each in edges),
+                returned,
+                _unique(each.name for each in self._datastores),
+            ),
+            "packages": self._by_runtime(
+                self._pattern.packages,
+                *(
+                    each.packages
+                    for each in self._datastores
+                    if (each.resource or each.name) in used
+                ),
+                *(node.facts.packages for node in self._topology.nodes),
+                *(each.kind.packages for each in edges),
+            ),
+            "test_packages": self._by_runtime(
+                self._pattern.test_packages,
+                # What only the proofs need.
+                *(self._proof_packages() if self._datastore.local else ()),
+                *(each.test_packages for each in self._datastores),
+                *(vocabulary.failures[each].packages for each in returned),
+                *(each.kind.test_packages for each in edges),
+            ),
+        }
+
+    def _proof_packages(self) -> Iterator[Packages]:
+        yield self._topology.test_packages
+        yield from (node.facts.proof_packages for node in self._topology.nodes)
+
+    def _by_runtime(self, *packages: Packages) -> dict[str, list[str]]:
+        return {
+            runtime: _unique(name for each in packages for name in each.get(runtime, ()))
+            for runtime in self._pattern.runtimes
+        }
 
 
 def _node(
@@ -629,7 +682,7 @@ def _text(facts: Facts) -> str:
     """JSON with a line for each node, edge and list, so that a diff reads well."""
     lines = []
     for key, value in facts.items():
-        if key == "nodes":
+        if key in {"nodes", "redrive"} and value:
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
         elif key in {"edges", "alarms", "thresholds"} and value:

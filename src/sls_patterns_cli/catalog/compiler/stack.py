@@ -1,0 +1,199 @@
+"""What templates read of a graph: one closed record, which `make golden` writes as JSON."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, NotRequired, TypedDict
+
+from sls_patterns_cli.catalog.compiler.records import Facts
+
+
+class End(TypedDict):
+    """A queue in which failures end, or in which a function or bus sets messages aside."""
+
+    id: str
+    at: str
+    """Where the failure shows, or what sets the messages aside."""
+    back_to: NotRequired[str]
+    """Where messages that are set aside came from."""
+    way_back: list[str]
+    expires_from: Literal["sending", "move"]
+    """SQS counts the time of a message that it moves from its first sending, of a FIFO queue from
+    the move."""
+    of_deployments: bool
+    """What fails there was no message but a step of a deployment."""
+    bare_events: bool
+    """It holds events as they were sent, not Lambda's records of them."""
+    edges: list[int]
+
+
+class Failure(TypedDict):
+    """How an edge fails, where that shows, and in which queue it ends."""
+
+    id: str
+    end: str | None
+    queue: str | None
+    at: str
+
+
+class Waits(TypedDict, total=False):
+    """For how many seconds a function waits for a database: to connect, for a statement, a lock."""
+
+    connect: int
+    statement: int
+    lock: int
+
+
+class Moved(TypedDict):
+    """A path that a function serves instead of another system."""
+
+    path: str
+    function: str
+    api: str
+
+
+class Api(TypedDict):
+    """What is compiled of an HTTP or REST API beside its attributes."""
+
+    answers_for_datastore: bool
+    calls_services: bool
+    replaces: str | None
+    """The system whose routes it takes over: a routes file says which."""
+    answers_for_others: bool
+
+
+class Function(TypedDict):
+    """What is compiled of a function beside its attributes."""
+
+    invoked_asynchronously: bool
+    failed_events: str | None
+    reads_stream: bool
+    invokes_itself: bool
+    callers: list[str]
+    """Who calls it by its alias from outside: the stack has a parameter for each."""
+
+
+class Queue(TypedDict):
+    """What is compiled of a queue beside its attributes."""
+
+    visibility_timeout: int | None
+    kept_for_inspection: bool
+
+
+class Delivery(TypedDict):
+    """What is compiled of a delivery stream beside its attributes."""
+
+    late_after_minutes: int
+
+
+class External(TypedDict):
+    """What is compiled of a system outside the stack beside its attributes."""
+
+    proxied: bool
+
+
+class Datastore(TypedDict):
+    """What is compiled of a datastore beside its attributes."""
+
+    users_call_internet: NotRequired[bool]
+
+
+DERIVED: dict[str, type] = {
+    "http-api": Api,
+    "rest-api": Api,
+    "function": Function,
+    "queue": Queue,
+    "delivery": Delivery,
+    "external": External,
+    "datastore": Datastore,
+}
+"""What is compiled of a node of each kind, beside its attributes and its place in the graph."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All that templates know of a service, but for the answers themselves."""
+
+    local: bool
+    """Whether the local stack can run it."""
+    harness: dict[str, list[str]]
+    """The modules that proofs share, and the parts of each, which the project's proofs use."""
+    nodes: dict[str, Facts]
+    """By name; a node's `incoming` and `outgoing` are numbers of `edges`."""
+    edges: list[Facts]
+    ends: list[str]
+    """The names that the graph gives to the ends of failures."""
+    dead_letter_queues: list[End]
+    set_aside_queues: list[End]
+    """The queues that nothing consumes, in the form of the dead-letter queues."""
+    redrive: Facts | None
+    """What the dead-letter tool is made of."""
+    alarms: list[Facts]
+    stack_order: list[str]
+    """The names of the nodes as the code of a CDK stack defines them."""
+    stack_parts: list[str]
+    """What the code of a CDK stack needs beside its resources."""
+    stack_imports: dict[str, list[list[str]]]
+    """By language: the modules of the CDK and their aliases."""
+    alarm_metrics: int
+    """How many metrics the alarms watch: each is charged."""
+    thresholds: list[Facts]
+    """The parameters of the alarms."""
+    failures_section: str
+    """The section of the README on what is in dead-letter queues."""
+    replayed: list[str]
+    """The functions that a redrive invokes, and whose answer it waits for."""
+    handed_over: list[str]
+    """The functions that a redrive invokes without waiting: nothing had reached them."""
+    hidden_seconds: int
+    """For how long a listing or a redrive hides messages: longer than these may take."""
+    record_seconds: int | None
+    """What a function needs to process one more record of a batch."""
+    caller_actions: list[str]
+    """What the role of who calls the service needs, and so the one that runs the smoke test."""
+    seconds_to_end: int
+    """How long at most until a failure is in its dead-letter queue: proofs wait for it."""
+    mechanisms: list[str]
+    mechanisms_with_ends: list[str]
+    resources: list[str]
+    """What the deployed nodes become, each once."""
+    parameters: list[str]
+    """Where what is deployed elsewhere is, who may call, and the like."""
+    functions: list[str]
+    remote_functions: list[str]
+    """Those of other services, for which the project has stand-ins."""
+    stores: list[str]
+    """The datastores that code has an adapter of: what only a service writes to has none."""
+    protected: list[str]
+    """What a deployment protects from deletion."""
+    adapters: list[str]
+    variables: dict[str, str]
+    """What functions know other nodes by, in unit tests; the template fills in the region."""
+    migrations: list[str]
+    """Those that a function of the service applies."""
+    tool_migrations: list[str]
+    """Those that a tool of the project applies."""
+    state_machines: list[str]
+    linted_machines: list[str]
+    """Those that statelint reads: it refuses what a service adds to the language, as S3 does to the
+    reader of a distributed map."""
+    moved: list[Moved]
+    """What a routes file says at first."""
+    mapping_templates: list[str]
+    account_needs: list[str]
+    """What a deployment fails without, and no stack can bring."""
+    reserved_concurrency: int
+    calls_aws: bool
+    """Whether functions call AWS with its SDK."""
+    grants: bool
+    """Whether a role has permissions: what a function calls outside AWS needs none, nor does what
+    the network guards."""
+    clients: list[str]
+    """The clients of boto3 for which the project installs types."""
+    packages: dict[str, list[str]]
+    """By runtime."""
+    test_packages: dict[str, list[str]]
+    retained: str
+    """What a deleted stack leaves, as a sentence lists it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as templates read it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}

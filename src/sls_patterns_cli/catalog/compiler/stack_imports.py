@@ -1,0 +1,114 @@
+"""The modules that the code of a CDK stack imports, by what is in the graph."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sls_patterns_cli.catalog.compiler.records import Alarm, Facts, Graph
+from sls_patterns_cli.catalog.compiler.stack_parts import any_node, has_part, of, some_edge
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of the CDK: `aws-lambda` in TypeScript, `aws_lambda` in Python, and its aliases."""
+
+    name: str
+    needed: Callable[[Graph], bool]
+    python: str | None = None
+    """The alias in Python: the name without its prefix by default, None for no import."""
+    typescript: str | None = None
+
+
+def _module(name: str, needed: Callable[[Graph], bool], alias: str | None = None) -> Module:
+    alias = alias or name
+    return Module(f"aws-{name}", needed, alias, alias)
+
+
+MODULES = (
+    _module("apigateway", of("rest-api")),
+    _module("apigatewayv2", of("http-api")),
+    _module(
+        "apigatewayv2-authorizers",
+        lambda graph: (
+            of("openid-provider")(graph)
+            or some_edge(
+                lambda edge: (
+                    edge.get("by") == "authorizer"
+                    and graph.node(edge["from"])["kind"] == "http-api"
+                )
+            )(graph)
+        ),
+        "authorizers",
+    ),
+    _module(
+        "apigatewayv2-integrations",
+        any_node(
+            lambda node: (
+                node["kind"] == "http-api"
+                and any(target["kind"] == "function" for target in node.targets)
+            )
+        ),
+        "integrations",
+    ),
+    _module("dynamodb", of("dynamodb")),
+    _module("ec2", of("aurora-postgresql", "cache", "redshift-serverless")),
+    _module("elasticache", of("cache")),
+    _module(
+        "events",
+        lambda graph: (
+            of("event-bus")(graph)
+            or has_part("delivery-rules")(graph)
+            or has_part("failure-rules")(graph)
+        ),
+    ),
+    _module("iam", has_part("iam")),
+    _module("kinesis", of("stream")),
+    # Python imports the one class that it needs: its name is long already.
+    Module("aws-kinesisfirehose", of("delivery"), None, "firehose"),
+    _module("kms", of("topic")),
+    Module("aws-lambda", of("function"), "lambda_", "lambda"),
+    Module("aws-lambda-nodejs", of("function"), None, "nodejs"),
+    _module("logs", lambda _: True),
+    Module("aws-logs-destinations", of("log-group"), "logs_destinations", "destinations"),
+    _module("rds", of("aurora-postgresql")),
+    _module("redshiftserverless", of("redshift-serverless")),
+    _module(
+        "s3",
+        lambda graph: (
+            of("bucket", "redshift-serverless", "s3")(graph) or has_part("reported-buckets")(graph)
+        ),
+    ),
+    _module("scheduler", of("schedule")),
+    _module("secretsmanager", of("redshift-serverless", "secret")),
+    _module("sns", of("topic")),
+    _module(
+        "sns-subscriptions",
+        any_node(lambda node: node["kind"] == "topic" and bool(node["outgoing"])),
+        "subscriptions",
+    ),
+    _module(
+        "sqs",
+        lambda graph: of("event-bus", "queue")(graph) or has_part("dead-letter-queues")(graph),
+    ),
+    _module("ssm", of("event-bus", "topic")),
+    _module("stepfunctions", of("state-machine"), "sfn"),
+)
+
+
+def imports(graph: Graph, alarms: list[Alarm]) -> Facts:
+    """The imports of the stack's module in each language, as pairs of a module and its alias."""
+    needed = [module for module in MODULES if module.needed(graph)]
+    kept = any(alarm.missing == "ignore" for alarm in alarms)
+    below = any(alarm.below for alarm in alarms)
+    cloudwatch = Module(
+        "aws-cloudwatch",
+        lambda _: True,
+        "cloudwatch" if kept else None,
+        "cloudwatch" if kept or below else None,
+    )
+    modules = sorted([*needed, cloudwatch], key=lambda module: module.name)
+    return {
+        "python": [
+            [module.name.replace("-", "_"), module.python] for module in modules if module.python
+        ],
+        "typescript": [[module.name, module.typescript] for module in modules if module.typescript],
+    }

@@ -1,0 +1,145 @@
+"""The JSON Schema of the compiled graphs: all that templates can read, and nothing else."""
+
+import types
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
+
+from sls_patterns_cli.catalog.compiler.records import Alarm, Metric, Named, Threshold
+from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, Stack, Waits
+from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
+
+Schema = dict[str, Any]
+
+SIMPLE = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
+NAMES: Schema = {"type": "array", "items": {"type": "string"}}
+NUMBERS: Schema = {"type": "array", "items": {"type": "integer"}}
+
+
+def graph_schema(vocabulary: Vocabulary) -> Schema:
+    """Return the schema: the fields of `Stack`, and of each kind of node and edge."""
+    known = {
+        "nodes": {
+            "type": "object",
+            "additionalProperties": {
+                "oneOf": [_node(kind.name, kind.attributes) for kind in vocabulary.nodes.values()]
+            },
+        },
+        "edges": {"type": "array", "items": _edge(vocabulary)},
+        "alarms": {"type": "array", "items": _alarm()},
+        "thresholds": {"type": "array", "items": _record(Threshold)},
+    }
+    hints = get_type_hints(Stack)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A compiled graph",
+        **_closed(
+            {field.name: known.get(field.name) or of(hints[field.name]) for field in fields(Stack)}
+        ),
+    }
+
+
+def of(hint: Any) -> Schema:
+    """Return the schema of a type; of a mapping without a type of its own, any object."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in SIMPLE:
+        return {"type": SIMPLE[hint]}
+    if origin is Literal:
+        return {"enum": [*arguments]}
+    if origin is list:
+        return {"type": "array", "items": of(arguments[0])}
+    if origin is dict:
+        inner = {} if arguments[1] is Any else of(arguments[1])
+        return {"type": "object", "additionalProperties": inner or True}
+    if origin in {Union, types.UnionType}:
+        return {"anyOf": [of(argument) for argument in arguments]}
+    return _typed(hint)
+
+
+def _typed(record: type) -> Schema:
+    """Return the schema of a TypedDict."""
+    hints = get_type_hints(record, include_extras=True)
+    optional = {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
+    found = {
+        name: of(get_args(hint)[0] if name in optional else hint) for name, hint in hints.items()
+    }
+    return _closed(found, optional)
+
+
+def _record(record: type) -> Schema:
+    """Return the schema of a dataclass."""
+    hints = get_type_hints(record)
+    return _closed({field.name: of(hints[field.name]) for field in fields(record)})
+
+
+def _closed(properties: Mapping[str, Schema], optional: Collection[str] = ()) -> Schema:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _node(kind: str, attributes: Attributes) -> Schema:
+    derived = _typed(DERIVED[kind]) if kind in DERIVED else _closed({})
+    common = {
+        "name": {"type": "string"},
+        "kind": {"const": kind},
+        "resource": {"type": "string"},
+        "id": {"type": "string"},
+        "shape": NAMES,
+        "incoming": NUMBERS,
+        "outgoing": NUMBERS,
+    }
+    given = {name: {"type": each.schema["type"]} for name, each in attributes.items()}
+    optional = {name for name, each in attributes.items() if not each.required}
+    absent = {name for name in derived["properties"] if name not in derived["required"]}
+    return _closed({**common, **given, **derived["properties"]}, optional | absent)
+
+
+def _edge(vocabulary: Vocabulary) -> Schema:
+    attributes = {
+        name: each.schema["type"]
+        for kind in vocabulary.edges.values()
+        for name, each in kind.attributes.items()
+    }
+    given: dict[str, Schema] = {name: {"type": kind} for name, kind in attributes.items()}
+    # Of a log group it is a text, of a bus a mapping.
+    given["pattern"] = {"type": ["string", "object"]}
+    given |= _typed(Waits)["properties"]
+    common: dict[str, Schema] = {
+        "from": {"type": "string"},
+        "to": {"type": "string"},
+        "call": {"enum": ["sync", "async"]},
+        "failures": {"type": "array", "items": _typed(Failure)},
+        "by": {"type": "string"},
+    }
+    return _closed({**given, **common}, {*given, "by"})
+
+
+def _alarm() -> Schema:
+    hints = get_type_hints(Alarm)
+    named = _closed({name: of(hint) for name, hint in get_type_hints(Named).items()})
+    dimensions = {
+        "type": "object",
+        "additionalProperties": {"anyOf": [{"type": "string"}, named]},
+    }
+    metric = {
+        name: of(hint) for name, hint in get_type_hints(Metric).items() if name != "dimensions"
+    }
+    return _closed(
+        {
+            **{
+                name: of(hint)
+                for name, hint in hints.items()
+                if name not in {"metrics", "threshold"}
+            },
+            "description": {"type": "string"},
+            "threshold": {"type": ["integer", "string"]},
+            "metrics": {
+                "type": "object",
+                "additionalProperties": _closed({**metric, "dimensions": dimensions}),
+            },
+        }
+    )
