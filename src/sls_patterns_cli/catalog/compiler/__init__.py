@@ -348,7 +348,7 @@ def _node(
     if node.kind == "delivery":
         if datastore.loads_every is not None and any(each.kind == "datastore" for each in targets):
             facts["buffer_seconds"] = datastore.loads_every
-        facts["late_after_minutes"] = delivery.late_after_minutes(facts[\"buffer_seconds\"])
+        facts["late_after_minutes"] = delivery.late_after_minutes(facts["buffer_seconds"])
     if node.kind == "queue":
         facts |= _visibility(node.name, edges, nodes, datastore)
         # Nothing takes what a rule sends there, so people are told.
