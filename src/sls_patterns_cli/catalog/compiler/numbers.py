@@ -4,6 +4,9 @@ kind, with its source."""
 from typing import TypedDict
 
 from sls_patterns_cli.catalog.compiler.kinds import (
+    api,
+    aurora,
+    cache,
     delivery,
     function,
     log_group,
@@ -26,16 +29,45 @@ class Queue(TypedDict):
     visibility_factor: Number
 
 
+class Api(TypedDict):
+    """Of APIs."""
+
+    integration_seconds: int
+
+
+class Database(TypedDict):
+    """Of Aurora clusters."""
+
+    port: int
+    most_capacity: int
+    backup_retention: Period
+    migration_time: Period
+
+
+class Cache(TypedDict):
+    """Of caches."""
+
+    port: int
+    reader_port: int
+    storage_gigabytes: int
+    units_per_second: int
+
+
 class Delivery(TypedDict):
     """Of Firehose."""
 
     attempts: Number
+    processing_megabytes: int
     bucket_retries: Period
 
 
 class Warehouse(TypedDict):
     """Of Redshift Serverless."""
 
+    port: int
+    base_capacity: int
+    most_capacity: int
+    password_length: int
     load_retries: Period
 
 
@@ -72,6 +104,7 @@ class Function(TypedDict):
     """Of functions."""
 
     memory_megabytes: int
+    unreserved_concurrency: int
     event_age: Period
 
 
@@ -97,6 +130,9 @@ class Numbers(TypedDict):
     delivery: Delivery
     warehouse: Warehouse
     log_group: LogGroup
+    api: Api
+    database: Database
+    cache: Cache
 
 
 def numbers() -> Numbers:
@@ -119,6 +155,7 @@ def numbers() -> Numbers:
         },
         "function": {
             "memory_megabytes": function.MEMORY_MEGABYTES,
+            "unreserved_concurrency": function.UNRESERVED_CONCURRENCY,
             "event_age": function.EVENT_AGE.as_dict(),
         },
         "call": {
@@ -130,8 +167,28 @@ def numbers() -> Numbers:
         },
         "delivery": {
             "attempts": delivery.PROCESSING_ATTEMPTS.as_dict(),
+            "processing_megabytes": delivery.PROCESSING_MEGABYTES,
             "bucket_retries": delivery.BUCKET_RETRIES.as_dict(),
         },
-        "warehouse": {"load_retries": redshift.LOAD_RETRIES.as_dict()},
+        "warehouse": {
+            "port": redshift.PORT,
+            "base_capacity": redshift.BASE_CAPACITY,
+            "most_capacity": redshift.MOST_CAPACITY,
+            "password_length": redshift.PASSWORD_LENGTH,
+            "load_retries": redshift.LOAD_RETRIES.as_dict(),
+        },
         "log_group": {"retries": log_group.RETRIES.as_dict()},
+        "api": {"integration_seconds": api.INTEGRATION_SECONDS},
+        "database": {
+            "port": aurora.PORT,
+            "most_capacity": aurora.MOST_CAPACITY,
+            "backup_retention": aurora.BACKUP_RETENTION.as_dict(),
+            "migration_time": aurora.MIGRATION_TIME.as_dict(),
+        },
+        "cache": {
+            "port": cache.PORT,
+            "reader_port": cache.READER_PORT,
+            "storage_gigabytes": cache.STORAGE_GIGABYTES,
+            "units_per_second": cache.UNITS_PER_SECOND,
+        },
     }

@@ -26,6 +26,9 @@ LATENCY = Threshold(
     "How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500",
 )
 
+INTEGRATION_SECONDS = 29
+"""API Gateway waits no longer for what is behind it (fact P4)."""
+
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""

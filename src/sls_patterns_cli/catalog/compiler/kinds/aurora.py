@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Alarm,
@@ -9,6 +10,20 @@ from sls_patterns_cli.catalog.compiler.records import (
     Metric,
     Named,
 )
+
+PORT = 5432
+"""The port of PostgreSQL."""
+
+MOST_CAPACITY = 4
+"""The most ACU, which bound the bill; they allow 823 connections:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
+
+BACKUP_RETENTION = Duration(7, "days")
+"""How long RDS keeps backups."""
+
+MIGRATION_TIME = Duration(5, "minutes")
+"""How long CloudFormation waits for the migrations: longer than the timeout of `migrate` (fact
+A13)."""
 
 CAPACITY_PERCENT = 90
 """From here on queries get slower:

@@ -10,6 +10,19 @@ from sls_patterns_cli.catalog.compiler.records import (
     Named,
 )
 
+PORT = 6379
+"""The port of Valkey (fact B21)."""
+
+READER_PORT = 6380
+"""The port at which clients find readers (fact B21)."""
+
+STORAGE_GIGABYTES = 1
+"""Above it, the cache evicts what was used least recently; it bounds the bill:
+https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Scaling.html"""
+
+UNITS_PER_SECOND = 10_000
+"""From so many processing units (ECPU) in a second on, it throttles; they bound the bill, too."""
+
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of a cache; its dimension is that of a serverless one (fact M6).

@@ -19,6 +19,10 @@ PROCESSING_ATTEMPTS = Count(4)
 """How often Firehose invokes a function with a batch: by default it retries three times.
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html"""
 
+PROCESSING_MEGABYTES = 1
+"""How much a function gets at a time: what it answers may be larger, and must be less than 6 MB.
+https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html"""
+
 BUCKET_RETRIES = Duration(24, "hours")
 """How long Firehose tries to write what it was sent into a bucket (fact Q6)."""
 

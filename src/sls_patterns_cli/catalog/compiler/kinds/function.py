@@ -52,6 +52,9 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 CALL_SECONDS = CALL_ATTEMPTS.number * ATTEMPT_SECONDS + (CALL_ATTEMPTS.number - 1) * PAUSE_SECONDS
 """How long a call to AWS takes at most."""
 
+UNRESERVED_CONCURRENCY = 100
+"""What Lambda keeps for the functions of an account that reserve none (fact A5)."""
+
 CLAIMED_CONCURRENCY = Threshold(
     "claimed-concurrency",
     900,

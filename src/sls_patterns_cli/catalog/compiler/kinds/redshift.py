@@ -10,6 +10,18 @@ from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
 )
 
+PORT = 5439
+"""The port of Redshift."""
+
+BASE_CAPACITY = 8
+"""The RPU with which the warehouse works, each $0.375 an hour."""
+
+MOST_CAPACITY = 32
+"""The most RPU, which bound the bill."""
+
+PASSWORD_LENGTH = 32
+"""The characters of the password of the user by whom Firehose loads."""
+
 LOAD_RETRIES = Duration(2, "hours")
 """How long Firehose tries to load a batch: the most; then it keeps a manifest of the batch.
 https://docs.aws.amazon.com/firehose/latest/APIReference/API_RedshiftRetryOptions.html"""
