@@ -387,12 +387,7 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     for query, found in watched_metrics:
         if share and query.id == share.total:
             continue
-        # One that leaves work half done pages, whoever has got its error.
-        metric = (
-            replace(found, tier="page", periods=1)
-            if (found in EXPRESS and told == "Page")
-            else found
-        )
+        metric = _as_told(stack, query, found, told)
         tier = metric.share if share else metric.tier
         if tier is None:
             of = " or ".join(metric.total) or "another metric"
@@ -410,6 +405,26 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         elif periods is not None and periods < metric.periods:
             must = f"at least {metric.periods}"
             yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, must)
+
+
+def _as_told(stack: Stack, query: Query, metric: Metric, told: str) -> Metric:
+    """Return what is asked of a metric that may be of either tier, by what it is of."""
+    # One that leaves work half done pages, whoever has got its error.
+    if metric in EXPRESS and told == "Page":
+        return replace(metric, tier="page", periods=1)
+    queue = stack.named(query.dimensions.get("QueueName"), "AWS::SQS::Queue")
+    if metric is DEAD_LETTERS and told == "Ticket" and queue and _is_set_aside(stack, queue):
+        return replace(metric, tier="ticket")
+    return metric
+
+
+def _is_set_aside(stack: Stack, queue: Resource) -> bool:
+    """Tell whether a rule delivers to it what it could send to a dead-letter queue: no failure."""
+    return any(
+        target.get("DeadLetterConfig") and stack.named(target.get("Arn")) == queue
+        for rule in stack.of_type("AWS::Events::Rule")
+        for target in rule.get("Targets") or []
+    )
 
 
 def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violation]:

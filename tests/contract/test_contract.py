@@ -62,6 +62,8 @@ NOT_THE_CONTRACTS = (
     r"AWS::DynamoDB::Table(\.(AttributeDefinitions|KeySchema|TimeToLiveSpecification).*)?",
     # They warn before there is a failure, and so are no end of one.
     r"\w+(QueueAge|ClusterCapacity)Alarm\w*(\.(?!AlarmActions).*)?",
+    # How many of a function run at a time, which the proofs count.
+    r"\w+Function\.ReservedConcurrentExecutions",
     # It keeps out what other accounts have.
     r"\w+Role\w*\.AssumeRolePolicyDocument\.Statement\.0\.Condition.*",
     # What a definition does but for its failures, and what no validator would let pass.

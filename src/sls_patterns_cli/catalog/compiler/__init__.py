@@ -11,7 +11,7 @@ from typing import Any
 from sls_patterns_cli.catalog.compiler import dead_letters
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import function, queue
+from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.quantities import Count
 from sls_patterns_cli.catalog.compiler.records import Facts, Graph, pascal
@@ -333,7 +333,7 @@ def _node(
         )
         if "E2" in failing:
             facts.setdefault("retries", function.RETRIES)
-            facts["retried"] = Count(facts["retries"]).as_dict()
+            facts["retried"] = function.retried(facts["retries"])
             facts["attempts"] = Count(facts["retries"] + 1).as_dict()
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
@@ -348,8 +348,7 @@ def _node(
     if node.kind == "delivery":
         if datastore.loads_every is not None and any(each.kind == "datastore" for each in targets):
             facts["buffer_seconds"] = datastore.loads_every
-        # An alarm tells of records that wait longer: what is collected is late by that much.
-        facts["late_after_minutes"] = 15 + facts["buffer_seconds"] // 60 // 15 * 15
+        facts["late_after_minutes"] = delivery.late_after_minutes(facts["buffer_seconds"])
     if node.kind == "queue":
         facts |= _visibility(node.name, edges, nodes, datastore)
         # Nothing takes what a rule sends there, so people are told.

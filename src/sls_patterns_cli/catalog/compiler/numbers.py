@@ -3,7 +3,16 @@ kind, with its source."""
 
 from typing import TypedDict
 
-from sls_patterns_cli.catalog.compiler.kinds import function, queue, rules, schedule, stream
+from sls_patterns_cli.catalog.compiler.kinds import (
+    delivery,
+    function,
+    log_group,
+    queue,
+    redshift,
+    rules,
+    schedule,
+    stream,
+)
 from sls_patterns_cli.catalog.compiler.quantities import Number, Period
 
 
@@ -12,7 +21,28 @@ class Queue(TypedDict):
 
     retention: Period
     dead_letter_retention: Period
+    dead_letter_time: Period
     receives: Number
+    visibility_factor: Number
+
+
+class Delivery(TypedDict):
+    """Of Firehose."""
+
+    attempts: Number
+    bucket_retries: Period
+
+
+class Warehouse(TypedDict):
+    """Of Redshift Serverless."""
+
+    load_retries: Period
+
+
+class LogGroup(TypedDict):
+    """Of subscriptions to log groups."""
+
+    retries: Period
 
 
 class Rule(TypedDict):
@@ -48,7 +78,7 @@ class Function(TypedDict):
 class Call(TypedDict):
     """Of a function's calls to AWS."""
 
-    attempts: int
+    attempts: Number
     connect_seconds: int
     response_seconds: int
     attempt_seconds: int
@@ -64,6 +94,9 @@ class Numbers(TypedDict):
     stream: Stream
     function: Function
     call: Call
+    delivery: Delivery
+    warehouse: Warehouse
+    log_group: LogGroup
 
 
 def numbers() -> Numbers:
@@ -72,7 +105,9 @@ def numbers() -> Numbers:
         "queue": {
             "retention": queue.RETENTION.as_dict(),
             "dead_letter_retention": queue.DEAD_LETTER_RETENTION.as_dict(),
+            "dead_letter_time": queue.DEAD_LETTER_TIME.as_dict(),
             "receives": queue.RECEIVES.as_dict(),
+            "visibility_factor": queue.MAPPED_VISIBILITY_FACTOR.as_dict(),
         },
         "rule": {"retries": rules.RETRIES, "event_age": rules.EVENT_AGE.as_dict()},
         "schedule": {"retries": schedule.RETRIES, "run_age": schedule.RUN_AGE.as_dict()},
@@ -87,10 +122,16 @@ def numbers() -> Numbers:
             "event_age": function.EVENT_AGE.as_dict(),
         },
         "call": {
-            "attempts": function.CALL_ATTEMPTS,
+            "attempts": function.CALL_ATTEMPTS.as_dict(),
             "connect_seconds": function.CONNECT_SECONDS,
             "response_seconds": function.RESPONSE_SECONDS,
             "attempt_seconds": function.ATTEMPT_SECONDS,
             "pause_seconds": function.PAUSE_SECONDS,
         },
+        "delivery": {
+            "attempts": delivery.PROCESSING_ATTEMPTS.as_dict(),
+            "bucket_retries": delivery.BUCKET_RETRIES.as_dict(),
+        },
+        "warehouse": {"load_retries": redshift.LOAD_RETRIES.as_dict()},
+        "log_group": {"retries": log_group.RETRIES.as_dict()},
     }

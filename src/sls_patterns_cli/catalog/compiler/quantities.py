@@ -70,6 +70,11 @@ class Duration:
         """As comments have it."""
         return f"{self.amount} {self.unit}"
 
+    @property
+    def words(self) -> str:
+        """As sentences have it."""
+        return f"{Count(self.amount).words} {self.unit}"
+
     def as_dict(self) -> Period:
         """The duration as templates read it."""
         return {
@@ -77,5 +82,5 @@ class Duration:
             "unit": self.unit,
             "seconds": self.seconds,
             "text": self.text,
-            "words": f"{Count(self.amount).words} {self.unit}",
+            "words": self.words,
         }

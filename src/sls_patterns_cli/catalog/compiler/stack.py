@@ -69,8 +69,8 @@ class Function(TypedDict):
     failed_events: str | None
     retries: NotRequired[int]
     """How often Lambda tries an asynchronous invocation again."""
-    retried: NotRequired[Number]
-    """`retries` in words."""
+    retried: NotRequired[str]
+    """When it does so, as a sentence has it."""
     attempts: NotRequired[Number]
     """One more than `retries`."""
     reads_stream: bool

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
@@ -14,8 +15,23 @@ from sls_patterns_cli.catalog.compiler.records import (
     pascal,
 )
 
-LATE_MILLISECONDS = 900_000
+PROCESSING_ATTEMPTS = Count(4)
+"""How often Firehose invokes a function with a batch: by default it retries three times.
+https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html"""
+
+BUCKET_RETRIES = Duration(24, "hours")
+"""How long Firehose tries to write what it was sent into a bucket (fact Q6)."""
+
+LATE = Duration(15, "minutes")
+"""How late records may be, beside what is collected before a delivery."""
+
+LATE_MILLISECONDS = LATE.seconds * 1000
 """Firehose may read so far behind a stream, which keeps a record for 24 hours."""
+
+
+def late_after_minutes(buffer_seconds: int) -> int:
+    """When an alarm tells of records: what is collected first is late by that much."""
+    return LATE.amount * (1 + buffer_seconds // LATE.seconds)
 
 
 def archive(node: CompiledNode) -> CompiledNode:
@@ -57,7 +73,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         PAGE,
         f"Records wait longer than {minutes} minutes",
         "see the log of the delivery stream",
-        "15 minutes and what is collected before a delivery, in 5 of 5 minutes",
+        f"{LATE.text} and what is collected before a delivery, in 5 of 5 minutes",
         {"age": metric(node, "DeliveryToS3.DataFreshness", "Maximum")},
         threshold=minutes * 60,
         periods=5,
@@ -69,14 +85,14 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         PAGE,
         "Firehose cannot write to the bucket",
         "check its role and the bucket's policy",
-        "it retries for 24 hours, then records are lost",
+        f"it retries for {BUCKET_RETRIES.text}, then records are lost",
     )
     if any(source["kind"] == "stream" for source in node.sources):
         throttled, what = "ThrottledGetRecords", "Firehose is throttled when it reads the stream"
         yield Alarm(
             f"{node['id']}LagAlarm",
             PAGE,
-            "Firehose reads the stream 15 minutes late",
+            f"Firehose reads the stream {LATE.text} late",
             "see the log of the delivery stream",
             "AWS recommends 15 of 15 minutes for the age of a stream's records",
             {"behind": metric(node, "KinesisMillisBehindLatest", "Maximum")},

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
-from sls_patterns_cli.catalog.compiler.quantities import Duration
+from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
@@ -25,11 +25,14 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.htm
 EVENT_AGE = Duration(6, "hours")
 """How long Lambda keeps the event of one, as while it is throttled: the default, and the most."""
 
-SECONDS_TO_END = 300
-"""How long until an event that fails is given up: Lambda tries again after one minute and after two
-more, and takes its time."""
+PAUSES = ("one minute", "two more minutes")
+"""How long Lambda waits before each retry."""
 
-CALL_ATTEMPTS = 2
+SECONDS_TO_END = 300
+"""How long until an event that fails is given up: after its retries, for which Lambda takes
+its time."""
+
+CALL_ATTEMPTS = Count(2)
 """How many attempts of a call to AWS the SDK makes."""
 
 CONNECT_SECONDS = 1
@@ -46,7 +49,7 @@ PAUSE_SECONDS = 1
 """How long the SDK pauses at most before the second attempt.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 
-CALL_SECONDS = CALL_ATTEMPTS * ATTEMPT_SECONDS + (CALL_ATTEMPTS - 1) * PAUSE_SECONDS
+CALL_SECONDS = CALL_ATTEMPTS.number * ATTEMPT_SECONDS + (CALL_ATTEMPTS.number - 1) * PAUSE_SECONDS
 """How long a call to AWS takes at most."""
 
 CLAIMED_CONCURRENCY = Threshold(
@@ -64,6 +67,12 @@ OLDEST_RECORD = Threshold(
     "How long a record may wait in a stream, in milliseconds",
 )
 """15 minutes of the 24 hours for which a stream keeps a record."""
+
+
+def retried(retries: int) -> str:
+    """When Lambda tries an asynchronous invocation again, as a sentence has it."""
+    pauses = " and ".join(f"after {pause}" for pause in PAUSES[:retries])
+    return f"{Count(retries).times}, {pauses}" if pauses else Count(retries).times
 
 
 def metric(function: CompiledNode, name: str, statistic: str = "Sum") -> Metric:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Alarm,
@@ -9,6 +10,10 @@ from sls_patterns_cli.catalog.compiler.records import (
     Metric,
     Named,
 )
+
+RETRIES = Duration(24, "hours")
+"""How long CloudWatch Logs tries to deliver after an error that a retry may mend (fact B9).
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html"""
 
 
 def _metrics(node: CompiledNode, name: str) -> Iterator[tuple[CompiledNode, Metric]]:
@@ -35,7 +40,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             TICKET,
             f"CloudWatch Logs is throttled when it invokes the {function['name']} function",
             "raise the concurrency of the account",
-            "it retries for 24 hours; AWS recommends 5 of 5 minutes for throttles",
+            f"it retries for {RETRIES.text}; AWS recommends 5 of 5 minutes for throttles",
             {"throttled": metric},
             periods=5,
         )

@@ -24,6 +24,10 @@ DEAD_LETTER_RETENTION = Duration(14, "days")
 that SQS allows. It must be longer than `RETENTION`, since the time of a message may count from its
 first sending (fact X20)."""
 
+DEAD_LETTER_TIME = Duration(DEAD_LETTER_RETENTION.amount - RETENTION.amount, "days")
+"""How long a dead-letter queue keeps a message at least, also one whose time counts from its first
+sending."""
+
 RECEIVES = Count(5)
 """After so many receives SQS moves a message to the dead-letter queue; AWS recommends at least
 five, since a throttled batch counts:

@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery
+from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Alarm,
     CompiledNode,
 )
+
+LOAD_RETRIES = Duration(2, "hours")
+"""How long Firehose tries to load a batch: the most; then it keeps a manifest of the batch.
+https://docs.aws.amazon.com/firehose/latest/APIReference/API_RedshiftRetryOptions.html"""
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
@@ -20,5 +25,6 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             TICKET,
             "The warehouse does not take what Firehose loads",
             "see the log of the delivery stream",
-            "Firehose retries for two hours, and what still fails is in the dead-letter queue",
+            f"Firehose retries for {LOAD_RETRIES.words}, and what still fails is in the "
+            "dead-letter queue",
         )
