@@ -11,6 +11,7 @@ from sls_patterns_cli import catalog
 
 IAC = ROOT / "templates/iac"
 FLAVOURS = {"sam": IAC / "sam", "python": IAC / "cdk/python", "typescript": IAC / "cdk/typescript"}
+KINDS = ROOT / "src/sls_patterns_cli/catalog/compiler/kinds"
 STACKS = sorted(IAC.glob("cdk/*/*stack.*.jinja"))
 
 
@@ -62,6 +63,9 @@ def test_a_flavour_reads_every_attribute_that_a_graph_has(flavour: str) -> None:
     text = "".join(file.read_text() for file in (FLAVOURS[flavour] / "nodes").rglob("*.jinja"))
 
     read = set(re.findall(r"\b(?:node|edge|source|route)\.(\w+)", text))
+    # Of some, only alarms follow.
+    compiled = "".join(file.read_text() for file in KINDS.glob("*.py"))
+    read |= set(re.findall(r'(?:get\(|\[)"(\w+)"', compiled))
 
     assert attributes() - read == set()
 

@@ -111,6 +111,7 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
     # Buckets about whose objects a rule reports, and those that send their events to rules.
     "reported-buckets": _REPORTED_BUCKETS,
     "notified-buckets": _delivers("bucket"),
+    "delivery-streams": of("delivery"),
     "named-log-groups": _either(
         of("http-api", "rest-api", "delivery", "log-group"),
         any_node(lambda node: bool(node["kind"] == "state-machine" and node.get("express"))),
