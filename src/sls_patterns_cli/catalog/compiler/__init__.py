@@ -136,8 +136,8 @@ class _Compilation:
             "failures_section": section,
             "replayed": replayed,
             "handed_over": _handed_over(self._ends, edges, nodes),
-            "hidden_seconds": max(
-                120, *(60 + int(nodes[name].attributes["timeout"]) for name in replayed), 0
+            "hidden_seconds": dead_letters.hidden_seconds(
+                int(nodes[name].attributes["timeout"]) for name in replayed
             ),
             "record_seconds": _record_seconds(edges, nodes, self._datastore),
             "seconds_to_end": max(

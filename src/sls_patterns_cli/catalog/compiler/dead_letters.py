@@ -3,7 +3,7 @@
 The records are those of `redrives` in `graph.yml`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sls_patterns_cli.catalog.compiler.records import Facts
@@ -12,6 +12,17 @@ from sls_patterns_cli.catalog.model import Edge, Node
 
 # What the code of every queue needs.
 EVERY = "every-queue"
+HIDDEN_SECONDS = 120
+"""How long a listing or a redrive hides the messages of a queue from others, even after a run that
+was killed."""
+
+MARGIN_SECONDS = 60
+"""What a redrive needs beside the function that it invokes for a message."""
+
+INVOCATION_SECONDS = 905
+"""How long it waits for the answer of a function, which may take up to 900 seconds:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
 # How the linters of a project sort imports: what belongs to the language, what is installed, and
 # what stands beside the tool.
 INSTALLED = {"python": ("boto3", "botocore"), "typescript": ("@", "zod")}
@@ -70,6 +81,11 @@ def tool(
             "clients": {key: name for each in of_all for key, name in each.clients.items()},
         },
     }
+
+
+def hidden_seconds(timeouts: Iterable[int]) -> int:
+    """How long messages are hidden, where a redrive waits for functions with these timeouts."""
+    return max([HIDDEN_SECONDS, *(MARGIN_SECONDS + timeout for timeout in timeouts)])
 
 
 def _redrives(queue: Facts, to: str, vocabulary: Vocabulary) -> Iterator[tuple[str, Redrive]]:

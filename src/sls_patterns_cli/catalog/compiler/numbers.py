@@ -3,6 +3,7 @@ kind, with its source."""
 
 from typing import TypedDict
 
+from sls_patterns_cli.catalog.compiler import dead_letters
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
     aurora,
@@ -118,6 +119,13 @@ class Call(TypedDict):
     pause_seconds: int
 
 
+class Redrive(TypedDict):
+    """Of the dead-letter tool."""
+
+    hidden_seconds: int
+    invocation_seconds: int
+
+
 class Numbers(TypedDict):
     """The numbers by kind."""
 
@@ -131,6 +139,7 @@ class Numbers(TypedDict):
     warehouse: Warehouse
     log_group: LogGroup
     api: Api
+    redrive: Redrive
     database: Database
     cache: Cache
 
@@ -178,6 +187,10 @@ def numbers() -> Numbers:
             "load_retries": redshift.LOAD_RETRIES.as_dict(),
         },
         "log_group": {"retries": log_group.RETRIES.as_dict()},
+        "redrive": {
+            "hidden_seconds": dead_letters.HIDDEN_SECONDS,
+            "invocation_seconds": dead_letters.INVOCATION_SECONDS,
+        },
         "api": {"integration_seconds": api.INTEGRATION_SECONDS},
         "database": {
             "port": aurora.PORT,
