@@ -67,6 +67,8 @@ class Warehouse(TypedDict):
 
     port: int
     base_capacity: int
+    unit_dollars: str
+    dollars_an_hour: str
     most_capacity: int
     password_length: int
     load_retries: Period
@@ -182,6 +184,8 @@ def numbers() -> Numbers:
         "warehouse": {
             "port": redshift.PORT,
             "base_capacity": redshift.BASE_CAPACITY,
+            "unit_dollars": f"{redshift.UNIT_DOLLARS:g}",
+            "dollars_an_hour": f"{redshift.UNIT_DOLLARS * redshift.BASE_CAPACITY:g}",
             "most_capacity": redshift.MOST_CAPACITY,
             "password_length": redshift.PASSWORD_LENGTH,
             "load_retries": redshift.LOAD_RETRIES.as_dict(),

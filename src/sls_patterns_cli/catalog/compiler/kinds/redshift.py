@@ -14,7 +14,10 @@ PORT = 5439
 """The port of Redshift."""
 
 BASE_CAPACITY = 8
-"""The RPU with which the warehouse works, each $0.375 an hour."""
+"""The RPU with which the warehouse works; loads of small batches need no more."""
+
+UNIT_DOLLARS = 0.375
+"""What an RPU costs an hour in us-east-1: https://aws.amazon.com/redshift/pricing/"""
 
 MOST_CAPACITY = 32
 """The most RPU, which bound the bill."""
