@@ -43,7 +43,7 @@ def run(
 ) -> Run:
     """Runs the tool of a project with these answers against a stack; returns what it printed."""
 
-    def run_tool(answers: dict[str, str], stack: str, action: str, **variables: str) -> Done:
+    def run_tool(answers: dict[str, str], stack: str, *arguments: str, **variables: str) -> Done:
         project = tmp_path / "project"
         if not project.exists():
             render_project(project, iac="sam", **answers)
@@ -51,7 +51,7 @@ def run(
         if answers["runtime"] == "typescript":
             link_modules(project)
             done = subprocess.run(
-                [node().executable, "tools/dead-letters.ts", action],
+                [node().executable, "tools/dead-letters.ts", *arguments],
                 cwd=project,
                 env={**os.environ, **environment},
                 capture_output=True,
@@ -62,7 +62,7 @@ def run(
         with monkeypatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["dead_letters.py", action])
+            patch.setattr(sys, "argv", ["dead_letters.py", *arguments])
             patch.syspath_prepend(project / "tools")
             capfd.readouterr()
             with pytest.raises(SystemExit) as ended:
@@ -191,6 +191,10 @@ def test_a_redrive_keeps_group_and_attributes_of_a_message(
     done = run({**FRUGAL, "runtime": runtime}, stack, "redrive")
 
     assert done == Done(0, ["UsageDeadLetterQueue: 1 sent back"])
+    printed = run({**FRUGAL, "runtime": runtime}, stack, "redrive", "--json").lines
+    (report,) = json.loads("\n".join(printed))
+    assert (report["queue"], report["sent"], report["total"]["seen"]) == (USAGE[1], 0, 0)
+    assert (report["stays"], report["left"]) == ([], [])
     (message,) = received(client, outputs["UsageQueueUrl"])
     assert message["Body"] == "letter"
     assert message["Attributes"]["MessageGroupId"] == "tenant"
