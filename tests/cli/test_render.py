@@ -159,3 +159,17 @@ def test_an_include_that_is_not_found_is_named(
     with pytest.raises(UserError, match=r"^the template is broken: it has no file missing\.txt"):
         render.create({}, tmp_path / "project", ask=False, repository=False)
     assert not (tmp_path / "project").exists()
+
+
+def test_of_an_include_with_several_places_that_of_the_pattern_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = "pattern: {type: str, default: p}\nproject_name: {type: str, default: n}\n"
+    template = template_with(tmp_path / "template", questions)
+    monkeypatch.setattr(catalog, "template_root", lambda: template)
+    own = "templates/patterns/p"
+    places = f"['{own}/queue/logic', '{own}/logic', 'templates/datastores/none/logic']"
+    (template / "templates/project/new.txt.jinja").write_text(f"{{% include {places} %}}")
+
+    with pytest.raises(UserError, match=rf"it has no file {own}/logic$"):
+        render.create({}, tmp_path / "project", ask=False, repository=False)

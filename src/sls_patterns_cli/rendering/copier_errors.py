@@ -52,7 +52,11 @@ def explained(  # noqa: C901 - one clause for each kind of error
     except CopierError as error:
         raise UserError(_one_line(error), refused) from error
     except TemplateNotFound as error:  # an OSError, too
-        raise UserError(f"the template is broken: it has no file {error.name}", refused) from error
+        # Of several places, that of the pattern for all its topologies.
+        searched = [str(place) for place in getattr(error, "templates", [])]
+        own = [place for place in searched if place.startswith("templates/patterns/")]
+        missing = own[-1] if own else error.name
+        raise UserError(f"the template is broken: it has no file {missing}", refused) from error
     except (TemplateError, YAMLError, *EXCESSIVE) as error:
         raise UserError(f"the template is broken: {_one_line(error)}", refused) from error
     except AssertionError as error:
