@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-all lint golden pattern recording bench bench-burst bench-conservation bench-hostile lock tags package clean
+.PHONY: help install demo check test test-all lint format golden pattern recording bench bench-burst bench-conservation bench-hostile lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,10 @@ golden: install ## write the golden files and all other generated files; read th
 	.venv/bin/python tests/landing_zones.py
 	.venv/bin/python tests/recording.py --catalog
 	.venv/bin/python tests/golden_summary.py
+
+format: install ## format the code here and the templates that are code, and name those that are not
+	.venv/bin/ruff format --quiet
+	.venv/bin/python tests/format_templates.py
 
 pattern: install ## begin a pattern as a copy of another: NAME=claim-check FROM=frugal-consumer
 	@.venv/bin/python tests/new_pattern.py "$(NAME)" "$(FROM)"
