@@ -3,7 +3,7 @@
 A page needs somebody now: messages in a dead-letter queue, events that are lost, old messages and
 records, a share of failed calls, failed executions, a circuit that stays open. A ticket can wait
 for working hours: errors that are retried, throttles, capacity, latency. Nothing that one request
-of a stranger causes sets off an alarm.
+of a stranger causes sets off an alarm, unless a service accepts what it cannot process.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

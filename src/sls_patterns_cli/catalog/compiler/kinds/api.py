@@ -41,6 +41,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     yield failure_rate(
         f"{node['id']}ErrorsAlarm",
         "The API answers too many requests with a 5xx status",
+        "see its access log, then the logs of its functions",
         failed=metric(failed),
         all_of_them=metric("Count"),
     )

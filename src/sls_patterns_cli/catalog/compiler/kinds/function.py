@@ -98,6 +98,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         yield failure_rate(
             f"{node['id']}ErrorsAlarm",
             f"Calls of the {node['name']} function fail",
+            "see its log",
             failed=metric(node, "Errors"),
             all_of_them=metric(node, "Invocations"),
         )

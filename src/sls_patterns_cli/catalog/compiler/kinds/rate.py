@@ -27,7 +27,9 @@ REFUSED_PERCENT = Threshold(
 )
 
 
-def failure_rate(alarm_id: str, what: str, *, failed: Metric, all_of_them: Metric) -> Alarm:
+def failure_rate(
+    alarm_id: str, what: str, first: str, *, failed: Metric, all_of_them: Metric
+) -> Alarm:
     """The alarm on the share of calls that fail.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html
@@ -36,7 +38,7 @@ def failure_rate(alarm_id: str, what: str, *, failed: Metric, all_of_them: Metri
         alarm_id,
         PAGE,
         what,
-        "see the log of what answered",
+        first,
         f"a share in 3 of 3 minutes, each with at least {FEWEST_REQUESTS} calls, so that no single "
         "call sets it off",
         {"calls": all_of_them, "failed": failed},
