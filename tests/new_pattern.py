@@ -20,7 +20,8 @@ NEXT = """\
   edit pattern.yml         docs/adding-a-pattern.md says what it may hold
   make golden              compiles the graphs and renders every variant
   sls-patterns show {name}
-  sls-patterns new {name} /tmp/{name} --defaults && sls-patterns local test /tmp/{name}
+  sls-patterns new {name} /tmp/{name} --defaults && make -C /tmp/{name} lint test
+  sls-patterns local test /tmp/{name}
 """
 
 
