@@ -65,14 +65,14 @@ def of_versions(versions: Iterable[str]) -> Iterator[Made]:
 def standing_for_all() -> list[ParameterSet]:
     """Return them as a test's parameters; `make test` runs those that cover the others.
 
-    Every pattern of each version is among these, and every version in each runtime together with
-    each flavour.
+    Every pattern is among these, and every version in each runtime together with each flavour.
+    Both templates were released and stay as they are: the update is what a change may break.
     """
     candidates = list(of_versions(VERSIONS[:-1]))
     chosen = few_of(
         candidates,
         lambda made: {
-            (made.version, made.variant.pattern),
+            (made.variant.pattern,),
             (made.version, made.variant.runtime, made.variant.iac),
         },
     )
