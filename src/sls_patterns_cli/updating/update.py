@@ -267,7 +267,7 @@ class _Merged:
         changed = [name for name, answer in before.items() if answer != answers[name]]
         try:
             templates = [
-                step.render(step.target, {**answers, **each, "iac": "sam"}).files["template.yaml"]
+                _sam_template(step, step.target, {**answers, **each})
                 for each in ((before, {}) if changed else ())
             ]
         except UserError:  # The target has no such answer any more: what it made is not known.
@@ -284,10 +284,7 @@ class _Merged:
             if path.startswith("infrastructure/stack.")
         ):
             sides = ((step.base, self._checkout.answers), (step.target, answers))
-            templates = [
-                step.render(version, {**of_it, "iac": "sam"}).files["template.yaml"]
-                for version, of_it in sides
-            ]
+            templates = [_sam_template(step, *side) for side in sides]
         else:
             return AlarmChanges()
         return alarm_changes(*templates)
@@ -399,6 +396,11 @@ class _Merged:
         }
         best = max(likeness, key=likeness.__getitem__, default=None)
         return best if best and likeness[best] >= SIMILAR else None
+
+
+def _sam_template(step: Step, version: str, answers: Mapping[str, Any]) -> bytes:
+    """SAM's template of a version with these answers, whatever the flavour is."""
+    return step.render(version, {**answers, "iac": "sam"}).files["template.yaml"]
 
 
 def _refuse_lost_answers(
