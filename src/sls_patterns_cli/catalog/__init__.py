@@ -19,6 +19,8 @@ RESERVED_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
 """What projects record if whoever built this package named no address; nobody can register it."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGED = PACKAGE / "_template"
+"""The template of an installed package."""
 """Where a build puts the template, its versions and its address."""
 
 
@@ -28,7 +30,7 @@ def template_root() -> Path:
 
     Raises UserError, with exit code 1, if there is none.
     """
-    for root in (PACKAGE / "_template", PACKAGE.parent.parent):
+    for root in (PACKAGED, PACKAGE.parent.parent):
         if (root / "copier.yml").is_file() and (root / "templates").is_dir():
             return root
     raise UserError("this installation has no template; install sls-patterns again", exit_code=1)
@@ -109,7 +111,7 @@ def refuse_stale(slug: str) -> None:
 
     A package holds what was released: only a template that somebody works on can be stale.
     """
-    if template_root() == PACKAGE / "_template":
+    if template_root() == PACKAGED:
         return
     from sls_patterns_cli.catalog.compiler import compiled
 

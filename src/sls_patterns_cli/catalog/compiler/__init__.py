@@ -14,7 +14,7 @@ from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.quantities import Count
-from sls_patterns_cli.catalog.compiler.records import Facts, Graph, pascal
+from sls_patterns_cli.catalog.compiler.records import Facts, Graph, listed, pascal, unique
 from sls_patterns_cli.catalog.compiler.stack import Stack
 from sls_patterns_cli.catalog.compiler.stack_imports import imports
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
@@ -80,10 +80,8 @@ class _Compilation:
         }
         self._graph = Graph(self._facts, tuple(map(edge, self._edges)))
         self._kinds = [node.kind for node in topology.nodes]
-        self._mechanisms = _unique(each.id for edge in self._edges for each in edge.failures)
-        self._ending = _unique(
-            each.id for edge in self._edges for each in edge.failures if each.end
-        )
+        self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
+        self._ending = unique(each.id for edge in self._edges for each in edge.failures if each.end)
         self._ends = _dead_letter_queues(
             self._edges, self._nodes, self._facts, vocabulary, datastore
         )
@@ -92,7 +90,7 @@ class _Compilation:
             *(each.source for each in self._edges if each.attributes.get("by") == "poll"),
         }
         # The one that was answered, and those that nodes are whatever the answer is.
-        always = _unique(node.facts.resource for node in topology.nodes if node.facts.resource)
+        always = unique(node.facts.resource for node in topology.nodes if node.facts.resource)
         self._datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
 
     def _kind(self, name: str) -> str:
@@ -124,7 +122,7 @@ class _Compilation:
         replayed = _replayed(self._ends)
         ending = [each for each in edges if any(failure.end for failure in each.failures)]
         return {
-            "ends": _unique(each.end for edge in edges for each in edge.failures if each.end),
+            "ends": unique(each.end for edge in edges for each in edge.failures if each.end),
             "dead_letter_queues": self._ends,
             "set_aside_queues": set_aside,
             "redrive": dead_letters.tool(
@@ -153,7 +151,7 @@ class _Compilation:
         reserved = sum(node.attributes.get("reserved_concurrency", 0) for node in topology.nodes)
         callers = [each for node in self._facts.values() for each in node.get("callers", ())]
         return {
-            "resources": _unique(
+            "resources": unique(
                 _resource(node, self._datastore) for node in topology.nodes if node.facts.deployed
             ),
             "parameters": [
@@ -177,14 +175,14 @@ class _Compilation:
                 *(["unreserved-concurrency"] if reserved else []),
             ],
             "reserved_concurrency": reserved,
-            "caller_actions": _unique(
+            "caller_actions": unique(
                 action
                 for each in edges
                 if each.source not in brought
                 for action in each.kind.actions
             ),
             "grants": any(map(self._is_granted, edges)),
-            "retained": _listed(
+            "retained": listed(
                 name
                 for retained in (
                     *(each.retained for each in self._datastores),
@@ -205,10 +203,8 @@ class _Compilation:
 
     def code(self) -> Facts:
         """What the project's own code is made of."""
-        topology, edges, nodes, datastore = (
-            *(self._topology, self._edges, self._nodes),
-            self._datastore,
-        )
+        topology, datastore = self._topology, self._datastore
+        edges, nodes = self._edges, self._nodes
         migrations = [*datastore.migrations, *self._pattern.migrations.get(datastore.name, ())]
         requests = [each.attributes["request"] for each in edges if "request" in each.attributes]
         machines = [node for node in topology.nodes if node.kind == "state-machine"]
@@ -222,7 +218,7 @@ class _Compilation:
                     self._kind(each.source) == "function" for each in edges if each.target == name
                 )
             ],
-            "adapters": _unique(
+            "adapters": unique(
                 [
                     *(
                         node.attributes.get("adapter", node.name)
@@ -241,9 +237,7 @@ class _Compilation:
             "linted_machines": [node.name for node in machines if "map" not in node.attributes],
             "mapping_templates": [
                 *(f"{request}.{kind}" for kind in ("request", "response") for request in requests),
-                *_unique(
-                    each.attributes["errors"] for each in edges if "errors" in each.attributes
-                ),
+                *unique(each.attributes["errors"] for each in edges if "errors" in each.attributes),
             ],
             # Or it sets aside what its event source brings.
             "calls_aws": any(self._calls_sdk(each) or _is_of_source(each, nodes) for each in edges),
@@ -264,7 +258,7 @@ class _Compilation:
         edges, vocabulary = self._edges, self._vocabulary
         used = {_resource(self._nodes[name], self._datastore) for name in self._used}
         # Whose way back is that of the failure.
-        returned = _unique(
+        returned = unique(
             failure.id
             for each in edges
             if not _way_back(each, edges, self._nodes)
@@ -275,7 +269,7 @@ class _Compilation:
                 self._kinds,
                 (each.kind for each in edges),
                 returned,
-                _unique(each.name for each in self._datastores),
+                unique(each.name for each in self._datastores),
             ),
             "packages": self._by_runtime(
                 self._pattern.packages,
@@ -303,7 +297,7 @@ class _Compilation:
 
     def _by_runtime(self, *packages: Packages) -> dict[str, list[str]]:
         return {
-            runtime: _unique(name for each in packages for name in each.get(runtime, ()))
+            runtime: unique(name for each in packages for name in each.get(runtime, ()))
             for runtime in self._pattern.runtimes
         }
 
@@ -459,7 +453,7 @@ def _dead_letter_queues(
 
 def _replayed(ends: Iterable[Facts]) -> list[str]:
     """The functions that process again what is in their dead-letter queue, outside its source."""
-    return _unique(
+    return unique(
         end["at"]
         for end in ends
         if not end["of_deployments"] and {"invocations", "changes"} & {*end["way_back"]}
@@ -470,7 +464,7 @@ def _handed_over(
     ends: Iterable[Facts], edges: tuple[Edge, ...], nodes: Mapping[str, Node]
 ) -> list[str]:
     """The functions to which a topic or an event bus could not deliver."""
-    return _unique(
+    return unique(
         edges[number].target
         for end in ends
         if {"subscriptions", "undelivered-events"} & {*end["way_back"]}
@@ -659,16 +653,6 @@ def logical_id(node: Node, datastore: Datastore) -> str:
 def dead_letter_queue_id(end: str) -> str:
     """The id of an end such as `orders-dlq`: `OrdersDeadLetterQueue`."""
     return f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue"
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
-def _listed(names: Iterable[str]) -> str:
-    """The names, each once, as a sentence lists them."""
-    *first, last = _unique(names) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _text(facts: Facts) -> str:

@@ -34,6 +34,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     Named,
     Threshold,
     Tier,
+    listed,
 )
 
 MOST_METRICS = 10
@@ -136,7 +137,7 @@ def _summed(
         yield Alarm(
             alarm_id if number == 1 else f"{alarm_id.removesuffix('Alarm')}{number}Alarm",
             tier,
-            what.format(names=_listed([_resource(metric) for metric in some])),
+            what.format(names=listed(map(_resource, some))),
             first,
             reason,
             named,
@@ -148,9 +149,3 @@ def _summed(
 def _resource(metric: Metric) -> str:
     """The logical id of what publishes the metric: its first dimension names it."""
     return next(each.id for each in metric.dimensions.values() if isinstance(each, Named))
-
-
-def _listed(names: Sequence[str]) -> str:
-    unique = list(dict.fromkeys(names))
-    *first, last = unique
-    return f"{', '.join(first)} and {last}" if first else last

@@ -1,7 +1,7 @@
 """What is compiled, as immutable records: templates print their fields, and decide nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -150,6 +150,17 @@ class Alarm:
 def pascal(name: str) -> str:
     """A name such as `signing-secret` as `SigningSecret`."""
     return "".join(word.capitalize() for word in name.split("-"))
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """The names, each once, in their order."""
+    return list(dict.fromkeys(names))
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names, each once, as a sentence lists them."""
+    *first, last = unique(names) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def kebab(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sls_patterns_cli.catalog.compiler.records import Alarm, Facts, Graph
-from sls_patterns_cli.catalog.compiler.stack_parts import any_node, has_part, of, some_edge
+from sls_patterns_cli.catalog.compiler.stack_parts import any_node, either, has_part, of
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ MODULES = (
     _module("apigatewayv2", of("http-api")),
     _module(
         "apigatewayv2-authorizers",
-        lambda graph: (
-            of("openid-provider")(graph)
-            or some_edge(
-                lambda edge: (
-                    edge.get("by") == "authorizer"
-                    and graph.node(edge["from"])["kind"] == "http-api"
+        either(
+            of("openid-provider"),
+            any_node(
+                lambda node: (
+                    node["kind"] == "http-api"
+                    and any(edge.get("by") == "authorizer" for edge in node.outgoing)
                 )
-            )(graph)
+            ),
         ),
         "authorizers",
     ),
@@ -54,11 +54,7 @@ MODULES = (
     _module("elasticache", of("cache")),
     _module(
         "events",
-        lambda graph: (
-            of("event-bus")(graph)
-            or has_part("delivery-rules")(graph)
-            or has_part("failure-rules")(graph)
-        ),
+        either(of("event-bus"), has_part("delivery-rules"), has_part("failure-rules")),
     ),
     _module("iam", has_part("iam")),
     _module("kinesis", of("stream")),
@@ -73,9 +69,7 @@ MODULES = (
     _module("redshiftserverless", of("redshift-serverless")),
     _module(
         "s3",
-        lambda graph: (
-            of("bucket", "redshift-serverless", "s3")(graph) or has_part("reported-buckets")(graph)
-        ),
+        either(of("bucket", "redshift-serverless", "s3"), has_part("reported-buckets")),
     ),
     _module("scheduler", of("schedule")),
     _module("secretsmanager", of("redshift-serverless", "secret")),
@@ -87,7 +81,7 @@ MODULES = (
     ),
     _module(
         "sqs",
-        lambda graph: of("event-bus", "queue")(graph) or has_part("dead-letter-queues")(graph),
+        either(of("event-bus", "queue"), has_part("dead-letter-queues")),
     ),
     _module("ssm", of("event-bus", "topic")),
     _module("stepfunctions", of("state-machine"), "sfn"),

@@ -44,11 +44,6 @@ def any_node(fits: Callable[[CompiledNode], bool]) -> Callable[[Graph], bool]:
     return lambda graph: any(fits(node) for node in graph.nodes)
 
 
-def some_edge(fits: Callable[[Facts], bool]) -> Callable[[Graph], bool]:
-    """Whether an edge fits."""
-    return lambda graph: any(fits(edge) for edge in graph.edges)
-
-
 def of(*resources: str) -> Callable[[Graph], bool]:
     """Whether there is a node of one of the resources."""
     return any_node(lambda node: node["resource"] in resources)
@@ -60,7 +55,8 @@ def _fails_as(failure: str) -> Callable[[Graph], bool]:
     )
 
 
-def _either(*needed: Callable[[Graph], bool]) -> Callable[[Graph], bool]:
+def either(*needed: Callable[[Graph], bool]) -> Callable[[Graph], bool]:
+    """Whether at least one of these is so."""
     return lambda graph: any(each(graph) for each in needed)
 
 
@@ -91,9 +87,9 @@ _IS_STANDARD = any_node(lambda node: node["kind"] == "state-machine" and not nod
 
 _DELIVERY_RULES = _delivers("event-bus", "bucket")
 
-_FAILURE_RULES = _either(_fails_as("E5"), of("delivery"), _IS_STANDARD)
+_FAILURE_RULES = either(_fails_as("E5"), of("delivery"), _IS_STANDARD)
 
-_REPORTED_BUCKETS = _either(_fails_as("E5"), of("delivery"))
+_REPORTED_BUCKETS = either(_fails_as("E5"), of("delivery"))
 
 _LIST_STREAMS = any_node(lambda node: node["resource"] == "dynamodb" and bool(node["outgoing"]))
 
@@ -112,12 +108,12 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
     "reported-buckets": _REPORTED_BUCKETS,
     "notified-buckets": _delivers("bucket"),
     "delivery-streams": of("delivery"),
-    "named-log-groups": _either(
+    "named-log-groups": either(
         of("http-api", "rest-api", "delivery", "log-group"),
         any_node(lambda node: bool(node["kind"] == "state-machine" and node.get("express"))),
     ),
     "permitted-callers": any_node(lambda node: bool(node.get("callers"))),
-    "iam": _either(
+    "iam": either(
         _grants_by_statements,
         _DELIVERY_RULES,
         _FAILURE_RULES,
@@ -127,14 +123,15 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
                 node["kind"] == "rest-api" and bool(node["calls_services"] or node["replaces"])
             )
         ),
-        lambda graph: any(
-            graph.node(edge["from"])["kind"] == "http-api"
-            and graph.node(edge["to"])["kind"] == "state-machine"
-            for edge in graph.edges
+        any_node(
+            lambda node: (
+                node["kind"] == "http-api"
+                and any(target["kind"] == "state-machine" for target in node.targets)
+            )
         ),
     ),
     # Python's type checker is told what CDK's types leave open.
-    "casts": _either(
+    "casts": either(
         _REPORTED_BUCKETS,
         _delivers("bucket", "log-group"),
         _LIST_STREAMS,
@@ -143,10 +140,10 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
     # The files that it reads: migrations, definitions, and templates of requests to a service.
     "migrations": of("aurora-postgresql"),
     "definitions": of("state-machine"),
-    "mapping-templates": some_edge(lambda edge: "action" in edge),
+    "mapping-templates": lambda graph: any("action" in edge for edge in graph.edges),
     "routes": any_node(lambda node: bool(node.get("replaces"))),
     # What cdk-nag is told: resources by their ids, and actions that take no resource.
-    "resources-with-objects": _either(
+    "resources-with-objects": either(
         _fails_as("E5"),
         of("s3", "redshift-serverless"),
         any_node(
@@ -165,7 +162,7 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
         ),
     ),
     # Its test follows references to the ends of failures.
-    "referenced-ends": _either(of("queue"), _IS_STANDARD, _fails_as("E5")),
+    "referenced-ends": either(of("queue"), _IS_STANDARD, _fails_as("E5")),
     "lists-streams": _LIST_STREAMS,
     "delivers-logs": any_node(
         lambda node: bool(node["kind"] == "state-machine" and node.get("express"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds.function import reported
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Alarm,
@@ -43,16 +44,12 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         return
     for function in node.sources:
         if any(target["kind"] == "datastore" for target in function.targets):
-            by = {
-                "FunctionName": Named("function", function["id"]),
-                "service": Named("service", ""),
-            }
             yield Alarm(
                 f"{function['id']}WithoutCacheAlarm",
                 TICKET,
                 f"The {function['name']} function works without its cache",
                 "check the cache and its security group",
                 "callers are still served; 3 of 3 minutes, since a cache may fail over",
-                {"unavailable": Metric(None, "CacheUnavailable", "Sum", by)},
+                {"unavailable": reported(function, "CacheUnavailable")},
                 periods=3,
             )

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds.function import reported
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
     Alarm,
     CompiledNode,
-    Metric,
-    Named,
 )
 
 
@@ -17,11 +16,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     for edge in node.incoming:
         if not edge.get("circuit"):
             continue
-        by = {
-            "FunctionName": Named("function", node.graph.node(edge["from"])["id"]),
-            "service": Named("service", ""),
-            "circuit": node["name"],
-        }
+        caller = node.graph.node(edge["from"])
         yield Alarm(
             f"{node['id']}CircuitOpenAlarm",
             PAGE,
@@ -29,7 +24,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"ask those who run {node['name']}; the circuit closes once a probe succeeds",
             "10 minutes, since a circuit opens for a moment in normal operation; it stays open "
             "while nobody calls",
-            {"open": Metric(None, "CircuitOpen", "Maximum", by)},
+            {"open": reported(caller, "CircuitOpen", "Maximum", circuit=node["name"])},
             period=300,
             periods=2,
             missing="ignore",
@@ -40,6 +35,6 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"The state of the circuit of {node['name']} cannot be read or written",
             "check the datastore of the circuit: calls go through unguarded",
             "callers are still served; 3 of 3 minutes",
-            {"unguarded": Metric(None, "CircuitStateUnavailable", "Sum", by)},
+            {"unguarded": reported(caller, "CircuitStateUnavailable", circuit=node["name"])},
             periods=3,
         )

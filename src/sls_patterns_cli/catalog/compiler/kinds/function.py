@@ -87,6 +87,16 @@ def metric(function: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
     return Metric("AWS/Lambda", name, statistic, named)
 
 
+def reported(function: CompiledNode, name: str, statistic: str = "Sum", **others: str) -> Metric:
+    """A metric that the function's own code reports: by function and service, and by `others`."""
+    by: dict[str, Named | str] = {
+        "FunctionName": Named("function", function["id"]),
+        "service": Named("service", ""),
+        **others,
+    }
+    return Metric(None, name, statistic, by)
+
+
 def is_called_by_others(function: CompiledNode) -> bool:
     """Whether other services invoke it by its alias, and so wait for its answer."""
     return bool(function["callers"])
@@ -103,17 +113,16 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             all_of_them=metric(node, "Invocations"),
         )
     if node.get("refusals"):
-        by = {"FunctionName": Named("function", node["id"]), "service": Named("service", "")}
         # It is invoked for each request of an API, and for many messages of a queue.
         one_by_one = any(edge["call"] == "sync" for edge in node.incoming)
         yield refusal_rate(
             node,
             PAGE,
             "compare the secret with the sender's: one of the two has changed",
-            refused=Metric(None, node["refusals"], "Sum", by),
+            refused=reported(node, node["refusals"]),
             all_of_them=metric(node, "Invocations")
             if one_by_one
-            else Metric(None, node["refusals"], "SampleCount", by),
+            else reported(node, node["refusals"], "SampleCount"),
         )
     if node["reads_stream"]:
         yield Alarm(

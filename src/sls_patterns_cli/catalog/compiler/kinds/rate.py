@@ -27,6 +27,11 @@ REFUSED_PERCENT = Threshold(
 )
 
 
+def _share(part: str, total: str, least: int) -> str:
+    """What a metric is of another in percent, and 0 while that is below `least`."""
+    return f"IF({total} >= {least}, 100 * {part} / {total}, 0)"
+
+
 def failure_rate(
     alarm_id: str, what: str, first: str, *, failed: Metric, all_of_them: Metric
 ) -> Alarm:
@@ -42,7 +47,7 @@ def failure_rate(
         f"a share in 3 of 3 minutes, each with at least {FEWEST_REQUESTS} calls, so that no single "
         "call sets it off",
         {"calls": all_of_them, "failed": failed},
-        expression=f"IF(calls >= {FEWEST_REQUESTS}, 100 * failed / calls, 0)",
+        expression=_share("failed", "calls", FEWEST_REQUESTS),
         threshold=ERROR_PERCENT,
         periods=3,
     )
@@ -60,7 +65,7 @@ def refusal_rate(
         f"a share of at least {FEWEST_CHECKED} requests in five minutes, three times in a row: "
         "anyone can send one that is refused",
         {"requests": all_of_them, "refused": refused},
-        expression=f"IF(requests >= {FEWEST_CHECKED}, 100 * refused / requests, 0)",
+        expression=_share("refused", "requests", FEWEST_CHECKED),
         threshold=REFUSED_PERCENT,
         period=300,
         periods=3,
