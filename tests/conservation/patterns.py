@@ -8,6 +8,7 @@ import base64
 import gzip
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,9 @@ TASKS: dict[str, dict[str, Any]] = {
     "label": {"country": "DE", "grams": 700},
     "refund": {"amount": 4200},
 }
-TRIES = 50
+INSISTS_FOR_SECONDS = 120
+"""How long what did not succeed is tried again: an outage takes seconds on a busy machine."""
+PAUSE_SECONDS = 0.05
 SENDERS = 8
 
 _http = urllib3.PoolManager(maxsize=SENDERS, retries=False)
@@ -170,10 +173,12 @@ def _post_signed(stack: Stack, message: Message, key: bytes) -> None:
     body = json.dumps({"no": "type"} if message.is_poison else PAYLOAD)
     headers = signed(key, message.id, body)
     url = f"{stack.outputs['ApiUrl']}/webhooks"
-    for _ in range(TRIES):
-        if _http.request("POST", url, body=body, headers=headers, timeout=60).status == 202:
-            return
-    raise AssertionError(f"{message.id} was not accepted")
+
+    def is_accepted() -> bool:
+        answer = _http.request("POST", url, body=body, headers=headers, timeout=60)
+        return answer.status == 202
+
+    _insist(is_accepted, f"{message.id} was not accepted")
 
 
 def _hand_off(stack: Stack, message: Message) -> None:
@@ -199,13 +204,14 @@ def _publish(stack: Stack, message: Message) -> None:
     if message.is_poison:
         _publish_unchecked(stack, event)
         return
-    for _ in range(TRIES):
+
+    def is_published() -> bool:
         answer = stack.client("lambda").invoke(
             FunctionName=stack.outputs["PublishFunctionName"], Payload=json.dumps(event)
         )
-        if "FunctionError" not in answer:
-            return
-    raise AssertionError(f"{message.id} was not published")
+        return "FunctionError" not in answer
+
+    _insist(is_published, f"{message.id} was not published")
 
 
 def _publish_unchecked(stack: Stack, event: dict[str, Any]) -> None:
@@ -368,10 +374,12 @@ def _request_order(stack: Stack, message: Message, method: str, status: str = ""
     url = f"{stack.outputs['ApiUrl']}/orders/{message.id}"
     body = json.dumps({"customer": message.group, "status": status, "amount": message.number})
     done = {200, 201} if method == "PUT" else {204, 404}
-    for _ in range(TRIES):
-        if _http.request(method, url, body=body if status else None, timeout=60).status in done:
-            return
-    raise AssertionError(f"{method} of {message.id} failed")
+
+    def is_done() -> bool:
+        answer = _http.request(method, url, body=body if status else None, timeout=60)
+        return answer.status in done
+
+    _insist(is_done, f"{method} of {message.id} failed")
 
 
 def _copy_again(stack: Stack, message: Message) -> None:
@@ -394,14 +402,15 @@ def _copy_again(stack: Stack, message: Message) -> None:
         }
         for image, sequence in changes
     ]
-    for _ in range(TRIES):
+
+    def is_taken() -> bool:
         answer = stack.client("lambda").invoke(
             FunctionName=stack.outputs["CopyFunctionName"],
             Payload=json.dumps({"Records": records}),
         )
-        if json.load(answer["Payload"]) == {"batchItemFailures": []}:
-            return
-    raise AssertionError(f"changes of {message.id} were not taken")
+        return bool(json.load(answer["Payload"]) == {"batchItemFailures": []})
+
+    _insist(is_taken, f"changes of {message.id} were not taken")
 
 
 def _tell_of_order(stack: Stack, message: Message) -> None:
@@ -435,6 +444,15 @@ def _invoke(stack: Stack, function: str, event: dict[str, Any]) -> None:
     stack.client("lambda").invoke(
         FunctionName=stack.outputs[function], InvocationType="Event", Payload=json.dumps(event)
     )
+
+
+def _insist(succeeds: Callable[[], bool], failure: str) -> None:
+    """Try until it succeeds, as clients do: failures in a row are no end during an outage."""
+    until = time.monotonic() + INSISTS_FOR_SECONDS
+    while not succeeds():
+        if time.monotonic() > until:
+            raise AssertionError(failure)
+        time.sleep(PAUSE_SECONDS)
 
 
 WEBHOOK = _one_end("Events", "DeliveriesDeadLetterQueue")
