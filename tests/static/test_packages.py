@@ -11,8 +11,9 @@ NAME = "sls_patterns_cli"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"updating", "local"},
-    {"rendering"},
+    {"updating", "local", "check"},
+    {"rendering", "wiring"},
+    {"cloudformation"},
     {"catalog"},
     {"terminal"},
     {"system"},

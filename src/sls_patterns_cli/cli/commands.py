@@ -210,6 +210,22 @@ def show(
         _listing().show_pattern(shown, arranged)
 
 
+@app.command(context_settings=_unset())
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Templates, cdk.out folders, Terraform plans or folders; by default this folder."
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Check where failures end in any SAM or CloudFormation template, CDK app or Terraform plan."""
+    from sls_patterns_cli.check import command
+
+    return command.run(paths or [Path()], json=json)
+
+
 @app.command()
 def new(  # noqa: PLR0913, PLR0917 - the options of a command
     pattern: Annotated[

@@ -1,0 +1,1 @@
+"""Checks anybody's template: where do failures end, and who is told?"""

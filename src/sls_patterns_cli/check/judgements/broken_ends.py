@@ -1,0 +1,323 @@
+"""SP2xx: ends that do not work, and targets that refuse what is sent to them."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.check.judgements.fault import Fault
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
+from sls_patterns_cli.wiring.edges import edges, ends
+from sls_patterns_cli.wiring.edges.invocations import configurations, is_durable
+from sls_patterns_cli.wiring.model import (
+    BUCKET,
+    FUNCTION,
+    QUEUE,
+    RULE,
+    SCHEDULE,
+    TOPIC,
+    Edge,
+    redrive,
+)
+from sls_patterns_cli.wiring.policies import (
+    Grant,
+    allowed,
+    resource_policy,
+    role_of,
+    statements,
+)
+
+ENDS = {
+    "sqs": {QUEUE},
+    "sns": {QUEUE},
+    "eventbridge": {QUEUE},
+    "eventbridge-v2": {QUEUE},
+    "scheduler": {QUEUE},
+    "lambda-async": {QUEUE, TOPIC, FUNCTION, BUCKET, "AWS::Events::EventBus"},
+    "stream": {QUEUE, TOPIC, BUCKET},
+    "kafka": {QUEUE, TOPIC, BUCKET},
+    "pipe": {QUEUE, TOPIC},
+}
+"""The types that an end may be of, by mechanism."""
+
+SERVICES = {
+    "sns": "sns.amazonaws.com",
+    "eventbridge": "events.amazonaws.com",
+}
+"""Services that send to a queue in their own name, so that its policy must let them in."""
+
+SENDING = {QUEUE: "sqs:SendMessage", TOPIC: "sns:Publish", BUCKET: "s3:PutObject"}
+
+LONGEST_RETENTION = 1209600
+DEFAULT_RETENTION = 345600
+"""Seconds: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html."""
+
+
+def faults(stack: Stack) -> Iterator[Fault]:
+    yield from dict.fromkeys(_unwritable(stack))
+    yield from _without_effect(stack)
+    yield from _on_durable_functions(stack)
+    yield from dict.fromkeys(_refusing_targets(stack))
+    yield from dict.fromkeys(_locked_queues(stack))
+    yield from _short_retentions(stack)
+    yield from _fifo_targets(stack)
+
+
+def _unwritable(stack: Stack) -> Iterator[Fault]:
+    """SP201."""
+    for edge in ends(stack):
+        end = stack.resources[edge.end.name]
+        if edge.mechanism in ENDS and end.type not in ENDS[edge.mechanism]:
+            yield _unfit(edge, end, f"it is a {end.type}, which cannot be an end here")
+        elif end.type == QUEUE and (reason := _wrong_order(stack, edge, end)):
+            yield _unfit(edge, end, reason)
+        elif edge.mechanism in SERVICES and end.type == QUEUE:
+            service = SERVICES[edge.mechanism]
+            if not admits_service(stack, end, service, "sqs:SendMessage"):
+                yield _closed(end, service, edge)
+        elif (sender := _sender(stack, edge)) is not None and end.type in SENDING:
+            action = SENDING[end.type]
+            if allowed(stack, role_of(stack, sender), action, end) is Grant.NO:
+                yield Fault(
+                    "SP201",
+                    end.name,
+                    f"The role of {sender.name} may not {action}, so what fails on the way from "
+                    f"{edge.source} to {edge.target} is lost.",
+                    f"Allow it in the role:\n- Effect: Allow\n  Action: {action}\n"
+                    f"  Resource: {_arn(end)}",
+                )
+
+
+def _wrong_order(stack: Stack, edge: Edge, end: Resource) -> str:
+    """Say why a queue is FIFO and may not be, or is not and must be."""
+    if edge.mechanism in {"sqs", "pipe"}:
+        source = stack.resources.get(edge.source)
+        if source is None or source.type != QUEUE:
+            return ""
+        must = source.is_true("FifoQueue")
+    elif edge.mechanism == "sns":
+        source = stack.resources.get(edge.source)
+        if source is None or source.type != TOPIC:
+            return ""
+        must = source.is_true("FifoTopic")
+    else:
+        must = False
+    if end.is_true("FifoQueue") == must:
+        return ""
+    return "it must be a FIFO queue" if must else "it must be a standard queue, not FIFO"
+
+
+def _sender(stack: Stack, edge: Edge) -> Resource | None:
+    """Return the resource with whose role an end is written."""
+    if edge.mechanism in {"lambda-async", "stream", "kafka"}:
+        return stack.resources.get(edge.target)
+    if edge.mechanism == "scheduler":
+        return stack.resources[edge.declared_by]
+    if edge.mechanism == "pipe":
+        source = stack.resources.get(edge.source)
+        return None if source and source.type == QUEUE else stack.resources[edge.declared_by]
+    return None
+
+
+def _unfit(edge: Edge, end: Resource, reason: str) -> Fault:
+    return Fault(
+        "SP201",
+        end.name,
+        f"Failures on the way from {edge.source} to {edge.target} cannot end here: {reason}.",
+        f"Name an end of the right type in {edge.declared_by}.",
+    )
+
+
+def _closed(queue: Resource, service: str, edge: Edge) -> Fault:
+    return Fault(
+        "SP201",
+        queue.name,
+        f"No policy lets {service} send to {queue.name}, so what cannot be delivered from "
+        f"{edge.source} to {edge.target} is lost.",
+        f"Let the service in:\n{_policy(queue, service)}",
+    )
+
+
+def _policy(queue: Resource, service: str) -> str:
+    return (
+        f"{queue.name}Policy:\n  Type: AWS::SQS::QueuePolicy\n  Properties:\n"
+        f"    Queues: [!Ref {queue.name}]\n    PolicyDocument:\n      Statement:\n"
+        f"        - Effect: Allow\n          Principal: {{Service: {service}}}\n"
+        f"          Action: sqs:SendMessage\n          Resource: !GetAtt {queue.name}.Arn"
+    )
+
+
+def admits_service(stack: Stack, resource: Resource, service: str, action: str) -> bool:
+    """Tell whether the policy of a queue or topic may let a service in."""
+    return any(
+        statement.allow
+        and (service in statement.services or statement.anyone)
+        and statement.names_action(action)
+        for statement in resource_policy(stack, resource)
+    )
+
+
+def _without_effect(stack: Stack) -> Iterator[Fault]:
+    """SP202."""
+    polled = {edge.target for edge in edges(stack) if edge.mechanism in {"sqs", "stream", "kafka"}}
+    invoked = {edge.target for edge in edges(stack) if edge.mechanism == "lambda-async"}
+    for function in stack.functions:
+        if function.name not in polled - invoked or _is_called(stack, function):
+            continue
+        given = function.get("DeadLetterConfig", "TargetArn") or any(
+            config.get("DestinationConfig", "OnFailure", "Destination")
+            for config in configurations(stack, function)
+        )
+        if given:
+            yield Fault(
+                "SP202",
+                function.name,
+                f"{function.name} is only polled, so Lambda never sends to its dead-letter queue "
+                "or destination.",
+                "Remove it, and give the queue a RedrivePolicy, or the stream's mapping an "
+                "OnFailure destination.",
+                ("Properties",),
+            )
+
+
+def _is_called(stack: Stack, function: Resource) -> bool:
+    """Tell whether somebody else may invoke it: a service, or a function of the stack."""
+    return any(
+        stack.means(permission.get("FunctionName"), function)
+        for permission in stack.of_type("AWS::Lambda::Permission")
+    )
+
+
+def _on_durable_functions(stack: Stack) -> Iterator[Fault]:
+    """SP203."""
+    for function in stack.functions:
+        if is_durable(function):
+            for config in configurations(stack, function):
+                if config.get("DestinationConfig"):
+                    yield Fault(
+                        "SP203",
+                        function.name,
+                        f"A durable execution of {function.name} that fails goes to no "
+                        "destination.",
+                        "Name a queue in DeadLetterConfig of the function instead:\n"
+                        "DeadLetterConfig:\n  TargetArn: !GetAtt "
+                        f"{function.name}DeadLetters.Arn",
+                    )
+
+
+def _refusing_targets(stack: Stack) -> Iterator[Fault]:
+    """SP204."""
+    for edge in edges(stack):
+        target = stack.resources.get(edge.target)
+        service = SERVICES.get(edge.mechanism)
+        if service is None or target is None:
+            continue
+        declared = stack.resources[edge.declared_by]
+        by_role = declared.type == RULE and any(
+            each.get("RoleArn") for each in declared.items("Targets")
+        )
+        if target.type != QUEUE or by_role:
+            continue
+        if not admits_service(stack, target, service, "sqs:SendMessage"):
+            yield Fault(
+                "SP204",
+                target.name,
+                f"No policy lets {service} send to {target.name}: everything from "
+                f"{edge.source} is refused.",
+                f"Let the service in:\n{_policy(target, service)}",
+            )
+
+
+def _locked_queues(stack: Stack) -> Iterator[Fault]:
+    """SP205."""
+    for edge in edges(stack):
+        service = SERVICES.get(edge.mechanism)
+        if service is None:
+            continue
+        ends = [edge.end.name] if edge.end.kind == "resource" else []
+        for name in (edge.target, *ends):
+            queue = stack.resources.get(name)
+            if queue is None or queue.type != QUEUE:
+                continue
+            key_id = queue.get("KmsMasterKeyId")
+            key = stack.found(key_id, "AWS::KMS::Key") if key_id else None
+            if "alias/aws/sqs" in stack.text(key_id):
+                reason = "the policy of the key alias/aws/sqs does not let it in"
+            elif key and not _may_use(stack, key, service):
+                reason = f"the policy of {key.name} does not let it in"
+            else:
+                continue
+            yield Fault(
+                "SP205",
+                queue.name,
+                f"{service} cannot send to {queue.name}: {reason}.",
+                "Let SQS encrypt the queue itself (SqsManagedSseEnabled: true), or let the "
+                f"service use a key of your own:\n- Effect: Allow\n"
+                f"  Principal: {{Service: {service}}}\n"
+                "  Action: [kms:GenerateDataKey, kms:Decrypt]\n  Resource: '*'",
+                ("Properties", "KmsMasterKeyId"),
+            )
+
+
+def _may_use(stack: Stack, key: Resource, service: str) -> bool:
+    document = key.get("KeyPolicy")
+    if not isinstance(document, dict) or "Fn::Transform" in document:
+        return True
+    return any(
+        statement.allow
+        and (service in statement.services or statement.anyone)
+        and statement.names_action("kms:GenerateDataKey")
+        for statement in statements(stack, document)
+    )
+
+
+@once_a_stack
+def _sources_of_queues(stack: Stack) -> Iterator[tuple[str, str]]:
+    for queue in stack.of_type(QUEUE):
+        end = stack.found(redrive(queue).get("deadLetterTargetArn"), QUEUE)
+        if end:
+            yield queue.name, end.name
+
+
+def _short_retentions(stack: Stack) -> Iterator[Fault]:
+    """SP206."""
+    for source, name in _sources_of_queues(stack):
+        queue, end = stack.resources[source], stack.resources[name]
+        if queue.is_true("FifoQueue"):
+            continue
+        kept = stack.number(queue.get("MessageRetentionPeriod"), DEFAULT_RETENTION)
+        after = stack.number(end.get("MessageRetentionPeriod"), DEFAULT_RETENTION)
+        if kept is not None and after is not None and after <= kept < LONGEST_RETENTION:
+            yield Fault(
+                "SP206",
+                end.name,
+                f"{name} keeps messages for {after} s from their first sending, {source} for "
+                f"{kept} s: one that fails late is gone at once.",
+                f"MessageRetentionPeriod: {LONGEST_RETENTION}",
+                ("Properties", "MessageRetentionPeriod"),
+            )
+
+
+def _fifo_targets(stack: Stack) -> Iterator[Fault]:
+    """SP207."""
+    for edge in edges(stack):
+        queue = stack.resources.get(edge.target)
+        declared = stack.resources[edge.declared_by]
+        if (
+            queue
+            and queue.type == QUEUE
+            and declared.type in (RULE, SCHEDULE)
+            and queue.is_true("FifoQueue")
+            and not queue.is_true("ContentBasedDeduplication")
+            and queue.get("ContentBasedDeduplication") in (None, False, "false")
+        ):
+            yield Fault(
+                "SP207",
+                queue.name,
+                f"{edge.declared_by} sends no deduplication id, so {queue.name} refuses each "
+                "message.",
+                "ContentBasedDeduplication: true",
+            )
+
+
+def _arn(end: Resource) -> str:
+    if end.type == TOPIC:
+        return f"!Ref {end.name}"
+    return f"!Sub ${{{end.name}.Arn}}/*" if end.type == BUCKET else f"!GetAtt {end.name}.Arn"

@@ -1,0 +1,33 @@
+"""What a rule finds in one form of a stack."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`path` leads to the property at fault; `mend` says how to mend it, with the lines to add."""
+
+    rule: str
+    resource: str
+    message: str
+    mend: str
+    path: tuple[str, ...] = ()
+
+
+DEAD_LETTERS = """\
+{name}DeadLetters:
+  Type: AWS::SQS::Queue
+  Properties:
+    MessageRetentionPeriod: 1209600
+"""
+
+
+def dead_letters(name: str) -> str:
+    """Return the lines of a dead-letter queue that is named after a resource."""
+    return DEAD_LETTERS.format(name=name)
+
+
+def joined(names: list[str]) -> str:
+    """Return names as a sentence has them."""
+    first, last = names[:-1], names[-1]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,102 @@
+"""SP1xx: edges whose failures end nowhere."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.check.judgements.fault import Fault, dead_letters, joined
+from sls_patterns_cli.cloudformation.stack import Stack
+from sls_patterns_cli.wiring.edges import edges
+from sls_patterns_cli.wiring.model import QUEUE, Edge
+
+DELIVERIES = {
+    "AWS::Events::Rule": ("rule", "Targets[].DeadLetterConfig.Arn"),
+    "AWS::Scheduler::Schedule": ("schedule", "Target.DeadLetterConfig.Arn"),
+    "AWS::SNS::Subscription": ("subscription", "RedrivePolicy.deadLetterTargetArn"),
+    "AWS::SNS::Topic": ("subscription in the topic", "a RedrivePolicy of its own"),
+    "AWS::Pipes::Pipe": ("pipe", "SourceParameters.….DeadLetterConfig.Arn"),
+    "AWS::IoT::TopicRule": ("rule", "TopicRulePayload.ErrorAction"),
+    "AWS::EventsV2::Subscriber": ("subscriber", "OnFailureConfiguration.Arn"),
+}
+"""What delivers, and where its dead-letter queue is named."""
+
+
+def faults(stack: Stack) -> Iterator[Fault]:
+    found = [edge for edge in edges(stack) if edge.end.kind == "none" and edge.can_end]
+    yield from _queues(stack, found)
+    yield from _streams(found)
+    yield from _invocations(found)
+    yield from _deliveries(stack, found)
+
+
+def _queues(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
+    ends = {edge.end.name for edge in edges(stack) if edge.end.kind == "resource"}
+    for edge in found:
+        queue = stack.resources.get(edge.source)
+        # What has failed before and is taken from its dead-letter queue needs no second one.
+        if (
+            queue
+            and queue.type == QUEUE
+            and edge.mechanism in {"sqs", "pipe"}
+            and queue.name not in ends
+        ):
+            yield Fault(
+                "SP101",
+                queue.name,
+                f"A message that {edge.target} cannot process is tried again until it expires, "
+                "and is then lost.",
+                f"Add a dead-letter queue and name it in {queue.name}:\n{dead_letters(queue.name)}"
+                f"{queue.name}:\n  Properties:\n    RedrivePolicy:\n"
+                f"      deadLetterTargetArn: !GetAtt {queue.name}DeadLetters.Arn\n"
+                "      maxReceiveCount: 5",
+            )
+
+
+def _streams(found: list[Edge]) -> Iterator[Fault]:
+    for edge in found:
+        if edge.mechanism in {"stream", "kafka"}:
+            yield Fault(
+                "SP102",
+                edge.declared_by,
+                f"Records of {edge.source} that {edge.target} cannot process block their shard, "
+                "and are lost when they expire or are given up.",
+                "Name a bucket, which keeps the records themselves, or a queue or topic as "
+                "destination:\nDestinationConfig:\n  OnFailure:\n"
+                "    Destination: !GetAtt FailedRecords.Arn",
+            )
+
+
+def _invocations(found: list[Edge]) -> Iterator[Fault]:
+    sources: dict[str, list[str]] = {}
+    for edge in found:
+        if edge.mechanism == "lambda-async":
+            sources.setdefault(edge.target, []).append(edge.source)
+    for function, callers in sources.items():
+        yield Fault(
+            "SP103",
+            function,
+            f"An event from {joined(list(dict.fromkeys(callers)))} that {function} fails on three "
+            "times is lost.",
+            f"Give the function a failure destination that it may write to:\n"
+            f"{dead_letters(function)}{function}InvokeConfig:\n"
+            "  Type: AWS::Lambda::EventInvokeConfig\n  Properties:\n"
+            f"    FunctionName: !Ref {function}\n    Qualifier: $LATEST\n"
+            "    DestinationConfig:\n      OnFailure:\n"
+            f"        Destination: !GetAtt {function}DeadLetters.Arn",
+        )
+
+
+def _deliveries(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
+    for edge in found:
+        declared = stack.resources[edge.declared_by]
+        if edge.mechanism in {"lambda-async", "sqs", "stream", "kafka"}:
+            continue
+        source = stack.resources.get(edge.source)
+        if declared.type not in DELIVERIES or (source and source.type == QUEUE):
+            continue
+        what, where = DELIVERIES[declared.type]
+        yield Fault(
+            "SP104",
+            declared.name,
+            f"What this {what} cannot deliver from {edge.source} to {edge.target} is lost.",
+            f"Name a queue in {where}, with a policy that lets the service send to it:\n"
+            f"{dead_letters(declared.name)}".rstrip(),
+        )

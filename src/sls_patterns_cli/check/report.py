@@ -1,0 +1,73 @@
+"""What `check` found at a path: edges, findings, and what could not be read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.check.finding import Finding
+from sls_patterns_cli.check.judgements import faults
+from sls_patterns_cli.check.judgements.fault import Fault
+from sls_patterns_cli.check.rules import RULES
+from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes
+from sls_patterns_cli.cloudformation.sources import Source, sources
+
+
+@dataclass(frozen=True)
+class Report:
+    """Of one template."""
+
+    source: Source
+    routes: list[Route]
+    findings: list[Finding]
+
+    @property
+    def unread(self) -> list[str]:
+        return [f"{self.source.file}: {each}" for each in dict.fromkeys(self.source.unread)]
+
+    def edges(self) -> Iterator[dict[str, Any]]:
+        """Yield the edges as they are printed for programs."""
+        name = self.source.name
+        for route in self.routes:
+            end = end_text(route.edge.end)
+            yield {
+                "source": name(route.edge.source),
+                "target": name(route.edge.target),
+                "mechanism": route.edge.mechanism,
+                "declared_by": name(route.edge.declared_by),
+                "end": name(end) if end else None,
+                "alarmed": route.alarmed,
+                "back": name(route.back) if route.back else None,
+            }
+
+
+def reports(path: Path) -> Iterator[Report]:
+    """Yield a report of each template at a path; raises UserError where none can be read."""
+    for source in sources(path):
+        found = list(forms(source))
+        yield Report(source, routes(found), list(_findings(source, found)))
+
+
+def _findings(source: Source, found: list[Form]) -> Iterator[Finding]:
+    """Yield what is wrong in any form, of each resource as in the first form that shows it."""
+    first: dict[tuple[str, str], str] = {}
+    for form in found:
+        for fault in dict.fromkeys(faults(form.stack)):
+            if first.setdefault((fault.rule, fault.resource), form.when) == form.when:
+                yield _finding(source, fault, form.when)
+
+
+def _finding(source: Source, fault: Fault, when: str) -> Finding:
+    rule = RULES[fault.rule]
+    file, line = source.line(fault.resource, *fault.path)
+    condition = f" This is so if {when}." if when else ""
+    return Finding(
+        rule.id,
+        rule.severity,
+        str(file),
+        line,
+        source.name(fault.resource),
+        source.text(fault.message) + condition,
+        source.text(fault.mend),
+        rule.url,
+    )

@@ -1,0 +1,122 @@
+"""What a template says in short: loops, local includes, and macros that nobody here can run.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-include.html
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.cloudformation.document import Template, document
+from sls_patterns_cli.cloudformation.sam import MACRO
+from sls_patterns_cli.errors import UserError
+
+LOOP, INCLUDE = "Fn::ForEach::", "AWS::Include"
+KNOWN_MACROS = {MACRO, "AWS::LanguageExtensions", "AWS::SecretsManager-2020-07-23"}
+
+MOST_INCLUDES = 100
+"""Files that one template may include, those that they include among them."""
+
+MOST_VALUES_OF_A_LOOP = 1000
+
+
+class Language:
+    """Spells a template out; `unread` says what cannot be, `loops` which loop makes a resource."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._say = say
+        self._included = 0
+        self._parameters: Mapping[str, Any] = {}
+        self.loops: dict[str, str] = {}
+
+    def spell_out(self, template: Template) -> Template:
+        """Return the template without loops and includes; raises UserError for endless ones."""
+        macros = template.get("Transform") or []
+        for macro in macros if isinstance(macros, list) else [macros]:
+            if isinstance(macro, dict) and macro.get("Name") == INCLUDE:
+                template = {**template, **self._include(macro)}
+            elif not (isinstance(macro, str) and macro in KNOWN_MACROS):
+                name = macro.get("Name") if isinstance(macro, dict) else macro
+                self._say(f"the macro {name} may change the whole template")
+        parameters = template.get("Parameters")
+        self._parameters = parameters if isinstance(parameters, dict) else {}
+        resources = template.get("Resources")
+        if isinstance(resources, dict):
+            for loop in [name for name in resources if str(name).startswith(LOOP)]:
+                made = self._spelt({loop: resources[loop]}, {})
+                self.loops |= dict.fromkeys(made, loop)
+        spelt: Template = self._spelt(template, {})
+        return spelt
+
+    def _spelt(self, value: Any, variables: Mapping[str, str]) -> Any:
+        if isinstance(value, str):
+            return _filled(value, variables)
+        if isinstance(value, list):
+            return [self._spelt(inner, variables) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        if value.keys() == {"Ref"} and value["Ref"] in variables:
+            return variables[value["Ref"]]
+        spelt: dict[Any, Any] = {}
+        for key, inner in value.items():
+            if isinstance(key, str) and key.startswith(LOOP):
+                for made in self._rounds(key, inner, variables):
+                    spelt |= made
+            elif key == "Fn::Transform" and self._is_include(inner):
+                included = self._include(inner)
+                if not isinstance(included, dict):
+                    return included
+                spelt |= self._spelt(included, variables)
+            else:
+                spelt[self._spelt(key, variables)] = self._spelt(inner, variables)
+        return spelt
+
+    def _rounds(
+        self, loop: str, value: Any, variables: Mapping[str, str]
+    ) -> Iterator[dict[Any, Any]]:
+        match value:
+            case [str() as variable, collection, dict() as body]:
+                values = self._values(collection, variables)
+            case _:
+                self._say(f"{loop} is not [variable, collection, mapping]")
+                return
+        if values is None:
+            self._say(f"the values of {loop} are known when it is deployed only")
+            return
+        if len(values) > MOST_VALUES_OF_A_LOOP:
+            raise UserError(f"{loop} has more than {MOST_VALUES_OF_A_LOOP} values")
+        for each in values:
+            yield self._spelt(body, {**variables, variable: each})
+
+    def _values(self, collection: Any, variables: Mapping[str, str]) -> list[str] | None:
+        if isinstance(collection, dict):
+            declared = self._parameters.get(str(collection.get("Ref")))
+            default = declared.get("Default") if isinstance(declared, dict) else None
+            return [each.strip() for each in str(default).split(",")] if default else None
+        spelt = self._spelt(collection, variables)
+        return [str(each) for each in spelt] if isinstance(spelt, list) else None
+
+    @staticmethod
+    def _is_include(macro: Any) -> bool:
+        return isinstance(macro, dict) and macro.get("Name") == INCLUDE
+
+    def _include(self, macro: Mapping[str, Any]) -> Any:
+        parameters = macro.get("Parameters")
+        location = parameters.get("Location") if isinstance(parameters, dict) else None
+        file = self._folder / location if isinstance(location, str) else None
+        if file is None or "://" in str(location) or not file.is_file():
+            self._say(f"the include of {location} is not a file here")
+            return {}
+        self._included += 1
+        if self._included > MOST_INCLUDES:
+            raise UserError(f"{location}: more than {MOST_INCLUDES} files are included")
+        content = document(file).content
+        return self._spelt(content, {})
+
+
+def _filled(text: str, variables: Mapping[str, str]) -> str:
+    for name, value in variables.items():
+        text = text.replace(f"${{{name}}}", value).replace(f"&{{{name}}}", value)
+    return text

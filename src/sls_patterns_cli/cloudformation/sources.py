@@ -1,0 +1,370 @@
+"""Where templates are: a file, a synthesised assembly, or a folder of any project.
+
+Each is read as what would be deployed: spelt out, expanded, with its nested stacks in it.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.cloudformation import sam, terraform
+from sls_patterns_cli.cloudformation.document import (
+    Document,
+    Template,
+    document,
+    problem_of,
+    read_json,
+)
+from sls_patterns_cli.cloudformation.language import Language
+from sls_patterns_cli.cloudformation.names import renamed, replaced
+from sls_patterns_cli.cloudformation.stack import inside
+from sls_patterns_cli.errors import UserError
+
+SUFFIXES = {".yaml", ".yml", ".json", ".template"}
+PASSED_OVER = {"node_modules", "cdk.out", "build", "dist", "venv", "__pycache__", "target"}
+"""Folders of what others wrote or a tool made; also those whose names begin with a dot."""
+
+MOST_FILES = 20_000
+NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
+PACKAGED = "s3://packaged/code.zip"
+IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/image:tag"
+DEEPEST_NESTING = 10
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a resource stands: the line is of the most that the path reaches."""
+
+    document: Document
+    path: tuple[str, ...]
+
+
+@dataclass
+class Source:
+    """One template as it would be deployed, nested stacks included.
+
+    `unread` says what could not be followed; `shown` is the name of a resource for people, where it
+    differs from its id in the template.
+    """
+
+    file: Path
+    template: Template
+    positions: dict[str, Position]
+    unread: list[str] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
+
+    def line(self, resource: str, *path: str) -> tuple[Path, int]:
+        """Return the file and line of a resource, or of a property of it."""
+        position = self.positions.get(resource)
+        if position is None:
+            return self.file, 1
+        return position.document.file, position.document.line(*position.path, *path)
+
+    def metadata(self, resource: str) -> dict[str, Any]:
+        """Return the Metadata of a resource as it stands in its file."""
+        position = self.positions.get(resource)
+        if position is None:
+            return {}
+        found = inside(position.document.content, *position.path[:2], "Metadata")
+        return found if isinstance(found, dict) else {}
+
+    def name(self, resource: str) -> str:
+        """Return the name of a resource for people."""
+        return self.shown.get(resource, resource)
+
+    def text(self, text: str) -> str:
+        """Return a text with the names of resources for people."""
+        if not self.shown:
+            return text
+        return re.sub(r"\w+", lambda word: self.shown.get(word[0], word[0]), text)
+
+
+def sources(path: Path) -> Iterator[Source]:
+    """Yield the templates at a path; raises UserError where there is none, or none can be read.
+
+    Of a folder, what is nested in another template is read as part of that.
+    """
+    if path.is_dir():
+        if (path / "manifest.json").is_file():
+            yield from _assembly(path)
+        else:
+            yield from _folder(path)
+    elif path.exists():
+        yield _Reader().read(path)
+    else:
+        raise UserError(f"{path} does not exist.")
+
+
+def _assembly(folder: Path) -> Iterator[Source]:
+    """What `cdk synth` wrote: https://docs.aws.amazon.com/cdk/v2/guide/how-cdk-works.html."""
+    artifacts = inside(read_json(folder / "manifest.json"), "artifacts")
+    if not isinstance(artifacts, dict):
+        raise UserError(f"{folder / 'manifest.json'} has no artifacts.")
+    found = False
+    for artifact in artifacts.values():
+        kind = inside(artifact, "type")
+        if kind == "aws:cloudformation:stack":
+            file = inside(artifact, "properties", "templateFile")
+            if isinstance(file, str):
+                found = True
+                yield _Reader().read(folder / file)
+        elif kind == "cdk:cloud-assembly":
+            inner = inside(artifact, "properties", "directoryName")
+            if isinstance(inner, str):
+                found = True
+                yield from _assembly(folder / inner)
+    if not found:
+        raise UserError(f"{folder} has no stacks.")
+
+
+def _folder(folder: Path) -> Iterator[Source]:
+    read, nested = [], set[Path]()
+    for file in _files(folder):
+        if file.name == "manifest.json" and (file.parent.name == "cdk.out"):
+            yield from _assembly(file.parent)
+        elif _may_be_template(file):
+            try:
+                source = _Reader().read(file)
+            except UserError as error:
+                source = Source(file, {"Resources": {}}, {}, [error.message])
+            nested |= {p.document.file.resolve() for p in source.positions.values()} - {
+                file.resolve()
+            }
+            read.append(source)
+    roots = [source for source in read if source.file.resolve() not in nested]
+    if not roots and not (folder / "cdk.out").is_dir():
+        raise UserError(f"{folder} has no SAM or CloudFormation template.")
+    yield from roots
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    seen = 0
+    for root, folders, files in os.walk(folder):
+        is_output = Path(root).name == "cdk.out"
+        folders[:] = sorted(
+            each
+            for each in folders
+            if not is_output
+            and (each not in PASSED_OVER or each == "cdk.out")
+            and not each.startswith(".")
+        )
+        seen += len(files)
+        if seen > MOST_FILES:
+            raise UserError(f"{folder} has more than {MOST_FILES:,} files; name a template.")
+        names = {"manifest.json"} & set(files) if is_output else files
+        yield from (Path(root) / name for name in sorted(names) if Path(name).suffix in SUFFIXES)
+
+
+def _may_be_template(file: Path) -> bool:
+    """Tell from its text whether a file may be a template, before it is parsed."""
+    try:
+        text = file.read_bytes()[:5_000_000]
+    except OSError:
+        return False
+    return b"Resources" in text and b"AWS::" in text
+
+
+class _Reader:
+    """Reads a template and those that are nested in it."""
+
+    def __init__(self) -> None:
+        self._open: list[Path] = []
+
+    def read(self, file: Path) -> Source:
+        read = document(file)
+        if terraform.is_plan(read.content):
+            return _plan(read)
+        if problem := problem_of(_tolerated(read.content)):
+            raise UserError(f"{file}: {problem}.")
+        return self._source(read)
+
+    def _source(self, read: Document) -> Source:
+        real = read.file.resolve()
+        if real in self._open or len(self._open) >= DEEPEST_NESTING:
+            chain = " in ".join(each.name for each in [*self._open, real][::-1])
+            raise UserError(f"{read.file}: stacks are nested in a circle: {chain}.")
+        self._open.append(real)
+        source = Source(read.file, {}, {})
+        language = Language(read.file.parent, source.unread.append)
+        template = language.spell_out(read.content)
+        if problem := problem_of(template):
+            raise UserError(f"{read.file}: {problem}.")
+        origins = {
+            name: Position(read, ("Resources", language.loops.get(name, name)))
+            for name in template["Resources"]
+        }
+        source.template = self._expanded(source, template)
+        source.positions = _positions(source.template, template, origins)
+        self._nest(source)
+        self._open.pop()
+        return source
+
+    def _expanded(self, source: Source, template: Template) -> Template:
+        if not sam.is_sam(template):
+            return template
+        bare = _without_code(template, source)
+        expanded, refused = sam.expand_what_can_be(bare)
+        source.unread += [reason for _, reason in refused]
+        return expanded
+
+    def _nest(self, source: Source) -> None:
+        """Put the resources of nested stacks beside those of their parent."""
+        resources = source.template["Resources"]
+        for name in [each for each in resources if resources[each]["Type"] in NESTED]:
+            file = _nested_file(source, name)
+            if file is None:
+                source.unread.append(f"{name} is a stack whose template is not here")
+                continue
+            inner = self._source(document(file))
+            source.unread += inner.unread
+            _put_into(source, name, inner)
+
+
+def _tolerated(content: Any) -> Any:
+    """What is checked before loops and includes are spelt out: they may stand for resources."""
+    if not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
+        return content
+    plain = {
+        name: resource
+        for name, resource in content["Resources"].items()
+        if not str(name).startswith("Fn::")
+    }
+    return {**content, "Resources": plain} if plain else {"Resources": {"-": {"Type": "-"}}}
+
+
+def _without_code(template: Template, source: Source) -> Template:
+    """Return SAM's template with the code as `sam package` leaves it, and definitions in it."""
+    copied: Template = json.loads(json.dumps(template, default=str))
+    shared = inside(copied, "Globals", "Function")
+    if isinstance(shared, dict):
+        shared.pop("CodeUri", None)
+    for name, resource in list(copied["Resources"].items()):
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function":
+            _package(properties)
+        elif "ContentUri" in properties:
+            properties["ContentUri"] = PACKAGED
+        if isinstance(properties.get("DefinitionUri"), str):
+            key = "Definition" if "StateMachine" in resource["Type"] else "DefinitionBody"
+            _define(source, name, properties, key)
+        location = properties.get("Location")
+        if resource["Type"] == "AWS::Serverless::Application" and not isinstance(location, str):
+            source.unread.append(f"{name} is an application of a repository that is not here")
+            del copied["Resources"][name]
+    return copied
+
+
+def _package(function: dict[str, Any]) -> None:
+    for key in ("CodeUri", "ImageUri"):
+        function.pop(key, None)
+    if function.get("PackageType") == "Image":
+        function["ImageUri"] = IMAGE
+    elif "InlineCode" not in function:
+        function["CodeUri"] = PACKAGED
+
+
+def _define(source: Source, name: str, properties: dict[str, Any], key: str) -> None:
+    """Put the definition of an API or state machine into the template."""
+    uri = properties["DefinitionUri"]
+    if "://" in uri:
+        return
+    try:
+        properties[key] = document(source.file.parent / uri).content
+        del properties["DefinitionUri"]
+    except UserError:
+        properties["DefinitionUri"] = "s3://packaged/definition.json"
+        source.unread.append(f"{name}: its definition {uri} is not a file here")
+
+
+def _positions(
+    expanded: Template, template: Template, origins: dict[str, Position]
+) -> dict[str, Position]:
+    """Return where each resource comes from; SAM names what it makes after what it makes it for."""
+    positions = {}
+    names = sorted(template["Resources"], key=len, reverse=True)
+    for made in expanded["Resources"]:
+        name = made if made in origins else next((n for n in names if made.startswith(n)), None)
+        if name is None:
+            continue
+        events = inside(template["Resources"][name], "Properties", "Events")
+        event = (
+            next(
+                (e for e in sorted(events, key=len, reverse=True) if made.startswith(f"{name}{e}")),
+                None,
+            )
+            if isinstance(events, dict) and made != name
+            else None
+        )
+        path = ("Properties", "Events", event) if event else ()
+        positions[made] = Position(origins[name].document, (*origins[name].path, *path))
+    return positions
+
+
+def _nested_file(source: Source, name: str) -> Path | None:
+    """Return the template of a nested stack, where it is a file here."""
+    resource = source.template["Resources"][name]
+    folder = source.file.parent
+    asset = inside(resource, "Metadata", "aws:asset:path")
+    url = inside(resource, "Properties", "TemplateURL")
+    location = inside(resource, "Properties", "Location")
+    for given in (asset, url, location):
+        if isinstance(given, str) and "://" not in given and (folder / given).is_file():
+            return folder / given
+    return None
+
+
+def _put_into(source: Source, name: str, inner: Source) -> None:
+    """Put a nested stack's resources into its parent, under ids that are free there."""
+    stack = source.template["Resources"][name]
+    parameters = inside(stack, "Properties", "Parameters")
+    given = dict(parameters) if isinstance(parameters, dict) else {}
+    for parameter, declared in (inner.template.get("Parameters") or {}).items():
+        if parameter not in given and isinstance(declared, dict) and "Default" in declared:
+            given[parameter] = declared["Default"]
+    taken = {*source.template["Resources"], *(source.template.get("Parameters") or {})}
+    names = {
+        each: each if each not in taken else f"{name}{each}" for each in inner.template["Resources"]
+    }
+    conditions = {each: f"{name}{each}" for each in inner.template.get("Conditions") or {}}
+    template = renamed(inner.template, names, conditions)
+    template = {
+        section: replaced(template.get(section) or {}, given, lambda *_: None)
+        for section in ("Resources", "Outputs", "Conditions")
+    }
+    if "Condition" in stack:
+        for resource in template["Resources"].values():
+            resource.setdefault("Condition", stack["Condition"])
+    outputs = template["Outputs"]
+
+    def output(of: str, attribute: str) -> Any:
+        if of != name or not attribute.startswith("Outputs."):
+            return None
+        return inside(outputs, attribute.removeprefix("Outputs."), "Value")
+
+    resources = {
+        each: resource for each, resource in source.template["Resources"].items() if each != name
+    }
+    source.template["Resources"] = {
+        **replaced(resources, {}, output),
+        **replaced(template["Resources"], {}, output),
+    }
+    source.template["Conditions"] = {
+        **(source.template.get("Conditions") or {}),
+        **template["Conditions"],
+    }
+    source.positions |= {names[each]: at for each, at in inner.positions.items() if each in names}
+
+
+def _plan(read: Document) -> Source:
+    """A Terraform plan, with addresses in the place of logical ids."""
+    template = terraform.template(read.content)
+    names = {
+        address: f"{re.sub(r'[^0-9A-Za-z]+', '_', address)}_{number}"
+        for number, address in enumerate(template["Resources"])
+    }
+    shown = {new: address for address, new in names.items()}
+    return Source(read.file, renamed(template, names, {}), {}, [], shown)

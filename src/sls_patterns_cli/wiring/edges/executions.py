@@ -1,0 +1,86 @@
+"""Executions of state machines that nobody waits for.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
+from sls_patterns_cli.wiring.edges.invocations import invocation
+from sls_patterns_cli.wiring.model import MACHINE, NOWHERE, RULE, Edge, End, end_at, place_of
+from sls_patterns_cli.wiring.policies import may, role_of
+
+STARTS = "states:startExecution"
+INVOKES = "lambda:invoke"
+
+
+def edges(stack: Stack) -> Iterator[Edge]:
+    machines = list(stack.of_type(MACHINE))
+    for machine in machines:
+        for function in stack.functions:
+            if may(stack, role_of(stack, function), "states:StartExecution", machine):
+                yield from execution(stack, function.name, machine, machine)
+        for state in dictionaries(definition(stack, machine)):
+            yield from _task(stack, machine, state)
+
+
+def execution(
+    stack: Stack, starter: str, machine: Resource, declared_by: Resource
+) -> Iterator[Edge]:
+    """Yield the execution that something starts; an express one tells nobody how it ended."""
+    if machine.get("StateMachineType") != "EXPRESS":
+        end = end_of(stack, machine)
+        yield Edge(starter, machine.name, "step-functions", declared_by.name, end)
+
+
+def end_of(stack: Stack, machine: Resource) -> End:
+    """Return where a rule sends failed executions of a machine."""
+    for rule in stack.of_type(RULE):
+        if is_failure_rule(rule):
+            arns = rule.get("EventPattern", "detail", "stateMachineArn") or []
+            texts = set(map(stack.text, arns if isinstance(arns, list) else []))
+            if not arns or texts & stack.arns(machine):
+                for target in rule.items("Targets"):
+                    return end_at(stack, target.get("Arn"))
+    return NOWHERE
+
+
+def is_failure_rule(rule: Resource) -> bool:
+    """Tell whether a rule carries failed executions."""
+    return "aws.states" in (rule.get("EventPattern", "source") or [])
+
+
+def definition(stack: Stack, machine: Resource) -> dict[str, Any]:
+    """Return the definition, its substitutions done; {} where it is not in the template."""
+    given = machine.get("Definition") or machine.get("DefinitionString")
+    text = json.dumps(given) if machine.get("Definition") else stack.text(given)
+    substitutions = machine.get("DefinitionSubstitutions")
+    for name, value in substitutions.items() if isinstance(substitutions, dict) else ():
+        text = text.replace(f"${{{name}}}", stack.text(value))
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _task(stack: Stack, machine: Resource, state: dict[str, Any]) -> Iterator[Edge]:
+    """Yield what a task starts and does not wait for."""
+    resource = stack.text(state.get("Resource"))
+    given = state.get("Parameters") or state.get("Arguments")
+    if not isinstance(given, dict):
+        return
+    if resource.endswith(INVOKES) and given.get("InvocationType") == "Event":
+        yield from invocation(stack, machine.name, _value(given.get("FunctionName")), machine)
+    elif resource.endswith(STARTS):
+        place = place_of(stack, _value(given.get("StateMachineArn")))
+        started = stack.resources.get(place.name)
+        if started and started.type == MACHINE:
+            yield from execution(stack, machine.name, started, machine)
+
+
+def _value(given: Any) -> Any:
+    """A text in a definition, with the references that substitutions have put into it."""
+    return {"Fn::Sub": given} if isinstance(given, str) else given

@@ -1,0 +1,144 @@
+"""Asynchronous invocations of functions, and the destinations of their results.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.model import (
+    FUNCTION,
+    INVOKE_CONFIG,
+    NOWHERE,
+    OUTSIDE,
+    UNKNOWN,
+    Edge,
+    End,
+    end_at,
+    function_at,
+)
+from sls_patterns_cli.wiring.policies import may, role_of
+
+
+def invocation(stack: Stack, source: str, arn: Any, declared_by: Resource) -> Iterator[Edge]:
+    """Yield the asynchronous invocation of a function; nothing for what is no function."""
+    invoked = function_at(stack, arn)
+    if invoked:
+        function, qualifier = invoked
+        end = end_of(stack, function, qualifier)
+        yield Edge(source, function.name, "lambda-async", declared_by.name, end, qualifier)
+    elif ":function:" in stack.text(arn) or ":lambda:" in stack.text(arn):
+        place = stack.place(arn)
+        yield Edge(source, place.name, "lambda-async", declared_by.name, UNKNOWN)
+
+
+def is_durable(function: Resource) -> bool:
+    """Tell whether it runs durable executions, which no destination hears of (fact Y12).
+
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html
+    """
+    return bool(function.get("DurableConfig"))
+
+
+def configurations(stack: Stack, function: Resource) -> Iterator[Resource]:
+    """Yield what is configured for asynchronous invocations of a function, for each qualifier."""
+    for config in stack.of_type(INVOKE_CONFIG):
+        owner = function_at(stack, config.get("FunctionName"))
+        if owner and owner[0] == function:
+            yield config
+
+
+def configuration(stack: Stack, function: Resource, qualifier: str) -> Resource | None:
+    """Return what is configured for asynchronous invocations by just this qualifier."""
+    return next(
+        (
+            config
+            for config in configurations(stack, function)
+            if _means(stack, config.get("Qualifier"), function, qualifier)
+        ),
+        None,
+    )
+
+
+def end_of(stack: Stack, function: Resource, qualifier: str) -> End:
+    """Return where an asynchronous invocation ends that failed for good."""
+    config = configuration(stack, function, qualifier)
+    destination = config.get("DestinationConfig", "OnFailure", "Destination") if config else None
+    if destination and not is_durable(function):
+        return end_at(stack, destination)
+    return end_at(stack, function.get("DeadLetterConfig", "TargetArn"))
+
+
+def destinations(stack: Stack) -> Iterator[Edge]:
+    """Yield what results are sent on to: an end that is a queue or topic is no edge."""
+    for config in stack.of_type(INVOKE_CONFIG):
+        owner = function_at(stack, config.get("FunctionName"))
+        if owner is None:
+            continue
+        source = owner[0].name
+        success = config.get("DestinationConfig", "OnSuccess", "Destination")
+        failure = config.get("DestinationConfig", "OnFailure", "Destination")
+        for destination in (success, failure):
+            if destination and function_at(stack, destination):
+                yield from invocation(stack, source, destination, config)
+        if success and not function_at(stack, success):
+            target = stack.place(success).name
+            yield Edge(source, target, "lambda-async", config.name, NOWHERE, can_end=False)
+
+
+def alarm_actions(stack: Stack) -> Iterator[Edge]:
+    """Yield the functions that alarms invoke.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-Lambda.html
+    """
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
+        for kind in ("AlarmActions", "OKActions", "InsufficientDataActions"):
+            actions = alarm.get(kind)
+            for action in actions if isinstance(actions, list) else []:
+                if function_at(stack, action):
+                    yield from invocation(stack, alarm.name, action, alarm)
+
+
+def by_functions(stack: Stack) -> Iterator[Edge]:
+    """Yield what functions may invoke that has an end: nobody configures one for other callers."""
+    callees = [
+        (resource, invoked[0])
+        for resource in stack.of_type(FUNCTION, "AWS::Lambda::Alias", "AWS::Lambda::Version")
+        if (invoked := function_at(stack, {"Ref": resource.name}))
+        and end_of(stack, *invoked).kind != "none"
+    ]
+    for caller in stack.functions if callees else ():
+        role = role_of(stack, caller)
+        for resource, callee in callees:
+            if callee != caller and may(stack, role, "lambda:InvokeFunction", resource):
+                yield from invocation(stack, caller.name, {"Ref": resource.name}, caller)
+
+
+def by_others(stack: Stack, targets: set[str]) -> Iterator[Edge]:
+    """Yield the invocations that functions are ready for, and that nothing here makes."""
+    called = {
+        owner[0].name
+        for permission in stack.of_type("AWS::Lambda::Permission")
+        if (owner := function_at(stack, permission.get("FunctionName")))
+    }
+    for function in stack.functions:
+        if function.name in targets | called:
+            continue
+        for config in configurations(stack, function):
+            qualifier = config.get("Qualifier")
+            if qualifier in ("$LATEST", None):
+                yield from invocation(stack, OUTSIDE, {"Ref": function.name}, config)
+                break
+        else:
+            if function.get("DeadLetterConfig"):
+                yield from invocation(stack, OUTSIDE, {"Ref": function.name}, function)
+
+
+def _means(stack: Stack, given: Any, function: Resource, qualifier: str) -> bool:
+    """Tell whether a qualifier is this one; it may be given by a reference to the alias."""
+    if stack.text(given) == qualifier:
+        return True
+    alias = function_at(stack, given) if isinstance(given, dict) else None
+    return alias is not None and alias == (function, qualifier)

@@ -1,0 +1,138 @@
+"""An asynchronous edge, and where what fails on it ends."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sls_patterns_cli.cloudformation.stack import Place, Resource, Stack
+
+Mechanism = Literal[
+    "sqs",
+    "lambda-async",
+    "eventbridge",
+    "eventbridge-v2",
+    "sns",
+    "stream",
+    "kafka",
+    "scheduler",
+    "step-functions",
+    "firehose",
+    "pipe",
+    "iot",
+    "logs",
+    "other",
+]
+
+QUEUE = "AWS::SQS::Queue"
+TOPIC = "AWS::SNS::Topic"
+TABLE = "AWS::DynamoDB::Table"
+STREAM = "AWS::Kinesis::Stream"
+BUCKET = "AWS::S3::Bucket"
+FUNCTION = "AWS::Lambda::Function"
+ALIAS = "AWS::Lambda::Alias"
+MAPPING = "AWS::Lambda::EventSourceMapping"
+INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
+RULE = "AWS::Events::Rule"
+BUS = "AWS::Events::EventBus"
+BUS_V2 = "AWS::EventsV2::EventBus"
+SUBSCRIBER = "AWS::EventsV2::Subscriber"
+SCHEDULE = "AWS::Scheduler::Schedule"
+SUBSCRIPTION = "AWS::SNS::Subscription"
+MACHINE = "AWS::StepFunctions::StateMachine"
+DELIVERY = "AWS::KinesisFirehose::DeliveryStream"
+LOG_GROUP = "AWS::Logs::LogGroup"
+LOG_FILTER = "AWS::Logs::SubscriptionFilter"
+PIPE = "AWS::Pipes::Pipe"
+
+OUTSIDE = "outside"
+
+
+@dataclass(frozen=True)
+class End:
+    """Where failures end: in a resource of the stack, outside, nowhere, or nobody can say."""
+
+    kind: Literal["resource", "outside", "unknown", "none"]
+    name: str = ""
+    """The logical id, or of what is outside what stands in the template."""
+
+
+NOWHERE, UNKNOWN = End("none"), End("unknown")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From one resource to another, by logical ids, or by what stands in the template.
+
+    `declared_by` is the resource that makes the edge; `qualifier` what a function is invoked by;
+    `can_end` whether AWS lets anybody configure an end.
+    """
+
+    source: str
+    target: str
+    mechanism: Mechanism
+    declared_by: str
+    end: End = NOWHERE
+    qualifier: str = "$LATEST"
+    can_end: bool = True
+
+
+def end_at(stack: Stack, value: Any) -> End:
+    """Return the end that a property names; NOWHERE where it names none."""
+    if value is None or value == "":
+        return NOWHERE
+    place = stack.place(value)
+    return End(place.kind, place.name)
+
+
+def redrive_end(stack: Stack, queue: Resource) -> End:
+    """Return where SQS moves what was received too often; a policy may be a text of JSON."""
+    return end_at(stack, redrive(queue).get("deadLetterTargetArn"))
+
+
+def redrive(resource: Resource) -> dict[str, Any]:
+    """Return the RedrivePolicy of a queue or subscription; {} where it has none."""
+    import json
+
+    policy = resource.get("RedrivePolicy")
+    if isinstance(policy, str):
+        try:
+            policy = json.loads(policy)
+        except ValueError:
+            return {}
+    return policy if isinstance(policy, dict) else {}
+
+
+def function_at(stack: Stack, value: Any) -> tuple[Resource, str] | None:
+    """Return the function of the stack that a value means, and the qualifier it is invoked by."""
+    invoked = stack.function(value)
+    if invoked or value is None:
+        return invoked
+    text = stack.text(value)
+    if "/functions/" in text:  # the address of an integration
+        text = text.split("/functions/")[1].removesuffix("/invocations")
+    whole = stack.function(_reference(text))
+    if whole:
+        return whole
+    function = stack.found(text, FUNCTION)
+    if function:
+        return function, _qualifier(text)
+    owner, separator, qualifier = text.rpartition(":")
+    named = stack.function(_reference(owner)) if separator else None
+    if named:
+        return named[0], qualifier
+    return None
+
+
+def _reference(text: str) -> Any:
+    """A text that is one reference, as CloudFormation says it."""
+    return {"Fn::Sub": text}
+
+
+def _qualifier(text: str) -> str:
+    parts = text.replace("${AWS::", "${AWS.").split(":")
+    return parts[7] if parts[0] == "arn" and len(parts) > 7 else "$LATEST"
+
+
+def place_of(stack: Stack, value: Any) -> Place:
+    """Return where something is sent; of an alias or version the function."""
+    invoked = function_at(stack, value)
+    return Place("resource", invoked[0].name) if invoked else stack.place(value)

@@ -1,0 +1,53 @@
+"""How what has ended comes back: by the service itself, or by something of the stack."""
+
+from sls_patterns_cli.cloudformation.stack import Stack
+from sls_patterns_cli.wiring.edges.mappings import MECHANISMS, source_of
+from sls_patterns_cli.wiring.model import BUS, BUS_V2, MAPPING, PIPE, QUEUE, Edge
+
+REDRIVE, REPLAY = "redrive", "replay"
+
+
+def back(stack: Stack, edge: Edge) -> str | None:
+    """Return the way back: `redrive`, `replay`, the resource that takes it, or None.
+
+    SQS moves messages back only to queues that sent them there, Step Functions redrives executions
+    that failed, and an archive or a custom bus sends events again:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html
+    """
+    bus = stack.resources.get(edge.source)
+    if edge.mechanism == "eventbridge-v2" and bus and bus.type == BUS_V2:
+        return REPLAY if bus.get("StorageConfiguration") else None
+    if edge.mechanism == "eventbridge" and _is_archived(stack, edge.source):
+        return REPLAY
+    if edge.end.kind == "none":
+        return None
+    if edge.mechanism == "step-functions":
+        return REDRIVE
+    source = stack.resources.get(edge.source)
+    if edge.mechanism in {"sqs", "pipe"} and source and source.type == QUEUE:
+        return REDRIVE
+    return _taken_by(stack, edge.end.name)
+
+
+def _is_archived(stack: Stack, bus: str) -> bool:
+    for archive in stack.of_type("AWS::Events::Archive"):
+        found = stack.found(archive.get("SourceArn"), BUS)
+        name = stack.text(archive.get("SourceArn")).rpartition("/")[2]
+        if (found and found.name == bus) or name == bus:
+            return True
+    return False
+
+
+def _taken_by(stack: Stack, end: str) -> str | None:
+    """Return the resource that consumes what is in an end."""
+    for mapping in stack.of_type(MAPPING):
+        source = source_of(stack, mapping)
+        if source and source.name == end:
+            return mapping.name
+    for pipe in stack.of_type(PIPE):
+        source = stack.found(pipe.get("Source"), *MECHANISMS)
+        if source and source.name == end:
+            return pipe.name
+    return None
