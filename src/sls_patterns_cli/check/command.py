@@ -3,23 +3,52 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.check.report import Report, reports
 from sls_patterns_cli.terminal import output
 
 CLEAN, FINDINGS = 0, 1
 
 
-def run(paths: Sequence[Path], *, json: bool) -> int:
-    found: list[Report] = []
-    for path in paths:
-        found += reports(path)
-    findings = [finding for report in found for finding in report.findings]
+def run(paths: Sequence[Path], *, json: bool, sarif: bool, strict: bool) -> int:
+    """Check what is at the paths, print the result, and return the exit code.
+
+    Errors make it FINDINGS, with `strict` warnings as well; what is suppressed does not. Raises
+    UserError for what cannot be read.
+    """
+    found = [report for path in paths for report in reports(path)]
     if json:
-        output.show_json(
-            {
-                "edges": [edge for report in found for edge in report.edges()],
-                "findings": [finding.as_dict() for finding in findings],
-                "unread": [each for report in found for each in report.unread],
-            }
-        )
-    return FINDINGS if any(f.severity == "error" for f in findings) else CLEAN
+        _show_json(found)
+    elif sarif:
+        from sls_patterns_cli.check import sarif as form
+
+        findings = [finding for report in found for finding in report.findings]
+        output.show_json(form.sarif(findings, catalog.version()))
+    else:
+        from sls_patterns_cli.check import text
+
+        text.show(found)
+    failing = {"error", "warning"} if strict else {"error"}
+    fails = any(
+        finding.severity in failing and finding.suppressed is None
+        for report in found
+        for finding in report.findings
+    )
+    return FINDINGS if fails else CLEAN
+
+
+def explain(rule: str) -> None:
+    """Print the page of a rule; raises UserError for one that does not exist."""
+    from sls_patterns_cli.check import pages
+
+    output.show(pages.page(rule).rstrip())
+
+
+def _show_json(found: Sequence[Report]) -> None:
+    output.show_json(
+        {
+            "edges": [edge for report in found for edge in report.edges()],
+            "findings": [finding.as_dict() for report in found for finding in report.findings],
+            "unread": [each for report in found for each in report.unread],
+        }
+    )

@@ -68,6 +68,15 @@ def _finding(source: Source, fault: Fault, when: str) -> Finding:
         line,
         source.name(fault.resource),
         source.text(fault.message) + condition,
-        source.text(fault.mend),
+        source.text(_mend(source, fault)),
         rule.url,
     )
+
+
+def _mend(source: Source, fault: Fault) -> str:
+    """Return how to mend a fault in the words of what made the resource."""
+    if "aws:cdk:path" in source.metadata(fault.resource):
+        return fault.cdk or fault.mend
+    if source.type(fault.resource).startswith("AWS::Serverless::"):
+        return fault.sam or fault.mend
+    return fault.mend

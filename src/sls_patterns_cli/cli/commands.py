@@ -210,7 +210,7 @@ def show(
         _listing().show_pattern(shown, arranged)
 
 
-@app.command(context_settings=_unset())
+@app.command(context_settings=_unset("json", "sarif", "strict"))
 def check(
     paths: Annotated[
         list[Path] | None,
@@ -219,11 +219,23 @@ def check(
         ),
     ] = None,
     json: Json = False,
+    sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for code hosts.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings, too.")] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="RULE", help="Print the page of a rule, and check nothing."),
+    ] = None,
 ) -> int:
     """Check where failures end in any SAM or CloudFormation template, CDK app or Terraform plan."""
     from sls_patterns_cli.check import command
 
-    return command.run(paths or [Path()], json=json)
+    if explain is not None:
+        command.explain(explain)
+        return 0
+    if json and sarif:
+        raise UserError("--json and --sarif cannot be combined")
+    with interrupts.handled():
+        return command.run(paths or [Path()], json=json, sarif=sarif, strict=strict)
 
 
 @app.command()

@@ -28,9 +28,10 @@ class Choice:
     conditions: Mapping[str, Any]
     values: Mapping[str, str]
 
-    def named(self, name: str) -> bool:
+    def named(self, name: Any) -> bool:
         """Tell whether a condition holds; one that is declared nowhere does."""
-        return name not in self.conditions or self.holds(self.conditions[name])
+        declared = isinstance(name, str) and name in self.conditions
+        return not declared or self.holds(self.conditions[name])
 
     def holds(self, condition: Any) -> bool:
         match condition:

@@ -57,8 +57,8 @@ class Language:
             return [self._spelt(inner, variables) for inner in value]
         if not isinstance(value, dict):
             return value
-        if value.keys() == {"Ref"} and value["Ref"] in variables:
-            return variables[value["Ref"]]
+        if value.keys() == {"Ref"} and isinstance(value["Ref"], str):
+            return variables.get(value["Ref"], value)
         spelt: dict[Any, Any] = {}
         for key, inner in value.items():
             if isinstance(key, str) and key.startswith(LOOP):
@@ -71,7 +71,7 @@ class Language:
                 spelt |= self._spelt(included, variables)
             else:
                 spelt[self._spelt(key, variables)] = self._spelt(inner, variables)
-        return spelt
+        return _named_plainly(spelt)
 
     def _rounds(
         self, loop: str, value: Any, variables: Mapping[str, str]
@@ -114,6 +114,16 @@ class Language:
             raise UserError(f"{location}: more than {MOST_INCLUDES} files are included")
         content = document(file).content
         return self._spelt(content, {})
+
+
+def _named_plainly(value: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a reference whose name was put together from a loop's variables with that name."""
+    match value:
+        case {"Ref": {"Fn::Sub": str() as name}} if "${" not in name:
+            return {"Ref": name}
+        case {"Fn::GetAtt": [{"Fn::Sub": str() as name}, attribute]} if "${" not in name:
+            return {"Fn::GetAtt": [name, attribute]}
+    return value
 
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:

@@ -53,7 +53,7 @@ def expand_what_can_be(template: Template) -> tuple[Template, list[tuple[str, st
         try:
             expanded = _transformed(left if values else without_defaults, values, REGION)
         except InvalidDocumentException as error:
-            if not values and left.get("Parameters"):
+            if not values and isinstance(left.get("Parameters"), dict):
                 values = _values_of(left["Parameters"])
                 continue
             named = list(_refused(error.causes, left["Resources"]))

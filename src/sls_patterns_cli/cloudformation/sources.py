@@ -66,11 +66,16 @@ class Source:
 
     def metadata(self, resource: str) -> dict[str, Any]:
         """Return the Metadata of a resource as it stands in its file."""
-        position = self.positions.get(resource)
-        if position is None:
-            return {}
-        found = inside(position.document.content, *position.path[:2], "Metadata")
+        found = self._written(resource, "Metadata")
         return found if isinstance(found, dict) else {}
+
+    def type(self, resource: str) -> str:
+        """Return the type of a resource as it stands in its file: of an event that of its owner."""
+        return str(self._written(resource, "Type"))
+
+    def _written(self, resource: str, part: str) -> Any:
+        position = self.positions.get(resource)
+        return inside(position.document.content, *position.path[:2], part) if position else None
 
     def name(self, resource: str) -> str:
         """Return the name of a resource for people."""
@@ -191,6 +196,7 @@ class _Reader:
         source = Source(read.file, {}, {})
         language = Language(read.file.parent, source.unread.append)
         template = language.spell_out(read.content)
+        _leave_out_what_has_no_type(template, source)
         if problem := problem_of(template):
             raise UserError(f"{read.file}: {problem}.")
         origins = {
@@ -224,6 +230,16 @@ class _Reader:
             _put_into(source, name, inner)
 
 
+def _leave_out_what_has_no_type(template: Template, source: Source) -> None:
+    resources = template.get("Resources")
+    if not isinstance(resources, dict):
+        return
+    for name, resource in list(resources.items()):
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            source.unread.append(f"{name} is a resource without a Type")
+            del resources[name]
+
+
 def _tolerated(content: Any) -> Any:
     """What is checked before loops and includes are spelt out: they may stand for resources."""
     if not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
@@ -231,7 +247,7 @@ def _tolerated(content: Any) -> Any:
     plain = {
         name: resource
         for name, resource in content["Resources"].items()
-        if not str(name).startswith("Fn::")
+        if isinstance(resource, dict) and isinstance(resource.get("Type"), str)
     }
     return {**content, "Resources": plain} if plain else {"Resources": {"-": {"Type": "-"}}}
 

@@ -40,8 +40,12 @@ LOG_GROUP_ARN = re.compile(
     r"arn:\$\{AWS::Partition\}:logs:\$\{AWS::Region\}:\$\{AWS::AccountId\}:log-group:(?=\$\{\w+\}$)"
 )
 ONE_REFERENCE = re.compile(r"\$\{(\w+)(?:\.([\w.]+))?\}")
-# An ARN that ends with the name of one resource, as CDK writes those that have no attribute for it.
-ARN_OF_ONE = re.compile(r"arn:[^/]*[:/]\$\{(\w+)\}")
+# An ARN put together from the name of one resource, with what is inside of that behind it.
+ARN_OF_ONE = re.compile(
+    r"arn:(?:[^$]|\$\{AWS::\w+\})*[:/]\$\{(\w+)(?:\.\w+)?\}(?:[:/](?:[^$]|\$\{AWS::\w+\})*)?"
+)
+OPAQUE = "AWS::CloudFormation::", "Custom::"
+"""What these return is whatever somebody's code or another template makes of it."""
 
 # The types that an ARN may be of, by its service and the first word of what it names.
 TYPES_BY_ARN = {
@@ -223,7 +227,7 @@ class Stack:
     def place(self, value: Any, *types: str) -> Place:
         """Return where the value leads."""
         resource = self.found(value, *types)
-        if resource:
+        if resource and not resource.type.startswith(OPAQUE):
             return Place("resource", resource.name)
         referred = set(references(value)) & self.resources.keys()
         text = self.outside(value)
@@ -233,12 +237,11 @@ class Stack:
 
     def outside(self, value: Any) -> str:
         """Return what stands in the template for something outside: a parameter, import or ARN."""
-        match value:
-            case {"Ref": str() as name} | {"Fn::ImportValue": str() as name}:
-                return name
-            case {"Fn::ImportValue": inner}:
-                return self.text(inner)
-        return self.text(value)
+        if isinstance(value, dict) and value.keys() == {"Fn::ImportValue"}:
+            value = value["Fn::ImportValue"]
+        text = self.text(value)
+        parameter = ONE_REFERENCE.fullmatch(text)
+        return parameter[1] if parameter and not parameter[2] else text
 
     def _called(self, type_: str, name: str) -> Resource | None:
         """Return the one resource of a type with this name; ${Id} and ${Id.Name} are names, too."""
@@ -358,10 +361,9 @@ def references(value: Any) -> Iterator[str]:
     for found in find_all(value, "Ref"):
         yield str(found)
     for found in find_all(value, "Fn::GetAtt"):
-        yield str(found[0] if isinstance(found, list) else str(found).split(".")[0])
+        yield str(_first(found)).split(".")[0]
     for found in find_all(value, "Fn::Sub"):
-        text = found[0] if isinstance(found, list) else found
-        yield from re.findall(r"\$\{(\w+)", str(text))
+        yield from re.findall(r"\$\{(\w+)", str(_first(found)))
 
 
 def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
@@ -390,6 +392,11 @@ def listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+def _first(value: Any) -> Any:
+    """The first of a list; any other value as it is."""
+    return next(iter(value), None) if isinstance(value, list) else value
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ def told(stack: Stack, edge: Edge) -> Told:
     if any(has_listeners(stack, alarm) for alarm in watching(stack, end)):
         return True
     if end.type == TOPIC:
-        return True if end.get("Subscription") or end.name in _subscribed(stack) else "unknown"
+        return bool(end.get("Subscription")) or end.name in _subscribed(stack)
     if end.type == BUCKET:
         return bool(end.get("NotificationConfiguration")) or end.name in _noticed(stack)
     return False
@@ -214,7 +214,7 @@ def is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
         names = {own, stack.text(resource.get("FunctionName"))}
     else:
         names = {own, stack.text(resource.get("Name"))}
-    return text in names or not text.startswith(("${", "arn:", "https:"))
+    return text in names
 
 
 def _is_of(stack: Stack, query: Query, resource: Resource) -> bool:

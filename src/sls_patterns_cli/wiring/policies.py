@@ -101,10 +101,13 @@ def may(stack: Stack, role: Role, action: str, resource: Resource | str) -> bool
     """Tell whether the role may take the action on a resource of this stack, or on this ARN."""
     if role is None:
         return False
-    arns = {resource} if isinstance(resource, str) else stack.arns(resource)
+    granting = [s for s in role_statements(stack, role) if s.allow and s.names_action(action)]
+    if isinstance(resource, str):
+        return any(statement.covers(action, resource) for statement in granting)
     return any(
-        statement.allow and any(statement.covers(action, arn) for arn in arns)
-        for statement in role_statements(stack, role)
+        any(statement.covers(action, arn) for arn in stack.arns(resource))
+        or any(stack.found(given.rstrip("*:")) == resource for given in statement.resources)
+        for statement in granting
     )
 
 

@@ -16,6 +16,7 @@ from sls_patterns_cli.wiring.edges import edges, ends
 from sls_patterns_cli.wiring.edges.invocations import configuration
 from sls_patterns_cli.wiring.model import FUNCTION, QUEUE, RULE, TOPIC, Edge
 
+GROUP = "AWS::Scheduler::ScheduleGroup"
 FAILED_EXECUTIONS = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
 
 UNNOTICED = {
@@ -127,7 +128,8 @@ def _unnoticed(stack: Stack) -> Iterator[Fault]:
         for alarm in stack.of_type(ALARM)
         for query in queries(alarm)
         for value in query.dimensions.values()
-        if (resource := stack.found(value, FUNCTION, RULE, TOPIC, "AWS::Scheduler::ScheduleGroup"))
+        for resource in stack.of_type(FUNCTION, RULE, TOPIC, GROUP)
+        if is_dimension(stack, resource, value)
     }
     for edge in ends(stack):
         if edge.mechanism not in UNNOTICED:
@@ -158,6 +160,6 @@ def _counted(stack: Stack, edge: Edge) -> tuple[str, str]:
         return metric, edge.source if edge.source in stack.resources else ""
     declared = stack.resources[edge.declared_by]
     if edge.mechanism == "scheduler":
-        group = stack.named(declared.get("GroupName"), "AWS::Scheduler::ScheduleGroup")
+        group = stack.named(declared.get("GroupName"), GROUP)
         return metric, group.name if group else "the schedule group"
     return metric, declared.name

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """`path` leads to the property at fault; `mend` says how to mend it, with the lines to add."""
+    """`path` leads to the property at fault.
+
+    `mend` says how to mend it, with the lines to add; `sam` and `cdk` say it for resources that SAM
+    or CDK makes, where that is another.
+    """
 
     rule: str
     resource: str
     message: str
     mend: str
     path: tuple[str, ...] = ()
+    sam: str = ""
+    cdk: str = ""
 
 
 DEAD_LETTERS = """\

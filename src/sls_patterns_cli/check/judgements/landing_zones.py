@@ -7,7 +7,7 @@ from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.model import QUEUE, redrive
 
-PERMISSIONS = {"allowAll", "byQueue"}
+PERMISSIONS = "allowAll", "byQueue"
 
 
 def faults(stack: Stack) -> Iterator[Fault]:

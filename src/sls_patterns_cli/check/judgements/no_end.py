@@ -19,8 +19,22 @@ DELIVERIES = {
 """What delivers, and where its dead-letter queue is named."""
 
 
+SAM_LINES = {
+    "AWS::Events::Rule": "DeadLetterConfig:\n  Type: SQS",
+    "AWS::Scheduler::Schedule": "DeadLetterConfig:\n  Type: SQS",
+    "AWS::SNS::Subscription": "RedrivePolicy:\n  deadLetterTargetArn: !GetAtt DeadLetters.Arn",
+}
+"""What an event of a SAM function gets; of the first two SAM makes the queue and its policy."""
+
+
 def faults(stack: Stack) -> Iterator[Fault]:
-    found = [edge for edge in edges(stack) if edge.end.kind == "none" and edge.can_end]
+    # What has failed before, and goes on from its end or to it, needs no second end.
+    ends = {edge.end.name for edge in edges(stack) if edge.end.kind == "resource"}
+    found = [
+        edge
+        for edge in edges(stack)
+        if edge.end.kind == "none" and edge.can_end and not {edge.source, edge.target} & ends
+    ]
     yield from _queues(stack, found)
     yield from _streams(found)
     yield from _invocations(found)
@@ -28,16 +42,9 @@ def faults(stack: Stack) -> Iterator[Fault]:
 
 
 def _queues(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
-    ends = {edge.end.name for edge in edges(stack) if edge.end.kind == "resource"}
     for edge in found:
         queue = stack.resources.get(edge.source)
-        # What has failed before and is taken from its dead-letter queue needs no second one.
-        if (
-            queue
-            and queue.type == QUEUE
-            and edge.mechanism in {"sqs", "pipe"}
-            and queue.name not in ends
-        ):
+        if queue and queue.type == QUEUE and edge.mechanism in {"sqs", "pipe"}:
             yield Fault(
                 "SP101",
                 queue.name,
@@ -47,6 +54,9 @@ def _queues(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
                 f"{queue.name}:\n  Properties:\n    RedrivePolicy:\n"
                 f"      deadLetterTargetArn: !GetAtt {queue.name}DeadLetters.Arn\n"
                 "      maxReceiveCount: 5",
+                cdk="Give the queue a dead-letter queue:\n"
+                "new sqs.Queue(this, '…', {\n"
+                "  deadLetterQueue: { queue: deadLetters, maxReceiveCount: 5 },\n});",
             )
 
 
@@ -61,6 +71,8 @@ def _streams(found: list[Edge]) -> Iterator[Fault]:
                 "Name a bucket, which keeps the records themselves, or a queue or topic as "
                 "destination:\nDestinationConfig:\n  OnFailure:\n"
                 "    Destination: !GetAtt FailedRecords.Arn",
+                cdk="Give the event source a destination:\n"
+                "onFailure: new eventsources.S3OnFailureDestination(failedRecords),",
             )
 
 
@@ -73,14 +85,19 @@ def _invocations(found: list[Edge]) -> Iterator[Fault]:
         yield Fault(
             "SP103",
             function,
-            f"An event from {joined(list(dict.fromkeys(callers)))} that {function} fails on three "
-            "times is lost.",
+            f"An event from {joined(list(dict.fromkeys(callers)))} that {function} cannot process "
+            "is lost after the last try.",
             f"Give the function a failure destination that it may write to:\n"
             f"{dead_letters(function)}{function}InvokeConfig:\n"
             "  Type: AWS::Lambda::EventInvokeConfig\n  Properties:\n"
             f"    FunctionName: !Ref {function}\n    Qualifier: $LATEST\n"
             "    DestinationConfig:\n      OnFailure:\n"
             f"        Destination: !GetAtt {function}DeadLetters.Arn",
+            sam=f"Give the function a failure destination; SAM makes the queue and lets the "
+            f"function send to it:\n{function}:\n  Properties:\n    EventInvokeConfig:\n"
+            "      DestinationConfig:\n        OnFailure:\n          Type: SQS",
+            cdk="Give the function a failure destination:\n"
+            "onFailure: new destinations.SqsDestination(deadLetters),",
         )
 
 
@@ -99,4 +116,8 @@ def _deliveries(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
             f"What this {what} cannot deliver from {edge.source} to {edge.target} is lost.",
             f"Name a queue in {where}, with a policy that lets the service send to it:\n"
             f"{dead_letters(declared.name)}".rstrip(),
+            sam="Give the event a dead-letter queue that the service may send to:\n"
+            f"{SAM_LINES.get(declared.type, '')}".rstrip(),
+            cdk="Give the target, schedule or subscription a dead-letter queue:\n"
+            "deadLetterQueue: deadLetters,",
         )

@@ -6,7 +6,7 @@ from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.wiring.edges.invocations import invocation
 from sls_patterns_cli.wiring.model import SUBSCRIPTION, TOPIC, Edge, end_at, place_of, redrive
 
-SAID_TO_PEOPLE = {"email", "email-json", "sms", "application"}
+SAID_TO_PEOPLE = "email", "email-json", "sms", "application"
 
 
 def edges(stack: Stack) -> Iterator[Edge]:

@@ -1,0 +1,83 @@
+"""A report as people read it: the edges, then what is wrong, then what could not be read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from sls_patterns_cli.check.finding import Finding, Severity
+from sls_patterns_cli.check.report import Report
+from sls_patterns_cli.terminal import output
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+def show(reports: Sequence[Report]) -> None:
+    for report in reports:
+        _show_edges(report)
+        for finding in report.findings:
+            _show_finding(finding)
+    unread = [each for report in reports for each in report.unread]
+    if unread:
+        output.heading("Not read")
+        for each in unread:
+            output.paragraph(each)
+    output.show(f"\n{_summary(reports)}")
+
+
+def _show_edges(report: Report) -> None:
+    rows = [
+        (
+            f"{edge['source']} => {edge['target']}",
+            str(edge["mechanism"]),
+            _ending(edge["end"], edge["alarmed"], edge["back"]),
+        )
+        for edge in report.edges()
+    ]
+    if rows:
+        output.heading(output.shown(report.source.file))
+        output.table(rows)
+
+
+def _ending(end: str | None, alarmed: object, back: str | None) -> str:
+    """Say where failures end, whether somebody is told, and the way back."""
+    if end is None:
+        return "ends nowhere"
+    if end in {"outside", "unknown"}:
+        return f"ends {end}"
+    told = {True: "alarmed", False: "no alarm"}.get(bool(alarmed), "")
+    ways = {None: "", "redrive": ", back by redrive", "replay": ", back by replay"}
+    return f"ends in {end}, {told}{ways.get(back, f', taken by {back}')}"
+
+
+def _show_finding(finding: Finding) -> None:
+    at = f"{output.shown(Path(finding.file))}:{finding.line}"
+    output.show(f"\n{at}: {output.bold(finding.severity)} {finding.rule} {finding.resource}")
+    output.paragraph(finding.message)
+    if finding.suppressed is not None:
+        output.paragraph(f"Suppressed: {finding.suppressed}")
+        return
+    if finding.severity == "note":
+        return
+    first, *lines = finding.mend.splitlines()
+    output.paragraph(first)
+    for line in lines:
+        output.show(f"    {line}")
+    output.show(f"  {finding.url}")
+
+
+def _summary(reports: Sequence[Report]) -> str:
+    edges = sum(len(report.routes) for report in reports)
+    ending = sum(route.edge.end.kind != "none" for report in reports for route in report.routes)
+    counts = Counter(
+        finding.severity
+        for report in reports
+        for finding in report.findings
+        if finding.suppressed is None
+    )
+    found = ", ".join(_count(counts[severity], severity) for severity in SEVERITIES)
+    templates = _count(len(reports), "template")
+    return f"{templates}, {_count(edges, 'edge')}, {ending} with an end: {found}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
