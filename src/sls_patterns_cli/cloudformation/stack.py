@@ -189,8 +189,9 @@ class Stack:
 
     def number(self, value: Any, default: int | None = None) -> int | None:
         """Return a number; of a parameter, the one it has unless whoever deploys says otherwise."""
-        if isinstance(value, dict) and value.get("Ref") in self.parameters:
-            value = self.parameters[value["Ref"]].get("Default")
+        if isinstance(value, dict):
+            declared = self.parameters.get(str(value.get("Ref")))
+            value = declared.get("Default") if isinstance(declared, dict) else value
         try:
             return default if value is None else int(value)
         except (TypeError, ValueError):

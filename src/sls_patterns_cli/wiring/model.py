@@ -38,6 +38,8 @@ SUBSCRIBER = "AWS::EventsV2::Subscriber"
 SCHEDULE = "AWS::Scheduler::Schedule"
 SUBSCRIPTION = "AWS::SNS::Subscription"
 MACHINE = "AWS::StepFunctions::StateMachine"
+MACHINE_ALIAS = "AWS::StepFunctions::StateMachineAlias"
+MACHINE_VERSION = "AWS::StepFunctions::StateMachineVersion"
 DELIVERY = "AWS::KinesisFirehose::DeliveryStream"
 LOG_GROUP = "AWS::Logs::LogGroup"
 LOG_FILTER = "AWS::Logs::SubscriptionFilter"
@@ -132,7 +134,21 @@ def _qualifier(text: str) -> str:
     return parts[7] if parts[0] == "arn" and len(parts) > 7 else "$LATEST"
 
 
+def machine_at(stack: Stack, value: Any) -> Resource | None:
+    """Return the state machine that a value means, by itself, an alias or a version."""
+    found = stack.found(value, MACHINE, MACHINE_ALIAS, MACHINE_VERSION)
+    if found is None or found.type == MACHINE:
+        return found
+    if found.type == MACHINE_VERSION:
+        return machine_at(stack, found.get("StateMachineArn"))
+    routed = found.items("RoutingConfiguration") or [found.get("DeploymentPreference") or {}]
+    return machine_at(stack, routed[0].get("StateMachineVersionArn"))
+
+
 def place_of(stack: Stack, value: Any) -> Place:
-    """Return where something is sent; of an alias or version the function."""
+    """Return where something is sent; of an alias or version the function or state machine."""
     invoked = function_at(stack, value)
-    return Place("resource", invoked[0].name) if invoked else stack.place(value)
+    if invoked:
+        return Place("resource", invoked[0].name)
+    machine = machine_at(stack, value)
+    return Place("resource", machine.name) if machine else stack.place(value)

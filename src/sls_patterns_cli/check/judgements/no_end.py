@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sls_patterns_cli.check.judgements.fault import Fault, dead_letters, joined
 from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.wiring.edges import edges
-from sls_patterns_cli.wiring.model import QUEUE, Edge
+from sls_patterns_cli.wiring.model import BUCKET, QUEUE, Edge
 
 DELIVERIES = {
     "AWS::Events::Rule": ("rule", "Targets[].DeadLetterConfig.Arn"),
@@ -29,7 +29,11 @@ SAM_LINES = {
 
 def faults(stack: Stack) -> Iterator[Fault]:
     # What has failed before, and goes on from its end or to it, needs no second end.
-    ends = {edge.end.name for edge in edges(stack) if edge.end.kind == "resource"}
+    ends = {
+        edge.end.name
+        for edge in edges(stack)
+        if edge.end.kind == "resource" and stack.resources[edge.end.name].type in {QUEUE, BUCKET}
+    }
     found = [
         edge
         for edge in edges(stack)

@@ -9,7 +9,7 @@ from typing import Any
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries, references
 from sls_patterns_cli.wiring.edges.executions import execution
 from sls_patterns_cli.wiring.edges.invocations import invocation
-from sls_patterns_cli.wiring.model import MACHINE, Edge
+from sls_patterns_cli.wiring.model import Edge, machine_at
 
 APIS = (
     "AWS::ApiGateway::RestApi",
@@ -33,8 +33,8 @@ def edges(stack: Stack) -> Iterator[Edge]:
         subtype = integration.get("integrationSubtype")
         if starts or subtype == "StepFunctions-StartExecution":
             for name in dict.fromkeys(references(integration)):
-                machine = stack.resources.get(name)
-                if machine and machine.type == MACHINE:
+                machine = machine_at(stack, {"Ref": name})
+                if machine:
                     yield from execution(stack, api, machine, part)
 
 
