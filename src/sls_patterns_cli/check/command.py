@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.check.report import Report, reports
+from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.terminal import output
 
 CLEAN, FINDINGS = 0, 1
@@ -35,6 +36,26 @@ def run(paths: Sequence[Path], *, json: bool, sarif: bool, strict: bool) -> int:
         for finding in report.findings
     )
     return FINDINGS if fails else CLEAN
+
+
+def require(version: str) -> None:
+    """Raise UserError unless this command is of a version or newer, and reads SAM.
+
+    The version may be a tag, such as v1.2.3; the Makefile of projects names the one that they
+    record.
+    """
+    from importlib.util import find_spec
+
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        wanted = Version(version)
+    except InvalidVersion as error:
+        raise UserError(f"--at-least {version!r} is not a version") from error
+    if Version(catalog.version()) < wanted:
+        raise UserError(f"This is {catalog.version()}, older than {version}.")
+    if find_spec("samtranslator") is None:
+        raise UserError(f"Templates of SAM need {catalog.DISTRIBUTION} with its extra [check].")
 
 
 def explain(rule: str) -> None:

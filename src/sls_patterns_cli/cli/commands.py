@@ -211,7 +211,7 @@ def show(
 
 
 @app.command(context_settings=_unset("json", "sarif", "strict"))
-def check(
+def check(  # noqa: PLR0913, PLR0917 - the options of a command
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -225,12 +225,22 @@ def check(
         str | None,
         typer.Option(metavar="RULE", help="Print the page of a rule, and check nothing."),
     ] = None,
+    at_least: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="Fail if this command is older or cannot read SAM, and check nothing.",
+        ),
+    ] = None,
 ) -> int:
     """Check where failures end in any SAM or CloudFormation template, CDK app or Terraform plan."""
     from sls_patterns_cli.check import command
 
     if explain is not None:
         command.explain(explain)
+        return 0
+    if at_least is not None:
+        command.require(at_least)
         return 0
     if json and sarif:
         raise UserError("--json and --sarif cannot be combined")
