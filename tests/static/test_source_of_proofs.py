@@ -1,4 +1,4 @@
-"""CI proves a project where it can install this tool, and says so where it cannot."""
+"""CI checks and proves a project where it can install this tool, and says so where it cannot."""
 
 import re
 import subprocess
@@ -31,6 +31,10 @@ def test_a_release_at_an_address_is_installed_from_there(tmp_path: Path) -> None
     (install,) = (step for step in jobs["prove"]["steps"] if "pipx install" in step.get("run", ""))
     assert install["run"] == 'pipx install "sls-patterns-cli[local] @ $SLS_PATTERNS_SOURCE"'
     assert f"'git+{PUBLIC}@v1.2.3'" in install["env"]["SLS_PATTERNS_SOURCE"]
+    check = jobs["check"]["steps"][-2:]
+    assert check[0]["run"] == 'pipx install "sls-patterns-cli[check] @ $SLS_PATTERNS_SOURCE"'
+    assert check[0]["env"] == install["env"]
+    assert check[1]["run"] == "sls-patterns check --strict template.yaml"
     assert not [step for step in jobs["check"]["steps"] if "GITHUB_STEP_SUMMARY" in str(step)]
     run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", tmp_path / CI], tmp_path)
 
@@ -51,6 +55,7 @@ def test_elsewhere_the_summary_says_how_to_turn_the_proofs_on(
     jobs = workflow(tmp_path, address, version)
 
     assert address not in str(jobs)
+    assert "sls-patterns check" not in str(jobs)
     assert jobs["prove"]["if"] == "vars.SLS_PATTERNS_SOURCE != ''"
     (tell,) = (step for step in jobs["check"]["steps"] if "GITHUB_STEP_SUMMARY" in str(step))
     assert tell["if"] == "vars.SLS_PATTERNS_SOURCE == ''"
@@ -64,7 +69,7 @@ def test_elsewhere_the_summary_says_how_to_turn_the_proofs_on(
 
 def test_no_generated_file_installs_this_tool_by_a_name_that_a_stranger_could_register() -> None:
     installs = re.compile(r"\b(pip|pipx|uv|uvx|npm|npx)\b.*\bsls-patterns")
-    direct = re.compile(r'"sls-patterns-cli\[local\] @ \$SLS_PATTERNS_SOURCE"')
+    direct = re.compile(r'"sls-patterns-cli\[(check|local)\] @ \$SLS_PATTERNS_SOURCE"')
     for file in sorted(GOLDEN.glob("*.txt")):
         found = [line for line in file.read_text().splitlines() if installs.search(line)]
         assert found
