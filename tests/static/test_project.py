@@ -413,7 +413,8 @@ ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}
 @pytest.mark.parametrize("variant", STANDING_FOR_ALL)
 def test_the_unit_tests_pass_without_aws(variant: Variant, projects: Projects) -> None:
     # The next test runs those of stacks in TypeScript.
-    chosen = ONLY_UNIT["typescript"] if variant.runtime == "typescript" else ()
+    is_stack = (variant.runtime, variant.iac) == ("typescript", "cdk")
+    chosen = ONLY_UNIT["typescript"] if is_stack else ()
     run_unit_tests(variant, projects[variant], *chosen)
 
 
