@@ -220,7 +220,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(cli: Cli, size: str) -> None
     assert said == f"sls-patterns: {cli.folder}/project: No space left on device\n"
 
 
-@pytest.mark.parametrize("size", ["280k", "320k", "400k"])
+@pytest.mark.parametrize("size", ["300k", "340k", "400k"])
 def test_a_disk_too_small_for_the_repository_keeps_the_project(cli: Cli, size: str) -> None:
     code, said, there = on_a_file_system(cli, f"size={size}", *NEW)
     assert (code, said, there) == ("0", "", ["project"])
