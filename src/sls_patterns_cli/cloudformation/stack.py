@@ -250,16 +250,19 @@ class Stack:
         if reference and reference[1] in self.resources:
             resource = self.resources[reference[1]]
             return resource if resource.type == type_ else None
-        named = (
-            [
-                each
-                for each in self._by_type.get(type_, ())
-                if each.get(NAMES[type_]) is not None and self.text(each.get(NAMES[type_])) == name
-            ]
-            if type_ in NAMES
-            else []
-        )
+        named = self._by_name.get((type_, name), [])
         return named[0] if len(named) == 1 else None
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], list[Resource]]:
+        """The resources that have a name of their own, by type and name."""
+        found: dict[tuple[str, str], list[Resource]] = {}
+        for type_, property_ in NAMES.items():
+            for resource in self._by_type.get(type_, ()):
+                name = resource.get(property_)
+                if name is not None:
+                    found.setdefault((type_, self.text(name)), []).append(resource)
+        return found
 
     def arns(self, resource: Resource) -> set[str]:
         """Return every text that is the ARN of the resource."""

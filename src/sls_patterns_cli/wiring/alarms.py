@@ -35,6 +35,14 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/dead-
 SENT = "NumberOfMessagesSent"
 """Not counted for what SQS itself moves to a dead-letter queue."""
 
+SET_OFF: dict[str, tuple[str, tuple[str, ...]]] = {
+    "AWS/SQS": (QUEUE, (*FILLED, SENT)),
+    "AWS/Lambda": (FUNCTION, ("Errors",)),
+    "AWS/SNS": (TOPIC, ()),
+    "AWS/S3": (BUCKET, ()),
+}
+"""What a resource reports when something ends there: its type, and the metrics, () for any."""
+
 DIMENSIONS = {
     "AWS/SQS": ("QueueName", QUEUE),
     "AWS/Lambda": ("FunctionName", FUNCTION),
@@ -112,13 +120,7 @@ def told(stack: Stack, edge: Edge) -> Told:
 
 def watching(stack: Stack, resource: Resource) -> list[Resource]:
     """Return the alarms that a resource sets off when something has ended there."""
-    found = []
-    for alarm in stack.of_type(ALARM):
-        for query in queries(alarm):
-            if _is_of(stack, query, resource) and not _misses(stack, query, resource):
-                found.append(alarm)
-                break
-    return found
+    return [stack.resources[alarm] for of, alarm in _watches(stack) if of == resource.name]
 
 
 def has_listeners(stack: Stack, alarm: Resource) -> bool:
@@ -217,18 +219,20 @@ def is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
     return text in names
 
 
-def _is_of(stack: Stack, query: Query, resource: Resource) -> bool:
-    namespaces = {QUEUE: "AWS/SQS", FUNCTION: "AWS/Lambda", TOPIC: "AWS/SNS", BUCKET: "AWS/S3"}
-    if query.namespace != namespaces.get(resource.type):
-        return False
-    if resource.type == QUEUE and query.name not in (*FILLED, SENT):
-        return False
-    if resource.type == FUNCTION and query.name != "Errors":
-        return False
-    return any(
-        stack.found(value, resource.type) == resource and is_dimension(stack, resource, value)
-        for value in query.dimensions.values()
-    )
+@once_a_stack
+def _watches(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield which resource sets off which alarm when something has ended there."""
+    for alarm in stack.of_type(ALARM):
+        for query in queries(alarm):
+            type_, names = SET_OFF.get(query.namespace, ("", ()))
+            for value in query.dimensions.values() if not names or query.name in names else ():
+                resource = stack.found(value, type_) if type_ else None
+                if (
+                    resource
+                    and is_dimension(stack, resource, value)
+                    and not _misses(stack, query, resource)
+                ):
+                    yield resource.name, alarm.name
 
 
 def _misses(stack: Stack, query: Query, resource: Resource) -> bool:

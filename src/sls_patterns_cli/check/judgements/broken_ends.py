@@ -290,7 +290,7 @@ def _short_retentions(stack: Stack) -> Iterator[Fault]:
                 end.name,
                 f"{name} keeps messages for {after} s from their first sending, {source} for "
                 f"{kept} s: one that fails late is gone at once.",
-                f"MessageRetentionPeriod: {LONGEST_RETENTION}",
+                f"Keep them as long as SQS can:\nMessageRetentionPeriod: {LONGEST_RETENTION}",
                 ("Properties", "MessageRetentionPeriod"),
             )
 
@@ -313,7 +313,7 @@ def _fifo_targets(stack: Stack) -> Iterator[Fault]:
                 queue.name,
                 f"{edge.declared_by} sends no deduplication id, so {queue.name} refuses each "
                 "message.",
-                "ContentBasedDeduplication: true",
+                "Let SQS make it from the content:\nContentBasedDeduplication: true",
             )
 
 
