@@ -10,7 +10,8 @@ from sls_patterns_cli.check.judgements import faults
 from sls_patterns_cli.check.judgements.fault import Fault
 from sls_patterns_cli.check.rules import RULES
 from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes
-from sls_patterns_cli.cloudformation.sources import Source, sources
+from sls_patterns_cli.cloudformation.source import Source
+from sls_patterns_cli.cloudformation.sources import sources
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sls_patterns_cli.cloudformation.conditions import Choice, choices
 from sls_patterns_cli.cloudformation.document import Template
-from sls_patterns_cli.cloudformation.sources import Source
+from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.stack import Stack, find_all, stack_of
 from sls_patterns_cli.wiring.alarms import Told, told
 from sls_patterns_cli.wiring.edges import edges

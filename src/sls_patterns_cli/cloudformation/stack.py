@@ -123,7 +123,7 @@ class Stack:
     """What one choice of a template's conditions deploys."""
 
     def __init__(self, resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-        self.parameters = parameters
+        self.parameters = parameters if isinstance(parameters, Mapping) else {}
         self.worked_out: dict[tuple[str, ...], Any] = {}
         """What `once_a_stack` remembers."""
         self.resources = {

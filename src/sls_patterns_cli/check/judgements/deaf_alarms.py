@@ -65,6 +65,9 @@ def _without_alarm(stack: Stack) -> Iterator[Fault]:
                 name,
                 f"Nobody is told when something for {edge.target} ends in {name}.",
                 _alarm_on(stack.resources[name]),
+                cdk="Add an alarm:\ndeadLetters.metricApproximateNumberOfMessagesVisible()\n"
+                "  .createAlarm(this, '…', { threshold: 1, evaluationPeriods: 1 })\n"
+                "  .addAlarmAction(new actions.SnsAction(alarmTopic));",
             )
 
 
