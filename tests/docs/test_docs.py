@@ -37,6 +37,7 @@ RUN_ELSEWHERE = {
     "make golden": "tests/static/test_golden.py",
     "make pattern NAME=claim-check FROM=frugal-consumer": "tests/suite/test_new_pattern.py",
     "make deploy": "tests/static/test_project.py",
+    "sls-patterns check": "tests/check/test_command.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
     **{
