@@ -22,14 +22,19 @@ from sls_patterns_cli.wiring.model import (
 from sls_patterns_cli.wiring.policies import may, role_of
 
 
-def invocation(stack: Stack, source: str, arn: Any, declared_by: Resource) -> Iterator[Edge]:
-    """Yield the asynchronous invocation of a function; nothing for what is no function."""
+def invocation(
+    stack: Stack, source: str, arn: Any, declared_by: Resource, *, is_function: bool = False
+) -> Iterator[Edge]:
+    """Yield the asynchronous invocation of a function; nothing for what is no function.
+
+    What is outside is one where `is_function` says so, or its ARN.
+    """
     invoked = function_at(stack, arn)
     if invoked:
         function, qualifier = invoked
         end = end_of(stack, function, qualifier)
         yield Edge(source, function.name, "lambda-async", declared_by.name, end, qualifier)
-    elif ":function:" in stack.text(arn) or ":lambda:" in stack.text(arn):
+    elif arn is not None and (is_function or ":lambda:" in stack.text(arn)):
         place = stack.place(arn)
         yield Edge(source, place.name, "lambda-async", declared_by.name, UNKNOWN)
 

@@ -18,7 +18,7 @@ def edges(stack: Stack) -> Iterator[Edge]:
         end = end_at(stack, redrive(subscription).get("deadLetterTargetArn"))
         yield Edge(topic, place_of(stack, endpoint).name, "sns", subscription.name, end)
         if subscription.get("Protocol") == "lambda":
-            yield from invocation(stack, topic, endpoint, subscription)
+            yield from invocation(stack, topic, endpoint, subscription, is_function=True)
     for within in stack.of_type(TOPIC):
         for given in within.items("Subscription"):
             # Declared inside the topic, it has no place for a RedrivePolicy.
@@ -26,4 +26,4 @@ def edges(stack: Stack) -> Iterator[Edge]:
                 endpoint = given.get("Endpoint")
                 yield Edge(within.name, place_of(stack, endpoint).name, "sns", within.name)
                 if given.get("Protocol") == "lambda":
-                    yield from invocation(stack, within.name, endpoint, within)
+                    yield from invocation(stack, within.name, endpoint, within, is_function=True)
