@@ -24,7 +24,7 @@ from grpc_tools import protoc
 from wiring.terraform.schema import Schema, read
 
 UNKNOWN = msgpack.ExtType(0, b"\x00")
-NESTING = {"list": 2, "set": 3, "map": 4}
+NESTING = {"single": 1, "list": 2, "set": 3, "map": 4}
 
 # The part of the protocol that a plan needs. Fields keep the numbers of the protocol.
 PROTOCOL = """
@@ -162,7 +162,7 @@ def _schemas(messages: Any, resources: dict[str, Schema], data: dict[str, Schema
                     type_name=name,
                     block=block(nested["block"]),
                     nesting=NESTING[nested["nesting"]],
-                    max_items=nested["max_items"],
+                    max_items=0 if nested["nesting"] == "single" else nested["max_items"],
                 )
                 for name, nested in described["blocks"].items()
             ],
@@ -211,6 +211,8 @@ def _made(type_: str, described: Schema, planned: dict[str, Any]) -> dict[str, A
     url = f"https://sqs.eu-west-1.amazonaws.com/111122223333/{name}"
     values: dict[str, Any] = {
         "arn": arn,
+        "bucket": name,
+        "function_name": name,
         "url": url,
         "name": name,
         "id": {"aws_sqs_queue": url, "aws_sns_topic": arn, "aws_sfn_state_machine": arn}.get(

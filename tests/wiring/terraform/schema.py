@@ -82,7 +82,9 @@ def _block(sections: dict[str, str], required: dict[str, set[str]], name: str) -
         nesting = "set" if is_set == "true" else "list"
         if nested.endswith("Map"):
             nesting = "map"
-        if is_block and attribute != "timeouts":
+        if attribute == "timeouts":
+            nesting = "single"
+        if is_block:
             most = 0 if nested.endswith("List") else 1
             block["blocks"][attribute] = {"block": inner, "nesting": nesting, "max_items": most}
         elif attribute not in settable:
