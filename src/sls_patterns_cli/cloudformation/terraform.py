@@ -363,7 +363,7 @@ class _Translation:
                 alias = self.alias(attribute.address, suffix.removeprefix(":"))
                 return alias or {"Fn::Join": ["", [self.reference(attribute, name), suffix]]}
             case Unknown():
-                return self.one(value, where)
+                return _block_of(name, self.one(value, where))
             case str() if name in NAMED:
                 return self.named(value, where)
         return value
@@ -511,6 +511,22 @@ def _address(reference: Any) -> str | None:
         case {"Ref": str() as address} | {"Fn::GetAtt": [str() as address, _]}:
             return address
     return None
+
+
+def _block_of(name: str, unknown: Any) -> Any:
+    """Return what an unknown block with this name holds, which is where something is sent."""
+    match name:
+        case "dead_letter_config":
+            return {"Arn": unknown, "TargetArn": unknown}  # the latter is Lambda's word
+        case "destination_config":
+            return {"OnFailure": {"Destination": unknown}}
+        case "on_failure" | "on_success":
+            return {"Destination": unknown}
+    return unknown
+
+
+def _known(values: Any, default: list[Any]) -> list[Any]:
+    return values if isinstance(values, list) else default
 
 
 def _blocks(value: Any) -> list[Mapping[str, Any]]:
@@ -667,40 +683,34 @@ def _attachment(translation: _Translation, attachment: Planned) -> None:
 
 
 def _notification(translation: _Translation, notification: Planned) -> None:
-    configuration: Properties = {}
-    for block, name, key, arn in (
-        ("lambda_function", "LambdaConfigurations", "Function", "lambda_function_arn"),
-        ("queue", "QueueConfigurations", "Queue", "queue_arn"),
-        ("topic", "TopicConfigurations", "Topic", "topic_arn"),
-    ):
-        given = notification.values.get(block)
-        where = f"{notification.address}.{block}"
-        if isinstance(given, Unknown):
-            configuration[name] = [{"Event": "s3:*", key: translation.one(given, where)}]
-        for each in _blocks(given):
-            rules = [
-                {"Name": part, "Value": each[f"filter_{part}"]}
-                for part in ("prefix", "suffix")
-                if each.get(f"filter_{part}")
-            ]
-            for event in each.get("events") or []:
-                made = {"Event": event, key: translation.json(each.get(arn), f"{where}.{arn}")}
-                if rules:
-                    made["Filter"] = {"S3Key": {"Rules": rules}}
-                configuration.setdefault(name, []).append(made)
-    if notification.values.get("eventbridge") is True:
-        configuration["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}
     name = translation.attribute(notification, "bucket")
     bucket = translation.of(name, "AWS::S3::Bucket")
-    if bucket is not None:
-        bucket["NotificationConfiguration"] = configuration
-    else:  # of a bucket outside, as CDK says it
-        translation.add(
-            notification.address,
-            "Custom::S3BucketNotifications",
-            BucketName=name,
-            NotificationConfiguration=configuration,
-        )
+    configuration: Properties = {}
+    if bucket is None:  # It is outside: what CDK has for that speaks S3's API.
+        translation.add(notification.address, "Custom::S3BucketNotifications", BucketName=name)
+        bucket = translation.of_own(notification)
+        suffix, lambdas = "Arn", ("LambdaFunctionConfigurations", "LambdaFunction")
+    else:
+        suffix, lambdas = "", ("LambdaConfigurations", "Function")
+    bucket["NotificationConfiguration"] = configuration
+    for block, (kind, key) in (
+        ("lambda_function", lambdas),
+        ("queue", ("QueueConfigurations", "Queue")),
+        ("topic", ("TopicConfigurations", "Topic")),
+    ):
+        arn = f"{block}_arn"
+        given = notification.values.get(block)
+        blocks = [{arn: given}] if isinstance(given, Unknown) else _blocks(given)
+        configuration[kind] = [
+            {
+                "Event": event,
+                f"{key}{suffix}": translation.json(each.get(arn), f"{notification.address}.{arn}"),
+            }
+            for each in blocks
+            for event in _known(each.get("events"), ["s3:*"])
+        ]
+    if notification.values.get("eventbridge") is True:
+        configuration["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}
 
 
 def _topic_rule(translation: _Translation, rule: Planned) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 Expression = Mapping[str, Any]
 
 # What a plan leaves out where Terraform decides only during the apply whether it is there at all.
-BLOCKS = {"dead_letter_config", "destination_config", "on_failure", "on_success", "target"}
+BLOCKS = {"dead_letter_config", "destination_config", "on_failure", "on_success"}
 # What identifies a resource that exists already; the first that has a value names it.
 IDENTITIES = ("arn", "url", "stream_arn", "qualified_arn")
 # Attributes of these names that are another resource's.
