@@ -234,12 +234,13 @@ class Stack:
         text = self.outside(value)
         if text.endswith(":event-bus/default"):
             text = "default"
-        return Place("unknown" if referred or "Fn::Transform" in str(value) else "outside", text)
+        return Place("unknown" if referred or is_unknown(value) else "outside", text)
 
     def outside(self, value: Any) -> str:
         """Return what stands in the template for something outside: a parameter, import or ARN."""
-        if isinstance(value, dict) and value.keys() == {"Fn::ImportValue"}:
-            value = value["Fn::ImportValue"]
+        match value:
+            case {"Fn::ImportValue": inner} | {"Fn::Unknown": inner}:
+                value = inner
         text = self.text(value)
         parameter = ONE_REFERENCE.fullmatch(text)
         return parameter[1] if parameter and not parameter[2] else text
@@ -346,6 +347,11 @@ def has_choices(value: Any) -> bool:
         or value.get("Ref") == "AWS::NoValue"
         or any(map(has_choices, value.values()))
     )
+
+
+def is_unknown(value: Any) -> bool:
+    """Tell whether only a macro decides what a value becomes, or the apply of a Terraform plan."""
+    return any(True for key in ("Fn::Transform", "Fn::Unknown") for _ in find_all(value, key))
 
 
 def find_all(value: Any, key: str) -> Iterator[Any]:

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside, listed, once_a_stack
+from sls_patterns_cli.cloudformation.stack import (
+    Resource,
+    Stack,
+    inside,
+    is_unknown,
+    listed,
+    once_a_stack,
+)
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     FUNCTION,
@@ -115,7 +122,13 @@ def told(stack: Stack, edge: Edge) -> Told:
         return bool(end.get("Subscription")) or end.name in _subscribed(stack)
     if end.type == BUCKET:
         return bool(end.get("NotificationConfiguration")) or end.name in _noticed(stack)
-    return False
+    dimension, _ = DIMENSIONS["AWS/SQS"]
+    may_watch = (
+        is_unknown(query.dimensions.get(dimension))
+        for alarm in stack.of_type(ALARM)
+        for query in queries(alarm)
+    )
+    return "unknown" if end.type == QUEUE and any(may_watch) else False
 
 
 def watching(stack: Stack, resource: Resource) -> list[Resource]:

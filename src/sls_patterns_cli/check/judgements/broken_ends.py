@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.check.judgements.fault import Fault
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, is_unknown, once_a_stack
 from sls_patterns_cli.wiring.edges import edges, ends
 from sls_patterns_cli.wiring.edges.invocations import configurations, is_durable
 from sls_patterns_cli.wiring.model import (
@@ -19,6 +19,7 @@ from sls_patterns_cli.wiring.model import (
 from sls_patterns_cli.wiring.policies import (
     Grant,
     allowed,
+    resource_documents,
     resource_policy,
     role_of,
     statements,
@@ -146,7 +147,7 @@ def _policy(queue: Resource, service: str) -> str:
 
 def admits_service(stack: Stack, resource: Resource, service: str, action: str) -> bool:
     """Tell whether the policy of a queue or topic may let a service in."""
-    return any(
+    return any(map(is_unknown, resource_documents(stack, resource))) or any(
         statement.allow
         and (service in statement.services or statement.anyone)
         and statement.names_action(action)
@@ -258,7 +259,7 @@ def _locked_queues(stack: Stack) -> Iterator[Fault]:
 
 def _may_use(stack: Stack, key: Resource, service: str) -> bool:
     document = key.get("KeyPolicy")
-    if not isinstance(document, dict) or "Fn::Transform" in document:
+    if not isinstance(document, dict) or is_unknown(document):
         return True
     return any(
         statement.allow
