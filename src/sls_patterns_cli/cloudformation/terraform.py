@@ -470,10 +470,10 @@ class _Translation:
                 if each.get("type") == "*":
                     statement[key] = "*"
                 else:
-                    statement.setdefault(key, {})[each.get("type")] = identifiers
+                    statement.setdefault(key, {})[str(each.get("type"))] = identifiers
         for each in _blocks(block.get("condition")):
-            tests = statement.setdefault("Condition", {}).setdefault(each.get("test"), {})
-            tests[each.get("variable")] = self._listed(each.get("values"), f"{where}.values")
+            tests = statement.setdefault("Condition", {}).setdefault(str(each.get("test")), {})
+            tests[str(each.get("variable"))] = self._listed(each.get("values"), f"{where}.values")
         return statement
 
     def _listed(self, values: Any, where: str, *, inside: bool = False) -> list[Any]:
@@ -529,7 +529,7 @@ def _known(values: Any, default: list[Any]) -> list[Any]:
     return values if isinstance(values, list) else default
 
 
-def _blocks(value: Any) -> list[Mapping[str, Any]]:
+def _blocks(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
@@ -641,8 +641,8 @@ def _alarm(translation: _Translation, alarm: Planned) -> None:
     properties = translation.of_own(alarm)
     if "Dimensions" in properties:
         properties["Dimensions"] = _dimensions(properties["Dimensions"])
-    for query in properties.get("Metrics") or []:
-        if isinstance(query, dict) and isinstance(query.get("Metric"), dict):
+    for query in _blocks(properties.get("Metrics")):
+        if isinstance(query.get("Metric"), dict):
             metric = query.pop("Metric")
             about = {name: metric.get(name) for name in ("Namespace", "MetricName")}
             about["Dimensions"] = _dimensions(metric.get("Dimensions") or {})
@@ -677,9 +677,8 @@ def _attachment(translation: _Translation, attachment: Planned) -> None:
         reference = translation.value(given, f"{attachment.address}.role")
         role = translation.of(reference, "AWS::IAM::Role")
         if role is not None:
-            attached = role.setdefault("ManagedPolicyArns", [])
-            if policy not in attached:
-                attached.append(policy)
+            attached = _known(role.get("ManagedPolicyArns"), [])
+            role["ManagedPolicyArns"] = attached if policy in attached else [*attached, policy]
 
 
 def _notification(translation: _Translation, notification: Planned) -> None:

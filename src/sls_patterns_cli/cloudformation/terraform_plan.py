@@ -128,7 +128,7 @@ class _Plan:
         before = _dictionary(_dictionary(plan.get("prior_state")).get("values"))
         self._before = dict(_modules(before.get("root_module")))
         self._unknown = {
-            each.get("address"): _dictionary(each.get("change")).get("after_unknown")
+            str(each.get("address")): _dictionary(each.get("change")).get("after_unknown")
             for each in _dictionaries(plan.get("resource_changes"))
         }
         configuration = _dictionary(_dictionary(plan.get("configuration")).get("root_module"))
@@ -149,15 +149,16 @@ class _Plan:
         found: dict[str, list[tuple[str, Key]]] = {str(name): [] for name in calls}
         for address in {**self._after, **self._before}:
             prefix = f"{module.address}." if module.address else ""
-            match = MODULE.fullmatch(address.removeprefix(prefix))
-            if match and address.startswith(prefix) and not _is_nested(match[2]):
+            inner = address.removeprefix(prefix) if address.startswith(prefix) else ""
+            match = MODULE.fullmatch(inner)
+            if match and not _is_nested(match[2]):
                 found.setdefault(match[1], []).append((address, _key(match[2])))
         for name, instances in found.items():
             call = _dictionary(calls.get(name))
             # A module without resources has no values; its outputs may lead on all the same.
             for address, key in instances or [(f"{module.address}.module.{name}".strip("."), None)]:
-                inner = _Module(address, _dictionary(call.get("module")), module, call, key)
-                module.children.setdefault(name, []).append(self._module(inner))
+                child = _Module(address, _dictionary(call.get("module")), module, call, key)
+                module.children.setdefault(name, []).append(self._module(child))
         return module
 
     def _add(self, module: _Module, resource: Mapping[str, Any]) -> None:
@@ -209,6 +210,7 @@ class _Plan:
         self, scope: _Scope, values: Any, unknown: Any, sensitive: Any, expressions: Any
     ) -> dict[str, Any]:
         unknown, sensitive = _dictionary(unknown), _dictionary(sensitive)
+        expressions = expressions if isinstance(expressions, dict) else None
         result = {}
         for name in {**values, **unknown}:
             is_known = expressions is None or name in expressions
@@ -281,67 +283,73 @@ class _Plan:
 Source = tuple[_Instance | None, Attribute]
 
 
-def _sources(
-    scope: _Scope,
-    expression: Any,
-    rest: tuple[Any, ...] = (),
-    keys: frozenset[Key] = frozenset(),
-    seen: frozenset[tuple[str, str]] = frozenset(),
-) -> Iterator[Source]:
-    """Yield the attributes that an expression is made of, through modules.
+def _sources(scope: _Scope, expression: Any) -> Iterator[Source]:
+    """Yield the attributes that an expression is made of, through modules."""
+    return _Search().expression(scope, expression, (), frozenset())
 
-    `rest` is what is taken from the result, `keys` are those of the instances it is meant for.
+
+class _Search:
+    """Follows references; each only once, since what is no plan of Terraform's may have circles.
+
+    `rest` is what is taken from a result, `keys` are those of the instances it is meant for.
     """
-    if isinstance(expression, list):
-        for inner in expression:
-            yield from _sources(scope, inner, rest, keys, seen)
-        return
-    if not isinstance(expression, dict):
-        return
-    if not _is_expression(expression):
-        yield from _sources(scope, list(expression.values()), rest, keys, seen)
-        return
-    references = _longest(expression.get("references"))
-    if any(reference.startswith(("each.", "count.")) for reference in references):
-        keys |= {scope.key}
-    for reference in references:
-        if (scope.module.address, reference) not in seen:
-            path = (*_steps(reference), *rest)
-            inner_seen = seen | {(scope.module.address, reference)}
-            yield from _referred(scope, path, keys, inner_seen)
 
+    def __init__(self) -> None:
+        self._seen = set[tuple[str, str]]()
 
-def _referred(
-    scope: _Scope,
-    path: tuple[Any, ...],
-    keys: frozenset[Key],
-    seen: frozenset[tuple[str, str]],
-) -> Iterator[Source]:
-    module = scope.module
-    match path:
-        case ("each", "value", *rest) if scope.for_each is not None:
-            bare = _Scope(module, scope.key)
-            yield from _sources(bare, scope.for_each, tuple(rest), keys, seen)
-        case ("var", name, *rest) if module.parent is not None:
-            given = _dictionary(module.call.get("expressions")).get(name)
-            caller = _Scope(module.parent, module.key, module.call.get("for_each_expression"))
-            yield from _sources(caller, given, tuple(rest), keys, seen)
-        case ("module", name, *rest) if name in module.children:
-            children = module.children[name]
-            chosen, rest = _chosen([child.key for child in children], rest, keys)
-            for child in (children[index] for index in chosen):
-                outputs = _dictionary(child.configuration.get("outputs"))
-                names = [rest[0]] if rest and rest[0] in outputs else list(outputs)
-                for output in names:
-                    expression = _dictionary(outputs[output]).get("expression")
-                    inner = _Scope(child)
-                    yield from _sources(inner, expression, tuple(rest[1:]), keys, seen)
-        case ("each" | "var" | "local" | "count" | "path" | "terraform" | "self" | "module", *_):
+    def expression(
+        self, scope: _Scope, expression: Any, rest: tuple[Any, ...], keys: frozenset[Key]
+    ) -> Iterator[Source]:
+        if isinstance(expression, list):
+            for inner in expression:
+                yield from self.expression(scope, inner, rest, keys)
             return
-        case ("data", str() as type_, str() as name, *rest):
-            yield from _attributes(module, f"data.{type_}.{name}", rest, keys)
-        case (str() as type_, str() as name, *rest):
-            yield from _attributes(module, f"{type_}.{name}", rest, keys)
+        if not isinstance(expression, dict):
+            return
+        if not _is_expression(expression):
+            yield from self.expression(scope, list(expression.values()), rest, keys)
+            return
+        references = _longest(expression.get("references"))
+        if any(reference.startswith(("each.", "count.")) for reference in references):
+            keys |= {scope.key}
+        for reference in references:
+            if (scope.module.address, reference) not in self._seen:
+                self._seen.add((scope.module.address, reference))
+                yield from self._reference(scope, (*_steps(reference), *rest), keys)
+
+    def _reference(
+        self, scope: _Scope, path: tuple[Any, ...], keys: frozenset[Key]
+    ) -> Iterator[Source]:
+        module = scope.module
+        match path:
+            case ("each", "value", *rest) if scope.for_each is not None:
+                yield from self.expression(_Scope(module), scope.for_each, tuple(rest), keys)
+            case ("var", name, *rest) if module.parent is not None:
+                given = _dictionary(module.call.get("expressions")).get(name)
+                caller = _Scope(module.parent, module.key, module.call.get("for_each_expression"))
+                yield from self.expression(caller, given, tuple(rest), keys)
+            case ("module", name, *rest) if name in module.children:
+                yield from self._outputs(module.children[name], rest, keys)
+            case (
+                "each" | "var" | "local" | "count" | "path" | "terraform" | "self" | "module",
+                *_,
+            ):
+                return
+            case ("data", str() as type_, str() as name, *rest):
+                yield from _attributes(module, f"data.{type_}.{name}", rest, keys)
+            case (str() as type_, str() as name, *rest):
+                yield from _attributes(module, f"{type_}.{name}", rest, keys)
+
+    def _outputs(
+        self, modules: list[_Module], path: list[Any], keys: frozenset[Key]
+    ) -> Iterator[Source]:
+        chosen, rest = _chosen([module.key for module in modules], path, keys)
+        for module in (modules[index] for index in chosen):
+            outputs = _dictionary(module.configuration.get("outputs"))
+            # With a key that the plan does not show, the name of the output is lost as well.
+            for name in [rest[0]] if rest and rest[0] in outputs else outputs:
+                expression = _dictionary(outputs[name]).get("expression")
+                yield from self.expression(_Scope(module), expression, tuple(rest[1:]), keys)
 
 
 def _attributes(
