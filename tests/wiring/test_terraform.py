@@ -1,4 +1,4 @@
-"""Terraform plans and states are read as the CloudFormation that would make the same.
+"""Terraform plans and states have the edges of the CloudFormation that would make the same.
 
 The plans in `terraform/cases` are Terraform's own; its README says how they are made.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sls_patterns_cli.check.report import Report, reports
 from sls_patterns_cli.cloudformation.terraform import is_plan, template
 from sls_patterns_cli.errors import UserError
 
@@ -46,6 +47,61 @@ def references(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         case list():
             for inner in value:
                 yield from references(inner, path)
+
+
+def report(case: str, what: str = "plan") -> Report:
+    (found,) = reports(CASES / case / f"{what}.json")
+    return found
+
+
+def edges(case: str, what: str = "plan") -> set[tuple[str, str, str, str | None, Any]]:
+    return {
+        (each["source"], each["target"], each["mechanism"], each["end"], each["alarmed"])
+        for each in report(case, what).edges()
+    }
+
+
+def test_a_plan_has_an_edge_of_each_mechanism() -> None:
+    dlq, worker, live = "aws_sqs_queue.dlq", "aws_lambda_function.worker", "lambda-async"
+    bus, bucket = "aws_cloudwatch_event_bus.orders", "aws_s3_bucket.uploads"
+    delivery = "aws_kinesis_firehose_delivery_stream.clicks"
+
+    assert edges("services") == {
+        ("a.example.com:9092", worker, "kafka", None, False),
+        ("aws_cloudwatch_event_rule.nightly", worker, "eventbridge", "unknown", "unknown"),
+        ("aws_cloudwatch_event_rule.nightly", worker, live, dlq, True),
+        (bus, "aws_ecs_cluster.jobs", "eventbridge", None, False),
+        (bus, worker, "eventbridge", dlq, True),
+        (bus, worker, live, dlq, True),
+        ("aws_cloudwatch_log_group.worker", worker, "logs", None, False),
+        ("aws_cloudwatch_log_group.worker", worker, live, dlq, True),
+        ("aws_dynamodb_table.orders", bus, "pipe", dlq, True),
+        ("aws_dynamodb_table.orders", worker, "stream", None, False),
+        ("aws_iot_topic_rule.readings", worker, "iot", dlq, True),
+        ("aws_iot_topic_rule.readings", worker, live, dlq, True),
+        (delivery, bucket, "firehose", bucket, True),
+        ("aws_kinesis_stream.clicks", delivery, "firehose", bucket, True),
+        ("aws_kinesis_stream.clicks", worker, "stream", dlq, True),
+        (worker, "aws_sns_topic.events", live, None, False),
+        (bucket, worker, live, dlq, True),
+        (bucket, "aws_sqs_queue.jobs", "other", None, False),
+        ("aws_scheduler_schedule.hourly", worker, "scheduler", dlq, True),
+        ("aws_scheduler_schedule.hourly", worker, live, dlq, True),
+        ("aws_sns_topic.events", "aws_sqs_queue.jobs", "sns", dlq, True),
+        ("default", "aws_sqs_queue.jobs", "eventbridge", None, False),
+        ("theirs", "aws_sns_topic.events", "other", None, False),
+    }
+
+
+@pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))
+def test_a_plan_has_the_findings_of_the_state_after_the_apply(case: str) -> None:
+    """What a plan does not show gives no finding, so it may have fewer."""
+    before, after = (
+        {(each.rule, each.resource) for each in report(case, what).findings}
+        for what in ("plan", "state")
+    )
+
+    assert before <= after
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir()))

@@ -482,6 +482,18 @@ class _Translation:
     def add(self, address: str, type_: str, **properties: Any) -> None:
         self._resources[address] = {"Type": type_, "Properties": properties}
 
+    def about(self, source: Attribute, rule: Planned) -> Any:
+        """Return the pattern of a rule that names just one resource, as far as that shows it."""
+        unknown = {"Fn::Unknown": f"{rule.address}.event_pattern"}
+        match source.type:
+            case "aws_s3_bucket":  # only S3's own events name a bucket
+                name = {"name": [self.reference(source, "bucket")]}
+                return {"source": ["aws.s3"], "detail": {"bucket": name}}
+            case "aws_sfn_state_machine":
+                detail = {"stateMachineArn": [self.reference(source)], "status": unknown}
+                return {"source": ["aws.states"], "detail": detail}
+        return unknown
+
     def of(self, reference: Any, type_: str) -> Properties | None:
         """Return the properties of the resource that is referred to, if it has this type."""
         resource = self._resources.get(_address(reference) or "", {})
@@ -592,15 +604,8 @@ def _rule(translation: _Translation, rule: Planned) -> None:
     if rule.values.get("is_enabled") is False:
         properties["State"] = "DISABLED"
     pattern = rule.values.get("event_pattern")
-    buckets = (
-        [each for each in pattern.sources if each.type == "aws_s3_bucket"]
-        if isinstance(pattern, Unknown)
-        else []
-    )
-    if len(buckets) == 1:
-        # Only S3's own events name a bucket; which of them the rule is about is not shown.
-        name = {"name": [translation.reference(buckets[0], "bucket")]}
-        properties["EventPattern"] = {"source": ["aws.s3"], "detail": {"bucket": name}}
+    if isinstance(pattern, Unknown) and len(pattern.sources) == 1:
+        properties["EventPattern"] = translation.about(pattern.sources[0], rule)
     match properties.get("EventPattern"):
         case {"detail": {"bucket": {"name": list() as names}}}:
             names[:] = [translation.json(each, f"{rule.address}.bucket") for each in names]

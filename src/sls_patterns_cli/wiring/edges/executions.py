@@ -47,7 +47,7 @@ def execution(
 def end_of(stack: Stack, machine: Resource) -> End:
     """Return where a rule sends failed executions of a machine."""
     for rule in stack.of_type(RULE):
-        if is_failure_rule(rule):
+        if is_failure_rule(rule) or is_unknown(rule.get("EventPattern")):
             arns = rule.get("EventPattern", "detail", "stateMachineArn") or []
             texts = set(map(stack.text, arns if isinstance(arns, list) else []))
             if not arns or texts & stack.arns(machine):

@@ -107,3 +107,59 @@ resource "aws_lambda_function" "worker" {
   function_name = "worker"
   role          = aws_iam_role.worker.arn
 }
+
+# Policies and patterns of which a plan shows nothing, since they contain an ARN that is not known.
+resource "aws_sqs_queue" "closed" {
+  name = "closed"
+}
+resource "aws_sqs_queue_policy" "closed" {
+  queue_url = aws_sqs_queue.closed.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = [{
+    Effect = "Allow", Principal = { Service = "sns.amazonaws.com" }, Action = "sqs:SendMessage", Resource = aws_sqs_queue.closed.arn
+  }] })
+}
+resource "aws_iam_role" "sender" {
+  name               = "sender"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+resource "aws_iam_role_policy" "sender" {
+  name = "sender"
+  role = aws_iam_role.sender.name
+  policy = jsonencode({ Version = "2012-10-17", Statement = [{
+    Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.closed.arn
+  }] })
+}
+resource "aws_lambda_function" "sender" {
+  function_name = "sender"
+  role          = aws_iam_role.sender.arn
+  dead_letter_config {
+    target_arn = aws_sqs_queue.closed.arn
+  }
+}
+resource "aws_sns_topic_subscription" "sender" {
+  topic_arn      = aws_sns_topic.orders.arn
+  protocol       = "lambda"
+  endpoint       = aws_lambda_function.sender.arn
+  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.closed.arn })
+}
+resource "aws_sfn_state_machine" "fulfil" {
+  name       = "fulfil"
+  role_arn   = aws_iam_role.sender.arn
+  definition = jsonencode({ StartAt = "Done", States = { Done = { Type = "Succeed" } } })
+}
+resource "aws_cloudwatch_event_target" "fulfil" {
+  rule     = aws_cloudwatch_event_rule.placed.name
+  arn      = aws_sfn_state_machine.fulfil.arn
+  role_arn = aws_iam_role.sender.arn
+}
+resource "aws_cloudwatch_event_rule" "failed" {
+  name = "failed"
+  event_pattern = jsonencode({
+    source = ["aws.states"]
+    detail = { stateMachineArn = [aws_sfn_state_machine.fulfil.arn], status = ["FAILED"] }
+  })
+}
+resource "aws_cloudwatch_event_target" "failed" {
+  rule = aws_cloudwatch_event_rule.failed.name
+  arn  = aws_sqs_queue.dlq.arn
+}

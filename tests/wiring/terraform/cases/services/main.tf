@@ -161,6 +161,17 @@ resource "aws_cloudwatch_event_rule" "uploads" {
     detail = { bucket = { name = [aws_s3_bucket.uploads.id] } }
   })
 }
+# Whether it has a dead-letter queue, a plan does not show.
+resource "aws_cloudwatch_event_target" "nightly" {
+  rule = aws_cloudwatch_event_rule.nightly.name
+  arn  = aws_lambda_function.worker.arn
+  dynamic "dead_letter_config" {
+    for_each = aws_sqs_queue.dlq.arn[*]
+    content {
+      arn = dead_letter_config.value
+    }
+  }
+}
 resource "aws_cloudwatch_event_rule" "nightly" {
   name                = "nightly"
   schedule_expression = "rate(1 day)"
