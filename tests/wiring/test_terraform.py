@@ -191,6 +191,20 @@ def test_references_are_followed_through_the_variables_and_outputs_of_modules() 
     }
 
 
+def test_what_is_known_only_after_the_apply_is_told() -> None:
+    unread = report("instances").unread
+
+    assert any("aws_sqs_queue.by_local.redrive_policy" in each for each in unread)
+    assert report("instances", "state").unread == []
+
+
+def test_a_fix_has_no_lines_of_cloudformation() -> None:
+    mends = [finding.mend for finding in report("services").findings]
+
+    assert any("RedrivePolicy" in each or "DeadLetterConfig" in each for each in mends)
+    assert not any("Type: AWS::" in each or "\n" in each for each in mends)
+
+
 def test_a_data_source_that_was_read_is_the_arn_that_it_has() -> None:
     queue = properties("modules")['module.kinds["a"].aws_sqs_queue.jobs']
 
@@ -385,6 +399,14 @@ def test_what_is_no_plan_is_refused_in_one_line(content: Any, reason: str) -> No
         template(content)
 
     assert "\n" not in refused.value.message
+
+
+def test_the_command_names_the_file_that_it_cannot_read(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"format_version": "3.0", "planned_values": {}}')
+
+    with pytest.raises(UserError, match=r"plan\.json: its format_version is '3\.0'"):
+        list(reports(plan))
 
 
 def test_a_plan_and_a_state_are_told_from_other_json() -> None:

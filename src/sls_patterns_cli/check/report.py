@@ -13,6 +13,9 @@ from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
 
+OF_CLOUDFORMATION = {"SP501"}
+"""Rules about what refuses a deployment by CloudFormation: Terraform calls the services itself."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -54,6 +57,8 @@ def _findings(source: Source, found: list[Form]) -> Iterator[Finding]:
     first: dict[tuple[str, str], str] = {}
     for form in found:
         for fault in dict.fromkeys(faults(form.stack)):
+            if source.is_plan and fault.rule in OF_CLOUDFORMATION:
+                continue
             if first.setdefault((fault.rule, fault.resource), form.when) == form.when:
                 yield _finding(source, fault, form.when)
 
@@ -75,7 +80,12 @@ def _finding(source: Source, fault: Fault, when: str) -> Finding:
 
 
 def _mend(source: Source, fault: Fault) -> str:
-    """Return how to mend a fault in the words of what made the resource."""
+    """Return how to mend a fault in the words of what made the resource.
+
+    The lines to add are CloudFormation, which is no help to who writes Terraform.
+    """
+    if source.is_plan:
+        return fault.mend.splitlines()[0].removesuffix(":")
     if "aws:cdk:path" in source.metadata(fault.resource):
         return fault.cdk or fault.mend
     if source.type(fault.resource).startswith("AWS::Serverless::"):

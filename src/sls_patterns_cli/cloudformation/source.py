@@ -22,7 +22,7 @@ class Source:
     """One template as it would be deployed, nested stacks included.
 
     `unread` says what could not be followed; `shown` is the name of a resource for people, where it
-    differs from its id in the template.
+    differs from its id in the template; `is_plan` tells a plan of Terraform's from a template.
     """
 
     file: Path
@@ -30,6 +30,7 @@ class Source:
     positions: dict[str, Position]
     unread: list[str] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
+    is_plan: bool = False
 
     def line(self, resource: str, *path: str) -> tuple[Path, int]:
         """Return the file and line of a resource, or of a property of it."""

@@ -22,7 +22,7 @@ from sls_patterns_cli.cloudformation.language import Language
 from sls_patterns_cli.cloudformation.linking import linked
 from sls_patterns_cli.cloudformation.names import renamed, replaced
 from sls_patterns_cli.cloudformation.source import Position, Source
-from sls_patterns_cli.cloudformation.stack import inside
+from sls_patterns_cli.cloudformation.stack import find_all, inside
 from sls_patterns_cli.errors import UserError
 
 SUFFIXES = {".yaml", ".yml", ".json", ".template"}
@@ -324,10 +324,13 @@ def _put_into(source: Source, name: str, inner: Source) -> None:
 
 def _plan(read: Document) -> Source:
     """A Terraform plan, with addresses in the place of logical ids."""
+    if problem := terraform.problem(read.content):
+        raise UserError(f"{read.file}: {problem}.")
     template = terraform.template(read.content)
     names = {
         address: f"{re.sub(r'[^0-9A-Za-z]+', '_', address)}_{number}"
         for number, address in enumerate(template["Resources"])
     }
     shown = {new: address for address, new in names.items()}
-    return Source(read.file, renamed(template, names, {}), {}, [], shown)
+    unread = [f"{each} is known only after the apply" for each in find_all(template, "Fn::Unknown")]
+    return Source(read.file, renamed(template, names, {}), {}, unread, shown, is_plan=True)
