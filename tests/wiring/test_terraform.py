@@ -65,11 +65,15 @@ def test_a_plan_has_an_edge_of_each_mechanism() -> None:
     dlq, worker, live = "aws_sqs_queue.dlq", "aws_lambda_function.worker", "lambda-async"
     bus, bucket = "aws_cloudwatch_event_bus.orders", "aws_s3_bucket.uploads"
     delivery = "aws_kinesis_firehose_delivery_stream.clicks"
+    machine = "aws_sfn_state_machine.fulfil"
 
     assert edges("services") == {
         ("a.example.com:9092", worker, "kafka", None, False),
         ("aws_cloudwatch_event_rule.nightly", worker, "eventbridge", "unknown", "unknown"),
         ("aws_cloudwatch_event_rule.nightly", worker, live, dlq, True),
+        ("aws_api_gateway_rest_api.orders", worker, live, dlq, True),
+        ("aws_apigatewayv2_api.fulfil", machine, "step-functions", None, False),
+        ("aws_ses_receipt_rule.mail", worker, live, dlq, True),
         (bus, "aws_ecs_cluster.jobs", "eventbridge", None, False),
         (bus, worker, "eventbridge", dlq, True),
         (bus, worker, live, dlq, True),

@@ -70,6 +70,8 @@ FIREHOSE = (
 )
 # https://registry.terraform.io/providers/hashicorp/aws/latest/docs
 KINDS = {
+    "aws_api_gateway_rest_api": _kind("AWS::ApiGateway::RestApi", "name body"),
+    "aws_apigatewayv2_api": _kind("AWS::ApiGatewayV2::Api", "name body"),
     "aws_apigatewayv2_integration": _kind(
         "AWS::ApiGatewayV2::Integration",
         "api_id credentials_arn integration_type integration_subtype integration_uri "
@@ -137,9 +139,7 @@ KINDS = {
         "AWS::Lambda::Function",
         "function_name role timeout runtime handler dead_letter_config durable_config "
         "reserved_concurrent_executions",
-        invoke_arn="Arn",
         qualified_arn="Arn",
-        qualified_invoke_arn="Arn",
     ),
     "aws_lambda_function_event_invoke_config": _kind(
         "AWS::Lambda::EventInvokeConfig",
@@ -164,6 +164,7 @@ KINDS = {
         "flexible_time_window target",
     ),
     "aws_scheduler_schedule_group": _kind("AWS::Scheduler::ScheduleGroup", "name"),
+    "aws_ses_receipt_rule": _kind("AWS::SES::ReceiptRule", "rule_set_name"),
     "aws_sfn_state_machine": _kind(
         "AWS::StepFunctions::StateMachine",
         "name=StateMachineName type=StateMachineType role_arn definition",
@@ -203,6 +204,7 @@ METHOD = _kind(
 
 ALIAS = "aws_lambda_alias"
 FUNCTIONS = ("aws_lambda_function", ALIAS)
+INVOCATIONS = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
 # What an attribute names, where its value is made of several things or is a name.
 NAMED = {
     "bucket": ("aws_s3_bucket",),
@@ -227,7 +229,15 @@ NAMED = {
 }
 BY_ID = {"bucket", "event_bus_name", "function_name", "log_group_name", "queue_url", "role", "rule"}
 # Documents of which a plan shows nothing as long as a part is unknown.
-COMPOSED = {"alarm_rule", "definition", "event_pattern", "filter_policy", "input", "pattern"}
+COMPOSED = {
+    "alarm_rule",
+    "body",
+    "definition",
+    "event_pattern",
+    "filter_policy",
+    "input",
+    "pattern",
+}
 DOCUMENTS = {"policy", "assume_role_policy"}
 ALWAYS_LISTS = {"AlarmActions", "OKActions", "Queues", "Roles", "Topics"}
 # What a policy allows on these often stands behind their ARN, which a plan does not show.
@@ -415,6 +425,9 @@ class _Translation:
         of = attribute.name or ("id" if name in BY_ID else "arn")
         if attribute.is_data:
             return {"Fn::ImportValue": f"${{{attribute.address}.{of}}}"}
+        if of.endswith("invoke_arn"):  # what an API calls
+            function = self.reference(replace(attribute, name=of.replace("invoke_arn", "arn")))
+            return {"Fn::Join": ["", [INVOCATIONS, function, "/invocations"]]}
         resource = self._planned[attribute.address]
         kind = KINDS.get(resource.type, Kind(f"Terraform::{resource.type}"))
         if resource.type == ALIAS and of == "name":
@@ -740,6 +753,14 @@ def _actions(
     ]
 
 
+def _receipt(translation: _Translation, rule: Planned) -> None:
+    actions = [
+        {"LambdaAction": translation.block(each, f"{rule.address}.lambda_action")}
+        for each in _blocks(rule.values.get("lambda_action"))
+    ]
+    translation.of_own(rule)["Rule"] = {"Actions": actions}
+
+
 def _method(translation: _Translation, integration: Planned) -> None:
     translation.add(
         integration.address,
@@ -768,6 +789,7 @@ SPECIAL: dict[str, Callable[[_Translation, Planned], None]] = {
     "aws_lambda_function_event_invoke_config": _invoke_config,
     "aws_lambda_permission": _permission,
     "aws_s3_bucket_notification": _notification,
+    "aws_ses_receipt_rule": _receipt,
     "aws_sns_topic": _topic,
     "aws_sqs_queue": _queue,
     "aws_sqs_queue_redrive_allow_policy": _redrive("redrive_allow_policy", "RedriveAllowPolicy"),

@@ -19,6 +19,7 @@ BLOCKS = {"dead_letter_config", "destination_config", "on_failure", "on_success"
 IDENTITIES = ("arn", "url", "stream_arn", "qualified_arn")
 # Attributes of these names that are another resource's.
 OF_OTHERS = {
+    ("aws_cloudwatch_event_target", "arn"),
     ("aws_dynamodb_kinesis_streaming_destination", "stream_arn"),
     ("aws_kinesis_stream_consumer", "stream_arn"),
     ("aws_secretsmanager_secret_version", "arn"),

@@ -24,6 +24,14 @@ from grpc_tools import protoc
 from wiring.terraform.schema import Schema, read
 
 UNKNOWN = msgpack.ExtType(0, b"\x00")
+APIGATEWAY = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions"
+KINDS_IN_ARNS = {
+    "aws_lambda_alias": "function:",
+    "aws_lambda_function": "function:",
+    "aws_s3_bucket": "",
+    "aws_sns_topic": "",
+    "aws_sqs_queue": "",
+}
 NESTING = {"single": 1, "list": 2, "set": 3, "map": 4}
 
 # The part of the protocol that a plan needs. Fields keep the numbers of the protocol.
@@ -204,15 +212,14 @@ def _made(type_: str, described: Schema, planned: dict[str, Any]) -> dict[str, A
     name = next((each for each in given if isinstance(each, str)), kind)
     if type_ == "aws_lambda_alias":
         name = f"{planned['function_name']}:{name}"
-    account = "" if service == "s3" else "eu-west-1:111122223333"
-    arn = (
-        f"arn:aws:{service}:{account or ':'}:{'' if service in ('sns', 's3') else kind + '/'}{name}"
-    )
+    account = ":" if service == "s3" else "eu-west-1:111122223333"
+    arn = f"arn:aws:{service}:{account}:{KINDS_IN_ARNS.get(type_, f'{kind}/')}{name}"
     url = f"https://sqs.eu-west-1.amazonaws.com/111122223333/{name}"
     values: dict[str, Any] = {
         "arn": arn,
         "bucket": name,
         "function_name": name,
+        "invoke_arn": f"{APIGATEWAY}/{arn}/invocations",
         "url": url,
         "name": name,
         "id": {"aws_sqs_queue": url, "aws_sns_topic": arn, "aws_sfn_state_machine": arn}.get(

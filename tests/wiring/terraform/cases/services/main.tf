@@ -304,3 +304,36 @@ resource "aws_cloudwatch_metric_alarm" "share" {
     }
   }
 }
+
+resource "aws_api_gateway_rest_api" "orders" {
+  name = "orders"
+}
+resource "aws_api_gateway_integration" "orders" {
+  rest_api_id             = aws_api_gateway_rest_api.orders.id
+  resource_id             = aws_api_gateway_rest_api.orders.root_resource_id
+  http_method             = "POST"
+  type                    = "AWS"
+  integration_http_method = "POST"
+  uri                     = aws_lambda_function.worker.invoke_arn
+  request_parameters      = { "integration.request.header.X-Amz-Invocation-Type" = "'Event'" }
+}
+resource "aws_apigatewayv2_api" "fulfil" {
+  name          = "fulfil"
+  protocol_type = "HTTP"
+}
+resource "aws_apigatewayv2_integration" "fulfil" {
+  api_id              = aws_apigatewayv2_api.fulfil.id
+  integration_type    = "AWS_PROXY"
+  integration_subtype = "StepFunctions-StartExecution"
+  credentials_arn     = local.role
+  request_parameters  = { StateMachineArn = aws_sfn_state_machine.fulfil.arn, Input = "$request.body" }
+}
+resource "aws_ses_receipt_rule" "mail" {
+  name          = "mail"
+  rule_set_name = "mail"
+  lambda_action {
+    function_arn    = aws_lambda_function.worker.arn
+    invocation_type = "Event"
+    position        = 1
+  }
+}
