@@ -228,6 +228,22 @@ def test_a_data_source_that_is_read_during_the_apply_is_outside() -> None:
     }
 
 
+def test_what_is_taken_from_an_object_with_several_arns_is_unknown() -> None:
+    mapping = 'module.mapped.aws_lambda_event_source_mapping.sources["clicks"]'
+    worker = "module.mapped.aws_lambda_function.worker"
+    source = f"{mapping}.event_source_arn"
+
+    assert properties("modules")[mapping]["EventSourceArn"] == {"Fn::Unknown": source}
+    assert (source, worker, "other", "unknown", "unknown") in edges("modules")
+    assert ("aws_kinesis_stream.clicks", worker, "stream", "aws_sqs_queue.dlq", True) in edges(
+        "modules", "state"
+    )
+    queue = "module.mapped.aws_sqs_queue.jobs"
+    assert redrive_target(properties("modules")[queue]) == {
+        "Fn::Unknown": f"{queue}.redrive_policy"
+    }
+
+
 def test_an_alarm_watches_the_queue_that_it_names() -> None:
     alarm = properties("modules")["aws_cloudwatch_metric_alarm.dlq"]
 

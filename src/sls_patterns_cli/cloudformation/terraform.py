@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sls_patterns_cli.cloudformation.terraform_plan import (
+    LOCAL,
     Attribute,
     Joined,
     Planned,
@@ -203,12 +204,23 @@ METHOD = _kind(
 )
 
 ALIAS = "aws_lambda_alias"
+SOURCES = (
+    "aws_docdb_cluster",
+    "aws_dynamodb_table",
+    "aws_kinesis_stream",
+    "aws_kinesis_stream_consumer",
+    "aws_mq_broker",
+    "aws_msk_cluster",
+    "aws_msk_serverless_cluster",
+    "aws_sqs_queue",
+)
 FUNCTIONS = ("aws_lambda_function", ALIAS)
 INVOCATIONS = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
 # What an attribute names, where its value is made of several things or is a name.
 NAMED = {
     "bucket": ("aws_s3_bucket",),
     "event_bus_name": ("aws_cloudwatch_event_bus",),
+    "event_source_arn": SOURCES,
     "function_name": FUNCTIONS,
     "log_group_name": ("aws_cloudwatch_log_group",),
     "policy_arn": ("aws_iam_policy",),
@@ -395,12 +407,13 @@ class _Translation:
         name = where.rpartition(".")[2]
         if name in COMPOSED:
             return {"Fn::Unknown": where}
-        expected = [each for each in value.sources if each.type in NAMED.get(name, ())]
+        expected = [each for each in value.sources if each.type in (*NAMED.get(name, ()), LOCAL)]
         sources = expected or value.sources
         # An alias is often told by its name behind the ARN of its function.
-        aliases = [replace(each, name="arn") for each in sources if each.type == ALIAS]
-        sources = aliases or sources
-        if len({each.address for each in sources}) != 1:
+        if {each.type for each in sources} <= set(FUNCTIONS):
+            aliases = [replace(each, name="arn") for each in sources if each.type == ALIAS]
+            sources = aliases or sources
+        if len({each.address for each in sources}) != 1 or sources[0].type == LOCAL:
             return {"Fn::Unknown": where}
         arns = [each for each in sources if each.name.endswith("arn")]
         return self.reference((arns or sources)[0], name)
@@ -411,7 +424,8 @@ class _Translation:
         unknown = [each for each in values if isinstance(each, Unknown)]
         sources = {each.address: each for value in unknown for each in value.sources}
         result = [self.json(each, where) for each in known]
-        if len(sources) > len(unknown) or (unknown and not sources):
+        is_hidden = any(each.type == LOCAL for each in sources.values())
+        if len(sources) > len(unknown) or (unknown and not sources) or is_hidden:
             return [*result, {"Fn::Unknown": where}]
         for each in sources.values():
             reference = self.reference(each, where.rpartition(".")[2])
@@ -446,7 +460,8 @@ class _Translation:
         if not isinstance(value, Unknown):
             return self.json(value, where)
         documents = [each for each in value.sources if each.type == POLICY_DOCUMENT]
-        if len(documents) != 1 or documents[0].address not in self._planned:
+        is_hidden = any(each.type == LOCAL for each in value.sources)
+        if len(documents) != 1 or documents[0].address not in self._planned or is_hidden:
             return {"Fn::Unknown": where}
         source = self._planned[documents[0].address]
         statements = list(self._statements(source, where))

@@ -30,6 +30,9 @@ OF_OTHERS = {
 STEP = re.compile(r'\[("(?:[^"\\]|\\.)*"|\d+)\]|([^.\[\]]+)')
 MODULE = re.compile(r"module\.([^.\[]+)(?:\[(.*)\])?", re.DOTALL)
 
+# The type of a local value, which a plan does not show.
+LOCAL = "local"
+
 Key = str | int | None
 
 
@@ -314,6 +317,9 @@ class _Search:
         if any(reference.startswith(("each.", "count.")) for reference in references):
             keys |= {scope.key}
         for reference in references:
+            if rest and reference.startswith("local."):
+                # Of several things in an object, any may be what is taken.
+                yield None, Attribute(reference, LOCAL, "")
             if (scope.module.address, reference) not in self._seen:
                 self._seen.add((scope.module.address, reference))
                 yield from self._reference(scope, (*_steps(reference), *rest), keys)

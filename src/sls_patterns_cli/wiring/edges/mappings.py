@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, is_unknown, once_a_stack
 from sls_patterns_cli.wiring.model import (
     MAPPING,
     NOWHERE,
@@ -84,6 +84,8 @@ def _mechanism(stack: Stack, mapping: Resource, source: Resource | None) -> Mech
     """Return what kind of source is polled; of one outside by its ARN, or by what a kind needs."""
     if source:
         return MECHANISMS[source.type]
+    if is_unknown(mapping.get("EventSourceArn")):
+        return "other"
     text = stack.text(mapping.get("EventSourceArn"))
     for service, mechanism in SERVICES.items():
         if service in text:
@@ -99,6 +101,8 @@ def _mechanism(stack: Stack, mapping: Resource, source: Resource | None) -> Mech
 def _end(stack: Stack, poll: Poll) -> End:
     if poll.mechanism == "sqs":
         return redrive_end(stack, poll.source) if poll.source else UNKNOWN
+    if is_unknown(poll.mapping.get("EventSourceArn")):
+        return UNKNOWN
     if poll.mechanism == "other":  # MQ's brokers keep what is not acknowledged, as they are set
         return NOWHERE
     return end_at(stack, poll.mapping.get("DestinationConfig", "OnFailure", "Destination"))

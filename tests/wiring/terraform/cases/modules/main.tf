@@ -67,3 +67,23 @@ resource "aws_cloudwatch_metric_alarm" "dlq" {
   alarm_actions       = [aws_sns_topic.orders.arn]
   dimensions          = { QueueName = module.names.dlq.name }
 }
+
+# Objects with several ARNs: a plan does not show which of them is which.
+locals {
+  shared = aws_sqs_queue.dlq.arn
+}
+resource "aws_kinesis_stream" "clicks" {
+  name        = "clicks"
+  shard_count = 1
+}
+resource "aws_sqs_queue" "uploads" {
+  name = "uploads"
+}
+module "mapped" {
+  source = "./mapped"
+  sources = {
+    clicks  = { arn = aws_kinesis_stream.clicks.arn, failed = aws_sqs_queue.dlq.arn }
+    uploads = { arn = aws_sqs_queue.uploads.arn, failed = null }
+  }
+  queue = { name = "mapped", dlq = local.shared, other = aws_sqs_queue.uploads.arn }
+}
