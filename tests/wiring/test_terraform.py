@@ -396,6 +396,31 @@ def test_what_is_not_about_wiring_is_not_read() -> None:
     assert "not-to-be-read" not in json.dumps(template(shown("services")))
 
 
+def test_what_the_provider_leaves_empty_is_not_configured() -> None:
+    """As in a state that the provider has read from AWS."""
+    arn = "arn:aws:sqs:eu-west-1:111122223333:jobs"
+    empty = dict.fromkeys(("policy", "redrive_policy", "redrive_allow_policy"), "")
+    plan = minimal(
+        [
+            resource("aws_sqs_queue", "jobs", {"arn": arn, "name": "jobs", **empty}),
+            resource(
+                "aws_lambda_function_event_invoke_config",
+                "jobs",
+                {"function_name": "jobs", "qualifier": ""},
+            ),
+        ],
+        [],
+    )
+
+    assert template(plan)["Resources"] == {
+        "aws_sqs_queue.jobs": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs"}},
+        "aws_lambda_function_event_invoke_config.jobs": {
+            "Type": "AWS::Lambda::EventInvokeConfig",
+            "Properties": {"FunctionName": "jobs", "Qualifier": "$LATEST"},
+        },
+    }
+
+
 def test_a_sensitive_value_is_not_read() -> None:
     plan = minimal([resource("aws_sqs_queue", "jobs", {"name": "secret"})], [])
     plan["planned_values"]["root_module"]["resources"][0]["sensitive_values"] = {"name": True}

@@ -250,6 +250,8 @@ COMPOSED = {
     "input",
     "pattern",
 }
+# The provider has empty text for what exists and is not configured.
+UNSET = (None, "")
 DOCUMENTS = {"policy", "assume_role_policy"}
 ALWAYS_LISTS = {"AlarmActions", "OKActions", "Queues", "Roles", "Topics"}
 # What a policy allows on these often stands behind their ARN, which a plan does not show.
@@ -339,7 +341,9 @@ class _Translation:
         """Return an attribute of a resource as CloudFormation would have it; None without one."""
         value = resource.values.get(name)
         where = f"{resource.address}.{name}"
-        if name in DOCUMENTS and value is not None:
+        if value in UNSET:
+            return None
+        if name in DOCUMENTS:
             return self.document(value, where)
         if name == "redrive_policy" and isinstance(value, Unknown):
             return {"deadLetterTargetArn": self.one(value, where)}
@@ -363,7 +367,7 @@ class _Translation:
 
     def block(self, values: Mapping[str, Any], where: str) -> Properties:
         found = {_camel(key): self.value(inner, f"{where}.{key}") for key, inner in values.items()}
-        return {key: inner for key, inner in found.items() if inner is not None}
+        return {key: inner for key, inner in found.items() if inner not in UNSET}
 
     def json(self, value: Any, where: str) -> Any:
         """Return a value with its references and with its keys as they are."""
