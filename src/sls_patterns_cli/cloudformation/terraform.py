@@ -719,7 +719,8 @@ def _attachment(translation: _Translation, attachment: Planned) -> None:
 
 
 def _notification(translation: _Translation, notification: Planned) -> None:
-    name = translation.attribute(notification, "bucket")
+    unknown = {"Fn::Unknown": f"{notification.address}.bucket"}
+    name = translation.attribute(notification, "bucket") or unknown
     bucket = translation.of(name, "AWS::S3::Bucket")
     configuration: Properties = {}
     if bucket is None:  # It is outside: what CDK has for that speaks S3's API.
