@@ -215,6 +215,14 @@ def test_a_data_source_that_was_read_is_the_arn_that_it_has() -> None:
     assert redrive_target(queue) == "arn:aws:sqs:eu-west-1:111122223333:theirs"
 
 
+def test_what_is_known_does_not_make_a_value_unknown() -> None:
+    queues = [resource("aws_sqs_queue", name, {"name": name}) for name in ("jobs", "dlq", "other")]
+    made_of = ["aws_sqs_queue.other.name", "aws_sqs_queue.dlq.arn", "aws_sqs_queue.dlq"]
+    plan = minimal(queues, [configured("aws_sqs_queue.jobs", redrive_policy=made_of)])
+
+    assert redrive_target(template(plan)["Resources"]["aws_sqs_queue.jobs"]["Properties"]) == DLQ
+
+
 def test_a_data_source_that_is_read_during_the_apply_is_outside() -> None:
     plan = minimal(
         [resource("aws_sqs_queue", "jobs", {"name": "jobs"})],
