@@ -383,6 +383,64 @@ def test_a_policy_document_that_is_read_during_the_apply_is_put_together() -> No
     assert keep["Resource"] == [bucket, {"Fn::Join": ["", [bucket, "/*"]]}]
 
 
+def test_a_list_with_something_that_a_plan_does_not_show_says_so() -> None:
+    values = {"alarm_actions": [None, None], "alarm_name": "dlq"}
+    plan = minimal(
+        [
+            resource("aws_sns_topic", "people", {"name": "people"}),
+            resource("aws_cloudwatch_metric_alarm", "dlq", values),
+        ],
+        [
+            configured(
+                "aws_cloudwatch_metric_alarm.dlq",
+                alarm_actions=["aws_sns_topic.people.arn", "local.more"],
+            )
+        ],
+    )
+    plan["resource_changes"] = [
+        {
+            "address": "aws_cloudwatch_metric_alarm.dlq",
+            "change": {"after_unknown": {"alarm_actions": [True, True]}},
+        }
+    ]
+
+    alarm = template(plan)["Resources"]["aws_cloudwatch_metric_alarm.dlq"]["Properties"]
+    assert alarm["AlarmActions"] == [
+        {"Ref": "aws_sns_topic.people"},
+        {"Fn::Unknown": "aws_cloudwatch_metric_alarm.dlq.alarm_actions"},
+    ]
+
+
+def test_an_alarm_on_an_instance_without_a_name_watches_it_by_its_name() -> None:
+    """The plan shows neither the key nor the attribute of `aws_sqs_queue.dlq[each.key].name`."""
+    plan = minimal(
+        [
+            {
+                **resource("aws_sqs_queue", "dlq", {}),
+                "index": "a",
+                "address": 'aws_sqs_queue.dlq["a"]',
+            },
+            resource("aws_cloudwatch_metric_alarm", "dlq", {"dimensions": {}}),
+        ],
+        [
+            configured(
+                "aws_cloudwatch_metric_alarm.dlq", dimensions=["aws_sqs_queue.dlq", "each.key"]
+            )
+        ],
+    )
+    plan["resource_changes"] = [
+        {
+            "address": "aws_cloudwatch_metric_alarm.dlq",
+            "change": {"after_unknown": {"dimensions": {"QueueName": True}}},
+        }
+    ]
+
+    alarm = template(plan)["Resources"]["aws_cloudwatch_metric_alarm.dlq"]["Properties"]
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ['aws_sqs_queue.dlq["a"]', "QueueName"]}}
+    ]
+
+
 def test_roles_have_the_policies_that_are_attached_to_them() -> None:
     found = properties("policies")
 
