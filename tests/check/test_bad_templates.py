@@ -46,7 +46,7 @@ BAD = {
     "broken": ("Resources: [", "is not valid YAML"),
     "itself": ("Resources: &r {A: {Type: t, Properties: *r}}", "has a value that contains itself"),
     "bomb": (bomb(12), f"has more than {MOST_VALUES:,} values"),
-    "large": (QUEUE + "#" * 50_000_000, "has 50.0 MB; a template may have 5 MB"),
+    "large": (QUEUE + "#" * 50_000_000, "has 50.0 MB; at most 5 MB are read"),
     "deep-json": ('{"a":' * 100_000, f"is nested more than {DEEPEST} levels deep"),
     "deep-yaml": ("a: " + "[" * 100_000, "is not valid YAML"),
     "binary": ("\x00\x01\x02", "is not valid YAML"),

@@ -37,6 +37,10 @@ RUN_ELSEWHERE = {
     "make golden": "tests/static/test_golden.py",
     "make pattern NAME=claim-check FROM=frugal-consumer": "tests/suite/test_new_pattern.py",
     "make deploy": "tests/static/test_project.py",
+    "sls-patterns check plan.json": "tests/wiring/test_terraform.py",
+    "terraform plan -out=plan && terraform show -json plan > plan.json": (
+        "tests/wiring/terraform/make_plans.py"
+    ),
     "sls-patterns check": "tests/check/test_command.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",

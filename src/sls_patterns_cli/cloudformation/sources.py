@@ -12,6 +12,7 @@ from typing import Any
 
 from sls_patterns_cli.cloudformation import sam, terraform
 from sls_patterns_cli.cloudformation.document import (
+    LARGEST,
     Document,
     Template,
     document,
@@ -114,7 +115,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _may_be_template(file: Path) -> bool:
     """Tell from its text whether a file may be a template, before it is parsed."""
     try:
-        text = file.read_bytes()[:5_000_000]
+        text = file.read_bytes()[:LARGEST]
     except OSError:
         return False
     return b"Resources" in text and b"AWS::" in text
