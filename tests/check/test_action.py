@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from checking import page
 from command import environment
-from examples import page
 from rendering import ROOT
 
 BIN = Path(sys.executable).parent

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from checking import page
 from command import environment
-from examples import page
 from rendering import ROOT
 
 # It installs this package and what it needs from the index.

@@ -21,7 +21,7 @@ _FOUND: WeakKeyDictionary[Any, list[Finding]] = WeakKeyDictionary()
 """What was found in a template: cfn-lint calls each rule with it."""
 
 
-def _findings(template: Any) -> list[Finding]:
+def _found_in(template: Any) -> list[Finding]:
     if template not in _FOUND:
         _FOUND[template] = []  # if the check fails, one rule tells so and not each
         if not template.filename:
@@ -46,7 +46,7 @@ def _class(rule: Rule) -> type:
                 f"{finding.message} {finding.mend}",
                 location=(finding.line - 1, 0, finding.line - 1, 0),
             )
-            for finding in _findings(template)
+            for finding in _found_in(template)
             if finding.rule == rule.id
         ]
 

@@ -1,6 +1,6 @@
 """Suppressions of findings, with a reason: in a resource's Metadata or in a file beside it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import yaml
 from sls_patterns_cli.check.finding import Finding
 from sls_patterns_cli.check.rules import RULES
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.terminal import output
 
 FILE = ".sls-patterns-check.yml"
 
@@ -37,7 +38,7 @@ class Suppression:
     rule: str
     reason: str
     place: Place
-    file: str | None
+    file: Path | None
     """The file of the findings; None is any."""
     resources: frozenset[str] | None
     """The logical ids of the findings; None is any."""
@@ -45,22 +46,27 @@ class Suppression:
     def matches(self, finding: Finding) -> bool:
         return (
             self.rule == finding.rule
-            and self.file in {None, finding.file}
             and (self.resources is None or finding.resource in self.resources)
+            and (self.file is None or self.file == Path(finding.file).resolve())
         )
 
 
-def apply(findings: Iterable[Finding], suppressions: Sequence[Suppression]) -> list[Finding]:
+def apply(
+    findings: Iterable[Finding], suppressions: Iterable[Suppression], checked: set[Path]
+) -> list[Finding]:
     """The findings, with the reason where one is suppressed, and one of SP001 for each suppression
-    that matches none.
+    in the resolved files that were checked that matches none.
+
+    A suppression for any file may be for another one.
     """
-    used = set()
-    applied = []
+    unused = dict.fromkeys(suppressions)
+    known, applied = list(unused), []
     for finding in findings:
-        matching = [each for each in suppressions if each.matches(finding)]
-        used.update(matching)
+        matching = [each for each in known if each.matches(finding)]
+        for each in matching:
+            unused.pop(each, None)
         applied.append(replace(finding, suppressed=matching[0].reason) if matching else finding)
-    return [*applied, *(_stale(each) for each in suppressions if each not in used)]
+    return [*applied, *(_stale(each) for each in unused if each.file in checked)]
 
 
 def _stale(suppression: Suppression) -> Finding:
@@ -90,16 +96,17 @@ def in_metadata(
     entries = own.get("suppress", {})
     if not isinstance(entries, Mapping):
         raise UserError(f"{place}: suppress must map rules to reasons")
-    resources = frozenset({place.resource, *generated})
+    file, resources = Path(place.file).resolve(), frozenset({place.resource, *generated})
     return [
-        Suppression(_rule(rule, place), _reason(rule, reason, place), place, place.file, resources)
+        Suppression(_rule(rule, place), _reason(rule, reason, place), place, file, resources)
         for rule, reason in entries.items()
     ]
 
 
-def files(template: Path, top: Path) -> list[Path]:
+def files_above(template: Path, top: Path) -> list[Path]:
     """The suppression files for a template: beside it, and in each folder above up to `top`."""
-    folders = [template.parent]
+    folders = [template.resolve().parent]
+    top = top.resolve()
     while folders[-1] != top and top in folders[-1].parents:
         folders.append(folders[-1].parent)
     return [folder / FILE for folder in folders if (folder / FILE).is_file()]
@@ -121,17 +128,17 @@ def _entries(path: Path) -> Iterator[Suppression]:
         node = yaml.compose(text, yaml.SafeLoader)
         content = yaml.safe_load(text)
     except (ValueError, yaml.YAMLError, RecursionError):
-        raise UserError(f"{path} is not YAML") from None
+        raise UserError(f"{output.shown(path)} is not YAML") from None
     if (
         not isinstance(content, dict)
         or content.keys() != {"suppress"}
         or not isinstance(content["suppress"], list)
     ):
-        raise UserError(f"{path} must have one key, suppress, with a list")
+        raise UserError(f"{output.shown(path)} must have one key, suppress, with a list")
     assert isinstance(node, yaml.MappingNode)  # noqa: S101 - content is a dict
     lines = [each.start_mark.line + 1 for each in node.value[0][1].value]
     for line, entry in zip(lines, content["suppress"], strict=True):
-        place = Place(str(path), line, "")
+        place = Place(output.shown(path), line, "")
         if not isinstance(entry, dict) or not entry.keys() <= _KEYS:
             raise UserError(f"{place}: an entry has the keys rule, resource, file and reason")
         rule = _rule(entry.get("rule"), place)
@@ -144,7 +151,7 @@ def _entries(path: Path) -> Iterator[Suppression]:
             rule,
             _reason(rule, entry.get("reason"), place),
             replace(place, resource=resource),
-            None if file is None else str(path.parent / file),
+            None if file is None else (path.parent / file).resolve(),
             None if resource == "*" else frozenset({resource}),
         )
 

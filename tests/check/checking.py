@@ -1,8 +1,12 @@
-"""The examples in the pages of the rules."""
+"""The command `check` as tests run it, and the examples in the pages of its rules."""
 
+import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from command import Cli, ForkedCli
 from rendering import ROOT
 
 PAGES = ROOT / "docs/rules"
@@ -40,3 +44,16 @@ def page(rule: str) -> Page:
     form = FORM.fullmatch(text)
     assert form, f"{rule}.md has another form than the other pages"
     return Page(**form.groupdict())
+
+
+def forked(cli: Cli) -> ForkedCli:
+    """The same command, started from a process that has imported what `check` does."""
+    imported = ("sls_patterns_cli.cli.commands", "sls_patterns_cli.check.command")
+    return ForkedCli(cli.folder, cli.environment, imported=imported)
+
+
+def findings(cli: Cli, *paths: str | Path) -> list[dict[str, Any]]:
+    done = cli("check", "--json", *paths)
+    assert done.returncode in {0, 1}, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+    return found
