@@ -68,7 +68,7 @@ def installed(job: Job) -> Job:
 
 
 def test_its_file_is_what_github_takes() -> None:
-    zizmor = [BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", ACTION]
+    zizmor = (BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", ACTION)
     done = subprocess.run(zizmor, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -141,6 +141,7 @@ def _batches_of_fifo(stack: Stack, poll: Poll) -> Iterator[Fault]:
             poll.mapping.name,
             "A message that fails takes those behind it in the batch to the dead-letter queue.",
             "Take one at a time:\nBatchSize: 1",
+            ("Properties", "BatchSize"),
         )
 
 
