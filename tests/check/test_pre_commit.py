@@ -27,13 +27,8 @@ def test_the_hook_refuses_a_template_with_an_error(tmp_path: Path) -> None:
         )
 
     run("git", "init", "--quiet")
-    written = {
-        "template.yaml": page("SP101").broken,
-        "orders.template.json": "{}",
-        "notes.yaml": "[",
-    }
-    for name, text in written.items():
-        (repository / name).write_text(text)
+    (repository / "template.yaml").write_text(page("SP101").broken)
+    (repository / "notes.yaml").write_text("[")
     run("git", "add", "--all")
     hook = (PRE_COMMIT, "try-repo", ROOT, "sls-patterns-check", "--all-files")
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from checking import page
+from command import Cli
 
 from sls_patterns_cli.check import pages
 from sls_patterns_cli.check.finding import Finding
@@ -43,6 +45,29 @@ def finding(rule: str = "SP101", **changes: Any) -> Finding:
 EVERY_RULE = [finding(rule) for rule in RULES]
 
 
+def is_valid(log: dict[str, Any]) -> None:
+    assert log["$schema"] == SCHEMA["id"]
+    checker = jsonschema.FormatChecker()
+    jsonschema.Draft4Validator(SCHEMA, format_checker=checker).validate(log)
+
+
+def test_the_command_prints_a_log_with_what_it_found(cli: Cli) -> None:
+    (cli.folder / "a folder").mkdir()
+    (cli.folder / "a folder/template.yaml").write_text(page("SP101").broken)
+
+    done = cli("check", "--sarif", cli.folder / "a folder/template.yaml")
+
+    assert done.returncode == 1
+    log = json.loads(done.stdout)
+    is_valid(log)
+    assert log["runs"][0]["tool"]["driver"]["version"] == cli("--version").stdout.split()[1]
+    (result,) = (each for each in log["runs"][0]["results"] if each["ruleId"] == "SP101")
+    assert result["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "a%20folder/template.yaml"},
+        "region": {"startLine": page("SP101").line},
+    }
+
+
 @pytest.mark.parametrize(
     "findings",
     [
@@ -54,11 +79,7 @@ EVERY_RULE = [finding(rule) for rule in RULES]
     ids=["none", "every rule", "suppressed", "odd name"],
 )
 def test_a_log_keeps_to_the_schema_that_it_names(findings: list[Finding]) -> None:
-    log = sarif(findings, "1.2.3")
-
-    assert log["$schema"] == SCHEMA["id"]
-    checker = jsonschema.FormatChecker()
-    jsonschema.Draft4Validator(SCHEMA, format_checker=checker).validate(log)
+    is_valid(sarif(findings, "1.2.3"))
 
 
 def test_a_result_names_its_rule_severity_and_line() -> None:
@@ -74,17 +95,6 @@ def test_a_result_names_its_rule_severity_and_line() -> None:
         assert level == result["level"] == RULES[rule].severity
         (location,) = result["locations"]
         assert location["physicalLocation"]["region"] == {"startLine": line}
-
-
-def test_a_file_is_named_from_the_folder_where_the_check_ran(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    log = sarif([finding(file=str(tmp_path / "a b/template.yaml"))], "1.2.3")
-
-    (result,) = log["runs"][0]["results"]
-    artifact = result["locations"][0]["physicalLocation"]["artifactLocation"]
-    assert artifact == {"uri": "a%20b/template.yaml"}
 
 
 def test_the_reason_of_a_suppressed_finding_is_its_justification() -> None:
