@@ -48,7 +48,12 @@ def page(rule: str) -> Page:
 
 def forked(cli: Cli) -> ForkedCli:
     """The same command, started from a process that has imported what `check` does."""
-    imported = ("sls_patterns_cli.cli.commands", "sls_patterns_cli.check.command")
+    imported = (
+        "samtranslator.translator.transform",
+        "sls_patterns_cli.cli.commands",
+        "sls_patterns_cli.check.command",
+        "sls_patterns_cli.check.text",
+    )
     return ForkedCli(cli.folder, cli.environment, imported=imported)
 
 
