@@ -129,14 +129,14 @@ def _entries(path: Path) -> Iterator[Suppression]:
         content = yaml.safe_load(text)
     except (ValueError, yaml.YAMLError, RecursionError):
         raise UserError(f"{output.shown(path)} is not YAML") from None
+    listed = node.value[0][1] if isinstance(node, yaml.MappingNode) and node.value else None
     if (
-        not isinstance(content, dict)
+        not isinstance(listed, yaml.SequenceNode)
         or content.keys() != {"suppress"}
-        or not isinstance(content["suppress"], list)
+        or len(content["suppress"]) != len(listed.value)
     ):
         raise UserError(f"{output.shown(path)} must have one key, suppress, with a list")
-    assert isinstance(node, yaml.MappingNode)  # noqa: S101 - content is a dict
-    lines = [each.start_mark.line + 1 for each in node.value[0][1].value]
+    lines = [each.start_mark.line + 1 for each in listed.value]
     for line, entry in zip(lines, content["suppress"], strict=True):
         place = Place(output.shown(path), line, "")
         if not isinstance(entry, dict) or not entry.keys() <= _KEYS:
