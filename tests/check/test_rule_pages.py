@@ -5,6 +5,7 @@ import re
 import pytest
 from checking import PAGES, findings, forked, page
 from command import Cli, ForkedCli
+from rendering import ROOT
 
 from sls_patterns_cli.check.rules import RULES
 
@@ -16,6 +17,14 @@ def check(cli: Cli) -> ForkedCli:
 
 def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
     assert sorted(file.name for file in PAGES.iterdir()) == [f"{rule}.md" for rule in RULES]
+
+
+def test_the_rules_are_listed() -> None:
+    listed = (ROOT / "docs/check.md").read_text("utf-8")
+    assert re.findall(r"^\| \[SP.*$", listed, re.MULTILINE) == [
+        f"| [{rule.id}](rules/{rule.id}.md) | {rule.title} | {rule.severity} |"
+        for rule in RULES.values()
+    ]
 
 
 @pytest.mark.parametrize("rule", RULES)
