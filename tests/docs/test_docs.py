@@ -44,6 +44,10 @@ RUN_ELSEWHERE = {
     "sls-patterns check": "tests/check/test_command.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
+    "sls-patterns check --sarif > findings.sarif": "tests/check/test_sarif.py",
+    "cfn-lint --append-rules sls_patterns_cli.check.cfn_lint_rules -- template.yaml": (
+        "tests/check/test_cfn_lint_rules.py"
+    ),
     **{
         f"make {target} STACK=by-hand": "tests/proofs/test_deployment_tools.py"
         for target in ("bootstrap", "deploy", "dead-letters", "redrive", "delete")

@@ -1,5 +1,6 @@
 """What `check` found at a path: edges, findings, and what could not be read."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,14 @@ from sls_patterns_cli.check.finding import Finding
 from sls_patterns_cli.check.judgements import faults
 from sls_patterns_cli.check.judgements.fault import Fault
 from sls_patterns_cli.check.rules import RULES
+from sls_patterns_cli.check.suppression import (
+    Place,
+    Suppression,
+    apply,
+    files_above,
+    in_file,
+    in_metadata,
+)
 from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
@@ -49,7 +58,32 @@ def reports(path: Path) -> Iterator[Report]:
     """Yield a report of each template at a path; raises UserError where none can be read."""
     for source in sources(path):
         found = list(forms(source))
-        yield Report(source, routes(found), list(_findings(source, found)))
+        files = {source.file, *(each.document.file for each in source.positions.values())}
+        findings = apply(
+            _findings(source, found),
+            _suppressions(source, files, path),
+            {file.resolve() for file in files},
+        )
+        yield Report(source, routes(found), findings)
+
+
+def _suppressions(source: Source, files: set[Path], path: Path) -> Iterator[Suppression]:
+    """Yield the suppressions for the files of a template that is at `path`: in them, beside them,
+    and in the folders above, up to the current one or to `path`.
+    """
+    made_from = defaultdict[Place, list[str]](list)
+    for name, position in source.positions.items():
+        if source.metadata(name):
+            line = position.document.line(*position.path[:2])
+            place = Place(str(position.document.file), line, position.path[1])
+            made_from[place].append(name)
+    for place, names in made_from.items():
+        yield from in_metadata(source.metadata(names[0]), place, map(source.name, names))
+    here = Path.cwd()
+    for file in sorted(files):
+        top = here if file.resolve().is_relative_to(here) else path
+        for above in files_above(file, top):
+            yield from in_file(above)
 
 
 def _findings(source: Source, found: list[Form]) -> Iterator[Finding]:

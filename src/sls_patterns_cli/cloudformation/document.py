@@ -32,7 +32,10 @@ class Document:
     text: str
 
     def line(self, *path: str) -> int:
-        """Return the line (from 1) of the value at the path, or of the last part that is there."""
+        """Return the line (from 1) of the value at the path, or of the last part that is there.
+
+        A property that is missing is missing from its resource, not from the line of Properties.
+        """
         import yaml
 
         node, found = self._root, 1
@@ -41,7 +44,8 @@ class Document:
             inner = next((pair for pair in pairs if pair[0].value == part), None)
             if inner is None:
                 break
-            found = inner[0].start_mark.line + 1
+            if part != "Properties":
+                found = inner[0].start_mark.line + 1
             node = inner[1]
         return found
 

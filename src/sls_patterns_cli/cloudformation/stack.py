@@ -188,14 +188,19 @@ class Stack:
         return found
 
     def number(self, value: Any, default: int | None = None) -> int | None:
-        """Return a number; of a parameter, the one it has unless whoever deploys says otherwise."""
+        """Return a number, or `default` where none is given; None where nobody can say.
+
+        A parameter has its default, unless whoever deploys says otherwise.
+        """
+        if value is None:
+            return default
         if isinstance(value, dict):
             declared = self.parameters.get(str(value.get("Ref")))
-            value = declared.get("Default") if isinstance(declared, dict) else value
+            value = declared.get("Default") if isinstance(declared, dict) else None
         try:
-            return default if value is None else int(value)
+            return int(value)
         except (TypeError, ValueError):
-            return default
+            return None
 
     def named(self, value: Any, *types: str) -> Resource | None:
         """Return the resource whose name or ARN the value is, if it is of one of these types."""

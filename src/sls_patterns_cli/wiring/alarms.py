@@ -154,8 +154,8 @@ def deafness(stack: Stack, alarm: Resource) -> Iterator[tuple[str, tuple[str, ..
     elif not has_listeners(stack, alarm):
         yield "it has no action, so it tells nobody", ("Properties",)
     for query in found:
-        for reason in _without_data(stack, query):
-            yield reason, ("Properties", "Metrics" if alarm.get("Metrics") else "Dimensions")
+        for reason, at in _without_data(stack, query):
+            yield reason, ("Properties", "Metrics" if alarm.get("Metrics") else at)
     for action in listed(alarm.get("AlarmActions")):
         topic = stack.found(action, TOPIC)
         for reason in silence(stack, topic) if topic else ():
@@ -193,23 +193,24 @@ def silence(stack: Stack, topic: Resource) -> Iterator[str]:
         yield f"the policy of {topic.name} does not let {PUBLISHER} publish"
 
 
-def _without_data(stack: Stack, query: Query) -> Iterator[str]:
-    """Say why a metric will never come: it has another dimension, or is not counted."""
+def _without_data(stack: Stack, query: Query) -> Iterator[tuple[str, str]]:
+    """Say why a metric will never come, with the property: its dimension, or what it counts."""
     if query.namespace not in DIMENSIONS:
         return
     dimension, type_ = DIMENSIONS[query.namespace]
     if dimension not in query.dimensions:
         if query.namespace == "AWS/SQS":
-            yield f"{query} is published by {dimension} only"
+            yield f"{query} is published by {dimension} only", "Dimensions"
         return
     value = query.dimensions[dimension]
     resource = stack.found(value, type_)
     if resource is None:
         return
     if not is_dimension(stack, resource, value):
-        yield f"{dimension} is {stack.text(value)}, which is not the name of {resource.name}"
+        reason = f"{dimension} is {stack.text(value)}, which is not the name of {resource.name}"
+        yield reason, "Dimensions"
     elif _misses(stack, query, resource):
-        yield f"{SENT} does not count what SQS moves to {resource.name}"
+        yield f"{SENT} does not count what SQS moves to {resource.name}", "MetricName"
 
 
 def is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:

@@ -86,21 +86,37 @@ def end_at(stack: Stack, value: Any) -> End:
 
 
 def redrive_end(stack: Stack, queue: Resource) -> End:
-    """Return where SQS moves what was received too often; a policy may be a text of JSON."""
-    return end_at(stack, redrive(queue).get("deadLetterTargetArn"))
+    """Return where SQS moves what was received too often."""
+    policy = redrive(queue)
+    if policy and "deadLetterTargetArn" not in policy:
+        return UNKNOWN  # a parameter, or a text that is put together
+    return end_at(stack, policy.get("deadLetterTargetArn"))
 
 
 def redrive(resource: Resource) -> dict[str, Any]:
-    """Return the RedrivePolicy of a queue or subscription; {} where it has none."""
-    import json
-
+    """Return the RedrivePolicy of a queue or subscription, {} without; it may be a text of JSON."""
     policy = resource.get("RedrivePolicy")
     if isinstance(policy, str):
-        try:
-            policy = json.loads(policy)
-        except ValueError:
-            return {}
-    return policy if isinstance(policy, dict) else {}
+        return _parsed(policy)
+    if not isinstance(policy, dict):
+        return {}
+    if isinstance(policy.get("Fn::Sub"), str):
+        parsed = _parsed(policy["Fn::Sub"])
+        return {
+            key: {"Fn::Sub": value} if isinstance(value, str) else value
+            for key, value in parsed.items()
+        } or policy
+    return policy
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import json
+
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def function_at(stack: Stack, value: Any) -> tuple[Resource, str] | None:

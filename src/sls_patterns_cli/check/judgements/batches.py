@@ -44,8 +44,7 @@ def faults(stack: Stack) -> Iterator[Fault]:
 def _batch(stack: Stack, poll: Poll) -> int:
     """Return how many items a batch has at most; 1 where nobody can say."""
     given = poll.mapping.get("BatchSize")
-    default = DEFAULT_BATCHES.get(poll.mechanism, 1) if given is None else 1
-    return stack.number(given, default) or 1
+    return stack.number(given, DEFAULT_BATCHES.get(poll.mechanism, 1)) or 1
 
 
 def _partial_responses(stack: Stack, poll: Poll) -> Iterator[Fault]:
@@ -70,8 +69,7 @@ def _visibility(stack: Stack, poll: Poll) -> Iterator[Fault]:
         return
     timeout = stack.number(function.get("Timeout"), DEFAULT_TIMEOUT)
     window = stack.number(poll.mapping.get("MaximumBatchingWindowInSeconds"), 0)
-    given = queue.get("VisibilityTimeout")
-    visibility = stack.number(given, DEFAULT_VISIBILITY if given is None else None)
+    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY)
     if visibility is None or timeout is None or window is None:
         return
     least = VISIBILITY_FACTOR * timeout + window
@@ -141,6 +139,7 @@ def _batches_of_fifo(stack: Stack, poll: Poll) -> Iterator[Fault]:
             poll.mapping.name,
             "A message that fails takes those behind it in the batch to the dead-letter queue.",
             "Take one at a time:\nBatchSize: 1",
+            ("Properties", "BatchSize"),
         )
 
 

@@ -210,11 +210,7 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
         service = SERVICES.get(edge.mechanism)
         if service is None or target is None:
             continue
-        declared = stack.resources[edge.declared_by]
-        by_role = declared.type == RULE and any(
-            each.get("RoleArn") for each in declared.items("Targets")
-        )
-        if target.type != QUEUE or by_role:
+        if target.type != QUEUE or _sends_by_role(stack, edge):
             continue
         if not admits_service(stack, target, service, "sqs:SendMessage"):
             yield Fault(
@@ -226,14 +222,27 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
             )
 
 
+def _sends_by_role(stack: Stack, edge: Edge) -> bool:
+    """A rule may name a role for its target, but not for its dead-letter queue.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    """
+    declared = stack.resources[edge.declared_by]
+    return declared.type == RULE and any(
+        target.get("RoleArn") for target in declared.items("Targets")
+    )
+
+
 def _locked_queues(stack: Stack) -> Iterator[Fault]:
     """SP205."""
     for edge in edges(stack):
         service = SERVICES.get(edge.mechanism)
         if service is None:
             continue
-        ends = [edge.end.name] if edge.end.kind == "resource" else []
-        for name in (edge.target, *ends):
+        written = [edge.end.name] if edge.end.kind == "resource" else []
+        if not _sends_by_role(stack, edge):
+            written.append(edge.target)
+        for name in written:
             queue = stack.resources.get(name)
             if queue is None or queue.type != QUEUE:
                 continue

@@ -38,6 +38,7 @@ def faults(stack: Stack) -> Iterator[Fault]:
                 alarm.name,
                 f"Ref of {rule.name} is bus|rule, which is the name of no metric.",
                 f"Take the name alone:\nValue: !Select [1, !Split ['|', !Ref {rule.name}]]",
+                ("Properties", "Metrics" if alarm.get("Metrics") else "Dimensions"),
             )
             continue
         for reason, path in deafness(stack, alarm):
