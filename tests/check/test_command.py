@@ -76,7 +76,7 @@ def test_a_person_reads_edges_then_what_is_wrong_and_how_to_mend_it(forked: Fork
         "    OrdersDeadLetters:",
     ]
     assert done.stdout.endswith(
-        "\n1 template, 1 edge, 0 with an end: 1 error, 0 warnings, 1 note.\n"
+        "\n1 template, 1 edge, 1 without an end: 1 error, 0 warnings, 1 note.\n"
     )
 
 

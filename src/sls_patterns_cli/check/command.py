@@ -5,18 +5,20 @@ from pathlib import Path
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.check.report import Report, reports
+from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.terminal import output
 
-CLEAN, FINDINGS = 0, 1
+CLEAN, FINDINGS, UNUSABLE = 0, 1, 2
 
 
 def run(paths: Sequence[Path], *, json: bool, sarif: bool, strict: bool) -> int:
     """Check what is at the paths, print the result, and return the exit code.
 
-    Errors make it FINDINGS, with `strict` warnings as well; what is suppressed does not. Raises
-    UserError for what cannot be read.
+    Errors make it FINDINGS, with `strict` warnings as well; what is suppressed does not. A path
+    that cannot be read makes it UNUSABLE, and the others are printed all the same. Raises UserError
+    if none can be read.
     """
-    found = [report for path in paths for report in reports(path)]
+    found, problems = _read(paths)
     if json:
         _show_json(found)
     elif sarif:
@@ -34,7 +36,27 @@ def run(paths: Sequence[Path], *, json: bool, sarif: bool, strict: bool) -> int:
         for report in found
         for finding in report.findings
     )
+    for problem in problems:
+        output.show_error(problem.message)
+    if problems:
+        return UNUSABLE
     return FINDINGS if fails else CLEAN
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[Report], list[UserError]]:
+    found: list[Report] = []
+    problems = []
+    for path in paths:
+        try:
+            found += reports(path)
+        except UserError as error:
+            problems.append(error)
+    if len(problems) == len(paths):
+        *others, last = problems
+        for problem in others:
+            output.show_error(problem.message)
+        raise last
+    return found, problems
 
 
 def explain(rule: str) -> None:

@@ -18,7 +18,7 @@ from sls_patterns_cli.check.suppression import (
     in_file,
     in_metadata,
 )
-from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes
+from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes, unseen
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
 
@@ -64,6 +64,7 @@ def reports(path: Path) -> Iterator[Report]:
             _suppressions(source, files, path),
             {file.resolve() for file in files},
         )
+        source.unread += map(source.text, unseen(found))
         yield Report(source, routes(found), findings)
 
 
@@ -109,7 +110,7 @@ def _finding(source: Source, fault: Fault, when: str) -> Finding:
         source.name(fault.resource),
         source.text(fault.message) + condition,
         source.text(_mend(source, fault)),
-        rule.url,
+        fault.url or rule.url,
     )
 
 

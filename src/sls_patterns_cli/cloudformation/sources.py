@@ -143,7 +143,10 @@ class _Reader:
         self._open.append(real)
         source = Source(read.file, {}, {})
         language = Language(read.file.parent, source.unread.append)
-        template = language.spell_out(read.content)
+        try:
+            template = language.spell_out(read.content)
+        except UserError as error:
+            raise UserError(f"{read.file}: {error.message}") from error
         _leave_out_what_has_no_type(template, source)
         if problem := problem_of(template):
             raise UserError(f"{read.file}: {problem}.")
@@ -159,9 +162,15 @@ class _Reader:
 
     def _expanded(self, source: Source, template: Template) -> Template:
         if not sam.is_sam(template):
-            return template
+            types = [resource["Type"] for resource in template["Resources"].values()]
+            if not any(type_.startswith(sam.PREFIX) for type_ in types):
+                return template
+            source.unread.append("it has resources of SAM and no Transform; it was read as SAM")
         bare = _without_code(template, source)
-        expanded, refused = sam.expand_what_can_be(bare)
+        try:
+            expanded, refused = sam.expand_what_can_be(bare)
+        except UserError as error:
+            raise UserError(f"{source.file}: {error.message}") from error
         source.unread += [reason for _, reason in refused]
         return expanded
 

@@ -65,7 +65,7 @@ class Edge:
     """From one resource to another, by logical ids, or by what stands in the template.
 
     `declared_by` is the resource that makes the edge; `qualifier` what a function is invoked by;
-    `can_end` whether AWS lets anybody configure an end.
+    `can_end` whether AWS lets anybody configure an end; `is_enabled` whether anything is sent.
     """
 
     source: str
@@ -75,6 +75,7 @@ class Edge:
     end: End = NOWHERE
     qualifier: str = "$LATEST"
     can_end: bool = True
+    is_enabled: bool = True
 
 
 def end_at(stack: Stack, value: Any) -> End:

@@ -21,6 +21,17 @@ from sls_patterns_cli.wiring.model import (
 )
 from sls_patterns_cli.wiring.policies import may, role_of
 
+ASYNCHRONOUS_SERVICES = {
+    "codecommit.amazonaws.com",
+    "config.amazonaws.com",
+    "events.amazonaws.com",
+    "iot.amazonaws.com",
+    "s3.amazonaws.com",
+    "ses.amazonaws.com",
+    "sns.amazonaws.com",
+}
+"""Services that invoke functions asynchronously: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html."""
+
 
 def invocation(
     stack: Stack, source: str, arn: Any, declared_by: Resource, *, is_function: bool = False
@@ -119,6 +130,15 @@ def by_functions(stack: Stack) -> Iterator[Edge]:
         for resource, callee in callees:
             if callee != caller and may(stack, role, "lambda:InvokeFunction", resource):
                 yield from invocation(stack, caller.name, {"Ref": resource.name}, caller)
+
+
+def callers_outside(stack: Stack, invoked: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield functions that a service may invoke which is configured elsewhere, and the service."""
+    for permission in stack.of_type("AWS::Lambda::Permission"):
+        owner = function_at(stack, permission.get("FunctionName"))
+        service = stack.text(permission.get("Principal"))
+        if owner and owner[0].name not in invoked and service in ASYNCHRONOUS_SERVICES:
+            yield owner[0].name, service
 
 
 def by_others(stack: Stack, targets: set[str]) -> Iterator[Edge]:
