@@ -1,14 +1,16 @@
 """Alarms that ring, and that somebody hears."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
-from contract.iam import resource_policy, statements
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.alarms import Query, queries
+from sls_patterns_cli.wiring.policies import resource_policy, statements
 
 # What fits into a minute or two: SQS metrics come every minute, a longer period rings later.
 LONGEST_PERIOD = 300
@@ -53,21 +55,6 @@ class Metric:
     periods: int = 1
     share: Tier | None = None
     total: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.namespace} {self.name}"
-
-
-@dataclass(frozen=True)
-class Query:
-    """A metric as an alarm watches it."""
-
-    id: str
-    namespace: str
-    name: str
-    dimensions: Mapping[str, Any]
-    statistic: str
-    period: Any
 
     def __str__(self) -> str:
         return f"{self.namespace} {self.name}"
@@ -443,33 +430,6 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
     complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in alarms]
     if complaints and all(complaints):
         yield from complaints[0]
-
-
-def queries(alarm: Resource) -> list[Query]:
-    """Return the metrics that an alarm watches, by itself or in an expression."""
-    alone = {
-        "Id": "metric",
-        "MetricStat": {
-            "Metric": alarm.properties,
-            "Stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"),
-            "Period": alarm.get("Period"),
-        },
-    }
-    return [
-        Query(
-            str(each.get("Id")),
-            str(stat.get("Metric", {}).get("Namespace")),
-            str(stat.get("Metric", {}).get("MetricName")),
-            {
-                dimension.get("Name"): dimension.get("Value")
-                for dimension in stat.get("Metric", {}).get("Dimensions") or []
-            },
-            str(stat.get("Stat")),
-            stat.get("Period"),
-        )
-        for each in alarm.get("Metrics") or [alone]
-        if (stat := each.get("MetricStat"))
-    ]
 
 
 def expression_of(alarm: Resource) -> str:

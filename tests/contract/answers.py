@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.edges import api_of, integrations
-from contract.stack import Stack
 from contract.violations import Violation, is_but
 
+from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.local.emulator.adapters.apigateway.rest_api_service import render
 
 JSON = "application/json"

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.edges import CUSTOM_RESOURCES, MAPPING, TABLE, api_of, event_source, invoke_config
-from contract.stack import Resource, Stack
 from contract.standards import STAGES, is_cache, routes
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 CLUSTER = "AWS::RDS::DBCluster"
 INSTANCE = "AWS::RDS::DBInstance"

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract.iam import may, role_of
-from contract.maps import dictionaries, mapped_items
-from contract.stack import Resource, Stack, once_a_stack
+from contract.maps import mapped_items
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries, once_a_stack
+from sls_patterns_cli.wiring.policies import may, role_of
 
 QUEUE = "AWS::SQS::Queue"
 TABLE = "AWS::DynamoDB::Table"

@@ -41,9 +41,10 @@ from contract.edges import (
     told_of_bucket,
     transforms,
 )
-from contract.iam import admits, may, role_of, statements
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.policies import admits, may, role_of, statements
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 LONGEST_RETENTION = 1209600

@@ -6,8 +6,9 @@ from typing import Any
 
 from contract.alarms import API, watched
 from contract.edges import api_of, integrations
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 REST, REST_STAGE = "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage"
 STAGES = {REST_STAGE: "Variables", "AWS::ApiGatewayV2::Stage": "StageVariables"}

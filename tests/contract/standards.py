@@ -8,16 +8,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from contract.alarms import (
-    API,
-    ERRORS,
-    LOG_SUBSCRIPTION,
-    THROTTLES,
-    heard,
-    known,
-    queries,
-    watched,
-)
+from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, known, watched
 from contract.edges import (
     APIS,
     BUCKET,
@@ -36,7 +27,13 @@ from contract.edges import (
     path_of,
 )
 from contract.ends import POLLING
-from contract.iam import (
+from contract.names import name_violations
+from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
+from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
+from sls_patterns_cli.wiring.alarms import queries
+from sls_patterns_cli.wiring.policies import (
     Statement,
     admits,
     managed_policies,
@@ -47,11 +44,6 @@ from contract.iam import (
     statements,
     trusts,
 )
-from contract.names import name_violations
-from contract.stack import Resource, Stack, find_all
-from contract.violations import Violation, is_but
-
-from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
 
 # Types whose asynchronous edges edges.py finds, or that have none. Another type is refused until
 # somebody has thought about how it fails.

@@ -8,9 +8,10 @@ import pytest
 from contract.changes import changed
 from contract.check import violations
 from contract.examples import EXAMPLES
-from contract.stack import Template, expand
+from contract.stack import expand
 from rendering import render_project
 
+from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.local import cloudformation
 
 ANSWERS = {"pattern": "internal-api", "iac": "sam"}

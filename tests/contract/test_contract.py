@@ -12,13 +12,14 @@ from contract.alarms import CIRCUIT
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
-from contract.stack import Template, load, without_code
+from contract.stack import load, without_code
 from golden import render_all
 from synthesis import template_files, with_templates_of
 from variants import Variant, all_variants, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Topology
+from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.local import cloudformation
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
