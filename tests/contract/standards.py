@@ -9,10 +9,17 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, known, watched
-from contract.edges import (
-    APIS,
+from contract.edges import CUSTOM_RESOURCES, event_source, path_of
+from contract.ends import POLLING
+from contract.names import name_violations
+from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
+from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
+from sls_patterns_cli.wiring.alarms import queries
+from sls_patterns_cli.wiring.edges.apis import APIS, api_of, integrations
+from sls_patterns_cli.wiring.model import (
     BUCKET,
-    CUSTOM_RESOURCES,
     LOG_FILTER,
     MACHINE,
     MAPPING,
@@ -21,18 +28,7 @@ from contract.edges import (
     STREAM,
     TABLE,
     TOPIC,
-    api_of,
-    event_source,
-    integrations,
-    path_of,
 )
-from contract.ends import POLLING
-from contract.names import name_violations
-from contract.violations import Violation, is_but
-
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
-from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
-from sls_patterns_cli.wiring.alarms import queries
 from sls_patterns_cli.wiring.policies import (
     Statement,
     admits,

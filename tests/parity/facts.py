@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from contract.alarms import expression_of
 from contract.check import asynchronous_edges
-from contract.edges import MACHINE
 from contract.stack import default_stack
 from parity import rest_apis
 
@@ -19,6 +18,7 @@ from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import LOG_GROUP_ARN, Resource
 from sls_patterns_cli.wiring.alarms import queries
 from sls_patterns_cli.wiring.edges.executions import definition
+from sls_patterns_cli.wiring.model import MACHINE
 from sls_patterns_cli.wiring.policies import (
     Statement,
     managed_policies,
