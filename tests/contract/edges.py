@@ -83,43 +83,38 @@ def edges(stack: Stack) -> Iterator[Edge]:
 
 
 def _counted(stack: Stack, found: model.Edge) -> Iterator[Edge]:
-    """Yield what the house calls an edge; nothing for one that it does not count."""
+    """Yield the edge in the house's terms; nothing where the house counts none."""
     declared_by = stack.resources[found.declared_by]
-    if found.mechanism not in MECHANISMS or _carries_failures(stack, declared_by):
+    mechanism = MECHANISMS.get(found.mechanism)
+    if mechanism is None or _carries_failures(stack, declared_by):
         return
-    end = stack.resources.get(found.end.name) if found.end.kind == "resource" else None
+    end = stack.resources.get(found.end.name)
     queue = end.name if end and end.type == QUEUE else None
-    edge = Edge(
-        found.source,
-        found.target,
-        MECHANISMS[found.mechanism],
-        declared_by.name,
-        queue,
-        found.qualifier,
-    )
-    match edge.mechanism:
-        case "E1" | "E5" if (
-            not event_source(stack, declared_by) or edge.target not in stack.resources
-        ):
-            return  # standards.py refuses it
-        case "E1":
+    edge = Edge(found.source, found.target, mechanism, declared_by.name, queue, found.qualifier)
+    match mechanism:
+        case "E1" if _is_polled(stack, edge):
             limit = stack.number(declared_by.get("ScalingConfig", "MaximumConcurrency"))
             yield replace(edge, limit=limit)
+        case "E5" if _is_polled(stack, edge):
+            yield replace(edge, end=told_of_objects(stack, end))
         case "E2" if edge.target in stack.resources:
             yield edge
             if _sets_lines_apart(stack, edge):
                 yield replace(edge, mechanism="E10")
-        case "E5":
-            yield replace(edge, end=told_of_objects(stack, end))
         case "E7":
             yield replace(edge, declared_by=edge.target)
         case "E8":
-            kept = delivery_end(stack, declared_by)
-            # What goes to a warehouse is loaded from a bucket.
-            bucket = end.name if end and edge.source == declared_by.name else edge.target
-            yield replace(edge, target=bucket, end=kept)
+            # What goes to a warehouse is loaded from the bucket.
+            target = end.name if end and edge.source == declared_by.name else edge.target
+            yield replace(edge, target=target, end=delivery_end(stack, declared_by))
         case "E3" | "E4" | "E6":
             yield edge
+
+
+def _is_polled(stack: Stack, edge: Edge) -> bool:
+    """Tell whether a mapping connects two resources of the stack; standards.py refuses others."""
+    source = event_source(stack, stack.resources[edge.declared_by])
+    return source is not None and edge.target in stack.resources
 
 
 def queue_of(stack: Stack, arn: Any) -> str | None:
