@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Cli, ForkedCli
+from command import Cli, ForkedCli, without_extras
 
 QUEUE = """\
 Resources:
@@ -233,3 +233,16 @@ def test_what_a_condition_takes_away_is_missing(forked: ForkedCli) -> None:
     assert [edge["end"] for edge in answer["edges"]] == [None]
     (finding,) = (each for each in answer["findings"] if each["rule"] == "SP101")
     assert finding["message"].endswith("This is so if Stage is '(another value)'.")
+
+
+def test_only_a_template_of_sam_needs_the_extra(cli: Cli, tmp_path: Path) -> None:
+    environment = without_extras(tmp_path)
+    sam = "Transform: AWS::Serverless-2016-10-31\n"
+    write(cli.folder, plain=WITH_AN_END + ALARMED, sam=sam + WITH_AN_END)
+
+    assert cli("check", "plain.yaml", **environment).returncode == 0
+    refused = cli("check", "sam.yaml", **environment)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "sls-patterns: check needs samtranslator: install sls-patterns-cli with its extra [check]\n"
+    )

@@ -230,7 +230,7 @@ def is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
         names = {own, stack.text(resource.get("FunctionName"))}
     else:
         names = {own, stack.text(resource.get("Name"))}
-    return text in names
+    return value is not None and text in names
 
 
 @once_a_stack

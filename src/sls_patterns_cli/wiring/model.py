@@ -45,6 +45,12 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 LOG_FILTER = "AWS::Logs::SubscriptionFilter"
 PIPE = "AWS::Pipes::Pipe"
 
+REF_IS_NO_ARN = QUEUE, TABLE, STREAM, BUCKET, DELIVERY
+"""What Ref returns of these is a name, of a queue its address.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+"""
+
 OUTSIDE = "outside"
 
 
@@ -82,7 +88,7 @@ def end_at(stack: Stack, value: Any) -> End:
     """Return the end that a property names; NOWHERE where it names none."""
     if value is None or value == "":
         return NOWHERE
-    place = stack.place(value)
+    place = at_arn(stack, value)
     return End(place.kind, place.name)
 
 
@@ -168,4 +174,13 @@ def place_of(stack: Stack, value: Any) -> Place:
     if invoked:
         return Place("resource", invoked[0].name)
     machine = machine_at(stack, value)
-    return Place("resource", machine.name) if machine else stack.place(value)
+    return Place("resource", machine.name) if machine else at_arn(stack, value)
+
+
+def at_arn(stack: Stack, value: Any, *types: str) -> Place:
+    """Return where an ARN leads; nobody can say where AWS is given a name or address instead."""
+    place = stack.place(value, *types)
+    referred = f"${{{place.name}}}"
+    if place.kind == "resource" and stack.resources[place.name].type in REF_IS_NO_ARN:
+        return Place("unknown", referred) if stack.text(value) == referred else place
+    return place

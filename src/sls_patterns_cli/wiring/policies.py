@@ -118,7 +118,11 @@ def may(stack: Stack, role: Role, action: str, resource: Resource | str) -> bool
         return any(statement.covers(action, resource) for statement in granting)
     return any(
         any(statement.covers(action, arn) for arn in stack.arns(resource))
-        or any(stack.found(given.rstrip("*:")) == resource for given in statement.resources)
+        or any(
+            stack.found(given.rstrip("*:")) == resource
+            for given in statement.resources
+            if given != f"${{{resource.name}}}"  # a Ref that is an ARN is among arns
+        )
         for statement in granting
     )
 

@@ -120,15 +120,15 @@ def alarm_actions(stack: Stack) -> Iterator[Edge]:
 def by_functions(stack: Stack) -> Iterator[Edge]:
     """Yield what functions may invoke that has an end: nobody configures one for other callers."""
     callees = [
-        (resource, invoked[0])
+        resource
         for resource in stack.of_type(FUNCTION, "AWS::Lambda::Alias", "AWS::Lambda::Version")
         if (invoked := function_at(stack, {"Ref": resource.name}))
         and end_of(stack, *invoked).kind != "none"
     ]
     for caller in stack.functions if callees else ():
         role = role_of(stack, caller)
-        for resource, callee in callees:
-            if callee != caller and may(stack, role, "lambda:InvokeFunction", resource):
+        for resource in callees:
+            if may(stack, role, "lambda:InvokeFunction", resource):
                 yield from invocation(stack, caller.name, {"Ref": resource.name}, caller)
 
 
