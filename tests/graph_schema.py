@@ -2,10 +2,10 @@
 
 import types
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
-from sls_patterns_cli.catalog.compiler.records import Alarm, Metric, Named, Threshold
+from sls_patterns_cli.catalog.compiler.records import Alarm, Metric, Output, Reference, Threshold
 from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, Stack, Waits
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
@@ -28,6 +28,7 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
         "edges": {"type": "array", "items": _edge(vocabulary)},
         "alarms": {"type": "array", "items": _alarm()},
         "thresholds": {"type": "array", "items": _record(Threshold)},
+        "outputs": {"type": "array", "items": _record(Output)},
     }
     hints = get_type_hints(Stack)
     return {
@@ -53,7 +54,7 @@ def of(hint: Any) -> Schema:
         return {"type": "object", "additionalProperties": inner or True}
     if origin in {Union, types.UnionType}:
         return {"anyOf": [of(argument) for argument in arguments]}
-    return _typed(hint)
+    return _record(hint) if is_dataclass(hint) else _typed(hint)
 
 
 def _typed(record: type) -> Schema:
@@ -66,7 +67,7 @@ def _typed(record: type) -> Schema:
     return _closed(found, optional)
 
 
-def _record(record: type) -> Schema:
+def _record(record: Any) -> Schema:
     """Return the schema of a dataclass."""
     hints = get_type_hints(record)
     return _closed({field.name: of(hints[field.name]) for field in fields(record)})
@@ -120,10 +121,9 @@ def _edge(vocabulary: Vocabulary) -> Schema:
 
 def _alarm() -> Schema:
     hints = get_type_hints(Alarm)
-    named = _closed({name: of(hint) for name, hint in get_type_hints(Named).items()})
     dimensions = {
         "type": "object",
-        "additionalProperties": {"anyOf": [{"type": "string"}, named]},
+        "additionalProperties": {"anyOf": [{"type": "string"}, _record(Reference)]},
     }
     metric = {
         name: of(hint) for name, hint in get_type_hints(Metric).items() if name != "dimensions"

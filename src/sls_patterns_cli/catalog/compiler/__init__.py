@@ -13,8 +13,16 @@ from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
+from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
-from sls_patterns_cli.catalog.compiler.records import Facts, Graph, listed, pascal, unique
+from sls_patterns_cli.catalog.compiler.records import (
+    Facts,
+    Graph,
+    dead_letter_queue,
+    listed,
+    pascal,
+    unique,
+)
 from sls_patterns_cli.catalog.compiler.stack import Stack
 from sls_patterns_cli.catalog.compiler.stack_imports import imports
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
@@ -141,6 +149,7 @@ class _Compilation:
             "seconds_to_end": max(
                 (_seconds_to_end(each, self._facts) for each in ending), default=0
             ),
+            "outputs": [each.as_dict() for each in outputs(self._graph)],
             "stack_imports": imports(self._graph, found),
         }
 
@@ -428,7 +437,7 @@ def _dead_letter_queues(
                 queue = queues.setdefault(
                     failure.end,
                     {
-                        "id": dead_letter_queue_id(failure.end),
+                        "id": dead_letter_queue(failure.end.removesuffix("-dlq")),
                         "at": failure.at,
                         "way_back": _way_back(each, edges, nodes)
                         or vocabulary.failures[failure.id].way_back,
@@ -629,7 +638,7 @@ def edge(edge: Edge) -> Facts:
             {
                 "id": failure.id,
                 "end": failure.end,
-                "queue": failure.end and dead_letter_queue_id(failure.end),
+                "queue": failure.end and dead_letter_queue(failure.end.removesuffix("-dlq")),
                 "at": failure.at,
             }
             for failure in edge.failures
@@ -650,11 +659,6 @@ def logical_id(node: Node, datastore: Datastore) -> str:
     return f"{pascal(node.name)}{suffix}"
 
 
-def dead_letter_queue_id(end: str) -> str:
-    """The id of an end such as `orders-dlq`: `OrdersDeadLetterQueue`."""
-    return f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue"
-
-
 def _text(facts: Facts) -> str:
     """JSON with a line for each node, edge and list, so that a diff reads well."""
     lines = []
@@ -662,7 +666,7 @@ def _text(facts: Facts) -> str:
         if key in {"nodes", "redrive"} and value:
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
-        elif key in {"edges", "alarms", "thresholds"} and value:
+        elif key in {"edges", "alarms", "thresholds", "outputs"} and value:
             entries = [f"  {_line(entry)}" for entry in value]
             lines.append(f' "{key}": [\n' + ",\n".join(entries) + "\n ]")
         else:

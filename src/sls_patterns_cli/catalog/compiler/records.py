@@ -65,21 +65,68 @@ class CompiledNode:
         return [self.graph.node(edge["to"]) for edge in self.outgoing]
 
 
-@dataclass(frozen=True)
-class Named:
-    """A resource as the value of a dimension, in the form that the service publishes.
+Attribute = Literal[
+    "alias_arn",
+    "api_endpoint",
+    "api_id",
+    "attr_endpoint_address",
+    "attr_endpoint_port",
+    "bucket_name",
+    "event_bus_name",
+    "function_name",
+    "log_group.log_group_name",
+    "log_group_name",
+    "parameter",
+    "parameter_list",
+    "parameter_name",
+    "project_name",
+    "queue_arn",
+    "queue_name",
+    "queue_url",
+    "ref",
+    "rest_api_id",
+    "rest_api_name",
+    "rule_name",
+    "secret_arn",
+    "state_machine_arn",
+    "stream_name",
+    "table_name",
+    "topic_arn",
+    "topic_name",
+    "url",
+]
+"""Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
+alias, a parameter of the stack as a text or a list, and the project's name, which is of no
+resource."""
 
-    `of` says which: a `queue` by its name, a `state-machine` by its ARN and so on. `id` is its
-    logical id, and `name` what the code of a stack calls it.
+
+@dataclass(frozen=True)
+class Reference:
+    """An attribute of a resource or parameter, for which each flavour has its own syntax.
+
+    `id` is the logical id, and `name` what the code of a stack calls it.
     """
 
-    of: str
     id: str
+    attribute: Attribute
     name: str = ""
 
     def as_dict(self) -> Facts:
-        """The value as templates read it."""
-        return {"of": self.of, "id": self.id, "name": self.name or kebab(self.id)}
+        """The reference as templates read it."""
+        return {**vars(self), "name": self.name or kebab(self.id)}
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of the stack, by which people and proofs find a resource."""
+
+    name: str
+    description: str
+    value: Reference
+
+    def as_dict(self) -> Facts:
+        """The output as templates read it."""
+        return {**vars(self), "value": self.value.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -89,12 +136,12 @@ class Metric:
     namespace: str | None
     name: str
     statistic: str
-    dimensions: Mapping[str, Named | str]
+    dimensions: Mapping[str, Reference | str]
 
     def as_dict(self) -> Facts:
         """The metric as templates read it."""
         values = {
-            name: value.as_dict() if isinstance(value, Named) else value
+            name: value.as_dict() if isinstance(value, Reference) else value
             for name, value in self.dimensions.items()
         }
         return {**vars(self), "dimensions": values}
@@ -166,3 +213,18 @@ def listed(names: Iterable[str]) -> str:
 def kebab(name: str) -> str:
     """A name such as `SigningSecret` as `signing-secret`."""
     return re.sub("(?<!^)([A-Z])", r"-\1", name).lower()
+
+
+def output(resource: str, suffix: str, description: str, attribute: Attribute) -> Output:
+    """The output with an attribute of a resource: its name is the logical id with the suffix."""
+    return Output(f"{resource}{suffix}", description, Reference(resource, attribute))
+
+
+def dead_letter_queue(name: str) -> str:
+    """The logical id of the dead-letter queue of a node or edge: `OrdersDeadLetterQueue`."""
+    return f"{pascal(name)}DeadLetterQueue"
+
+
+def end_of(edge: Facts, failure: str) -> str:
+    """The logical id of the queue in which a failure of an edge ends."""
+    return next(str(each["queue"]) for each in edge["failures"] if each["id"] == failure)

@@ -139,6 +139,7 @@ class Stack:
     redrive: Facts | None
     """What the dead-letter tool is made of."""
     alarms: list[Facts]
+    outputs: list[Facts]
     stack_order: list[str]
     """The names of the nodes as the code of a CDK stack defines them."""
     stack_parts: list[str]

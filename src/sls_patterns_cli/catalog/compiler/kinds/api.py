@@ -6,17 +6,21 @@ from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_r
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Alarm,
+    Attribute,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
     Threshold,
+    output,
 )
 
-NAMES = {
-    "http-api": ("ApiId", "5xx", "4xx"),
-    "rest-api": ("ApiName", "5XXError", "4XXError"),
+NAMES: dict[str, tuple[str, Attribute, str, str]] = {
+    "http-api": ("ApiId", "api_id", "5xx", "4xx"),
+    "rest-api": ("ApiName", "rest_api_name", "5XXError", "4XXError"),
 }
-"""The dimension by which an API publishes, and what it calls errors of the service and of callers:
+"""The dimension by which an API publishes, its value, and what it calls errors of the
+service and of callers:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html"""
 
@@ -32,10 +36,10 @@ INTEGRATION_SECONDS = 29
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""
-    dimension, failed, refused = NAMES[node["kind"]]
+    dimension, attribute, failed, refused = NAMES[node["kind"]]
 
     def metric(name: str, statistic: str = "Sum") -> Metric:
-        named = {dimension: Named(node["kind"], node["id"])}
+        named = {dimension: Reference(node["id"], attribute)}
         return Metric("AWS/ApiGateway", name, statistic, named)
 
     yield failure_rate(
@@ -63,3 +67,13 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             refused=metric(refused),
             all_of_them=metric("Count"),
         )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The address of an API, its id, and the name of its access log."""
+    api, log = node["id"], f"{node['id']}LogGroup"
+    address: Attribute = "api_endpoint" if node["kind"] == "http-api" else "url"
+    number: Attribute = "api_id" if node["kind"] == "http-api" else "rest_api_id"
+    yield output(api, "Url", "The address of the API", address)
+    yield output(api, "Id", "The id of the API", number)
+    yield output(log, "Name", "The access log of the API", "log_group_name")

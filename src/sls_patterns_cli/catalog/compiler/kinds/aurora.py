@@ -8,7 +8,9 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
+    output,
 )
 
 PORT = 5432
@@ -32,7 +34,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarm on a cluster whose capacity does not suffice."""
-    named = {"DBClusterIdentifier": Named("cluster", node["id"])}
+    named = {"DBClusterIdentifier": Reference(node["id"], "ref")}
     yield Alarm(
         f"{node['id']}CapacityAlarm",
         TICKET,
@@ -44,3 +46,11 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         period=300,
         periods=3,
     )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The id, host and port of a cluster."""
+    cluster = node["id"]
+    yield output(cluster, "Id", "The database cluster", "ref")
+    yield output(cluster, "Endpoint", f"The database of {node['does']}", "attr_endpoint_address")
+    yield output(cluster, "Port", "Its port", "attr_endpoint_port")

@@ -8,7 +8,9 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
+    output,
 )
 
 PORT = 6379
@@ -30,7 +32,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 
     https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
     """
-    named = {"clusterId": Named("cache", node["id"])}
+    named = {"clusterId": Reference(node["id"], "ref")}
     yield Alarm(
         f"{node['id']}ThrottlesAlarm",
         TICKET,
@@ -53,3 +55,8 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
                 {"unavailable": reported(function, "CacheUnavailable")},
                 periods=3,
             )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The name of a cache."""
+    yield output(node["id"], "Name", f"The cache of {node['does']}", "ref")

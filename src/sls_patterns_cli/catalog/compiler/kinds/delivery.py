@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.kinds import queue, rules
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
@@ -10,8 +10,11 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
     Tier,
+    dead_letter_queue,
+    output,
     pascal,
 )
 
@@ -48,7 +51,7 @@ def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
 
     https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
     """
-    named = {"DeliveryStreamName": Named("delivery", node["id"])}
+    named = {"DeliveryStreamName": Reference(node["id"], "ref")}
     return Metric("AWS/Firehose", name, statistic, named)
 
 
@@ -129,3 +132,12 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that EventBridge could not report a failed batch."""
     yield rules.not_sent(f"{pascal(archive(node)['name'])}ErrorsRule")
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The name of a delivery stream, and where it tells of records that it could not deliver."""
+    yield output(node["id"], "Name", f"The delivery stream that {node['does']}", "ref")
+    yield queue.dead_letter_url(
+        dead_letter_queue(node["name"]),
+        "The queue of messages about records that could not be delivered",
+    )

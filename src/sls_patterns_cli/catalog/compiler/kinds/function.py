@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
@@ -10,8 +11,11 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
     Threshold,
+    dead_letter_queue,
+    output,
 )
 
 MEMORY_MEGABYTES = 256
@@ -83,15 +87,15 @@ def metric(function: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     """
-    named = {"FunctionName": Named("function", function["id"])}
+    named = {"FunctionName": Reference(function["id"], "function_name")}
     return Metric("AWS/Lambda", name, statistic, named)
 
 
 def reported(function: CompiledNode, name: str, statistic: str = "Sum", **others: str) -> Metric:
     """A metric that the function's own code reports: by function and service, and by `others`."""
-    by: dict[str, Named | str] = {
-        "FunctionName": Named("function", function["id"]),
-        "service": Named("service", ""),
+    by: dict[str, Reference | str] = {
+        "FunctionName": Reference(function["id"], "function_name"),
+        "service": Reference("", "project_name"),
         **others,
     }
     return Metric(None, name, statistic, by)
@@ -157,3 +161,16 @@ def concurrency() -> Alarm:
         threshold=CLAIMED_CONCURRENCY,
         periods=10,
     )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The names of a function and its log, the ARN of its alias, and its dead-letter queue."""
+    function = node["id"]
+    yield output(function, "Name", f"The function that {node['does']}", "function_name")
+    if node.get("alias"):
+        yield output(function, "AliasArn", "Its alias, which callers invoke", "alias_arn")
+    yield output(function, "LogGroupName", "Its log group", "log_group.log_group_name")
+    if node["invoked_asynchronously"]:
+        yield queue.dead_letter_url(
+            dead_letter_queue(node["name"]), "The queue of the events that it could not process"
+        )

@@ -11,8 +11,11 @@ from sls_patterns_cli.catalog.compiler.records import (
     Facts,
     Graph,
     Metric,
-    Named,
+    Output,
+    Reference,
     Threshold,
+    dead_letter_queue,
+    output,
 )
 
 RETENTION = Duration(4, "days")
@@ -69,7 +72,7 @@ def depth(queue: str) -> Metric:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/dead-letter-queues-alarms-cloudwatch.html
     """
     name = "ApproximateNumberOfMessagesVisible"
-    return Metric("AWS/SQS", name, "Maximum", {"QueueName": Named("queue", queue)})
+    return Metric("AWS/SQS", name, "Maximum", {"QueueName": Reference(queue, "queue_name")})
 
 
 def oldest_message(graph: Graph) -> Threshold:
@@ -102,7 +105,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
                     "AWS/SQS",
                     "ApproximateAgeOfOldestMessage",
                     "Maximum",
-                    {"QueueName": Named("queue", node["id"])},
+                    {"QueueName": Reference(node["id"], "queue_name")},
                 )
             },
             threshold=oldest_message(node.graph),
@@ -117,3 +120,17 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"nothing is lost for {DEAD_LETTER_RETENTION.text}, and nothing else reports it",
             {"waiting": depth(node["id"])},
         )
+
+
+def dead_letter_url(queue: str, description: str) -> Output:
+    """The output with the address of a dead-letter queue, by its logical id."""
+    return Output(f"{queue}Url", description, Reference(queue, "queue_url"))
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The addresses of a queue and of its dead-letter queue."""
+    yield output(node["id"], "Url", f"The queue that {node['does']}", "queue_url")
+    if node["outgoing"]:
+        ends = dead_letter_queue(node["name"])
+        yield dead_letter_url(ends, "Its dead-letter queue")
+        yield output(ends, "Arn", "Its ARN", "queue_arn")

@@ -8,6 +8,9 @@ from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Alarm,
     CompiledNode,
+    Output,
+    output,
+    pascal,
 )
 
 PORT = 5439
@@ -43,3 +46,14 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"Firehose retries for {LOAD_RETRIES.words}, and what still fails is in the "
             "dead-letter queue",
         )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The names of a warehouse and of what it is loaded from, and the user that loads it."""
+    bucket, namespace, secret = (
+        f"{pascal(node['name'])}{part}" for part in ("Bucket", "Namespace", "LoaderSecret")
+    )
+    yield output(bucket, "Name", "The bucket from which the warehouse is loaded", "bucket_name")
+    yield output(node["id"], "Name", "The workgroup of the warehouse", "ref")
+    yield output(namespace, "Name", "The namespace that holds its data", "ref")
+    yield output(secret, "Arn", "The user by whom Firehose loads the warehouse", "secret_arn")

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.kinds import queue, rules
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
+    dead_letter_queue,
+    output,
     pascal,
 )
 
@@ -26,7 +29,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """
 
     def metric(name: str) -> Metric:
-        named = {"StateMachineArn": Named("state-machine", node["id"])}
+        named = {"StateMachineArn": Reference(node["id"], "state_machine_arn")}
         return Metric("AWS/States", name, "Sum", named)
 
     express = bool(node.get("express"))
@@ -60,3 +63,23 @@ def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that EventBridge could not keep a failed execution."""
     if not node.get("express"):
         yield rules.not_sent(failure_rule(node))
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The ARN of a state machine, and where its executions and items that failed are."""
+    yield output(node["id"], "Arn", f"The state machine that {node['does']}", "state_machine_arn")
+    if node.get("express"):
+        log = f"{node['id']}LogGroup"
+        yield output(
+            log, "Name", "The log of its executions that ended in a failure", "log_group_name"
+        )
+    else:
+        yield queue.dead_letter_url(
+            dead_letter_queue(node["name"]), "The queue of its executions that ended in a failure"
+        )
+    for edge in node.outgoing:
+        if edge.get("by") == "map":
+            yield queue.dead_letter_url(
+                dead_letter_queue(edge["to"]),
+                f"The queue of the items that {edge['to']} could not process",
+            )

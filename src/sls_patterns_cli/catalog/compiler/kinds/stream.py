@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from sls_patterns_cli.catalog.compiler.kinds import queue, rules
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
+    Attribute,
     CompiledNode,
     Facts,
     Metric,
+    Output,
+    end_of,
+    output,
     pascal,
 )
 
@@ -38,3 +42,25 @@ def lost(node: CompiledNode) -> Iterator[Metric]:
     for edge in node.outgoing:
         if node.graph.node(edge["to"])["kind"] == "function":
             yield rules.not_sent(failures_rule(edge))
+
+
+def failures_bucket(edge: Facts) -> str:
+    """The logical id of the bucket of the records that failed on an edge."""
+    return f"{pascal(edge['from'])}To{pascal(edge['to'])}FailuresBucket"
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The name of a stream or table, and where the records are that its readers failed on."""
+    attribute: Attribute = "stream_name" if node["kind"] == "stream" else "table_name"
+    what = "stream" if node["kind"] == "stream" else "table"
+    yield output(node["id"], "Name", f"The {what} of {node['does']}", attribute)
+    for edge in node.outgoing:
+        if node.graph.node(edge["to"])["kind"] == "function":
+            bucket = failures_bucket(edge)
+            yield output(
+                bucket,
+                "Name",
+                f"The bucket of the records that {edge['to']} could not process",
+                "bucket_name",
+            )
+            yield queue.dead_letter_url(end_of(edge, "E5"), "The queue of messages about them")

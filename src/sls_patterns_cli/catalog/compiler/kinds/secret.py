@@ -1,0 +1,15 @@
+"""Secrets of Secrets Manager."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.records import (
+    CompiledNode,
+    Output,
+    output,
+)
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The ARN of a secret."""
+    does = f"{node['does'][0].upper()}{node['does'][1:]}"
+    yield output(node["id"], "Arn", does, "secret_arn")
