@@ -5,7 +5,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
-from sls_patterns_cli.catalog.compiler.records import Alarm, Metric, Output, Reference, Threshold
+from sls_patterns_cli.catalog.compiler.records import (
+    Alarm,
+    Metric,
+    Output,
+    Reference,
+    Threshold,
+    Variable,
+)
 from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, Stack, Waits
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
@@ -114,6 +121,7 @@ def _edge(vocabulary: Vocabulary) -> Schema:
         "to": {"type": "string"},
         "call": {"enum": ["sync", "async"]},
         "failures": {"type": "array", "items": _typed(Failure)},
+        "variables": {"type": "array", "items": _record(Variable)},
         "by": {"type": "string"},
     }
     return _closed({**given, **common}, {*given, "by"})

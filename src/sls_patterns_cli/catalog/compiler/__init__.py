@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sls_patterns_cli.catalog.compiler import dead_letters
+from sls_patterns_cli.catalog.compiler import dead_letters, variables
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
@@ -86,7 +86,7 @@ class _Compilation:
             name: _node(node, self._edges, self._nodes, datastore)
             for name, node in self._nodes.items()
         }
-        self._graph = Graph(self._facts, tuple(map(edge, self._edges)))
+        self._graph = Graph(self._facts, tuple(map(self._edge, self._edges)))
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
         self._ending = unique(each.id for edge in self._edges for each in edge.failures if each.end)
@@ -100,6 +100,10 @@ class _Compilation:
         # The one that was answered, and those that nodes are whatever the answer is.
         always = unique(node.facts.resource for node in topology.nodes if node.facts.resource)
         self._datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
+
+    def _edge(self, declared: Edge) -> Facts:
+        found = variables.of_edge(declared, self._nodes, self._facts, self._datastore)
+        return {**edge(declared), "variables": [each.as_dict() for each in found]}
 
     def _kind(self, name: str) -> str:
         return self._nodes[name].kind
@@ -239,7 +243,7 @@ class _Compilation:
                     *datastore.adapters,
                 ]
             ),
-            "variables": dict(sorted(_variables(edges, nodes))),
+            "variables": dict(sorted(variables.examples(edges, nodes, datastore))),
             "migrations": migrations if datastore.nodes else [],
             "tool_migrations": [] if datastore.nodes else migrations,
             "state_machines": [node.name for node in machines],
@@ -249,7 +253,9 @@ class _Compilation:
                 *unique(each.attributes["errors"] for each in edges if "errors" in each.attributes),
             ],
             # Or it sets aside what its event source brings.
-            "calls_aws": any(self._calls_sdk(each) or _is_of_source(each, nodes) for each in edges),
+            "calls_aws": any(
+                self._calls_sdk(each) or variables.is_of_source(each, nodes) for each in edges
+            ),
         }
 
     def _calls_sdk(self, edge: Edge) -> bool:
@@ -527,37 +533,12 @@ def _way_back(edge: Edge, edges: tuple[Edge, ...], nodes: Mapping[str, Node]) ->
     return next(filter(None, before), ())
 
 
-def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
-    """The variables by which functions know other nodes, and what each may hold."""
-    for edge in edges:
-        user, node = nodes[edge.source], nodes[edge.target]
-        # What a function reads, it knows by its source.
-        if edge.attributes.get("by") == "poll" or _is_of_source(edge, nodes):
-            user, node = node, user
-        variable = edge.kind.variable or node.facts.variable
-        if user.kind == "function" and node is not user and variable:
-            name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
-            short = node.name.removesuffix(f"-{node.kind}")
-            yield name, variable["example"].replace("{name}", short)
-            if "days" in node.attributes:
-                yield f"{node.name}-days".replace("-", "_").upper(), str(node.attributes["days"])
-
-
 def _adapters(edge: Edge) -> tuple[str, ...]:
     """The adapters that code for the edge uses beside those of its nodes."""
     method, *_ = edge.attributes.get("route", "GET").split()
     if method in WITHOUT_BODY:
         return edge.kind.adapters
     return (*edge.kind.adapters, *edge.kind.body_adapters)
-
-
-def _is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:
-    """Whether the edge gives a variable to the function that it leads to."""
-    return (
-        nodes[edge.source].kind != "function"
-        and nodes[edge.target].kind == "function"
-        and edge.kind.variable is not None
-    )
 
 
 def _record_seconds(

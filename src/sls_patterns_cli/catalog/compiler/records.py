@@ -91,13 +91,14 @@ Attribute = Literal[
     "state_machine_arn",
     "stream_name",
     "table_name",
+    "tls_url",
     "topic_arn",
     "topic_name",
     "url",
 ]
 """Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
-alias, a parameter of the stack as a text or a list, and the project's name, which is of no
-resource."""
+alias, a parameter of the stack as a text or a list, the address of a cache, and the project's name,
+which is of no resource."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,22 @@ class Alarm:
                 self.threshold.name if isinstance(self.threshold, Threshold) else self.threshold
             ),
         }
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable of a function, by the function's logical id."""
+
+    function: str
+    name: str
+    value: Reference | str | int
+    reason: str | None = None
+    """Why it has that value, as a comment of its own."""
+
+    def as_dict(self) -> Facts:
+        """The variable as templates read it."""
+        value = self.value.as_dict() if isinstance(self.value, Reference) else self.value
+        return {**vars(self), "value": value}
 
 
 def pascal(name: str) -> str:

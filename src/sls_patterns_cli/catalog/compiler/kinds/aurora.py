@@ -1,6 +1,6 @@
 """Aurora Serverless clusters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
@@ -10,6 +10,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     Metric,
     Output,
     Reference,
+    Variable,
     output,
 )
 
@@ -54,3 +55,13 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     yield output(cluster, "Id", "The database cluster", "ref")
     yield output(cluster, "Endpoint", f"The database of {node['does']}", "attr_endpoint_address")
     yield output(cluster, "Port", "Its port", "attr_endpoint_port")
+
+
+def limits(function: str, edge: Mapping[str, int]) -> Variable:
+    """The variable by which PostgreSQL limits what it does for a function."""
+    return Variable(
+        function,
+        "PGOPTIONS",
+        f"-c statement_timeout={edge['statement']}s -c lock_timeout={edge['lock']}s",
+        "What a function that has ended began must not go on, nor hold its locks.",
+    )
