@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from sls_patterns_cli.catalog.compiler.records import (
+    Acknowledgement,
     Alarm,
     Metric,
     Output,
@@ -35,6 +36,7 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
         "edges": {"type": "array", "items": _edge(vocabulary)},
         "alarms": {"type": "array", "items": _alarm()},
         "thresholds": {"type": "array", "items": _record(Threshold)},
+        "acknowledgements": {"type": "array", "items": _record(Acknowledgement)},
         "outputs": {"type": "array", "items": _record(Output)},
     }
     hints = get_type_hints(Stack)
@@ -54,7 +56,7 @@ def of(hint: Any) -> Schema:
         return {"type": SIMPLE[hint]}
     if origin is Literal:
         return {"enum": [*arguments]}
-    if origin is list:
+    if origin in {list, tuple}:
         return {"type": "array", "items": of(arguments[0])}
     if origin is dict:
         inner = {} if arguments[1] is Any else of(arguments[1])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sls_patterns_cli.catalog.compiler import dead_letters, variables
+from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
@@ -154,6 +155,7 @@ class _Compilation:
                 (_seconds_to_end(each, self._facts) for each in ending), default=0
             ),
             "outputs": [each.as_dict() for each in outputs(self._graph)],
+            "acknowledgements": [each.as_dict() for each in acknowledgements(self._graph)],
             "stack_imports": imports(self._graph, found),
         }
 
@@ -647,7 +649,7 @@ def _text(facts: Facts) -> str:
         if key in {"nodes", "redrive"} and value:
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
-        elif key in {"edges", "alarms", "thresholds", "outputs"} and value:
+        elif key in {"edges", "alarms", "thresholds", "outputs", "acknowledgements"} and value:
             entries = [f"  {_line(entry)}" for entry in value]
             lines.append(f' "{key}": [\n' + ",\n".join(entries) + "\n ]")
         else:

@@ -211,6 +211,26 @@ class Variable:
         return {**vars(self), "value": value}
 
 
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What cdk-nag's AWS Solutions find and a stack does not change, with the reason.
+
+    Some rules have one `finding` for each policy or resource, which may name the construct `of`
+    which it is. There is none `unless` the runtime is another version; then the reason has a hole
+    for its name.
+    """
+
+    rule: str
+    reason: str
+    finding: str | None = None
+    of: str | None = None
+    unless: tuple[str, ...] = ()
+
+    def as_dict(self) -> Facts:
+        """The acknowledgement as templates read it."""
+        return {**vars(self), "unless": list(self.unless)}
+
+
 def pascal(name: str) -> str:
     """A name such as `signing-secret` as `SigningSecret`."""
     return "".join(word.capitalize() for word in name.split("-"))

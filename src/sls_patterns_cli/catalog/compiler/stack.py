@@ -140,6 +140,8 @@ class Stack:
     """What the dead-letter tool is made of."""
     alarms: list[Facts]
     outputs: list[Facts]
+    acknowledgements: list[Facts]
+    """What cdk-nag finds and the stack does not change."""
     stack_order: list[str]
     """The names of the nodes as the code of a CDK stack defines them."""
     stack_parts: list[str]

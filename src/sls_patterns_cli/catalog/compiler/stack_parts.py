@@ -142,25 +142,6 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
     "definitions": of("state-machine"),
     "mapping-templates": lambda graph: any("action" in edge for edge in graph.edges),
     "routes": any_node(lambda node: bool(node.get("replaces"))),
-    # What cdk-nag is told: resources by their ids, and actions that take no resource.
-    "resources-with-objects": either(
-        _fails_as("E5"),
-        of("s3", "redshift-serverless"),
-        any_node(
-            lambda node: (
-                node["kind"] == "bucket" and any("access" in edge for edge in node.incoming)
-            )
-        ),
-        any_node(
-            lambda node: (
-                node["kind"] == "state-machine"
-                and (
-                    node.get("map") == "distributed"
-                    or any(edge.get("by") == "describe" for edge in node.incoming)
-                )
-            )
-        ),
-    ),
     # Its test follows references to the ends of failures.
     "referenced-ends": either(of("queue"), _IS_STANDARD, _fails_as("E5")),
     "lists-streams": _LIST_STREAMS,

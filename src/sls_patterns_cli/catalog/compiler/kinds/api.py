@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
     Attribute,
     CompiledNode,
@@ -77,3 +78,26 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     yield output(api, "Url", "The address of the API", address)
     yield output(api, "Id", "The id of the API", number)
     yield output(log, "Name", "The access log of the API", "log_group_name")
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """That an API is open, and what of a REST API bills by the month or the byte."""
+    allowed = next(each["allowed"] for each in node.graph.nodes if each["kind"] == "client")
+    hint = "; the README says when to add an authorizer" if allowed == "anyone" else ""
+    is_open = f"open to {allowed}{hint}"
+    protected = any(edge.get("by") == "authorizer" for edge in node.graph.edges) or any(
+        each["kind"] == "openid-provider" for each in node.graph.nodes
+    )
+    rest = node["kind"] == "rest-api"
+    if rest:
+        yield Acknowledgement("AwsSolutions-APIG2", "who gets a request checks it")
+        yield Acknowledgement(
+            "AwsSolutions-APIG3", "a web ACL bills by the month; it is a choice of the owner"
+        )
+    if not protected:
+        yield Acknowledgement("AwsSolutions-APIG4", is_open)
+    if rest:
+        yield Acknowledgement(
+            "AwsSolutions-APIG6", "execution logs hold what was sent, and bill by the byte"
+        )
+        yield Acknowledgement("AwsSolutions-COG4", is_open)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from sls_patterns_cli.catalog.compiler.kinds import function
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Metric,
@@ -57,11 +59,22 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     yield output(cluster, "Port", "Its port", "attr_endpoint_port")
 
 
-def limits(function: str, edge: Mapping[str, int]) -> Variable:
+def limits(user: str, edge: Mapping[str, int]) -> Variable:
     """The variable by which PostgreSQL limits what it does for a function."""
     return Variable(
-        function,
+        user,
         "PGOPTIONS",
         f"-c statement_timeout={edge['statement']}s -c lock_timeout={edge['lock']}s",
         "What a function that has ended began must not go on, nor hold its locks.",
+    )
+
+
+def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
+    """What is found of a cluster and its VPC, in which nothing but functions is."""
+    yield function.inside_vpc()
+    yield Acknowledgement(
+        "AwsSolutions-RDS11", "only the functions reach the port, whatever its number"
+    )
+    yield Acknowledgement(
+        "AwsSolutions-VPC7", "flow logs bill for what they hold; nothing goes in or out of this VPC"
     )

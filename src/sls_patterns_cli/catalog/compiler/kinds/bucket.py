@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import rules
 from sls_patterns_cli.catalog.compiler.records import (
+    Acknowledgement,
     CompiledNode,
     Output,
     output,
@@ -14,3 +15,24 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     """The name of a bucket, and where the events are that it could not deliver."""
     yield output(node["id"], "Name", f"The bucket of {node['does']}", "bucket_name")
     yield from rules.undelivered(node)
+
+
+def unlogged() -> Acknowledgement:
+    """That a bucket has no access logs."""
+    return Acknowledgement(
+        "AwsSolutions-S1", "access logs need a bucket; which one is a choice of the owner"
+    )
+
+
+def objects(bucket: str, reason: str) -> Acknowledgement:
+    """That a policy is for all objects of a bucket, by its logical id."""
+    return Acknowledgement("AwsSolutions-IAM5", reason, f"Resource::<{bucket}.Arn>/*", of=bucket)
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """That a bucket has no access logs, and which objects it has is not known."""
+    yield unlogged()
+    if node["kind"] == "datastore":
+        yield objects(node["id"], "objects have no set names")
+    elif any("access" in edge for edge in node.incoming):
+        yield objects(node["id"], "which objects there will be is not known")

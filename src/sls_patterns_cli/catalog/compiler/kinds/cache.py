@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds.function import reported
+from sls_patterns_cli.catalog.compiler.kinds.function import inside_vpc, reported
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Metric,
@@ -60,3 +61,12 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 def outputs(node: CompiledNode) -> Iterator[Output]:
     """The name of a cache."""
     yield output(node["id"], "Name", f"The cache of {node['does']}", "ref")
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """What is found of the VPC of a cache that brings its own."""
+    if node["kind"] == "datastore":
+        yield inside_vpc()
+        yield Acknowledgement(
+            "AwsSolutions-VPC7", "flow logs bill for what they hold; only functions are in this VPC"
+        )

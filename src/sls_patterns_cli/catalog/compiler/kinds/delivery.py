@@ -7,6 +7,7 @@ from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Metric,
@@ -141,3 +142,9 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
         dead_letter_queue(node["name"]),
         "The queue of messages about records that could not be delivered",
     )
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """That a delivery from a stream has no encryption of its own."""
+    if any(source["kind"] == "stream" for source in node.sources):
+        yield Acknowledgement("AwsSolutions-KDF1", "the stream that it delivers from is encrypted")

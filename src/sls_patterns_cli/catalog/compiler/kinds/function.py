@@ -8,6 +8,7 @@ from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Metric,
@@ -55,6 +56,9 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 
 CALL_SECONDS = CALL_ATTEMPTS.number * ATTEMPT_SECONDS + (CALL_ATTEMPTS.number - 1) * PAUSE_SECONDS
 """How long a call to AWS takes at most."""
+
+NEWEST_RUNTIMES = ("python3.14", "nodejs24.x")
+"""What cdk-nag takes for the newest version of each runtime."""
 
 UNRESERVED_CONCURRENCY = 100
 """What Lambda keeps for the functions of an account that reserve none (fact A5)."""
@@ -174,3 +178,24 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
         yield queue.dead_letter_url(
             dead_letter_queue(node["name"]), "The queue of the events that it could not process"
         )
+
+
+def managed_policy(name: str, reason: str) -> Acknowledgement:
+    """That the role of a function has a policy of AWS."""
+    policy = f"arn:<AWS::Partition>:iam::aws:policy/service-role/{name}"
+    return Acknowledgement("AwsSolutions-IAM4", reason, f"Policy::{policy}")
+
+
+def inside_vpc() -> Acknowledgement:
+    """That the role of a function in a VPC has a policy of AWS."""
+    return managed_policy(
+        "AWSLambdaVPCAccessExecutionRole", "it lets a function into the VPC, and no more"
+    )
+
+
+def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
+    """That a function has a policy of AWS, and a runtime that need not be the newest."""
+    yield managed_policy(
+        "AWSLambdaBasicExecutionRole", "it lets a function write its log, and no more"
+    )
+    yield Acknowledgement("AwsSolutions-L1", "{version} was chosen", unless=NEWEST_RUNTIMES)

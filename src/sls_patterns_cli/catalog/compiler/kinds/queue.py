@@ -6,6 +6,7 @@ from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Facts,
@@ -134,3 +135,15 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
         ends = dead_letter_queue(node["name"])
         yield dead_letter_url(ends, "Its dead-letter queue")
         yield output(ends, "Arn", "Its ARN", "queue_arn")
+
+
+def acknowledged(graph: Graph) -> Iterator[Acknowledgement]:
+    """Why queues without a dead-letter queue are right: the rule knows ends of queues only."""
+    ends = {failure["id"] for edge in graph.edges for failure in edge["failures"] if failure["end"]}
+    reason = None
+    if ends - {"E1"}:
+        reason = "it does not see the dead-letter queue of anything but a queue"
+    elif any(node["kind"] == "queue" and not node["outgoing"] for node in graph.nodes):
+        reason = "what is set aside waits for people, and nothing takes it"
+    if reason:
+        yield Acknowledgement("AwsSolutions-SQS3", reason)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import delivery
+from sls_patterns_cli.catalog.compiler.kinds import bucket, delivery
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Output,
@@ -50,10 +51,26 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
     """The names of a warehouse and of what it is loaded from, and the user that loads it."""
-    bucket, namespace, secret = (
+    loaded, namespace, secret = (
         f"{pascal(node['name'])}{part}" for part in ("Bucket", "Namespace", "LoaderSecret")
     )
-    yield output(bucket, "Name", "The bucket from which the warehouse is loaded", "bucket_name")
+    yield output(loaded, "Name", "The bucket from which the warehouse is loaded", "bucket_name")
     yield output(node["id"], "Name", "The workgroup of the warehouse", "ref")
     yield output(namespace, "Name", "The namespace that holds its data", "ref")
     yield output(secret, "Arn", "The user by whom Firehose loads the warehouse", "secret_arn")
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """What is found of a warehouse, and of what Firehose loads it by."""
+    yield bucket.unlogged()
+    yield bucket.objects(f"{pascal(node['name'])}Bucket", "objects have no set names")
+    yield Acknowledgement(
+        "AwsSolutions-EC23", "only Firehose is admitted; the rule cannot look up its addresses"
+    )
+    yield Acknowledgement(
+        "AwsSolutions-SMG4", "Firehose keeps what it has read for ten minutes, and fails meanwhile"
+    )
+    yield Acknowledgement(
+        "AwsSolutions-VPC7",
+        "flow logs bill for what they hold; the warehouse logs its connections",
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.records import (
+    Acknowledgement,
     CompiledNode,
     Output,
     output,
@@ -13,3 +14,8 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     """The ARN of a secret."""
     does = f"{node['does'][0].upper()}{node['does'][1:]}"
     yield output(node["id"], "Arn", does, "secret_arn")
+
+
+def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
+    """That a secret is not rotated."""
+    yield Acknowledgement("AwsSolutions-SMG4", "both sides must change a shared secret together")

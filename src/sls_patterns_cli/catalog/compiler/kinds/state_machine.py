@@ -6,6 +6,7 @@ from sls_patterns_cli.catalog.compiler.kinds import queue, rules
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Metric,
@@ -83,3 +84,32 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
                 dead_letter_queue(edge["to"]),
                 f"The queue of the items that {edge['to']} could not process",
             )
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """What a state machine does not log or trace, and whose permissions name no execution."""
+    if node.get("express"):
+        yield Acknowledgement(
+            "AwsSolutions-SF1", "errors are what is logged; how an execution ended is its answer"
+        )
+        yield Acknowledgement(
+            "AwsSolutions-IAM5", "the actions that deliver logs know no resources", "Resource::*"
+        )
+    else:
+        yield Acknowledgement(
+            "AwsSolutions-SF1",
+            "a standard machine keeps the history of each execution for 90 days",
+        )
+    yield Acknowledgement("AwsSolutions-SF2", "tracing bills for each request")
+    described = any(edge.get("by") == "describe" for edge in node.incoming)
+    for names in (
+        *((":*",) if described else ()),
+        *(("/*",) if node.get("map") == "distributed" else ()),
+    ):
+        yield Acknowledgement(
+            "AwsSolutions-IAM5",
+            "executions have no names before they are started",
+            "Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
+            f"execution:<{node['id']}.Name>{names}",
+            of=node["id"],
+        )

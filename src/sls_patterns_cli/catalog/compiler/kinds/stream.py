@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import queue, rules
+from sls_patterns_cli.catalog.compiler.kinds import bucket, queue, rules
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
+    Acknowledgement,
     Attribute,
     CompiledNode,
     Facts,
@@ -56,11 +57,26 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     yield output(node["id"], "Name", f"The {what} of {node['does']}", attribute)
     for edge in node.outgoing:
         if node.graph.node(edge["to"])["kind"] == "function":
-            bucket = failures_bucket(edge)
+            failures = failures_bucket(edge)
             yield output(
-                bucket,
+                failures,
                 "Name",
                 f"The bucket of the records that {edge['to']} could not process",
                 "bucket_name",
             )
             yield queue.dead_letter_url(end_of(edge, "E5"), "The queue of messages about them")
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """What is found of the buckets of failed records, and of a table beside them."""
+    for edge in node.outgoing:
+        if any(failure["id"] == "E5" for failure in edge["failures"]):
+            yield bucket.unlogged()
+            yield bucket.objects(failures_bucket(edge), "keys vary")
+    if node["resource"] == "dynamodb":
+        if node["outgoing"]:
+            yield Acknowledgement(
+                "AwsSolutions-IAM5", "dynamodb:ListStreams knows no resource", "Resource::*"
+            )
+        if node.get("cache"):
+            yield Acknowledgement("AwsSolutions-DDB3", "a cache needs no backups")
