@@ -8,6 +8,7 @@ from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_t
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
+    Grant,
     Metric,
     Output,
     Reference,
@@ -99,6 +100,7 @@ def _node(kind: str, attributes: Attributes) -> Schema:
         "resource": {"type": "string"},
         "id": {"type": "string"},
         "shape": NAMES,
+        "grants": {"type": "array", "items": _record(Grant)},
         "incoming": NUMBERS,
         "outgoing": NUMBERS,
     }
@@ -124,6 +126,7 @@ def _edge(vocabulary: Vocabulary) -> Schema:
         "call": {"enum": ["sync", "async"]},
         "failures": {"type": "array", "items": _typed(Failure)},
         "variables": {"type": "array", "items": _record(Variable)},
+        "grants": {"type": "array", "items": _record(Grant)},
         "by": {"type": "string"},
     }
     return _closed({**given, **common}, {*given, "by"})

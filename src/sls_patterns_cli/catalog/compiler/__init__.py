@@ -11,6 +11,7 @@ from typing import Any
 from sls_patterns_cli.catalog.compiler import dead_letters, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
+from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
@@ -87,7 +88,7 @@ class _Compilation:
             name: _node(node, self._edges, self._nodes, datastore)
             for name, node in self._nodes.items()
         }
-        self._graph = Graph(self._facts, tuple(map(self._edge, self._edges)))
+        self._graph = granted(Graph(self._facts, tuple(map(self._edge, self._edges))))
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
         self._ending = unique(each.id for edge in self._edges for each in edge.failures if each.end)
@@ -117,7 +118,7 @@ class _Compilation:
         return {
             "local": self._datastore.local,
             "harness": harness(self._topology, self._datastore, self._vocabulary),
-            "nodes": self._facts,
+            "nodes": self._graph.facts,
             "edges": list(self._graph.edges),
             "numbers": numbers(),
             "mechanisms": self._mechanisms,
@@ -196,7 +197,7 @@ class _Compilation:
                 if each.source not in brought
                 for action in each.kind.actions
             ),
-            "grants": any(map(self._is_granted, edges)),
+            "grants": bool(self._ends) or any(each["grants"] for each in self._graph.edges),
             "retained": listed(
                 name
                 for retained in (
@@ -209,12 +210,6 @@ class _Compilation:
             "stack_order": definition_order(self._graph),
             "stack_parts": parts(self._graph),
         }
-
-    def _is_granted(self, edge: Edge) -> bool:
-        if self._kind(edge.source) == "state-machine" or any(each.end for each in edge.failures):
-            return True
-        target = _resource(self._nodes[edge.target], self._datastore)
-        return self._kind(edge.source) == "function" and target not in {"external", "cache"}
 
     def code(self) -> Facts:
         """What the project's own code is made of."""

@@ -67,15 +67,24 @@ class CompiledNode:
 
 Attribute = Literal[
     "alias_arn",
+    "any",
     "api_endpoint",
     "api_id",
+    "attr_arn",
     "attr_endpoint_address",
     "attr_endpoint_port",
+    "bucket_arn",
     "bucket_name",
+    "event_bus_arn",
     "event_bus_name",
+    "executions",
+    "function_arn",
     "function_name",
+    "item_executions",
     "log_group.log_group_name",
+    "log_group_arn",
     "log_group_name",
+    "objects",
     "parameter",
     "parameter_list",
     "parameter_name",
@@ -89,16 +98,29 @@ Attribute = Literal[
     "rule_name",
     "secret_arn",
     "state_machine_arn",
+    "stream_arn",
     "stream_name",
+    "table_arn",
     "table_name",
+    "table_stream_arn",
     "tls_url",
     "topic_arn",
     "topic_name",
     "url",
 ]
 """Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
-alias, a parameter of the stack as a text or a list, the address of a cache, and the project's name,
-which is of no resource."""
+alias, a parameter of the stack as a text or a list, the address of a cache, all objects of a
+bucket, all executions of a state machine or of the items of its map, any resource at all, and the
+project's name, which is of no resource."""
+
+Method = Literal[
+    "grant",
+    "grant_start_execution",
+    "grant_start_sync_execution",
+    "grant_stream",
+    "grant_table_list_streams",
+]
+"""The methods by which constructs of CDK grant what they are called for."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +231,32 @@ class Variable:
         """The variable as templates read it."""
         value = self.value.as_dict() if isinstance(self.value, Reference) else self.value
         return {**vars(self), "value": value}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a function, a state machine or a role may do, by its logical id.
+
+    `method` is that of the resource's construct by which CDK grants it; without one, a statement
+    does: the methods of other constructs grant more than this, or none is as narrow. `policy`
+    names a policy of its own, where that of the grantee would refer to itself.
+    """
+
+    grantee: str
+    actions: tuple[str, ...]
+    resource: Reference
+    method: Method | None = None
+    policy: str | None = None
+    reason: str | None = None
+    """Why the resource is as wide as it is."""
+
+    def as_dict(self) -> Facts:
+        """The permission as templates read it."""
+        return {
+            **vars(self),
+            "actions": list(self.actions),
+            "resource": self.resource.as_dict(),
+        }
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
@@ -9,11 +10,14 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     Attribute,
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
     Output,
     Reference,
     Threshold,
     output,
+    unique,
 )
 
 NAMES: dict[str, tuple[str, Attribute, str, str]] = {
@@ -101,3 +105,21 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
             "AwsSolutions-APIG6", "execution logs hold what was sent, and bill by the byte"
         )
         yield Acknowledgement("AwsSolutions-COG4", is_open)
+
+
+def integrated(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """What an API calls without a function, once for all of its routes to a node."""
+    role = f"{source['id']}Role"
+    routes = [each for each in source.outgoing if each["to"] == edge["to"]]
+    if edge != routes[0]:
+        return
+    actions = unique(each["action"] for each in routes if "action" in each)
+    match target["kind"]:
+        case "queue":
+            yield queue.grant(role, target["id"], *(f"sqs:{each}" for each in actions))
+        case "stream":
+            yield stream.grant(role, target["id"], *(f"kinesis:{each}" for each in actions))
+        case "delivery":
+            yield delivery.grant(role, target["id"], *(f"firehose:{each}" for each in actions))
+        case "state-machine":
+            yield state_machine.start(role, target["id"], wait=edge["call"] == "sync")

@@ -6,9 +6,25 @@ from sls_patterns_cli.catalog.compiler.kinds import rules
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     CompiledNode,
+    Facts,
+    Grant,
     Output,
+    Reference,
     output,
 )
+
+ACTIONS = {
+    "read": ("s3:GetObject",),
+    "read-many": ("s3:GetObject",),
+    "write-once": ("s3:GetObject", "s3:PutObject"),
+    "write": ("s3:PutObject",),
+    "read-write": ("s3:GetObject", "s3:PutObject"),
+}
+"""What an access may call."""
+
+PART_ACTIONS = ("s3:ListMultipartUploadParts", "s3:AbortMultipartUpload")
+"""What writing in parts needs besides:
+https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html"""
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
@@ -36,3 +52,11 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
         yield objects(node["id"], "objects have no set names")
     elif any("access" in edge for edge in node.incoming):
         yield objects(node["id"], "which objects there will be is not known")
+
+
+def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to read or write objects; a distributed map writes its results in parts."""
+    actions = ACTIONS[edge["access"]]
+    if source.get("map") == "distributed" and edge["access"] != "read":
+        actions = (*actions, *PART_ACTIONS)
+    yield Grant(source["id"], actions, Reference(target["id"], "objects"))

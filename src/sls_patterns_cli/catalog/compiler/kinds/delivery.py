@@ -10,6 +10,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
     CompiledNode,
+    Grant,
     Metric,
     Output,
     Reference,
@@ -148,3 +149,49 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
     """That a delivery from a stream has no encryption of its own."""
     if any(source["kind"] == "stream" for source in node.sources):
         yield Acknowledgement("AwsSolutions-KDF1", "the stream that it delivers from is encrypted")
+
+
+def grant(grantee: str, delivery: str, *actions: str) -> Grant:
+    """The permission to use a delivery stream, by its logical id."""
+    return Grant(grantee, actions, Reference(delivery, "attr_arn"))
+
+
+def grants(node: CompiledNode) -> Iterator[Grant]:
+    """What a delivery stream reads, calls and writes.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+    """
+    role, bucket = f"{node['id']}Role", f"{pascal(archive(node)['name'])}Bucket"
+    for source in node.sources:
+        if source["kind"] == "stream":
+            yield Grant(
+                role,
+                (
+                    "kinesis:DescribeStream",
+                    "kinesis:GetRecords",
+                    "kinesis:GetShardIterator",
+                    "kinesis:ListShards",
+                ),
+                Reference(source["id"], "stream_arn"),
+            )
+    yield Grant(
+        role,
+        ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
+        Reference(bucket, "objects"),
+    )
+    yield Grant(
+        role,
+        ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),
+        Reference(bucket, "bucket_arn"),
+    )
+    for target in node.targets:
+        if target["kind"] == "function":
+            yield Grant(
+                role,
+                ("lambda:InvokeFunction", "lambda:GetFunctionConfiguration"),
+                Reference(target["id"], "function_arn"),
+            )
+    if archive(node)["resource"] == "redshift-serverless":
+        loader = Reference(f"{pascal(archive(node)['name'])}LoaderSecret", "secret_arn")
+        yield Grant(role, ("secretsmanager:GetSecretValue",), loader)
+    yield Grant(role, ("logs:PutLogEvents",), Reference(f"{node['id']}LogGroup", "log_group_arn"))

@@ -11,6 +11,8 @@ from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
     Output,
     Reference,
@@ -199,3 +201,15 @@ def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
         "AWSLambdaBasicExecutionRole", "it lets a function write its log, and no more"
     )
     yield Acknowledgement("AwsSolutions-L1", "{version} was chosen", unless=NEWEST_RUNTIMES)
+
+
+def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to invoke a function; another function waits for what its alias leads to."""
+    by_alias = source["kind"] == "function" and edge["call"] == "sync"
+    itself = source["name"] == target["name"]
+    yield Grant(
+        source["id"],
+        ("lambda:InvokeFunction",),
+        Reference(target["id"], "alias_arn" if by_alias else "function_arn"),
+        policy="invokes-itself" if itself else None,
+    )

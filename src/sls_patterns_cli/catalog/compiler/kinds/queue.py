@@ -10,6 +10,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     CompiledNode,
     Facts,
+    Grant,
     Graph,
     Metric,
     Output,
@@ -147,3 +148,21 @@ def acknowledged(graph: Graph) -> Iterator[Acknowledgement]:
         reason = "what is set aside waits for people, and nothing takes it"
     if reason:
         yield Acknowledgement("AwsSolutions-SQS3", reason)
+
+
+def grant(grantee: str, queue: str, *actions: str) -> Grant:
+    """The permission to use a queue, by its logical id."""
+    return Grant(grantee, actions, Reference(queue, "queue_arn"), "grant")
+
+
+def called(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to send to a queue."""
+    yield grant(source["id"], target["id"], "sqs:SendMessage")
+
+
+def consumed(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to receive and delete messages; a mapping also reads how many there are."""
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+    if edge.get("by") != "poll":
+        actions.append("sqs:GetQueueAttributes")
+    yield grant(target["id"], source["id"], *actions)

@@ -9,7 +9,9 @@ from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
     CompiledNode,
+    Grant,
     Output,
+    Reference,
     output,
     pascal,
 )
@@ -74,3 +76,10 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
         "AwsSolutions-VPC7",
         "flow logs bill for what they hold; the warehouse logs its connections",
     )
+
+
+def grants(node: CompiledNode) -> Iterator[Grant]:
+    """What a redrive loads from: it has a role of the warehouse."""
+    role, loaded = f"{pascal(node['name'])}Role", f"{pascal(node['name'])}Bucket"
+    yield Grant(role, ("s3:GetObject",), Reference(loaded, "objects"))
+    yield Grant(role, ("s3:GetBucketLocation", "s3:ListBucket"), Reference(loaded, "bucket_arn"))

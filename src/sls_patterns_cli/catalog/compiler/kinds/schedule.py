@@ -6,6 +6,8 @@ from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
     Output,
     Reference,
@@ -38,3 +40,10 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     yield queue.dead_letter_url(
         dead_letter_queue(node["name"]), "The queue of the runs that it could not start"
     )
+
+
+def starts(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permissions to start a run, and to keep one that could not start."""
+    role = f"{source['id']}Role"
+    yield Grant(role, ("lambda:InvokeFunction",), Reference(target["id"], "function_arn"))
+    yield queue.grant(role, dead_letter_queue(source["name"]), "sqs:SendMessage")

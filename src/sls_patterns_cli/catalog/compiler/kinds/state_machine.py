@@ -9,6 +9,8 @@ from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
     Output,
     Reference,
@@ -112,4 +114,49 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
             "Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
             f"execution:<{node['id']}.Name>{names}",
             of=node["id"],
+        )
+
+
+def start(grantee: str, machine: str, *, wait: bool) -> Grant:
+    """The permission to start an execution, and to wait for its end."""
+    return Grant(
+        grantee,
+        ("states:StartSyncExecution" if wait else "states:StartExecution",),
+        Reference(machine, "state_machine_arn"),
+        "grant_start_sync_execution" if wait else "grant_start_execution",
+    )
+
+
+def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to start executions, or to look at them."""
+    if edge.get("by") == "describe":
+        executions = Reference(target["id"], "executions")
+        yield Grant(source["id"], ("states:DescribeExecution",), executions)
+    else:
+        yield start(source["id"], target["id"], wait=edge.get("by") == "wait")
+
+
+def grants(node: CompiledNode) -> Iterator[Grant]:
+    """What a state machine does beside its calls.
+
+    It sends what fails of an item to the dead-letter queue of the item's function; and each part
+    of a distributed map is an execution:
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+    machine = node["id"]
+    for edge in node.outgoing:
+        if edge.get("by") == "map":
+            yield queue.grant(machine, dead_letter_queue(edge["to"]), "sqs:SendMessage")
+    if node.get("map") == "distributed":
+        yield Grant(
+            machine,
+            ("states:StartExecution",),
+            Reference(machine, "state_machine_arn"),
+            policy="starts-parts",
+        )
+        yield Grant(
+            machine,
+            ("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"),
+            Reference(machine, "item_executions"),
+            policy="starts-parts",
         )

@@ -9,8 +9,10 @@ from sls_patterns_cli.catalog.compiler.records import (
     Attribute,
     CompiledNode,
     Facts,
+    Grant,
     Metric,
     Output,
+    Reference,
     end_of,
     output,
     pascal,
@@ -80,3 +82,45 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
             )
         if node.get("cache"):
             yield Acknowledgement("AwsSolutions-DDB3", "a cache needs no backups")
+
+
+def grant(grantee: str, stream: str, *actions: str) -> Grant:
+    """The permission to use a stream of Kinesis, by its logical id."""
+    return Grant(grantee, actions, Reference(stream, "stream_arn"), "grant")
+
+
+def consumed(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permissions to read a stream, or the changes of a table, and to keep what failed.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html and
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+    """
+    if target["kind"] != "function":
+        return
+    if source["kind"] == "stream":
+        yield grant(
+            target["id"],
+            source["id"],
+            "kinesis:DescribeStream",
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:ListShards",
+        )
+    else:
+        yield Grant(
+            target["id"],
+            ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+            Reference(source["id"], "table_stream_arn"),
+            "grant_stream",
+        )
+        yield Grant(
+            target["id"],
+            ("dynamodb:ListStreams",),
+            Reference(source["id"], "any"),
+            "grant_table_list_streams",
+            reason="the action knows no resource",
+        )
+    failures = failures_bucket(edge)
+    yield Grant(target["id"], ("s3:PutObject",), Reference(failures, "objects"))
+    yield Grant(target["id"], ("s3:ListBucket",), Reference(failures, "bucket_arn"))

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
     Output,
     Reference,
@@ -33,3 +35,8 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
             end_of(edge, "E4"),
             f"The queue of the messages that could not be delivered to {edge['to']}",
         )
+
+
+def called(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to publish to a topic."""
+    yield Grant(source["id"], ("sns:Publish",), Reference(target["id"], "topic_arn"))
