@@ -100,7 +100,6 @@ def _node(kind: str, attributes: Attributes) -> Schema:
         "resource": {"type": "string"},
         "id": {"type": "string"},
         "shape": NAMES,
-        "grants": {"type": "array", "items": _record(Grant)},
         "incoming": NUMBERS,
         "outgoing": NUMBERS,
     }

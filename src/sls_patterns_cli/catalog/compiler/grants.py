@@ -58,10 +58,7 @@ OWN: dict[str, Callable[[CompiledNode], Iterator[Grant]]] = {
 def granted(graph: Graph) -> Graph:
     """The graph with the permissions that each node and each edge needs."""
     return Graph(
-        {
-            node["name"]: {**node.facts, "grants": [each.as_dict() for each in _of_node(node)]}
-            for node in graph.nodes
-        },
+        {node["name"]: node.facts | _own(node) for node in graph.nodes},
         tuple(
             {**edge, "grants": [each.as_dict() for each in _of_edge(edge, graph)]}
             for edge in graph.edges
@@ -69,9 +66,10 @@ def granted(graph: Graph) -> Graph:
     )
 
 
-def _of_node(node: CompiledNode) -> Iterator[Grant]:
-    if node["resource"] in OWN:
-        yield from OWN[node["resource"]](node)
+def _own(node: CompiledNode) -> Facts:
+    if node["resource"] not in OWN:
+        return {}
+    return {"grants": [each.as_dict() for each in OWN[node["resource"]](node)]}
 
 
 def _of_edge(edge: Facts, graph: Graph) -> Iterator[Grant]:

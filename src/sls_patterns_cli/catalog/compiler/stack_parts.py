@@ -68,7 +68,7 @@ def _delivers(*kinds: str) -> Callable[[Graph], bool]:
 def _grants_by_statements(graph: Graph) -> bool:
     """Whether permissions are statements, where CDK has no grant that is as narrow."""
     facts = [*(node.facts for node in graph.nodes), *graph.edges]
-    return any(grant["method"] is None for each in facts for grant in each["grants"])
+    return any(grant["method"] is None for each in facts for grant in each.get("grants", ()))
 
 
 _IS_STANDARD = any_node(lambda node: node["kind"] == "state-machine" and not node.get("express"))
