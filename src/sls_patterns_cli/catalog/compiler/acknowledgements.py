@@ -14,6 +14,7 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     secret,
     state_machine,
     stream,
+    table,
 )
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
@@ -27,7 +28,7 @@ ACKNOWLEDGED: dict[str, Callable[[CompiledNode], Iterator[Acknowledgement]]] = {
     "rest-api": api.acknowledged,
     "function": function.acknowledged,
     "secret": secret.acknowledged,
-    "dynamodb": stream.acknowledged,
+    "dynamodb": table.acknowledged,
     "s3": bucket.acknowledged,
     "aurora-postgresql": aurora.acknowledged,
     "redshift-serverless": redshift.acknowledged,

@@ -42,7 +42,7 @@ CONSUMED: dict[str, OfEdge] = {
     "rest-api": api.integrated,
     "queue": queue.consumed,
     "stream": stream.consumed,
-    "dynamodb": stream.consumed,
+    "dynamodb": table.consumed,
     "schedule": schedule.starts,
 }
 """What the delivery from a node needs, by its resource."""

@@ -18,6 +18,7 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     secret,
     state_machine,
     stream,
+    table,
     topic,
 )
 from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph, Output
@@ -28,7 +29,7 @@ OUTPUTS: dict[str, Callable[[CompiledNode], Iterator[Output]]] = {
     "function": function.outputs,
     "queue": queue.outputs,
     "secret": secret.outputs,
-    "dynamodb": stream.outputs,
+    "dynamodb": table.outputs,
     "s3": bucket.outputs,
     "aurora-postgresql": aurora.outputs,
     "redshift-serverless": redshift.outputs,

@@ -1,4 +1,4 @@
-"""Kinesis streams, and tables whose changes functions read."""
+"""Kinesis streams, and what the functions that read one have in common with those of a table."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,6 @@ from sls_patterns_cli.catalog.compiler.kinds import bucket, queue, rules
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
-    Attribute,
     CompiledNode,
     Facts,
     Grant,
@@ -53,15 +52,17 @@ def failures_bucket(edge: Facts) -> str:
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
-    """The name of a stream or table, and where the records are that its readers failed on."""
-    attribute: Attribute = "stream_name" if node["kind"] == "stream" else "table_name"
-    what = "stream" if node["kind"] == "stream" else "table"
-    yield output(node["id"], "Name", f"The {what} of {node['does']}", attribute)
+    """The name of a stream, and where the records are that its readers failed on."""
+    yield output(node["id"], "Name", f"The stream of {node['does']}", "stream_name")
+    yield from failures(node)
+
+
+def failures(node: CompiledNode) -> Iterator[Output]:
+    """The buckets of the records that readers failed on, and the queues that tell of them."""
     for edge in node.outgoing:
         if node.graph.node(edge["to"])["kind"] == "function":
-            failures = failures_bucket(edge)
             yield output(
-                failures,
+                failures_bucket(edge),
                 "Name",
                 f"The bucket of the records that {edge['to']} could not process",
                 "bucket_name",
@@ -70,18 +71,11 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
 
 
 def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
-    """What is found of the buckets of failed records, and of a table beside them."""
+    """What is found of the buckets of failed records."""
     for edge in node.outgoing:
         if any(failure["id"] == "E5" for failure in edge["failures"]):
             yield bucket.unlogged()
             yield bucket.objects(failures_bucket(edge), "keys vary")
-    if node["resource"] == "dynamodb":
-        if node["outgoing"]:
-            yield Acknowledgement(
-                "AwsSolutions-IAM5", "dynamodb:ListStreams knows no resource", "Resource::*"
-            )
-        if node.get("cache"):
-            yield Acknowledgement("AwsSolutions-DDB3", "a cache needs no backups")
 
 
 def grant(grantee: str, stream: str, *actions: str) -> Grant:
@@ -90,14 +84,11 @@ def grant(grantee: str, stream: str, *actions: str) -> Grant:
 
 
 def consumed(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
-    """The permissions to read a stream, or the changes of a table, and to keep what failed.
+    """The permissions to read a stream, and to keep what failed; a delivery has a role for it.
 
-    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html and
-    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
     """
-    if target["kind"] != "function":
-        return
-    if source["kind"] == "stream":
+    if target["kind"] == "function":
         yield grant(
             target["id"],
             source["id"],
@@ -107,20 +98,11 @@ def consumed(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterato
             "kinesis:GetShardIterator",
             "kinesis:ListShards",
         )
-    else:
-        yield Grant(
-            target["id"],
-            ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-            Reference(source["id"], "table_stream_arn"),
-            "grant_stream",
-        )
-        yield Grant(
-            target["id"],
-            ("dynamodb:ListStreams",),
-            Reference(source["id"], "any"),
-            "grant_table_list_streams",
-            reason="the action knows no resource",
-        )
-    failures = failures_bucket(edge)
-    yield Grant(target["id"], ("s3:PutObject",), Reference(failures, "objects"))
-    yield Grant(target["id"], ("s3:ListBucket",), Reference(failures, "bucket_arn"))
+        yield from kept(edge, target)
+
+
+def kept(edge: Facts, reader: CompiledNode) -> Iterator[Grant]:
+    """The permissions to keep records that a reader failed on."""
+    failed = failures_bucket(edge)
+    yield Grant(reader["id"], ("s3:PutObject",), Reference(failed, "objects"))
+    yield Grant(reader["id"], ("s3:ListBucket",), Reference(failed, "bucket_arn"))
