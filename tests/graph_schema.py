@@ -15,7 +15,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     Threshold,
     Variable,
 )
-from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, Stack, Waits
+from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, SignIn, Stack, Waits
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
@@ -118,7 +118,7 @@ def _edge(vocabulary: Vocabulary) -> Schema:
     given: dict[str, Schema] = {name: {"type": kind} for name, kind in attributes.items()}
     # Of a log group it is a text, of a bus a mapping.
     given["pattern"] = {"type": ["string", "object"]}
-    given |= _typed(Waits)["properties"]
+    given |= _typed(Waits)["properties"] | _typed(SignIn)["properties"]
     common: dict[str, Schema] = {
         "from": {"type": "string"},
         "to": {"type": "string"},

@@ -13,7 +13,7 @@ from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
+from sls_patterns_cli.catalog.compiler.kinds import aurora, delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
@@ -105,7 +105,10 @@ class _Compilation:
 
     def _edge(self, declared: Edge) -> Facts:
         found = variables.of_edge(declared, self._nodes, self._facts, self._datastore)
-        return {**edge(declared), "variables": [each.as_dict() for each in found]}
+        facts = {**edge(declared), "variables": [each.as_dict() for each in found]}
+        if self._facts[declared.target]["resource"] == "aurora-postgresql":
+            facts["user"] = aurora.user(declared.attributes["access"])
+        return facts
 
     def _kind(self, name: str) -> str:
         return self._nodes[name].kind

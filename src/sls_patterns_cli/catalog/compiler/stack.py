@@ -44,6 +44,12 @@ class Waits(TypedDict, total=False):
     lock: int
 
 
+class SignIn(TypedDict, total=False):
+    """As which user a function signs in to a database."""
+
+    user: str
+
+
 class Moved(TypedDict):
     """A path that a function serves instead of another system."""
 

@@ -59,10 +59,15 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     yield output(cluster, "Port", "Its port", "attr_endpoint_port")
 
 
-def limits(user: str, edge: Mapping[str, int]) -> Variable:
+def user(access: str) -> str:
+    """The user of the database as which a function signs in: only one may change the schema."""
+    return "master" if access == "own" else "service"
+
+
+def limits(function_id: str, edge: Mapping[str, int]) -> Variable:
     """The variable by which PostgreSQL limits what it does for a function."""
     return Variable(
-        user,
+        function_id,
         "PGOPTIONS",
         f"-c statement_timeout={edge['statement']}s -c lock_timeout={edge['lock']}s",
         "What a function that has ended began must not go on, nor hold its locks.",
