@@ -26,7 +26,9 @@ class CustomBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add bundle and address to what is built.
 
-        Raises HistoryError in a shallow clone, and ValueError for what is no address.
+        A wheel that is built from a shallow clone has no versions: pre-commit clones so, and
+        installs the wheel. What is published is built from the sdist, so that raises HistoryError.
+        Raises ValueError for what is no address.
         """
         if version == "editable":
             return  # It reads the repository's history when it needs it.
@@ -36,13 +38,23 @@ class CustomBuildHook(BuildHookInterface[Any]):
         bundle = root / BUNDLE
         if (root / ".git").exists():
             bundle = root / "build" / BUNDLE
-            versions = _history(root).write_bundle(root, bundle)
-            self.app.display_info(f"template versions: {', '.join(versions) or 'none released'}")
+            self._write_bundle(root, bundle)
         if bundle.is_file():
             inside = BUNDLE if self.target_name == "sdist" else f"sls_patterns_cli/{BUNDLE}"
             build_data["force_include"][str(bundle)] = inside
         else:
             self.app.display_warning("without any released version, `update` will need --source")
+
+    def _write_bundle(self, root: Path, bundle: Path) -> None:
+        history = _history(root)
+        try:
+            versions = history.write_bundle(root, bundle)
+        except history.HistoryError as error:
+            if self.target_name != "wheel":
+                raise
+            self.app.display_warning(str(error))
+        else:
+            self.app.display_info(f"template versions: {', '.join(versions) or 'none released'}")
 
     def _add_address(self, root: Path, build_data: dict[str, Any]) -> None:
         address = str(self.config.get("address", ""))

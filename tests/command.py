@@ -36,6 +36,27 @@ def environment(home: Path) -> dict[str, str]:
     return kept | own
 
 
+WITHOUT_EXTRAS = """
+import importlib.metadata, sys
+EXTRAS = ("boto3", "botocore", "ministack", "samtranslator")
+sys.modules.update(dict.fromkeys(EXTRAS))
+version = importlib.metadata.version
+def installed(name):
+    if name in EXTRAS:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+importlib.metadata.version = installed
+"""
+
+
+def without_extras(folder: Path) -> dict[str, str]:
+    """Return an environment in which Python starts as if no extra's packages were installed."""
+    blocked = folder / "blocked"
+    blocked.mkdir()
+    (blocked / "sitecustomize.py").write_text(WITHOUT_EXTRAS)
+    return {"PYTHONPATH": str(blocked)}
+
+
 @dataclass(frozen=True)
 class Cli:
     """Runs sls-patterns in `folder`, for a user without any settings."""

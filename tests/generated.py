@@ -20,6 +20,7 @@ from release_page import release_pages
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.compiler import compiled
+from sls_patterns_cli.catalog.compiler.records import Graph
 from sls_patterns_cli.catalog.kinds import Vocabulary
 from sls_patterns_cli.errors import UserError
 
@@ -90,19 +91,28 @@ def generated() -> dict[Path, str]:
 
 
 def _files() -> Iterator[tuple[Path, str]]:
-    for pattern in catalog.patterns():
-        for file, text in compiled(pattern, catalog.vocabulary()).items():
-            yield PATTERNS / pattern.slug / file, text
+    graphs = {
+        PATTERNS / pattern.slug / file: text
+        for pattern in catalog.patterns()
+        for file, text in compiled(pattern, catalog.vocabulary()).items()
+    }
+    yield from graphs.items()
     schema = pattern_schema(catalog.vocabulary())
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
     compiled_schema = graph_schema(catalog.vocabulary())
     yield ROOT / "templates/graph.schema.json", f"{json.dumps(compiled_schema, indent=1)}\n"
     yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
-    yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary())
+    yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary(), map(graph_of, graphs.values()))
     yield PAGE, reports_page()
     yield from release_pages()
     yield DESIGN, design_page(DESIGN.read_text(), decisions())
     yield README, readme(README.read_text())
+
+
+def graph_of(text: str) -> Graph:
+    """Return the nodes and edges of a compiled graph."""
+    compiled_graph = json.loads(text)
+    return Graph(compiled_graph["nodes"], tuple(compiled_graph["edges"]))
 
 
 def stray() -> set[Path]:

@@ -2,11 +2,20 @@
 
 import types
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
-from sls_patterns_cli.catalog.compiler.records import Alarm, Metric, Named, Threshold
-from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, Stack, Waits
+from sls_patterns_cli.catalog.compiler.records import (
+    Acknowledgement,
+    Alarm,
+    Grant,
+    Metric,
+    Output,
+    Reference,
+    Threshold,
+    Variable,
+)
+from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, SignIn, Stack, Waits
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
@@ -28,6 +37,8 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
         "edges": {"type": "array", "items": _edge(vocabulary)},
         "alarms": {"type": "array", "items": _alarm()},
         "thresholds": {"type": "array", "items": _record(Threshold)},
+        "acknowledgements": {"type": "array", "items": _record(Acknowledgement)},
+        "outputs": {"type": "array", "items": _record(Output)},
     }
     hints = get_type_hints(Stack)
     return {
@@ -46,14 +57,14 @@ def of(hint: Any) -> Schema:
         return {"type": SIMPLE[hint]}
     if origin is Literal:
         return {"enum": [*arguments]}
-    if origin is list:
+    if origin in {list, tuple}:
         return {"type": "array", "items": of(arguments[0])}
     if origin is dict:
         inner = {} if arguments[1] is Any else of(arguments[1])
         return {"type": "object", "additionalProperties": inner or True}
     if origin in {Union, types.UnionType}:
         return {"anyOf": [of(argument) for argument in arguments]}
-    return _typed(hint)
+    return _record(hint) if is_dataclass(hint) else _typed(hint)
 
 
 def _typed(record: type) -> Schema:
@@ -66,7 +77,7 @@ def _typed(record: type) -> Schema:
     return _closed(found, optional)
 
 
-def _record(record: type) -> Schema:
+def _record(record: Any) -> Schema:
     """Return the schema of a dataclass."""
     hints = get_type_hints(record)
     return _closed({field.name: of(hints[field.name]) for field in fields(record)})
@@ -107,12 +118,14 @@ def _edge(vocabulary: Vocabulary) -> Schema:
     given: dict[str, Schema] = {name: {"type": kind} for name, kind in attributes.items()}
     # Of a log group it is a text, of a bus a mapping.
     given["pattern"] = {"type": ["string", "object"]}
-    given |= _typed(Waits)["properties"]
+    given |= _typed(Waits)["properties"] | _typed(SignIn)["properties"]
     common: dict[str, Schema] = {
         "from": {"type": "string"},
         "to": {"type": "string"},
         "call": {"enum": ["sync", "async"]},
         "failures": {"type": "array", "items": _typed(Failure)},
+        "variables": {"type": "array", "items": _record(Variable)},
+        "grants": {"type": "array", "items": _record(Grant)},
         "by": {"type": "string"},
     }
     return _closed({**given, **common}, {*given, "by"})
@@ -120,10 +133,9 @@ def _edge(vocabulary: Vocabulary) -> Schema:
 
 def _alarm() -> Schema:
     hints = get_type_hints(Alarm)
-    named = _closed({name: of(hint) for name, hint in get_type_hints(Named).items()})
     dimensions = {
         "type": "object",
-        "additionalProperties": {"anyOf": [{"type": "string"}, named]},
+        "additionalProperties": {"anyOf": [{"type": "string"}, _record(Reference)]},
     }
     metric = {
         name: of(hint) for name, hint in get_type_hints(Metric).items() if name != "dimensions"

@@ -1,9 +1,11 @@
 """The page of `docs/` that lists the kinds of nodes, edges, failures and datastores."""
 
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from sls_patterns_cli.catalog.compiler.outputs import of_node
+from sls_patterns_cli.catalog.compiler.records import Graph
 from sls_patterns_cli.catalog.kinds import Attributes, NodeKind, Vocabulary
 
 HEAD = """\
@@ -14,27 +16,23 @@ Generated from [templates/graph.yml](../templates/graph.yml) by `make golden`;
 """
 
 
-NODES = Path(__file__).parents[1] / "templates/iac/sam/nodes"
-
-OUTPUT = re.compile(r"^  \{\{ (?P<of>\S+).*\}\}(?P<end>\w+):$", re.MULTILINE)
-"""An output in the template of a kind: the id of what it is of, and the end of its name."""
-
-DEAD_LETTERS = re.compile(r"dlq|end_id")
+OF_FAILURES = re.compile("(DeadLetterQueue|FailuresBucket).*")
+"""The end of the name of an output that is of a node's failures, or of those of an edge."""
 
 
-def kinds_page(vocabulary: Vocabulary) -> str:
-    """Return the page's text."""
-    return "\n".join((HEAD, *_sections(vocabulary)))
+def kinds_page(vocabulary: Vocabulary, graphs: Iterable[Graph]) -> str:
+    """Return the page's text; the outputs of a kind are those that its nodes have in the graphs."""
+    return "\n".join((HEAD, *_sections(vocabulary, _outputs(graphs))))
 
 
-def _sections(vocabulary: Vocabulary) -> Iterator[str]:
+def _sections(vocabulary: Vocabulary, outputs: Mapping[str, Collection[str]]) -> Iterator[str]:
     yield "## Nodes\n"
     yield from _table(
         ("kind", "what it is", "attributes", "variable", "outputs"),
         (
             (
                 *(f"`{kind.name}`", kind.title, _attributes(kind.attributes)),
-                *(_variable(kind), _outputs(kind.name)),
+                *(_variable(kind), ", ".join(f"`…{end}`" for end in outputs[kind.name])),
             )
             for kind in vocabulary.nodes.values()
         ),
@@ -87,15 +85,19 @@ def _variable(kind: NodeKind) -> str:
     return f"`…_{kind.variable['name'].replace('-', '_').upper()}`"
 
 
-def _outputs(kind: str) -> str:
-    file = NODES / kind / "outputs.yaml.jinja"
-    found = OUTPUT.finditer(file.read_text()) if file.exists() else ()
-    # A dead-letter queue is of the node, or of an edge that ends in it.
-    ends = [
-        f"{'DeadLetterQueue' if DEAD_LETTERS.search(each['of']) else ''}{each['end']}"
-        for each in found
-    ]
-    return ", ".join(f"`…{end}`" for end in dict.fromkeys(ends))
+def _outputs(graphs: Iterable[Graph]) -> Mapping[str, Collection[str]]:
+    """The ends of the names of the outputs of each kind."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for graph in graphs:
+        for node in graph.nodes:
+            if node["kind"] != "datastore":
+                found[node["kind"]] |= {_end(each.name, node["id"]): None for each in of_node(node)}
+    return found
+
+
+def _end(output: str, node: str) -> str:
+    failures = OF_FAILURES.search(output)
+    return failures[0] if failures else output.removeprefix(node)
 
 
 def _attributes(attributes: Attributes) -> str:

@@ -5,25 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Cli
+from command import Cli, without_extras
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cli import commands as command_line
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
-
-WITHOUT_EXTRA = """
-import importlib.metadata, sys
-EXTRA = ("boto3", "botocore", "ministack", "samtranslator")
-sys.modules.update(dict.fromkeys(EXTRA))
-version = importlib.metadata.version
-def installed(name):
-    if name in EXTRA:
-        raise importlib.metadata.PackageNotFoundError(name)
-    return version(name)
-importlib.metadata.version = installed
-"""
-"""Makes Python start as if the packages of the extra were not installed."""
 
 Calls = list[tuple[Any, ...]]
 
@@ -85,12 +72,9 @@ def test_up_gets_the_examples_that_fit_the_projects_answers(
 
 
 def test_the_missing_extra_is_one_line(cli: Cli, tmp_path: Path) -> None:
-    blocked = tmp_path / "blocked"
-    blocked.mkdir()
-    (blocked / "sitecustomize.py").write_text(WITHOUT_EXTRA)
     project = tmp_path / "project"
     assert cli("new", "scalable-webhook", project).returncode == 0
-    done = cli("local", "test", project, PYTHONPATH=str(blocked))
+    done = cli("local", "test", project, **without_extras(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("sls-patterns: ")
     assert "[local]" in done.stderr

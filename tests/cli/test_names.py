@@ -8,8 +8,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sls_patterns_cli.cloudformation.document import read
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cloudformation
 from sls_patterns_cli.rendering import render
 
 LETTERS, DIGITS = string.ascii_lowercase, string.digits
@@ -61,7 +61,7 @@ def make(project: Path, name: str) -> UserError | None:
 def is_sound(project: Path, name: str) -> bool:
     """Whether the name came through: YAML might read it as something else than text."""
     recorded = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    template = cloudformation.read(project / "template.yaml")
+    template = read(project / "template.yaml")
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     handlers = project / "src" / name.replace("-", "_") / "handlers"
     return (

@@ -1,14 +1,17 @@
 """Alarms that ring, and that somebody hears."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
-from contract.iam import resource_policy, statements
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.alarms import ALARM, PUBLISHER, Query, is_dimension, queries
+from sls_patterns_cli.wiring.model import QUEUE, RULE, TOPIC
+from sls_patterns_cli.wiring.policies import resource_policy, statements
 
 # What fits into a minute or two: SQS metrics come every minute, a longer period rings later.
 LONGEST_PERIOD = 300
@@ -19,9 +22,6 @@ COMPARISONS = {
     "LessThanThreshold": lt,
     "LessThanOrEqualToThreshold": le,
 }
-
-
-ALARM, TOPIC = "AWS::CloudWatch::Alarm", "AWS::SNS::Topic"
 
 
 Tier = Literal["page", "ticket"]
@@ -53,21 +53,6 @@ class Metric:
     periods: int = 1
     share: Tier | None = None
     total: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.namespace} {self.name}"
-
-
-@dataclass(frozen=True)
-class Query:
-    """A metric as an alarm watches it."""
-
-    id: str
-    namespace: str
-    name: str
-    dimensions: Mapping[str, Any]
-    statistic: str
-    period: Any
 
     def __str__(self) -> str:
         return f"{self.namespace} {self.name}"
@@ -412,7 +397,7 @@ def _as_told(stack: Stack, query: Query, metric: Metric, told: str) -> Metric:
     # One that leaves work half done pages, whoever has got its error.
     if metric in EXPRESS and told == "Page":
         return replace(metric, tier="page", periods=1)
-    queue = stack.named(query.dimensions.get("QueueName"), "AWS::SQS::Queue")
+    queue = stack.named(query.dimensions.get("QueueName"), QUEUE)
     if metric is DEAD_LETTERS and told == "Ticket" and queue and _is_set_aside(stack, queue):
         return replace(metric, tier="ticket")
     return metric
@@ -422,7 +407,7 @@ def _is_set_aside(stack: Stack, queue: Resource) -> bool:
     """Tell whether a rule delivers to it what it could send to a dead-letter queue: no failure."""
     return any(
         target.get("DeadLetterConfig") and stack.named(target.get("Arn")) == queue
-        for rule in stack.of_type("AWS::Events::Rule")
+        for rule in stack.of_type(RULE)
         for target in rule.get("Targets") or []
     )
 
@@ -443,33 +428,6 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
     complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in alarms]
     if complaints and all(complaints):
         yield from complaints[0]
-
-
-def queries(alarm: Resource) -> list[Query]:
-    """Return the metrics that an alarm watches, by itself or in an expression."""
-    alone = {
-        "Id": "metric",
-        "MetricStat": {
-            "Metric": alarm.properties,
-            "Stat": alarm.get("Statistic") or alarm.get("ExtendedStatistic"),
-            "Period": alarm.get("Period"),
-        },
-    }
-    return [
-        Query(
-            str(each.get("Id")),
-            str(stat.get("Metric", {}).get("Namespace")),
-            str(stat.get("Metric", {}).get("MetricName")),
-            {
-                dimension.get("Name"): dimension.get("Value")
-                for dimension in stat.get("Metric", {}).get("Dimensions") or []
-            },
-            str(stat.get("Stat")),
-            stat.get("Period"),
-        )
-        for each in alarm.get("Metrics") or [alone]
-        if (stat := each.get("MetricStat"))
-    ]
 
 
 def expression_of(alarm: Resource) -> str:
@@ -527,20 +485,11 @@ def _tells_bad_from_good(stack: Stack, alarm: Resource, metric: Metric) -> Itera
 
 
 def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
-    """Tell whether it names the resource: an ARN or URL instead is a metric that never comes."""
-    text = stack.text(value)
-    if resource.type == "AWS::ApiGateway::RestApi":  # by its name, which OpenAPI calls a title
-        return text == stack.text(resource.get("Name") or resource.get("Body", "info", "title"))
-    if resource.type == "AWS::StepFunctions::StateMachine":
-        return text in stack.arns(resource)
-    if resource.type == "AWS::SQS::Queue":
-        return text == f"${{{resource.name}.QueueName}}"
-    if resource.type == TOPIC:
-        return text == f"${{{resource.name}.TopicName}}"
-    if resource.type == "AWS::Events::Rule" and resource.get("EventBusName"):
-        # Its Ref is bus|rule, which is the name of no metric (fact C9).
-        return text == f"${{{resource.name}}} split at |, part 1"
-    return text == f"${{{resource.name}}}"
+    """Tell whether it names the resource: a REST API by its name, which OpenAPI calls a title."""
+    if resource.type == "AWS::ApiGateway::RestApi":
+        name = resource.get("Name") or resource.get("Body", "info", "title")
+        return stack.text(value) == stack.text(name)
+    return is_dimension(stack, resource, value)
 
 
 def _is_page(alarm: Resource) -> bool:
@@ -578,7 +527,6 @@ def _deaf(stack: Stack, topic: Resource) -> Iterator[Violation]:
     https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger and
     https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
     """
-    publisher = "cloudwatch.amazonaws.com"
     key_id = topic.get("KmsMasterKeyId")
     if "alias/aws/sns" in stack.text(key_id):
         must = "none or a customer key: CloudWatch cannot publish with the key of SNS"
@@ -588,10 +536,10 @@ def _deaf(stack: Stack, topic: Resource) -> Iterator[Violation]:
         document = key.get("KeyPolicy")
         for action in ("kms:Decrypt", "kms:GenerateDataKey"):
             if not any(
-                s.allow and publisher in s.services and s.covers(action, "*")
+                s.allow and PUBLISHER in s.services and s.covers(action, "*")
                 for s in statements(stack, document)
             ):
-                says = f"the key's policy must let {publisher} call {action}"
+                says = f"the key's policy must let {PUBLISHER} call {action}"
                 yield Violation("alarm", key.name, says)
     policy = list(resource_policy(stack, topic))
     # A topic without a policy admits its own account; one that has a policy only what this says.
@@ -599,13 +547,13 @@ def _deaf(stack: Stack, topic: Resource) -> Iterator[Violation]:
         s
         for s in policy
         if s.allow
-        and publisher in s.services
+        and PUBLISHER in s.services
         and any(s.covers("sns:Publish", arn) for arn in stack.arns(topic))
     ]
     if policy and not admitted:
-        says = f"the topic's policy must let {publisher} call sns:Publish"
+        says = f"the topic's policy must let {PUBLISHER} call sns:Publish"
         yield Violation("alarm", topic.name, says)
     for statement in admitted:
         if "${AWS::AccountId}" not in statement.values("aws:SourceAccount"):
-            says = f"the topic's policy must let {publisher} in for aws:SourceAccount only"
+            says = f"the topic's policy must let {PUBLISHER} in for aws:SourceAccount only"
             yield Violation("alarm", topic.name, says)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from contract.edges import api_of, integrations
-from contract.stack import Stack
 from contract.violations import Violation, is_but
 
+from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.local.emulator.adapters.apigateway.rest_api_service import render
+from sls_patterns_cli.wiring.edges.apis import api_of, integrations
 
 JSON = "application/json"
 SERVICE = re.compile(r":apigateway:.*:(?P<service>\w+):(path|action)/")

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 from contract.alarms import CACHE_THROTTLES, watched
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 CACHE = "AWS::ElastiCache::ServerlessCache"
 GROUP = "AWS::EC2::SecurityGroup"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from contract.stack import Template
+from sls_patterns_cli.cloudformation.document import Template
 
 REMOVE = object()
 

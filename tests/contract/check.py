@@ -12,12 +12,14 @@ from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
 from contract.networks import network_violations
 from contract.proxies import proxy_violations
-from contract.stack import Template, stacks
+from contract.stack import stacks
 from contract.standards import standard_violations
 from contract.state_machines import state_machine_violations
 from contract.tokens import token_violations
 from contract.violations import Violation
 from contract.warehouses import warehouse_violations
+
+from sls_patterns_cli.cloudformation.document import Template
 
 
 def violations(template: Template) -> list[Violation]:

@@ -4,10 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract.edges import CUSTOM_RESOURCES, MAPPING, TABLE, api_of, event_source, invoke_config
-from contract.stack import Resource, Stack
+from contract.edges import CUSTOM_RESOURCES, event_source
 from contract.standards import STAGES, is_cache, routes
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.edges.apis import api_of
+from sls_patterns_cli.wiring.edges.invocations import configuration
+from sls_patterns_cli.wiring.model import MAPPING, TABLE
 
 CLUSTER = "AWS::RDS::DBCluster"
 INSTANCE = "AWS::RDS::DBInstance"
@@ -269,7 +273,7 @@ def _patience(stack: Stack, function: Resource) -> Iterator[Violation]:
         if waits <= timeout:
             must = f"more than the {timeout} of {function.name}"
             yield is_but("patience", resource.name, "ServiceTimeout", waits, must)
-        config = invoke_config(stack, function.name, "$LATEST")
+        config = configuration(stack, function, "$LATEST")
         retries = stack.number(config.get("MaximumRetryAttempts")) if config else None
         if retries != 0:
             # CloudFormation has its answer by then, or waits no longer.

@@ -8,10 +8,11 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 from collections.abc import Iterator
 
 from contract.ends import DEFAULT_VISIBILITY, polled
-from contract.iam import may, role_of
-from contract.stack import Resource, Stack
 from contract.standards import told_of
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.policies import may, role_of
 
 ATTEMPTS = "AWS_MAX_ATTEMPTS"
 ALIAS = "AWS::Lambda::Alias"

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from contract.edges import DELIVERY, api_of, integrations
-from contract.iam import may
-from contract.stack import Resource, Stack, find_all
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
+from sls_patterns_cli.wiring.edges.apis import api_of, integrations
+from sls_patterns_cli.wiring.model import DELIVERY
+from sls_patterns_cli.wiring.policies import may
 
 FROM_STREAM = "KinesisStreamAsSource"
 BY_PUT = "DirectPut"

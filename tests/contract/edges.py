@@ -1,4 +1,7 @@
-"""Finds every asynchronous edge of a stack, and the queue in which its failures end.
+"""The asynchronous edges of a stack as the house counts them, E1 to E10, and where each ends.
+
+`wiring` finds the edges. The house adds those of custom resources, of its own callers, of maps and
+of transforms, and takes for an end only a queue of the stack.
 
 What CloudFormation cannot tell: whether code that may `lambda:InvokeFunction` does so with
 InvocationType Event. Such an edge is found where the function has an end for its failures;
@@ -9,36 +12,44 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract.iam import may, role_of
-from contract.maps import dictionaries, mapped_items
-from contract.stack import Resource, Stack, once_a_stack
+from contract.maps import mapped_items
 
-QUEUE = "AWS::SQS::Queue"
-TABLE = "AWS::DynamoDB::Table"
-STREAM = "AWS::Kinesis::Stream"
-TOPIC = "AWS::SNS::Topic"
-BUCKET = "AWS::S3::Bucket"
-RULE = "AWS::Events::Rule"
-SCHEDULE = "AWS::Scheduler::Schedule"
-GROUP = "AWS::Scheduler::ScheduleGroup"
-SUBSCRIPTION = "AWS::SNS::Subscription"
-MAPPING = "AWS::Lambda::EventSourceMapping"
-MACHINE = "AWS::StepFunctions::StateMachine"
-DELIVERY = "AWS::KinesisFirehose::DeliveryStream"
-LOG_FILTER = "AWS::Logs::SubscriptionFilter"
-CUSTOM_RESOURCES = ("AWS::CloudFormation::CustomResource", "Custom::")
-APIS = (
-    "AWS::ApiGateway::RestApi",
-    "AWS::ApiGateway::Method",
-    "AWS::ApiGatewayV2::Api",
-    "AWS::ApiGatewayV2::Integration",
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
+from sls_patterns_cli.wiring import edges as wiring
+from sls_patterns_cli.wiring import model
+from sls_patterns_cli.wiring.edges.executions import is_failure_rule
+from sls_patterns_cli.wiring.edges.invocations import configuration, invocation
+from sls_patterns_cli.wiring.model import (
+    BUCKET,
+    DELIVERY,
+    LOG_FILTER,
+    MACHINE,
+    MAPPING,
+    QUEUE,
+    RULE,
+    STREAM,
+    TABLE,
 )
-EVENTS_OF_BUCKET = ("NotificationConfiguration", "EventBridgeConfiguration", "EventBridgeEnabled")
-SAID_TO_PEOPLE = {"email", "email-json", "sms"}
+from sls_patterns_cli.wiring.policies import may, role_of
 
-DEFAULT_BUS = "default"
+GROUP = "AWS::Scheduler::ScheduleGroup"
+CUSTOM_RESOURCES = ("AWS::CloudFormation::CustomResource", "Custom::")
+EVENTS_OF_BUCKET = ("NotificationConfiguration", "EventBridgeConfiguration", "EventBridgeEnabled")
+
 OUTSIDE = "CloudFormation"
 CALLERS = "callers"
+
+MECHANISMS = {
+    "sqs": "E1",
+    "lambda-async": "E2",
+    "eventbridge": "E3",
+    "sns": "E4",
+    "stream": "E5",
+    "scheduler": "E6",
+    "step-functions": "E7",
+    "firehose": "E8",
+}
+"""The house's names; of the others it has none."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +73,48 @@ class Edge:
 @once_a_stack
 def edges(stack: Stack) -> Iterator[Edge]:
     """Return every asynchronous edge, with its end."""
-    found = [
-        *_mappings(stack),
-        *_subscriptions(stack),
-        *_rules(stack),
-        *_schedules(stack),
-        *_notifications(stack),
-        *_log_filters(stack),
-        *_custom_resources(stack),
-        *_asynchronous_routes(stack),
-        *_invokers(stack),
-        *_executions(stack),
-        *_deliveries(stack),
-    ]
+    found = [*wiring.edges(stack), *_custom_resources(stack)]
+    counted = [edge for each in found for edge in _counted(stack, each)]
     # Of a function that goes on with its own work, the first run is somebody else's.
-    by_others = {e.target for e in found if e.mechanism == "E2" and e.source != e.target}
-    found += _handed_off(stack, by_others)
-    return iter(dict.fromkeys(found))
+    by_others = {e.target for e in counted if e.mechanism == "E2" and e.source != e.target}
+    counted += [edge for each in _handed_off(stack, by_others) for edge in _counted(stack, each)]
+    counted += [*_express_executions(stack), *_items(stack), *_transforms(stack)]
+    return iter(dict.fromkeys(counted))
 
 
-def invoke_config(stack: Stack, function: str, qualifier: str) -> Resource | None:
-    """Return what is configured for asynchronous invokes of just this qualifier."""
-    for config in stack.of_type("AWS::Lambda::EventInvokeConfig"):
-        owner = stack.function(config.get("FunctionName"))
-        if owner and owner[0].name == function and stack.text(config.get("Qualifier")) == qualifier:
-            return config
-    return None
+def _counted(stack: Stack, found: model.Edge) -> Iterator[Edge]:
+    """Yield the edge in the house's terms; nothing where the house counts none."""
+    declared_by = stack.resources[found.declared_by]
+    mechanism = MECHANISMS.get(found.mechanism)
+    if mechanism is None or _carries_failures(stack, declared_by):
+        return
+    end = stack.resources.get(found.end.name)
+    queue = end.name if end and end.type == QUEUE else None
+    edge = Edge(found.source, found.target, mechanism, declared_by.name, queue, found.qualifier)
+    match mechanism:
+        case "E1" if _is_polled(stack, edge):
+            limit = stack.number(declared_by.get("ScalingConfig", "MaximumConcurrency"))
+            yield replace(edge, limit=limit)
+        case "E5" if _is_polled(stack, edge):
+            yield replace(edge, end=told_of_objects(stack, end))
+        case "E2" if edge.target in stack.resources:
+            yield edge
+            if _sets_lines_apart(stack, edge):
+                yield replace(edge, mechanism="E10")
+        case "E7":
+            yield replace(edge, declared_by=edge.target)
+        case "E8":
+            # What goes to a warehouse is loaded from the bucket.
+            target = end.name if end and edge.source == declared_by.name else edge.target
+            yield replace(edge, target=target, end=delivery_end(stack, declared_by))
+        case "E3" | "E4" | "E6":
+            yield edge
+
+
+def _is_polled(stack: Stack, edge: Edge) -> bool:
+    """Tell whether a mapping connects two resources of the stack; standards.py refuses others."""
+    source = event_source(stack, stack.resources[edge.declared_by])
+    return source is not None and edge.target in stack.resources
 
 
 def queue_of(stack: Stack, arn: Any) -> str | None:
@@ -104,31 +131,12 @@ def event_source(stack: Stack, mapping: Resource) -> Resource | None:
     return source if source and (source.type == TABLE) == by_stream else None
 
 
-def target_name(stack: Stack, arn: Any) -> str:
-    """Return the resource that something is sent to; of one outside the stack its ARN."""
-    invoked = stack.function(arn)
-    resource = invoked[0] if invoked else stack.by_arn(arn)
-    return resource.name if resource else stack.text(arn)
-
-
-def api_of(stack: Stack, part: Resource) -> Resource:
-    """Return the API that a method or integration is part of; of an API itself."""
-    return stack.named(part.get("ApiId") or part.get("RestApiId")) or part
-
-
 def path_of(stack: Stack, resource_id: Any) -> str:
     """Return the path of a REST API's resource; of the root it is empty."""
     resource = stack.named(resource_id, "AWS::ApiGateway::Resource")
     if resource is None:
         return ""
     return f"{path_of(stack, resource.get('ParentId'))}/{resource.get('PathPart')}"
-
-
-def failure_end(stack: Stack, function: str, qualifier: str) -> str | None:
-    """Return the queue that an asynchronous invoke which failed for good ends in."""
-    config = invoke_config(stack, function, qualifier)
-    arn = config.get("DestinationConfig", "OnFailure", "Destination") if config else None
-    return queue_of(stack, arn or stack.resources[function].get("DeadLetterConfig", "TargetArn"))
 
 
 def rule_of_objects(stack: Stack, bucket: Resource | None, prefix: str = "") -> Resource | None:
@@ -162,13 +170,7 @@ def told_of_objects(stack: Stack, bucket: Resource | None, prefix: str = "") -> 
     return next((queue_of(stack, target.get("Arn")) for target in targets or []), None)
 
 
-def is_failure_rule(rule: Resource) -> bool:
-    """Tell whether the rule carries failed executions, so that its target is their end (E7)."""
-    sources: list[str] = rule.get("EventPattern", "source") or []
-    return "aws.states" in sources
-
-
-def tells_of_failed_records(stack: Stack, rule: Resource) -> bool:
+def _tells_of_failed_records(stack: Stack, rule: Resource) -> bool:
     """Tell whether the rule carries what a bucket keeps of failures (E5, E8)."""
     keeping = [
         mapping.get("DestinationConfig", "OnFailure", "Destination")
@@ -195,14 +197,11 @@ def error_prefix(destination: dict[str, Any]) -> str:
     return str(destination.get("ErrorOutputPrefix", "")).split("!{")[0]
 
 
-def integrations(stack: Stack) -> Iterator[tuple[Resource, dict[str, Any]]]:
-    """Return what may be an integration of an API, with the resource that it is in.
-
-    The names in it are OpenAPI's: CloudFormation's begin with a capital.
-    """
-    for part in stack.of_type(*APIS):
-        for given in dictionaries(part.properties):
-            yield part, {name[:1].lower() + name[1:]: value for name, value in given.items()}
+def delivery_end(stack: Stack, delivery: Resource) -> str | None:
+    """Return the queue that is told of what Firehose could not deliver."""
+    destination = delivery_destination(delivery)
+    bucket = stack.by_arn(destination.get("BucketARN"), BUCKET)
+    return told_of_objects(stack, bucket, error_prefix(destination))
 
 
 def processors(delivery: Resource) -> Iterator[dict[str, Any]]:
@@ -226,186 +225,55 @@ def transforms(stack: Stack, delivery: Resource) -> Iterator[Resource]:
             yield invoked[0]
 
 
-def _invoke(stack: Stack, source: str, arn: Any, declared_by: Resource) -> Iterator[Edge]:
-    """An asynchronous invoke of a function (E2)."""
-    invoked = stack.function(arn)
-    if invoked:
-        function, qualifier = invoked
-        end = failure_end(stack, function.name, qualifier)
-        yield Edge(source, function.name, "E2", declared_by.name, end, qualifier)
+def _carries_failures(stack: Stack, declared_by: Resource) -> bool:
+    """Tell whether a rule leads to the end of a failure, and so is none of the edges."""
+    return declared_by.type == RULE and (
+        is_failure_rule(declared_by) or _tells_of_failed_records(stack, declared_by)
+    )
 
 
-def _handed_off(stack: Stack, invoked: set[str]) -> Iterator[Edge]:
-    """Functions that are ready to be invoked asynchronously, and nothing in the stack does."""
-    for function in stack.functions:
-        config = invoke_config(stack, function.name, "$LATEST")
-        if function.name not in invoked and (config or function.get("DeadLetterConfig")):
-            declared_by = config or function
-            yield from _invoke(stack, CALLERS, {"Ref": function.name}, declared_by)
-
-
-def _mappings(stack: Stack) -> Iterator[Edge]:
-    for mapping in stack.of_type(MAPPING):
-        source = event_source(stack, mapping)
-        consumer = stack.function(mapping.get("FunctionName"))
-        if source is None or consumer is None:
-            continue
-        edge = Edge(source.name, consumer[0].name, "E5", mapping.name, qualifier=consumer[1])
-        if source.type == QUEUE:
-            end = queue_of(stack, source.get("RedrivePolicy", "deadLetterTargetArn"))
-            limit = stack.number(mapping.get("ScalingConfig", "MaximumConcurrency"))
-            yield replace(edge, mechanism="E1", end=end, limit=limit)
-        else:
-            arn = mapping.get("DestinationConfig", "OnFailure", "Destination")
-            yield replace(edge, end=told_of_objects(stack, stack.by_arn(arn, BUCKET)))
-
-
-def _subscriptions(stack: Stack) -> Iterator[Edge]:
-    for subscription in stack.of_type(SUBSCRIPTION):
-        if subscription.get("Protocol") in SAID_TO_PEOPLE:
-            continue
-        topic = stack.text(subscription.get("TopicArn")).strip("${}")
-        endpoint = subscription.get("Endpoint")
-        end = queue_of(stack, subscription.get("RedrivePolicy", "deadLetterTargetArn"))
-        yield Edge(topic, target_name(stack, endpoint), "E4", subscription.name, end)
-        yield from _invoke(stack, topic, endpoint, subscription)
-    for topic_ in stack.of_type(TOPIC):
-        for subscription in topic_.get("Subscription") or []:
-            # Declared inside the topic, it has no place for a RedrivePolicy.
-            if subscription.get("Protocol") not in SAID_TO_PEOPLE:
-                endpoint = subscription.get("Endpoint")
-                yield Edge(topic_.name, target_name(stack, endpoint), "E4", topic_.name)
-                yield from _invoke(stack, topic_.name, endpoint, topic_)
-
-
-def _rules(stack: Stack) -> Iterator[Edge]:
-    for rule in stack.of_type(RULE):
-        if is_failure_rule(rule) or tells_of_failed_records(stack, rule):
-            continue
-        source = _source_of(stack, rule)
-        for target in rule.get("Targets") or []:
-            end = queue_of(stack, target.get("DeadLetterConfig", {}).get("Arn"))
-            yield Edge(source, target_name(stack, target.get("Arn")), "E3", rule.name, end)
-            yield from _invoke(stack, source, target.get("Arn"), rule)
-
-
-def _source_of(stack: Stack, rule: Resource) -> str:
-    """Return the bucket of this stack whose objects the rule is about, or else its bus."""
-    if bucket := told_of_bucket(stack, rule):
-        return bucket.name
-    bus = rule.get("EventBusName")
-    return stack.text(bus).strip("${}") if bus else DEFAULT_BUS
-
-
-def told_of_bucket(stack: Stack, rule: Resource) -> Resource | None:
-    """Return the one bucket of this stack whose objects the rule is about."""
-    pattern = rule.get("EventPattern") or {}
-    names = (pattern.get("detail") or {}).get("bucket", {}).get("name") or []
-    if pattern.get("source") != ["aws.s3"] or len(names) != 1 or rule.get("EventBusName"):
-        return None
-    return stack.named(names[0], BUCKET)
-
-
-def _schedules(stack: Stack) -> Iterator[Edge]:
-    for schedule in stack.of_type(SCHEDULE):
-        arn = schedule.get("Target", "Arn")
-        end = queue_of(stack, schedule.get("Target", "DeadLetterConfig", "Arn"))
-        yield Edge(schedule.name, target_name(stack, arn), "E6", schedule.name, end)
-        yield from _invoke(stack, schedule.name, arn, schedule)
-
-
-def _notifications(stack: Stack) -> Iterator[Edge]:
-    for bucket in stack.of_type(BUCKET):
-        for notification in bucket.get("NotificationConfiguration", "LambdaConfigurations") or []:
-            yield from _invoke(stack, bucket.name, notification.get("Function"), bucket)
-
-
-def _log_filters(stack: Stack) -> Iterator[Edge]:
-    for log_filter in stack.of_type(LOG_FILTER):
-        group = stack.text(log_filter.get("LogGroupName")).strip("${}")
-        for edge in _invoke(stack, group, log_filter.get("DestinationArn"), log_filter):
-            yield edge
-            # It knows its own dead-letter queue only to send there what it cannot read.
-            variables = stack.resources[edge.target].get("Environment", "Variables") or {}
-            if edge.end and f"${{{edge.end}}}" in map(stack.text, variables.values()):
-                yield replace(edge, mechanism="E10")
-
-
-def _custom_resources(stack: Stack) -> Iterator[Edge]:
+def _custom_resources(stack: Stack) -> Iterator[model.Edge]:
     for resource in stack.resources.values():
         if resource.type.startswith(CUSTOM_RESOURCES):
-            yield from _invoke(stack, OUTSIDE, resource.get("ServiceToken"), resource)
+            yield from invocation(stack, OUTSIDE, resource.get("ServiceToken"), resource)
 
 
-def _asynchronous_routes(stack: Stack) -> Iterator[Edge]:
-    """Routes that invoke with the header X-Amz-Invocation-Type: 'Event'.
+def _handed_off(stack: Stack, invoked: set[str]) -> Iterator[model.Edge]:
+    """Functions that are ready to be invoked asynchronously, and nothing in the stack does."""
+    for function in stack.functions:
+        config = configuration(stack, function, "$LATEST")
+        if function.name not in invoked and (config or function.get("DeadLetterConfig")):
+            yield from invocation(stack, CALLERS, {"Ref": function.name}, config or function)
 
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-integration-async.html
+
+def _sets_lines_apart(stack: Stack, edge: Edge) -> bool:
+    """Tell whether a function that reads a log knows its own dead-letter queue.
+
+    It does only to send there what it cannot read.
     """
-    for api, integration in integrations(stack):
-        parameters = integration.get("requestParameters") or {}
-        kind = parameters.get("integration.request.header.X-Amz-Invocation-Type")
-        uri = stack.text(integration.get("uri"))
-        if kind == "'Event'" and "/functions/" in uri:
-            arn = uri.split("/functions/")[1].removesuffix("/invocations")
-            yield from _invoke(stack, api_of(stack, api).name, arn, api)
+    if edge.end is None or stack.resources[edge.declared_by].type != LOG_FILTER:
+        return False
+    variables = stack.resources[edge.target].get("Environment", "Variables") or {}
+    return f"${{{edge.end}}}" in map(stack.text, variables.values())
 
 
-def _invokers(stack: Stack) -> Iterator[Edge]:
-    qualified = [*stack.functions, *stack.of_type("AWS::Lambda::Alias", "AWS::Lambda::Version")]
-    for caller in stack.functions:
-        role = role_of(stack, caller)
-        for callee in qualified:
-            for edge in _invoke(stack, caller.name, {"Ref": callee.name}, caller):
-                if edge.end and may(stack, role, "lambda:InvokeFunction", callee):
-                    yield edge
-
-
-def _executions(stack: Stack) -> Iterator[Edge]:
+def _express_executions(stack: Stack) -> Iterator[Edge]:
     for machine in stack.of_type(MACHINE):
-        express = machine.get("StateMachineType") == "EXPRESS"
-        end = next(
-            (
-                queue_of(stack, target.get("Arn"))
-                for rule in stack.of_type(RULE)
-                if is_failure_rule(rule)
-                and set(
-                    map(stack.text, rule.get("EventPattern", "detail", "stateMachineArn") or [])
-                )
-                & stack.arns(machine)
-                for target in rule.get("Targets") or []
-            ),
-            None,
-        )
-        starters = [
-            function.name
-            for function in stack.functions
-            if may(stack, role_of(stack, function), "states:StartExecution", machine)
-        ]
-        starters += [
-            api_of(stack, api).name
-            for api, integration in integrations(stack)
-            if stack.text(integration.get("uri")).endswith(":states:action/StartExecution")
-            or integration.get("integrationSubtype") == "StepFunctions-StartExecution"
-        ]
-        for starter in starters:
-            yield Edge(starter, machine.name, "E7x" if express else "E7", machine.name, end)
+        for function in stack.functions if machine.get("StateMachineType") == "EXPRESS" else ():
+            if may(stack, role_of(stack, function), "states:StartExecution", machine):
+                yield Edge(function.name, machine.name, "E7x", machine.name)
+
+
+def _items(stack: Stack) -> Iterator[Edge]:
+    """What distributed maps hand to functions."""
+    for machine in stack.of_type(MACHINE):
         for _, function, queue in mapped_items(stack, machine):
-            yield Edge(
-                machine.name, function.name, "E9", function.name, queue.name if queue else None
-            )
+            end = queue.name if queue else None
+            yield Edge(machine.name, function.name, "E9", function.name, end)
 
 
-def _deliveries(stack: Stack) -> Iterator[Edge]:
+def _transforms(stack: Stack) -> Iterator[Edge]:
     for delivery in stack.of_type(DELIVERY):
-        destination = delivery_destination(delivery)
-        bucket = stack.by_arn(destination.get("BucketARN"), BUCKET)
-        end = told_of_objects(stack, bucket, error_prefix(destination))
-        arn = delivery.get("KinesisStreamSourceConfiguration", "KinesisStreamARN")
-        source = stack.by_arn(arn, STREAM) if arn else None
-        if source:
-            yield Edge(source.name, delivery.name, "E8", delivery.name, end)
-        name = bucket.name if bucket else stack.text(destination.get("BucketARN"))
-        yield Edge(delivery.name, name, "E8", delivery.name, end)
         for function in transforms(stack, delivery):
+            end = delivery_end(stack, delivery)
             yield Edge(delivery.name, function.name, "E8", delivery.name, end)

@@ -19,31 +19,34 @@ from contract.alarms import (
     watched,
 )
 from contract.edges import (
-    BUCKET,
     EVENTS_OF_BUCKET,
     GROUP,
+    Edge,
+    delivery_destination,
+    edges,
+    error_prefix,
+    event_source,
+    processors,
+    queue_of,
+    rule_of_objects,
+    transforms,
+)
+from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.edges.invocations import configuration
+from sls_patterns_cli.wiring.edges.rules import bucket_of
+from sls_patterns_cli.wiring.model import (
+    BUCKET,
     MACHINE,
     MAPPING,
     QUEUE,
     STREAM,
     TABLE,
     TOPIC,
-    Edge,
-    delivery_destination,
-    edges,
-    error_prefix,
-    event_source,
-    invoke_config,
-    processors,
-    queue_of,
-    rule_of_objects,
-    target_name,
-    told_of_bucket,
-    transforms,
+    place_of,
 )
-from contract.iam import admits, may, role_of, statements
-from contract.stack import Resource, Stack
-from contract.violations import Violation, is_but
+from sls_patterns_cli.wiring.policies import admits, may, role_of, statements
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 LONGEST_RETENTION = 1209600
@@ -212,7 +215,7 @@ def _gives_up(stack: Stack, queue: Resource) -> Iterator[Violation]:
 def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
     """E2: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html."""
     function = stack.resources[edge.target]
-    config = invoke_config(stack, edge.target, edge.qualifier)
+    config = configuration(stack, function, edge.qualifier)
     if config is None:
         says = f"no EventInvokeConfig for {edge.qualifier}, which {edge.source} invokes"
         yield Violation("E2", function.name, says)
@@ -254,11 +257,11 @@ def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
         by_bus = ("EventBusName",) if rule.get("EventBusName") else ()
         yield from watched(stack, rule, replace(RULE_DEAD_LETTER, others=by_bus))
     yield from _policies_first(stack, rule, edge)
-    bucket = told_of_bucket(stack, rule)
+    bucket = bucket_of(stack, rule)
     if bucket and not bucket.get(*EVENTS_OF_BUCKET):
         yield Violation("E3", bucket.name, "must send its events to EventBridge")
     targets = rule.get("Targets") or []
-    target = next(t for t in targets if target_name(stack, t.get("Arn")) == edge.target)
+    target = next(t for t in targets if place_of(stack, t.get("Arn")).name == edge.target)
     holder = Resource(rule.name, rule.type, target)
     yield from _retries(stack, holder, ("RetryPolicy",), "E3")
     resource = stack.resources.get(edge.target)

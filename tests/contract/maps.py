@@ -1,25 +1,12 @@
-"""The definitions of state machines (ASL), and what becomes of the items of their maps."""
+"""The distributed maps of state machines (ASL), and what becomes of their items."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from contract.stack import Resource, Stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
+from sls_patterns_cli.wiring.edges.executions import definition
 
 SENDS = "arn:${AWS::Partition}:states:::sqs:sendMessage"
-
-
-def definition(stack: Stack, machine: Resource) -> dict[str, Any]:
-    """Return the definition, its substitutions done; {} where it is not in the template."""
-    given = machine.get("Definition") or machine.get("DefinitionString")
-    text = json.dumps(given) if machine.get("Definition") else stack.text(given)
-    for name, value in (machine.get("DefinitionSubstitutions") or {}).items():
-        text = text.replace(f"${{{name}}}", stack.text(value))
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
 
 
 def distributed_maps(parsed: dict[str, Any]) -> list[dict[str, Any]]:
@@ -67,12 +54,3 @@ def mapped_items(
     """Return what `kept_items` does, of all distributed maps of a machine."""
     for state in distributed_maps(definition(stack, machine)):
         yield from kept_items(stack, state["ItemProcessor"])
-
-
-def dictionaries(value: Any) -> Iterator[dict[str, Any]]:
-    """Return every dictionary in a value, itself included."""
-    if isinstance(value, dict):
-        yield value
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from dictionaries(inner)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from contract.edges import MACHINE, QUEUE
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.model import MACHINE, QUEUE
 
 LOG_GROUP = "AWS::Logs::LogGroup"
 PARAMETER = "AWS::SSM::Parameter"

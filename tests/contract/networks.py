@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from contract.stack import Resource, Stack
 from contract.violations import Violation
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 NAT, INTERNET = "AWS::EC2::NatGateway", "AWS::EC2::InternetGateway"
 SUBNET, TABLE = "AWS::EC2::Subnet", "AWS::EC2::RouteTable"

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import API, watched
-from contract.edges import api_of, integrations
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.edges.apis import api_of, integrations
 
 REST, REST_STAGE = "AWS::ApiGateway::RestApi", "AWS::ApiGateway::Stage"
 STAGES = {REST_STAGE: "Variables", "AWS::ApiGatewayV2::Stage": "StageVariables"}

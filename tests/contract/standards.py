@@ -8,20 +8,18 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from contract.alarms import (
-    API,
-    ERRORS,
-    LOG_SUBSCRIPTION,
-    THROTTLES,
-    heard,
-    known,
-    queries,
-    watched,
-)
-from contract.edges import (
-    APIS,
+from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, known, watched
+from contract.edges import CUSTOM_RESOURCES, event_source, path_of
+from contract.ends import POLLING
+from contract.names import name_violations
+from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
+from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
+from sls_patterns_cli.wiring.alarms import queries
+from sls_patterns_cli.wiring.edges.apis import APIS, api_of, integrations
+from sls_patterns_cli.wiring.model import (
     BUCKET,
-    CUSTOM_RESOURCES,
     LOG_FILTER,
     MACHINE,
     MAPPING,
@@ -30,13 +28,8 @@ from contract.edges import (
     STREAM,
     TABLE,
     TOPIC,
-    api_of,
-    event_source,
-    integrations,
-    path_of,
 )
-from contract.ends import POLLING
-from contract.iam import (
+from sls_patterns_cli.wiring.policies import (
     Statement,
     admits,
     managed_policies,
@@ -47,11 +40,6 @@ from contract.iam import (
     statements,
     trusts,
 )
-from contract.names import name_violations
-from contract.stack import Resource, Stack, find_all
-from contract.violations import Violation, is_but
-
-from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
 
 # Types whose asynchronous edges edges.py finds, or that have none. Another type is refused until
 # somebody has thought about how it fails.

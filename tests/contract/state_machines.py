@@ -4,21 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import EXPRESS, STANDARD, watched
-from contract.edges import (
-    BUCKET,
-    MACHINE,
-    QUEUE,
-    RULE,
-    TABLE,
-    api_of,
-    integrations,
-    is_failure_rule,
-)
 from contract.ends import dead_letter_queue, rule_to_end
-from contract.iam import may, role_of, trusts
-from contract.maps import definition, dictionaries, distributed_maps, invoked, kept_items
-from contract.stack import Resource, Stack
+from contract.maps import distributed_maps, invoked, kept_items
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
+from sls_patterns_cli.wiring.edges.apis import api_of, integrations
+from sls_patterns_cli.wiring.edges.executions import definition, is_failure_rule
+from sls_patterns_cli.wiring.model import BUCKET, MACHINE, QUEUE, RULE, TABLE
+from sls_patterns_cli.wiring.policies import may, role_of, trusts
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 # How executions fail, and with which error; one that times out or is aborted may have none.

@@ -8,10 +8,10 @@ import pytest
 from contract.changes import changed
 from contract.check import violations
 from contract.examples import EXAMPLES
-from contract.stack import Template, expand
+from contract.stack import expand
 from rendering import render_project
 
-from sls_patterns_cli.local import cloudformation
+from sls_patterns_cli.cloudformation.document import Template, read
 
 ANSWERS = {"pattern": "internal-api", "iac": "sam"}
 
@@ -21,9 +21,9 @@ def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """The template of a SAM project whose function has an alias, packaged."""
     project = tmp_path_factory.mktemp("alias") / "project"
     render_project(project, **ANSWERS, runtime=request.param)
-    read: Template = cloudformation.read(Path(project) / "template.yaml")
-    read["Globals"]["Function"]["CodeUri"] = "s3://packaged/one.zip"
-    return read
+    packaged = read(Path(project) / "template.yaml")
+    packaged["Globals"]["Function"]["CodeUri"] = "s3://packaged/one.zip"
+    return packaged
 
 
 def published(template: Template) -> str:

@@ -12,14 +12,14 @@ from contract.alarms import CIRCUIT
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
-from contract.stack import Template, load, without_code
+from contract.stack import load, without_code
 from golden import render_all
 from synthesis import template_files, with_templates_of
 from variants import Variant, all_variants, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Topology
-from sls_patterns_cli.local import cloudformation
+from sls_patterns_cli.cloudformation.document import Template, read
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (
@@ -246,9 +246,9 @@ def test_a_stack_that_others_copy_keeps_the_contract_as_well(
     variant: Variant, projects: Callable[[str], dict[Variant, Path]]
 ) -> None:
     for file in projects(variant.pattern)[variant].glob("stacks/*.yaml"):
-        broken = set(map(str, violations(cloudformation.read(file))))
+        broken = set(map(str, violations(read(file))))
         assert broken <= set(LEFT_TO_OTHERS)
-        assert asynchronous_edges(cloudformation.read(file))
+        assert asynchronous_edges(read(file))
 
 
 def test_its_asynchronous_edges_and_their_ends_are_those_of_the_graph(

@@ -6,7 +6,7 @@ import pytest
 from contract.check import violations
 from rendering import render_project
 
-from sls_patterns_cli.local import cloudformation
+from sls_patterns_cli.cloudformation.document import read
 
 # What the stack leaves to whoever copies it: a consumer of the queue.
 LEFT_TO_OTHERS = "alarm OrdersQueue: no alarm watches AWS/SQS ApproximateNumberOfMessagesVisible"
@@ -14,7 +14,7 @@ LEFT_TO_OTHERS = "alarm OrdersQueue: no alarm watches AWS/SQS ApproximateNumberO
 
 def says(text: str, file: Path) -> list[str]:
     file.write_text(text)
-    return list(map(str, violations(cloudformation.read(file))))
+    return list(map(str, violations(read(file))))
 
 
 def test_the_queues_of_a_subscriber_allow_its_rule_before_the_rule_exists(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_subscriber_hides_messages_for_as_long_as_the_service_itself(
     project = render_project(tmp_path / "shop", pattern="notifier", topology=topology, iac="sam")
 
     hidden = {
-        cloudformation.read(file)["Resources"][queue]["Properties"]["VisibilityTimeout"]
+        read(file)["Resources"][queue]["Properties"]["VisibilityTimeout"]
         for file, queue in (
             (project / "template.yaml", "InvoicingQueue"),
             (project / "stacks/subscriber.yaml", "OrdersQueue"),

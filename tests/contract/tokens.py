@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 API, AUTHORIZER, ROUTE = (f"AWS::ApiGatewayV2::{kind}" for kind in ("Api", "Authorizer", "Route"))
 EXTENSION = "x-amazon-apigateway-authorizer"

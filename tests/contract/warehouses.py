@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import LOAD, watched
-from contract.edges import BUCKET, DELIVERY, delivery_destination, error_prefix
-from contract.iam import may, trusts
+from contract.edges import delivery_destination, error_prefix
 from contract.networks import ATTACHMENT, INTERNET, SUBNET, default_route
-from contract.stack import Resource, Stack
 from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.model import BUCKET, DELIVERY
+from sls_patterns_cli.wiring.policies import may, trusts
 
 WAREHOUSE = "AWS::RedshiftServerless::Workgroup"
 NAMESPACE = "AWS::RedshiftServerless::Namespace"

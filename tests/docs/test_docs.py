@@ -37,8 +37,17 @@ RUN_ELSEWHERE = {
     "make golden": "tests/static/test_golden.py",
     "make pattern NAME=claim-check FROM=frugal-consumer": "tests/suite/test_new_pattern.py",
     "make deploy": "tests/static/test_project.py",
+    "sls-patterns check plan.json": "tests/wiring/test_terraform.py",
+    "terraform plan -out=plan && terraform show -json plan > plan.json": (
+        "tests/wiring/terraform/make_plans.py"
+    ),
+    "sls-patterns check": "tests/check/test_command.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
+    "sls-patterns check --sarif > findings.sarif": "tests/check/test_sarif.py",
+    "cfn-lint --append-rules sls_patterns_cli.check.cfn_lint_rules -- template.yaml": (
+        "tests/check/test_cfn_lint_rules.py"
+    ),
     **{
         f"make {target} STACK=by-hand": "tests/proofs/test_deployment_tools.py"
         for target in ("bootstrap", "deploy", "dead-letters", "redrive", "delete")

@@ -11,7 +11,7 @@ from graphs.overlay import Graph, graphs
 from graphs.stub import messages
 from local.support import wait_until
 
-from sls_patterns_cli.catalog.compiler import dead_letter_queue_id
+from sls_patterns_cli.catalog.compiler.records import dead_letter_queue
 from sls_patterns_cli.catalog.model import Edge, Failure
 
 SECONDS = 60
@@ -104,7 +104,7 @@ def test_a_message_that_fails_on_the_edge_reaches_its_end_and_comes_back(
         for each in stack.dead_letters()
         if identity in {found["id"] for found in messages(each["what"])}
     ]
-    assert letter["queue"] == dead_letter_queue_id(end)
+    assert letter["queue"] == dead_letter_queue(end.removesuffix("-dlq"))
     assert letter["received"] >= 1
     assert letter.get("why") or letter.get("logs") or failure.id == "E6"
     assert identity in stack.ended_in(end)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from local.support import REGION, RUNTIME, Client, DeployStack
 
-from sls_patterns_cli.local import cloudformation, deploy
+from sls_patterns_cli.cloudformation.document import read
+from sls_patterns_cli.cloudformation.sam import expand
+from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.languages import interpreters
 from sls_patterns_cli.local.languages.interpreters import Interpreter
@@ -43,7 +45,7 @@ def deploy_stack(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -
         stack = name or f"stack-{next(numbers)}"
         file = folder / f"{stack}.yaml"
         file.write_text(HEAD + body)
-        template = cloudformation.expand(cloudformation.read(file), REGION)
+        template = expand(read(file), REGION)
         return deploy.deploy(emulator, stack, template)
 
     return deploy_body

@@ -11,7 +11,8 @@ import pytest
 from local.support import write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cloudformation, project
+from sls_patterns_cli.local import project
+from sls_patterns_cli.local.assembly import CODE_BUCKET, Assembly
 from sls_patterns_cli.local.flavours import cdk
 from sls_patterns_cli.local.languages import Language, interpreters, modules
 from sls_patterns_cli.local.languages.code import Code
@@ -100,7 +101,7 @@ class InstalledTypeScript(Installed, TypeScript):
 
 def assemble(
     folder: Path, language: Callable[[Project, Progress], Language] = InstalledPython
-) -> cloudformation.Assembly:
+) -> Assembly:
     loaded = project.load(folder)
     return cdk.Cdk(loaded, language(loaded, Progress())).assemble()
 
@@ -123,7 +124,7 @@ def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -
 
     assert assembly.code == {"abc.zip": Code(app / "src")}
     code = assembly.template["Resources"]["One"]["Properties"]["Code"]
-    assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "abc.zip"}
+    assert code == {"S3Bucket": CODE_BUCKET, "S3Key": "abc.zip"}
 
 
 def test_a_definition_that_is_a_file_is_put_into_the_template(app: Path) -> None:

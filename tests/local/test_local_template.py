@@ -8,7 +8,8 @@ import pytest
 from local.support import DeployStack, write
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cloudformation, flavours, languages, project
+from sls_patterns_cli.local import flavours, languages, project
+from sls_patterns_cli.local.assembly import CODE_BUCKET, Assembly
 from sls_patterns_cli.local.emulator import timescale
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.terminal.progress import Progress
@@ -25,7 +26,7 @@ region: eu-west-1
 """
 
 
-def assemble(folder: Path) -> cloudformation.Assembly:
+def assemble(folder: Path) -> Assembly:
     loaded = project.load(folder)
     return flavours.of(loaded, languages.of(loaded, Progress())).assemble()
 
@@ -64,7 +65,7 @@ def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> 
     assert assembly.code == {"src.zip": Code(tmp_path / "src")}
     for name in ("One", "Two"):
         code = assembly.template["Resources"][name]["Properties"]["Code"]
-        assert code == {"S3Bucket": cloudformation.CODE_BUCKET, "S3Key": "src.zip"}
+        assert code == {"S3Bucket": CODE_BUCKET, "S3Key": "src.zip"}
 
 
 def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) ->
             {"template.yaml": "Globals: {Function: }\nResources: {Q: {Type: x}}"},
             "Globals must map kinds of resources to properties",
         ),
-        ({"template.yaml": "Resources: {Q: {Type: 2024-99-99}}"}, "is not valid YAML: month"),
+        ({"template.yaml": "Resources: {Q: {Type: !!int x}}"}, "is not valid YAML: invalid"),
         (
             {
                 "template.yaml": "Resources: {F: {Type: 'AWS::Serverless::Function',"

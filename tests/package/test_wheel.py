@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +72,30 @@ def test_it_knows_its_patterns_and_starts_the_local_stack(wheel_cli: Cli) -> Non
 
     assert refused.returncode == 2
     assert "is not a project of sls-patterns" in refused.stderr
+
+
+def test_it_has_the_pages_of_the_rules(wheel_cli: Cli) -> None:
+    explained = wheel_cli("check", "--explain", "SP101")
+
+    assert explained.stdout == (ROOT / "docs/rules/SP101.md").read_text("utf-8")
+
+
+def test_a_shallow_clone_gives_a_wheel_without_versions_but_no_sdist(tmp_path: Path) -> None:
+    """pre-commit clones so and installs the wheel; what is published is built from an sdist."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", ROOT.as_uri(), clone], check=True)
+    for name in ("hatch_build.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, clone)
+
+    def build(kind: str) -> subprocess.CompletedProcess[str]:
+        command = (UV, "build", kind, "--no-build-isolation", "--out-dir", tmp_path, clone)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    wheel, sdist = build("--wheel"), build("--sdist")
+
+    assert wheel.returncode == 0, wheel.stderr
+    (built,) = tmp_path.glob("*.whl")
+    assert "_template.bundle" not in " ".join(zipfile.ZipFile(built).namelist())
+    assert "is a shallow clone" in wheel.stderr + wheel.stdout
+    assert sdist.returncode != 0
+    assert "is a shallow clone" in sdist.stderr

@@ -9,10 +9,17 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from contract.alarms import expression_of, queries
+from contract.alarms import expression_of
 from contract.check import asynchronous_edges
-from contract.edges import MACHINE
-from contract.iam import (
+from contract.stack import default_stack
+from parity import rest_apis
+
+from sls_patterns_cli.cloudformation.document import Template
+from sls_patterns_cli.cloudformation.stack import LOG_GROUP_ARN, Resource
+from sls_patterns_cli.wiring.alarms import queries
+from sls_patterns_cli.wiring.edges.executions import definition
+from sls_patterns_cli.wiring.model import MACHINE
+from sls_patterns_cli.wiring.policies import (
     Statement,
     managed_policies,
     resource_policy,
@@ -20,9 +27,6 @@ from contract.iam import (
     role_statements,
     statements,
 )
-from contract.maps import definition
-from contract.stack import LOG_GROUP_ARN, Resource, Template, default_stack
-from parity import rest_apis
 
 
 class Fact(NamedTuple):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from contract.edges import path_of
-from contract.stack import Resource, Stack
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 Statement = tuple[str, str, str]
 """A subject, what is said of it, and the value."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from contract.changes import REMOVE, changed
-from contract.stack import Template, load
+from contract.stack import load
 from golden import render_all
 from graphs.overlay import graphs
 from parity.differences import KNOWN, unexplained
@@ -18,6 +18,7 @@ from synthesis import SYNTHESISED_ONCE, template_files, with_templates_of
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.cloudformation.document import Template
 
 GRAPHS = "graphs"
 """Stands for those under test, as the slug of a pattern for its variants."""

@@ -24,7 +24,7 @@ from tools import run, tool
 from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.local.cloudformation import read
+from sls_patterns_cli.cloudformation.document import read
 
 STACK = "by-hand"
 SLS_PATTERNS = Path(sys.executable).with_name("sls-patterns")

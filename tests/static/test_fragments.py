@@ -1,5 +1,6 @@
 """What is of one kind of node is in the folder of that kind, in each flavour."""
 
+import json
 import re
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from sls_patterns_cli import catalog
 IAC = ROOT / "templates/iac"
 FLAVOURS = {"sam": IAC / "sam", "python": IAC / "cdk/python", "typescript": IAC / "cdk/typescript"}
 KINDS = ROOT / "src/sls_patterns_cli/catalog/compiler/kinds"
+GRAPHS = sorted((ROOT / "templates/patterns").glob("*/graphs/*.json"))
 STACKS = sorted(IAC.glob("cdk/*/*stack.*.jinja"))
 
 
@@ -70,14 +72,13 @@ def test_a_flavour_reads_every_attribute_that_a_graph_has(flavour: str) -> None:
     assert attributes() - read == set()
 
 
-def test_unit_tests_know_a_node_by_the_variable_that_the_stack_sets() -> None:
-    kinds = {name: kind for name, kind in catalog.vocabulary().nodes.items() if kind.variable}
-    assert kinds
-    for name, kind in kinds.items():
-        assert kind.variable
-        folder = IAC / "sam/nodes" / (kind.resource or name)
-        fragment = (folder / "variables.yaml.jinja").read_text()
-        assert f"_{kind.variable['name']}: " in fragment
+@pytest.mark.parametrize("graph", GRAPHS, ids=lambda file: f"{file.parents[1].name}-{file.stem}")
+def test_unit_tests_know_a_node_by_a_variable_that_the_stack_sets(graph: Path) -> None:
+    stack = json.loads(graph.read_text())
+
+    given = {variable["name"] for edge in stack["edges"] for variable in edge["variables"]}
+
+    assert stack["variables"].keys() - given == set()
 
 
 def test_a_name_in_a_tag_is_found() -> None:

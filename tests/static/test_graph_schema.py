@@ -26,6 +26,13 @@ READERS = {
     "edge": {*SCHEMA["properties"]["edges"]["items"]["properties"]},
     "alarm": {*SCHEMA["properties"]["alarms"]["items"]["properties"]},
     "threshold": {*SCHEMA["properties"]["thresholds"]["items"]["properties"]},
+    "grant": {
+        *SCHEMA["properties"]["edges"]["items"]["properties"]["grants"]["items"]["properties"]
+    },
+    "variable": {
+        *SCHEMA["properties"]["edges"]["items"]["properties"]["variables"]["items"]["properties"]
+    },
+    "output": {*SCHEMA["properties"]["outputs"]["items"]["properties"]},
 }
 """What may be read of the variables that templates give these names."""
 READERS["source"] = READERS["target"] = READERS["consumer"] = READERS["api"] = READERS["node"]
@@ -65,7 +72,10 @@ def test_a_compiled_graph_keeps_the_schema(file: Path) -> None:
     [
         (("colour",), "red"),
         (("edges", 0, "colour"), "red"),
+        (("edges", 0, "variables"), [{"name": "ORDERS_TABLE_NAME"}]),
+        (("edges", 0, "grants"), [{"grantee": "OrdersFunction"}]),
         (("alarms", 0, "colour"), "red"),
+        (("outputs", 0, "value", "attribute"), "colour"),
         (("nodes", "api", "colour"), "red"),
         (("nodes", "api", "rate_limit"), "many"),
         (("reserved_concurrency",), None),

@@ -85,6 +85,19 @@ def test_the_emulator_knows_nothing_of_patterns_and_projects() -> None:
     assert {other for _, other in others} == {f"{NAME}.errors"}
 
 
+def test_the_local_stack_knows_nothing_of_what_check_finds() -> None:
+    imports = {
+        other.split(".")[1]
+        for module, file in MODULES.items()
+        if module.startswith(f"{NAME}.local")
+        for other in imported(file)
+        if other.startswith(f"{NAME}.")
+    }
+
+    assert "cloudformation" in imports
+    assert not {"wiring", "check"} & imports
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = {
         module: {each for each in imported(file) if each in MODULES} - {module}

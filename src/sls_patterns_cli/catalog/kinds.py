@@ -114,8 +114,10 @@ class NodeKind:
     retained: tuple[str, ...] = ()
     """What a deleted stack leaves of it."""
     variable: Mapping[str, str] | None = None
-    """The end of the name of the variable by which a function knows it, and an `example` of its
-    value for unit tests, with holes for the node's name and the region."""
+    """The end of the name of the variable by which a function knows it; `value`, the attribute that
+    it holds, and the logical id `of` what, with holes for nodes, where that is not the node's own;
+    the `reason` for it, if it needs one; and an `example` of its value for unit tests, with holes
+    for the node's name and the region."""
     packages: Packages = field(default_factory=dict)
     proof_packages: Packages = field(default_factory=dict)
     """The packages that proofs need which call it."""
@@ -215,6 +217,8 @@ class Datastore:
     """The kinds of nodes that can use it."""
     resource: str = ""
     """The kind of node whose folder in the flavours it shares; its own unless given."""
+    variable: Mapping[str, str] | None = None
+    """The variable by which a function knows it, as that of a kind of node."""
     access: tuple[str, ...] = ()
     """What a function may do with it."""
     retained: tuple[str, ...] = ()

@@ -8,16 +8,17 @@ from sls_patterns_cli.check.report import Report, reports
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.terminal import output
 
-CLEAN, FINDINGS = 0, 1
+CLEAN, FINDINGS, UNUSABLE = 0, 1, 2
 
 
 def run(paths: Sequence[Path], *, json: bool, sarif: bool, strict: bool) -> int:
     """Check what is at the paths, print the result, and return the exit code.
 
-    Errors make it FINDINGS, with `strict` warnings as well; what is suppressed does not. Raises
-    UserError for what cannot be read.
+    Errors make it FINDINGS, with `strict` warnings as well; what is suppressed does not. A path
+    that cannot be read makes it UNUSABLE, and the others are printed all the same. Raises UserError
+    if none can be read.
     """
-    found = [report for path in paths for report in reports(path)]
+    found, problems = _read(paths)
     if json:
         _show_json(found)
     elif sarif:
@@ -35,6 +36,10 @@ def run(paths: Sequence[Path], *, json: bool, sarif: bool, strict: bool) -> int:
         for report in found
         for finding in report.findings
     )
+    for problem in problems:
+        output.show_error(problem.message)
+    if problems:
+        return UNUSABLE
     return FINDINGS if fails else CLEAN
 
 
@@ -56,6 +61,22 @@ def require(version: str) -> None:
         raise UserError(f"This is {catalog.version()}, older than {version}.")
     if find_spec("samtranslator") is None:
         raise UserError(f"Templates of SAM need {catalog.DISTRIBUTION} with its extra [check].")
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[Report], list[UserError]]:
+    found: list[Report] = []
+    problems = []
+    for path in paths:
+        try:
+            found += reports(path)
+        except UserError as error:
+            problems.append(error)
+    if len(problems) == len(paths):
+        *others, last = problems
+        for problem in others:
+            output.show_error(problem.message)
+        raise last
+    return found, problems
 
 
 def explain(rule: str) -> None:

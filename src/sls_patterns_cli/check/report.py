@@ -1,5 +1,6 @@
 """What `check` found at a path: edges, findings, and what could not be read."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,20 @@ from sls_patterns_cli.check.finding import Finding
 from sls_patterns_cli.check.judgements import faults
 from sls_patterns_cli.check.judgements.fault import Fault
 from sls_patterns_cli.check.rules import RULES
-from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes
-from sls_patterns_cli.cloudformation.sources import Source, sources
+from sls_patterns_cli.check.suppression import (
+    Place,
+    Suppression,
+    apply,
+    files_above,
+    in_file,
+    in_metadata,
+)
+from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes, unseen
+from sls_patterns_cli.cloudformation.source import Source
+from sls_patterns_cli.cloudformation.sources import sources
+
+OF_CLOUDFORMATION = {"SP501"}
+"""Rules about what refuses a deployment by CloudFormation: Terraform calls the services itself."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,33 @@ def reports(path: Path) -> Iterator[Report]:
     """Yield a report of each template at a path; raises UserError where none can be read."""
     for source in sources(path):
         found = list(forms(source))
-        yield Report(source, routes(found), list(_findings(source, found)))
+        files = {source.file, *(each.document.file for each in source.positions.values())}
+        findings = apply(
+            _findings(source, found),
+            _suppressions(source, files, path),
+            {file.resolve() for file in files},
+        )
+        source.unread += map(source.text, unseen(found))
+        yield Report(source, routes(found), findings)
+
+
+def _suppressions(source: Source, files: set[Path], path: Path) -> Iterator[Suppression]:
+    """Yield the suppressions for the files of a template that is at `path`: in them, beside them,
+    and in the folders above, up to the current one or to `path`.
+    """
+    made_from = defaultdict[Place, list[str]](list)
+    for name, position in source.positions.items():
+        if source.metadata(name):
+            line = position.document.line(*position.path[:2])
+            place = Place(str(position.document.file), line, position.path[1])
+            made_from[place].append(name)
+    for place, names in made_from.items():
+        yield from in_metadata(source.metadata(names[0]), place, map(source.name, names))
+    here = Path.cwd()
+    for file in sorted(files):
+        top = here if file.resolve().is_relative_to(here) else path
+        for above in files_above(file, top):
+            yield from in_file(above)
 
 
 def _findings(source: Source, found: list[Form]) -> Iterator[Finding]:
@@ -53,6 +92,8 @@ def _findings(source: Source, found: list[Form]) -> Iterator[Finding]:
     first: dict[tuple[str, str], str] = {}
     for form in found:
         for fault in dict.fromkeys(faults(form.stack)):
+            if source.is_plan and fault.rule in OF_CLOUDFORMATION:
+                continue
             if first.setdefault((fault.rule, fault.resource), form.when) == form.when:
                 yield _finding(source, fault, form.when)
 
@@ -69,12 +110,17 @@ def _finding(source: Source, fault: Fault, when: str) -> Finding:
         source.name(fault.resource),
         source.text(fault.message) + condition,
         source.text(_mend(source, fault)),
-        rule.url,
+        fault.url or rule.url,
     )
 
 
 def _mend(source: Source, fault: Fault) -> str:
-    """Return how to mend a fault in the words of what made the resource."""
+    """Return how to mend a fault in the words of what made the resource.
+
+    The lines to add are CloudFormation, which is no help to who writes Terraform.
+    """
+    if source.is_plan:
+        return fault.mend.splitlines()[0].removesuffix(":")
     if "aws:cdk:path" in source.metadata(fault.resource):
         return fault.cdk or fault.mend
     if source.type(fault.resource).startswith("AWS::Serverless::"):

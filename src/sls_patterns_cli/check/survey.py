@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from sls_patterns_cli.cloudformation.conditions import Choice, choices
 from sls_patterns_cli.cloudformation.document import Template
-from sls_patterns_cli.cloudformation.sources import Source
+from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.stack import Stack, find_all, stack_of
 from sls_patterns_cli.wiring.alarms import Told, told
 from sls_patterns_cli.wiring.edges import edges
+from sls_patterns_cli.wiring.edges.invocations import callers_outside
 from sls_patterns_cli.wiring.model import Edge, End
 from sls_patterns_cli.wiring.ways_back import back
 
@@ -77,6 +78,17 @@ def forms(source: Source) -> Iterator[Form]:
         if deployed not in seen:
             seen.add(deployed)
             yield Form(stack_of(template, choice), _difference(choice, found[0]))
+
+
+def unseen(found: list[Form]) -> list[str]:
+    """Say which edges there may be that are configured elsewhere."""
+    said: dict[str, str] = {}
+    for form in found:
+        invoked = {edge.target for edge in edges(form.stack) if edge.mechanism == "lambda-async"}
+        said |= dict(callers_outside(form.stack, invoked))
+    return [
+        f"{service} may invoke {name}, which stands elsewhere" for name, service in said.items()
+    ]
 
 
 def routes(found: list[Form]) -> list[Route]:

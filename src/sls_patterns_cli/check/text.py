@@ -67,7 +67,7 @@ def _show_finding(finding: Finding) -> None:
 
 def _summary(reports: Sequence[Report]) -> str:
     edges = sum(len(report.routes) for report in reports)
-    ending = sum(route.edge.end.kind != "none" for report in reports for route in report.routes)
+    endless = sum(route.edge.end.kind == "none" for report in reports for route in report.routes)
     counts = Counter(
         finding.severity
         for report in reports
@@ -76,7 +76,7 @@ def _summary(reports: Sequence[Report]) -> str:
     )
     found = ", ".join(_count(counts[severity], severity) for severity in SEVERITIES)
     templates = _count(len(reports), "template")
-    return f"{templates}, {_count(edges, 'edge')}, {ending} with an end: {found}."
+    return f"{templates}, {_count(edges, 'edge')}, {endless} without an end: {found}."
 
 
 def _count(number: int, what: str) -> str:

@@ -244,8 +244,11 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
         return 0
     if json and sarif:
         raise UserError("--json and --sarif cannot be combined")
-    with interrupts.handled():
-        return command.run(paths or [Path()], json=json, sarif=sarif, strict=strict)
+    try:
+        with interrupts.handled():
+            return command.run(paths or [Path()], json=json, sarif=sarif, strict=strict)
+    except ModuleNotFoundError as error:  # only SAM's templates need it
+        raise _extra_missing(error, "check") from error
 
 
 @app.command()
@@ -551,7 +554,7 @@ def _prove(path: Path, wanted: str, source: str | None) -> int:
             path, wanted, source, lambda files: session.test(path, files, _progress())
         )
     except ModuleNotFoundError as error:
-        raise _extra_missing(error) from error
+        raise _extra_missing(error, "local") from error
     if code == 0:
         output.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
     return code
@@ -579,7 +582,7 @@ def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
 
         return session.test(path, context.obj or [], _progress())
     except ModuleNotFoundError as error:
-        raise _extra_missing(error) from error
+        raise _extra_missing(error, "local") from error
 
 
 @local_app.command("up")
@@ -590,15 +593,16 @@ def local_up(path: ProjectPath = Path()) -> int:
 
         return session.up(path, _examples(path), _progress())
     except ModuleNotFoundError as error:
-        raise _extra_missing(error) from error
+        raise _extra_missing(error, "local") from error
 
 
-def _extra_missing(error: ModuleNotFoundError) -> Exception:
-    """`error`, or what to do if it is one of the modules of the extra [local]."""
-    if (error.name or "").partition(".")[0] == __package__:
+def _extra_missing(error: ModuleNotFoundError, extra: str) -> Exception:
+    """`error`, or what to do if it is one of the modules of the extra, which names its command."""
+    package = (error.name or "").partition(".")[0]
+    if package == __name__.partition(".")[0]:
         return error
     return UserError(
-        f"local needs {error.name}: install {catalog.DISTRIBUTION} with its extra [local]"
+        f"{extra} needs {package}: install {catalog.DISTRIBUTION} with its extra [{extra}]"
     )
 
 

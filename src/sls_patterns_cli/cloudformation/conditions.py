@@ -4,9 +4,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-sectio
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import Any
 
@@ -16,7 +16,7 @@ OTHER = "(another value)"
 MOST_CHOICES = 64
 """So many combinations are tried in full; of more, each value is tried by itself."""
 
-MOST_SINGLE_CHANGES = 200
+MOST_SINGLE_CHANGES = 24
 
 NO_VALUE = {"Ref": "AWS::NoValue"}
 
@@ -69,8 +69,8 @@ def choices(
 
     What the defaults of parameters give comes first. A parameter takes the values it is compared
     with, its default and one more, or those that it allows; what else is compared may be equal or
-    not. Of more than MOST_CHOICES combinations those are left that differ in one value from the
-    default.
+    not. Of more than MOST_CHOICES combinations those are left in which all have their first value,
+    all their second and so on, and then some that differ in one value from the default.
     """
     domains = _Domains(conditions, parameters)
     domains.add(used)
@@ -80,8 +80,8 @@ def choices(
         found = [dict(zip(names, each, strict=True)) for each in every]
         complete = True
     else:
-        found = [{**default, name: value} for name in names for value in domains.values[name]]
-        found, complete = found[:MOST_SINGLE_CHANGES], False
+        found = [*domains.in_step(), *islice(domains.single_changes(default), MOST_SINGLE_CHANGES)]
+        complete = False
     others = [values for values in found if values != default]
     return [Choice(conditions, values) for values in (default, *others)], complete
 
@@ -105,6 +105,15 @@ class _Domains:
             name: default if (default := self._default(name)) in values else values[-1]
             for name, values in self.values.items()
         }
+
+    def in_step(self) -> Iterator[dict[str, str]]:
+        """Yield the values so that each occurs, with as few choices as there are values of one."""
+        for number in range(max(map(len, self.values.values()))):
+            yield {name: of[min(number, len(of) - 1)] for name, of in self.values.items()}
+
+    def single_changes(self, default: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        for name, of in self.values.items():
+            yield from ({**default, name: value} for value in of if value != default[name])
 
     def _add(self, condition: Any) -> None:
         match condition:

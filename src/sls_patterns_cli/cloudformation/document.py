@@ -10,9 +10,10 @@ from sls_patterns_cli.errors import UserError
 
 Template = dict[str, Any]
 
-LARGEST = 5_000_000
-"""Bytes of a file that is read. CloudFormation takes templates of 1 MB (its quotas), SAM and loops
-grow before they get there: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
+LARGEST, LARGEST_JSON = 5_000_000, 20_000_000
+"""Bytes of a file that is read. CloudFormation takes templates of 1 MB, and SAM's grow before they
+get there: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
+Plans of Terraform have no limit; JSON takes a tenth of the memory of YAML.
 """
 
 MOST_VALUES = 500_000
@@ -31,7 +32,10 @@ class Document:
     text: str
 
     def line(self, *path: str) -> int:
-        """Return the line (from 1) of the value at the path, or of the last part that is there."""
+        """Return the line (from 1) of the value at the path, or of the last part that is there.
+
+        A property that is missing is missing from its resource, not from the line of Properties.
+        """
         import yaml
 
         node, found = self._root, 1
@@ -40,7 +44,8 @@ class Document:
             inner = next((pair for pair in pairs if pair[0].value == part), None)
             if inner is None:
                 break
-            found = inner[0].start_mark.line + 1
+            if part != "Properties":
+                found = inner[0].start_mark.line + 1
             node = inner[1]
         return found
 
@@ -104,9 +109,10 @@ def problem_of(template: Any) -> str | None:
 def _text(file: Path) -> str:
     try:
         size = file.stat().st_size
-        if size > LARGEST:
-            most = f"{LARGEST // 1_000_000} MB"
-            raise UserError(f"{file} has {size / 1_000_000:.1f} MB; a template may have {most}.")
+        most = LARGEST_JSON if file.suffix == ".json" else LARGEST
+        if size > most:
+            megabytes = f"{size / 1_000_000:.1f} MB; at most {most // 1_000_000} MB are read"
+            raise UserError(f"{file} has {megabytes}.")
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is not text.") from error

@@ -111,7 +111,7 @@ class Language:
             return {}
         self._included += 1
         if self._included > MOST_INCLUDES:
-            raise UserError(f"{location}: more than {MOST_INCLUDES} files are included")
+            raise UserError(f"more than {MOST_INCLUDES} files are included")
         content = document(file).content
         return self._spelt(content, {})
 

@@ -12,6 +12,7 @@ from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.errors import UserError
 
 MACRO = "AWS::Serverless-2016-10-31"
+PREFIX = "AWS::Serverless::"
 
 REGION = "us-east-1"
 """Where a template is read that is deployed nowhere: every service is there."""

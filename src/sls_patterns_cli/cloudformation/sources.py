@@ -7,12 +7,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli.cloudformation import sam, terraform
 from sls_patterns_cli.cloudformation.document import (
+    LARGEST,
     Document,
     Template,
     document,
@@ -20,8 +20,10 @@ from sls_patterns_cli.cloudformation.document import (
     read_json,
 )
 from sls_patterns_cli.cloudformation.language import Language
+from sls_patterns_cli.cloudformation.linking import linked
 from sls_patterns_cli.cloudformation.names import renamed, replaced
-from sls_patterns_cli.cloudformation.stack import inside
+from sls_patterns_cli.cloudformation.source import Position, Source
+from sls_patterns_cli.cloudformation.stack import find_all, inside
 from sls_patterns_cli.errors import UserError
 
 SUFFIXES = {".yaml", ".yml", ".json", ".template"}
@@ -35,69 +37,15 @@ IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/image:tag"
 DEEPEST_NESTING = 10
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a resource stands: the line is of the most that the path reaches."""
-
-    document: Document
-    path: tuple[str, ...]
-
-
-@dataclass
-class Source:
-    """One template as it would be deployed, nested stacks included.
-
-    `unread` says what could not be followed; `shown` is the name of a resource for people, where it
-    differs from its id in the template.
-    """
-
-    file: Path
-    template: Template
-    positions: dict[str, Position]
-    unread: list[str] = field(default_factory=list)
-    shown: dict[str, str] = field(default_factory=dict)
-
-    def line(self, resource: str, *path: str) -> tuple[Path, int]:
-        """Return the file and line of a resource, or of a property of it."""
-        position = self.positions.get(resource)
-        if position is None:
-            return self.file, 1
-        return position.document.file, position.document.line(*position.path, *path)
-
-    def metadata(self, resource: str) -> dict[str, Any]:
-        """Return the Metadata of a resource as it stands in its file."""
-        found = self._written(resource, "Metadata")
-        return found if isinstance(found, dict) else {}
-
-    def type(self, resource: str) -> str:
-        """Return the type of a resource as it stands in its file: of an event that of its owner."""
-        return str(self._written(resource, "Type"))
-
-    def _written(self, resource: str, part: str) -> Any:
-        position = self.positions.get(resource)
-        return inside(position.document.content, *position.path[:2], part) if position else None
-
-    def name(self, resource: str) -> str:
-        """Return the name of a resource for people."""
-        return self.shown.get(resource, resource)
-
-    def text(self, text: str) -> str:
-        """Return a text with the names of resources for people."""
-        if not self.shown:
-            return text
-        return re.sub(r"\w+", lambda word: self.shown.get(word[0], word[0]), text)
-
-
 def sources(path: Path) -> Iterator[Source]:
     """Yield the templates at a path; raises UserError where there is none, or none can be read.
 
-    Of a folder, what is nested in another template is read as part of that.
+    Of a folder, what is nested in another template is read as part of that, and stacks that import
+    from one another are read as one.
     """
     if path.is_dir():
-        if (path / "manifest.json").is_file():
-            yield from _assembly(path)
-        else:
-            yield from _folder(path)
+        read = _assembly(path) if (path / "manifest.json").is_file() else _folder(path)
+        yield from linked(list(read))
     elif path.exists():
         yield _Reader().read(path)
     else:
@@ -167,7 +115,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _may_be_template(file: Path) -> bool:
     """Tell from its text whether a file may be a template, before it is parsed."""
     try:
-        text = file.read_bytes()[:5_000_000]
+        text = file.read_bytes()[:LARGEST]
     except OSError:
         return False
     return b"Resources" in text and b"AWS::" in text
@@ -195,7 +143,10 @@ class _Reader:
         self._open.append(real)
         source = Source(read.file, {}, {})
         language = Language(read.file.parent, source.unread.append)
-        template = language.spell_out(read.content)
+        try:
+            template = language.spell_out(read.content)
+        except UserError as error:
+            raise UserError(f"{read.file}: {error.message}") from error
         _leave_out_what_has_no_type(template, source)
         if problem := problem_of(template):
             raise UserError(f"{read.file}: {problem}.")
@@ -211,9 +162,15 @@ class _Reader:
 
     def _expanded(self, source: Source, template: Template) -> Template:
         if not sam.is_sam(template):
-            return template
+            types = [resource["Type"] for resource in template["Resources"].values()]
+            if not any(type_.startswith(sam.PREFIX) for type_ in types):
+                return template
+            source.unread.append("it has resources of SAM and no Transform; it was read as SAM")
         bare = _without_code(template, source)
-        expanded, refused = sam.expand_what_can_be(bare)
+        try:
+            expanded, refused = sam.expand_what_can_be(bare)
+        except UserError as error:
+            raise UserError(f"{source.file}: {error.message}") from error
         source.unread += [reason for _, reason in refused]
         return expanded
 
@@ -377,10 +334,13 @@ def _put_into(source: Source, name: str, inner: Source) -> None:
 
 def _plan(read: Document) -> Source:
     """A Terraform plan, with addresses in the place of logical ids."""
+    if problem := terraform.problem(read.content):
+        raise UserError(f"{read.file}: {problem}.")
     template = terraform.template(read.content)
     names = {
         address: f"{re.sub(r'[^0-9A-Za-z]+', '_', address)}_{number}"
         for number, address in enumerate(template["Resources"])
     }
     shown = {new: address for address, new in names.items()}
-    return Source(read.file, renamed(template, names, {}), {}, [], shown)
+    unread = [f"{each} is known only after the apply" for each in find_all(template, "Fn::Unknown")]
+    return Source(read.file, renamed(template, names, {}), {}, unread, shown, is_plan=True)

@@ -123,7 +123,7 @@ class Stack:
     """What one choice of a template's conditions deploys."""
 
     def __init__(self, resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-        self.parameters = parameters
+        self.parameters = parameters if isinstance(parameters, Mapping) else {}
         self.worked_out: dict[tuple[str, ...], Any] = {}
         """What `once_a_stack` remembers."""
         self.resources = {
@@ -188,14 +188,19 @@ class Stack:
         return found
 
     def number(self, value: Any, default: int | None = None) -> int | None:
-        """Return a number; of a parameter, the one it has unless whoever deploys says otherwise."""
+        """Return a number, or `default` where none is given; None where nobody can say.
+
+        A parameter has its default, unless whoever deploys says otherwise.
+        """
+        if value is None:
+            return default
         if isinstance(value, dict):
             declared = self.parameters.get(str(value.get("Ref")))
-            value = declared.get("Default") if isinstance(declared, dict) else value
+            value = declared.get("Default") if isinstance(declared, dict) else None
         try:
-            return default if value is None else int(value)
+            return int(value)
         except (TypeError, ValueError):
-            return default
+            return None
 
     def named(self, value: Any, *types: str) -> Resource | None:
         """Return the resource whose name or ARN the value is, if it is of one of these types."""
@@ -234,12 +239,13 @@ class Stack:
         text = self.outside(value)
         if text.endswith(":event-bus/default"):
             text = "default"
-        return Place("unknown" if referred or "Fn::Transform" in str(value) else "outside", text)
+        return Place("unknown" if referred or is_unknown(value) else "outside", text)
 
     def outside(self, value: Any) -> str:
         """Return what stands in the template for something outside: a parameter, import or ARN."""
-        if isinstance(value, dict) and value.keys() == {"Fn::ImportValue"}:
-            value = value["Fn::ImportValue"]
+        match value:
+            case {"Fn::ImportValue": inner} | {"Fn::Unknown": inner}:
+                value = inner
         text = self.text(value)
         parameter = ONE_REFERENCE.fullmatch(text)
         return parameter[1] if parameter and not parameter[2] else text
@@ -250,16 +256,19 @@ class Stack:
         if reference and reference[1] in self.resources:
             resource = self.resources[reference[1]]
             return resource if resource.type == type_ else None
-        named = (
-            [
-                each
-                for each in self._by_type.get(type_, ())
-                if each.get(NAMES[type_]) is not None and self.text(each.get(NAMES[type_])) == name
-            ]
-            if type_ in NAMES
-            else []
-        )
+        named = self._by_name.get((type_, name), [])
         return named[0] if len(named) == 1 else None
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], list[Resource]]:
+        """The resources that have a name of their own, by type and name."""
+        found: dict[tuple[str, str], list[Resource]] = {}
+        for type_, property_ in NAMES.items():
+            for resource in self._by_type.get(type_, ()):
+                name = resource.get(property_)
+                if name is not None:
+                    found.setdefault((type_, self.text(name)), []).append(resource)
+        return found
 
     def arns(self, resource: Resource) -> set[str]:
         """Return every text that is the ARN of the resource."""
@@ -343,6 +352,11 @@ def has_choices(value: Any) -> bool:
         or value.get("Ref") == "AWS::NoValue"
         or any(map(has_choices, value.values()))
     )
+
+
+def is_unknown(value: Any) -> bool:
+    """Tell whether only a macro decides what a value becomes, or the apply of a Terraform plan."""
+    return any(True for key in ("Fn::Transform", "Fn::Unknown") for _ in find_all(value, key))
 
 
 def find_all(value: Any, key: str) -> Iterator[Any]:

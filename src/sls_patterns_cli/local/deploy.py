@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Template
+from sls_patterns_cli.local.assembly import CODE_BUCKET
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 

@@ -24,7 +24,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from sls_patterns_cli.local.cloudformation import Template
+from sls_patterns_cli.cloudformation.document import Template
 
 HOST = "127.0.0.1"
 ADDRESSES = ("https?://", "https://")

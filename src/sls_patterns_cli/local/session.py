@@ -13,7 +13,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import external, flavours, languages, proofs
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.cloudformation import Assembly
+from sls_patterns_cli.local.assembly import Assembly
 from sls_patterns_cli.local.emulator import server as emulators
 from sls_patterns_cli.local.emulator import tether, timescale
 from sls_patterns_cli.local.emulator.server import Emulator
@@ -201,12 +201,13 @@ def _stand_in_functions(project: Project, emulator: Emulator) -> dict[str, str]:
     Returns its outputs: they are parameters of the project's own stack, whose proofs find the
     functions by them as on AWS.
     """
-    from sls_patterns_cli.local import cloudformation, deploy
+    from sls_patterns_cli.cloudformation.document import read
+    from sls_patterns_cli.local import deploy
 
     file = project.root / "stand-ins" / "template.yaml"
     if not file.is_file():
         return {}
-    template = cloudformation.read(file)
+    template = read(file)
     return deploy.deploy(emulator, f"{project.stack_name}-stand-ins", template)
 
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside, listed, once_a_stack
+from sls_patterns_cli.cloudformation.stack import (
+    Resource,
+    Stack,
+    inside,
+    is_unknown,
+    listed,
+    once_a_stack,
+)
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     FUNCTION,
@@ -34,6 +41,14 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/dead-
 """
 SENT = "NumberOfMessagesSent"
 """Not counted for what SQS itself moves to a dead-letter queue."""
+
+SET_OFF: dict[str, tuple[str, tuple[str, ...]]] = {
+    "AWS/SQS": (QUEUE, (*FILLED, SENT)),
+    "AWS/Lambda": (FUNCTION, ("Errors",)),
+    "AWS/SNS": (TOPIC, ()),
+    "AWS/S3": (BUCKET, ()),
+}
+"""What a resource reports when something ends there: its type, and the metrics, () for any."""
 
 DIMENSIONS = {
     "AWS/SQS": ("QueueName", QUEUE),
@@ -107,18 +122,18 @@ def told(stack: Stack, edge: Edge) -> Told:
         return bool(end.get("Subscription")) or end.name in _subscribed(stack)
     if end.type == BUCKET:
         return bool(end.get("NotificationConfiguration")) or end.name in _noticed(stack)
-    return False
+    dimension, _ = DIMENSIONS["AWS/SQS"]
+    may_watch = (
+        is_unknown(query.dimensions.get(dimension))
+        for alarm in stack.of_type(ALARM)
+        for query in queries(alarm)
+    )
+    return "unknown" if end.type == QUEUE and any(may_watch) else False
 
 
 def watching(stack: Stack, resource: Resource) -> list[Resource]:
     """Return the alarms that a resource sets off when something has ended there."""
-    found = []
-    for alarm in stack.of_type(ALARM):
-        for query in queries(alarm):
-            if _is_of(stack, query, resource) and not _misses(stack, query, resource):
-                found.append(alarm)
-                break
-    return found
+    return [stack.resources[alarm] for of, alarm in _watches(stack) if of == resource.name]
 
 
 def has_listeners(stack: Stack, alarm: Resource) -> bool:
@@ -139,8 +154,8 @@ def deafness(stack: Stack, alarm: Resource) -> Iterator[tuple[str, tuple[str, ..
     elif not has_listeners(stack, alarm):
         yield "it has no action, so it tells nobody", ("Properties",)
     for query in found:
-        for reason in _without_data(stack, query):
-            yield reason, ("Properties", "Metrics" if alarm.get("Metrics") else "Dimensions")
+        for reason, at in _without_data(stack, query):
+            yield reason, ("Properties", "Metrics" if alarm.get("Metrics") else at)
     for action in listed(alarm.get("AlarmActions")):
         topic = stack.found(action, TOPIC)
         for reason in silence(stack, topic) if topic else ():
@@ -178,23 +193,24 @@ def silence(stack: Stack, topic: Resource) -> Iterator[str]:
         yield f"the policy of {topic.name} does not let {PUBLISHER} publish"
 
 
-def _without_data(stack: Stack, query: Query) -> Iterator[str]:
-    """Say why a metric will never come: it has another dimension, or is not counted."""
+def _without_data(stack: Stack, query: Query) -> Iterator[tuple[str, str]]:
+    """Say why a metric will never come, with the property: its dimension, or what it counts."""
     if query.namespace not in DIMENSIONS:
         return
     dimension, type_ = DIMENSIONS[query.namespace]
     if dimension not in query.dimensions:
         if query.namespace == "AWS/SQS":
-            yield f"{query} is published by {dimension} only"
+            yield f"{query} is published by {dimension} only", "Dimensions"
         return
     value = query.dimensions[dimension]
     resource = stack.found(value, type_)
     if resource is None:
         return
     if not is_dimension(stack, resource, value):
-        yield f"{dimension} is {stack.text(value)}, which is not the name of {resource.name}"
+        reason = f"{dimension} is {stack.text(value)}, which is not the name of {resource.name}"
+        yield reason, "Dimensions"
     elif _misses(stack, query, resource):
-        yield f"{SENT} does not count what SQS moves to {resource.name}"
+        yield f"{SENT} does not count what SQS moves to {resource.name}", "MetricName"
 
 
 def is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
@@ -214,21 +230,23 @@ def is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
         names = {own, stack.text(resource.get("FunctionName"))}
     else:
         names = {own, stack.text(resource.get("Name"))}
-    return text in names
+    return value is not None and text in names
 
 
-def _is_of(stack: Stack, query: Query, resource: Resource) -> bool:
-    namespaces = {QUEUE: "AWS/SQS", FUNCTION: "AWS/Lambda", TOPIC: "AWS/SNS", BUCKET: "AWS/S3"}
-    if query.namespace != namespaces.get(resource.type):
-        return False
-    if resource.type == QUEUE and query.name not in (*FILLED, SENT):
-        return False
-    if resource.type == FUNCTION and query.name != "Errors":
-        return False
-    return any(
-        stack.found(value, resource.type) == resource and is_dimension(stack, resource, value)
-        for value in query.dimensions.values()
-    )
+@once_a_stack
+def _watches(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield which resource sets off which alarm when something has ended there."""
+    for alarm in stack.of_type(ALARM):
+        for query in queries(alarm):
+            type_, names = SET_OFF.get(query.namespace, ("", ()))
+            for value in query.dimensions.values() if not names or query.name in names else ():
+                resource = stack.found(value, type_) if type_ else None
+                if (
+                    resource
+                    and is_dimension(stack, resource, value)
+                    and not _misses(stack, query, resource)
+                ):
+                    yield resource.name, alarm.name
 
 
 def _misses(stack: Stack, query: Query, resource: Resource) -> bool:

@@ -45,6 +45,12 @@ LOG_GROUP = "AWS::Logs::LogGroup"
 LOG_FILTER = "AWS::Logs::SubscriptionFilter"
 PIPE = "AWS::Pipes::Pipe"
 
+REF_IS_NO_ARN = QUEUE, TABLE, STREAM, BUCKET, DELIVERY
+"""What Ref returns of these is a name, of a queue its address.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+"""
+
 OUTSIDE = "outside"
 
 
@@ -65,7 +71,7 @@ class Edge:
     """From one resource to another, by logical ids, or by what stands in the template.
 
     `declared_by` is the resource that makes the edge; `qualifier` what a function is invoked by;
-    `can_end` whether AWS lets anybody configure an end.
+    `can_end` whether AWS lets anybody configure an end; `is_enabled` whether anything is sent.
     """
 
     source: str
@@ -75,32 +81,49 @@ class Edge:
     end: End = NOWHERE
     qualifier: str = "$LATEST"
     can_end: bool = True
+    is_enabled: bool = True
 
 
 def end_at(stack: Stack, value: Any) -> End:
     """Return the end that a property names; NOWHERE where it names none."""
     if value is None or value == "":
         return NOWHERE
-    place = stack.place(value)
+    place = at_arn(stack, value)
     return End(place.kind, place.name)
 
 
 def redrive_end(stack: Stack, queue: Resource) -> End:
-    """Return where SQS moves what was received too often; a policy may be a text of JSON."""
-    return end_at(stack, redrive(queue).get("deadLetterTargetArn"))
+    """Return where SQS moves what was received too often."""
+    policy = redrive(queue)
+    if policy and "deadLetterTargetArn" not in policy:
+        return UNKNOWN  # a parameter, or a text that is put together
+    return end_at(stack, policy.get("deadLetterTargetArn"))
 
 
 def redrive(resource: Resource) -> dict[str, Any]:
-    """Return the RedrivePolicy of a queue or subscription; {} where it has none."""
-    import json
-
+    """Return the RedrivePolicy of a queue or subscription, {} without; it may be a text of JSON."""
     policy = resource.get("RedrivePolicy")
     if isinstance(policy, str):
-        try:
-            policy = json.loads(policy)
-        except ValueError:
-            return {}
-    return policy if isinstance(policy, dict) else {}
+        return _parsed(policy)
+    if not isinstance(policy, dict):
+        return {}
+    if isinstance(policy.get("Fn::Sub"), str):
+        parsed = _parsed(policy["Fn::Sub"])
+        return {
+            key: {"Fn::Sub": value} if isinstance(value, str) else value
+            for key, value in parsed.items()
+        } or policy
+    return policy
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import json
+
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def function_at(stack: Stack, value: Any) -> tuple[Resource, str] | None:
@@ -151,4 +174,13 @@ def place_of(stack: Stack, value: Any) -> Place:
     if invoked:
         return Place("resource", invoked[0].name)
     machine = machine_at(stack, value)
-    return Place("resource", machine.name) if machine else stack.place(value)
+    return Place("resource", machine.name) if machine else at_arn(stack, value)
+
+
+def at_arn(stack: Stack, value: Any, *types: str) -> Place:
+    """Return where an ARN leads; nobody can say where AWS is given a name or address instead."""
+    place = stack.place(value, *types)
+    referred = f"${{{place.name}}}"
+    if place.kind == "resource" and stack.resources[place.name].type in REF_IS_NO_ARN:
+        return Place("unknown", referred) if stack.text(value) == referred else place
+    return place

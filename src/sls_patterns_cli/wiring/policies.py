@@ -7,7 +7,14 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all, listed, once_a_stack
+from sls_patterns_cli.cloudformation.stack import (
+    Resource,
+    Stack,
+    find_all,
+    is_unknown,
+    listed,
+    once_a_stack,
+)
 
 MANAGED_POLICY = ":iam::aws:policy/"
 
@@ -78,17 +85,22 @@ class Statement:
 @once_a_stack
 def role_statements(stack: Stack, role: Resource) -> Iterator[Statement]:
     """Return what the policies of this stack say of a role; AWS's own policies are not in it."""
+    for document in _role_documents(stack, role):
+        yield from statements(stack, document)
+
+
+def _role_documents(stack: Stack, role: Resource) -> Iterator[Any]:
     for inline in role.items("Policies"):
-        yield from statements(stack, inline.get("PolicyDocument"))
+        yield inline.get("PolicyDocument")
     for policy in stack.of_type("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
         roles = listed(policy.get("Roles")) or [policy.get("RoleName")]
         if any(stack.named(name) == role for name in roles):
-            yield from statements(stack, policy.get("PolicyDocument"))
+            yield policy.get("PolicyDocument")
     attached = [stack.by_arn(arn) for arn in listed(role.get("ManagedPolicyArns"))]
     for policy in stack.of_type("AWS::IAM::ManagedPolicy"):
         roles = listed(policy.get("Roles"))
         if policy in attached or any(stack.named(name) == role for name in roles):
-            yield from statements(stack, policy.get("PolicyDocument"))
+            yield policy.get("PolicyDocument")
 
 
 def managed_policies(stack: Stack, role: Resource) -> list[str]:
@@ -106,7 +118,11 @@ def may(stack: Stack, role: Role, action: str, resource: Resource | str) -> bool
         return any(statement.covers(action, resource) for statement in granting)
     return any(
         any(statement.covers(action, arn) for arn in stack.arns(resource))
-        or any(stack.found(given.rstrip("*:")) == resource for given in statement.resources)
+        or any(
+            stack.found(given.rstrip("*:")) == resource
+            for given in statement.resources
+            if given != f"${{{resource.name}}}"  # a Ref that is an ARN is among arns
+        )
         for statement in granting
     )
 
@@ -122,9 +138,9 @@ class Grant(Enum):
 def allowed(stack: Stack, role: Role, action: str, resource: Resource) -> Grant:
     """Tell whether a role may take an action on a resource of this stack.
 
-    A role or policy that is not in the template may allow anything.
+    A role or policy that is not in the template, or is not known, may allow anything.
     """
-    if role is None:
+    if role is None or any(map(is_unknown, _role_documents(stack, role))):
         return Grant.UNKNOWN
     attached = listed(role.get("ManagedPolicyArns"))
     outside = [arn for arn in attached if stack.found(arn, "AWS::IAM::ManagedPolicy") is None]
@@ -166,6 +182,12 @@ def trusts(stack: Stack, role: Resource, service: str) -> bool:
 @once_a_stack
 def resource_policy(stack: Stack, resource: Resource) -> Iterator[Statement]:
     """Return what the policies of a queue, topic or bucket say."""
+    for document in resource_documents(stack, resource):
+        yield from statements(stack, document)
+
+
+def resource_documents(stack: Stack, resource: Resource) -> Iterator[Any]:
+    """Yield the policies of a queue, topic or bucket."""
     for type_, property_ in (
         ("AWS::SQS::QueuePolicy", "Queues"),
         ("AWS::SNS::TopicPolicy", "Topics"),
@@ -174,7 +196,7 @@ def resource_policy(stack: Stack, resource: Resource) -> Iterator[Statement]:
         for policy in stack.of_type(type_):
             owners = listed(policy.get(property_))
             if any(stack.named(owner) == resource for owner in owners):
-                yield from statements(stack, policy.get("PolicyDocument"))
+                yield policy.get("PolicyDocument")
 
 
 def admits(stack: Stack, resource: Resource, service: str, action: str, source: Resource) -> bool:

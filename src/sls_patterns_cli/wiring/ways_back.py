@@ -1,8 +1,10 @@
 """How what has ended comes back: by the service itself, or by something of the stack."""
 
-from sls_patterns_cli.cloudformation.stack import Stack
-from sls_patterns_cli.wiring.edges.mappings import MECHANISMS, source_of
-from sls_patterns_cli.wiring.model import BUS, BUS_V2, MAPPING, PIPE, QUEUE, Edge
+from collections.abc import Iterator
+
+from sls_patterns_cli.cloudformation.stack import Stack, once_a_stack
+from sls_patterns_cli.wiring.edges.mappings import MECHANISMS, polls
+from sls_patterns_cli.wiring.model import BUS, BUS_V2, PIPE, QUEUE, Edge
 
 REDRIVE, REPLAY = "redrive", "replay"
 
@@ -42,12 +44,16 @@ def _is_archived(stack: Stack, bus: str) -> bool:
 
 def _taken_by(stack: Stack, end: str) -> str | None:
     """Return the resource that consumes what is in an end."""
-    for mapping in stack.of_type(MAPPING):
-        source = source_of(stack, mapping)
-        if source and source.name == end:
-            return mapping.name
+    return next((taker for source, taker in _takers(stack) if source == end), None)
+
+
+@once_a_stack
+def _takers(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield what is consumed, and by which mapping or pipe."""
+    for poll in polls(stack):
+        if poll.source:
+            yield poll.source.name, poll.mapping.name
     for pipe in stack.of_type(PIPE):
         source = stack.found(pipe.get("Source"), *MECHANISMS)
-        if source and source.name == end:
-            return pipe.name
-    return None
+        if source:
+            yield source.name, pipe.name

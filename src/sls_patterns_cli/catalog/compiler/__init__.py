@@ -8,13 +8,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sls_patterns_cli.catalog.compiler import dead_letters
+from sls_patterns_cli.catalog.compiler import dead_letters, variables
+from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
+from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import delivery, function, queue
+from sls_patterns_cli.catalog.compiler.kinds import aurora, delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
+from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
-from sls_patterns_cli.catalog.compiler.records import Facts, Graph, listed, pascal, unique
+from sls_patterns_cli.catalog.compiler.records import (
+    Facts,
+    Graph,
+    dead_letter_queue,
+    listed,
+    pascal,
+    unique,
+)
 from sls_patterns_cli.catalog.compiler.stack import Stack
 from sls_patterns_cli.catalog.compiler.stack_imports import imports
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
@@ -78,7 +88,7 @@ class _Compilation:
             name: _node(node, self._edges, self._nodes, datastore)
             for name, node in self._nodes.items()
         }
-        self._graph = Graph(self._facts, tuple(map(edge, self._edges)))
+        self._graph = granted(Graph(self._facts, tuple(map(self._edge, self._edges))))
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
         self._ending = unique(each.id for edge in self._edges for each in edge.failures if each.end)
@@ -93,6 +103,13 @@ class _Compilation:
         always = unique(node.facts.resource for node in topology.nodes if node.facts.resource)
         self._datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
 
+    def _edge(self, declared: Edge) -> Facts:
+        found = variables.of_edge(declared, self._nodes, self._facts, self._datastore)
+        facts = {**edge(declared), "variables": [each.as_dict() for each in found]}
+        if self._facts[declared.target]["resource"] == "aurora-postgresql":
+            facts["user"] = aurora.user(declared.attributes["access"])
+        return facts
+
     def _kind(self, name: str) -> str:
         return self._nodes[name].kind
 
@@ -104,7 +121,7 @@ class _Compilation:
         return {
             "local": self._datastore.local,
             "harness": harness(self._topology, self._datastore, self._vocabulary),
-            "nodes": self._facts,
+            "nodes": self._graph.facts,
             "edges": list(self._graph.edges),
             "numbers": numbers(),
             "mechanisms": self._mechanisms,
@@ -141,6 +158,8 @@ class _Compilation:
             "seconds_to_end": max(
                 (_seconds_to_end(each, self._facts) for each in ending), default=0
             ),
+            "outputs": [each.as_dict() for each in outputs(self._graph)],
+            "acknowledgements": [each.as_dict() for each in acknowledgements(self._graph)],
             "stack_imports": imports(self._graph, found),
         }
 
@@ -181,7 +200,7 @@ class _Compilation:
                 if each.source not in brought
                 for action in each.kind.actions
             ),
-            "grants": any(map(self._is_granted, edges)),
+            "grants": bool(self._ends) or any(each["grants"] for each in self._graph.edges),
             "retained": listed(
                 name
                 for retained in (
@@ -194,12 +213,6 @@ class _Compilation:
             "stack_order": definition_order(self._graph),
             "stack_parts": parts(self._graph),
         }
-
-    def _is_granted(self, edge: Edge) -> bool:
-        if self._kind(edge.source) == "state-machine" or any(each.end for each in edge.failures):
-            return True
-        target = _resource(self._nodes[edge.target], self._datastore)
-        return self._kind(edge.source) == "function" and target not in {"external", "cache"}
 
     def code(self) -> Facts:
         """What the project's own code is made of."""
@@ -230,7 +243,7 @@ class _Compilation:
                     *datastore.adapters,
                 ]
             ),
-            "variables": dict(sorted(_variables(edges, nodes))),
+            "variables": dict(sorted(variables.examples(edges, nodes, datastore))),
             "migrations": migrations if datastore.nodes else [],
             "tool_migrations": [] if datastore.nodes else migrations,
             "state_machines": [node.name for node in machines],
@@ -240,7 +253,9 @@ class _Compilation:
                 *unique(each.attributes["errors"] for each in edges if "errors" in each.attributes),
             ],
             # Or it sets aside what its event source brings.
-            "calls_aws": any(self._calls_sdk(each) or _is_of_source(each, nodes) for each in edges),
+            "calls_aws": any(
+                self._calls_sdk(each) or variables.is_of_source(each, nodes) for each in edges
+            ),
         }
 
     def _calls_sdk(self, edge: Edge) -> bool:
@@ -428,7 +443,7 @@ def _dead_letter_queues(
                 queue = queues.setdefault(
                     failure.end,
                     {
-                        "id": dead_letter_queue_id(failure.end),
+                        "id": dead_letter_queue(failure.end.removesuffix("-dlq")),
                         "at": failure.at,
                         "way_back": _way_back(each, edges, nodes)
                         or vocabulary.failures[failure.id].way_back,
@@ -518,37 +533,12 @@ def _way_back(edge: Edge, edges: tuple[Edge, ...], nodes: Mapping[str, Node]) ->
     return next(filter(None, before), ())
 
 
-def _variables(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
-    """The variables by which functions know other nodes, and what each may hold."""
-    for edge in edges:
-        user, node = nodes[edge.source], nodes[edge.target]
-        # What a function reads, it knows by its source.
-        if edge.attributes.get("by") == "poll" or _is_of_source(edge, nodes):
-            user, node = node, user
-        variable = edge.kind.variable or node.facts.variable
-        if user.kind == "function" and node is not user and variable:
-            name = f"{node.name}-{variable['name']}".replace("-", "_").upper()
-            short = node.name.removesuffix(f"-{node.kind}")
-            yield name, variable["example"].replace("{name}", short)
-            if "days" in node.attributes:
-                yield f"{node.name}-days".replace("-", "_").upper(), str(node.attributes["days"])
-
-
 def _adapters(edge: Edge) -> tuple[str, ...]:
     """The adapters that code for the edge uses beside those of its nodes."""
     method, *_ = edge.attributes.get("route", "GET").split()
     if method in WITHOUT_BODY:
         return edge.kind.adapters
     return (*edge.kind.adapters, *edge.kind.body_adapters)
-
-
-def _is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:
-    """Whether the edge gives a variable to the function that it leads to."""
-    return (
-        nodes[edge.source].kind != "function"
-        and nodes[edge.target].kind == "function"
-        and edge.kind.variable is not None
-    )
 
 
 def _record_seconds(
@@ -629,7 +619,7 @@ def edge(edge: Edge) -> Facts:
             {
                 "id": failure.id,
                 "end": failure.end,
-                "queue": failure.end and dead_letter_queue_id(failure.end),
+                "queue": failure.end and dead_letter_queue(failure.end.removesuffix("-dlq")),
                 "at": failure.at,
             }
             for failure in edge.failures
@@ -650,11 +640,6 @@ def logical_id(node: Node, datastore: Datastore) -> str:
     return f"{pascal(node.name)}{suffix}"
 
 
-def dead_letter_queue_id(end: str) -> str:
-    """The id of an end such as `orders-dlq`: `OrdersDeadLetterQueue`."""
-    return f"{pascal(end.removesuffix('-dlq'))}DeadLetterQueue"
-
-
 def _text(facts: Facts) -> str:
     """JSON with a line for each node, edge and list, so that a diff reads well."""
     lines = []
@@ -662,7 +647,7 @@ def _text(facts: Facts) -> str:
         if key in {"nodes", "redrive"} and value:
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
-        elif key in {"edges", "alarms", "thresholds"} and value:
+        elif key in {"edges", "alarms", "thresholds", "outputs", "acknowledgements"} and value:
             entries = [f"  {_line(entry)}" for entry in value]
             lines.append(f' "{key}": [\n' + ",\n".join(entries) + "\n ]")
         else:

@@ -31,7 +31,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Graph,
     Metric,
-    Named,
+    Reference,
     Threshold,
     Tier,
     listed,
@@ -148,4 +148,4 @@ def _summed(
 
 def _resource(metric: Metric) -> str:
     """The logical id of what publishes the metric: its first dimension names it."""
-    return next(each.id for each in metric.dimensions.values() if isinstance(each, Named))
+    return next(each.id for each in metric.dimensions.values() if isinstance(each, Reference))

@@ -65,21 +65,91 @@ class CompiledNode:
         return [self.graph.node(edge["to"]) for edge in self.outgoing]
 
 
-@dataclass(frozen=True)
-class Named:
-    """A resource as the value of a dimension, in the form that the service publishes.
+Attribute = Literal[
+    "alias_arn",
+    "any",
+    "api_endpoint",
+    "api_id",
+    "attr_arn",
+    "attr_endpoint_address",
+    "attr_endpoint_port",
+    "bucket_arn",
+    "bucket_name",
+    "event_bus_arn",
+    "event_bus_name",
+    "executions",
+    "function_arn",
+    "function_name",
+    "item_executions",
+    "log_group.log_group_name",
+    "log_group_arn",
+    "log_group_name",
+    "objects",
+    "parameter",
+    "parameter_list",
+    "parameter_name",
+    "project_name",
+    "queue_arn",
+    "queue_name",
+    "queue_url",
+    "ref",
+    "rest_api_id",
+    "rest_api_name",
+    "rule_name",
+    "secret_arn",
+    "state_machine_arn",
+    "stream_arn",
+    "stream_name",
+    "table_arn",
+    "table_name",
+    "table_stream_arn",
+    "tls_url",
+    "topic_arn",
+    "topic_name",
+    "url",
+]
+"""Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
+alias, a parameter of the stack as a text or a list, the address of a cache, all objects of a
+bucket, all executions of a state machine or of the items of its map, any resource at all, and the
+project's name, which is of no resource."""
 
-    `of` says which: a `queue` by its name, a `state-machine` by its ARN and so on. `id` is its
-    logical id, and `name` what the code of a stack calls it.
+Method = Literal[
+    "grant",
+    "grant_start_execution",
+    "grant_start_sync_execution",
+    "grant_stream",
+    "grant_table_list_streams",
+]
+"""The methods by which constructs of CDK grant what they are called for."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An attribute of a resource or parameter, for which each flavour has its own syntax.
+
+    `id` is the logical id, and `name` what the code of a stack calls it.
     """
 
-    of: str
     id: str
+    attribute: Attribute
     name: str = ""
 
     def as_dict(self) -> Facts:
-        """The value as templates read it."""
-        return {"of": self.of, "id": self.id, "name": self.name or kebab(self.id)}
+        """The reference as templates read it."""
+        return {**vars(self), "name": self.name or kebab(self.id)}
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of the stack, by which people and proofs find a resource."""
+
+    name: str
+    description: str
+    value: Reference
+
+    def as_dict(self) -> Facts:
+        """The output as templates read it."""
+        return {**vars(self), "value": self.value.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -89,12 +159,12 @@ class Metric:
     namespace: str | None
     name: str
     statistic: str
-    dimensions: Mapping[str, Named | str]
+    dimensions: Mapping[str, Reference | str]
 
     def as_dict(self) -> Facts:
         """The metric as templates read it."""
         values = {
-            name: value.as_dict() if isinstance(value, Named) else value
+            name: value.as_dict() if isinstance(value, Reference) else value
             for name, value in self.dimensions.items()
         }
         return {**vars(self), "dimensions": values}
@@ -147,6 +217,68 @@ class Alarm:
         }
 
 
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable of a function, by the function's logical id."""
+
+    function: str
+    name: str
+    value: Reference | str | int
+    reason: str | None = None
+    """Why it has that value, as a comment of its own."""
+
+    def as_dict(self) -> Facts:
+        """The variable as templates read it."""
+        value = self.value.as_dict() if isinstance(self.value, Reference) else self.value
+        return {**vars(self), "value": value}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a function, a state machine or a role may do, by its logical id.
+
+    `method` is that of the resource's construct by which CDK grants it; without one, a statement
+    does: the methods of other constructs grant more than this, or none is as narrow. `policy`
+    names a policy of its own, where that of the grantee would refer to itself.
+    """
+
+    grantee: str
+    actions: tuple[str, ...]
+    resource: Reference
+    method: Method | None = None
+    policy: str | None = None
+    reason: str | None = None
+    """Why the resource is as wide as it is."""
+
+    def as_dict(self) -> Facts:
+        """The permission as templates read it."""
+        return {
+            **vars(self),
+            "actions": list(self.actions),
+            "resource": self.resource.as_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What cdk-nag's AWS Solutions find and a stack does not change, with the reason.
+
+    Some rules have one `finding` for each policy or resource, which may name the construct `of`
+    which it is. There is none `unless` the runtime is another version; then the reason has a hole
+    for its name.
+    """
+
+    rule: str
+    reason: str
+    finding: str | None = None
+    of: str | None = None
+    unless: tuple[str, ...] = ()
+
+    def as_dict(self) -> Facts:
+        """The acknowledgement as templates read it."""
+        return {**vars(self), "unless": list(self.unless)}
+
+
 def pascal(name: str) -> str:
     """A name such as `signing-secret` as `SigningSecret`."""
     return "".join(word.capitalize() for word in name.split("-"))
@@ -166,3 +298,18 @@ def listed(names: Iterable[str]) -> str:
 def kebab(name: str) -> str:
     """A name such as `SigningSecret` as `signing-secret`."""
     return re.sub("(?<!^)([A-Z])", r"-\1", name).lower()
+
+
+def output(resource: str, suffix: str, description: str, attribute: Attribute) -> Output:
+    """The output with an attribute of a resource: its name is the logical id with the suffix."""
+    return Output(f"{resource}{suffix}", description, Reference(resource, attribute))
+
+
+def dead_letter_queue(name: str) -> str:
+    """The logical id of the dead-letter queue of a node or edge: `OrdersDeadLetterQueue`."""
+    return f"{pascal(name)}DeadLetterQueue"
+
+
+def end_of(edge: Facts, failure: str) -> str:
+    """The logical id of the queue in which a failure of an edge ends."""
+    return next(str(each["queue"]) for each in edge["failures"] if each["id"] == failure)

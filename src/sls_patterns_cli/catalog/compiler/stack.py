@@ -5,7 +5,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from sls_patterns_cli.catalog.compiler.numbers import Numbers
 from sls_patterns_cli.catalog.compiler.quantities import Number
-from sls_patterns_cli.catalog.compiler.records import Facts
+from sls_patterns_cli.catalog.compiler.records import Facts, Grant
 
 
 class End(TypedDict):
@@ -42,6 +42,12 @@ class Waits(TypedDict, total=False):
     connect: int
     statement: int
     lock: int
+
+
+class SignIn(TypedDict, total=False):
+    """As which user a function signs in to a database."""
+
+    user: str
 
 
 class Moved(TypedDict):
@@ -92,6 +98,15 @@ class Delivery(TypedDict):
     """What is compiled of a delivery stream beside its attributes."""
 
     late_after_minutes: int
+    grants: list[Grant]
+    """What its role may do."""
+
+
+class StateMachine(TypedDict):
+    """What is compiled of a state machine beside its attributes."""
+
+    grants: list[Grant]
+    """What it may do beside its calls."""
 
 
 class External(TypedDict):
@@ -104,6 +119,8 @@ class Datastore(TypedDict):
     """What is compiled of a datastore beside its attributes."""
 
     users_call_internet: NotRequired[bool]
+    grants: NotRequired[list[Grant]]
+    """What the role of a warehouse may do."""
 
 
 DERIVED: dict[str, type] = {
@@ -112,6 +129,7 @@ DERIVED: dict[str, type] = {
     "function": Function,
     "queue": Queue,
     "delivery": Delivery,
+    "state-machine": StateMachine,
     "external": External,
     "datastore": Datastore,
 }
@@ -139,6 +157,9 @@ class Stack:
     redrive: Facts | None
     """What the dead-letter tool is made of."""
     alarms: list[Facts]
+    outputs: list[Facts]
+    acknowledgements: list[Facts]
+    """What cdk-nag finds and the stack does not change."""
     stack_order: list[str]
     """The names of the nodes as the code of a CDK stack defines them."""
     stack_parts: list[str]

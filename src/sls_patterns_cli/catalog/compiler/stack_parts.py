@@ -5,7 +5,7 @@ Each follows from the graph. Templates print what is named here, and look at no 
 
 from collections.abc import Callable
 
-from sls_patterns_cli.catalog.compiler.records import CompiledNode, Facts, Graph
+from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph
 
 
 def parts(graph: Graph) -> list[str]:
@@ -65,22 +65,10 @@ def _delivers(*kinds: str) -> Callable[[Graph], bool]:
     return any_node(lambda node: node["kind"] in kinds and bool(node["outgoing"]))
 
 
-def _calls(graph: Graph, edge: Facts, *resources: str) -> bool:
-    """Whether code, or a state machine, calls a node of a resource along the edge."""
-    source, target = graph.node(edge["from"]), graph.node(edge["to"])
-    return (
-        source["kind"] in {"function", "state-machine"}
-        and target["resource"] in resources
-        and edge.get("by") != "poll"
-    )
-
-
 def _grants_by_statements(graph: Graph) -> bool:
     """Whether permissions are statements, where CDK has no grant that is as narrow."""
-    named = ("bucket", "event-bus", "function", "remote-function", "s3", "secret", "topic")
-    return any(
-        _calls(graph, edge, *named, "state-machine", "aurora-postgresql") for edge in graph.edges
-    )
+    facts = [*(node.facts for node in graph.nodes), *graph.edges]
+    return any(grant["method"] is None for each in facts for grant in each.get("grants", ()))
 
 
 _IS_STANDARD = any_node(lambda node: node["kind"] == "state-machine" and not node.get("express"))
@@ -117,7 +105,7 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
         _grants_by_statements,
         _DELIVERY_RULES,
         _FAILURE_RULES,
-        of("redshift-serverless", "schedule", "state-machine"),
+        of("aurora-postgresql", "redshift-serverless", "schedule", "state-machine"),
         any_node(
             lambda node: (
                 node["kind"] == "rest-api" and bool(node["calls_services"] or node["replaces"])
@@ -142,25 +130,6 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
     "definitions": of("state-machine"),
     "mapping-templates": lambda graph: any("action" in edge for edge in graph.edges),
     "routes": any_node(lambda node: bool(node.get("replaces"))),
-    # What cdk-nag is told: resources by their ids, and actions that take no resource.
-    "resources-with-objects": either(
-        _fails_as("E5"),
-        of("s3", "redshift-serverless"),
-        any_node(
-            lambda node: (
-                node["kind"] == "bucket" and any("access" in edge for edge in node.incoming)
-            )
-        ),
-        any_node(
-            lambda node: (
-                node["kind"] == "state-machine"
-                and (
-                    node.get("map") == "distributed"
-                    or any(edge.get("by") == "describe" for edge in node.incoming)
-                )
-            )
-        ),
-    ),
     # Its test follows references to the ends of failures.
     "referenced-ends": either(of("queue"), _IS_STANDARD, _fails_as("E5")),
     "lists-streams": _LIST_STREAMS,

@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.check.judgements.fault import Fault
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside
+from sls_patterns_cli.cloudformation.stack import Stack, inside, listed
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.invocations import configuration
-from sls_patterns_cli.wiring.edges.mappings import mechanism_of, source_of
+from sls_patterns_cli.wiring.edges.mappings import Poll, polls
 from sls_patterns_cli.wiring.model import (
     FUNCTION,
-    MAPPING,
     QUEUE,
     RULE,
     SCHEDULE,
-    function_at,
     redrive,
 )
 
@@ -32,45 +30,46 @@ FEWEST_CONSUMERS, MOST_CONSUMERS = 2, 1000
 
 
 def faults(stack: Stack) -> Iterator[Fault]:
-    for mapping in stack.of_type(MAPPING):
-        yield from _partial_responses(stack, mapping)
-        yield from _visibility(stack, mapping)
-        yield from _endless_retries(stack, mapping)
-        yield from _silent_filter(stack, mapping)
-        yield from _receives(stack, mapping)
-        yield from _batches_of_fifo(stack, mapping)
+    for poll in polls(stack):
+        yield from _partial_responses(stack, poll)
+        yield from _visibility(stack, poll)
+        yield from _endless_retries(poll)
+        yield from _silent_filter(poll)
+        yield from _receives(stack, poll)
+        yield from _batches_of_fifo(stack, poll)
     yield from _reserved_concurrency(stack)
     yield from dict.fromkeys(_default_retries(stack))
 
 
-def _partial_responses(stack: Stack, mapping: Resource) -> Iterator[Fault]:
+def _batch(stack: Stack, poll: Poll) -> int:
+    """Return how many items a batch has at most; 1 where nobody can say."""
+    given = poll.mapping.get("BatchSize")
+    return stack.number(given, DEFAULT_BATCHES.get(poll.mechanism, 1)) or 1
+
+
+def _partial_responses(stack: Stack, poll: Poll) -> Iterator[Fault]:
     """SP401."""
-    mechanism = mechanism_of(stack, mapping)
-    if mechanism not in DEFAULT_BATCHES:
-        return
-    batch = mapping.get("BatchSize")
-    size = stack.number(batch, DEFAULT_BATCHES[mechanism] if batch is None else None)
-    types = mapping.get("FunctionResponseTypes")
-    reports = "ReportBatchItemFailures" in (types if isinstance(types, list) else [])
-    if size is not None and size > 1 and not reports and not isinstance(types, dict):
+    types = poll.mapping.get("FunctionResponseTypes")
+    reports = isinstance(types, dict) or "ReportBatchItemFailures" in listed(types)
+    size = _batch(stack, poll)
+    if poll.mechanism in DEFAULT_BATCHES and size > 1 and not reports:
         yield Fault(
             "SP401",
-            mapping.name,
+            poll.mapping.name,
             f"One failure returns the whole batch of up to {size}, those that were done as well.",
-            "FunctionResponseTypes: [ReportBatchItemFailures]\nThe function then returns the ids "
-            "that failed in batchItemFailures.",
+            "Let the function return the ids that failed in batchItemFailures, and say so:\n"
+            "FunctionResponseTypes: [ReportBatchItemFailures]",
         )
 
 
-def _visibility(stack: Stack, mapping: Resource) -> Iterator[Fault]:
+def _visibility(stack: Stack, poll: Poll) -> Iterator[Fault]:
     """SP402."""
-    queue, function = source_of(stack, mapping), function_at(stack, mapping.get("FunctionName"))
+    queue, function = poll.source, poll.function
     if queue is None or queue.type != QUEUE or function is None:
         return
-    timeout = stack.number(function[0].get("Timeout"), DEFAULT_TIMEOUT)
-    window = stack.number(mapping.get("MaximumBatchingWindowInSeconds"), 0)
-    given = queue.get("VisibilityTimeout")
-    visibility = stack.number(given, DEFAULT_VISIBILITY if given is None else None)
+    timeout = stack.number(function.get("Timeout"), DEFAULT_TIMEOUT)
+    window = stack.number(poll.mapping.get("MaximumBatchingWindowInSeconds"), 0)
+    visibility = stack.number(queue.get("VisibilityTimeout"), DEFAULT_VISIBILITY)
     if visibility is None or timeout is None or window is None:
         return
     least = VISIBILITY_FACTOR * timeout + window
@@ -79,15 +78,16 @@ def _visibility(stack: Stack, mapping: Resource) -> Iterator[Fault]:
             "SP402",
             queue.name,
             f"Messages are visible again after {visibility} s, before Lambda has done with its own "
-            f"retries; AWS advises {least} s for {function[0].name}.",
-            f"VisibilityTimeout: {least}",
+            f"retries; AWS advises {least} s for {function.name}.",
+            f"Raise it:\nVisibilityTimeout: {least}",
             ("Properties", "VisibilityTimeout"),
         )
 
 
-def _endless_retries(stack: Stack, mapping: Resource) -> Iterator[Fault]:
+def _endless_retries(poll: Poll) -> Iterator[Fault]:
     """SP403."""
-    if mechanism_of(stack, mapping) != "stream" or mapping.get("DocumentDBEventSourceConfig"):
+    mapping = poll.mapping
+    if poll.mechanism != "stream" or mapping.get("DocumentDBEventSourceConfig"):
         return
     limits = mapping.get("MaximumRetryAttempts"), mapping.get("MaximumRecordAgeInSeconds")
     if all(limit in UNLIMITED for limit in limits):
@@ -95,17 +95,17 @@ def _endless_retries(stack: Stack, mapping: Resource) -> Iterator[Fault]:
             "SP403",
             mapping.name,
             "One bad record stops its shard until it expires: Lambda tries it again and again.",
-            "MaximumRetryAttempts: 10\nMaximumRecordAgeInSeconds: 21600\n"
-            "BisectBatchOnFunctionError: true",
+            "Limit the retries, and halve the batch that fails:\nMaximumRetryAttempts: 10\n"
+            "MaximumRecordAgeInSeconds: 21600\nBisectBatchOnFunctionError: true",
         )
 
 
-def _silent_filter(stack: Stack, mapping: Resource) -> Iterator[Fault]:
+def _silent_filter(poll: Poll) -> Iterator[Fault]:
     """SP405."""
-    if mechanism_of(stack, mapping) == "sqs" and mapping.get("FilterCriteria"):
+    if poll.mechanism == "sqs" and poll.mapping.get("FilterCriteria"):
         yield Fault(
             "SP405",
-            mapping.name,
+            poll.mapping.name,
             "Messages that do not match the filter are deleted without a trace.",
             "Filter in the subscription or rule that leads to the queue, or decide in the "
             "function.",
@@ -113,9 +113,9 @@ def _silent_filter(stack: Stack, mapping: Resource) -> Iterator[Fault]:
         )
 
 
-def _receives(stack: Stack, mapping: Resource) -> Iterator[Fault]:
+def _receives(stack: Stack, poll: Poll) -> Iterator[Fault]:
     """SP406."""
-    queue = source_of(stack, mapping)
+    queue = poll.source
     if queue is None or queue.type != QUEUE:
         return
     receives = stack.number(redrive(queue).get("maxReceiveCount"))
@@ -124,50 +124,41 @@ def _receives(stack: Stack, mapping: Resource) -> Iterator[Fault]:
             "SP406",
             queue.name,
             f"{receives} receives are soon used up by throttling, without any try to process.",
-            f"maxReceiveCount: {FEWEST_RECEIVES}",
+            f"Raise it:\nmaxReceiveCount: {FEWEST_RECEIVES}",
             ("Properties", "RedrivePolicy", "maxReceiveCount"),
         )
 
 
-def _batches_of_fifo(stack: Stack, mapping: Resource) -> Iterator[Fault]:
+def _batches_of_fifo(stack: Stack, poll: Poll) -> Iterator[Fault]:
     """SP408."""
-    queue = source_of(stack, mapping)
-    if queue and queue.type == QUEUE and queue.is_true("FifoQueue"):
-        batch = mapping.get("BatchSize")
-        size = stack.number(batch, DEFAULT_BATCHES["sqs"] if batch is None else None)
-        if size is not None and size > 1:
-            yield Fault(
-                "SP408",
-                mapping.name,
-                "A message that fails takes those behind it in the batch to the dead-letter queue.",
-                "BatchSize: 1",
-            )
+    queue = poll.source
+    is_fifo = queue is not None and queue.type == QUEUE and queue.is_true("FifoQueue")
+    if is_fifo and _batch(stack, poll) > 1:
+        yield Fault(
+            "SP408",
+            poll.mapping.name,
+            "A message that fails takes those behind it in the batch to the dead-letter queue.",
+            "Take one at a time:\nBatchSize: 1",
+            ("Properties", "BatchSize"),
+        )
 
 
 def _reserved_concurrency(stack: Stack) -> Iterator[Fault]:
     """SP407."""
-    for function in stack.functions:
-        reserved = stack.number(function.get("ReservedConcurrentExecutions"))
-        mappings = [
-            mapping
-            for mapping in stack.of_type(MAPPING)
-            if mechanism_of(stack, mapping) == "sqs"
-            and (invoked := function_at(stack, mapping.get("FunctionName")))
-            and invoked[0] == function
-        ]
-        if reserved is None or not mappings:
+    of_function: dict[str, list[Poll]] = {}
+    for poll in polls(stack):
+        if poll.mechanism == "sqs" and poll.function:
+            of_function.setdefault(poll.function.name, []).append(poll)
+    for name, found in of_function.items():
+        reserved = stack.number(stack.resources[name].get("ReservedConcurrentExecutions"))
+        if reserved is None or any(p.source and p.source.is_true("FifoQueue") for p in found):
             continue
-        queues = [source_of(stack, mapping) for mapping in mappings]
-        if any(queue and queue.is_true("FifoQueue") for queue in queues):
-            continue
-        consumers = sum(
-            stack.number(mapping.get("ScalingConfig", "MaximumConcurrency"), MOST_CONSUMERS) or 0
-            for mapping in mappings
-        )
-        if reserved < consumers and any(not mapping.get("ScalingConfig") for mapping in mappings):
+        limits = [poll.mapping.get("ScalingConfig", "MaximumConcurrency") for poll in found]
+        consumers = sum(stack.number(limit, MOST_CONSUMERS) or 0 for limit in limits)
+        if reserved < consumers:
             yield Fault(
                 "SP407",
-                function.name,
+                name,
                 f"The poller takes more messages than {reserved} executions can process; each "
                 "throttled one counts as received.",
                 "Limit the mapping instead:\nScalingConfig:\n"
@@ -192,7 +183,8 @@ def _default_retries(stack: Stack) -> Iterator[Fault]:
                     function.name,
                     f"Events for {function.name} are tried three times within six hours, since "
                     "nothing else is said.",
-                    "MaximumRetryAttempts: 2\nMaximumEventAgeInSeconds: 3600",
+                    "Say how late an event is still useful:\nMaximumRetryAttempts: 2\n"
+                    "MaximumEventAgeInSeconds: 3600",
                 )
         elif declared.type in {RULE, SCHEDULE}:
             policies = (
@@ -205,5 +197,6 @@ def _default_retries(stack: Stack) -> Iterator[Fault]:
                     "SP404",
                     declared.name,
                     "Deliveries are tried for 24 hours and 185 times, since nothing else is said.",
-                    "RetryPolicy:\n  MaximumRetryAttempts: 10\n  MaximumEventAgeInSeconds: 3600",
+                    "Say how late an event is still useful:\nRetryPolicy:\n"
+                    "  MaximumRetryAttempts: 10\n  MaximumEventAgeInSeconds: 3600",
                 )

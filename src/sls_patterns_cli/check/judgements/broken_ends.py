@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.check.judgements.fault import Fault
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, is_unknown, once_a_stack
 from sls_patterns_cli.wiring.edges import edges, ends
 from sls_patterns_cli.wiring.edges.invocations import configurations, is_durable
 from sls_patterns_cli.wiring.model import (
@@ -19,6 +19,7 @@ from sls_patterns_cli.wiring.model import (
 from sls_patterns_cli.wiring.policies import (
     Grant,
     allowed,
+    resource_documents,
     resource_policy,
     role_of,
     statements,
@@ -146,7 +147,7 @@ def _policy(queue: Resource, service: str) -> str:
 
 def admits_service(stack: Stack, resource: Resource, service: str, action: str) -> bool:
     """Tell whether the policy of a queue or topic may let a service in."""
-    return any(
+    return any(map(is_unknown, resource_documents(stack, resource))) or any(
         statement.allow
         and (service in statement.services or statement.anyone)
         and statement.names_action(action)
@@ -209,11 +210,7 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
         service = SERVICES.get(edge.mechanism)
         if service is None or target is None:
             continue
-        declared = stack.resources[edge.declared_by]
-        by_role = declared.type == RULE and any(
-            each.get("RoleArn") for each in declared.items("Targets")
-        )
-        if target.type != QUEUE or by_role:
+        if target.type != QUEUE or _sends_by_role(stack, edge):
             continue
         if not admits_service(stack, target, service, "sqs:SendMessage"):
             yield Fault(
@@ -225,14 +222,27 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
             )
 
 
+def _sends_by_role(stack: Stack, edge: Edge) -> bool:
+    """A rule may name a role for its target, but not for its dead-letter queue.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    """
+    declared = stack.resources[edge.declared_by]
+    return declared.type == RULE and any(
+        target.get("RoleArn") for target in declared.items("Targets")
+    )
+
+
 def _locked_queues(stack: Stack) -> Iterator[Fault]:
     """SP205."""
     for edge in edges(stack):
         service = SERVICES.get(edge.mechanism)
         if service is None:
             continue
-        ends = [edge.end.name] if edge.end.kind == "resource" else []
-        for name in (edge.target, *ends):
+        written = [edge.end.name] if edge.end.kind == "resource" else []
+        if not _sends_by_role(stack, edge):
+            written.append(edge.target)
+        for name in written:
             queue = stack.resources.get(name)
             if queue is None or queue.type != QUEUE:
                 continue
@@ -258,7 +268,7 @@ def _locked_queues(stack: Stack) -> Iterator[Fault]:
 
 def _may_use(stack: Stack, key: Resource, service: str) -> bool:
     document = key.get("KeyPolicy")
-    if not isinstance(document, dict) or "Fn::Transform" in document:
+    if not isinstance(document, dict) or is_unknown(document):
         return True
     return any(
         statement.allow
@@ -290,7 +300,7 @@ def _short_retentions(stack: Stack) -> Iterator[Fault]:
                 end.name,
                 f"{name} keeps messages for {after} s from their first sending, {source} for "
                 f"{kept} s: one that fails late is gone at once.",
-                f"MessageRetentionPeriod: {LONGEST_RETENTION}",
+                f"Keep them as long as SQS can:\nMessageRetentionPeriod: {LONGEST_RETENTION}",
                 ("Properties", "MessageRetentionPeriod"),
             )
 
@@ -313,7 +323,7 @@ def _fifo_targets(stack: Stack) -> Iterator[Fault]:
                 queue.name,
                 f"{edge.declared_by} sends no deduplication id, so {queue.name} refuses each "
                 "message.",
-                "ContentBasedDeduplication: true",
+                "Let SQS make it from the content:\nContentBasedDeduplication: true",
             )
 
 

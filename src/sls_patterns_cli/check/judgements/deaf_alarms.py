@@ -38,6 +38,7 @@ def faults(stack: Stack) -> Iterator[Fault]:
                 alarm.name,
                 f"Ref of {rule.name} is bus|rule, which is the name of no metric.",
                 f"Take the name alone:\nValue: !Select [1, !Split ['|', !Ref {rule.name}]]",
+                ("Properties", "Metrics" if alarm.get("Metrics") else "Dimensions"),
             )
             continue
         for reason, path in deafness(stack, alarm):
@@ -65,6 +66,9 @@ def _without_alarm(stack: Stack) -> Iterator[Fault]:
                 name,
                 f"Nobody is told when something for {edge.target} ends in {name}.",
                 _alarm_on(stack.resources[name]),
+                cdk="Add an alarm:\ndeadLetters.metricApproximateNumberOfMessagesVisible()\n"
+                "  .createAlarm(this, '…', { threshold: 1, evaluationPeriods: 1 })\n"
+                "  .addAlarmAction(new actions.SnsAction(alarmTopic));",
             )
 
 

@@ -18,6 +18,8 @@ class Fault:
     path: tuple[str, ...] = ()
     sam: str = ""
     cdk: str = ""
+    url: str = ""
+    """AWS's page, where it is another than that of the rule."""
 
 
 DEAD_LETTERS = """\

@@ -23,5 +23,6 @@ def faults(stack: Stack) -> Iterator[Fault]:
                 "SP501",
                 queue.name,
                 f"The control CT.SQS.PR.1 refuses {queue.name}, which has no dead-letter queue.",
-                "RedriveAllowPolicy:\n  redrivePermission: allowAll",
+                "State the default, which the control accepts:\nRedriveAllowPolicy:\n"
+                "  redrivePermission: allowAll",
             )

@@ -7,16 +7,43 @@ from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.model import BUCKET, QUEUE, Edge
 
+DOCS = "https://docs.aws.amazon.com"
+SNS = f"{DOCS}/sns/latest/dg/sns-dead-letter-queues.html"
+TEMPLATES = f"{DOCS}/AWSCloudFormation/latest/TemplateReference"
 DELIVERIES = {
-    "AWS::Events::Rule": ("rule", "Targets[].DeadLetterConfig.Arn"),
-    "AWS::Scheduler::Schedule": ("schedule", "Target.DeadLetterConfig.Arn"),
-    "AWS::SNS::Subscription": ("subscription", "RedrivePolicy.deadLetterTargetArn"),
-    "AWS::SNS::Topic": ("subscription in the topic", "a RedrivePolicy of its own"),
-    "AWS::Pipes::Pipe": ("pipe", "SourceParameters.….DeadLetterConfig.Arn"),
-    "AWS::IoT::TopicRule": ("rule", "TopicRulePayload.ErrorAction"),
-    "AWS::EventsV2::Subscriber": ("subscriber", "OnFailureConfiguration.Arn"),
+    "AWS::Events::Rule": (
+        "rule",
+        "Targets[].DeadLetterConfig.Arn",
+        f"{DOCS}/eventbridge/latest/userguide/eb-rule-dlq.html",
+    ),
+    "AWS::Scheduler::Schedule": (
+        "schedule",
+        "Target.DeadLetterConfig.Arn",
+        f"{DOCS}/scheduler/latest/UserGuide/configuring-schedule-dlq.html",
+    ),
+    "AWS::SNS::Subscription": ("subscription", "RedrivePolicy.deadLetterTargetArn", SNS),
+    "AWS::SNS::Topic": (
+        "subscription",
+        "the RedrivePolicy of an AWS::SNS::Subscription of its own",
+        SNS,
+    ),
+    "AWS::Pipes::Pipe": (
+        "pipe",
+        "SourceParameters.….DeadLetterConfig.Arn",
+        f"{DOCS}/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html",
+    ),
+    "AWS::IoT::TopicRule": (
+        "rule",
+        "TopicRulePayload.ErrorAction",
+        f"{DOCS}/iot/latest/developerguide/rule-error-handling.html",
+    ),
+    "AWS::EventsV2::Subscriber": (
+        "subscriber",
+        "OnFailureConfiguration.Arn",
+        f"{TEMPLATES}/aws-properties-eventsv2-subscriber-onfailureconfiguration.html",
+    ),
 }
-"""What delivers, and where its dead-letter queue is named."""
+"""What delivers, where its dead-letter queue is named, and AWS's page about that."""
 
 
 SAM_LINES = {
@@ -37,7 +64,10 @@ def faults(stack: Stack) -> Iterator[Fault]:
     found = [
         edge
         for edge in edges(stack)
-        if edge.end.kind == "none" and edge.can_end and not {edge.source, edge.target} & ends
+        if edge.end.kind == "none"
+        and edge.can_end
+        and edge.is_enabled
+        and not {edge.source, edge.target} & ends
     ]
     yield from _queues(stack, found)
     yield from _streams(found)
@@ -113,7 +143,7 @@ def _deliveries(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
         source = stack.resources.get(edge.source)
         if declared.type not in DELIVERIES or (source and source.type == QUEUE):
             continue
-        what, where = DELIVERIES[declared.type]
+        what, where, url = DELIVERIES[declared.type]
         yield Fault(
             "SP104",
             declared.name,
@@ -124,4 +154,5 @@ def _deliveries(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
             f"{SAM_LINES.get(declared.type, '')}".rstrip(),
             cdk="Give the target, schedule or subscription a dead-letter queue:\n"
             "deadLetterQueue: deadLetters,",
+            url=url,
         )

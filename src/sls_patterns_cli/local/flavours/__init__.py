@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.cloudformation import Assembly
+from sls_patterns_cli.local.assembly import Assembly
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.project import Project
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sls_patterns_cli.cloudformation.document import Template, read_json
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, Template, read_json
+from sls_patterns_cli.local.assembly import CODE_BUCKET, Assembly
 from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.languages.code import Code

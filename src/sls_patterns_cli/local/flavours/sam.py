@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from sls_patterns_cli.cloudformation.document import read, read_json
+from sls_patterns_cli.cloudformation.sam import expand
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.cloudformation import CODE_BUCKET, Assembly, expand, read, read_json
+from sls_patterns_cli.local.assembly import CODE_BUCKET, Assembly
 from sls_patterns_cli.local.languages.code import Code, Properties
 from sls_patterns_cli.local.project import Project
 

@@ -1,8 +1,9 @@
 """Every asynchronous edge of a stack: one module a mechanism."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from sls_patterns_cli.cloudformation.stack import Stack, once_a_stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
 from sls_patterns_cli.wiring.edges import (
     apis,
     buckets,
@@ -41,10 +42,25 @@ MECHANISMS = (
 )
 
 
+SWITCHES = (
+    (("Enabled",), (False, "false")),  # an event source mapping
+    (("State",), ("DISABLED", "STOPPED")),  # a rule, schedule or subscriber
+    (("DesiredState",), ("STOPPED",)),  # a pipe
+    (("TopicRulePayload", "RuleDisabled"), (True, "true")),
+)
+
+
 @once_a_stack
 def edges(stack: Stack) -> Iterator[Edge]:
     """Return every asynchronous edge, with its end, in the order of the mechanisms."""
-    yield from dict.fromkeys(edge for of in MECHANISMS for edge in of(stack))
+    for edge in dict.fromkeys(edge for of in MECHANISMS for edge in of(stack)):
+        is_off = _is_off(stack.resources[edge.declared_by])
+        yield replace(edge, is_enabled=False) if is_off else edge
+
+
+def _is_off(declared: Resource) -> bool:
+    """Tell whether what makes an edge is there, but switched off."""
+    return any(declared.get(*path) in values for path, values in SWITCHES)
 
 
 @once_a_stack

@@ -17,13 +17,17 @@ def edges(stack: Stack) -> Iterator[Edge]:
     for bucket in stack.of_type(BUCKET):
         given = bucket.get("NotificationConfiguration")
         for each in mappings(inside(given, "LambdaConfigurations")):
-            yield from invocation(stack, bucket.name, each.get("Function"), bucket)
+            yield from invocation(
+                stack, bucket.name, each.get("Function"), bucket, is_function=True
+            )
         yield from _others(stack, bucket.name, bucket, "Queue", "Topic")
     for custom in stack.of_type(CDK_NOTIFICATIONS):
         source = stack.place(custom.get("BucketName"), BUCKET).name
         given = custom.get("NotificationConfiguration")
         for each in mappings(inside(given, "LambdaFunctionConfigurations")):
-            yield from invocation(stack, source, each.get("LambdaFunctionArn"), custom)
+            yield from invocation(
+                stack, source, each.get("LambdaFunctionArn"), custom, is_function=True
+            )
         yield from _others(stack, source, custom, "QueueArn", "TopicArn")
 
 

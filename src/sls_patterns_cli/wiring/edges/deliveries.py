@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside
-from sls_patterns_cli.wiring.model import DELIVERY, STREAM, Edge, end_at
+from sls_patterns_cli.wiring.model import DELIVERY, STREAM, Edge, at_arn, end_at
 
 S3 = "ExtendedS3DestinationConfiguration", "S3DestinationConfiguration"
 BACKUPS = "S3Configuration", "S3BackupConfiguration"
@@ -26,11 +26,11 @@ def edges(stack: Stack) -> Iterator[Edge]:
         end = end_at(stack, kept_in(delivery))
         arn = delivery.get("KinesisStreamSourceConfiguration", "KinesisStreamARN")
         if arn is not None:
-            source = stack.place(arn, STREAM).name
+            source = at_arn(stack, arn, STREAM).name
             yield Edge(source, delivery.name, "firehose", delivery.name, end)
         target = destination(delivery)
         if target is not None:
-            name = stack.place(target).name
+            name = at_arn(stack, target).name
             yield Edge(delivery.name, name, "firehose", delivery.name, end)
 
 

@@ -7,9 +7,18 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries, is_unknown
 from sls_patterns_cli.wiring.edges.invocations import invocation
-from sls_patterns_cli.wiring.model import MACHINE, NOWHERE, RULE, Edge, End, end_at, place_of
+from sls_patterns_cli.wiring.model import (
+    MACHINE,
+    NOWHERE,
+    RULE,
+    UNKNOWN,
+    Edge,
+    End,
+    end_at,
+    place_of,
+)
 from sls_patterns_cli.wiring.policies import may, role_of
 
 STARTS = "states:startExecution"
@@ -38,10 +47,12 @@ def execution(
 def end_of(stack: Stack, machine: Resource) -> End:
     """Return where a rule sends failed executions of a machine."""
     for rule in stack.of_type(RULE):
-        if is_failure_rule(rule):
+        if is_failure_rule(rule) or is_unknown(rule.get("EventPattern")):
             arns = rule.get("EventPattern", "detail", "stateMachineArn") or []
             texts = set(map(stack.text, arns if isinstance(arns, list) else []))
             if not arns or texts & stack.arns(machine):
+                if is_unknown(rule.get("EventPattern")):
+                    return UNKNOWN
                 for target in rule.items("Targets"):
                     return end_at(stack, target.get("Arn"))
     return NOWHERE

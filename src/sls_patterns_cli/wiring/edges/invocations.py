@@ -21,15 +21,31 @@ from sls_patterns_cli.wiring.model import (
 )
 from sls_patterns_cli.wiring.policies import may, role_of
 
+ASYNCHRONOUS_SERVICES = {
+    "codecommit.amazonaws.com",
+    "config.amazonaws.com",
+    "events.amazonaws.com",
+    "iot.amazonaws.com",
+    "s3.amazonaws.com",
+    "ses.amazonaws.com",
+    "sns.amazonaws.com",
+}
+"""Services that invoke functions asynchronously: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html."""
 
-def invocation(stack: Stack, source: str, arn: Any, declared_by: Resource) -> Iterator[Edge]:
-    """Yield the asynchronous invocation of a function; nothing for what is no function."""
+
+def invocation(
+    stack: Stack, source: str, arn: Any, declared_by: Resource, *, is_function: bool = False
+) -> Iterator[Edge]:
+    """Yield the asynchronous invocation of a function; nothing for what is no function.
+
+    What is outside is one where `is_function` says so, or its ARN.
+    """
     invoked = function_at(stack, arn)
     if invoked:
         function, qualifier = invoked
         end = end_of(stack, function, qualifier)
         yield Edge(source, function.name, "lambda-async", declared_by.name, end, qualifier)
-    elif ":function:" in stack.text(arn) or ":lambda:" in stack.text(arn):
+    elif arn is not None and (is_function or ":lambda:" in stack.text(arn)):
         place = stack.place(arn)
         yield Edge(source, place.name, "lambda-async", declared_by.name, UNKNOWN)
 
@@ -104,16 +120,25 @@ def alarm_actions(stack: Stack) -> Iterator[Edge]:
 def by_functions(stack: Stack) -> Iterator[Edge]:
     """Yield what functions may invoke that has an end: nobody configures one for other callers."""
     callees = [
-        (resource, invoked[0])
+        resource
         for resource in stack.of_type(FUNCTION, "AWS::Lambda::Alias", "AWS::Lambda::Version")
         if (invoked := function_at(stack, {"Ref": resource.name}))
         and end_of(stack, *invoked).kind != "none"
     ]
     for caller in stack.functions if callees else ():
         role = role_of(stack, caller)
-        for resource, callee in callees:
-            if callee != caller and may(stack, role, "lambda:InvokeFunction", resource):
+        for resource in callees:
+            if may(stack, role, "lambda:InvokeFunction", resource):
                 yield from invocation(stack, caller.name, {"Ref": resource.name}, caller)
+
+
+def callers_outside(stack: Stack, invoked: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield functions that a service may invoke which is configured elsewhere, and the service."""
+    for permission in stack.of_type("AWS::Lambda::Permission"):
+        owner = function_at(stack, permission.get("FunctionName"))
+        service = stack.text(permission.get("Principal"))
+        if owner and owner[0].name not in invoked and service in ASYNCHRONOUS_SERVICES:
+            yield owner[0].name, service
 
 
 def by_others(stack: Stack, targets: set[str]) -> Iterator[Edge]:

@@ -13,4 +13,4 @@ def edges(stack: Stack) -> Iterator[Edge]:
             # Without a type it is Event.
             if inside(action, "LambdaAction", "InvocationType") != "RequestResponse":
                 arn = inside(action, "LambdaAction", "FunctionArn")
-                yield from invocation(stack, rule.name, arn, rule)
+                yield from invocation(stack, rule.name, arn, rule, is_function=True)

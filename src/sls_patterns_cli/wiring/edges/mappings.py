@@ -4,9 +4,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, is_unknown, once_a_stack
 from sls_patterns_cli.wiring.model import (
     MAPPING,
     NOWHERE,
@@ -16,6 +17,7 @@ from sls_patterns_cli.wiring.model import (
     End,
     Mechanism,
     end_at,
+    function_at,
     place_of,
     redrive_end,
 )
@@ -42,29 +44,48 @@ SERVICES: dict[str, Mechanism] = {
 """Of a source outside of the stack, by the service in its ARN."""
 
 
-def edges(stack: Stack) -> Iterator[Edge]:
+@dataclass(frozen=True)
+class Poll:
+    """A mapping, with the resources of the stack that it connects, if they are there."""
+
+    mapping: Resource
+    source: Resource | None
+    mechanism: Mechanism
+    function: Resource | None
+
+
+@once_a_stack
+def polls(stack: Stack) -> Iterator[Poll]:
+    """Return what Lambda polls."""
     for mapping in stack.of_type(MAPPING):
-        source = source_of(stack, mapping)
-        mechanism = mechanism_of(stack, mapping)
-        consumer = place_of(stack, mapping.get("FunctionName"))
+        source = _source(stack, mapping)
+        consumer = function_at(stack, mapping.get("FunctionName"))
+        function = consumer[0] if consumer else None
+        yield Poll(mapping, source, _mechanism(stack, mapping, source), function)
+
+
+def edges(stack: Stack) -> Iterator[Edge]:
+    for poll in polls(stack):
+        mapping, source = poll.mapping, poll.source
         name = source.name if source else _outside(stack, mapping)
-        end = _end(stack, mapping, source, mechanism)
-        yield Edge(name, consumer.name, mechanism, mapping.name, end, can_end=mechanism != "other")
+        consumer = place_of(stack, mapping.get("FunctionName")).name
+        end, can_end = _end(stack, poll), poll.mechanism != "other"
+        yield Edge(name, consumer, poll.mechanism, mapping.name, end, can_end=can_end)
 
 
-def source_of(stack: Stack, mapping: Resource) -> Resource | None:
-    """Return the resource of the stack that is polled."""
+def _source(stack: Stack, mapping: Resource) -> Resource | None:
     source = stack.found(mapping.get("EventSourceArn"), *MECHANISMS)
     if source and source.type == "AWS::Kinesis::StreamConsumer":
         return stack.found(source.get("StreamARN"), "AWS::Kinesis::Stream") or source
     return source
 
 
-def mechanism_of(stack: Stack, mapping: Resource) -> Mechanism:
+def _mechanism(stack: Stack, mapping: Resource, source: Resource | None) -> Mechanism:
     """Return what kind of source is polled; of one outside by its ARN, or by what a kind needs."""
-    source = source_of(stack, mapping)
     if source:
         return MECHANISMS[source.type]
+    if is_unknown(mapping.get("EventSourceArn")):
+        return "other"
     text = stack.text(mapping.get("EventSourceArn"))
     for service, mechanism in SERVICES.items():
         if service in text:
@@ -77,12 +98,14 @@ def mechanism_of(stack: Stack, mapping: Resource) -> Mechanism:
     return "stream" if is_read else "sqs"
 
 
-def _end(stack: Stack, mapping: Resource, source: Resource | None, mechanism: Mechanism) -> End:
-    if mechanism == "sqs":
-        return redrive_end(stack, source) if source else UNKNOWN
-    if mechanism == "other":  # brokers of MQ keep what is not acknowledged, by their own settings
+def _end(stack: Stack, poll: Poll) -> End:
+    if poll.mechanism == "sqs":
+        return redrive_end(stack, poll.source) if poll.source else UNKNOWN
+    if is_unknown(poll.mapping.get("EventSourceArn")):
+        return UNKNOWN
+    if poll.mechanism == "other":  # MQ's brokers keep what is not acknowledged, as they are set
         return NOWHERE
-    return end_at(stack, mapping.get("DestinationConfig", "OnFailure", "Destination"))
+    return end_at(stack, poll.mapping.get("DestinationConfig", "OnFailure", "Destination"))
 
 
 def _outside(stack: Stack, mapping: Resource) -> str:
@@ -90,5 +113,5 @@ def _outside(stack: Stack, mapping: Resource) -> str:
     if arn is not None:
         return stack.place(arn).name
     servers = mapping.get("SelfManagedEventSource", "Endpoints", "KafkaBootstrapServers")
-    first = servers[0] if isinstance(servers, list) and servers else servers
+    first = next(iter(servers), None) if isinstance(servers, list) else servers
     return stack.outside(first) if first is not None else mapping.name

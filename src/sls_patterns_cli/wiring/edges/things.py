@@ -46,9 +46,8 @@ def edges(stack: Stack) -> Iterator[Edge]:
             target = _target(stack, action)
             if target:
                 yield Edge(rule.name, target.name, "iot", rule.name, end)
-                yield from invocation(
-                    stack, rule.name, inside(action, "Lambda", "FunctionArn"), rule
-                )
+                arn = inside(action, "Lambda", "FunctionArn")
+                yield from invocation(stack, rule.name, arn, rule, is_function=True)
 
 
 def _target(stack: Stack, action: Any) -> Place | None:

@@ -2,21 +2,30 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
+    Attribute,
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
-    Named,
+    Output,
+    Reference,
     Threshold,
+    output,
+    unique,
 )
 
-NAMES = {
-    "http-api": ("ApiId", "5xx", "4xx"),
-    "rest-api": ("ApiName", "5XXError", "4XXError"),
+NAMES: dict[str, tuple[str, Attribute, str, str]] = {
+    "http-api": ("ApiId", "api_id", "5xx", "4xx"),
+    "rest-api": ("ApiName", "rest_api_name", "5XXError", "4XXError"),
 }
-"""The dimension by which an API publishes, and what it calls errors of the service and of callers:
+"""The dimension by which an API publishes, its value, and what it calls errors of the
+service and of callers:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html"""
 
@@ -32,10 +41,10 @@ INTEGRATION_SECONDS = 29
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""
-    dimension, failed, refused = NAMES[node["kind"]]
+    dimension, attribute, failed, refused = NAMES[node["kind"]]
 
     def metric(name: str, statistic: str = "Sum") -> Metric:
-        named = {dimension: Named(node["kind"], node["id"])}
+        named = {dimension: Reference(node["id"], attribute)}
         return Metric("AWS/ApiGateway", name, statistic, named)
 
     yield failure_rate(
@@ -63,3 +72,54 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             refused=metric(refused),
             all_of_them=metric("Count"),
         )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The address of an API, its id, and the name of its access log."""
+    api, log = node["id"], f"{node['id']}LogGroup"
+    address: Attribute = "api_endpoint" if node["kind"] == "http-api" else "url"
+    number: Attribute = "api_id" if node["kind"] == "http-api" else "rest_api_id"
+    yield output(api, "Url", "The address of the API", address)
+    yield output(api, "Id", "The id of the API", number)
+    yield output(log, "Name", "The access log of the API", "log_group_name")
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """That an API is open, and what of a REST API bills by the month or the byte."""
+    allowed = next(each["allowed"] for each in node.graph.nodes if each["kind"] == "client")
+    hint = "; the README says when to add an authorizer" if allowed == "anyone" else ""
+    is_open = f"open to {allowed}{hint}"
+    protected = any(edge.get("by") == "authorizer" for edge in node.graph.edges) or any(
+        each["kind"] == "openid-provider" for each in node.graph.nodes
+    )
+    rest = node["kind"] == "rest-api"
+    if rest:
+        yield Acknowledgement("AwsSolutions-APIG2", "who gets a request checks it")
+        yield Acknowledgement(
+            "AwsSolutions-APIG3", "a web ACL bills by the month; it is a choice of the owner"
+        )
+    if not protected:
+        yield Acknowledgement("AwsSolutions-APIG4", is_open)
+    if rest:
+        yield Acknowledgement(
+            "AwsSolutions-APIG6", "execution logs hold what was sent, and bill by the byte"
+        )
+        yield Acknowledgement("AwsSolutions-COG4", is_open)
+
+
+def integrated(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """What an API calls without a function, once for all of its routes to a node."""
+    role = f"{source['id']}Role"
+    routes = [each for each in source.outgoing if each["to"] == edge["to"]]
+    if edge != routes[0]:
+        return
+    actions = unique(each["action"] for each in routes if "action" in each)
+    match target["kind"]:
+        case "queue":
+            yield queue.grant(role, target["id"], *(f"sqs:{each}" for each in actions))
+        case "stream":
+            yield stream.grant(role, target["id"], *(f"kinesis:{each}" for each in actions))
+        case "delivery":
+            yield delivery.grant(role, target["id"], *(f"firehose:{each}" for each in actions))
+        case "state-machine":
+            yield state_machine.start(role, target["id"], wait=edge["call"] == "sync")

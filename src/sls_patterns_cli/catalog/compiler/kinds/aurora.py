@@ -1,14 +1,19 @@
 """Aurora Serverless clusters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from sls_patterns_cli.catalog.compiler.kinds import function
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
+    Variable,
+    output,
 )
 
 PORT = 5432
@@ -32,7 +37,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarm on a cluster whose capacity does not suffice."""
-    named = {"DBClusterIdentifier": Named("cluster", node["id"])}
+    named = {"DBClusterIdentifier": Reference(node["id"], "ref")}
     yield Alarm(
         f"{node['id']}CapacityAlarm",
         TICKET,
@@ -43,4 +48,38 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         threshold=CAPACITY_PERCENT,
         period=300,
         periods=3,
+    )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The id, host and port of a cluster."""
+    cluster = node["id"]
+    yield output(cluster, "Id", "The database cluster", "ref")
+    yield output(cluster, "Endpoint", f"The database of {node['does']}", "attr_endpoint_address")
+    yield output(cluster, "Port", "Its port", "attr_endpoint_port")
+
+
+def user(access: str) -> str:
+    """The user of the database as which a function signs in: only one may change the schema."""
+    return "master" if access == "own" else "service"
+
+
+def limits(function_id: str, edge: Mapping[str, int]) -> Variable:
+    """The variable by which PostgreSQL limits what it does for a function."""
+    return Variable(
+        function_id,
+        "PGOPTIONS",
+        f"-c statement_timeout={edge['statement']}s -c lock_timeout={edge['lock']}s",
+        "What a function that has ended began must not go on, nor hold its locks.",
+    )
+
+
+def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
+    """What is found of a cluster and its VPC, in which nothing but functions is."""
+    yield function.inside_vpc()
+    yield Acknowledgement(
+        "AwsSolutions-RDS11", "only the functions reach the port, whatever its number"
+    )
+    yield Acknowledgement(
+        "AwsSolutions-VPC7", "flow logs bill for what they hold; nothing goes in or out of this VPC"
     )

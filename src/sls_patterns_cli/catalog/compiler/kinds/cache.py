@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds.function import reported
+from sls_patterns_cli.catalog.compiler.kinds.function import inside_vpc, reported
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
+    output,
 )
 
 PORT = 6379
@@ -30,7 +33,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 
     https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
     """
-    named = {"clusterId": Named("cache", node["id"])}
+    named = {"clusterId": Reference(node["id"], "ref")}
     yield Alarm(
         f"{node['id']}ThrottlesAlarm",
         TICKET,
@@ -53,3 +56,17 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
                 {"unavailable": reported(function, "CacheUnavailable")},
                 periods=3,
             )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The name of a cache."""
+    yield output(node["id"], "Name", f"The cache of {node['does']}", "ref")
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """What is found of the VPC of a cache that brings its own."""
+    if node["kind"] == "datastore":
+        yield inside_vpc()
+        yield Acknowledgement(
+            "AwsSolutions-VPC7", "flow logs bill for what they hold; only functions are in this VPC"
+        )

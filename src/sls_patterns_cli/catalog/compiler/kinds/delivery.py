@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.kinds import queue, rules
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
+    Grant,
     Metric,
-    Named,
+    Output,
+    Reference,
     Tier,
+    dead_letter_queue,
+    output,
     pascal,
 )
 
@@ -48,7 +53,7 @@ def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
 
     https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
     """
-    named = {"DeliveryStreamName": Named("delivery", node["id"])}
+    named = {"DeliveryStreamName": Reference(node["id"], "ref")}
     return Metric("AWS/Firehose", name, statistic, named)
 
 
@@ -129,3 +134,64 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that EventBridge could not report a failed batch."""
     yield rules.not_sent(f"{pascal(archive(node)['name'])}ErrorsRule")
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The name of a delivery stream, and where it tells of records that it could not deliver."""
+    yield output(node["id"], "Name", f"The delivery stream that {node['does']}", "ref")
+    yield queue.dead_letter_url(
+        dead_letter_queue(node["name"]),
+        "The queue of messages about records that could not be delivered",
+    )
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """That a delivery from a stream has no encryption of its own."""
+    if any(source["kind"] == "stream" for source in node.sources):
+        yield Acknowledgement("AwsSolutions-KDF1", "the stream that it delivers from is encrypted")
+
+
+def grant(grantee: str, delivery: str, *actions: str) -> Grant:
+    """The permission to use a delivery stream, by its logical id."""
+    return Grant(grantee, actions, Reference(delivery, "attr_arn"))
+
+
+def grants(node: CompiledNode) -> Iterator[Grant]:
+    """What a delivery stream reads, calls and writes.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+    """
+    role, bucket = f"{node['id']}Role", f"{pascal(archive(node)['name'])}Bucket"
+    for source in node.sources:
+        if source["kind"] == "stream":
+            yield Grant(
+                role,
+                (
+                    "kinesis:DescribeStream",
+                    "kinesis:GetRecords",
+                    "kinesis:GetShardIterator",
+                    "kinesis:ListShards",
+                ),
+                Reference(source["id"], "stream_arn"),
+            )
+    yield Grant(
+        role,
+        ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
+        Reference(bucket, "objects"),
+    )
+    yield Grant(
+        role,
+        ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),
+        Reference(bucket, "bucket_arn"),
+    )
+    for target in node.targets:
+        if target["kind"] == "function":
+            yield Grant(
+                role,
+                ("lambda:InvokeFunction", "lambda:GetFunctionConfiguration"),
+                Reference(target["id"], "function_arn"),
+            )
+    if archive(node)["resource"] == "redshift-serverless":
+        loader = Reference(f"{pascal(archive(node)['name'])}LoaderSecret", "secret_arn")
+        yield Grant(role, ("secretsmanager:GetSecretValue",), loader)
+    yield Grant(role, ("logs:PutLogEvents",), Reference(f"{node['id']}LogGroup", "log_group_arn"))

@@ -2,16 +2,23 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
-    Named,
+    Output,
+    Reference,
     Threshold,
+    dead_letter_queue,
+    output,
 )
 
 MEMORY_MEGABYTES = 256
@@ -52,6 +59,9 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 CALL_SECONDS = CALL_ATTEMPTS.number * ATTEMPT_SECONDS + (CALL_ATTEMPTS.number - 1) * PAUSE_SECONDS
 """How long a call to AWS takes at most."""
 
+NEWEST_RUNTIMES = ("python3.14", "nodejs24.x")
+"""What cdk-nag takes for the newest version of each runtime."""
+
 UNRESERVED_CONCURRENCY = 100
 """What Lambda keeps for the functions of an account that reserve none (fact A5)."""
 
@@ -83,15 +93,15 @@ def metric(function: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     """
-    named = {"FunctionName": Named("function", function["id"])}
+    named = {"FunctionName": Reference(function["id"], "function_name")}
     return Metric("AWS/Lambda", name, statistic, named)
 
 
 def reported(function: CompiledNode, name: str, statistic: str = "Sum", **others: str) -> Metric:
     """A metric that the function's own code reports: by function and service, and by `others`."""
-    by: dict[str, Named | str] = {
-        "FunctionName": Named("function", function["id"]),
-        "service": Named("service", ""),
+    by: dict[str, Reference | str] = {
+        "FunctionName": Reference(function["id"], "function_name"),
+        "service": Reference("", "project_name"),
         **others,
     }
     return Metric(None, name, statistic, by)
@@ -156,4 +166,50 @@ def concurrency() -> Alarm:
         {"claimed": Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum", {})},
         threshold=CLAIMED_CONCURRENCY,
         periods=10,
+    )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The names of a function and its log, the ARN of its alias, and its dead-letter queue."""
+    function = node["id"]
+    yield output(function, "Name", f"The function that {node['does']}", "function_name")
+    if node.get("alias"):
+        yield output(function, "AliasArn", "Its alias, which callers invoke", "alias_arn")
+    yield output(function, "LogGroupName", "Its log group", "log_group.log_group_name")
+    if node["invoked_asynchronously"]:
+        yield queue.dead_letter_url(
+            dead_letter_queue(node["name"]), "The queue of the events that it could not process"
+        )
+
+
+def managed_policy(name: str, reason: str) -> Acknowledgement:
+    """That the role of a function has a policy of AWS."""
+    policy = f"arn:<AWS::Partition>:iam::aws:policy/service-role/{name}"
+    return Acknowledgement("AwsSolutions-IAM4", reason, f"Policy::{policy}")
+
+
+def inside_vpc() -> Acknowledgement:
+    """That the role of a function in a VPC has a policy of AWS."""
+    return managed_policy(
+        "AWSLambdaVPCAccessExecutionRole", "it lets a function into the VPC, and no more"
+    )
+
+
+def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
+    """That a function has a policy of AWS, and a runtime that need not be the newest."""
+    yield managed_policy(
+        "AWSLambdaBasicExecutionRole", "it lets a function write its log, and no more"
+    )
+    yield Acknowledgement("AwsSolutions-L1", "{version} was chosen", unless=NEWEST_RUNTIMES)
+
+
+def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to invoke a function; another function waits for what its alias leads to."""
+    by_alias = source["kind"] == "function" and edge["call"] == "sync"
+    itself = source["name"] == target["name"]
+    yield Grant(
+        source["id"],
+        ("lambda:InvokeFunction",),
+        Reference(target["id"], "alias_arn" if by_alias else "function_arn"),
+        policy="invokes-itself" if itself else None,
     )

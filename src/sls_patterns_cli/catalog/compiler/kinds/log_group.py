@@ -8,7 +8,9 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
+    output,
 )
 
 RETRIES = Duration(24, "hours")
@@ -23,9 +25,9 @@ def _metrics(node: CompiledNode, name: str) -> Iterator[tuple[CompiledNode, Metr
     """
     for function in node.targets:
         code = f"{function['name']}-function-subscription"
-        subscription = Named("log-subscription", f"{function['id']}{node['id']}", code)
-        dimensions: dict[str, Named | str] = {
-            "LogGroupName": Named("log-group", node["id"]),
+        subscription = Reference(f"{function['id']}{node['id']}", "ref", code)
+        dimensions: dict[str, Reference | str] = {
+            "LogGroupName": Reference(node["id"], "log_group_name"),
             "DestinationType": "Lambda",
             "FilterName": subscription,
         }
@@ -49,3 +51,8 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that log events were not delivered (fact B9)."""
     return (metric for _, metric in _metrics(node, "DeliveryErrors"))
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The name of a log group."""
+    yield output(node["id"], "Name", f"The log of {node['does']}", "log_group_name")

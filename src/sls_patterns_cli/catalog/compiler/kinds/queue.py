@@ -6,13 +6,18 @@ from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
     Facts,
+    Grant,
     Graph,
     Metric,
-    Named,
+    Output,
+    Reference,
     Threshold,
+    dead_letter_queue,
+    output,
 )
 
 RETENTION = Duration(4, "days")
@@ -69,7 +74,7 @@ def depth(queue: str) -> Metric:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/dead-letter-queues-alarms-cloudwatch.html
     """
     name = "ApproximateNumberOfMessagesVisible"
-    return Metric("AWS/SQS", name, "Maximum", {"QueueName": Named("queue", queue)})
+    return Metric("AWS/SQS", name, "Maximum", {"QueueName": Reference(queue, "queue_name")})
 
 
 def oldest_message(graph: Graph) -> Threshold:
@@ -102,7 +107,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
                     "AWS/SQS",
                     "ApproximateAgeOfOldestMessage",
                     "Maximum",
-                    {"QueueName": Named("queue", node["id"])},
+                    {"QueueName": Reference(node["id"], "queue_name")},
                 )
             },
             threshold=oldest_message(node.graph),
@@ -117,3 +122,47 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"nothing is lost for {DEAD_LETTER_RETENTION.text}, and nothing else reports it",
             {"waiting": depth(node["id"])},
         )
+
+
+def dead_letter_url(queue: str, description: str) -> Output:
+    """The output with the address of a dead-letter queue, by its logical id."""
+    return Output(f"{queue}Url", description, Reference(queue, "queue_url"))
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The addresses of a queue and of its dead-letter queue."""
+    yield output(node["id"], "Url", f"The queue that {node['does']}", "queue_url")
+    if node["outgoing"]:
+        ends = dead_letter_queue(node["name"])
+        yield dead_letter_url(ends, "Its dead-letter queue")
+        yield output(ends, "Arn", "Its ARN", "queue_arn")
+
+
+def acknowledged(graph: Graph) -> Iterator[Acknowledgement]:
+    """Why queues without a dead-letter queue are right: the rule knows ends of queues only."""
+    ends = {failure["id"] for edge in graph.edges for failure in edge["failures"] if failure["end"]}
+    reason = None
+    if ends - {"E1"}:
+        reason = "it does not see the dead-letter queue of anything but a queue"
+    elif any(node["kind"] == "queue" and not node["outgoing"] for node in graph.nodes):
+        reason = "what is set aside waits for people, and nothing takes it"
+    if reason:
+        yield Acknowledgement("AwsSolutions-SQS3", reason)
+
+
+def grant(grantee: str, queue: str, *actions: str) -> Grant:
+    """The permission to use a queue, by its logical id."""
+    return Grant(grantee, actions, Reference(queue, "queue_arn"), "grant")
+
+
+def called(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to send to a queue."""
+    yield grant(source["id"], target["id"], "sqs:SendMessage")
+
+
+def consumed(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to receive and delete messages; a mapping also reads how many there are."""
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+    if edge.get("by") != "poll":
+        actions.append("sqs:GetQueueAttributes")
+    yield grant(target["id"], source["id"], *actions)

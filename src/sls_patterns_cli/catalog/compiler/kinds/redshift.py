@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import delivery
+from sls_patterns_cli.catalog.compiler.kinds import bucket, delivery
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
+    Grant,
+    Output,
+    Reference,
+    output,
+    pascal,
 )
 
 PORT = 5439
@@ -43,3 +49,37 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"Firehose retries for {LOAD_RETRIES.words}, and what still fails is in the "
             "dead-letter queue",
         )
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The names of a warehouse and of what it is loaded from, and the user that loads it."""
+    loaded, namespace, secret = (
+        f"{pascal(node['name'])}{part}" for part in ("Bucket", "Namespace", "LoaderSecret")
+    )
+    yield output(loaded, "Name", "The bucket from which the warehouse is loaded", "bucket_name")
+    yield output(node["id"], "Name", "The workgroup of the warehouse", "ref")
+    yield output(namespace, "Name", "The namespace that holds its data", "ref")
+    yield output(secret, "Arn", "The user by whom Firehose loads the warehouse", "secret_arn")
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """What is found of a warehouse, and of what Firehose loads it by."""
+    yield bucket.unlogged()
+    yield bucket.objects(f"{pascal(node['name'])}Bucket", "objects have no set names")
+    yield Acknowledgement(
+        "AwsSolutions-EC23", "only Firehose is admitted; the rule cannot look up its addresses"
+    )
+    yield Acknowledgement(
+        "AwsSolutions-SMG4", "Firehose keeps what it has read for ten minutes, and fails meanwhile"
+    )
+    yield Acknowledgement(
+        "AwsSolutions-VPC7",
+        "flow logs bill for what they hold; the warehouse logs its connections",
+    )
+
+
+def grants(node: CompiledNode) -> Iterator[Grant]:
+    """What a redrive loads from: it has a role of the warehouse."""
+    role, loaded = f"{pascal(node['name'])}Role", f"{pascal(node['name'])}Bucket"
+    yield Grant(role, ("s3:GetObject",), Reference(loaded, "objects"))
+    yield Grant(role, ("s3:GetBucketLocation", "s3:ListBucket"), Reference(loaded, "bucket_arn"))

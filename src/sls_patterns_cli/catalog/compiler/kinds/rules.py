@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Metric,
-    Named,
+    Output,
+    Reference,
+    end_of,
 )
 
 RETRIES = 185
@@ -22,7 +25,7 @@ def not_sent(rule: str) -> Metric:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
     """
-    return Metric("AWS/Events", "FailedInvocations", "Sum", {"RuleName": Named("rule", rule)})
+    return Metric("AWS/Events", "FailedInvocations", "Sum", {"RuleName": Reference(rule, "ref")})
 
 
 def lost(node: CompiledNode) -> Iterator[Metric]:
@@ -32,7 +35,16 @@ def lost(node: CompiledNode) -> Iterator[Metric]:
         rule, name = f"{node['id']}To{target['id']}", f"{node['name']}-to-{target['name']}-rule"
         bus = node["kind"] == "event-bus"
         dimensions = {
-            "RuleName": Named("rule-of-bus" if bus else "rule", rule, name),
-            **({"EventBusName": Named("event-bus", node["id"])} if bus else {}),
+            "RuleName": Reference(rule, "rule_name" if bus else "ref", name),
+            **({"EventBusName": Reference(node["id"], "event_bus_name")} if bus else {}),
         }
         yield Metric("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", dimensions)
+
+
+def undelivered(node: CompiledNode) -> Iterator[Output]:
+    """The addresses of the queues of what the rules of a bus or bucket could not deliver."""
+    for edge in node.outgoing:
+        yield queue.dead_letter_url(
+            end_of(edge, "E3"),
+            f"The queue of the events that could not be delivered to {edge['to']}",
+        )

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
-    Named,
+    Output,
+    Reference,
+    dead_letter_queue,
+    output,
 )
 
 RETRIES = 3
@@ -23,6 +29,21 @@ def lost(node: CompiledNode) -> Iterator[Metric]:
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
     """
-    group = Named("schedule-group", f"{node['id']}Group")
+    group = Reference(f"{node['id']}Group", "ref")
     name = "InvocationsFailedToBeSentToDeadLetterCount"
     yield Metric("AWS/Scheduler", name, "Sum", {"ScheduleGroup": group})
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The name of a schedule, and where the runs are that it could not start."""
+    yield output(node["id"], "Name", f"The schedule that {node['does']}", "ref")
+    yield queue.dead_letter_url(
+        dead_letter_queue(node["name"]), "The queue of the runs that it could not start"
+    )
+
+
+def starts(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permissions to start a run, and to keep one that could not start."""
+    role = f"{source['id']}Role"
+    yield Grant(role, ("lambda:InvokeFunction",), Reference(target["id"], "function_arn"))
+    yield queue.grant(role, dead_letter_queue(source["name"]), "sqs:SendMessage")

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.kinds import queue, rules
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
+    Acknowledgement,
     Alarm,
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
-    Named,
+    Output,
+    Reference,
+    dead_letter_queue,
+    output,
     pascal,
 )
 
@@ -26,7 +32,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """
 
     def metric(name: str) -> Metric:
-        named = {"StateMachineArn": Named("state-machine", node["id"])}
+        named = {"StateMachineArn": Reference(node["id"], "state_machine_arn")}
         return Metric("AWS/States", name, "Sum", named)
 
     express = bool(node.get("express"))
@@ -60,3 +66,97 @@ def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that EventBridge could not keep a failed execution."""
     if not node.get("express"):
         yield rules.not_sent(failure_rule(node))
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The ARN of a state machine, and where its executions and items that failed are."""
+    yield output(node["id"], "Arn", f"The state machine that {node['does']}", "state_machine_arn")
+    if node.get("express"):
+        log = f"{node['id']}LogGroup"
+        yield output(
+            log, "Name", "The log of its executions that ended in a failure", "log_group_name"
+        )
+    else:
+        yield queue.dead_letter_url(
+            dead_letter_queue(node["name"]), "The queue of its executions that ended in a failure"
+        )
+    for edge in node.outgoing:
+        if edge.get("by") == "map":
+            yield queue.dead_letter_url(
+                dead_letter_queue(edge["to"]),
+                f"The queue of the items that {edge['to']} could not process",
+            )
+
+
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
+    """What a state machine does not log or trace, and whose permissions name no execution."""
+    if node.get("express"):
+        yield Acknowledgement(
+            "AwsSolutions-SF1", "errors are what is logged; how an execution ended is its answer"
+        )
+        yield Acknowledgement(
+            "AwsSolutions-IAM5", "the actions that deliver logs know no resources", "Resource::*"
+        )
+    else:
+        yield Acknowledgement(
+            "AwsSolutions-SF1",
+            "a standard machine keeps the history of each execution for 90 days",
+        )
+    yield Acknowledgement("AwsSolutions-SF2", "tracing bills for each request")
+    described = any(edge.get("by") == "describe" for edge in node.incoming)
+    for names in (
+        *((":*",) if described else ()),
+        *(("/*",) if node.get("map") == "distributed" else ()),
+    ):
+        yield Acknowledgement(
+            "AwsSolutions-IAM5",
+            "executions have no names before they are started",
+            "Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
+            f"execution:<{node['id']}.Name>{names}",
+            of=node["id"],
+        )
+
+
+def start(grantee: str, machine: str, *, wait: bool) -> Grant:
+    """The permission to start an execution, and to wait for its end."""
+    return Grant(
+        grantee,
+        ("states:StartSyncExecution" if wait else "states:StartExecution",),
+        Reference(machine, "state_machine_arn"),
+        "grant_start_sync_execution" if wait else "grant_start_execution",
+    )
+
+
+def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to start executions, or to look at them."""
+    if edge.get("by") == "describe":
+        executions = Reference(target["id"], "executions")
+        yield Grant(source["id"], ("states:DescribeExecution",), executions)
+    else:
+        yield start(source["id"], target["id"], wait=edge.get("by") == "wait")
+
+
+def grants(node: CompiledNode) -> Iterator[Grant]:
+    """What a state machine does beside its calls.
+
+    It sends what fails of an item to the dead-letter queue of the item's function; and each part
+    of a distributed map is an execution:
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+    machine = node["id"]
+    for edge in node.outgoing:
+        if edge.get("by") == "map":
+            yield queue.grant(machine, dead_letter_queue(edge["to"]), "sqs:SendMessage")
+    if node.get("map") == "distributed":
+        yield Grant(
+            machine,
+            ("states:StartExecution",),
+            Reference(machine, "state_machine_arn"),
+            policy="starts-parts",
+        )
+        yield Grant(
+            machine,
+            ("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"),
+            Reference(machine, "item_executions"),
+            policy="starts-parts",
+        )

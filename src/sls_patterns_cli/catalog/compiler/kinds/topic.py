@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator
 
+from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
-    Named,
+    Output,
+    Reference,
+    end_of,
+    output,
 )
 
 
@@ -16,4 +22,21 @@ def lost(node: CompiledNode) -> Iterator[Metric]:
     """
     if node["outgoing"]:
         name = "NumberOfNotificationsFailedToRedriveToDlq"
-        yield Metric("AWS/SNS", name, "Sum", {"TopicName": Named("topic", node["id"])})
+        yield Metric("AWS/SNS", name, "Sum", {"TopicName": Reference(node["id"], "topic_name")})
+
+
+def outputs(node: CompiledNode) -> Iterator[Output]:
+    """The ARN of a topic, the parameter that holds it, and what could not be delivered."""
+    topic, parameter = node["id"], f"{node['id']}Parameter"
+    yield output(topic, "Arn", f"The topic of {node['does']}", "topic_arn")
+    yield output(parameter, "Name", "The parameter that holds its ARN", "parameter_name")
+    for edge in node.outgoing:
+        yield queue.dead_letter_url(
+            end_of(edge, "E4"),
+            f"The queue of the messages that could not be delivered to {edge['to']}",
+        )
+
+
+def called(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to publish to a topic."""
+    yield Grant(source["id"], ("sns:Publish",), Reference(target["id"], "topic_arn"))

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from local.support import REGION, wait_until
 
-from sls_patterns_cli.local import cloudformation, deploy
+from sls_patterns_cli.cloudformation.document import read
+from sls_patterns_cli.cloudformation.sam import expand
+from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.languages import interpreters
 from sls_patterns_cli.local.languages.interpreters import Interpreter
@@ -104,7 +106,7 @@ def invoke(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Invo
     file = tmp_path_factory.mktemp("node") / "template.yaml"
     outputs = "".join(f"  {name}: {{Value: !Ref {name}}}\n" for name in names)
     file.write_text(FUNCTIONS + outputs)
-    template = cloudformation.expand(cloudformation.read(file), REGION)
+    template = expand(read(file), REGION)
     functions = deploy.deploy(emulator, "node", template)
     client = emulator.client("lambda")
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from local.support import REGION, RUNTIME, Client, DeployStack, wait_until
 
+from sls_patterns_cli.cloudformation.document import read
+from sls_patterns_cli.cloudformation.sam import expand
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import cloudformation, deploy
+from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.datastores import postgresql
 from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.languages.interpreters import Interpreter
@@ -154,10 +156,10 @@ def test_deleting_it_ends_its_server(deploy_stack: DeployStack, client: Client) 
 def test_its_server_ends_when_the_emulator_does(interpreter: Interpreter, tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(f"Transform: AWS::Serverless-2016-10-31\n{CLUSTER}".split("  Function:")[0])
-    template = cloudformation.read(file)
+    template = read(file)
     template["Outputs"] = {"Port": {"Value": {"Fn::GetAtt": ["Cluster", "Endpoint.Port"]}}}
     with Emulator(REGION, {RUNTIME: interpreter.executable}) as other:
-        port = deploy.deploy(other, "cluster", cloudformation.expand(template, REGION))["Port"]
+        port = deploy.deploy(other, "cluster", expand(template, REGION))["Port"]
         assert query(port, "master", "SELECT 1").returncode == 0
 
     wait_until(lambda: query(port, "master", "SELECT 1").returncode != 0)

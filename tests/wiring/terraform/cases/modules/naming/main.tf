@@ -1,0 +1,5 @@
+variable "dlq" {}
+
+output "dlq" {
+  value = var.dlq
+}
