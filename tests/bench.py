@@ -346,9 +346,49 @@ def new_and_list(folder: Path) -> None:
         report(taken, ours, rival)
 
 
+def service_of_200_resources() -> dict[str, Any]:
+    """Return SAM: fifty queues, each with its function, dead-letter queue and alarm."""
+    resources: dict[str, Any] = {}
+    for number in range(50):
+        failed = f"Failed{number}"
+        redrive = {"deadLetterTargetArn": {"Fn::GetAtt": [failed, "Arn"]}, "maxReceiveCount": 5}
+        event = {"Type": "SQS", "Properties": {"Queue": {"Fn::GetAtt": [f"Jobs{number}", "Arn"]}}}
+        function = {"Handler": "jobs.handler", "Runtime": "python3.13", "InlineCode": "pass"}
+        name = {"Name": "QueueName", "Value": {"Fn::GetAtt": [failed, "QueueName"]}}
+        alarm = {
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [name],
+            "ComparisonOperator": "GreaterThanThreshold",
+            "EvaluationPeriods": 1,
+        }
+        resources |= {
+            f"Jobs{number}": {"Type": "AWS::SQS::Queue", "Properties": {"RedrivePolicy": redrive}},
+            failed: {"Type": "AWS::SQS::Queue"},
+            f"Work{number}": {
+                "Type": "AWS::Serverless::Function",
+                "Properties": {**function, "Events": {"Job": event}},
+            },
+            f"Alarm{number}": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm},
+        }
+    return {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+
+
+def check(folder: Path) -> None:
+    """Measure `check` beside cfn-lint, which reads the same template."""
+    (folder / "template.json").write_text(json.dumps(service_of_200_resources(), indent=1))
+    commands: dict[str, Command] = {
+        "check of 200 resources": ["sh", "-c", f"{OURS} check template.json || true"],
+        "cfn-lint": ["sh", "-c", f"{BIN / 'cfn-lint'} template.json || true"],
+    }
+    taken = medians(commands, folder, lambda: None, rounds=ROUNDS_OF_UPDATES)
+    report(taken, "check of 200 resources", "cfn-lint")
+
+
 def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
+        check(folder)
         new_and_list(folder)
         update_and_status(folder)
         packages(folder)

@@ -208,6 +208,39 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     (
+        "SP204",
+        "a permission lets the service invoke an alias of the function",
+        {
+            "Rule": rule({"Id": "W", "Arn": ref("Live")}),
+            "Worker": FUNCTION,
+            "Live": of("Lambda::Alias", FunctionName=ref("Worker"), Name="live"),
+            "May": of("Lambda::Permission", FunctionName=ref("Live"), Principal=EVENTS["Service"]),
+        },
+    ),
+    (
+        "SP204",
+        "a permission is for a function that is a parameter",
+        {
+            "Rule": rule({"Id": "W", "Arn": arn("Worker")}),
+            "Worker": FUNCTION,
+            "May": of("Lambda::Permission", FunctionName=ref("Given"), Principal=EVENTS["Service"]),
+        },
+    ),
+    (
+        "SP204",
+        "a rule of IoT sends by its role",
+        {
+            "Things": of(
+                "IoT::TopicRule",
+                TopicRulePayload={
+                    "Sql": "SELECT * FROM 'orders'",
+                    "Actions": [{"Sns": {"TargetArn": ref("Topic"), "RoleArn": ref("Given")}}],
+                },
+            ),
+            "Topic": TOPIC,
+        },
+    ),
+    (
         "SP205",
         "the rule names a role for the target",
         {
@@ -417,6 +450,39 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         | {"Dead": of("SQS::Queue", RedriveAllowPolicy={"redrivePermission": "allowAll"})},
     ),
 ]
+
+
+REFUSED = {
+    "a function without a permission": (
+        "Worker",
+        {"Rule": rule({"Id": "W", "Arn": arn("Worker")}), "Worker": FUNCTION},
+    ),
+    "a function that another service may invoke": (
+        "Worker",
+        {
+            "Subscription": subscribed(arn("Worker"), "lambda"),
+            "Topic": TOPIC,
+            "Worker": FUNCTION,
+            "May": of(
+                "Lambda::Permission", FunctionName=ref("Worker"), Principal=EVENTS["Service"]
+            ),
+        },
+    ),
+    "a topic that its own account may publish to": (
+        "Topic",
+        {"Rule": rule({"Id": "T", "Arn": ref("Topic")}), "Topic": TOPIC},
+    ),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_a_target_refuses_what_nobody_lets_in(why: str, cli: Cli) -> None:
+    refusing, resources = REFUSED[why]
+    (cli.folder / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
+
+    found = findings(forked(cli), "template.yaml")
+
+    assert {each["resource"] for each in found if each["rule"] == "SP204"} == {refusing}
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
 from contract.stack import load, without_code
 from golden import render_all
-from synthesis import template_files, with_templates_of
+from synthesis import template_file, template_files, with_templates_of
 from variants import Variant, all_variants, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Topology
+from sls_patterns_cli.check.report import reports
 from sls_patterns_cli.cloudformation.document import Template, read
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
@@ -229,6 +230,18 @@ def included(template: Template) -> Iterator[str]:
             for index, arn in enumerate(arns):
                 if "AWSLambdaBasicExecutionRole" in arn:
                     yield rf"{name}\.ManagedPolicyArns\.{index}"
+
+
+def test_check_finds_nothing_in_a_variant(
+    variant: Variant, projects: Callable[[str], dict[Variant, Path]]
+) -> None:
+    """Anybody's rules hold for what is generated: `make lint` of a project is strict about them."""
+    file = template_file(projects(variant.pattern)[variant])
+
+    (report,) = reports(file if variant.iac == "sam" else file.parent)
+
+    assert [each for each in report.findings if each.severity != "note"] == []
+    assert report.unread == []
 
 
 def test_the_variant_keeps_the_contract(template: Template) -> None:

@@ -24,7 +24,11 @@ def check_of_lint(project: Path, *commands: Path) -> subprocess.CompletedProcess
     for command in commands:
         (project.parent / "bin" / command.name).symlink_to(command)
     told = subprocess.run(
-        ["make", "--dry-run", "lint"], cwd=project, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "lint"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return subprocess.run(
         ["sh", "-c", told.stdout[told.stdout.index("version=") :]],

@@ -14,6 +14,7 @@ from sls_patterns_cli.wiring.model import (
     SCHEDULE,
     TOPIC,
     Edge,
+    function_at,
     redrive,
 )
 from sls_patterns_cli.wiring.policies import (
@@ -43,6 +44,15 @@ SERVICES = {
     "eventbridge": "events.amazonaws.com",
 }
 """Services that send to a queue in their own name, so that its policy must let them in."""
+
+DELIVERING = {**SERVICES, "iot": "iot.amazonaws.com"}
+"""The same of services that invoke functions, which a permission must allow."""
+
+POLICIES = {
+    QUEUE: ("AWS::SQS::QueuePolicy", "Queues"),
+    TOPIC: ("AWS::SNS::TopicPolicy", "Topics"),
+}
+"""The resource that says who may send, and the property that names whom it is about."""
 
 SENDING = {QUEUE: "sqs:SendMessage", TOPIC: "sns:Publish", BUCKET: "s3:PutObject"}
 
@@ -136,12 +146,14 @@ def _closed(queue: Resource, service: str, edge: Edge) -> Fault:
     )
 
 
-def _policy(queue: Resource, service: str) -> str:
+def _policy(target: Resource, service: str) -> str:
+    """Return the lines of the policy that lets a service send to a queue or topic."""
+    kind, owners = POLICIES[target.type]
     return (
-        f"{queue.name}Policy:\n  Type: AWS::SQS::QueuePolicy\n  Properties:\n"
-        f"    Queues: [!Ref {queue.name}]\n    PolicyDocument:\n      Statement:\n"
+        f"{target.name}Policy:\n  Type: {kind}\n  Properties:\n"
+        f"    {owners}: [!Ref {target.name}]\n    PolicyDocument:\n      Statement:\n"
         f"        - Effect: Allow\n          Principal: {{Service: {service}}}\n"
-        f"          Action: sqs:SendMessage\n          Resource: !GetAtt {queue.name}.Arn"
+        f"          Action: {SENDING[target.type]}\n          Resource: {_arn(target)}"
     )
 
 
@@ -207,19 +219,46 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
     """SP204."""
     for edge in edges(stack):
         target = stack.resources.get(edge.target)
-        service = SERVICES.get(edge.mechanism)
-        if service is None or target is None:
+        service = DELIVERING.get(edge.mechanism)
+        if service is None or target is None or _sends_by_role(stack, edge):
             continue
-        if target.type != QUEUE or _sends_by_role(stack, edge):
+        if target.type == FUNCTION and not _may_invoke(stack, service, target):
+            does, mend = "invoke", _permission(target, service)
+        elif (
+            target.type in POLICIES
+            and edge.mechanism in SERVICES
+            and not admits_service(stack, target, service, SENDING[target.type])
+        ):
+            does, mend = "send to", _policy(target, service)
+        else:
             continue
-        if not admits_service(stack, target, service, "sqs:SendMessage"):
-            yield Fault(
-                "SP204",
-                target.name,
-                f"No policy lets {service} send to {target.name}: everything from "
-                f"{edge.source} is refused.",
-                f"Let the service in:\n{_policy(target, service)}",
-            )
+        yield Fault(
+            "SP204",
+            target.name,
+            f"Nothing lets {service} {does} {target.name}: everything from {edge.source} is "
+            "refused.",
+            f"Let the service in:\n{mend}",
+        )
+
+
+def _may_invoke(stack: Stack, service: str, function: Resource) -> bool:
+    """Tell whether a permission lets a service invoke a function, by whatever qualifier."""
+    for permission in stack.of_type("AWS::Lambda::Permission"):
+        principal = permission.get("Principal")
+        owner = function_at(stack, permission.get("FunctionName"))
+        # A function or principal that is a parameter may be any.
+        may_be = owner is None or owner[0] == function
+        if may_be and (not isinstance(principal, str) or principal in {service, "*"}):
+            return True
+    return False
+
+
+def _permission(function: Resource, service: str) -> str:
+    return (
+        f"{function.name}Permission:\n  Type: AWS::Lambda::Permission\n  Properties:\n"
+        f"    FunctionName: !Ref {function.name}\n    Action: lambda:InvokeFunction\n"
+        f"    Principal: {service}"
+    )
 
 
 def _sends_by_role(stack: Stack, edge: Edge) -> bool:
