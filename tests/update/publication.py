@@ -10,7 +10,7 @@ from pathlib import Path
 from rendering import ROOT
 
 PUBLISHED = ("copier.yml", "templates", "src", "pyproject.toml", "hatch_build.py", "LICENSE")
-DOCUMENTS = ("README.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/rules")
 PATTERN = "scalable-webhook"
 """The one pattern of the template: of others an update only reads the files."""
 WEBHOOK = f"templates/patterns/{PATTERN}/python"

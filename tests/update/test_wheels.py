@@ -184,12 +184,3 @@ def test_without_history_the_wheel_is_built_and_says_what_it_lacks(
     wheel = build(origin, tmp_path / "wheel")
     with zipfile.ZipFile(wheel) as content:
         assert "sls_patterns_cli/_template.bundle" not in content.namelist()
-
-
-def test_a_shallow_clone_is_not_packaged(wheels: Wheels, tmp_path: Path) -> None:
-    shallow = tmp_path / "shallow"
-    origin = f"file://{wheels.publication.folder}"
-    git(tmp_path, "clone", "--quiet", "--depth=1", origin, shallow)
-    with pytest.raises(subprocess.CalledProcessError):
-        build(shallow, tmp_path / "wheel")
-    assert not list((tmp_path / "wheel").glob("*.whl"))
