@@ -76,7 +76,7 @@ RULES = {
         Rule(
             "SP204",
             "Target that refuses what is delivered",
-            "error",
+            "warning",
             f"{_EVENTBRIDGE}/eb-use-resource-based.html",
         ),
         Rule(
