@@ -80,6 +80,15 @@ def test_a_person_reads_edges_then_what_is_wrong_and_how_to_mend_it(forked: Fork
     )
 
 
+def test_long_names_leave_the_end_of_an_edge_readable(forked: ForkedCli) -> None:
+    queue, function = "QueueOf" + "Orders" * 6, "WorkerOf" + "Orders" * 6
+    write(forked.folder, template=QUEUE.replace("Orders", queue).replace("Worker", function))
+
+    lines = forked("check", "template.yaml").stdout.splitlines()
+
+    assert lines[2:4] == [f"  {queue} => {function}", "    sqs, ends nowhere"]
+
+
 def test_the_lines_that_it_says_to_add_mend_the_template(forked: ForkedCli) -> None:
     write(forked.folder, template=QUEUE)
     (finding,) = (f for f in checked(forked, "template.yaml")["findings"] if f["rule"] == "SP101")

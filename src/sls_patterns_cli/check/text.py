@@ -8,6 +8,9 @@ from sls_patterns_cli.check.finding import Finding, Severity
 from sls_patterns_cli.check.report import Report
 from sls_patterns_cli.terminal import output
 
+LONGEST_OF_A_TABLE = 60
+"""Columns of an edge that leave room for its end; addresses of Terraform are longer."""
+
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
@@ -35,7 +38,12 @@ def _show_edges(report: Report) -> None:
     ]
     if rows:
         output.heading(output.shown(report.source.file))
+    if max((len(edge) for edge, *_ in rows), default=0) <= LONGEST_OF_A_TABLE:
         output.table(rows)
+        return
+    for edge, mechanism, ending in rows:
+        output.show(f"  {edge}")
+        output.paragraph(f"{mechanism}, {ending}", indent="    ")
 
 
 def _ending(end: str | None, alarmed: object, back: str | None) -> str:
