@@ -11,7 +11,7 @@ import pytest
 from command import Cli
 
 from sls_patterns_cli.cloudformation.document import DEEPEST, LARGEST, MOST_VALUES, document
-from sls_patterns_cli.cloudformation.language import MOST_INCLUDES
+from sls_patterns_cli.cloudformation.language import MOST_INCLUDES, MOST_ROUNDS
 from sls_patterns_cli.errors import UserError
 
 QUEUE = "Resources: {Orders: {Type: 'AWS::SQS::Queue'}}\n"
@@ -39,6 +39,15 @@ def circle(folder: Path) -> Path:
     return folder / "a.json"
 
 
+def loops(depth: int) -> str:
+    """Loops of a hundred rounds, one in the other."""
+    body: Any = {"Q${A0}": {"Type": "AWS::SQS::Queue"}}
+    for level in range(depth):
+        values = [str(number) for number in range(100)]
+        body = {f"Fn::ForEach::L{level}": [f"A{level}", values, body]}
+    return json.dumps({"Resources": body})
+
+
 BAD = {
     "missing": ("", "does not exist"),
     "empty": ("\n", "it has no Resources"),
@@ -49,6 +58,11 @@ BAD = {
     "large": (QUEUE + "#" * 50_000_000, "has 50.0 MB; at most 5 MB are read"),
     "deep-json": ('{"a":' * 100_000, f"is nested more than {DEEPEST} levels deep"),
     "deep-yaml": ("a: " + "[" * 100_000, "is not valid YAML"),
+    "conditions": (
+        QUEUE + "Conditions: {A: {Condition: B}, B: {'Fn::Not': [{Condition: A}]}}",
+        "refers to itself",
+    ),
+    "loops": (loops(3), f"its loops make more than {MOST_ROUNDS:,} rounds"),
     "binary": ("\x00\x01\x02", "is not valid YAML"),
 }
 
@@ -188,6 +202,19 @@ def test_a_document_is_read_below_a_limit_and_refused_above(
     else:
         with pytest.raises(UserError):
             document(file)
+
+
+@pytest.mark.parametrize(("share", "code"), [(0.9, 0), (1.1, 2)])
+def test_loops_are_spelt_out_up_to_a_limit(cli: Cli, share: float, code: int) -> None:
+    rounds = [str(number) for number in range(int(MOST_ROUNDS * share))]
+    loop = ["Name", rounds, {"Q${Name}": {"Type": "AWS::SQS::Queue"}}]
+    (cli.folder / "template.json").write_text(
+        json.dumps({"Resources": {"Fn::ForEach::Queues": loop}})
+    )
+
+    done = limited(cli, "check", "template.json")
+
+    assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize(("share", "code"), [(0.9, 0), (1.1, 2)])

@@ -5,12 +5,14 @@ An edge or a fault counts if it is there in one of them: what holds must hold in
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
 from sls_patterns_cli.cloudformation.conditions import Choice, choices
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.stack import Stack, find_all, stack_of
+from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.wiring.alarms import Told, told
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.invocations import callers_outside
@@ -69,6 +71,8 @@ def forms(source: Source) -> Iterator[Form]:
     template = source.template
     conditions, parameters = _section(template, "Conditions"), _section(template, "Parameters")
     used = _used(template)
+    if circle := _in_circle(conditions):
+        raise UserError(f"{source.file}: the condition {circle} refers to itself.")
     found, complete = choices(conditions, parameters, used)
     if not complete:
         source.unread.append("not every combination of its conditions was tried")
@@ -148,3 +152,16 @@ def _difference(choice: Choice, default: Choice) -> str:
         if default.values.get(name) != value
     ]
     return " and ".join(changed)
+
+
+def _in_circle(conditions: Mapping[str, Any]) -> str | None:
+    """Return a condition that refers to itself, be it by way of others; None if there is none."""
+    named = {
+        name: {str(each) for each in find_all(condition, "Condition")} & conditions.keys()
+        for name, condition in conditions.items()
+    }
+    try:
+        TopologicalSorter(named).prepare()
+    except CycleError as error:
+        return str(error.args[1][0])
+    return None

@@ -18,7 +18,10 @@ KNOWN_MACROS = {MACRO, "AWS::LanguageExtensions", "AWS::SecretsManager-2020-07-2
 MOST_INCLUDES = 100
 """Files that one template may include, those that they include among them."""
 
-MOST_VALUES_OF_A_LOOP = 1000
+MOST_ROUNDS = 5_000
+"""Rounds of all loops of a template, those inside of others each time; a stack may have 500
+resources: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
+"""
 
 
 class Language:
@@ -27,7 +30,7 @@ class Language:
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self._folder = folder
         self._say = say
-        self._included = 0
+        self._included = self._made = 0
         self._parameters: Mapping[str, Any] = {}
         self.loops: dict[str, str] = {}
 
@@ -43,11 +46,18 @@ class Language:
         parameters = template.get("Parameters")
         self._parameters = parameters if isinstance(parameters, dict) else {}
         resources = template.get("Resources")
-        if isinstance(resources, dict):
-            for loop in [name for name in resources if str(name).startswith(LOOP)]:
-                made = self._spelt({loop: resources[loop]}, {})
-                self.loops |= dict.fromkeys(made, loop)
-        spelt: Template = self._spelt(template, {})
+        if not isinstance(resources, dict):
+            return template
+        others = {name: value for name, value in template.items() if name != "Resources"}
+        return {**self._spelt(others, {}), "Resources": self._resources(resources)}
+
+    def _resources(self, resources: Mapping[str, Any]) -> dict[str, Any]:
+        spelt: dict[str, Any] = {}
+        for name, resource in resources.items():
+            made = self._spelt({name: resource}, {})
+            if str(name).startswith(LOOP):
+                self.loops |= dict.fromkeys(made, name)
+            spelt |= made if isinstance(made, dict) else {name: made}
         return spelt
 
     def _spelt(self, value: Any, variables: Mapping[str, str]) -> Any:
@@ -85,8 +95,9 @@ class Language:
         if values is None:
             self._say(f"the values of {loop} are known when it is deployed only")
             return
-        if len(values) > MOST_VALUES_OF_A_LOOP:
-            raise UserError(f"{loop} has more than {MOST_VALUES_OF_A_LOOP} values")
+        self._made += len(values)
+        if self._made > MOST_ROUNDS:
+            raise UserError(f"its loops make more than {MOST_ROUNDS:,} rounds")
         for each in values:
             yield self._spelt(body, {**variables, variable: each})
 
