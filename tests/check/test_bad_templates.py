@@ -106,6 +106,16 @@ def test_stacks_nested_in_a_circle_are_one_line(cli: Cli) -> None:
     assert done.stderr.endswith("stacks are nested in a circle: a.json in b.json in a.json.\n")
 
 
+def test_a_nested_stack_that_is_no_template_is_one_line(cli: Cli) -> None:
+    stack = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "list.json"}}
+    (cli.folder / "list.json").write_text("[1, 2]")
+    (cli.folder / "template.json").write_text(json.dumps({"Resources": {"Inner": stack}}))
+
+    done = limited(cli, "check", "template.json")
+
+    assert (done.returncode, done.stderr) == (2, "sls-patterns: list.json: it has no Resources.\n")
+
+
 def test_a_file_of_random_bytes_is_one_line(cli: Cli) -> None:
     (cli.folder / "template.yaml").write_bytes(bytes(range(256)) * 20)
 
@@ -181,8 +191,15 @@ def test_few_conditions_are_tried_in_every_combination(cli: Cli) -> None:
     assert json.loads(limited(cli, "check", "small.json", "--json").stdout)["unread"] == []
 
 
+def nested(levels: float) -> Any:
+    value: Any = 0
+    for _ in range(int(levels)):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize("share", [0.9, 1.1])
-@pytest.mark.parametrize("limit", ["size", "values", "levels"])
+@pytest.mark.parametrize("limit", ["size", "values", "levels", "levels of JSON"])
 def test_a_document_is_read_below_a_limit_and_refused_above(
     tmp_path: Path, limit: str, share: float
 ) -> None:
@@ -192,6 +209,9 @@ def test_a_document_is_read_below_a_limit_and_refused_above(
         "values": lambda: (
             f"{QUEUE}a: &a [{', '.join('0' * 1000)}]\n"
             f"b: [{', '.join(['*a'] * int(MOST_VALUES / 1001 * share))}]\n"
+        ),
+        "levels of JSON": lambda: json.dumps(
+            {"Resources": {"Orders": {"Type": "AWS::SQS::Queue"}}, "a": nested(DEEPEST * share)}
         ),
         "levels": lambda: f"{QUEUE}a: {'[' * int(DEEPEST * share)}{']' * int(DEEPEST * share)}\n",
     }

@@ -127,8 +127,22 @@ def _json(file: Path, text: str) -> Any:
     except ValueError:
         return None
     except RecursionError as error:
-        raise UserError(f"{file} is nested more than {DEEPEST} levels deep.") from error
+        raise _too_deep(file) from error
+    if _is_deeper(content, DEEPEST):
+        raise _too_deep(file)
     return content
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether values are nested in more than so many others."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)
+
+
+def _too_deep(file: Path) -> UserError:
+    return UserError(f"{file} is nested more than {DEEPEST} levels deep.")
 
 
 def _yaml(file: Path, text: str) -> Any:
@@ -144,7 +158,7 @@ def _yaml(file: Path, text: str) -> Any:
     except (yaml.YAMLError, ValueError) as error:  # such as a number that cannot be one
         raise UserError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
-        raise UserError(f"{file} is nested more than {DEEPEST} levels deep.") from error
+        raise _too_deep(file) from error
     finally:
         loader.dispose()
 
@@ -159,7 +173,7 @@ class _Size:
 
     def of(self, node: Any, depth: int = 0) -> int:
         if depth > DEEPEST:
-            raise UserError(f"{self._file} is nested more than {DEEPEST} levels deep.")
+            raise _too_deep(self._file)
         if node.id == "scalar":
             return 1
         if id(node) not in self._sizes:

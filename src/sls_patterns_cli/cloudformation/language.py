@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sls_patterns_cli.cloudformation.document import Template, document
+from sls_patterns_cli.cloudformation.document import document
 from sls_patterns_cli.cloudformation.sam import MACRO
 from sls_patterns_cli.errors import UserError
 
@@ -34,8 +34,13 @@ class Language:
         self._parameters: Mapping[str, Any] = {}
         self.loops: dict[str, str] = {}
 
-    def spell_out(self, template: Template) -> Template:
-        """Return the template without loops and includes; raises UserError for endless ones."""
+    def spell_out(self, template: Any) -> Any:
+        """Return the template without loops and includes; raises UserError for endless ones.
+
+        What is no template stays as it is.
+        """
+        if not isinstance(template, dict):
+            return template
         macros = template.get("Transform") or []
         for macro in macros if isinstance(macros, list) else [macros]:
             if isinstance(macro, dict) and macro.get("Name") == INCLUDE:

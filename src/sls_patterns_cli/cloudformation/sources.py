@@ -131,8 +131,6 @@ class _Reader:
         read = document(file)
         if terraform.is_plan(read.content):
             return _plan(read)
-        if problem := problem_of(_tolerated(read.content)):
-            raise UserError(f"{file}: {problem}.")
         return self._source(read)
 
     def _source(self, read: Document) -> Source:
@@ -147,7 +145,8 @@ class _Reader:
             template = language.spell_out(read.content)
         except UserError as error:
             raise UserError(f"{read.file}: {error.message}") from error
-        _leave_out_what_has_no_type(template, source)
+        if isinstance(template, dict):
+            _leave_out_what_has_no_type(template, source)
         if problem := problem_of(template):
             raise UserError(f"{read.file}: {problem}.")
         origins = {
@@ -195,18 +194,6 @@ def _leave_out_what_has_no_type(template: Template, source: Source) -> None:
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
             source.unread.append(f"{name} is a resource without a Type")
             del resources[name]
-
-
-def _tolerated(content: Any) -> Any:
-    """What is checked before loops and includes are spelt out: they may stand for resources."""
-    if not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
-        return content
-    plain = {
-        name: resource
-        for name, resource in content["Resources"].items()
-        if isinstance(resource, dict) and isinstance(resource.get("Type"), str)
-    }
-    return {**content, "Resources": plain} if plain else {"Resources": {"-": {"Type": "-"}}}
 
 
 def _without_code(template: Template, source: Source) -> Template:
