@@ -6,7 +6,7 @@ An edge or a fault counts if it is there in one of them: what holds must hold in
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Literal
+from typing import Any
 
 from sls_patterns_cli.cloudformation.conditions import Choice, choices
 from sls_patterns_cli.cloudformation.document import Template
@@ -47,6 +47,11 @@ UNRELATED_SERVICES = (
     "AWS::WAF",
 )
 """Resources that no edge begins or ends at. Roles are read, but not tried each way."""
+
+
+ENDS = "resource", "outside", "unknown", "none"
+TELLINGS: tuple[Told, ...] = True, "unknown", False
+"""From the best to the worst."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +118,7 @@ def end_text(end: End) -> str | None:
 
 
 def _badness(route: Route) -> tuple[int, int]:
-    ends: Mapping[Literal["resource", "outside", "unknown", "none"], int] = {
-        "resource": 0,
-        "outside": 1,
-        "unknown": 2,
-        "none": 3,
-    }
-    tellings: Mapping[Any, int] = {True: 0, "unknown": 1, False: 2}
-    return ends[route.edge.end.kind], tellings[route.alarmed]
+    return ENDS.index(route.edge.end.kind), TELLINGS.index(route.alarmed)
 
 
 def _section(template: Template, name: str) -> Mapping[str, Any]:

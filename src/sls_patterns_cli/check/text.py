@@ -7,9 +7,12 @@ from pathlib import Path
 from sls_patterns_cli.check.finding import Finding, Severity
 from sls_patterns_cli.check.report import Report
 from sls_patterns_cli.terminal import output
+from sls_patterns_cli.wiring.alarms import Told
 
 LONGEST_OF_A_TABLE = 60
 """Columns of an edge that leave room for its end; addresses of Terraform are longer."""
+
+TOLD: dict[Told, str] = {True: "alarmed", False: "no alarm", "unknown": "alarm unknown"}
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -46,15 +49,14 @@ def _show_edges(report: Report) -> None:
         output.paragraph(f"{mechanism}, {ending}", indent="    ")
 
 
-def _ending(end: str | None, alarmed: object, back: str | None) -> str:
+def _ending(end: str | None, alarmed: Told, back: str | None) -> str:
     """Say where failures end, whether somebody is told, and the way back."""
     if end is None:
         return "ends nowhere"
     if end in {"outside", "unknown"}:
         return f"ends {end}"
-    told = {True: "alarmed", False: "no alarm"}.get(bool(alarmed), "")
     ways = {None: "", "redrive": ", back by redrive", "replay": ", back by replay"}
-    return f"ends in {end}, {told}{ways.get(back, f', taken by {back}')}"
+    return f"ends in {end}, {TOLD[alarmed]}{ways.get(back, f', taken by {back}')}"
 
 
 def _show_finding(finding: Finding) -> None:

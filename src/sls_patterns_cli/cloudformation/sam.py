@@ -34,8 +34,7 @@ def expand(template: Template, region: str) -> Template:
     try:
         return _transformed(template, {}, region)
     except InvalidDocumentException as error:
-        causes = "; ".join(cause.message for cause in error.causes)
-        raise UserError(f"template.yaml is not valid SAM: {causes}") from error
+        raise UserError(f"template.yaml is not valid SAM: {_causes(error)}") from error
 
 
 def expand_what_can_be(template: Template) -> tuple[Template, list[tuple[str, str]]]:
@@ -59,8 +58,7 @@ def expand_what_can_be(template: Template) -> tuple[Template, list[tuple[str, st
                 continue
             named = list(_refused(error.causes, left["Resources"]))
             if not named:
-                causes = "; ".join(cause.message for cause in error.causes)
-                raise UserError(f"SAM refuses the template: {causes}") from error
+                raise UserError(f"SAM refuses the template: {_causes(error)}") from error
             for resource, event, reason in named:
                 refused.append((resource, reason))
                 _leave_out(left["Resources"], resource, event)
@@ -73,6 +71,10 @@ def expand_what_can_be(template: Template) -> tuple[Template, list[tuple[str, st
             expanded["Parameters"] = left.get("Parameters", {})
             return expanded, refused
     raise UserError(f"SAM refuses more than {MOST_ATTEMPTS} resources of the template")
+
+
+def _causes(error: Any) -> str:
+    return "; ".join(cause.message for cause in error.causes)
 
 
 def _transformed(template: Template, values: Mapping[str, Any], region: str) -> Template:

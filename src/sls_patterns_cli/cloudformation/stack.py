@@ -4,7 +4,7 @@ Takes plain CloudFormation: what the SAM transform or `cdk synth` made.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, Literal, TypeVar
@@ -131,7 +131,7 @@ class Stack:
                 name,
                 resource["Type"],
                 resource.get("Properties") or {},
-                _names(resource.get("DependsOn")),
+                tuple(map(str, listed(resource.get("DependsOn")))),
                 resource.get("DeletionPolicy"),
             )
             for name, resource in resources.items()
@@ -412,14 +412,6 @@ def listed(value: Any) -> list[Any]:
 def _first(value: Any) -> Any:
     """The first of a list; any other value as it is."""
     return next(iter(value), None) if isinstance(value, list) else value
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(map(str, _iterable(value)))
-
-
-def _iterable(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list) else ()
 
 
 def _of_arn(text: str) -> tuple[str, str]:

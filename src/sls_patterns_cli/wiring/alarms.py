@@ -24,7 +24,7 @@ from sls_patterns_cli.wiring.model import (
     SUBSCRIPTION,
     TOPIC,
     Edge,
-    redrive,
+    redriven,
 )
 from sls_patterns_cli.wiring.policies import resource_policy, statements
 
@@ -184,11 +184,7 @@ def silence(stack: Stack, topic: Resource) -> Iterator[str]:
             ):
                 yield f"the policy of the key {key.name} does not let {PUBLISHER} call {action}"
     policy = list(resource_policy(stack, topic))
-    publishing = [
-        s
-        for s in policy
-        if s.allow and any(a.lower() in {"sns:publish", "sns:*", "*"} for a in s.actions)
-    ]
+    publishing = [s for s in policy if s.allow and s.names_action("sns:Publish")]
     if policy and not any(s.anyone or s.accounts or PUBLISHER in s.services for s in publishing):
         yield f"the policy of {topic.name} does not let {PUBLISHER} publish"
 
@@ -251,15 +247,7 @@ def _watches(stack: Stack) -> Iterator[tuple[str, str]]:
 
 def _misses(stack: Stack, query: Query, resource: Resource) -> bool:
     """Tell whether a metric stays as it is when SQS moves a message there."""
-    return query.name == SENT and resource.type == QUEUE and resource.name in _redriven_to(stack)
-
-
-@once_a_stack
-def _redriven_to(stack: Stack) -> Iterator[str]:
-    for queue in stack.of_type(QUEUE):
-        end = stack.found(redrive(queue).get("deadLetterTargetArn"), QUEUE)
-        if end:
-            yield end.name
+    return query.name == SENT and any(end == resource for _, end in redriven(stack))
 
 
 @once_a_stack

@@ -1,9 +1,10 @@
 """An asynchronous edge, and where what fails on it ends."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sls_patterns_cli.cloudformation.stack import Place, Resource, Stack
+from sls_patterns_cli.cloudformation.stack import Place, Resource, Stack, once_a_stack
 
 Mechanism = Literal[
     "sqs",
@@ -100,6 +101,15 @@ def redrive_end(stack: Stack, queue: Resource) -> End:
     return end_at(stack, policy.get("deadLetterTargetArn"))
 
 
+@once_a_stack
+def redriven(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
+    """Return each queue with the one to which SQS moves what was received too often."""
+    for queue in stack.of_type(QUEUE):
+        end = stack.found(redrive(queue).get("deadLetterTargetArn"), QUEUE)
+        if end:
+            yield queue, end
+
+
 def redrive(resource: Resource) -> dict[str, Any]:
     """Return the RedrivePolicy of a queue or subscription, {} without; it may be a text of JSON."""
     policy = resource.get("RedrivePolicy")
@@ -128,28 +138,18 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def function_at(stack: Stack, value: Any) -> tuple[Resource, str] | None:
     """Return the function of the stack that a value means, and the qualifier it is invoked by."""
-    invoked = stack.function(value)
-    if invoked or value is None:
-        return invoked
+    if value is None:
+        return None
     text = stack.text(value)
     if "/functions/" in text:  # the address of an integration
         text = text.split("/functions/")[1].removesuffix("/invocations")
-    whole = stack.function(_reference(text))
-    if whole:
-        return whole
-    function = stack.found(text, FUNCTION)
-    if function:
+    if invoked := stack.function(text):
+        return invoked
+    if function := stack.found(text, FUNCTION):
         return function, _qualifier(text)
-    owner, separator, qualifier = text.rpartition(":")
-    named = stack.function(_reference(owner)) if separator else None
-    if named:
-        return named[0], qualifier
-    return None
-
-
-def _reference(text: str) -> Any:
-    """A text that is one reference, as CloudFormation says it."""
-    return {"Fn::Sub": text}
+    owner, _, qualifier = text.rpartition(":")
+    named = stack.function(owner)
+    return (named[0], qualifier) if named else None
 
 
 def _qualifier(text: str) -> str:

@@ -71,6 +71,12 @@ class Statement:
         """Tell whether the statement is about this action, on whatever resource."""
         return any(fnmatchcase(action.lower(), each.lower()) for each in self.actions)
 
+    def lets(self, service: str, action: str) -> bool:
+        """Tell whether the statement lets a service take this action, on whatever resource."""
+        return (
+            self.allow and (service in self.services or self.anyone) and self.names_action(action)
+        )
+
     def values(self, key: str) -> tuple[str, ...]:
         """Return what the condition key must equal or be like; nothing where it may be anything."""
         return tuple(

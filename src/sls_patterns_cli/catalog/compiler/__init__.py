@@ -21,7 +21,6 @@ from sls_patterns_cli.catalog.compiler.records import (
     Facts,
     Graph,
     dead_letter_queue,
-    listed,
     pascal,
     unique,
 )
@@ -30,6 +29,7 @@ from sls_patterns_cli.catalog.compiler.stack_imports import imports
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
 from sls_patterns_cli.catalog.kinds import Datastore, Packages, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
+from sls_patterns_cli.terminal.sentences import listed
 
 # What a function waits for while a caller waits for the function.
 ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}

@@ -34,8 +34,8 @@ from sls_patterns_cli.catalog.compiler.records import (
     Reference,
     Threshold,
     Tier,
-    listed,
 )
+from sls_patterns_cli.terminal.sentences import listed
 
 MOST_METRICS = 10
 """Of one alarm: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html"""

@@ -289,12 +289,6 @@ def unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def listed(names: Iterable[str]) -> str:
-    """The names, each once, as a sentence lists them."""
-    *first, last = unique(names) or [""]
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def kebab(name: str) -> str:
     """A name such as `SigningSecret` as `signing-secret`."""
     return re.sub("(?<!^)([A-Z])", r"-\1", name).lower()

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.check.judgements.fault import Fault
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, is_unknown, once_a_stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, is_unknown
 from sls_patterns_cli.wiring.edges import edges, ends
-from sls_patterns_cli.wiring.edges.invocations import configurations, is_durable
+from sls_patterns_cli.wiring.edges.invocations import configurations, is_durable, permissions
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     FUNCTION,
@@ -14,8 +14,7 @@ from sls_patterns_cli.wiring.model import (
     SCHEDULE,
     TOPIC,
     Edge,
-    function_at,
-    redrive,
+    redriven,
 )
 from sls_patterns_cli.wiring.policies import (
     Grant,
@@ -160,10 +159,7 @@ def _policy(target: Resource, service: str) -> str:
 def admits_service(stack: Stack, resource: Resource, service: str, action: str) -> bool:
     """Tell whether the policy of a queue or topic may let a service in."""
     return any(map(is_unknown, resource_documents(stack, resource))) or any(
-        statement.allow
-        and (service in statement.services or statement.anyone)
-        and statement.names_action(action)
-        for statement in resource_policy(stack, resource)
+        statement.lets(service, action) for statement in resource_policy(stack, resource)
     )
 
 
@@ -171,8 +167,9 @@ def _without_effect(stack: Stack) -> Iterator[Fault]:
     """SP202."""
     polled = {edge.target for edge in edges(stack) if edge.mechanism in {"sqs", "stream", "kafka"}}
     invoked = {edge.target for edge in edges(stack) if edge.mechanism == "lambda-async"}
+    called = {owner.name for _, owner in permissions(stack) if owner}
     for function in stack.functions:
-        if function.name not in polled - invoked or _is_called(stack, function):
+        if function.name not in polled - invoked - called:
             continue
         given = function.get("DeadLetterConfig", "TargetArn") or any(
             config.get("DestinationConfig", "OnFailure", "Destination")
@@ -188,14 +185,6 @@ def _without_effect(stack: Stack) -> Iterator[Fault]:
                 "OnFailure destination.",
                 ("Properties",),
             )
-
-
-def _is_called(stack: Stack, function: Resource) -> bool:
-    """Tell whether somebody else may invoke it: a service, or a function of the stack."""
-    return any(
-        stack.means(permission.get("FunctionName"), function)
-        for permission in stack.of_type("AWS::Lambda::Permission")
-    )
 
 
 def _on_durable_functions(stack: Stack) -> Iterator[Fault]:
@@ -243,11 +232,10 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
 
 def _may_invoke(stack: Stack, service: str, function: Resource) -> bool:
     """Tell whether a permission lets a service invoke a function, by whatever qualifier."""
-    for permission in stack.of_type("AWS::Lambda::Permission"):
+    for permission, owner in permissions(stack):
         principal = permission.get("Principal")
-        owner = function_at(stack, permission.get("FunctionName"))
         # A function or principal that is a parameter may be any.
-        may_be = owner is None or owner[0] == function
+        may_be = owner is None or owner == function
         if may_be and (not isinstance(principal, str) or principal in {service, "*"}):
             return True
     return False
@@ -310,25 +298,13 @@ def _may_use(stack: Stack, key: Resource, service: str) -> bool:
     if not isinstance(document, dict) or is_unknown(document):
         return True
     return any(
-        statement.allow
-        and (service in statement.services or statement.anyone)
-        and statement.names_action("kms:GenerateDataKey")
-        for statement in statements(stack, document)
+        statement.lets(service, "kms:GenerateDataKey") for statement in statements(stack, document)
     )
-
-
-@once_a_stack
-def _sources_of_queues(stack: Stack) -> Iterator[tuple[str, str]]:
-    for queue in stack.of_type(QUEUE):
-        end = stack.found(redrive(queue).get("deadLetterTargetArn"), QUEUE)
-        if end:
-            yield queue.name, end.name
 
 
 def _short_retentions(stack: Stack) -> Iterator[Fault]:
     """SP206."""
-    for source, name in _sources_of_queues(stack):
-        queue, end = stack.resources[source], stack.resources[name]
+    for queue, end in redriven(stack):
         if queue.is_true("FifoQueue"):
             continue
         kept = stack.number(queue.get("MessageRetentionPeriod"), DEFAULT_RETENTION)
@@ -337,8 +313,8 @@ def _short_retentions(stack: Stack) -> Iterator[Fault]:
             yield Fault(
                 "SP206",
                 end.name,
-                f"{name} keeps messages for {after} s from their first sending, {source} for "
-                f"{kept} s: one that fails late is gone at once.",
+                f"{end.name} keeps messages for {after} s from their first sending, "
+                f"{queue.name} for {kept} s: one that fails late is gone at once.",
                 f"Keep them as long as SQS can:\nMessageRetentionPeriod: {LONGEST_RETENTION}",
                 ("Properties", "MessageRetentionPeriod"),
             )
@@ -354,7 +330,6 @@ def _fifo_targets(stack: Stack) -> Iterator[Fault]:
             and queue.type == QUEUE
             and declared.type in (RULE, SCHEDULE)
             and queue.is_true("FifoQueue")
-            and not queue.is_true("ContentBasedDeduplication")
             and queue.get("ContentBasedDeduplication") in (None, False, "false")
         ):
             yield Fault(

@@ -33,9 +33,3 @@ DEAD_LETTERS = """\
 def dead_letters(name: str) -> str:
     """Return the lines of a dead-letter queue that is named after a resource."""
     return DEAD_LETTERS.format(name=name)
-
-
-def joined(names: list[str]) -> str:
-    """Return names as a sentence has them."""
-    first, last = names[:-1], names[-1]
-    return f"{', '.join(first)} and {last}" if first else last

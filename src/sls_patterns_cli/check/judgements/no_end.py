@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.check.judgements.fault import Fault, dead_letters, joined
+from sls_patterns_cli.check.judgements.fault import Fault, dead_letters
 from sls_patterns_cli.cloudformation.stack import Stack
+from sls_patterns_cli.terminal.sentences import listed
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.model import BUCKET, QUEUE, Edge
 
@@ -119,7 +120,7 @@ def _invocations(found: list[Edge]) -> Iterator[Fault]:
         yield Fault(
             "SP103",
             function,
-            f"An event from {joined(list(dict.fromkeys(callers)))} that {function} cannot process "
+            f"An event from {listed(callers)} that {function} cannot process "
             "is lost after the last try.",
             f"Give the function a failure destination that it may write to:\n"
             f"{dead_letters(function)}{function}InvokeConfig:\n"

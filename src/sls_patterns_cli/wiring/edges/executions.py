@@ -53,8 +53,8 @@ def end_of(stack: Stack, machine: Resource) -> End:
             if not arns or texts & stack.arns(machine):
                 if is_unknown(rule.get("EventPattern")):
                     return UNKNOWN
-                for target in rule.items("Targets"):
-                    return end_at(stack, target.get("Arn"))
+                if targets := rule.items("Targets"):
+                    return end_at(stack, targets[0].get("Arn"))
     return NOWHERE
 
 

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 from collections.abc import Iterator
 from typing import Any
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, listed, once_a_stack
 from sls_patterns_cli.wiring.model import (
     FUNCTION,
     INVOKE_CONFIG,
@@ -56,6 +56,14 @@ def is_durable(function: Resource) -> bool:
     https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html
     """
     return bool(function.get("DurableConfig"))
+
+
+@once_a_stack
+def permissions(stack: Stack) -> Iterator[tuple[Resource, Resource | None]]:
+    """Return who may invoke functions, each with the function, if that is in the stack."""
+    for permission in stack.of_type("AWS::Lambda::Permission"):
+        owner = function_at(stack, permission.get("FunctionName"))
+        yield permission, owner[0] if owner else None
 
 
 def configurations(stack: Stack, function: Resource) -> Iterator[Resource]:
@@ -111,8 +119,7 @@ def alarm_actions(stack: Stack) -> Iterator[Edge]:
     """
     for alarm in stack.of_type("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
         for kind in ("AlarmActions", "OKActions", "InsufficientDataActions"):
-            actions = alarm.get(kind)
-            for action in actions if isinstance(actions, list) else []:
+            for action in listed(alarm.get(kind)):
                 if function_at(stack, action):
                     yield from invocation(stack, alarm.name, action, alarm)
 
@@ -134,31 +141,26 @@ def by_functions(stack: Stack) -> Iterator[Edge]:
 
 def callers_outside(stack: Stack, invoked: set[str]) -> Iterator[tuple[str, str]]:
     """Yield functions that a service may invoke which is configured elsewhere, and the service."""
-    for permission in stack.of_type("AWS::Lambda::Permission"):
-        owner = function_at(stack, permission.get("FunctionName"))
+    for permission, owner in permissions(stack):
         service = stack.text(permission.get("Principal"))
-        if owner and owner[0].name not in invoked and service in ASYNCHRONOUS_SERVICES:
-            yield owner[0].name, service
+        if owner and owner.name not in invoked and service in ASYNCHRONOUS_SERVICES:
+            yield owner.name, service
 
 
 def by_others(stack: Stack, targets: set[str]) -> Iterator[Edge]:
     """Yield the invocations that functions are ready for, and that nothing here makes."""
-    called = {
-        owner[0].name
-        for permission in stack.of_type("AWS::Lambda::Permission")
-        if (owner := function_at(stack, permission.get("FunctionName")))
-    }
+    called = {owner.name for _, owner in permissions(stack) if owner}
     for function in stack.functions:
         if function.name in targets | called:
             continue
-        for config in configurations(stack, function):
-            qualifier = config.get("Qualifier")
-            if qualifier in ("$LATEST", None):
-                yield from invocation(stack, OUTSIDE, {"Ref": function.name}, config)
-                break
-        else:
-            if function.get("DeadLetterConfig"):
-                yield from invocation(stack, OUTSIDE, {"Ref": function.name}, function)
+        unqualified = (
+            config
+            for config in configurations(stack, function)
+            if config.get("Qualifier") in ("$LATEST", None)
+        )
+        config = next(unqualified, None)
+        if config or function.get("DeadLetterConfig"):
+            yield from invocation(stack, OUTSIDE, {"Ref": function.name}, config or function)
 
 
 def _means(stack: Stack, given: Any, function: Resource, qualifier: str) -> bool:

@@ -12,6 +12,7 @@ from sls_patterns_cli.wiring.model import (
     UNKNOWN,
     Edge,
     End,
+    Mechanism,
     end_at,
     place_of,
     redrive_end,
@@ -24,37 +25,30 @@ def edges(stack: Stack) -> Iterator[Edge]:
     for pipe in stack.of_type(PIPE):
         source = stack.place(pipe.get("Source"), *MECHANISMS).name
         arn = pipe.get("Target")
-        end = _end(stack, pipe)
-        yield Edge(
-            source, place_of(stack, arn).name, "pipe", pipe.name, end, can_end=can_end(stack, pipe)
-        )
+        target, mechanism = place_of(stack, arn).name, _mechanism(stack, pipe)
+        # Brokers keep what is not acknowledged.
+        can_end = mechanism in {"sqs", "stream"}
+        end = _end(stack, pipe, mechanism)
+        yield Edge(source, target, "pipe", pipe.name, end, can_end=can_end)
         kind = pipe.get("TargetParameters", "LambdaFunctionParameters", "InvocationType")
         if kind == "FIRE_AND_FORGET":
             yield from invocation(stack, source, arn, pipe)
 
 
-def can_end(stack: Stack, pipe: Resource) -> bool:
-    """Tell whether AWS knows an end for this source: brokers keep what is not acknowledged."""
-    return is_of_queue(stack, pipe) or is_of_stream(stack, pipe)
-
-
-def is_of_queue(stack: Stack, pipe: Resource) -> bool:
-    given = pipe.get("SourceParameters", "SqsQueueParameters")
-    source = stack.found(pipe.get("Source"), *MECHANISMS)
-    return (
-        source.type == QUEUE if source else bool(given) or ":sqs:" in stack.text(pipe.get("Source"))
-    )
-
-
-def is_of_stream(stack: Stack, pipe: Resource) -> bool:
+def _mechanism(stack: Stack, pipe: Resource) -> Mechanism:
+    """Return what kind of source a pipe reads; of one outside by its ARN, or its parameters."""
     source = stack.found(pipe.get("Source"), *MECHANISMS)
     if source:
-        return MECHANISMS[source.type] == "stream"
-    return any(pipe.get("SourceParameters", kind) for kind in STREAM_SOURCES)
+        return MECHANISMS[source.type]
+    given = pipe.get("SourceParameters", "SqsQueueParameters")
+    if given or ":sqs:" in stack.text(pipe.get("Source")):
+        return "sqs"
+    is_stream = any(pipe.get("SourceParameters", kind) for kind in STREAM_SOURCES)
+    return "stream" if is_stream else "other"
 
 
-def _end(stack: Stack, pipe: Resource) -> End:
-    if is_of_queue(stack, pipe):
+def _end(stack: Stack, pipe: Resource, mechanism: Mechanism) -> End:
+    if mechanism == "sqs":
         queue = stack.found(pipe.get("Source"), QUEUE)
         return redrive_end(stack, queue) if queue else UNKNOWN
     for kind in STREAM_SOURCES:
