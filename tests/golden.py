@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rendering import render_project
-from variants import Variant, variants_of
+from variants import Variant, further_variants_of, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Pattern
@@ -134,9 +134,14 @@ def golden_file(pattern: str) -> Path:
     return GOLDEN / f"{pattern}.txt"
 
 
+def golden_variants(pattern: Pattern) -> list[Variant]:
+    """Return the variants that the archive of the pattern holds."""
+    return [*variants_of(pattern), *further_variants_of(pattern)]
+
+
 def rendered(pattern: Pattern, into: Path) -> str:
     """Return the archive of all variants of the pattern, rendered anew."""
-    projects = render_all(variants_of(pattern), into)
+    projects = render_all(golden_variants(pattern), into)
     return archive({variant.options: project for variant, project in projects.items()})
 
 
@@ -147,7 +152,7 @@ def write() -> None:
     with TemporaryDirectory() as folder:
         for slug, pattern in patterns.items():
             golden_file(slug).write_text(rendered(pattern, Path(folder)), newline="\n")
-            print(f"{golden_file(slug).name}: {len(list(variants_of(pattern)))} variants")
+            print(f"{golden_file(slug).name}: {len(golden_variants(pattern))} variants")
     for file in GOLDEN.glob("*.txt"):
         if file.stem not in patterns:
             file.unlink()

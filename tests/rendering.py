@@ -54,7 +54,7 @@ def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
     """Render such a project; return the folder that is kept, only to be read."""
     source = {"_commit": version, "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
     # By default it would be the folder's, whose name is the tests' own affair.
-    data = {"project_name": answers["pattern"], **answers, **source}
+    data = {"project_name": answers["pattern"], "new_project": True, **answers, **source}
     kept = _kept(origin) / _digest(json.dumps(data, sort_keys=True).encode())
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -63,7 +63,7 @@ def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
     return kept
 
 
-def _render(origin: Path, destination: Path, data: dict[str, str]) -> None:
+def _render(origin: Path, destination: Path, data: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory(dir=destination.parent) as folder:
         made = Path(folder) / "project"
         with _worker()(str(origin), made, data=data, defaults=True, quiet=True) as worker:

@@ -1,16 +1,20 @@
-"""All variants: what the patterns themselves declare, multiplied out."""
+"""All variants: what the patterns themselves declare, multiplied out.
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+Answers to further questions are not: each value that is not the default of new projects is shown
+once a pattern, topology and flavour.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import cycle, product
 from typing import TypeVar
 
 import pytest
 from _pytest.mark import ParameterSet
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog.model import Pattern
+from sls_patterns_cli.catalog.model import Pattern, Topology
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class Variant:
     runtime: str
     iac: str
     datastore: str
+    further: tuple[tuple[str, str], ...] = ()
+    """The answers to further questions that are not the defaults."""
 
     def __str__(self) -> str:
         return f"{self.pattern}/{self.options}"
@@ -27,7 +33,8 @@ class Variant:
     @property
     def options(self) -> str:
         """The variant among those of its pattern."""
-        return f"{self.topology}-{self.runtime}-{self.iac}-{self.datastore}"
+        answers = (self.topology, self.runtime, self.iac, self.datastore)
+        return "-".join((*answers, *(f"{name}-{value}" for name, value in self.further)))
 
     @property
     def is_local(self) -> bool:
@@ -36,7 +43,12 @@ class Variant:
 
     @property
     def answers(self) -> dict[str, str]:
-        return {**vars(self)}
+        answers = {name: value for name, value in vars(self).items() if name != "further"}
+        return {**answers, **dict(self.further)}
+
+
+FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {}
+"""By further question: the values for a topology that are not the default of new projects."""
 
 
 @cache
@@ -94,6 +106,22 @@ def _shown_by(variant: Variant) -> set[tuple[str, ...]]:
         (variant.pattern, variant.runtime, variant.iac),
         (variant.pattern, variant.runtime, variant.datastore),
     }
+
+
+def further_variants_of(pattern: Pattern) -> Iterator[Variant]:
+    """Return the variants that show each other answer to each further question."""
+    runtimes = cycle(pattern.runtimes)
+    for question, values in FURTHER.items():
+        for topology in pattern.topologies:
+            for value, iac in product(values(pattern, topology), pattern.flavours):
+                yield Variant(
+                    pattern.slug,
+                    topology.name,
+                    next(runtimes),
+                    iac,
+                    topology.datastores[0],
+                    ((question, value),),
+                )
 
 
 def variants_of(pattern: Pattern) -> Iterator[Variant]:

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from golden import archive, golden_file, render_all
+from golden import archive, golden_file, golden_variants, render_all
 from golden_summary import contents, facts, summary
-from variants import variants_of
 
 from sls_patterns_cli import catalog
 
@@ -30,7 +29,7 @@ def told(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 def test_an_archive_is_read_as_what_was_rendered(tmp_path: Path) -> None:
     pattern = catalog.pattern("internal-api")
-    projects = render_all(variants_of(pattern), tmp_path)
+    projects = render_all(golden_variants(pattern), tmp_path)
 
     read = contents(golden_file(pattern.slug).read_text())
 

@@ -96,6 +96,8 @@ def _worker(given: Given, target: Path | None, *, ask: bool) -> "_Worker":
         data={
             "_src_path": catalog.template_address(),
             "_commit": f"v{catalog.version()}",
+            # The template would look for recorded answers, and Copier warn that there are none.
+            "new_project": True,
             **{question: answer for question, (_, answer) in given.items()},
         },
         # Not the user's own for Copier: they would change defaults, or be broken.

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
 from packaging.version import Version
 from plumbum import local
 
@@ -87,6 +88,8 @@ class Versions:
     def render(self, version: str, answers: Mapping[str, Any]) -> Rendering:
         """All files of one of the versions; raises UserError if the answers do not fit."""
         with TemporaryDirectory(prefix=PREFIX) as name:
+            # By its answers file the template sees that the project is not a new one.
+            (Path(name) / ANSWERS_FILE).write_text(yaml.safe_dump(dict(answers)))
             worker = self._renderer(dst_path=Path(name), vcs_ref=version, data=dict(answers))
             with worker, _apart(), explained({}), redirect_stderr(StringIO()):
                 worker.run_copy()
