@@ -897,7 +897,8 @@ def _public_network() -> Resources:
 
 ACCESS = (
     '{"id":"$context.requestId","error":"$context.integrationErrorMessage",'
-    '"ip":"$context.identity.sourceIp","agent":"$context.identity.userAgent"}'
+    '"invocation":"$context.awsEndpointRequestId","ip":"$context.identity.sourceIp",'
+    '"agent":"$context.identity.userAgent"}'
 )
 
 
