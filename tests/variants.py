@@ -47,7 +47,9 @@ class Variant:
         return {**answers, **dict(self.further)}
 
 
-FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {}
+FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
+    "dashboard": lambda *_: ["true"]
+}
 """By further question: the values for a topology that are not the default of new projects."""
 
 

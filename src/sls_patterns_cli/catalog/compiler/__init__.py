@@ -11,6 +11,7 @@ from typing import Any
 from sls_patterns_cli.catalog.compiler import dead_letters, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
+from sls_patterns_cli.catalog.compiler.dashboard import dashboard
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.kinds import aurora, delivery, function, queue
@@ -146,6 +147,7 @@ class _Compilation:
                 [*self._ends, *set_aside], edges, nodes, ids, self._vocabulary
             ),
             "alarms": [each.as_dict() for each in found],
+            "dashboard": dashboard(self._graph, found).as_dict(),
             "alarm_metrics": sum(len(each.metrics) for each in found),
             "thresholds": [vars(each) for each in thresholds(found)],
             "failures_section": section,
@@ -644,7 +646,9 @@ def _text(facts: Facts) -> str:
     """JSON with a line for each node, edge and list, so that a diff reads well."""
     lines = []
     for key, value in facts.items():
-        if key in {"nodes", "redrive"} and value:
+        if key == "dashboard":
+            lines.append(f' "{key}": {{\n{_dashboard(value)}\n }}')
+        elif key in {"nodes", "redrive"} and value:
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
         elif key in {"edges", "alarms", "thresholds", "outputs", "acknowledgements"} and value:
@@ -653,6 +657,15 @@ def _text(facts: Facts) -> str:
         else:
             lines.append(f' "{key}": {_line(value)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _dashboard(facts: Mapping[str, Any]) -> str:
+    rows = (
+        "   [\n" + ",\n".join(f"    {_line(widget)}" for widget in row) + "\n   ]"
+        for row in facts["rows"]
+    )
+    others = [f'  "{key}": {_line(value)}' for key, value in facts.items() if key != "rows"]
+    return ",\n".join([*others, '  "rows": [\n' + ",\n".join(rows) + "\n  ]"])
 
 
 def _line(value: Any) -> str:
