@@ -47,7 +47,9 @@ class Variant:
         return {**answers, **dict(self.further)}
 
 
-FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {}
+FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
+    "stages": lambda _, __: ["true"],
+}
 """By further question: the values for a topology that are not the default of new projects."""
 
 
