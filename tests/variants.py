@@ -48,7 +48,8 @@ class Variant:
 
 
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
-    "dashboard": lambda *_: ["true"]
+    "dashboard": lambda *_: ["true"],
+    "stages": lambda *_: ["true"],
 }
 """By further question: the values for a topology that are not the default of new projects."""
 

@@ -63,7 +63,7 @@ def project_with_stand_ins(tmp_path: Path, **answers: str) -> Project:
     return project
 
 
-def deploy_in_terminal(project: Project, answer: str, **environment: str) -> int | None:
+def deploy_in_terminal(project: Project, answer: str, **environment: str) -> int:
     """Run `make deploy` under a pseudo-terminal, and answer what it asks; return its exit code."""
     make = pexpect.spawn(
         str(shutil.which("make")),
@@ -77,7 +77,7 @@ def deploy_in_terminal(project: Project, answer: str, **environment: str) -> int
         make.sendline(answer)
         make.expect(pexpect.EOF)
     make.close()
-    return make.exitstatus
+    return int(make.exitstatus)
 
 
 def expected(project: Project, tools: dict[str, list[str]], way: str) -> list[str]:

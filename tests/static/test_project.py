@@ -26,8 +26,15 @@ from servers import Server, server
 from spending import CLOCK
 from synthesis import TEMPLATE, synthesise_into, template_files, with_templates_of
 from tools import BIN, run, tool
-from variants import Variant, all_variants, covering, standing_for_all
+from variants import (
+    Variant,
+    all_variants,
+    covering,
+    further_variants_of,
+    standing_for_all,
+)
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.local.languages import interpreters, modules
 
 HERE = Path(__file__).parent
@@ -198,7 +205,9 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
 
 
 def variants_in(pattern: str, runtime: str) -> list[Variant]:
-    return [each for each in VARIANTS if (each.pattern, each.runtime) == (pattern, runtime)]
+    further = further_variants_of(catalog.pattern(pattern))
+    candidates = [*VARIANTS, *further]
+    return [each for each in candidates if (each.pattern, each.runtime) == (pattern, runtime)]
 
 
 def renamed(variants: Iterable[Variant], name: str, into: Path) -> list[Path]:
