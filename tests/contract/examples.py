@@ -1190,6 +1190,25 @@ def circuit() -> dict[str, Any]:
     )
 
 
+def dashboard() -> dict[str, Any]:
+    """Return E1 with a dashboard."""
+    stack = e1()
+    body = """\
+{"widgets": [
+  {"type": "alarm", "width": 24, "properties": {"title": "Alarms", "alarms": ["${DeadAlarm.Arn}"]}},
+  {"type": "metric", "y": 6, "width": 24, "properties": {
+    "title": "Orders come", "region": "${AWS::Region}",
+    "metrics": [["AWS/SQS", "NumberOfMessagesSent", "QueueName", "${Orders.QueueName}"]]}}
+]}
+"""
+    stack["Resources"]["Dashboard"] = resource(
+        "AWS::CloudWatch::Dashboard",
+        DashboardName={"Fn::Sub": "shop-${AWS::Region}"},
+        DashboardBody={"Fn::Sub": body},
+    )
+    return stack
+
+
 EXAMPLES = {
     "E1": e1,
     "E2": e2,
@@ -1213,6 +1232,7 @@ EXAMPLES = {
     "JWT resources": jwt_resources,
     "SDK": sdk,
     "CIRCUIT": circuit,
+    "DASHBOARD": dashboard,
 }
 
 

@@ -389,7 +389,8 @@ def _without_questions(
         if question in options and question != "pattern":
             words += [options[question][0], str(answer)]
         elif question != "pattern":
-            words += ["--data", f"{question}={answer}"]
+            text = str(answer).lower() if isinstance(answer, bool) else answer
+            words += ["--data", f"{question}={text}"]
     return [*words, *(["--no-git"] if no_git else []), "--defaults"]
 
 
