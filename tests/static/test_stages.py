@@ -3,8 +3,10 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from contract.check import violations
 from contract.stack import load
 from parity.differences import unexplained
@@ -12,6 +14,7 @@ from parity.facts import facts
 from rendering import render_project
 from static.test_deploying import Project, project_with_stand_ins
 from synthesis import template_file
+from tools import BIN, run
 from variants import Variant
 
 from sls_patterns_cli.cloudformation.document import read
@@ -177,3 +180,32 @@ def test_a_stack_with_stages_is_the_same_in_sam_and_cdk(variant: Variant, tmp_pa
     assert list(unexplained(found)) == []
     for template in templates.values():
         assert list(violations(template)) == []
+
+
+@pytest.mark.parametrize("answers", FLAVOURS, ids=lambda each: f"{each['iac']}-{each['runtime']}")
+def test_ci_deploys_to_each_stage_what_it_has_built_once(
+    answers: dict[str, str], tmp_path: Path
+) -> None:
+    """Facts E25 and E26."""
+    project = project_with_stages(tmp_path, **answers)
+    workflow = project.folder / ".github/workflows/ci.yml"
+    jobs = yaml.safe_load(workflow.read_text())["jobs"]
+
+    assert [name for name in jobs if "make build" in commands(jobs[name])] == ["check"]
+    assert "tar --create" in commands(jobs["check"])
+    assert {"check", "prove"} == set(jobs["staging"]["needs"])
+    assert jobs["production"]["needs"] == "staging"
+    for stage in ("staging", "production"):
+        job = jobs[stage]
+        assert job["environment"] == stage
+        assert job["permissions"] == {"contents": "read", "id-token": "write"}
+        assert f"vars.AWS_{stage.upper()}_ROLE_ARN" in job["if"]
+        assert "tar --extract" in commands(job)
+        assert f"make deploy STAGE={stage} --assume-old=build" in commands(job)
+        assert f"make smoke STAGE={stage}" in commands(job)
+    assert not {"deploy", "secrets"}.intersection(jobs)
+    run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", workflow], tmp_path)
+
+
+def commands(job: dict[str, Any]) -> str:
+    return "\n".join(step.get("run", "") for step in job["steps"])
