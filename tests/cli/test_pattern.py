@@ -312,7 +312,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, runtimes, flavours, topologies, order, "
             "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients, "
-            "stacks, temporary_failures, item_stores, reads_json"
+            "stacks, temporary_failures, item_stores, reads_json, auth"
         ),
     ),
     "what is no yes or no": (

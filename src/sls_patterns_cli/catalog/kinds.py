@@ -272,6 +272,8 @@ class Vocabulary:
     runtimes: tuple[str, ...]
     flavours: Mapping[str, str]
     """With what each is."""
+    auth: Mapping[str, str]
+    """The answers to who may call a public API, with what each means."""
     nodes: Mapping[str, NodeKind]
     edges: Mapping[str, EdgeKind]
     failures: Mapping[str, Mechanism]
@@ -285,6 +287,7 @@ class Vocabulary:
         return cls(
             runtimes=tuple(declared["runtimes"]),
             flavours=declared["flavours"],
+            auth=declared["auth"],
             nodes={
                 name: NodeKind(name, **{**_typed(record), "shape": tuple(record["shape"])})
                 for name, record in declared["nodes"].items()

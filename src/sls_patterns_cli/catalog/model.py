@@ -107,6 +107,9 @@ class Topology:
     """What its proofs call of the modules that proofs share."""
     proven_with: tuple[str, ...]
     """The datastores that the local stack can run, so that a project with them has proofs."""
+    auth: str | None
+    """Who may call the public API of a new project unless another answer is given; None if the
+    topology has no public API, or one that checks its callers itself."""
     graphs: Mapping[str, Graph] = field(repr=False)
 
     @property

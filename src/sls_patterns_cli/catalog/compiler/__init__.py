@@ -5,15 +5,18 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sls_patterns_cli.catalog.authorization import answers, authorized
 from sls_patterns_cli.catalog.compiler import dead_letters, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
+from sls_patterns_cli.catalog.compiler.difference import difference
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import aurora, delivery, function, queue
+from sls_patterns_cli.catalog.compiler.kinds import api, aurora, delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
@@ -51,13 +54,27 @@ def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
     """The text of every graph of the pattern, by its file."""
     return {
         graph_file(topology.name, datastore): _text(
-            graph(
-                pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore]
-            ).as_dict()
+            with_answers(pattern, topology, vocabulary, datastore)
         )
         for topology in pattern.topologies
         for datastore in topology.datastores
     }
+
+
+def with_answers(
+    pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: str
+) -> Facts:
+    """The compiled graph and, if `auth` is asked, what each of its answers changes of it."""
+
+    def on(auth: str) -> Facts:
+        answered = topology.on(datastore)
+        if auth != "none":
+            answered = authorized(answered, auth, vocabulary, datastore)
+        return graph(pattern, answered, vocabulary, vocabulary.datastores[datastore]).as_dict()
+
+    base = on("none")
+    changes = {auth: difference(base, on(auth)) for auth in answers(topology)}
+    return {**base, "auth": changes} if changes else base
 
 
 def graph(
@@ -382,6 +399,18 @@ def _node(
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
+        if any(edges[number].attributes.get("by") == "iam" for number in incoming):
+            facts["signed"] = True
+        facts["issuer"] = next(
+            (target.name for target in targets if target.kind == "openid-provider"), None
+        )
+        facts["subject"] = api.subject(
+            signed="signed" in facts,
+            tokens=facts["issuer"] is not None,
+            authorizer=any(
+                edges[number].attributes.get("by") == "authorizer" for number in outgoing
+            ),
+        )
         facts["calls_services"] = any(
             target.facts.deployed and target.kind != "function" for target in targets
         )
@@ -644,7 +673,10 @@ def _text(facts: Facts) -> str:
     """JSON with a line for each node, edge and list, so that a diff reads well."""
     lines = []
     for key, value in facts.items():
-        if key in {"nodes", "redrive"} and value:
+        if key == "auth" and value:
+            changes = [f'"{auth}": {_text(each).strip()}' for auth, each in value.items()]
+            lines.append(f' "{key}": {{\n' + textwrap.indent(",\n".join(changes), "  ") + "\n }")
+        elif key in {"nodes", "redrive", "edges", "slices"} and value and isinstance(value, dict):
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
         elif key in {"edges", "alarms", "thresholds", "outputs", "acknowledgements"} and value:

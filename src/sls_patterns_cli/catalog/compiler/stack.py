@@ -66,6 +66,12 @@ class Api(TypedDict):
     replaces: str | None
     """The system whose routes it takes over: a routes file says which."""
     answers_for_others: bool
+    issuer: str | None
+    """The OpenID provider whose tokens it checks by itself, by name."""
+    subject: str | None
+    """What names the caller in the access log; None where nobody checks who calls."""
+    signed: NotRequired[bool]
+    """Whether each request has a signature of AWS, which API Gateway checks."""
 
 
 class Function(TypedDict):

@@ -74,6 +74,19 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         )
 
 
+def subject(*, signed: bool, tokens: bool, authorizer: bool) -> str | None:
+    """What names the caller of an API in its access log, by who authorizes its calls.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html and
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+    """
+    if signed:
+        return "$context.identity.userArn"
+    if tokens:
+        return "$context.authorizer.claims.sub"
+    return "$context.authorizer.principalId" if authorizer else None
+
+
 def outputs(node: CompiledNode) -> Iterator[Output]:
     """The address of an API, its id, and the name of its access log."""
     api, log = node["id"], f"{node['id']}LogGroup"
@@ -89,8 +102,10 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
     allowed = next(each["allowed"] for each in node.graph.nodes if each["kind"] == "client")
     hint = "; the README says when to add an authorizer" if allowed == "anyone" else ""
     is_open = f"open to {allowed}{hint}"
-    protected = any(edge.get("by") == "authorizer" for edge in node.graph.edges) or any(
-        each["kind"] == "openid-provider" for each in node.graph.nodes
+    protected = (
+        node.get("signed")
+        or any(edge.get("by") == "authorizer" for edge in node.graph.edges)
+        or any(each["kind"] == "openid-provider" for each in node.graph.nodes)
     )
     rest = node["kind"] == "rest-api"
     if rest:

@@ -1,0 +1,86 @@
+"""Who may call a public API: a topology's graph with an answer to the question `auth`.
+
+With `jwt` an OpenID provider signs the tokens of callers, and each route needs a scope. With `iam`
+each request has the signature of a role or user of AWS.
+"""
+
+from dataclasses import replace
+
+from sls_patterns_cli.catalog.declaration import PUBLIC_APIS, Place, read_edge, read_node
+from sls_patterns_cli.catalog.kinds import Vocabulary
+from sls_patterns_cli.catalog.model import Edge, Node, Topology
+
+READING = {"GET", "HEAD"}
+"""The methods whose routes need the scope to read; those of all others need the one to write."""
+
+ISSUER = "issuer"
+"""The name of the OpenID provider in the graph, and so of the stack's parameters for it."""
+
+ALLOWED = {
+    "jwt": "callers with a token of the OpenID provider",
+    "iam": "roles and users with execute-api:Invoke",
+}
+"""Who may call by each answer, where it was anyone."""
+
+
+def answers(topology: Topology) -> tuple[str, ...]:
+    """The answers that add to the topology's graph; `none` is an answer beside them.
+
+    There are none where the question is not asked. An API in front of another system passes on what
+    its callers send: they have that system's tokens, and no signatures.
+    """
+    if topology.auth is None:
+        return ()
+    nodes = {node.name: node for node in topology.nodes}
+    apis = _apis(topology)
+    proxies = any(
+        edge.source in apis and nodes[edge.target].kind == "external" for edge in topology.edges
+    )
+    checked = all(nodes[api].kind == "http-api" for api in apis)
+    return (*(["jwt"] if checked else []), *([] if proxies else ["iam"]))
+
+
+def authorized(topology: Topology, auth: str, vocabulary: Vocabulary, datastore: str) -> Topology:
+    """The topology with one of its `answers` applied to its nodes and edges.
+
+    Nodes and edges that it adds come last, so that the numbers of the others stay.
+    """
+    place = Place("authorization")
+    added = [{"name": ISSUER, "kind": "openid-provider", "does": "signs the tokens of callers"}]
+    nodes = (
+        *(_allowed(node, auth) for node in topology.nodes),
+        *(read_node(place, each, vocabulary) for each in added if auth == "jwt"),
+    )
+    by_name = {node.name: node for node in nodes}
+    apis = _apis(topology)
+
+    def changed(edge: Edge) -> Edge:
+        if auth == "iam" and edge.target in apis and by_name[edge.source].kind == "client":
+            signed = {"from": edge.source, "to": edge.target, "by": "iam"}
+            return read_edge(place, signed, by_name, vocabulary, datastore)
+        if auth == "jwt" and edge.source in apis and by_name[edge.target].facts.deployed:
+            return replace(edge, attributes={**edge.attributes, "scope": scope(edge)})
+        return edge
+
+    checks = [{"from": api, "to": ISSUER} for api in apis] if auth == "jwt" else []
+    edges = (
+        *map(changed, topology.edges),
+        *(read_edge(place, each, by_name, vocabulary, datastore) for each in checks),
+    )
+    return replace(topology, nodes=nodes, edges=edges)
+
+
+def scope(edge: Edge) -> str:
+    """The scope that a route needs: `orders:write` for `PUT /orders/{id}`."""
+    method, path = edge.attributes["route"].split(" ")
+    return f"{path.split('/')[1]}:{'read' if method in READING else 'write'}"
+
+
+def _apis(topology: Topology) -> list[str]:
+    return [node.name for node in topology.nodes if node.kind in PUBLIC_APIS]
+
+
+def _allowed(node: Node, auth: str) -> Node:
+    if node.kind != "client" or node.attributes["allowed"] != "anyone":
+        return node
+    return replace(node, attributes={**node.attributes, "allowed": ALLOWED[auth]})
