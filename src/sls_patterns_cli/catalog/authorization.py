@@ -1,20 +1,40 @@
 """Who may call a public API: a topology's graph with an answer to the question `auth`.
 
-With `jwt` an OpenID provider signs the tokens of callers, and each route needs a scope. With `iam`
-each request has the signature of a role or user of AWS.
+With `jwt` an OpenID provider signs the tokens of callers, and each route needs a scope. An HTTP API
+checks them by itself, a REST API by an authorizer. With `iam` each request has the signature of a
+role or user of AWS.
 """
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from sls_patterns_cli.catalog.declaration import PUBLIC_APIS, Place, read_edge, read_node
-from sls_patterns_cli.catalog.kinds import Vocabulary
+from sls_patterns_cli.catalog.kinds import Declaration, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Topology
 
 READING = {"GET", "HEAD"}
 """The methods whose routes need the scope to read; those of all others need the one to write."""
 
-ISSUER = "issuer"
-"""The name of the OpenID provider in the graph, and so of the stack's parameters for it."""
+ISSUER_NODE: Declaration = {
+    "name": "issuer",
+    "kind": "openid-provider",
+    "does": "signs the tokens of callers",
+}
+"""The OpenID provider; the stack's parameters for it have its name."""
+
+AUTHORIZER_NODE: Declaration = {
+    "name": "authorize",
+    "kind": "function",
+    "does": "turns a token into a policy for every route that the token allows",
+    "timeout": 10,
+    "folder": "authorizer",
+}
+"""The authorizer of a REST API. Its code is the template's: an update brings it to projects whose
+handlers are the user's."""
+
+AUTHORIZED: Declaration = {"header": "Authorization", "cache": 300, "whole_request": True}
+"""How an API asks the authorizer; 300 seconds are API Gateway's default:
+https://docs.aws.amazon.com/apigateway/latest/api/API_CreateAuthorizer.html"""
 
 ALLOWED = {
     "jwt": "callers with a token of the OpenID provider",
@@ -36,8 +56,7 @@ def answers(topology: Topology) -> tuple[str, ...]:
     proxies = any(
         edge.source in apis and nodes[edge.target].kind == "external" for edge in topology.edges
     )
-    checked = all(nodes[api].kind == "http-api" for api in apis)
-    return (*(["jwt"] if checked else []), *([] if proxies else ["iam"]))
+    return ("jwt",) if proxies else ("jwt", "iam")
 
 
 def authorized(topology: Topology, auth: str, vocabulary: Vocabulary, datastore: str) -> Topology:
@@ -46,13 +65,15 @@ def authorized(topology: Topology, auth: str, vocabulary: Vocabulary, datastore:
     Nodes and edges that it adds come last, so that the numbers of the others stay.
     """
     place = Place("authorization")
-    added = [{"name": ISSUER, "kind": "openid-provider", "does": "signs the tokens of callers"}]
+    apis = _apis(topology)
+    kinds = {node.name: node.kind for node in topology.nodes}
+    authorizing = [api for api in apis if kinds[api] == "rest-api"]
+    added = [ISSUER_NODE, *([AUTHORIZER_NODE] if authorizing else [])] if auth == "jwt" else []
     nodes = (
         *(_allowed(node, auth) for node in topology.nodes),
-        *(read_node(place, each, vocabulary) for each in added if auth == "jwt"),
+        *(read_node(place, each, vocabulary) for each in added),
     )
     by_name = {node.name: node for node in nodes}
-    apis = _apis(topology)
 
     def changed(edge: Edge) -> Edge:
         if auth == "iam" and edge.target in apis and by_name[edge.source].kind == "client":
@@ -62,12 +83,23 @@ def authorized(topology: Topology, auth: str, vocabulary: Vocabulary, datastore:
             return replace(edge, attributes={**edge.attributes, "scope": scope(edge)})
         return edge
 
-    checks = [{"from": api, "to": ISSUER} for api in apis] if auth == "jwt" else []
+    checks = list(_checks(apis, authorizing)) if auth == "jwt" else []
     edges = (
         *map(changed, topology.edges),
         *(read_edge(place, each, by_name, vocabulary, datastore) for each in checks),
     )
     return replace(topology, nodes=nodes, edges=edges)
+
+
+def _checks(apis: Iterable[str], authorizing: Collection[str]) -> Iterator[Declaration]:
+    """The edges by which APIs check tokens: by themselves, or by an authorizer."""
+    for api in apis:
+        if api in authorizing:
+            yield {"from": api, "to": AUTHORIZER_NODE["name"], "by": "authorizer", **AUTHORIZED}
+        else:
+            yield {"from": api, "to": ISSUER_NODE["name"]}
+    if authorizing:
+        yield {"from": AUTHORIZER_NODE["name"], "to": ISSUER_NODE["name"]}
 
 
 def scope(edge: Edge) -> str:

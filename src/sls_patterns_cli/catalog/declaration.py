@@ -397,7 +397,8 @@ def _refuse_scopes_unless_checked(
     place: Place, edges: Iterable[Edge], nodes: Mapping[str, Node]
 ) -> None:
     """Raise UserError for a scope that nobody checks, and for a route that any token opens."""
-    checking = {edge.source for edge in edges if nodes[edge.target].kind == "openid-provider"}
+    by_provider = {edge.source for edge in edges if nodes[edge.target].kind == "openid-provider"}
+    checking = by_provider | {edge.source for edge in edges if edge.target in by_provider}
     for edge in edges:
         if "scope" in edge.attributes and edge.source not in checking:
             raise place.refuse(

@@ -239,7 +239,11 @@ class _Compilation:
         requests = [each.attributes["request"] for each in edges if "request" in each.attributes]
         machines = [node for node in topology.nodes if node.kind == "state-machine"]
         return {
-            "functions": self._names("function"),
+            "functions": [
+                node.name
+                for node in topology.nodes
+                if node.kind == "function" and "folder" not in node.attributes
+            ],
             "remote_functions": self._names("remote-function"),
             "stores": [
                 name
@@ -447,7 +451,7 @@ def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
         }
         for edge in edges
         if edge.source in replacing and nodes[edge.target].kind == "function"
-        if nodes[edge.source].kind in {"http-api", "rest-api"}
+        if "route" in edge.attributes and nodes[edge.source].kind in {"http-api", "rest-api"}
     ]
     return [each for each in moved if not each["path"].endswith("/{proxy+}")]
 

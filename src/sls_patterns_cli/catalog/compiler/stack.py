@@ -197,6 +197,7 @@ class Stack:
     parameters: list[str]
     """Where what is deployed elsewhere is, who may call, and the like."""
     functions: list[str]
+    """Those whose code is the user's."""
     remote_functions: list[str]
     """Those of other services, for which the project has stand-ins."""
     stores: list[str]

@@ -64,7 +64,10 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         threshold=LATENCY,
         periods=5,
     )
-    if any(target["kind"] == "openid-provider" for target in node.targets):
+    if any(
+        "openid-provider" in {each["kind"] for each in (target, *target.targets)}
+        for target in node.targets
+    ):
         yield refusal_rate(
             node,
             TICKET,
