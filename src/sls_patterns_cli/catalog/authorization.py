@@ -5,12 +5,12 @@ checks them by itself, a REST API by an authorizer. With `iam` each request has 
 role or user of AWS.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sls_patterns_cli.catalog.declaration import PUBLIC_APIS, Place, read_edge, read_node
-from sls_patterns_cli.catalog.kinds import Declaration, Vocabulary
-from sls_patterns_cli.catalog.model import Edge, Node, Topology
+from sls_patterns_cli.catalog.kinds import Declaration, Refusals, Vocabulary
+from sls_patterns_cli.catalog.model import Edge, Node, Proof, Topology
 
 READING = {"GET", "HEAD"}
 """The methods whose routes need the scope to read; those of all others need the one to write."""
@@ -88,7 +88,14 @@ def authorized(topology: Topology, auth: str, vocabulary: Vocabulary, datastore:
         *map(changed, topology.edges),
         *(read_edge(place, each, by_name, vocabulary, datastore) for each in checks),
     )
-    return replace(topology, nodes=nodes, edges=edges)
+    return replace(
+        topology,
+        nodes=nodes,
+        edges=edges,
+        refusals=_refusals(topology, vocabulary.refusals[auth]),
+        harness=_merged(topology.harness, vocabulary.refusals[auth].harness),
+        test_packages=_merged(topology.test_packages, vocabulary.refusals[auth].test_packages),
+    )
 
 
 def _checks(apis: Iterable[str], authorizing: Collection[str]) -> Iterator[Declaration]:
@@ -106,6 +113,35 @@ def scope(edge: Edge) -> str:
     """The scope that a route needs: `orders:write` for `PUT /orders/{id}`."""
     method, path = edge.attributes["route"].split(" ")
     return f"{path.split('/')[1]}:{'read' if method in READING else 'write'}"
+
+
+def refusals(topology: Topology, vocabulary: Vocabulary) -> dict[str, tuple[Proof, ...]]:
+    """The proofs that each of the topology's `answers` adds."""
+    return {auth: _refusals(topology, vocabulary.refusals[auth]) for auth in answers(topology)}
+
+
+def _refusals(topology: Topology, declared: Refusals) -> tuple[Proof, ...]:
+    """The proofs that the topology's API, which has one kind, refuses who may not call it."""
+    status = declared.refused[next(n.kind for n in topology.nodes if n.kind in PUBLIC_APIS)]
+    pattern, _, _ = topology.proofs[0].id.partition(".")
+    return tuple(
+        Proof(
+            id=f"{pattern}.{proof['id']}",
+            text=proof["text"].format(refused=status),
+            where=proof["where"],
+            smoke=proof.get("smoke"),
+        )
+        for proof in declared.proofs
+    )
+
+
+def _merged(
+    some: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    return {
+        name: tuple(dict.fromkeys((*some.get(name, ()), *others.get(name, ()))))
+        for name in (*some, *others)
+    }
 
 
 def _apis(topology: Topology) -> list[str]:

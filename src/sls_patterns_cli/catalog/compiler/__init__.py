@@ -138,6 +138,7 @@ class _Compilation:
         return {
             "local": self._datastore.local,
             "harness": harness(self._topology, self._datastore, self._vocabulary),
+            "refusals": [proof.declared() for proof in self._topology.refusals],
             "nodes": self._graph.facts,
             "edges": list(self._graph.edges),
             "numbers": numbers(),

@@ -150,6 +150,8 @@ class Stack:
     """Whether the local stack can run it."""
     harness: dict[str, list[str]]
     """The modules that proofs share, and the parts of each, which the project's proofs use."""
+    refusals: list[Facts]
+    """The proofs that the API refuses who may not call it, as a pattern declares proofs."""
     nodes: dict[str, Facts]
     """By name; a node's `incoming` and `outgoing` are numbers of `edges`."""
     edges: list[Facts]
