@@ -3,11 +3,14 @@
 Other answers than the default of a pattern are not proven with all of its proofs.
 """
 
+import os
 import re
+import subprocess
 from itertools import product
 from pathlib import Path
 
 import pytest
+from environments import environment, link_modules
 from proofs.proving import own_id, prove
 from rendering import render_project
 from variants import Variant, topology_of
@@ -52,3 +55,34 @@ def test_an_api_that_is_open_is_noticed_by_each_refusal(variant: Variant, tmp_pa
     run = prove(project, *refusals(variant))
 
     assert run.failed == set(refusals(variant)), run.printed
+
+
+@pytest.mark.parametrize("runtime", PATTERN.runtimes)
+def test_without_a_token_the_proofs_stop_before_the_first_call(
+    runtime: str, tmp_path: Path
+) -> None:
+    project = render_project(tmp_path, pattern=PATTERN.slug, runtime=runtime, auth="jwt")
+    if runtime == "python":
+        command = [str(environment(project) / "python"), "-m", "pytest", "tests/e2e"]
+    else:
+        link_modules(project)
+        command = ["npx", "vitest", "run", "--project", "e2e"]
+    # An empty variable is that of a repository that does not set it.
+    surroundings = {"TOKEN": "", "TOKEN_URL": "", "FORCE": "1", "NO_COLOR": "1"}
+    paths = {"PYTHONPATH": "src:tests:tools", "AWS_DEFAULT_REGION": "us-east-1"}
+
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env={**os.environ, **surroundings, **paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    printed = done.stdout + done.stderr
+    assert done.returncode == 2, printed
+    says = "TOKEN is not set: a token of your OpenID provider with the scopes products:read "
+    assert len([line for line in printed.splitlines() if says in line]) == 1, printed
+    assert "Traceback" not in printed
+    assert "    at " not in printed
