@@ -115,8 +115,8 @@ _http = urllib3.PoolManager(maxsize=SENDERS, retries=False)
 def deployed(
     folder: Path, *, change: Callable[[Path], None] | None = None, **answers: str
 ) -> Iterator[session._Stack]:
-    """Deploy a project that has not run before, as it is or changed."""
-    project = render_project(folder, iac="sam", **answers)
+    """Deploy a project that has not run before, as it is or changed; anyone may call its API."""
+    project = render_project(folder, iac="sam", auth="none", **answers)
     if change:
         change(project)
     if answers["runtime"] == "typescript":

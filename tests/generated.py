@@ -58,6 +58,7 @@ def choices(vocabulary: Vocabulary) -> str:
             store.name: label(store.name, f"{store.title}; while idle it costs {store.idle}")
             for store in vocabulary.datastores.values()
         },
+        "auth": {name: label(name, meaning) for name, meaning in vocabulary.auth.items()},
     }
     return f"{json.dumps(said, indent=1)}\n"
 

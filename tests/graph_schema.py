@@ -44,13 +44,19 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
         "outputs": {"type": "array", "items": _record(Output)},
     }
     hints = get_type_hints(Stack)
+    stack = {field.name: known.get(field.name) or of(hints[field.name]) for field in fields(Stack)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A compiled graph",
-        **_closed(
-            {field.name: known.get(field.name) or of(hints[field.name]) for field in fields(Stack)}
-        ),
+        **_closed({**stack, "auth": _changes(vocabulary)}, {"auth"}),
     }
+
+
+def _changes(vocabulary: Vocabulary) -> Schema:
+    """Return the schema of what each answer to `auth` changes; what it makes is a graph again."""
+    parts = ("nodes", "edges", "slices", "values")
+    change = _closed({part: {"type": "object"} for part in parts})
+    return _closed({auth: change for auth in vocabulary.auth if auth != "none"}, vocabulary.auth)
 
 
 def of(hint: Any) -> Schema:

@@ -89,6 +89,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "temporary_failures": {**LISTED, "items": NAMED},
                 "item_stores": {**LISTED, "items": NAMED},
                 "reads_json": {"type": "boolean"},
+                "auth": {"enum": [*vocabulary.auth]},
             },
             required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
         ),

@@ -14,6 +14,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.authorization import answers, authorized
 from sls_patterns_cli.catalog.model import Pattern, Topology
 
 
@@ -47,7 +48,22 @@ class Variant:
         return {**answers, **dict(self.further)}
 
 
+def _other_authorizations(_: Pattern, topology: Topology) -> Iterator[str]:
+    if topology.auth:
+        yield from (each for each in (*answers(topology), "none") if each != topology.auth)
+
+
+def topology_of(variant: Variant) -> Topology:
+    """Return the topology with all answers of the variant."""
+    topology = catalog.pattern(variant.pattern).topology(variant.topology).on(variant.datastore)
+    auth = variant.answers.get("auth", topology.auth)
+    if auth in (None, "none"):
+        return topology
+    return authorized(topology, auth, catalog.vocabulary(), variant.datastore)
+
+
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
+    "auth": _other_authorizations,
     "dashboard": lambda *_: ["true"],
     "stages": lambda *_: ["true"],
 }
@@ -58,6 +74,14 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
 def all_variants() -> tuple[Variant, ...]:
     """Return all variants; reading what declares them takes a tenth of a second."""
     return tuple(variant for pattern in catalog.patterns() for variant in variants_of(pattern))
+
+
+@cache
+def further_variants() -> tuple[Variant, ...]:
+    """Return the variants that show each other answer to each further question."""
+    return tuple(
+        variant for pattern in catalog.patterns() for variant in further_variants_of(pattern)
+    )
 
 
 def proven_variants() -> Iterator[Variant]:

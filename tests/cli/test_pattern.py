@@ -82,7 +82,7 @@ def with_api(*edges: dict[str, Any]) -> dict[str, Any]:
     return dict(topology)
 
 
-FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency, refusals, alias"
+FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias"
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
     "misspelt attribute": (
@@ -312,7 +312,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, runtimes, flavours, topologies, order, "
             "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients, "
-            "stacks, temporary_failures, item_stores, reads_json"
+            "stacks, temporary_failures, item_stores, reads_json, auth"
         ),
     ),
     "what is no yes or no": (

@@ -1,7 +1,7 @@
 """Every variant keeps the contract, and its asynchronous edges are those of its graph."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -13,9 +13,9 @@ from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
 from contract.stack import load, without_code
-from golden import render_all
+from golden import golden_variants, render_all
 from synthesis import template_file, template_files, with_templates_of
-from variants import Variant, all_variants, variants_of
+from variants import Variant, all_variants, further_variants, topology_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Topology
@@ -111,8 +111,8 @@ NOT_THE_CONTRACTS_WITH = {
 }
 
 
-def parameters(exhaustive_in: str = "") -> list[ParameterSet]:
-    """Return all variants as parameters; `make test` leaves out those of one flavour."""
+def parameters(variants: Iterable[Variant], exhaustive_in: str = "") -> list[ParameterSet]:
+    """Return variants as parameters; `make test` leaves out those of one flavour."""
     exhaustive = {exhaustive_in: [pytest.mark.exhaustive]}
     return [
         pytest.param(
@@ -120,11 +120,11 @@ def parameters(exhaustive_in: str = "") -> list[ParameterSet]:
             id=str(variant),
             marks=[with_templates_of(variant.pattern), *exhaustive.get(variant.iac, ())],
         )
-        for variant in all_variants()
+        for variant in variants
     ]
 
 
-@pytest.fixture(scope="module", params=parameters())
+@pytest.fixture(scope="module", params=parameters([*all_variants(), *further_variants()]))
 def variant(request: pytest.FixtureRequest) -> Variant:
     chosen: Variant = request.param
     return chosen
@@ -141,7 +141,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[V
 
     @cache
     def of(pattern: str) -> dict[Variant, Path]:
-        variants = variants_of(catalog.pattern(pattern))
+        variants = golden_variants(catalog.pattern(pattern))
         rendered = render_all(variants, tmp_path_factory.mktemp("contract"))
         template_files(rendered.values())
         return rendered
@@ -151,7 +151,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[V
 
 @pytest.fixture(scope="module")
 def topology(variant: Variant) -> Topology:
-    return catalog.pattern(variant.pattern).topology(variant.topology).on(variant.datastore)
+    return topology_of(variant)
 
 
 def answering(topology: Topology) -> Iterator[str]:
@@ -309,7 +309,7 @@ def shown() -> set[tuple[str, str]]:
 
 
 # CDK's templates hold what SAM's do: tests/parity compares them.
-@pytest.mark.parametrize("variant", parameters(exhaustive_in="cdk"), indirect=True)
+@pytest.mark.parametrize("variant", parameters(all_variants(), exhaustive_in="cdk"), indirect=True)
 def test_no_property_that_handles_failures_can_be_removed_unnoticed(
     variant: Variant, template: Template, topology: Topology, shown: set[tuple[str, str]]
 ) -> None:

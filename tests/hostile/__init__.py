@@ -14,7 +14,7 @@ from typing import Any
 
 from environments import environment, link_modules, node
 from rendering import render_project
-from variants import Variant, all_variants
+from variants import Variant, all_variants, topology_of
 
 from hostile.aws import stand_in
 from hostile.events import events
@@ -146,8 +146,6 @@ def _work(variant: Variant, project: Path, url: str) -> dict[str, Any]:
 
 
 def _graph(variant: Variant) -> dict[str, Any]:
-    pattern = catalog.pattern(variant.pattern)
-    topology = next(each for each in pattern.topologies if each.name == variant.topology)
-    vocabulary = catalog.vocabulary()
+    pattern, vocabulary = catalog.pattern(variant.pattern), catalog.vocabulary()
     store = vocabulary.datastores[variant.datastore]
-    return graph(pattern, topology.on(variant.datastore), vocabulary, store).as_dict()
+    return graph(pattern, topology_of(variant), vocabulary, store).as_dict()

@@ -77,6 +77,7 @@ class Deployed:
         environment = {
             **stack.emulator.client_environment(variables),
             **stack.controls,
+            **stack.credentials,
             "STACK_NAME": stack.project.stack_name,
             "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
             "FORCE": "1",

@@ -15,9 +15,8 @@ from environments import link_modules
 from local.support import wait_until
 from proofs.proving import ARGUMENTS, own_id
 from rendering import render_project
-from variants import Variant, proven_variants
+from variants import Variant, further_variants, proven_variants, topology_of
 
-from sls_patterns_cli import catalog
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
 
@@ -78,9 +77,10 @@ class Deployed:
 def deployed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:
-    answers = {"project_name": NAME, "topology": "express", "runtime": request.param}
+    # Who may call is no matter of these tests.
+    answers = {"topology": "express", "runtime": request.param, "auth": "none"}
     folder = tmp_path_factory.mktemp(request.param) / NAME
-    project = render_project(folder, pattern="state-machine", **answers)
+    project = render_project(folder, pattern="state-machine", project_name=NAME, **answers)
     if request.param == "typescript":
         link_modules(project)
     with session._stack(project, Progress()) as stack:
@@ -158,10 +158,10 @@ def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) ->
     assert "a function on AWS cannot reach the proof's own server" in printed
 
 
-@pytest.mark.parametrize("variant", list(proven_variants()), ids=str)
+@pytest.mark.parametrize("variant", [*proven_variants(), *further_variants()], ids=str)
 def test_tests_are_marked_as_their_proofs_are_declared(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
-    proofs = catalog.pattern(variant.pattern).topology(variant.topology).proofs
+    proofs = topology_of(variant).all_proofs
     python = variant.runtime == "python"
     files = (project / "tests/e2e").glob("test_*.py" if python else "*.test.ts")
     tests = _python_tests if python else _typescript_tests

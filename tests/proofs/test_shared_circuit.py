@@ -77,6 +77,7 @@ def world(datastore: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 pattern="circuit-breaker",
                 runtime=runtime,
                 datastore=datastore,
+                auth="none",
             )
         )
         for runtime in ("python", "typescript")

@@ -3,14 +3,20 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 from golden import GOLDEN
 from golden_summary import contents
 from rendering import ROOT
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.authorization import answers, authorized
+from sls_patterns_cli.catalog.compiler import graph
+from sls_patterns_cli.catalog.model import Pattern, Topology
 
 GRAPHS = sorted((ROOT / "templates/patterns").glob("*/graphs/*.json"))
 LONGEST_DESCRIPTION = 1024
@@ -119,3 +125,47 @@ def test_alarms_are_a_quarter_of_the_largest_templates_at_most() -> None:
 
     for graph in sorted(shares, key=lambda graph: max(shares[graph]))[-LARGEST:]:
         assert max(share for _, share in shares[graph]) <= MOST_OF_A_TEMPLATE, graph
+
+
+def answered() -> Iterator[ParameterSet]:
+    """Return each topology with each answer to who may call, and the kind of its API."""
+    for pattern in catalog.patterns():
+        for topology in pattern.topologies:
+            for auth in answers(topology):
+                name = f"{pattern.slug}/{topology.name}/{auth}"
+                yield pytest.param(pattern, topology, auth, id=name)
+
+
+def alarms_of(pattern: Pattern, topology: Topology, auth: str) -> list[dict[str, Any]]:
+    vocabulary, datastore = catalog.vocabulary(), topology.datastores[0]
+    made = authorized(topology, auth, vocabulary, datastore)
+    return graph(pattern, made, vocabulary, vocabulary.datastores[datastore]).alarms
+
+
+def refused(calls: int) -> dict[str, float]:
+    """Return the metrics of so many calls that an API refuses itself, by either kind's names.
+
+    Nothing is behind a refusal but the authorizer of a REST API, which says no and does not fail.
+    """
+    return {"Count": calls, "4xx": calls, "4XXError": calls}
+
+
+@pytest.mark.parametrize(("pattern", "topology", "auth"), answered())
+def test_no_number_of_refusals_pages_and_few_are_no_ticket(
+    pattern: Pattern, topology: Topology, auth: str
+) -> None:
+    """Calls that are refused, in every period that an alarm looks at."""
+    alarms = [
+        {**alarm, "periods": 1}
+        for alarm in alarms_of(pattern, topology, auth)
+        # Without any value an alarm has missing data, which is no breach.
+        if any(metric["name"] in refused(0) for metric in alarm["metrics"].values())
+    ]
+
+    many = {alarm["id"]: alarm["tier"] for alarm in alarms if goes_off(alarm, refused(100_000))}
+    few = [alarm["id"] for alarm in alarms if goes_off(alarm, refused(19))]
+
+    assert set(many.values()) <= {"ticket"}
+    assert all(name.endswith("RefusalsAlarm") for name in many)
+    assert bool(many) == (auth == "jwt")
+    assert few == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from rendering import ROOT, render_project
-from variants import Variant, proven_variants
+from variants import Variant, further_variants, proven_variants, topology_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.kinds import Uses
@@ -29,7 +29,12 @@ DEFINED = {
 EVERY_PROJECTS = {"conftest.py", "setup.ts", "restore.ts", "stack.ts"}
 
 one_of_each_flavour = pytest.mark.parametrize(
-    "variant", [each for each in proven_variants() if each.iac == "sam"], ids=str
+    "variant",
+    [
+        *(each for each in proven_variants() if each.iac == "sam"),
+        *(each for each in further_variants() if each.is_local),
+    ],
+    ids=str,
 )
 
 
@@ -97,7 +102,7 @@ def entry(module: str, parts: set[str]) -> str:
 
 def declared(variant: Variant) -> dict[str, tuple[str, ...]]:
     """Return what the topology and its datastore say that proofs use."""
-    of_topology = catalog.pattern(variant.pattern).topology(variant.topology).harness
+    of_topology = topology_of(variant).harness
     of_datastore = catalog.vocabulary().datastores[variant.datastore].harness
     return {
         module: (*of_topology.get(module, ()), *of_datastore.get(module, ()))

@@ -132,9 +132,11 @@ def patterns() -> Iterator[Pattern]:
 
 @cache
 def vocabulary() -> Vocabulary:
-    """The kinds of nodes and edges, how each edge fails, and the modules that proofs share."""
+    """The kinds of nodes and edges, how each edge fails, and what proofs share."""
     return Vocabulary.from_declaration(
-        _load("templates/graph.yml"), _load("templates/proofs/harness.yml")
+        _load("templates/graph.yml"),
+        _load("templates/proofs/harness.yml"),
+        _load("templates/proofs/refusals/refusals.yml"),
     )
 
 

@@ -37,6 +37,9 @@ NAME = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
 WHERE = ("anywhere", "local")
 """Where a proof can run: also on AWS, or on the local stack only."""
 
+PUBLIC_APIS = {"http-api", "rest-api"}
+"""The kinds of nodes that anyone reaches over the internet."""
+
 QUESTIONS = ("topology", "runtime", "iac", "datastore")
 """The questions whose answers select examples."""
 
@@ -52,12 +55,15 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
             *("migrations", "examples", "events", "clients", "stacks", "temporary_failures"),
             "item_stores",
             "reads_json",
+            "auth",
         ),
     )
+    if "auth" in declared:
+        place.one_of(declared, "auth", vocabulary.auth)
     runtimes = place.names(declared, "runtimes", vocabulary.runtimes)
     flavours = place.names(declared, "flavours", tuple(vocabulary.flavours))
     topologies = tuple(
-        _topology(place, topology, vocabulary)
+        _topology(place, topology, vocabulary, declared.get("auth"))
         for topology in place.items(declared, "topologies", at_least=1)
     )
     place.different("topology", [topology.name for topology in topologies])
@@ -185,7 +191,9 @@ class Place:
         return declared
 
 
-def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> Topology:
+def _topology(
+    pattern: Place, declared: Declaration, vocabulary: Vocabulary, auth: str | None
+) -> Topology:
     pattern.only(declared, ("name", "summary", "datastores", "nodes", "edges", "proofs"), _OPTIONAL)
     name = pattern.text(declared, "name", NAME)
     place = pattern.at("topology", name)
@@ -198,6 +206,8 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
     place.names(declared, "test_helpers", form=NAME, optional=True)
     place.flag(declared, "reads_json")
     nodes, edges = graphs[datastores[0]]
+    if auth:
+        _refuse_unless_open(place, nodes, edges)
     return Topology(
         name=name,
         summary=place.text(declared, "summary"),
@@ -210,6 +220,7 @@ def _topology(pattern: Place, declared: Declaration, vocabulary: Vocabulary) -> 
         harness=_harness(place, declared, vocabulary),
         proven_with=tuple(each for each in datastores if vocabulary.datastores[each].local),
         graphs=graphs,
+        auth=auth,
     )
 
 
@@ -247,7 +258,7 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
     """The topology's graph with what the datastore brings into it."""
     brings = vocabulary.datastores[datastore]
     declared_nodes = tuple(
-        _node(place, node, vocabulary)
+        read_node(place, node, vocabulary)
         for node in (*place.items(declared, "nodes", at_least=1), *brings.nodes)
     )
     place.different("node", [node.name for node in declared_nodes])
@@ -263,7 +274,7 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
         for edge in brings.edges
     ]
     edges = tuple(
-        _edge(place, edge, by_name, vocabulary, datastore)
+        read_edge(place, edge, by_name, vocabulary, datastore)
         for edge in (*place.items(declared, "edges", at_least=1), *brought)
         if not isinstance(edge, Mapping) or edge.get("to") not in left_out
     )
@@ -386,7 +397,8 @@ def _refuse_scopes_unless_checked(
     place: Place, edges: Iterable[Edge], nodes: Mapping[str, Node]
 ) -> None:
     """Raise UserError for a scope that nobody checks, and for a route that any token opens."""
-    checking = {edge.source for edge in edges if nodes[edge.target].kind == "openid-provider"}
+    by_provider = {edge.source for edge in edges if nodes[edge.target].kind == "openid-provider"}
+    checking = by_provider | {edge.source for edge in edges if edge.target in by_provider}
     for edge in edges:
         if "scope" in edge.attributes and edge.source not in checking:
             raise place.refuse(
@@ -404,7 +416,23 @@ def _refuse_scopes_unless_checked(
             )
 
 
-def _node(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Node:
+def _refuse_unless_open(place: Place, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
+    """Raise UserError where `auth` would authorize nothing, or the topology does so itself."""
+    kinds = {node.name: node.kind for node in nodes}
+    if "openid-provider" in kinds.values() or any(
+        "by" in each.attributes
+        for each in edges
+        if kinds[each.source] in PUBLIC_APIS or kinds[each.target] in PUBLIC_APIS
+    ):
+        raise place.refuse("auth is only for an API that has no authorization of its own")
+    if not any(
+        kinds[each.source] == "client" and kinds[each.target] in PUBLIC_APIS for each in edges
+    ):
+        raise place.refuse("auth is only for a topology in which a client calls an API")
+
+
+def read_node(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Node:
+    """The node that a record declares; raises UserError where it does not fit its kind."""
     if not isinstance(declared, Mapping):
         raise topology.refuse(f"a node must be a mapping with name, kind; got {declared!r}")
     name = topology.text(declared, "name", NAME)
@@ -415,13 +443,14 @@ def _node(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Nod
     return Node(name, kind.name, attributes, facts=kind)
 
 
-def _edge(
+def read_edge(
     topology: Place,
     declared: Declaration,
     nodes: Mapping[str, Node],
     vocabulary: Vocabulary,
     datastore: str,
 ) -> Edge:
+    """The edge between `nodes` that a record declares; raises UserError where it does not fit."""
     if not isinstance(declared, Mapping):
         raise topology.refuse(f"an edge must be a mapping with from, to; got {declared!r}")
     source, target = topology.text(declared, "from"), topology.text(declared, "to")

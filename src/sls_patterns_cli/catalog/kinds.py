@@ -266,25 +266,45 @@ class HarnessModule:
 
 
 @dataclass(frozen=True)
+class Refusals:
+    """The proofs that an API refuses who may not call it, for an answer to the question `auth`."""
+
+    refused: Mapping[str, int]
+    """The status of what an API refuses itself, by its kind."""
+    proofs: tuple[Declaration, ...]
+    harness: Uses
+    """What the proofs use of the modules that proofs share."""
+    test_packages: Packages = field(default_factory=dict)
+    """The packages that these need."""
+
+
+@dataclass(frozen=True)
 class Vocabulary:
     """All kinds, by their names."""
 
     runtimes: tuple[str, ...]
     flavours: Mapping[str, str]
     """With what each is."""
+    auth: Mapping[str, str]
+    """The answers to who may call a public API, with what each means."""
     nodes: Mapping[str, NodeKind]
     edges: Mapping[str, EdgeKind]
     failures: Mapping[str, Mechanism]
     redrives: Mapping[str, Redrive]
     datastores: Mapping[str, Datastore]
     harness: Mapping[str, HarnessModule]
+    refusals: Mapping[str, Refusals]
+    """By the answer to who may call."""
 
     @classmethod
-    def from_declaration(cls, declared: Declaration, harness: Declaration) -> "Vocabulary":
-        """The vocabulary that `graph.yml` and `harness.yml` declare."""
+    def from_declaration(
+        cls, declared: Declaration, harness: Declaration, refusals: Declaration
+    ) -> "Vocabulary":
+        """The vocabulary that `graph.yml`, `harness.yml` and `refusals.yml` declare."""
         return cls(
             runtimes=tuple(declared["runtimes"]),
             flavours=declared["flavours"],
+            auth=declared["auth"],
             nodes={
                 name: NodeKind(name, **{**_typed(record), "shape": tuple(record["shape"])})
                 for name, record in declared["nodes"].items()
@@ -307,6 +327,7 @@ class Vocabulary:
             harness={
                 name: HarnessModule(name, **_typed(record)) for name, record in harness.items()
             },
+            refusals={auth: Refusals(**_typed(record)) for auth, record in refusals.items()},
         )
 
     def edges_between(self, source: str, target: str) -> tuple[str, ...]:

@@ -86,6 +86,12 @@ class Proof:
         """The proof as `show --json` prints it."""
         return {"id": self.id, "text": self.text, "where": self.where, "smoke": self.smoke}
 
+    def declared(self) -> dict[str, str]:
+        """The proof as a pattern declares it."""
+        name = self.id.partition(".")[2]
+        smoke = {"smoke": self.smoke} if self.smoke else {}
+        return {"id": name, "text": self.text, "where": self.where, **smoke}
+
 
 Graph = tuple[tuple[Node, ...], tuple[Edge, ...]]
 
@@ -107,7 +113,17 @@ class Topology:
     """What its proofs call of the modules that proofs share."""
     proven_with: tuple[str, ...]
     """The datastores that the local stack can run, so that a project with them has proofs."""
+    auth: str | None
+    """Who may call the public API of a new project unless another answer is given; None if the
+    topology has no public API, or one that checks its callers itself."""
     graphs: Mapping[str, Graph] = field(repr=False)
+    refusals: tuple[Proof, ...] = ()
+    """The proofs that its API refuses who may not call it; none where anyone may."""
+
+    @property
+    def all_proofs(self) -> tuple[Proof, ...]:
+        """What the pattern declares, and what follows from who may call."""
+        return (*self.proofs, *self.refusals)
 
     @property
     def proofs_title(self) -> str:

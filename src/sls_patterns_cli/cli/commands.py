@@ -193,6 +193,8 @@ def show(
     shown = catalog.pattern(pattern)
     arranged = shown.topology(topology)
     if json:
+        from sls_patterns_cli.catalog.authorization import refusals
+
         output.show_json(
             {
                 **shown.as_dict(),
@@ -200,6 +202,10 @@ def show(
                 "nodes": [node.as_dict() for node in arranged.nodes],
                 "edges": [edge.as_dict() for edge in arranged.edges],
                 "proofs": [proof.as_dict() for proof in arranged.proofs],
+                "refusals": {
+                    auth: [proof.as_dict() for proof in proofs]
+                    for auth, proofs in refusals(arranged, catalog.vocabulary()).items()
+                },
             }
         )
     elif mermaid:

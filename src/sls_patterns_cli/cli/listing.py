@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 from sls_patterns_cli.terminal.output import heading, paragraph, show, table
 
@@ -39,6 +41,9 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
         _show_edge(edge)
     heading(topology.proofs_title)
     table([(proof.id, proof.text) for proof in topology.proofs])
+    for auth, proofs in refusals(topology, catalog.vocabulary()).items():
+        heading(f"Proofs with auth {auth}")
+        table([(proof.id, proof.text) for proof in proofs])
 
 
 def _show_edge(edge: Edge) -> None:

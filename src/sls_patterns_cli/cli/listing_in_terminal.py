@@ -8,6 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.model import Pattern, Topology
 from sls_patterns_cli.catalog.tree import Row, rows
 from sls_patterns_cli.cli.listing import listed, node_facts
@@ -69,6 +71,9 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _heading(output, topology.proofs_title)
     prefix = f"{pattern.slug}."
     _pairs(output, [(p.id.removeprefix(prefix), Text(p.text)) for p in topology.proofs])
+    for auth, proofs in refusals(topology, catalog.vocabulary()).items():
+        _heading(output, f"Proofs with auth {auth}")
+        _pairs(output, [(p.id.removeprefix(prefix), Text(p.text)) for p in proofs])
 
 
 def _options(pattern: Pattern) -> tuple[Sequence[str], ...]:

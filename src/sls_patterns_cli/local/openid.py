@@ -15,7 +15,8 @@ from typing import Any
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.local.external import Answer, StandIn
 
-KEY_ID = "local"
+KEY_ID = "key-1"
+"""The name of the key, as in the tokens that proofs sign with it."""
 LIFETIME = 24 * 60 * 60
 """Seconds: `local up` may run all day."""
 

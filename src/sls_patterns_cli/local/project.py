@@ -21,6 +21,7 @@ class Project:
     region: str
     topology: str = ""
     datastore: str = ""
+    auth: str = "none"
 
     @property
     def work(self) -> Path:
@@ -63,4 +64,5 @@ def load(path: Path) -> Project:
         region=recorded["region"],
         topology=recorded.get("topology", ""),
         datastore=recorded.get("datastore", ""),
+        auth=recorded.get("auth", "none"),
     )

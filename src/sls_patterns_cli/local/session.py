@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.authorization import authorized
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import external, flavours, languages, openid, proofs
 from sls_patterns_cli.local import project as projects
@@ -182,6 +183,9 @@ def _deployed(
 def _scopes(project: Project) -> list[str]:
     """The scopes of all routes of a project's API."""
     topology = catalog.pattern(project.pattern).topology(project.topology)
+    if project.auth == "jwt":
+        vocabulary = catalog.vocabulary()
+        topology = authorized(topology, project.auth, vocabulary, project.datastore)
     scopes = (edge.attributes.get("scope") for edge in topology.edges)
     return list(dict.fromkeys(filter(None, scopes)))
 

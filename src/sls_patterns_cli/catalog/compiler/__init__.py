@@ -5,16 +5,19 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sls_patterns_cli.catalog.authorization import answers, authorized
 from sls_patterns_cli.catalog.compiler import dead_letters, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.dashboard import dashboard
+from sls_patterns_cli.catalog.compiler.difference import difference
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import aurora, delivery, function, queue
+from sls_patterns_cli.catalog.compiler.kinds import api, aurora, delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
@@ -52,13 +55,27 @@ def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
     """The text of every graph of the pattern, by its file."""
     return {
         graph_file(topology.name, datastore): _text(
-            graph(
-                pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore]
-            ).as_dict()
+            with_answers(pattern, topology, vocabulary, datastore)
         )
         for topology in pattern.topologies
         for datastore in topology.datastores
     }
+
+
+def with_answers(
+    pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: str
+) -> Facts:
+    """The compiled graph and, if `auth` is asked, what each of its answers changes of it."""
+
+    def on(auth: str) -> Facts:
+        answered = topology.on(datastore)
+        if auth != "none":
+            answered = authorized(answered, auth, vocabulary, datastore)
+        return graph(pattern, answered, vocabulary, vocabulary.datastores[datastore]).as_dict()
+
+    base = on("none")
+    changes = {auth: difference(base, on(auth)) for auth in answers(topology)}
+    return {**base, "auth": changes} if changes else base
 
 
 def graph(
@@ -122,6 +139,7 @@ class _Compilation:
         return {
             "local": self._datastore.local,
             "harness": harness(self._topology, self._datastore, self._vocabulary),
+            "refusals": [proof.declared() for proof in self._topology.refusals],
             "nodes": self._graph.facts,
             "edges": list(self._graph.edges),
             "numbers": numbers(),
@@ -224,7 +242,11 @@ class _Compilation:
         requests = [each.attributes["request"] for each in edges if "request" in each.attributes]
         machines = [node for node in topology.nodes if node.kind == "state-machine"]
         return {
-            "functions": self._names("function"),
+            "functions": [
+                node.name
+                for node in topology.nodes
+                if node.kind == "function" and "folder" not in node.attributes
+            ],
             "remote_functions": self._names("remote-function"),
             "stores": [
                 name
@@ -384,6 +406,18 @@ def _node(
             and nodes[edge.target].kind == "datastore"
             for edge in edges
         )
+        if any(edges[number].attributes.get("by") == "iam" for number in incoming):
+            facts["signed"] = True
+        facts["issuer"] = next(
+            (target.name for target in targets if target.kind == "openid-provider"), None
+        )
+        facts["subject"] = api.subject(
+            signed="signed" in facts,
+            tokens=facts["issuer"] is not None,
+            authorizer=any(
+                edges[number].attributes.get("by") == "authorizer" for number in outgoing
+            ),
+        )
         facts["calls_services"] = any(
             target.facts.deployed and target.kind != "function" for target in targets
         )
@@ -420,7 +454,7 @@ def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
         }
         for edge in edges
         if edge.source in replacing and nodes[edge.target].kind == "function"
-        if nodes[edge.source].kind in {"http-api", "rest-api"}
+        if "route" in edge.attributes and nodes[edge.source].kind in {"http-api", "rest-api"}
     ]
     return [each for each in moved if not each["path"].endswith("/{proxy+}")]
 
@@ -648,7 +682,10 @@ def _text(facts: Facts) -> str:
     for key, value in facts.items():
         if key == "dashboard":
             lines.append(f' "{key}": {{\n{_dashboard(value)}\n }}')
-        elif key in {"nodes", "redrive"} and value:
+        elif key == "auth" and value:
+            changes = [f'"{auth}": {_text(each).strip()}' for auth, each in value.items()]
+            lines.append(f' "{key}": {{\n' + textwrap.indent(",\n".join(changes), "  ") + "\n }")
+        elif key in {"nodes", "redrive", "edges", "slices"} and value and isinstance(value, dict):
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
         elif key in {"edges", "alarms", "thresholds", "outputs", "acknowledgements"} and value:

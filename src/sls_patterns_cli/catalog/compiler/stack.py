@@ -66,6 +66,12 @@ class Api(TypedDict):
     replaces: str | None
     """The system whose routes it takes over: a routes file says which."""
     answers_for_others: bool
+    issuer: str | None
+    """The OpenID provider whose tokens it checks by itself, by name."""
+    subject: str | None
+    """What names the caller in the access log; None where nobody checks who calls."""
+    signed: NotRequired[bool]
+    """Whether each request has a signature of AWS, which API Gateway checks."""
 
 
 class Function(TypedDict):
@@ -144,6 +150,8 @@ class Stack:
     """Whether the local stack can run it."""
     harness: dict[str, list[str]]
     """The modules that proofs share, and the parts of each, which the project's proofs use."""
+    refusals: list[Facts]
+    """The proofs that the API refuses who may not call it, as a pattern declares proofs."""
     nodes: dict[str, Facts]
     """By name; a node's `incoming` and `outgoing` are numbers of `edges`."""
     edges: list[Facts]
@@ -193,6 +201,7 @@ class Stack:
     parameters: list[str]
     """Where what is deployed elsewhere is, who may call, and the like."""
     functions: list[str]
+    """Those whose code is the user's."""
     remote_functions: list[str]
     """Those of other services, for which the project has stand-ins."""
     stores: list[str]

@@ -28,14 +28,15 @@ MODULES = (
     _module("apigatewayv2", of("http-api")),
     _module(
         "apigatewayv2-authorizers",
-        either(
-            of("openid-provider"),
-            any_node(
-                lambda node: (
-                    node["kind"] == "http-api"
-                    and any(edge.get("by") == "authorizer" for edge in node.outgoing)
+        any_node(
+            lambda node: (
+                node["kind"] == "http-api"
+                and bool(
+                    node.get("signed")
+                    or any(edge.get("by") == "authorizer" for edge in node.outgoing)
+                    or (node["issuer"] and not (node["calls_services"] or node["replaces"]))
                 )
-            ),
+            )
         ),
         "authorizers",
     ),

@@ -41,6 +41,10 @@ def of_edge(
             yield Variable(
                 facts[user.name]["id"], _name(node, "DAYS"), int(node.attributes["days"])
             )
+    if nodes[edge.target].kind == "openid-provider" and nodes[edge.source].kind == "function":
+        provider = nodes[edge.target]
+        audiences = Reference(f"{facts[provider.name]['id']}Audience", "parameter_list")
+        yield Variable(facts[edge.source]["id"], _name(provider, "AUDIENCE"), audiences)
     if "statement" in edge.attributes:
         yield aurora.limits(facts[edge.source]["id"], edge.attributes)
 
@@ -58,6 +62,8 @@ def examples(
             _, node, variable = known
             short = node.name.removesuffix(f"-{node.kind}")
             yield _name(node, variable["name"]), variable["example"].replace("{name}", short)
+            if node.kind == "openid-provider":
+                yield _name(node, "AUDIENCE"), "orders,invoices"
             if "days" in node.attributes:
                 yield _name(node, "DAYS"), str(node.attributes["days"])
 

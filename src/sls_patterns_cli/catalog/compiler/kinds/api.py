@@ -66,7 +66,10 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         threshold=LATENCY,
         periods=5,
     )
-    if any(target["kind"] == "openid-provider" for target in node.targets):
+    if any(
+        "openid-provider" in {each["kind"] for each in (target, *target.targets)}
+        for target in node.targets
+    ):
         yield refusal_rate(
             node,
             TICKET,
@@ -74,6 +77,19 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             refused=metric(node, refused),
             all_of_them=metric(node, "Count"),
         )
+
+
+def subject(*, signed: bool, tokens: bool, authorizer: bool) -> str | None:
+    """What names the caller of an API in its access log, by who authorizes its calls.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html and
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+    """
+    if signed:
+        return "$context.identity.userArn"
+    if tokens:
+        return "$context.authorizer.claims.sub"
+    return "$context.authorizer.principalId" if authorizer else None
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
@@ -91,8 +107,10 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
     allowed = next(each["allowed"] for each in node.graph.nodes if each["kind"] == "client")
     hint = "; the README says when to add an authorizer" if allowed == "anyone" else ""
     is_open = f"open to {allowed}{hint}"
-    protected = any(edge.get("by") == "authorizer" for edge in node.graph.edges) or any(
-        each["kind"] == "openid-provider" for each in node.graph.nodes
+    protected = (
+        node.get("signed")
+        or any(edge.get("by") == "authorizer" for edge in node.graph.edges)
+        or any(each["kind"] == "openid-provider" for each in node.graph.nodes)
     )
     rest = node["kind"] == "rest-api"
     if rest:
