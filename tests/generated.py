@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
+from dashboard_pictures import picture
 from decisions_page import PAGE as DESIGN
 from decisions_page import decisions, design_page
 from emulator_reports import PAGE, reports_page
@@ -98,6 +99,8 @@ def _files() -> Iterator[tuple[Path, str]]:
         for file, text in compiled(pattern, catalog.vocabulary()).items()
     }
     yield from graphs.items()
+    for file, text in graphs.items():
+        yield file.with_suffix(".svg"), picture(json.loads(text))
     schema = pattern_schema(catalog.vocabulary())
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
     compiled_schema = graph_schema(catalog.vocabulary())
@@ -118,7 +121,7 @@ def graph_of(text: str) -> Graph:
 
 def stray() -> set[Path]:
     """Return the graphs that are there and that no pattern has any more."""
-    return set(PATTERNS.glob("*/graphs/*.json")) - generated().keys()
+    return set(PATTERNS.glob("*/graphs/*")) - generated().keys()
 
 
 def write() -> None:

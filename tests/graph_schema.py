@@ -1,10 +1,12 @@
 """The JSON Schema of the compiled graphs: all that templates can read, and nothing else."""
 
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
+from sls_patterns_cli.catalog.compiler.dashboard import Dashboard, Limit
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
@@ -36,6 +38,7 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
         },
         "edges": {"type": "array", "items": _edge(vocabulary)},
         "alarms": {"type": "array", "items": _alarm()},
+        "dashboard": _record(Dashboard),
         "thresholds": {"type": "array", "items": _record(Threshold)},
         "acknowledgements": {"type": "array", "items": _record(Acknowledgement)},
         "outputs": {"type": "array", "items": _record(Output)},
@@ -70,7 +73,8 @@ def of(hint: Any) -> Schema:
         return {"type": "object", "additionalProperties": inner or True}
     if origin in {Union, types.UnionType}:
         return {"anyOf": [of(argument) for argument in arguments]}
-    return _record(hint) if is_dataclass(hint) else _typed(hint)
+    known = PRINTED.get(hint) or partial(_record if is_dataclass(hint) else _typed, hint)
+    return known()
 
 
 def _typed(record: type) -> Schema:
@@ -139,13 +143,6 @@ def _edge(vocabulary: Vocabulary) -> Schema:
 
 def _alarm() -> Schema:
     hints = get_type_hints(Alarm)
-    dimensions = {
-        "type": "object",
-        "additionalProperties": {"anyOf": [{"type": "string"}, _record(Reference)]},
-    }
-    metric = {
-        name: of(hint) for name, hint in get_type_hints(Metric).items() if name != "dimensions"
-    }
     return _closed(
         {
             **{
@@ -155,9 +152,24 @@ def _alarm() -> Schema:
             },
             "description": {"type": "string"},
             "threshold": {"type": ["integer", "string"]},
-            "metrics": {
-                "type": "object",
-                "additionalProperties": _closed({**metric, "dimensions": dimensions}),
-            },
+            "metrics": {"type": "object", "additionalProperties": _metric()},
         }
     )
+
+
+def _metric() -> Schema:
+    dimensions = {
+        "type": "object",
+        "additionalProperties": {"anyOf": [{"type": "string"}, _record(Reference)]},
+    }
+    hints = get_type_hints(Metric).items()
+    return _closed({name: dimensions if name == "dimensions" else of(hint) for name, hint in hints})
+
+
+def _limit() -> Schema:
+    """Return the schema of a limit: a threshold that is a parameter is there by its name."""
+    return _closed({"label": {"type": "string"}, "value": {"type": ["integer", "string"]}})
+
+
+PRINTED: Mapping[type, Callable[[], Schema]] = {Metric: _metric, Limit: _limit}
+"""The records that templates read in another form than they are compiled in."""

@@ -28,6 +28,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "Which IaC flavour": ("--iac", "sam"),
     "Which datastore": ("--datastore", "dynamodb"),
     "Which AWS region": ("--region", "us-east-1"),
+    "have a dashboard": ("--data", "dashboard=false"),
 }
 
 
@@ -66,8 +67,8 @@ def code(process: "pexpect.spawn[str]") -> int | None:
     return ended
 
 
-def answers(folder: Path) -> dict[str, str]:
-    loaded: dict[str, str] = yaml.safe_load((folder / ".copier-answers.yml").read_text())
+def answers(folder: Path) -> dict[str, str | bool]:
+    loaded: dict[str, str | bool] = yaml.safe_load((folder / ".copier-answers.yml").read_text())
     return loaded
 
 
@@ -89,9 +90,12 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.send(DOWN + ENTER)
     process.expect("Which AWS region")
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
+    process.expect("have a dashboard")
+    process.send("y")
     process.expect("Next, after cd asked-for")
     assert code(process) == 0
     made = answers(cli.folder / "asked-for")
+    assert made["dashboard"] is True
     assert (made["pattern"], made["region"]) == ("scalable-webhook", "eu-west-1")
     assert (made["runtime"], made["runtime_version"]) == ("typescript", "nodejs24.x")
     assert made["datastore"] == "aurora-postgresql"

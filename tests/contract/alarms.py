@@ -174,6 +174,69 @@ LOAD, TRANSFORM = (
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
 CACHE_THROTTLES = Metric("AWS/ElastiCache", "ThrottledCmds", "clusterId", tier="ticket", periods=5)
 
+# What only dashboards show: each by itself says nothing that somebody must act on.
+# The pages of each service are above; of tables, data streams and clusters they are
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+# https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
+# https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
+ON_DASHBOARDS = {
+    ("AWS/SQS", "QueueName"): ("NumberOfMessagesSent", "NumberOfMessagesDeleted"),
+    ("AWS/Lambda", "FunctionName"): ("Duration", "AsyncEventsReceived", "AsyncEventAge"),
+    # The latencies of starts and ends have another spelling, IngestiontoInvocation… (fact Z4).
+    ("AWS/Events", "RuleName"): (
+        "MatchedEvents",
+        "SuccessfulInvocationAttempts",
+        "InvocationsSentToDlq",
+        "IngestionToInvocationSuccessLatency",
+    ),
+    ("AWS/Scheduler", "ScheduleGroup"): (
+        "InvocationAttemptCount",
+        "TargetErrorCount",
+        "InvocationDroppedCount",
+    ),
+    ("AWS/SNS", "TopicName"): (
+        "NumberOfMessagesPublished",
+        "NumberOfNotificationsDelivered",
+        "NumberOfNotificationsFilteredOut",
+        "NumberOfNotificationsFailed",
+        "NumberOfNotificationsRedrivenToDlq",
+    ),
+    ("AWS/Kinesis", "StreamName"): ("IncomingRecords", "WriteProvisionedThroughputExceeded"),
+    ("AWS/Firehose", "DeliveryStreamName"): (
+        "IncomingRecords",
+        "DataReadFromKinesisStream.Records",
+        "SucceedProcessing.Records",
+        "DeliveryToS3.Records",
+        "DeliveryToRedshift.Records",
+    ),
+    ("AWS/Logs", "LogGroupName", *BY_SUBSCRIPTION): ("ForwardedLogEvents",),
+    ("AWS/States", "StateMachineArn"): (
+        "ExecutionsStarted",
+        "ExecutionsSucceeded",
+        "ExecutionTime",
+    ),
+    ("AWS/DynamoDB", "TableName"): (
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+        "ReadThrottleEvents",
+        "WriteThrottleEvents",
+    ),
+    ("AWS/DynamoDB", "TableName", "Operation"): ("SuccessfulRequestLatency",),
+    ("AWS/RDS", "DBClusterIdentifier"): (
+        "CPUUtilization",
+        "DatabaseConnections",
+        "FreeableMemory",
+        "ServerlessDatabaseCapacity",
+    ),
+    ("AWS/ElastiCache", "clusterId"): (
+        "BytesUsedForCache",
+        "Evictions",
+        "SuccessfulReadRequestLatency",
+        "SuccessfulWriteRequestLatency",
+        "TotalCmdsCount",
+    ),
+}
+
 # Every metric that an alarm may watch (fact C6): one that no service publishes, or by other
 # dimensions, is an alarm that never rings.
 KNOWN = {
@@ -213,6 +276,11 @@ KNOWN = {
         *DELIVERY_BY_PUT,
         LOAD,
         TRANSFORM,
+        *(
+            Metric(namespace, name, dimension, others=tuple(others), tier=None)
+            for (namespace, dimension, *others), names in ON_DASHBOARDS.items()
+            for name in names
+        ),
     )
 }
 # What a function reports of the circuit that guards its calls, in the namespace of its service.
@@ -262,6 +330,8 @@ SOURCES = {
     "RuleName": "AWS::Events::Rule",
     "ScheduleGroup": "AWS::Scheduler::ScheduleGroup",
     "StateMachineArn": "AWS::StepFunctions::StateMachine",
+    "StreamName": "AWS::Kinesis::Stream",
+    "TableName": "AWS::DynamoDB::Table",
     "TopicName": TOPIC,
 }
 
@@ -273,12 +343,10 @@ def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         says = f"watches {len(found)} metrics, of at most {MOST_METRICS}"
         yield Violation("alarm", alarm.name, says)
     for query in found:
+        yield from published(stack, "alarm", alarm.name, query)
         metric = _metric(stack, query)
-        if metric is None:
-            says = f"no service is known to publish {query}"
-            yield Violation("alarm", alarm.name, says)
-            continue
-        yield from _published(stack, alarm, query, metric)
+        if metric in OWN.values() and not any(_by(stack, "alarm", alarm.name, query)):
+            yield from _of_own_metric(stack, alarm, query)
     yield from _math(stack, alarm)
     yield from _tier(stack, alarm)
 
@@ -309,7 +377,8 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
 
 def _metric(stack: Stack, query: Query) -> Metric | None:
     machine = stack.named(query.dimensions.get("StateMachineArn"))
-    if machine and machine.get("StateMachineType") == "EXPRESS":
+    is_express = machine and machine.get("StateMachineType") == "EXPRESS"
+    if is_express and query.name in {each.name for each in STANDARD}:
         return next((each for each in EXPRESS if each.name == query.name), None)
     if not query.namespace.startswith("AWS/"):
         return OWN.get(query.name)
@@ -318,45 +387,59 @@ def _metric(stack: Stack, query: Query) -> Metric | None:
     return next(fitting, of[0] if of else None)
 
 
-def _published(stack: Stack, alarm: Resource, query: Query, metric: Metric) -> Iterator[Violation]:
+def published(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]:
+    """Say why the metric that an alarm watches or a dashboard shows will never come."""
+    if _metric(stack, query) is None:
+        yield Violation(rule, name, f"no service is known to publish {query}")
+        return
+    wrong = list(_by(stack, rule, name, query))
+    yield from wrong or _reported(stack, rule, name, query)
+
+
+def _by(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]:
     """Say why no metric with these dimensions will ever come."""
+    metric = _metric(stack, query)
+    assert metric
     dimensions = query.dimensions
     expected = {metric.dimension, *metric.others} - {""}
     if query.namespace == "AWS/Events":  # by the bus as well, unless it is the default one
         expected |= {"EventBusName"} & dimensions.keys()
     if dimensions.keys() != expected:
         by = " and ".join(sorted(expected)) or "nothing"
-        yield Violation("alarm", alarm.name, f"{query} is published by {by}")
-    elif empty := sorted(name for name, value in dimensions.items() if not value):
-        yield Violation("alarm", alarm.name, f"{', '.join(empty)} has no value")
+        yield Violation(rule, name, f"{query} is published by {by}")
+    elif empty := sorted(each for each, value in dimensions.items() if not value):
+        yield Violation(rule, name, f"{', '.join(empty)} has no value")
     elif metric.dimension and not any(
         _is_dimension(stack, source, dimensions[metric.dimension])
         for source in stack.of_type(SOURCES[metric.dimension])
     ):
         must = f"that of a resource {SOURCES[metric.dimension]} of this stack"
         value = stack.text(dimensions[metric.dimension])
-        yield is_but("alarm", alarm.name, metric.dimension, value, must)
-    elif not query.namespace.startswith("AWS/"):
-        yield from _reported(stack, alarm, query, metric)
+        yield is_but(rule, name, metric.dimension, value, must)
 
 
-def _reported(stack: Stack, alarm: Resource, query: Query, metric: Metric) -> Iterator[Violation]:
-    """Say why the function does not report what the alarm watches, or the alarm forgets it."""
-    dimensions = query.dimensions
-    function = stack.named(dimensions["FunctionName"], "AWS::Lambda::Function")
+def _reported(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]:
+    """Say why the function itself does not report the metric."""
+    if query.namespace.startswith("AWS/"):
+        return
+    function = stack.named(query.dimensions["FunctionName"], "AWS::Lambda::Function")
     variables = function.get("Environment", "Variables") or {} if function else {}
     for what, value, variable in (
         ("Namespace", query.namespace, "POWERTOOLS_METRICS_NAMESPACE"),
-        ("service", dimensions["service"], "POWERTOOLS_SERVICE_NAME"),
+        ("service", query.dimensions["service"], "POWERTOOLS_SERVICE_NAME"),
     ):
         if value != variables.get(variable):
             must = f"that of the function, {variables.get(variable)}"
-            yield is_but("alarm", alarm.name, what, value, must)
+            yield is_but(rule, name, what, value, must)
+
+
+def _of_own_metric(stack: Stack, alarm: Resource, query: Query) -> Iterator[Violation]:
+    """Say why the alarm forgets what a function reports, or does not ring for it."""
     missing = alarm.get("TreatMissingData")
-    if metric.name == "CircuitOpen" and missing != "ignore":
+    if query.name == "CircuitOpen" and missing != "ignore":
         must = "ignore: an open circuit that nobody calls reports nothing"
         yield is_but("alarm", alarm.name, "TreatMissingData", missing, must)
-    yield from _rings(stack, alarm, query, metric)
+    yield from _rings(stack, alarm, query, OWN[query.name])
 
 
 def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:

@@ -6,6 +6,7 @@ from contract.aliases import alias_violations
 from contract.answers import answer_violations
 from contract.authorization import authorization_violations
 from contract.caches import cache_violations
+from contract.dashboards import dashboard_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.deliveries import delivery_violations
@@ -50,6 +51,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from database_violations(stack)
         yield from cache_violations(stack)
         yield from network_violations(stack)
+        yield from dashboard_violations(stack)
         yield from deadline_violations(stack)
         yield from delivery_violations(stack)
         yield from proxy_violations(stack)

@@ -897,7 +897,8 @@ def _public_network() -> Resources:
 
 ACCESS = (
     '{"id":"$context.requestId","error":"$context.integrationErrorMessage",'
-    '"ip":"$context.identity.sourceIp","agent":"$context.identity.userAgent"}'
+    '"invocation":"$context.awsEndpointRequestId","ip":"$context.identity.sourceIp",'
+    '"agent":"$context.identity.userAgent"}'
 )
 
 
@@ -1241,6 +1242,25 @@ def circuit() -> dict[str, Any]:
     )
 
 
+def dashboard() -> dict[str, Any]:
+    """Return E1 with a dashboard."""
+    stack = e1()
+    body = """\
+{"widgets": [
+  {"type": "alarm", "width": 24, "properties": {"title": "Alarms", "alarms": ["${DeadAlarm.Arn}"]}},
+  {"type": "metric", "y": 6, "width": 24, "properties": {
+    "title": "Orders come", "region": "${AWS::Region}",
+    "metrics": [["AWS/SQS", "NumberOfMessagesSent", "QueueName", "${Orders.QueueName}"]]}}
+]}
+"""
+    stack["Resources"]["Dashboard"] = resource(
+        "AWS::CloudWatch::Dashboard",
+        DashboardName={"Fn::Sub": "shop-${AWS::Region}"},
+        DashboardBody={"Fn::Sub": body},
+    )
+    return stack
+
+
 EXAMPLES = {
     "E1": e1,
     "E2": e2,
@@ -1266,6 +1286,7 @@ EXAMPLES = {
     "SIGNED": signed,
     "SDK": sdk,
     "CIRCUIT": circuit,
+    "DASHBOARD": dashboard,
 }
 
 

@@ -141,6 +141,8 @@ JSON_ACTIONS = (":kinesis:action/", ":firehose:action/")
 INTEGRATION_ERRORS = {"$context.integrationErrorMessage", "$context.integration.error"}
 # Who called, in the words of both kinds of APIs.
 CALLER = {"$context.identity.sourceIp", "$context.identity.userAgent"}
+# The id that Lambda gave the invocation, which each line of the function's log has.
+INVOCATION = "$context.awsEndpointRequestId"
 
 # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
 VERIFIED = "verify-full"
@@ -217,7 +219,11 @@ def _filters(stack: Stack, mapping: Resource) -> Iterator[Violation]:
     """S1: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html."""
     source = event_source(stack, mapping)
     parts = PARTS_OF_RECORDS.get(source.type, set()) if source else set()
-    for each in mapping.get("FilterCriteria", "Filters") or []:
+    filters = mapping.get("FilterCriteria", "Filters") or []
+    if filters and "EventCount" not in (counted := mapping.get("MetricsConfig", "Metrics") or []):
+        must = "EventCount: nothing else counts what the filter drops"
+        yield is_but("Y1", mapping.name, "MetricsConfig.Metrics", counted or None, must)
+    for each in filters:
         for part in sorted(json.loads(stack.text(each.get("Pattern", "{}"))).keys() - parts):
             says = f"no record has the {part} of its filter, so all would be dropped"
             yield Violation("S1", mapping.name, says)
@@ -500,6 +506,9 @@ def _access_log(stack: Stack, stage: Resource) -> Iterator[Violation]:
         if variable not in logged:
             says = f"{name}.Format must hold {variable}, or nothing tells who called (fact C14)"
             yield Violation("logs", stage.name, says)
+    if INVOCATION not in logged:
+        must = "or nothing leads to the function's log"
+        yield Violation("Y2", stage.name, f"{name}.Format must hold {INVOCATION}, {must}")
 
 
 def _trust(stack: Stack) -> Iterator[Violation]:

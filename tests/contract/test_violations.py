@@ -48,6 +48,7 @@ FOUND = {
     "SIGNED": set(),
     "SDK": set(),
     "CIRCUIT": set(),
+    "DASHBOARD": {("Orders", "Store", "E1", "Dead")},
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E10": {("AppLog", "Work", "E2", "Failed"), ("AppLog", "Work", "E10", "Failed")},
     "E9": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E9", "Unpaid")},
@@ -96,6 +97,7 @@ NOT_THE_CONTRACTS["E9"] = (
     r".*\.ProcessorConfig(\..*)?|.*\.ItemProcessor",
     r"Items(\.NotificationConfiguration.*)?",
 )
+NOT_THE_CONTRACTS["DASHBOARD"] = (*NOT_THE_CONTRACTS["E1"], r"Dashboard(\.DashboardName)?")
 # Without the variable it is E2, and so another graph.
 NOT_THE_CONTRACTS["E10"] = (*NOT_THE_CONTRACTS["E2"], r"Work\.Environment.*")
 # An express machine has no time for a certain number of attempts.

@@ -52,6 +52,10 @@ RUN_ELSEWHERE = {
         f"make {target} STACK=by-hand": "tests/proofs/test_deployment_tools.py"
         for target in ("bootstrap", "deploy", "dead-letters", "redrive", "delete")
     },
+    **{
+        f"make {target}": "tests/static/test_stages.py"
+        for target in ("deploy STAGE=staging", "smoke STAGE=staging", "deploy STAGE=production")
+    },
 }
 
 

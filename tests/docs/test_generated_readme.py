@@ -9,9 +9,11 @@ from rendering import ROOT, render_project
 from variants import Variant, all_variants
 
 from sls_patterns_cli.catalog.compiler import graph_file
+from sls_patterns_cli.dashboards.reading import dashboards
 
 PATTERNS = ROOT / "templates/patterns"
 
+DASHBOARD = re.compile(r"CloudWatch: .* and a dashboard \| \$([\d.]+) \|")
 WATCHED = re.compile(r"CloudWatch: (\d+) alarms on (\d+) metrics \| \$([\d.]+) \|")
 ALARM = re.compile(r"(…?)([A-Za-z]+Alarm)\b")
 ROW = re.compile(r"^\| `(\w+Alarm)` \| (page|ticket) \| .+ \| .+ \|$", re.MULTILINE)
@@ -233,3 +235,29 @@ def test_the_alarms_of_the_costs_are_those_of_the_template(
     metrics = template.count("MetricStat: ") + template.count("\n      MetricName: ")
     assert int(row[2]) == metrics
     assert row[3] == f"{metrics * 0.1:.2f}"
+
+
+@pytest.mark.parametrize("topology", ["standard", "express"])
+def test_the_readme_counts_the_dashboard_and_its_metrics(topology: str, tmp_path: Path) -> None:
+    """Fact Z6: https://aws.amazon.com/cloudwatch/pricing/."""
+    answers = {"pattern": "state-machine", "topology": topology}
+    without = render_project(tmp_path / "without", **answers)
+    project = render_project(tmp_path / "with", **answers, dashboard="true")
+    texts = [(each / "README.md").read_text() for each in (without, project)]
+
+    shown = [board.body for board in dashboards(project / "template.yaml")]
+    metrics = {
+        (each.namespace, each.name, each.dimensions)
+        for body in shown
+        for widget in body.widgets
+        for each in widget.metrics
+    }
+    alone, together = WATCHED.search(texts[0]), DASHBOARD.search(texts[1])
+
+    assert f"It shows {len(metrics)} metrics" in texts[1]
+    assert ("if they show at most 50 metrics" in texts[1]) == (len(metrics) <= 50)
+    assert alone
+    assert together
+    assert float(together[1]) == pytest.approx(float(alone[3]) + 3)
+    totals = [float(re.findall(r"\*\*together\*\* \| \*\*\$([\d.]+)", text)[0]) for text in texts]
+    assert totals[1] == pytest.approx(totals[0] + 3)

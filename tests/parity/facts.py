@@ -16,6 +16,7 @@ from parity import rest_apis
 
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import LOG_GROUP_ARN, Resource
+from sls_patterns_cli.dashboards.reading import DASHBOARD, body_in
 from sls_patterns_cli.wiring.alarms import queries
 from sls_patterns_cli.wiring.edges.executions import definition
 from sls_patterns_cli.wiring.model import MACHINE
@@ -99,6 +100,7 @@ READ_OTHERWISE = (
 NOT_COMPARED = {
     # Read as facts of their own.
     "AWS::CloudWatch::Alarm": {"Dimensions", "Metrics", "Threshold"},
+    "AWS::CloudWatch::Dashboard": {"DashboardBody"},
     "AWS::Lambda::Function": {"Code", "Role"},  # the code is one; a role is what it may do
     "AWS::ApiGatewayV2::Api": {"Body", "Name", "ProtocolType"},  # read as routes
     "AWS::ApiGatewayV2::Stage": {"ApiId"},
@@ -179,6 +181,10 @@ class _Reader:
         yield Fact(subject, "DeletionPolicy", deletion)
         if resource.type == "AWS::CloudWatch::Alarm":
             yield from self.alarm(subject, resource)
+        if resource.type == DASHBOARD:
+            body = body_in(self.stack, resource)
+            for number, widget in enumerate((body.start, *body.widgets)):
+                yield Fact(subject, f"widget {number}", self.text(str(widget)))
         for name, value in resource.properties.items():
             if name not in NOT_COMPARED.get(resource.type, ()):
                 yield from self.values(subject, name, value)

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pexpect
 import pytest
 from local.support import wait_until
 from rendering import render_project
 from synthesis import template_file
-from tools import run, tool
+from tools import TIME_LIMIT, run, tool
 from variants import Variant, all_variants
 
 from sls_patterns_cli import catalog
@@ -62,6 +63,26 @@ class Deployment:
         command = ["sh", "-c", 'yes | make "$@"', "make", *targets, f"STACK={STACK}"]
         return run(command, self.project, **self.environment)
 
+    def deploy_in_terminal(self, answer: str) -> str:
+        """Run `make deploy` under a pseudo-terminal, and answer what it asks."""
+        make = pexpect.spawn(
+            str(shutil.which("make")),
+            ["deploy", f"STACK={STACK}"],
+            cwd=self.project,
+            env={name: value for name, value in os.environ.items() if name != "CI"}
+            | self.environment,
+            encoding="utf-8",
+            timeout=TIME_LIMIT,
+        )
+        printed = []
+        for question in (r"(\[y/N\]|\(y/n\))", pexpect.EOF):
+            make.expect(question)
+            printed.append(make.before or "")
+            if question is not pexpect.EOF:
+                make.sendline(answer)
+        make.close()
+        return "".join(printed)
+
     def client(self, service: str) -> Any:
         create: Any = boto3.client  # its type knows only the services whose types are installed
         return create(
@@ -70,6 +91,13 @@ class Deployment:
             region_name=self.environment["AWS_DEFAULT_REGION"],
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def is_deployed(self) -> bool:
+        stacks = self.client("cloudformation").list_stacks()["StackSummaries"]
+        return any(
+            stack["StackName"] == STACK and stack["StackStatus"] == "CREATE_COMPLETE"
+            for stack in stacks
         )
 
     def outputs(self) -> dict[str, str]:
@@ -133,7 +161,9 @@ def test_a_stack_lives_by_the_tools_that_deploy_to_aws(variant: Variant, tmp_pat
         deployment = Deployment(project, tools_environment(tmp_path / "bin", exported))
         if variant.iac == "cdk":
             deployment.make("bootstrap")
-        deployment.make("build", "deploy")
+        assert "DeliveriesQueue" in deployment.deploy_in_terminal("n")
+        assert not deployment.is_deployed()
+        assert "DeliveriesQueue" in deployment.deploy_in_terminal("y")
         outputs = deployment.outputs()
         assert set(outputs) == expected
         if variant.iac == "cdk":

@@ -11,7 +11,7 @@ NAME = "sls_patterns_cli"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"updating", "local", "check"},
+    {"updating", "local", "check", "dashboards"},
     {"rendering", "wiring"},
     {"cloudformation"},
     {"catalog"},

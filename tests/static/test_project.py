@@ -26,8 +26,15 @@ from servers import Server, server
 from spending import CLOCK
 from synthesis import TEMPLATE, synthesise_into, template_files, with_templates_of
 from tools import BIN, run, tool
-from variants import Variant, all_variants, covering, further_variants, standing_for_all
+from variants import (
+    Variant,
+    all_variants,
+    covering,
+    further_variants_of,
+    standing_for_all,
+)
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.local.languages import interpreters, modules
 
 HERE = Path(__file__).parent
@@ -198,8 +205,9 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
 
 
 def variants_in(pattern: str, runtime: str) -> list[Variant]:
-    all_of_them = (*VARIANTS, *further_variants())
-    return [each for each in all_of_them if (each.pattern, each.runtime) == (pattern, runtime)]
+    further = further_variants_of(catalog.pattern(pattern))
+    candidates = [*VARIANTS, *further]
+    return [each for each in candidates if (each.pattern, each.runtime) == (pattern, runtime)]
 
 
 def renamed(variants: Iterable[Variant], name: str, into: Path) -> list[Path]:
@@ -508,8 +516,8 @@ BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATT
 def test_cfn_lint_finds_nothing_in_any_template(
     pattern: str, iac: str, ignored: tuple[str, ...], projects: Projects
 ) -> None:
-    all_of_them = (*VARIANTS, *further_variants())
-    chosen = [each for each in all_of_them if (each.pattern, each.iac) == (pattern, iac)]
+    candidates = [*VARIANTS, *further_variants_of(catalog.pattern(pattern))]
+    chosen = [each for each in candidates if (each.pattern, each.iac) == (pattern, iac)]
 
     files = map(str, distinct_templates(projects, chosen))
     fork_by(BIN / "python", HERE, "cfn-lint", *ignored, "--", *files)

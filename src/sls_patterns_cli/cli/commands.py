@@ -252,6 +252,25 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 @app.command()
+def dashboard(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="A template, cdk.out folder or folder; by default this folder."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw a picture into this file.")
+    ] = None,
+) -> None:
+    """Show the CloudWatch dashboards of any SAM or CloudFormation template or CDK app."""
+    from sls_patterns_cli.dashboards import command
+
+    try:
+        command.run(path or Path(), svg)
+    except ModuleNotFoundError as error:  # only SAM's templates need it
+        raise _extra_missing(error, "check") from error
+
+
+@app.command()
 def new(  # noqa: PLR0913, PLR0917 - the options of a command
     pattern: Annotated[
         str | None,
@@ -370,7 +389,8 @@ def _without_questions(
         if question in options and question != "pattern":
             words += [options[question][0], str(answer)]
         elif question != "pattern":
-            words += ["--data", f"{question}={answer}"]
+            text = str(answer).lower() if isinstance(answer, bool) else answer
+            words += ["--data", f"{question}={text}"]
     return [*words, *(["--no-git"] if no_git else []), "--defaults"]
 
 

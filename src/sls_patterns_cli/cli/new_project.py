@@ -27,9 +27,9 @@ def show_project(
     show(bold(f"{folder}/"))
     table(_tree(project.files))
     chosen = (
-        f"{question.replace('_', ' ')} {answer}"
+        f"{question.replace('_', ' ')}{'' if answer is True else f' {answer}'}"
         for question, answer in project.answers.items()
-        if question != "project_name"
+        if question != "project_name" and answer is not False
     )
     show()
     variant = ", ".join(chosen)

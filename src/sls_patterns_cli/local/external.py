@@ -10,6 +10,7 @@ what it was asked.
                       of this path alone
     GET    /requests  what it was asked: method, target, headers, body (base64), answered
     DELETE /requests  forgets them
+    GET    /key       the private key with which it signs, where it plays an OpenID provider
 """
 
 import base64
@@ -76,6 +77,8 @@ class StandIn:
         self.instruction = Instruction()
         self.answers: dict[str, Answer] = {}
         """By path."""
+        self.key = b""
+        """The private key of the OpenID provider that it plays, as PEM."""
         self._control = _Server(_Control, self)
         self._control.start()
         self._system = _Server(_System, self)
@@ -233,6 +236,10 @@ class _Control(_Handler):
         self.write(HTTPStatus.OK, ())
 
     def do_GET(self) -> None:
+        if self.path == "/key":
+            pem = ("content-type", "application/x-pem-file")
+            self.write(HTTPStatus.OK, [pem], self.server.stand_in.key)
+            return
         requests = [asdict(request) for request in self.server.stand_in.requests]
         json_type = ("content-type", "application/json")
         self.write(HTTPStatus.OK, [json_type], json.dumps(requests).encode())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import external, flavours, languages, proofs
+from sls_patterns_cli.local import external, flavours, languages, openid, proofs
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.assembly import Assembly
 from sls_patterns_cli.local.emulator import server as emulators
@@ -54,6 +54,7 @@ def test(  # no test of pytest's
         environment = {
             **stack.emulator.client_environment(variables),
             **stack.controls,
+            **stack.credentials,
             "STACK_NAME": stack.project.stack_name,
             # Proofs that deploy another version of the project run it with that version's folder.
             "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
@@ -96,6 +97,8 @@ class _Stack:
     outputs: dict[str, str]
     controls: dict[str, str]
     """Where the stand-ins of external systems are controlled."""
+    credentials: dict[str, str]
+    """The token that its API accepts, if it checks tokens."""
 
 
 @contextmanager
@@ -159,6 +162,8 @@ def _deployed(
             progress.log(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
     with external.stood_in(assembly.template, parameters) as stand_ins:
         addresses = {name: stand_in.url for name, stand_in in stand_ins.items()}
+        provider = openid.provider(assembly.template, stand_ins)
+        credentials = {"TOKEN": provider.token(_scopes(project))} if provider else {}
         with progress.stage("Deploy"):
             started = time.monotonic()
             for name, address in addresses.items():
@@ -170,7 +175,15 @@ def _deployed(
                 f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
                 f"in {time.monotonic() - started:.1f} s"
             )
-        yield _Stack(project, language, emulator, outputs, external.controls(stand_ins))
+        controls = external.controls(stand_ins)
+        yield _Stack(project, language, emulator, outputs, controls, credentials)
+
+
+def _scopes(project: Project) -> list[str]:
+    """The scopes of all routes of a project's API."""
+    topology = catalog.pattern(project.pattern).topology(project.topology)
+    scopes = (edge.attributes.get("scope") for edge in topology.edges)
+    return list(dict.fromkeys(filter(None, scopes)))
 
 
 def _refuse_other_runtimes(project: Project, assembly: Assembly) -> None:
@@ -220,6 +233,7 @@ def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:
         },
         **stack.outputs,
         **stack.controls,
+        **stack.credentials,
     }
     yield ""
     for name, value in variables.items():

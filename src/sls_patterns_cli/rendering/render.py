@@ -243,8 +243,15 @@ class _Worker(QuickWorker):
         return template
 
 
+TRUTHS = ("true", "false")
+"""The answers to a question that is answered by yes or no."""
+
+
 def refuse_unasked(given: Given, template: Template) -> None:
-    """Raise UserError for what is no question, or one that Copier computes and never asks."""
+    """Raise UserError for what is no question, or one that Copier computes and never asks.
+
+    So it does for what is no answer to a question that is answered by yes or no.
+    """
     asked = [
         question
         for question, details in template.questions_data.items()
@@ -253,6 +260,10 @@ def refuse_unasked(given: Given, template: Template) -> None:
     for question, (option, _) in given.items():
         if question not in asked:
             raise UserError(f"{option} is not a question; the questions are: {', '.join(asked)}")
+    for question, (option, value) in given.items():
+        # Copier would take any other text for true.
+        if template.questions_data[question].get("type") == "bool" and value not in TRUTHS:
+            raise UserError(f"{option} is {value!r}; choose from: {', '.join(TRUTHS)}")
 
 
 def refuse_without_effect(given: Given, worker: Worker) -> None:

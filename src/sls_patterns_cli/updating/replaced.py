@@ -7,6 +7,9 @@ from typing import Any
 OF_A_STACK = ("project_name", "region", "iac")
 """The questions whose answers name the stack, or all that is in it: nothing keeps its place."""
 
+WITHOUT_DATA = ("AWS::CloudWatch::Dashboard",)
+"""What may come and go: nothing is in it but what the template says."""
+
 
 @dataclass(frozen=True)
 class Replaced:
@@ -26,7 +29,11 @@ def replaced(changed: Collection[str], before: bytes, after: bytes) -> list[Repl
     old, new = (_types(each) for each in (before, after))
     if any(question in OF_A_STACK for question in changed):
         new = {}
-    return [Replaced(key, kind) for key, kind in old.items() if new.get(key) != kind]
+    return [
+        Replaced(key, kind)
+        for key, kind in old.items()
+        if new.get(key) != kind and kind not in WITHOUT_DATA
+    ]
 
 
 def _types(template: bytes) -> Mapping[str, str]:

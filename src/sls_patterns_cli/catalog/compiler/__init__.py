@@ -13,6 +13,7 @@ from sls_patterns_cli.catalog.authorization import answers, authorized
 from sls_patterns_cli.catalog.compiler import dead_letters, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
+from sls_patterns_cli.catalog.compiler.dashboard import dashboard
 from sls_patterns_cli.catalog.compiler.difference import difference
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
@@ -163,6 +164,7 @@ class _Compilation:
                 [*self._ends, *set_aside], edges, nodes, ids, self._vocabulary
             ),
             "alarms": [each.as_dict() for each in found],
+            "dashboard": dashboard(self._graph, found).as_dict(),
             "alarm_metrics": sum(len(each.metrics) for each in found),
             "thresholds": [vars(each) for each in thresholds(found)],
             "failures_section": section,
@@ -685,6 +687,8 @@ def _text(facts: Facts) -> str:
         if key == "auth" and value:
             changes = [f'"{auth}": {_text(each).strip()}' for auth, each in value.items()]
             lines.append(f' "{key}": {{\n' + textwrap.indent(",\n".join(changes), "  ") + "\n }")
+        elif key == "dashboard":
+            lines.append(f' "{key}": {{\n{_dashboard(value)}\n }}')
         elif key in {"nodes", "redrive", "edges", "slices"} and value and isinstance(value, dict):
             entries = [f"  {json.dumps(name)}: {_line(node)}" for name, node in value.items()]
             lines.append(f' "{key}": {{\n' + ",\n".join(entries) + "\n }")
@@ -694,6 +698,15 @@ def _text(facts: Facts) -> str:
         else:
             lines.append(f' "{key}": {_line(value)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _dashboard(facts: Mapping[str, Any]) -> str:
+    rows = (
+        "   [\n" + ",\n".join(f"    {_line(widget)}" for widget in row) + "\n   ]"
+        for row in facts["rows"]
+    )
+    others = [f'  "{key}": {_line(value)}' for key, value in facts.items() if key != "rows"]
+    return ",\n".join([*others, '  "rows": [\n' + ",\n".join(rows) + "\n  ]"])
 
 
 def _line(value: Any) -> str:

@@ -163,6 +163,8 @@ class Stack:
     redrive: Facts | None
     """What the dead-letter tool is made of."""
     alarms: list[Facts]
+    dashboard: Facts
+    """What the dashboard shows, for projects that have one."""
     outputs: list[Facts]
     acknowledgements: list[Facts]
     """What cdk-nag finds and the stack does not change."""

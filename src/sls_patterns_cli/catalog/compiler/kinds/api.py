@@ -39,20 +39,22 @@ INTEGRATION_SECONDS = 29
 """API Gateway waits no longer for what is behind it (fact P4)."""
 
 
+def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
+    """A metric of all routes of an API."""
+    dimension, attribute, _, _ = NAMES[node["kind"]]
+    named = {dimension: Reference(node["id"], attribute)}
+    return Metric("AWS/ApiGateway", name, statistic, named)
+
+
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""
-    dimension, attribute, failed, refused = NAMES[node["kind"]]
-
-    def metric(name: str, statistic: str = "Sum") -> Metric:
-        named = {dimension: Reference(node["id"], attribute)}
-        return Metric("AWS/ApiGateway", name, statistic, named)
-
+    _, _, failed, refused = NAMES[node["kind"]]
     yield failure_rate(
         f"{node['id']}ErrorsAlarm",
         "The API answers too many requests with a 5xx status",
         "see its access log, then the logs of its functions",
-        failed=metric(failed),
-        all_of_them=metric("Count"),
+        failed=metric(node, failed),
+        all_of_them=metric(node, "Count"),
     )
     yield Alarm(
         f"{node['id']}LatencyAlarm",
@@ -60,7 +62,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         "The API is slow",
         "compare its latency with the durations of its functions",
         "AWS recommends the 90th percentile in 5 of 5 minutes",
-        {"latency": metric("Latency", "p90")},
+        {"latency": metric(node, "Latency", "p90")},
         threshold=LATENCY,
         periods=5,
     )
@@ -72,8 +74,8 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             node,
             TICKET,
             "check issuer and audience, and the provider's keys",
-            refused=metric(refused),
-            all_of_them=metric("Count"),
+            refused=metric(node, refused),
+            all_of_them=metric(node, "Count"),
         )
 
 

@@ -35,16 +35,23 @@ CAPACITY_PERCENT = 90
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
 
 
+def metric(node: CompiledNode, name: str, statistic: str) -> Metric:
+    """A metric of a cluster and its instances.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
+    """
+    return Metric("AWS/RDS", name, statistic, {"DBClusterIdentifier": Reference(node["id"], "ref")})
+
+
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarm on a cluster whose capacity does not suffice."""
-    named = {"DBClusterIdentifier": Reference(node["id"], "ref")}
     yield Alarm(
         f"{node['id']}CapacityAlarm",
         TICKET,
         "The database is at the limit of its capacity",
         "raise its maximum, or find the query",
         "90 percent for 15 minutes; a cluster that scales reaches its limit for a moment",
-        {"utilization": Metric("AWS/RDS", "ACUUtilization", "Average", named)},
+        {"utilization": metric(node, "ACUUtilization", "Average")},
         threshold=CAPACITY_PERCENT,
         period=300,
         periods=3,

@@ -28,19 +28,23 @@ UNITS_PER_SECOND = 10_000
 """From so many processing units (ECPU) in a second on, it throttles; they bound the bill, too."""
 
 
-def alarms(node: CompiledNode) -> Iterator[Alarm]:
-    """The alarms of a cache; its dimension is that of a serverless one (fact M6).
+def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
+    """A metric of a cache; its dimension is that of a serverless one (fact M6).
 
     https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-metrics-events-redis.html
     """
-    named = {"clusterId": Reference(node["id"], "ref")}
+    return Metric("AWS/ElastiCache", name, statistic, {"clusterId": Reference(node["id"], "ref")})
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms of a cache."""
     yield Alarm(
         f"{node['id']}ThrottlesAlarm",
         TICKET,
         "The cache is throttled",
         "raise ECPUPerSecond of its CacheUsageLimits",
         "callers work without the cache meanwhile; AWS recommends 5 of 5 minutes for throttles",
-        {"throttled": Metric("AWS/ElastiCache", "ThrottledCmds", "Sum", named)},
+        {"throttled": metric(node, "ThrottledCmds")},
         periods=5,
     )
     if node["kind"] == "datastore":

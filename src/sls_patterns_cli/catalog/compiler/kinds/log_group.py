@@ -18,39 +18,38 @@ RETRIES = Duration(24, "hours")
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html"""
 
 
-def _metrics(node: CompiledNode, name: str) -> Iterator[tuple[CompiledNode, Metric]]:
-    """The metric of each subscription, and the function that subscribes.
+def metric(node: CompiledNode, function: CompiledNode, name: str) -> Metric:
+    """A metric of the subscription of a function.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch-Logs-Monitoring-CloudWatch-Metrics.html
     """
-    for function in node.targets:
-        code = f"{function['name']}-function-subscription"
-        subscription = Reference(f"{function['id']}{node['id']}", "ref", code)
-        dimensions: dict[str, Reference | str] = {
-            "LogGroupName": Reference(node["id"], "log_group_name"),
-            "DestinationType": "Lambda",
-            "FilterName": subscription,
-        }
-        yield function, Metric("AWS/Logs", name, "Sum", dimensions)
+    code = f"{function['name']}-function-subscription"
+    subscription = Reference(f"{function['id']}{node['id']}", "ref", code)
+    dimensions: dict[str, Reference | str] = {
+        "LogGroupName": Reference(node["id"], "log_group_name"),
+        "DestinationType": "Lambda",
+        "FilterName": subscription,
+    }
+    return Metric("AWS/Logs", name, "Sum", dimensions)
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarm on a subscription that is throttled."""
-    for function, metric in _metrics(node, "DeliveryThrottling"):
+    for function in node.targets:
         yield Alarm(
             f"{node['id']}DeliveryThrottlingAlarm",
             TICKET,
             f"CloudWatch Logs is throttled when it invokes the {function['name']} function",
             "raise the concurrency of the account",
             f"it retries for {RETRIES.text}; AWS recommends 5 of 5 minutes for throttles",
-            {"throttled": metric},
+            {"throttled": metric(node, function, "DeliveryThrottling")},
             periods=5,
         )
 
 
 def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that log events were not delivered (fact B9)."""
-    return (metric for _, metric in _metrics(node, "DeliveryErrors"))
+    return (metric(node, function, "DeliveryErrors") for function in node.targets)
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:

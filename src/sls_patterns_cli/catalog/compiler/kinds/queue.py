@@ -68,13 +68,25 @@ def polled(message_seconds: int) -> Facts:
     }
 
 
+def metric(queue: str, name: str, statistic: str = "Sum") -> Metric:
+    """A metric of a queue, by its logical id.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+    return Metric("AWS/SQS", name, statistic, {"QueueName": Reference(queue, "queue_name")})
+
+
 def depth(queue: str) -> Metric:
     """How many messages wait in a queue, by its logical id.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/dead-letter-queues-alarms-cloudwatch.html
     """
-    name = "ApproximateNumberOfMessagesVisible"
-    return Metric("AWS/SQS", name, "Maximum", {"QueueName": Reference(queue, "queue_name")})
+    return metric(queue, "ApproximateNumberOfMessagesVisible", "Maximum")
+
+
+def age(queue: str) -> Metric:
+    """How long the oldest message of a queue has waited, by the queue's logical id (fact C3)."""
+    return metric(queue, "ApproximateAgeOfOldestMessage", "Maximum")
 
 
 def oldest_message(graph: Graph) -> Threshold:
@@ -102,14 +114,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"Messages wait too long for the {consumer['name']} function",
             "look for errors and throttles",
             "AWS recommends 15 of 15 minutes, so that one slow message is no alarm",
-            {
-                "age": Metric(
-                    "AWS/SQS",
-                    "ApproximateAgeOfOldestMessage",
-                    "Maximum",
-                    {"QueueName": Reference(node["id"], "queue_name")},
-                )
-            },
+            {"age": age(node["id"])},
             threshold=oldest_message(node.graph),
             periods=15,
         )

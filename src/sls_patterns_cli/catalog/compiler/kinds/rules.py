@@ -28,17 +28,25 @@ def not_sent(rule: str) -> Metric:
     return Metric("AWS/Events", "FailedInvocations", "Sum", {"RuleName": Reference(rule, "ref")})
 
 
+def metric(source: CompiledNode, target: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
+    """A metric of the rule by which a bus or bucket sends events to a target (fact C9).
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    """
+    rule = f"{source['id']}To{target['id']}"
+    code = f"{source['name']}-to-{target['name']}-rule"
+    bus = source["kind"] == "event-bus"
+    dimensions = {
+        "RuleName": Reference(rule, "rule_name" if bus else "ref", code),
+        **({"EventBusName": Reference(source["id"], "event_bus_name")} if bus else {}),
+    }
+    return Metric("AWS/Events", name, statistic, dimensions)
+
+
 def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that a rule of a bus or bucket could not keep what it could not deliver."""
-    for edge in node.outgoing:
-        target = node.graph.node(edge["to"])
-        rule, name = f"{node['id']}To{target['id']}", f"{node['name']}-to-{target['name']}-rule"
-        bus = node["kind"] == "event-bus"
-        dimensions = {
-            "RuleName": Reference(rule, "rule_name" if bus else "ref", name),
-            **({"EventBusName": Reference(node["id"], "event_bus_name")} if bus else {}),
-        }
-        yield Metric("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", dimensions)
+    for target in node.targets:
+        yield metric(node, target, "InvocationsFailedToBeSentToDlq")
 
 
 def undelivered(node: CompiledNode) -> Iterator[Output]:

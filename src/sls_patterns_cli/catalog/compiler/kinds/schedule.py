@@ -24,14 +24,18 @@ ones have made superfluous.
 https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html"""
 
 
-def lost(node: CompiledNode) -> Iterator[Metric]:
-    """What shows that Scheduler could not keep a run; its only dimension is the group (fact B1).
+def metric(node: CompiledNode, name: str) -> Metric:
+    """A metric of a schedule; its only dimension is the group (fact B1).
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
     """
     group = Reference(f"{node['id']}Group", "ref")
-    name = "InvocationsFailedToBeSentToDeadLetterCount"
-    yield Metric("AWS/Scheduler", name, "Sum", {"ScheduleGroup": group})
+    return Metric("AWS/Scheduler", name, "Sum", {"ScheduleGroup": group})
+
+
+def lost(node: CompiledNode) -> Iterator[Metric]:
+    """What shows that Scheduler could not keep a run."""
+    yield metric(node, "InvocationsFailedToBeSentToDeadLetterCount")
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:

@@ -25,20 +25,30 @@ def failure_rule(machine: CompiledNode) -> str:
     return f"{pascal(machine['name'])}FailureRule"
 
 
-def alarms(node: CompiledNode) -> Iterator[Alarm]:
-    """The alarm on executions that fail; a rejection is a result, and no failure.
+def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
+    """A metric of all executions of a state machine.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
     """
+    named = {"StateMachineArn": Reference(node["id"], "state_machine_arn")}
+    return Metric("AWS/States", name, statistic, named)
 
-    def metric(name: str) -> Metric:
-        named = {"StateMachineArn": Reference(node["id"], "state_machine_arn")}
-        return Metric("AWS/States", name, "Sum", named)
 
+def failed(node: CompiledNode) -> dict[str, Metric]:
+    """How executions end that do not succeed; nobody can stop an express execution."""
+    metrics = {
+        "failed": metric(node, "ExecutionsFailed"),
+        "timed_out": metric(node, "ExecutionsTimedOut"),
+    }
+    if not node.get("express"):
+        metrics["aborted"] = metric(node, "ExecutionsAborted")
+    return metrics
+
+
+def alarms(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarm on executions that fail; a rejection is a result, and no failure."""
     express = bool(node.get("express"))
-    metrics = {"failed": metric("ExecutionsFailed"), "timed_out": metric("ExecutionsTimedOut")}
-    if not express:  # Nobody can stop an express execution.
-        metrics["aborted"] = metric("ExecutionsAborted")
+    metrics = failed(node)
     if express and not node.get("final_error"):
         yield Alarm(
             f"{node['id']}FailedAlarm",

@@ -34,6 +34,15 @@ FAILED_RECORD_RETENTION = queue.DEAD_LETTER_RETENTION
 """How long the bucket keeps a failed record: as long as the message that tells of it."""
 
 
+def metric(stream: CompiledNode, name: str) -> Metric:
+    """A metric of a stream of Kinesis and all of its shards.
+
+    https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
+    """
+    named = {"StreamName": Reference(stream["id"], "stream_name")}
+    return Metric("AWS/Kinesis", name, "Sum", named)
+
+
 def failures_rule(edge: Facts) -> str:
     """The logical id of the rule that reports the records that failed on an edge."""
     return f"{pascal(edge['from'])}To{pascal(edge['to'])}FailuresRule"

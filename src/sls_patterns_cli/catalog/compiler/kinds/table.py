@@ -8,6 +8,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Facts,
     Grant,
+    Metric,
     Output,
     Reference,
     output,
@@ -27,6 +28,19 @@ ACTIONS = {
     "rewrite": ("Scan", "UpdateItem"),
 }
 """What an access may call, without the service."""
+
+
+def metric(
+    node: CompiledNode, name: str, statistic: str = "Sum", operation: str | None = None
+) -> Metric:
+    """A metric of a table; those of latency are by the operation as well.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+    """
+    by: dict[str, Reference | str] = {"TableName": Reference(node["id"], "table_name")}
+    if operation:
+        by["Operation"] = operation
+    return Metric("AWS/DynamoDB", name, statistic, by)
 
 
 def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:

@@ -15,14 +15,18 @@ from sls_patterns_cli.catalog.compiler.records import (
 )
 
 
-def lost(node: CompiledNode) -> Iterator[Metric]:
-    """What shows that SNS could not keep what it could not deliver, to any subscription.
+def metric(node: CompiledNode, name: str) -> Metric:
+    """A metric of a topic and all of its subscriptions.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
     """
+    return Metric("AWS/SNS", name, "Sum", {"TopicName": Reference(node["id"], "topic_name")})
+
+
+def lost(node: CompiledNode) -> Iterator[Metric]:
+    """What shows that SNS could not keep what it could not deliver, to any subscription."""
     if node["outgoing"]:
-        name = "NumberOfNotificationsFailedToRedriveToDlq"
-        yield Metric("AWS/SNS", name, "Sum", {"TopicName": Reference(node["id"], "topic_name")})
+        yield metric(node, "NumberOfNotificationsFailedToRedriveToDlq")
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:

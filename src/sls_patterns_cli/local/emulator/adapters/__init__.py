@@ -76,6 +76,7 @@ ADAPTERS = (
     "apigateway.http_api_services",
     "apigateway.http_api_authorizer",
     "apigateway.http_api_tokens",
+    "apigateway.iam_authorization",
 )
 """Names of the modules in this package, in the order in which they are applied."""
 

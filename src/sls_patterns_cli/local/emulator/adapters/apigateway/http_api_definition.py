@@ -2,7 +2,8 @@
 
 AWS: `Body` of an `AWS::ApiGatewayV2::Api` is imported: one route for each path and method, one
 integration for each `x-amazon-apigateway-integration`, one authorizer for each security scheme that
-has an `x-amazon-apigateway-authorizer`. That is how SAM writes every HttpApi.
+has an `x-amazon-apigateway-authorizer`; `awsSigv4` as `x-amazon-apigateway-authtype` is IAM. That
+is how SAM writes every HttpApi.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigatewayv2-api.html
 
@@ -21,6 +22,10 @@ from sls_patterns_cli.local.emulator.adapters import replace
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
 ANY_METHOD = "x-amazon-apigateway-any-method"
 DEFAULT_PATH = "/$default"
+AUTHORIZER = "x-amazon-apigateway-authorizer"
+AUTHORIZATION_TYPE = "x-amazon-apigateway-authtype"
+OPEN = "NONE"
+"""What SAM names, without a scheme of this name, where a route has no authorization."""
 
 SERVICES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """How the emulator keeps an integration of each subtype that another adapter serves."""
@@ -72,10 +77,11 @@ def _import_routes(api: str, properties: dict[str, Any]) -> None:
     apigateway._routes[api] = {}
     apigateway._integrations[api] = {}
     apigateway._authorizers[api] = {}
-    authorizers = {
-        name: _add_authorizer(api, name, scheme["x-amazon-apigateway-authorizer"])
-        for name, scheme in definition.get("components", {}).get("securitySchemes", {}).items()
-        if "x-amazon-apigateway-authorizer" in scheme
+    schemes = definition.get("components", {}).get("securitySchemes", {})
+    authorizations = {
+        name: _authorization(api, name, scheme)
+        for name, scheme in schemes.items()
+        if scheme.keys() & {AUTHORIZER, AUTHORIZATION_TYPE}
     }
     for path, operations in definition.get("paths", {}).items():
         for method, operation in operations.items():
@@ -89,24 +95,31 @@ def _import_routes(api: str, properties: dict[str, Any]) -> None:
             authorization: dict[str, Any] = {}
             for scheme in operation.get("security", definition.get("security")) or []:
                 ((name, scopes),) = scheme.items()
-                if name not in authorizers:
+                if name == OPEN:
+                    continue
+                if name not in authorizations:
                     raise ValueError(f"{key}: {name} is not served by the local stack yet")
-                authorizer, kind = authorizers[name]
-                authorization = {"authorizationType": kind, "authorizerId": authorizer}
-                if kind == "JWT":
+                authorization = dict(authorizations[name])
+                if authorization["authorizationType"] == "JWT":
                     authorization["authorizationScopes"] = scopes
             _add_route(api, key, operation["x-amazon-apigateway-integration"], authorization)
 
 
-def _add_authorizer(api: str, name: str, authorizer: dict[str, Any]) -> tuple[str, str]:
-    """The authorizer's id, and the type of authorization of the routes that it guards."""
+def _authorization(api: str, name: str, scheme: dict[str, Any]) -> dict[str, Any]:
+    """How the routes of a security scheme are authorized; adds its authorizer, if it has one."""
+    if AUTHORIZER not in scheme:
+        if scheme[AUTHORIZATION_TYPE] != "awsSigv4":
+            raise ValueError(f"{name}: {scheme[AUTHORIZATION_TYPE]} is not served locally yet")
+        return {"authorizationType": "AWS_IAM"}
+    authorizer = scheme[AUTHORIZER]
     described = {**authorizer, "name": name, "authorizerType": authorizer["type"].upper()}
     if authorizer["type"] == "jwt":
         described["identitySource"] = [authorizer["identitySource"]]
     elif authorizer["type"] != "request":
         raise ValueError(f"{name}: {authorizer['type']} authorizers are not served locally yet")
     created = _created(apigateway._create_authorizer(api, described))
-    return str(created["authorizerId"]), "JWT" if authorizer["type"] == "jwt" else "CUSTOM"
+    kind = "JWT" if authorizer["type"] == "jwt" else "CUSTOM"
+    return {"authorizationType": kind, "authorizerId": created["authorizerId"]}
 
 
 def _add_route(
