@@ -76,12 +76,9 @@ def all_variants() -> tuple[Variant, ...]:
     return tuple(variant for pattern in catalog.patterns() for variant in variants_of(pattern))
 
 
-@cache
-def further_variants() -> tuple[Variant, ...]:
-    """Return the variants that show each other answer to each further question."""
-    return tuple(
-        variant for pattern in catalog.patterns() for variant in further_variants_of(pattern)
-    )
+def authorized_variants_of(pattern: Pattern) -> list[Variant]:
+    """Return those of them that show who may call."""
+    return [each for each in further_variants_of(pattern) if "auth" in dict(each.further)]
 
 
 def proven_variants() -> Iterator[Variant]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from contract.aliases import alias_violations
 from contract.answers import answer_violations
+from contract.authorization import authorization_violations
 from contract.caches import cache_violations
 from contract.dashboards import dashboard_violations
 from contract.databases import database_violations
@@ -55,4 +56,5 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from delivery_violations(stack)
         yield from proxy_violations(stack)
         yield from token_violations(stack)
+        yield from authorization_violations(stack)
         yield from warehouse_violations(stack)

@@ -1121,6 +1121,58 @@ def jwt() -> dict[str, Any]:
     )
 
 
+def authorizer() -> dict[str, Any]:
+    """Return a REST API whose callers an authorizer checks."""
+    asked = {
+        "type": "request",
+        "identitySource": "method.request.header.Authorization",
+        "authorizerUri": {"Fn::Sub": "arn:aws:apigateway:lambda/${Authorize.Arn}/invocations"},
+    }
+    checked: dict[str, Any] = {"security": [{"Authorize": []}]}
+    body = {
+        "paths": {"/orders": {"get": checked, "post": checked}},
+        "components": {"securitySchemes": {"Authorize": {"x-amazon-apigateway-authorizer": asked}}},
+    }
+    return template(
+        function("Authorize"),
+        {
+            "Api": resource("AWS::ApiGateway::RestApi", Body=body),
+            "Permit": resource(
+                "AWS::Lambda::Permission",
+                Action="lambda:InvokeFunction",
+                FunctionName=get("Authorize"),
+                Principal="apigateway.amazonaws.com",
+                SourceArn={"Fn::Sub": "arn:aws:execute-api:::${Api}/authorizers/*"},
+            ),
+        },
+    )
+
+
+def signed() -> dict[str, Any]:
+    """Return a REST API whose callers sign their requests."""
+    return template(
+        {
+            "Api": resource("AWS::ApiGateway::RestApi"),
+            "Unknown": resource(
+                "AWS::ApiGateway::GatewayResponse",
+                RestApiId=ref("Api"),
+                ResponseType="MISSING_AUTHENTICATION_TOKEN",
+                StatusCode="403",
+            ),
+            **{
+                method.capitalize(): resource(
+                    "AWS::ApiGateway::Method",
+                    RestApiId=ref("Api"),
+                    HttpMethod=method,
+                    AuthorizationType="AWS_IAM",
+                    Integration={"Type": "MOCK"},
+                )
+                for method in ("GET", "POST")
+            },
+        },
+    )
+
+
 def jwt_resources() -> dict[str, Any]:
     """Return an HTTP API that checks tokens, as resources."""
     return template(
@@ -1230,6 +1282,8 @@ EXAMPLES = {
     "PROXY": proxy,
     "JWT": jwt,
     "JWT resources": jwt_resources,
+    "AUTHORIZER": authorizer,
+    "SIGNED": signed,
     "SDK": sdk,
     "CIRCUIT": circuit,
     "DASHBOARD": dashboard,

@@ -13,9 +13,9 @@ from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
 from contract.stack import load, without_code
-from golden import golden_variants, render_all
+from golden import render_all
 from synthesis import template_file, template_files, with_templates_of
-from variants import Variant, all_variants, further_variants, topology_of
+from variants import Variant, all_variants, authorized_variants_of, topology_of, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Topology
@@ -124,7 +124,10 @@ def parameters(variants: Iterable[Variant], exhaustive_in: str = "") -> list[Par
     ]
 
 
-@pytest.fixture(scope="module", params=parameters([*all_variants(), *further_variants()]))
+AUTHORIZED = [each for pattern in catalog.patterns() for each in authorized_variants_of(pattern)]
+
+
+@pytest.fixture(scope="module", params=parameters([*all_variants(), *AUTHORIZED]))
 def variant(request: pytest.FixtureRequest) -> Variant:
     chosen: Variant = request.param
     return chosen
@@ -141,7 +144,8 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[V
 
     @cache
     def of(pattern: str) -> dict[Variant, Path]:
-        variants = golden_variants(catalog.pattern(pattern))
+        declared = catalog.pattern(pattern)
+        variants = [*variants_of(declared), *authorized_variants_of(declared)]
         rendered = render_all(variants, tmp_path_factory.mktemp("contract"))
         template_files(rendered.values())
         return rendered

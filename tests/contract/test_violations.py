@@ -44,6 +44,8 @@ FOUND = {
     "PROXY": set(),
     "JWT": set(),
     "JWT resources": set(),
+    "AUTHORIZER": set(),
+    "SIGNED": set(),
     "SDK": set(),
     "CIRCUIT": set(),
     "DASHBOARD": {("Orders", "Store", "E1", "Dead")},
@@ -138,6 +140,20 @@ NOT_THE_CONTRACTS["JWT resources"] = (
     r"AlarmsPolicy\..*",
     r"Api|Issuer|Orders",
     r"\w+\.(ApiId|AuthorizerType|AuthorizationType|AuthorizerId|RouteKey)",
+)
+# The same of a REST API; its function and the shape of its permission are the emulator's to refuse.
+NOT_THE_CONTRACTS["AUTHORIZER"] = (
+    r"AlarmsPolicy\..*",
+    r"Authorize\w*(\..*)?",
+    r"Api(\.Body(\.(components|paths)(\.securitySchemes(\.Authorize)?|\./orders)?)?)?",
+    r"Api\.Body\.components\.securitySchemes\.Authorize\.\S+authorizer(\.type)?",
+    r"Api\.Body\.paths\./orders\.\w+(\.security(\.0(\.Authorize)?)?)?",
+    r"Permit\.(Action|Principal)",
+)
+NOT_THE_CONTRACTS["SIGNED"] = (
+    r"AlarmsPolicy\..*",
+    r"Api|Get|Post|Unknown|Unknown\.\w+",
+    r"(Get|Post)\.(RestApiId|HttpMethod|AuthorizationType|Integration(\.Type)?)",
 )
 # Who calls, and by which name, is nobody's failure but the caller's.
 NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from graphs.overlay import graphs
 from parity.differences import KNOWN, unexplained
 from parity.facts import Fact, facts
 from synthesis import SYNTHESISED_ONCE, template_files, with_templates_of
-from variants import Variant, variants_of
+from variants import Variant, authorized_variants_of, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cloudformation.document import Template
@@ -64,12 +64,16 @@ def of(tmp_path_factory: pytest.TempPathFactory) -> Of:
 
 def rendered(pattern: str, folder: Path) -> dict[Variant, Path]:
     if pattern != GRAPHS:
-        return render_all(variants_of(catalog.pattern(pattern)), folder)
+        declared = catalog.pattern(pattern)
+        # Further answers are shown in one runtime, which need not be the same in both flavours.
+        in_cdk = [each for each in authorized_variants_of(declared) if each.iac == "cdk"]
+        authorized = [replace(each, iac=iac) for each in in_cdk for iac in declared.flavours]
+        return render_all([*variants_of(declared), *authorized], folder)
     return {graph.variant: graph.render(folder / str(graph)) for graph in graphs()}
 
 
 def without_flavour(variant: Variant) -> str:
-    return f"{variant.pattern}/{variant.topology}-{variant.runtime}-{variant.datastore}"
+    return str(replace(variant, iac="any"))
 
 
 @pytest.mark.parametrize("pattern", [*BY_PATTERN, pytest.param(GRAPHS, marks=SYNTHESISED_ONCE)])

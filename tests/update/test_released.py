@@ -16,15 +16,17 @@ from command import Cli
 from environments import environment
 from packaging.version import Version
 from proofs.proving import own_id, prove
-from releases import COMING, RELEASED, VERSIONS, template_of
+from releases import COMING, RELEASED, VERSIONS, template_of, variants_of
 from rendering import ROOT, render_from
 from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
 from update.publication import git, publish
+from update.test_plain_copier import copier
 from variants import Variant, few_of, parameters
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.cloudformation.document import read
 
 TURN = 7
 """Steps from one release's project to the next one's, so that all patterns have their turn."""
@@ -303,3 +305,79 @@ def check(project: Owned, made: Made, waiting: AbstractSet[str] = frozenset()) -
     topology = catalog.pattern(made.variant.pattern).topology(made.variant.topology)
     assert proven.failed == set(), proven.printed
     assert proven.passed == {own_id(proof.id) for proof in topology.proofs} - waiting
+
+
+WEB_SERVICE = {"pattern": "simple-web-service", "project_name": "shop"}
+OPEN = [
+    version
+    for version in VERSIONS
+    if Version(version) < COMING
+    and any(each.pattern == WEB_SERVICE["pattern"] for each in variants_of(version))
+]
+"""The versions whose web service anyone may call."""
+
+
+def authorizing(project: Owned) -> bool:
+    template = read(project.folder / "template.yaml")
+    return any("Auth" in each.get("Properties", {}) for each in template["Resources"].values())
+
+
+@pytest.mark.xdist_group("released projects")
+@pytest.mark.parametrize("version", OPEN)
+def test_an_update_lets_call_whom_the_version_of_the_project_did(
+    cli: Cli, coming: Path, version: str
+) -> None:
+    project = generated(cli, version, **WEB_SERVICE)
+
+    done = project.run("update", "--json", "--source", coming)
+
+    assert json.loads(done.stdout)["answers"]["auth"]["to"] == "none", done.stderr
+    assert "auth: none\n" in project.read(".copier-answers.yml")
+    assert not authorizing(project)
+
+
+@pytest.mark.xdist_group("released projects")
+@pytest.mark.parametrize("version", {*OPEN[:1], *OPEN[-1:]})
+def test_plain_copier_lets_call_whom_the_version_of_the_project_did(
+    cli: Cli, coming: Path, version: str
+) -> None:
+    project = generated(cli, version, **WEB_SERVICE)
+    answers = project.read(".copier-answers.yml")
+    project.write(
+        ".copier-answers.yml",
+        "".join(
+            f"_src_path: git+file://{coming}\n" if line.startswith("_src_path") else line
+            for line in answers.splitlines(keepends=True)
+        ),
+    )
+    project.commit()
+
+    copier(cli, project.folder, "update", "--defaults", "--quiet", "--vcs-ref", f"v{COMING}")
+
+    assert "auth: none\n" in project.read(".copier-answers.yml")
+    assert not authorizing(project)
+
+
+@pytest.mark.xdist_group("released projects")
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
+def test_an_update_can_ask_callers_for_tokens_and_leaves_handlers_to_the_user(
+    cli: Cli, coming: Path, runtime: str
+) -> None:
+    answers = {**WEB_SERVICE, "topology": "rest-api", "runtime": runtime}
+    project = generated(cli, OPEN[-1], **answers)
+    handler, authorizer = {
+        "python": ("src/shop/handlers/catalog.py", "src/shop/authorizer/authorize.py"),
+        "typescript": ("src/handlers/catalog.ts", "src/authorizer/authorize.ts"),
+    }[runtime]
+    mine = project.read(handler) + ("# mine\n" if runtime == "python" else "// mine\n")
+    project.write(handler, mine)
+    project.commit()
+
+    done = project.run("update", "--json", "--source", coming, "--data", "auth=jwt")
+
+    report = json.loads(done.stdout)
+    assert report["answers"]["auth"] == {"from": None, "to": "jwt"}
+    assert (report["conflicts"], report["replaced"]) == ([], [])
+    assert project.read(handler) == mine
+    assert project.exists(authorizer)
+    assert authorizing(project)

@@ -105,6 +105,8 @@ class NodeKind:
     """Whether the stack holds it."""
     parameters: tuple[str, ...] = ()
     """The ends of the names of the stack's parameters for it."""
+    required: tuple[str, ...] = ()
+    """Those of them that have no default, so that the first deployment needs them."""
     adapter: bool = False
     """Whether a function that uses it has an adapter for it."""
     in_vpc: bool = False

@@ -70,7 +70,7 @@ def _show_changes(outcome: "Outcome") -> None:
     rows = [
         (
             f"answer {question}",
-            f"{after}, a new question" if before is None else f"{before} -> {after}",
+            f"{before} -> {after}" if before is not None else _new_answer(outcome, question, after),
         )
         for question, (before, after) in outcome.answers.items()
     ]
@@ -107,6 +107,13 @@ def _show_changes(outcome: "Outcome") -> None:
             [fix for fix in outcome.fixes if fix.state == "open"], outcome.changes.to_review
         )
         _show_waiting(outcome.changes)
+
+
+def _new_answer(outcome: "Outcome", question: str, answer: object) -> str:
+    """What a question that is asked for the first time got, and how to have what is new."""
+    new = outcome.of_new_projects.get(question)
+    told = f"; new projects get {new}: update --data {question}={new}" if new else ""
+    return f"{answer}, a new question{told}"
 
 
 def _show_applied(fixes: Sequence["FixState"]) -> None:

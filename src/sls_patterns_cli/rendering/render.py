@@ -162,6 +162,15 @@ class QuickWorker(Worker):
         """The answers file; Copier renders its name anew for each part of each path."""
         return super().answers_relpath
 
+    def defaults_of_new_projects(self) -> dict[str, str]:
+        """The defaults that new projects have for what an update answers as before."""
+        context = {**self._render_context(), "new_project": True}
+        return {
+            question: self.jinja_env.from_string(details["default"]).render(context)
+            for question, details in self.template.questions_data.items()
+            if "new_project" in str(details.get("default")) and details.get("when") is not False
+        }
+
     def _render_template(self) -> None:
         """Render all files with one context: no answer changes any more (saves about 20 ms)."""
         # The name of the answers file is worked out first: that changes the context it is given.

@@ -1,5 +1,6 @@
 """What an update does to a project, or would do: the record that is printed."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -121,6 +122,9 @@ class Outcome:
     target: str
     answers: dict[str, tuple[Any, Any]]
     """The answers that changed: what each was, and is."""
+    of_new_projects: Mapping[str, str]
+    """What new projects get for questions that are asked for the first time, where this project
+    has another answer."""
     changes: Changes
     replaced: list[Replaced]
     """The resources that the next deployment replaces, because of the answers."""
@@ -143,7 +147,15 @@ class Outcome:
             "base": self.base,
             "to": self.target,
             "answers": {
-                question: {"from": before, "to": after}
+                question: {
+                    "from": before,
+                    "to": after,
+                    **(
+                        {"new_projects": self.of_new_projects[question]}
+                        if question in self.of_new_projects
+                        else {}
+                    ),
+                }
                 for question, (before, after) in self.answers.items()
             },
             "replaced": [asdict(each) for each in self.replaced],

@@ -204,6 +204,14 @@ class _Merged:
                 for question, answer in answers.items()
                 if answer != checkout.answers.get(question)
             },
+            of_new_projects={
+                question: default
+                for question, default in self.new.of_new_projects.items()
+                if question in answers
+                and question not in checkout.answers
+                and default != answers[question]
+                and question not in given
+            },
             replaced=self._replaced(step, answers, given),
             alarms=self._alarms(step, answers),
             changes=self._report(),

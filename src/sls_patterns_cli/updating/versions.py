@@ -35,6 +35,9 @@ class Rendering:
 
     files: dict[str, bytes]
     executable: frozenset[str]
+    of_new_projects: Mapping[str, str]
+    """What a new project gets for questions whose default is another one in a project that an
+    earlier version made."""
     left_alone: Callable[[Path], bool]
     """Whether an update leaves the file at a path to the user: `_exclude` in copier.yml."""
 
@@ -121,6 +124,7 @@ def _rendering(worker: Any) -> Rendering:
     }
     return Rendering(
         files={path: file.read_bytes() for path, file in made.items()},
+        of_new_projects=worker.defaults_of_new_projects(),
         executable=frozenset(path for path, file in made.items() if file.stat().st_mode & 0o100),
         left_alone=worker.left_alone(),
     )

@@ -201,6 +201,11 @@ class _Compilation:
                 ),
                 *(f"{caller}Arn" for caller in callers),
             ],
+            "required_parameters": [
+                f"{pascal(node.name)}{parameter}"
+                for node in topology.nodes
+                for parameter in node.facts.required
+            ],
             "protected": [
                 node.name
                 for node in topology.nodes

@@ -206,6 +206,8 @@ class Stack:
     """Those of other services, for which the project has stand-ins."""
     stores: list[str]
     """The datastores that code has an adapter of: what only a service writes to has none."""
+    required_parameters: list[str]
+    """Those of them that have no default."""
     protected: list[str]
     """What a deployment protects from deletion."""
     adapters: list[str]
