@@ -44,6 +44,7 @@ def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
         "iac": "sam",
         "datastore": "dynamodb",
         "region": "us-east-1",
+        "dashboard": False,
     }
     assert project["files"] == sorted(tree(cli.folder / "scalable-webhook"))
     assert project["git"] is True
