@@ -50,6 +50,7 @@ class Variant:
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "dashboard": lambda *_: ["true"],
     "stages": lambda *_: ["true"],
+    "tracing": lambda _pattern, _topology: ["none"],
 }
 """By further question: the values for a topology that are not the default of new projects."""
 

@@ -28,6 +28,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "Which IaC flavour": ("--iac", "sam"),
     "Which datastore": ("--datastore", "dynamodb"),
     "Which AWS region": ("--region", "us-east-1"),
+    "Should requests be traced": ("--data", "tracing=xray"),
 }
 
 
@@ -89,6 +90,8 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.send(DOWN + ENTER)
     process.expect("Which AWS region")
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
+    process.expect("Should requests be traced")
+    process.send(ENTER)
     process.expect("Next, after cd asked-for")
     assert code(process) == 0
     made = answers(cli.folder / "asked-for")

@@ -233,3 +233,23 @@ def test_the_alarms_of_the_costs_are_those_of_the_template(
     metrics = template.count("MetricStat: ") + template.count("\n      MetricName: ")
     assert int(row[2]) == metrics
     assert row[3] == f"{metrics * 0.1:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topology", "tracing", "says"),
+    [
+        ("scalable-webhook", "function", "none", "as `message_trace_id` in the lines about one"),
+        ("scalable-webhook", "function", "xray", "An HTTP API sends none; a trace begins behind"),
+        ("state-machine", "standard", "none", "look for the name of the execution"),
+        ("eventually-consistent", "streams", "xray", "The id ends at the stream of a table"),
+    ],
+)
+def test_the_readme_tells_how_to_follow_a_request(
+    tmp_path: Path, pattern: str, topology: str, tracing: str, says: str
+) -> None:
+    """Facts Y2, Y6 and Y8."""
+    answers = {"pattern": pattern, "topology": topology, "tracing": tracing}
+    readme = (render_project(tmp_path / "shop", **answers) / "README.md").read_text()
+
+    section = readme.partition("## Follow a request")[2].partition("\n## ")[0]
+    assert says in section
