@@ -31,6 +31,12 @@ INDEX = PATTERNS / "index.yml"
 README = ROOT / "README.md"
 COLUMNS = 74  # of what prompts say: with room to spare in a terminal of 80
 TABLE = "| pattern | topologies | runtimes | flavours | datastores |"
+TRACING = {
+    "xray": "AWS X-Ray, by the services themselves and without an SDK; $5 a million traces, "
+    "of the first request of each second and 5 percent of the others",
+    "none": "No traces; log lines have the ids of requests all the same",
+}
+"""What prompts say about each way to trace."""
 LAST = 1000  # where a pattern is that does not say where
 
 
@@ -53,6 +59,7 @@ def index(patterns: Path = PATTERNS) -> str:
 def choices(vocabulary: Vocabulary) -> str:
     """Return what prompts say about each flavour and each datastore."""
     said = {
+        "tracing": {name: label(name, meaning) for name, meaning in TRACING.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
         "datastores": {
             store.name: label(store.name, f"{store.title}; while idle it costs {store.idle}")

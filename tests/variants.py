@@ -66,6 +66,7 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "auth": _other_authorizations,
     "dashboard": lambda *_: ["true"],
     "stages": lambda *_: ["true"],
+    "tracing": lambda _pattern, _topology: ["none"],
 }
 """By further question: the values for a topology that are not the default of new projects."""
 

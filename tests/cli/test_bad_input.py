@@ -11,7 +11,9 @@ from sls_patterns_cli import catalog
 
 PATTERNS = ", ".join(pattern.slug for pattern in catalog.patterns())
 NEW = ("new", "scalable-webhook", "project")
-QUESTIONS = "pattern, project_name, topology, runtime, runtime_version, iac, datastore, region"
+QUESTIONS = (
+    "pattern, project_name, topology, runtime, runtime_version, iac, datastore, region, tracing"
+)
 NAME_RULE = (
     "a name has up to 40 lower-case letters, digits and single hyphens, and starts with a letter"
 )

@@ -18,6 +18,7 @@ from contract.stack import stacks
 from contract.standards import standard_violations
 from contract.state_machines import state_machine_violations
 from contract.tokens import token_violations
+from contract.traces import trace_violations
 from contract.violations import Violation
 from contract.warehouses import warehouse_violations
 
@@ -57,4 +58,5 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from proxy_violations(stack)
         yield from token_violations(stack)
         yield from authorization_violations(stack)
+        yield from trace_violations(stack)
         yield from warehouse_violations(stack)

@@ -1055,6 +1055,23 @@ def http() -> dict[str, Any]:
     )
 
 
+def traced() -> dict[str, Any]:
+    """Return E7, which sends traces."""
+    stack = e7()
+    sends = allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*")
+    policy = {"PolicyName": "traces", "PolicyDocument": {"Statement": [sends]}}
+    for each in stack["Resources"].values():
+        properties = each.get("Properties", {})
+        match each["Type"]:
+            case "AWS::Lambda::Function":
+                properties["TracingConfig"] = {"Mode": "Active"}
+            case "AWS::StepFunctions::StateMachine":
+                properties["TracingConfiguration"] = {"Enabled": True}
+            case "AWS::IAM::Role":
+                properties["Policies"] = [policy, *properties.get("Policies", [])]
+    return stack
+
+
 def answering() -> dict[str, Any]:
     """Return an HTTP API whose function reads a table, and answers if this fails."""
     api = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
@@ -1278,6 +1295,7 @@ EXAMPLES = {
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,
+    "TRACED": traced,
     "ANSWERS": answering,
     "PROXY": proxy,
     "JWT": jwt,

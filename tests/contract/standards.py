@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from contract import traces
 from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, known, watched
 from contract.edges import CUSTOM_RESOURCES, event_source, path_of
 from contract.ends import POLLING
@@ -615,7 +616,7 @@ def _is_lambdas_own(stack: Stack, function: Resource, statement: Statement, acti
 def _role(stack: Stack, role: Resource) -> Iterator[Violation]:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege."""
     for name in managed_policies(stack, role):
-        if name not in {BASIC_EXECUTION, VPC_EXECUTION}:
+        if name not in {BASIC_EXECUTION, VPC_EXECUTION, *traces.MANAGED}:
             yield Violation("role", role.name, f"{name} must give way to named actions")
     for statement in role_statements(stack, role):
         if not statement.allow:

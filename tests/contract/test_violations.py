@@ -37,6 +37,7 @@ FOUND = {
     "E5": {("Clicks", "Read", "E5", "Told")},
     "E6": {("Hourly", "Work", "E6", "Dead"), ("Hourly", "Work", "E2", "Failed")},
     "E7": {("Start", "Saga", "E7", "Broken")},
+    "TRACED": {("Start", "Saga", "E7", "Broken")},
     "E7x": set(),
     "REST": set(),
     "SYNC": set(),
@@ -89,6 +90,7 @@ NOT_THE_CONTRACTS = {
     ),
     "E8": (r".*\.Prefix", r".*\.Processors.0.Type"),
 }
+NOT_THE_CONTRACTS["TRACED"] = NOT_THE_CONTRACTS["E7"]
 # Which items there are, and what is sent of those that fail, the proofs say.
 NOT_THE_CONTRACTS["E9"] = (
     r"Saga.Definition.(StartAt|States)",

@@ -261,3 +261,23 @@ def test_the_readme_counts_the_dashboard_and_its_metrics(topology: str, tmp_path
     assert float(together[1]) == pytest.approx(float(alone[3]) + 3)
     totals = [float(re.findall(r"\*\*together\*\* \| \*\*\$([\d.]+)", text)[0]) for text in texts]
     assert totals[1] == pytest.approx(totals[0] + 3)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topology", "tracing", "says"),
+    [
+        ("scalable-webhook", "function", "none", "as `message_trace_id` in the lines about one"),
+        ("scalable-webhook", "function", "xray", "An HTTP API sends none; a trace begins behind"),
+        ("state-machine", "standard", "none", "look for the name of the execution"),
+        ("eventually-consistent", "streams", "xray", "The id ends at the stream of a table"),
+    ],
+)
+def test_the_readme_tells_how_to_follow_a_request(
+    tmp_path: Path, pattern: str, topology: str, tracing: str, says: str
+) -> None:
+    """Facts Y2, Y6 and Y8."""
+    answers = {"pattern": pattern, "topology": topology, "tracing": tracing}
+    readme = (render_project(tmp_path / "shop", **answers) / "README.md").read_text()
+
+    section = readme.partition("## Follow a request")[2].partition("\n## ")[0]
+    assert says in section

@@ -20,6 +20,7 @@ from variants import Variant, all_variants, covering
 
 from sls_patterns_cli.local.emulator.server import Emulator
 
+TRACE = "1-5759e988-bd862e3fe1be46a994272793"
 BOTH = pytest.mark.parametrize("runtime", ["python", "typescript"])
 # Of what a client receives, the local stack divides the time; these are some minutes.
 HALF_A_DAY = 43_200
@@ -186,9 +187,15 @@ def test_a_redrive_keeps_group_and_attributes_of_a_message(
         MessageBody="letter",
         MessageGroupId="tenant",
         MessageAttributes=attributes,
+        MessageSystemAttributes={
+            "AWSTraceHeader": {"DataType": "String", "StringValue": f"Root={TRACE};Sampled=1"}
+        },
     )
 
+    listed = run({**FRUGAL, "runtime": runtime}, stack, "list").lines
     done = run({**FRUGAL, "runtime": runtime}, stack, "redrive")
+
+    assert f"  trace:    {TRACE}" in listed
 
     assert done == Done(0, ["UsageDeadLetterQueue: 1 sent back"])
     printed = run({**FRUGAL, "runtime": runtime}, stack, "redrive", "--json").lines
@@ -199,6 +206,7 @@ def test_a_redrive_keeps_group_and_attributes_of_a_message(
     assert message["Body"] == "letter"
     assert message["Attributes"]["MessageGroupId"] == "tenant"
     assert message["MessageAttributes"] == attributes
+    assert message["Attributes"]["AWSTraceHeader"] == f"Root={TRACE};Sampled=1"
     assert texts(client, outputs["UsageDeadLetterQueueUrl"]) == []
 
 

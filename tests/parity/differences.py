@@ -166,6 +166,20 @@ KNOWN = (
         reason="`make deploy` computes the digest of the migrations, which SAM cannot",
     ),
     Difference(
+        name="traces by AWS's own policy",
+        flavour="sam",
+        pattern=r"\w+: managed policy is AWSXrayWriteOnlyAccess",
+        reason="SAM gives it to each role that it makes for what sends traces; it also lets "
+        "the role read sampling rules",
+    ),
+    Difference(
+        name="traces by a statement",
+        flavour="cdk",
+        pattern=r"\w+: its role is allows xray:(PutTraceSegments|PutTelemetryRecords"
+        r"|GetSampling(Rules|Targets)) on \*",
+        reason="CDK lets a function send traces, and a state machine read sampling rules too",
+    ),
+    Difference(
         name="digest that is computed",
         flavour="cdk",
         pattern=r"CloudFormation => MigrateFunction: Digest is [0-9a-f]{64}",

@@ -48,6 +48,8 @@ def acknowledgements(graph: Graph) -> Iterator[Acknowledgement]:
         for node in graph.nodes:
             if node["resource"] == resource and resource in ACKNOWLEDGED:
                 for each in ACKNOWLEDGED[resource](node):
-                    found.setdefault((each.rule, each.finding), each)
+                    known = found.setdefault((each.rule, each.finding), each)
+                    if known.traced is not None and each.traced is None:
+                        found[each.rule, each.finding] = each
     yield from found.values()
     yield from queue.acknowledged(graph)

@@ -265,7 +265,7 @@ class Acknowledgement:
 
     Some rules have one `finding` for each policy or resource, which may name the construct `of`
     which it is. There is none `unless` the runtime is another version; then the reason has a hole
-    for its name.
+    for its name. If it is not the same with traces and without, `traced` says with which it is.
     """
 
     rule: str
@@ -273,6 +273,7 @@ class Acknowledgement:
     finding: str | None = None
     of: str | None = None
     unless: tuple[str, ...] = ()
+    traced: bool | None = None
 
     def as_dict(self) -> Facts:
         """The acknowledgement as templates read it."""

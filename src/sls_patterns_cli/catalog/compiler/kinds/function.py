@@ -201,6 +201,16 @@ def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
         "AWSLambdaBasicExecutionRole", "it lets a function write its log, and no more"
     )
     yield Acknowledgement("AwsSolutions-L1", "{version} was chosen", unless=NEWEST_RUNTIMES)
+    yield sends_traces()
+
+
+def sends_traces() -> Acknowledgement:
+    """That a role may send traces, which are no resource.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+    """
+    reason = "the actions that send traces know no resources"
+    return Acknowledgement("AwsSolutions-IAM5", reason, "Resource::*", traced=True)
 
 
 def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import queue, rules
+from sls_patterns_cli.catalog.compiler.kinds import function, queue, rules
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
@@ -112,7 +112,8 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
             "AwsSolutions-SF1",
             "a standard machine keeps the history of each execution for 90 days",
         )
-    yield Acknowledgement("AwsSolutions-SF2", "tracing bills for each request")
+    yield Acknowledgement("AwsSolutions-SF2", "tracing bills for each request", traced=False)
+    yield function.sends_traces()
     described = any(edge.get("by") == "describe" for edge in node.incoming)
     for names in (
         *((":*",) if described else ()),

@@ -3,7 +3,8 @@
 AWS: EventBridge sends to a queue whose policy lets events.amazonaws.com in for the rule, and
 invokes a function asynchronously, whose policy lets it. Errors of that kind are not tried again:
 the event goes to the target's dead-letter queue, if there is one and its policy lets the rule, with
-attributes that say why. Ref of a rule on a custom bus is `bus|rule`.
+attributes that say why. Targets and dead-letter queue get the trace header of PutEvents; events of
+AWS's own services have none. Ref of a rule on a custom bus is `bus|rule`.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
@@ -22,6 +23,7 @@ from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
     service_may_invoke,
     service_may_send,
 )
+from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
 
 EVENTS = "events.amazonaws.com"
@@ -40,12 +42,14 @@ def _permitted(invoke: Callable[..., None]) -> Callable[..., None]:
         target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *rest: Any
     ) -> None:
         source, arn = rule.get("Arn", ""), target["Arn"]
-        if ":rule/" in source and ":sqs:" in arn and not service_may_send(arn, EVENTS, source):
-            _give_up(target, event, source)
-        elif ":rule/" in source and ":function:" in arn:
-            _to_function(target, event, source)
-        else:
-            invoke(target, event, rule, *rest)
+        own = str(event.get("Source", "")).startswith("aws.")
+        with traces.carried(None if own else traces.current.get()):
+            if ":rule/" in source and ":sqs:" in arn and not service_may_send(arn, EVENTS, source):
+                _give_up(target, event, source)
+            elif ":rule/" in source and ":function:" in arn:
+                _to_function(target, event, source)
+            else:
+                invoke(target, event, rule, *rest)
 
     return invoke_target
 

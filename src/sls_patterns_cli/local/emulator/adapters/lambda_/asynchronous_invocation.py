@@ -2,10 +2,10 @@
 
 AWS: an event whose function fails is tried up to twice more, after one minute and two; throttling
 puts it back for 1 second to 5 minutes, until it is too old, and is no attempt. Each attempt has the
-configuration that the function has by then. In the end the record of it goes to the on-failure
-destination, and the event as it was sent to the dead-letter queue of the function, with the
-attributes RequestID, ErrorCode and ErrorMessage (its first KB); both in the name of the function's
-role.
+configuration that the function has by then; all are of one trace. In the end the record of it goes
+to the on-failure destination, with active tracing in the same trace, and the event as it was sent
+to the dead-letter queue of the function, with the attributes RequestID, ErrorCode and ErrorMessage
+(its first KB); both in the name of the function's role.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-async-destinations
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
@@ -35,6 +35,7 @@ from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
 from sls_patterns_cli.local.emulator.timescale import FACTOR
 
@@ -63,10 +64,11 @@ def apply() -> None:
 def _in_background(invoke: Callable[..., None]) -> Callable[..., None]:
     def invoke_asynchronously(function: Record, event: Any) -> None:
         settings = _settings(function)
-        if not (_destination(settings) or _dead_letter_queue(function)):
-            invoke(function, event)
-            return
         context = contextvars.copy_context()
+        context.run(traces.current.set, traces.current.get() or traces.new_header())
+        if not (_destination(settings) or _dead_letter_queue(function)):
+            context.run(invoke, function, event)
+            return
         queue = _queues.setdefault(function["config"]["FunctionArn"], _Queue())
         queue.put(partial(context.run, _try_until_done, function, event, settings))
 
@@ -128,10 +130,13 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
         time.sleep(pause / FACTOR)
     role = function["config"]["Role"]
     destination, dead_letters = _destination(settings), _dead_letter_queue(function)
+    sends_traces = (function["config"].get("TracingConfig") or {}).get("Mode") == "Active"
     if destination and role_may(role, "sqs:SendMessage", destination):
-        send(destination, _failed(function, event, result, condition, attempts))
+        with traces.carried(traces.current.get() if sends_traces else None):
+            send(destination, _failed(function, event, result, condition, attempts))
     if dead_letters and role_may(role, "sqs:SendMessage", dead_letters):
-        send(dead_letters, json.dumps(event), **_error(result))
+        with traces.carried(None):
+            send(dead_letters, json.dumps(event), **_error(result))
 
 
 def _as_it_is_now(function: Record) -> Record:

@@ -20,6 +20,7 @@ from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
     service_may_invoke,
     service_may_send,
 )
+from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
 
 SNS = "sns.amazonaws.com"
@@ -71,4 +72,5 @@ def _give_up(topic_arn: str, endpoint: str, message: str) -> None:
             redrive = json.loads(subscription["attributes"].get("RedrivePolicy") or "{}")
             queue = redrive.get("deadLetterTargetArn", "")
             if queue and service_may_send(queue, SNS, topic_arn):
-                send(queue, message)
+                with traces.carried(None):  # what becomes of the trace is not documented
+                    send(queue, message)
