@@ -45,6 +45,7 @@ def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
         "datastore": "dynamodb",
         "region": "us-east-1",
         "dashboard": False,
+        "stages": False,
         "tracing": "xray",
     }
     assert project["files"] == sorted(tree(cli.folder / "scalable-webhook"))

@@ -29,6 +29,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "Which datastore": ("--datastore", "dynamodb"),
     "Which AWS region": ("--region", "us-east-1"),
     "have a dashboard": ("--data", "dashboard=false"),
+    "Should stages": ("--data", "stages=false"),
     "Should requests be traced": ("--data", "tracing=xray"),
 }
 
@@ -93,6 +94,8 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
     process.expect("have a dashboard")
     process.send("y")
+    process.expect("Should stages")
+    process.send("n")
     process.expect("Should requests be traced")
     process.send(ENTER)
     process.expect("Next, after cd asked-for")
