@@ -332,7 +332,7 @@ def _node(
         "resource": _resource(node, datastore),
         "id": logical_id(node, datastore),
         "shape": node.facts.shape,
-        **{name: value for name, value in node.attributes.items() if name != "access_string"},
+        **node.attributes,
         "incoming": incoming,
         "outgoing": outgoing,
     }
