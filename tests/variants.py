@@ -47,9 +47,15 @@ class Variant:
         return {**answers, **dict(self.further)}
 
 
+def _without_credentials(_: Pattern, topology: Topology) -> Iterator[str]:
+    if topology.without_credentials:
+        yield "none"
+
+
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "dashboard": lambda *_: ["true"],
     "stages": lambda *_: ["true"],
+    "external_auth": _without_credentials,
 }
 """By further question: the values for a topology that are not the default of new projects."""
 

@@ -108,6 +108,8 @@ class Topology:
     proven_with: tuple[str, ...]
     """The datastores that the local stack can run, so that a project with them has proofs."""
     graphs: Mapping[str, Graph] = field(repr=False)
+    without_credentials: "Topology | None" = None
+    """The same where it does not sign in to third parties; None if it calls none that asks so."""
 
     @property
     def proofs_title(self) -> str:

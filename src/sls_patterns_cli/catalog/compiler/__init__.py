@@ -45,20 +45,22 @@ FUNCTION_GROUP = "FunctionSecurityGroup"
 WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
 
-def graph_file(topology: str, datastore: str) -> str:
+def graph_file(topology: str, datastore: str, *, credentials: bool = True) -> str:
     """The file of a graph, relative to the pattern's folder."""
-    return f"graphs/{topology}-{datastore}.json"
+    return f"graphs/{topology}-{datastore}{'' if credentials else '-without-credentials'}.json"
 
 
 def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
     """The text of every graph of the pattern, by its file."""
     return {
-        graph_file(topology.name, datastore): _text(
+        graph_file(topology.name, datastore, credentials=each is topology): _text(
             graph(
-                pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore]
+                pattern, each.on(datastore), vocabulary, vocabulary.datastores[datastore]
             ).as_dict()
         )
         for topology in pattern.topologies
+        for each in (topology, topology.without_credentials)
+        if each
         for datastore in topology.datastores
     }
 
