@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from dashboard_pictures import picture
@@ -107,7 +108,8 @@ def _files() -> Iterator[tuple[Path, str]]:
     }
     yield from graphs.items()
     for file, text in graphs.items():
-        yield file.with_suffix(".svg"), picture(json.loads(text))
+        for answer, graph in with_dashboards(json.loads(text)):
+            yield file.with_name(f"{file.stem}{answer}.svg"), picture(graph)
     schema = pattern_schema(catalog.vocabulary())
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
     compiled_schema = graph_schema(catalog.vocabulary())
@@ -118,6 +120,18 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield from release_pages()
     yield DESIGN, design_page(DESIGN.read_text(), decisions())
     yield README, readme(README.read_text())
+
+
+def with_dashboards(graph: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return a compiled graph, and it with each answer that changes its dashboard."""
+    yield "", graph
+    for auth, change in graph.get("auth", {}).items():
+        if "dashboard" in change["values"]:
+            thresholds = [
+                each for *_, new in change["slices"].get("thresholds", ()) for each in new
+            ]
+            changed = {"thresholds": [*graph["thresholds"], *thresholds], **change["values"]}
+            yield f"-{auth}", {**graph, **changed}
 
 
 def graph_of(text: str) -> Graph:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sls_patterns_cli.catalog.declaration import NAME, QUESTIONS, WHERE
+from sls_patterns_cli.catalog.declaration import CREDENTIALS, NAME, QUESTIONS, WHERE
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
@@ -16,50 +16,51 @@ LISTED: Schema = {"type": "array", "items": TEXT, "uniqueItems": True}
 def pattern_schema(vocabulary: Vocabulary) -> Schema:
     """Return the schema: what `declaration.py` accepts, as far as a schema can say it."""
     packages = _mapping(dict.fromkeys(vocabulary.runtimes, LISTED))
-    topology = _mapping(
-        {
-            "name": NAMED,
-            "summary": TEXT,
-            "datastores": _choices(vocabulary.datastores),
-            "nodes": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "oneOf": [
-                        _node(kind.name, kind.attributes) for kind in vocabulary.nodes.values()
-                    ]
+    parts: Schema = _mapping(
+        {name: _some(module.parts) for name, module in vocabulary.harness.items()}
+    )
+    topology = {
+        "name": NAMED,
+        "summary": TEXT,
+        "datastores": _choices(vocabulary.datastores),
+        "nodes": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "oneOf": [_node(kind.name, kind.attributes) for kind in vocabulary.nodes.values()]
+            },
+        },
+        "edges": {
+            "type": "array",
+            "minItems": 1,
+            # Their attributes follow from the kinds of their ends, which no schema can look up.
+            "items": _mapping(
+                {
+                    "from": NAMED,
+                    "to": NAMED,
+                    "by": {"enum": _ways(vocabulary)},
+                    **_any(vocabulary),
                 },
-            },
-            "edges": {
-                "type": "array",
-                "minItems": 1,
-                # Their attributes follow from the kinds of their ends, which no schema can look up.
-                "items": _mapping(
-                    {
-                        "from": NAMED,
-                        "to": NAMED,
-                        "by": {"enum": _ways(vocabulary)},
-                        **_any(vocabulary),
-                    },
-                    required=("from", "to"),
-                ),
-            },
-            "proofs": {
-                "type": "array",
-                "minItems": 1,
-                "items": _mapping(
-                    {"id": NAMED, "text": TEXT, "where": {"enum": [*WHERE]}, "smoke": TEXT},
-                    required=("id", "text", "where"),
-                ),
-            },
-            "adapters": {**LISTED, "items": NAMED},
-            "test_dependencies": packages,
-            "test_helpers": {**LISTED, "items": NAMED},
-            "reads_json": {"type": "boolean"},
-            "harness": _mapping(
-                {name: _some(module.parts) for name, module in vocabulary.harness.items()}
+                required=("from", "to"),
             ),
         },
+        "proofs": {
+            "type": "array",
+            "minItems": 1,
+            "items": _mapping(
+                {"id": NAMED, "text": TEXT, "where": {"enum": [*WHERE]}, "smoke": TEXT},
+                required=("id", "text", "where"),
+            ),
+        },
+        "adapters": {**LISTED, "items": NAMED},
+        "test_dependencies": packages,
+        "test_helpers": {**LISTED, "items": NAMED},
+        "reads_json": {"type": "boolean"},
+        "harness": parts,
+    }
+    more = {name: topology[name] for name in CREDENTIALS}
+    topologies = _mapping(
+        {**topology, "credentials": _mapping(more, required=CREDENTIALS)},
         required=("name", "summary", "datastores", "nodes", "edges", "proofs"),
     )
     example = _mapping(
@@ -77,7 +78,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "order": {"type": "integer", "description": "its place among the patterns"},
                 "runtimes": _choices(vocabulary.runtimes),
                 "flavours": _choices(vocabulary.flavours),
-                "topologies": {"type": "array", "minItems": 1, "items": topology},
+                "topologies": {"type": "array", "minItems": 1, "items": topologies},
                 "dependencies": packages,
                 "test_dependencies": packages,
                 "test_helpers": {**LISTED, "items": NAMED},

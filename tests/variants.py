@@ -55,11 +55,19 @@ def _other_authorizations(_: Pattern, topology: Topology) -> Iterator[str]:
 
 def topology_of(variant: Variant) -> Topology:
     """Return the topology with all answers of the variant."""
-    topology = catalog.pattern(variant.pattern).topology(variant.topology).on(variant.datastore)
+    topology = catalog.pattern(variant.pattern).topology(variant.topology)
+    if variant.answers.get("external_auth") == "none":
+        topology = topology.without_credentials or topology
+    topology = topology.on(variant.datastore)
     auth = variant.answers.get("auth", topology.auth)
     if auth in (None, "none"):
         return topology
     return authorized(topology, auth, catalog.vocabulary(), variant.datastore)
+
+
+def _without_credentials(_: Pattern, topology: Topology) -> Iterator[str]:
+    if topology.without_credentials:
+        yield "none"
 
 
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
@@ -67,6 +75,7 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "dashboard": lambda *_: ["true"],
     "stages": lambda *_: ["true"],
     "tracing": lambda _pattern, _topology: ["none"],
+    "external_auth": _without_credentials,
 }
 """By further question: the values for a topology that are not the default of new projects."""
 
@@ -75,6 +84,14 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
 def all_variants() -> tuple[Variant, ...]:
     """Return all variants; reading what declares them takes a tenth of a second."""
     return tuple(variant for pattern in catalog.patterns() for variant in variants_of(pattern))
+
+
+@cache
+def further_variants() -> tuple[Variant, ...]:
+    """Return the variants that show each other answer to each further question."""
+    return tuple(
+        variant for pattern in catalog.patterns() for variant in further_variants_of(pattern)
+    )
 
 
 def authorized_variants_of(pattern: Pattern) -> list[Variant]:

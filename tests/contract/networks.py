@@ -1,4 +1,4 @@
-"""What must hold of a VPC whose functions call the Internet."""
+"""What functions in a VPC reach: what they are told of, and nothing else."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +8,8 @@ from contract.violations import Violation
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 NAT, INTERNET = "AWS::EC2::NatGateway", "AWS::EC2::InternetGateway"
+GROUP, RULE = "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress"
+CLUSTER = "AWS::RDS::DBCluster"
 SUBNET, TABLE = "AWS::EC2::Subnet", "AWS::EC2::RouteTable"
 ADDRESS, ATTACHMENT = "AWS::EC2::EIP", "AWS::EC2::VPCGatewayAttachment"
 ANYWHERE = "0.0.0.0/0"
@@ -24,6 +26,43 @@ def network_violations(stack: Stack) -> Iterator[Violation]:
                 yield from _way_out(stack, function, variable, subnet)
     for gateway in stack.of_type(NAT):
         yield from _nat_gateway(stack, gateway)
+    for cluster in stack.of_type(CLUSTER):
+        yield from _strangers(stack, cluster)
+
+
+def _strangers(stack: Stack, cluster: Resource) -> Iterator[Violation]:
+    inside = admitted(stack, cluster.get("VpcSecurityGroupIds"))
+    for function in stack.functions:
+        told = stack.named(function.get("Environment", "Variables", "PGHOST"), CLUSTER)
+        if told != cluster and groups_of(stack, function) & inside:
+            yield Violation(
+                "vpc", function.name, f"reaches {cluster.name}, which it is not told of"
+            )
+
+
+def groups_of(stack: Stack, function: Resource) -> set[str]:
+    """Return the security groups of a function."""
+    return _groups(stack, function.get("VpcConfig", "SecurityGroupIds"))
+
+
+def admitted(stack: Stack, named: list[object] | None) -> set[str]:
+    """Return the security groups whose members these groups let in."""
+    groups = map(stack.resources.__getitem__, _groups(stack, named))
+    given = [rule for group in groups for rule in rules(stack, group)]
+    return _groups(stack, [rule.get("SourceSecurityGroupId") for rule in given])
+
+
+def _groups(stack: Stack, named: list[object] | None) -> set[str]:
+    found = [stack.named(each, GROUP) for each in named or []]
+    return {group.name for group in found if group}
+
+
+def rules(stack: Stack, group: Resource) -> Iterator[dict[str, object]]:
+    """Return what a security group lets in, by its own rules and by those that name it."""
+    yield from group.get("SecurityGroupIngress") or []
+    for rule in stack.of_type(RULE):
+        if stack.named(rule.get("GroupId"), GROUP) == group:
+            yield dict(rule.properties)
 
 
 def _way_out(stack: Stack, function: Resource, variable: str, subnet: Any) -> Iterator[Violation]:

@@ -5,10 +5,17 @@ from typing import Any
 import pytest
 from contract.changes import REMOVE, changed
 from contract.check import violations
-from contract.examples import get, ref, resource
+from contract.examples import allow, get, ref, resource
 from contract.test_database_rules import database
 
-ADDRESS = "${Pages.Endpoint.Address}:${Pages.Endpoint.Port}"
+ADDRESS = "${Pages}@${Pages.Endpoint.Address}:${Pages.Endpoint.Port}"
+NAME = {
+    "Fn::Sub": [
+        "pages-${Unique}",
+        {"Unique": {"Fn::Select": [2, {"Fn::Split": ["/", ref("AWS::StackId")]}]}},
+    ]
+}
+CONNECT = "elasticache:Connect"
 
 
 def cache() -> dict[str, Any]:
@@ -30,12 +37,7 @@ def cache() -> dict[str, Any]:
         ),
         "Pages": resource(
             "AWS::ElastiCache::ServerlessCache",
-            ServerlessCacheName={
-                "Fn::Sub": [
-                    "pages-${Unique}",
-                    {"Unique": {"Fn::Select": [2, {"Fn::Split": ["/", ref("AWS::StackId")]}]}},
-                ]
-            },
+            ServerlessCacheName=NAME,
             Engine="valkey",
             CacheUsageLimits={
                 "DataStorage": {"Maximum": 1, "Unit": "GB"},
@@ -43,8 +45,26 @@ def cache() -> dict[str, Any]:
             },
             SubnetIds=["subnet-1", "subnet-2"],
             SecurityGroupIds=[get("Admits", "GroupId")],
+            UserGroupId=ref("Readers"),
+        ),
+        "Readers": resource(
+            "AWS::ElastiCache::UserGroup",
+            Engine="valkey",
+            UserGroupId=ref("Reader"),
+            UserIds=[ref("Reader")],
+        ),
+        "Reader": resource(
+            "AWS::ElastiCache::User",
+            Engine="valkey",
+            UserId=NAME,
+            UserName=NAME,
+            AuthenticationMode={"Type": "iam"},
+            AccessString="on ~page:* -@all +get +cluster|slots",
         ),
     }
+    template["Resources"]["AskRole"]["Properties"]["Policies"][0]["PolicyDocument"][
+        "Statement"
+    ] += [allow(CONNECT, get("Pages", "ARN")), allow(CONNECT, get("Reader"))]
     alarm = changed(template, "AskErrors.EvaluationPeriods", 5)["Resources"]["AskErrors"]
     alarm["Properties"] |= {
         "Namespace": "AWS/ElastiCache",
@@ -84,7 +104,7 @@ def test_clients_reach_writers_and_readers() -> None:
     assert says("Admits.SecurityGroupIngress.0.ToPort", 6379) == [f"{closed} 6380"]
     assert says("Pages.SecurityGroupIds", REMOVE) == [f"{closed} 6379, 6380"]
     assert says("Admits.SecurityGroupIngress.0.CidrIp", "0.0.0.0/0") == [
-        "network Admits: admits 0.0.0.0/0 to Pages, which has no password"
+        "network Admits: admits 0.0.0.0/0 to Pages"
     ]
 
 
@@ -115,7 +135,7 @@ def test_a_function_has_a_security_group_that_the_cache_admits(path: str, value:
 )
 def test_a_cache_has_a_name_that_is_short_and_its_own(name: object, must: str) -> None:
     """M1."""
-    (said,) = says("Pages.ServerlessCacheName", name)
+    said, *_ = says("Pages.ServerlessCacheName", name)
 
     assert said.startswith("name Pages: ServerlessCacheName is ")
     assert said.endswith(f", but must be {must}")
@@ -146,3 +166,93 @@ def test_throttling_is_watched_by_the_dimension_of_a_serverless_cache() -> None:
 
     assert "alarm PagesThrottles: AWS/ElastiCache ThrottledCmds is published by clusterId" in said
     assert "alarm Pages: no alarm watches AWS/ElastiCache ThrottledCmds" in said
+
+
+def test_a_client_names_its_user() -> None:
+    """J8."""
+    open_address = ADDRESS.removeprefix("${Pages}@")
+    (said,) = says("Ask.Environment.Variables.PAGES_URL", {"Fn::Sub": f"rediss://{open_address}"})
+
+    assert said.endswith(
+        "but must be rediss://${Pages}@…: nobody connects without a user (fact J8)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "Pages.UserGroupId",
+            REMOVE,
+            (
+                "user Pages: has no user group of this stack, "
+                "so anybody inside may do anything (fact J8)"
+            ),
+        ),
+        (
+            "Readers.Engine",
+            "redis",
+            (
+                "user Readers: Engine is redis, but must be valkey: "
+                "another group lets users in without a password (fact J8)"
+            ),
+        ),
+        (
+            "Reader.AuthenticationMode.Type",
+            "no-password-required",
+            "user Reader: AuthenticationMode.Type is no-password-required, but must be iam",
+        ),
+        (
+            "Reader.UserName",
+            "default",
+            "user Reader: UserName is default, but must be the name of Pages (fact J6)",
+        ),
+        *(
+            (
+                "Reader.AccessString",
+                given,
+                (
+                    f"user Reader: AccessString is {given}, "
+                    "but must be on, prefixes of keys, -@all, and the commands of the code"
+                ),
+            )
+            for given in ("on ~* +@all", "on ~page:* -@all +@read", "on ~page:* +get")
+        ),
+    ],
+)
+def test_a_cache_has_a_user_with_no_more_than_the_code_uses(
+    path: str, value: object, said: str
+) -> None:
+    assert says(path, value) == [said]
+
+
+@pytest.mark.parametrize(("statement", "of"), [(-2, "Pages"), (-1, "Reader")])
+def test_a_function_may_connect_to_the_cache_and_as_the_user(statement: int, of: str) -> None:
+    """J6."""
+    template = cache()
+    given = template["Resources"]["AskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    del given["Statement"][statement]
+
+    assert list(map(str, violations(template))) == [
+        f"permission Ask: may not {CONNECT} as {of} says (fact J6)"
+    ]
+
+
+def test_nobody_else_reaches_the_cache_or_may_connect() -> None:
+    """D9."""
+    template = changed(cache(), "Store.VpcConfig.SecurityGroupIds", [get("Clients", "GroupId")])
+    role = template["Resources"]["StoreRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    role["Statement"].append(allow(CONNECT, get("Pages", "ARN")))
+
+    assert list(map(str, violations(template))) == [
+        "vpc Store: reaches Pages, which it is not told of",
+        f"permission Store: may {CONNECT} Pages, which it is not told of",
+    ]
+
+
+def test_nobody_else_reaches_the_database() -> None:
+    """D9."""
+    template = changed(cache(), "Books.VpcSecurityGroupIds", [get("Admits", "GroupId")])
+    template = changed(template, "Ask.Environment.Variables.PGHOST", REMOVE)
+
+    assert "vpc Ask: reaches Books, which it is not told of" in map(str, violations(template))

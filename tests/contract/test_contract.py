@@ -35,6 +35,8 @@ NOT_THE_CONTRACTS = (
     r"\w+Circuit(Open|Unguarded)Alarm\w*",
     # A call is answered without the cache, by the database.
     r"\w+WithoutCacheAlarm\w*(\.(?!AlarmActions).*)?",
+    # A user or a group without them is not deployed.
+    r"AWS::ElastiCache::(User\.Engine|UserGroup\.UserGroupId)",
     # What the cache is, and how large; its network and its client are the contract's.
     r"AWS::ElastiCache::ServerlessCache(\.(Description|Engine|MajorEngineVersion|ServerlessCacheName|CacheUsageLimits\.DataStorage\.Unit).*)?",
     # A machine whose callers wait, and what its log tells beside the error.

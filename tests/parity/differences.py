@@ -213,6 +213,18 @@ RUNTIMES = (
         reason="esbuild makes one file of each function",
     ),
     Difference(
+        name="what redis-py asks of a cache",
+        flavour="python",
+        pattern=r"\w+User: AccessString is .* \+command \+cluster\|slots",
+        reason="it reads which commands there are, and where the slots are (fact J7)",
+    ),
+    Difference(
+        name="what iovalkey asks of a cache",
+        flavour="typescript",
+        pattern=r"\w+User: AccessString is .* \+info \+cluster\|slots \+cluster\|info",
+        reason="it checks that a node is ready, and reads where the slots are (fact J7)",
+    ),
+    Difference(
         name="source maps",
         flavour="typescript",
         pattern=r"\w+: Environment\.Variables\.NODE_OPTIONS is --enable-source-maps",

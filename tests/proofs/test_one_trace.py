@@ -70,8 +70,13 @@ def test_one_id_leads_from_the_first_function_to_the_last(
     name: str, runtime: str, tracing: str, tmp_path: Path
 ) -> None:
     service = service_of(name)
-    answers = {"pattern": service.pattern, "topology": service.topology, "runtime": runtime}
-    with deployed(tmp_path / "project", **answers, tracing=tracing) as made:
+    with deployed(
+        tmp_path / "project",
+        pattern=service.pattern,
+        topology=service.topology,
+        runtime=runtime,
+        tracing=tracing,
+    ) as made:
         stack = Stack(made.emulator, made.outputs)
         service.send(stack, GOOD)
 

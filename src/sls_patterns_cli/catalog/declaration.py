@@ -191,7 +191,32 @@ class Place:
         return declared
 
 
+CREDENTIALS = ("nodes", "edges", "proofs", "harness")
+"""What a topology can have more of where it signs in to third parties."""
+
+
 def _topology(
+    pattern: Place, declared: Declaration, vocabulary: Vocabulary, auth: str | None
+) -> Topology:
+    """A topology; with `credentials`, as it is where it signs in to third parties, and without."""
+    if not isinstance(declared, Mapping) or "credentials" not in declared:
+        return _one_topology(pattern, declared, vocabulary, auth)
+    place = pattern.at("credentials")
+    place.only(declared["credentials"], CREDENTIALS)
+    without = {key: value for key, value in declared.items() if key != "credentials"}
+    more = declared["credentials"]
+    harness = {
+        name: [*without.get("harness", {}).get(name, ()), *more["harness"].get(name, ())]
+        for name in (*without.get("harness", {}), *more["harness"])
+    }
+    listed = {key: [*without[key], *more[key]] for key in CREDENTIALS if key != "harness"}
+    return replace(
+        _one_topology(pattern, {**without, **listed, "harness": harness}, vocabulary, auth),
+        without_credentials=_one_topology(pattern, without, vocabulary, auth),
+    )
+
+
+def _one_topology(
     pattern: Place, declared: Declaration, vocabulary: Vocabulary, auth: str | None
 ) -> Topology:
     pattern.only(declared, ("name", "summary", "datastores", "nodes", "edges", "proofs"), _OPTIONAL)

@@ -117,6 +117,8 @@ class Topology:
     """Who may call the public API of a new project unless another answer is given; None if the
     topology has no public API, or one that checks its callers itself."""
     graphs: Mapping[str, Graph] = field(repr=False)
+    without_credentials: "Topology | None" = None
+    """The same where it does not sign in to third parties; None if it calls none that asks so."""
     refusals: tuple[Proof, ...] = ()
     """The proofs that its API refuses who may not call it; none where anyone may."""
 

@@ -8,6 +8,7 @@ what it was asked.
                       "seconds": N (it waits so long first), "hangs": true, "gone": true;
                       with "base64": true the body is encoded so, with "path": "/keys" it is that
                       of this path alone
+    PUT    /tokens    ["text"]: it answers 401 to what has none of these bearer tokens
     GET    /requests  what it was asked: method, target, headers, body (base64), answered
     DELETE /requests  forgets them
     GET    /key       the private key with which it signs, where it plays an OpenID provider
@@ -77,6 +78,8 @@ class StandIn:
         self.instruction = Instruction()
         self.answers: dict[str, Answer] = {}
         """By path."""
+        self.tokens: list[str] = []
+        """Those that it demands; anybody may ask while there are none."""
         self.key = b""
         """The private key of the OpenID provider that it plays, as PEM."""
         self._control = _Server(_Control, self)
@@ -216,6 +219,11 @@ class _System(_Handler):
             self.close_connection = True
             return
         instruction.replaced.wait(answer.seconds)
+        given, tokens = self.headers.get("authorization"), self.server.stand_in.tokens
+        if tokens and given not in [f"Bearer {token}" for token in tokens]:
+            self.write(HTTPStatus.UNAUTHORIZED, ())
+            request.answered = True
+            return
         content = base64.b64decode(answer.body) if answer.base64 else answer.body.encode()
         self.write(answer.status, answer.headers, content)
         request.answered = True
@@ -230,6 +238,10 @@ class _System(_Handler):
 class _Control(_Handler):
     def do_PUT(self) -> None:
         told = json.loads(self.read_body())
+        if self.path == "/tokens":
+            self.server.stand_in.tokens = told
+            self.write(HTTPStatus.OK, ())
+            return
         if "headers" in told:
             told["headers"] = tuple((name, value) for name, value in told["headers"])
         self.server.stand_in.tell(Answer(**told))

@@ -17,7 +17,7 @@ from sls_patterns_cli.catalog.compiler.dashboard import dashboard
 from sls_patterns_cli.catalog.compiler.difference import difference
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import api, aurora, delivery, function, queue
+from sls_patterns_cli.catalog.compiler.kinds import api, aurora, cache, delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
@@ -42,22 +42,26 @@ ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
 ACCESS_CALLS = {"write-once": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
+# The group of the functions that use the datastore whose VPC it is.
+FUNCTION_GROUP = "FunctionSecurityGroup"
 # Requests with these methods have no body that a service reads.
 WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
 
-def graph_file(topology: str, datastore: str) -> str:
+def graph_file(topology: str, datastore: str, *, credentials: bool = True) -> str:
     """The file of a graph, relative to the pattern's folder."""
-    return f"graphs/{topology}-{datastore}.json"
+    return f"graphs/{topology}-{datastore}{'' if credentials else '-without-credentials'}.json"
 
 
 def compiled(pattern: Pattern, vocabulary: Vocabulary) -> dict[str, str]:
     """The text of every graph of the pattern, by its file."""
     return {
-        graph_file(topology.name, datastore): _text(
-            with_answers(pattern, topology, vocabulary, datastore)
+        graph_file(topology.name, datastore, credentials=each is topology): _text(
+            with_answers(pattern, each, vocabulary, datastore)
         )
         for topology in pattern.topologies
+        for each in (topology, topology.without_credentials)
+        if each
         for datastore in topology.datastores
     }
 
@@ -362,6 +366,7 @@ def _node(
         "outgoing": outgoing,
     }
     targets = [nodes[edges[number].target] for number in outgoing]
+    facts |= _inside_vpc(node, facts["resource"], targets, datastore)
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
         facts["invoked_asynchronously"] = "E2" in failing
@@ -443,6 +448,24 @@ def _node(
             )
         )
     return facts
+
+
+def _inside_vpc(node: Node, resource: str, targets: Iterable[Node], datastore: Datastore) -> Facts:
+    """What a function has for what it calls in a VPC, and a cache for whom it lets in."""
+    if resource == "cache":
+        return {"access": cache.access(node.attributes["access_string"])}
+    groups = list(_security_groups(targets, datastore)) if node.kind == "function" else []
+    return {"security_groups": groups} if groups else {}
+
+
+def _security_groups(targets: Iterable[Node], datastore: Datastore) -> Iterator[str]:
+    """The security groups of a function that calls these nodes: one for each that is in the VPC.
+
+    So a function reaches no more of the VPC than its edges say.
+    """
+    if datastore.reachable is not None and any(each.kind == "datastore" for each in targets):
+        yield FUNCTION_GROUP
+    yield from unique(cache.client_group(each.name) for each in targets if each.kind == "cache")
 
 
 def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:

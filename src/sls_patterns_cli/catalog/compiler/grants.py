@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
     bucket,
+    cache,
     delivery,
     event_bus,
     function,
@@ -30,6 +31,7 @@ CALLED: dict[str, OfEdge] = {
     "dynamodb": table.called,
     "s3": bucket.called,
     "bucket": bucket.called,
+    "cache": cache.called,
     "topic": topic.called,
     "event-bus": event_bus.called,
     "state-machine": state_machine.called,

@@ -75,6 +75,7 @@ Attribute = Literal[
     "attr_endpoint_port",
     "bucket_arn",
     "bucket_name",
+    "cache_arn",
     "event_bus_arn",
     "event_bus_name",
     "executions",

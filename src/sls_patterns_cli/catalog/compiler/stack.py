@@ -87,6 +87,8 @@ class Function(TypedDict):
     """One more than `retries`."""
     reads_stream: bool
     invokes_itself: bool
+    security_groups: NotRequired[list[str]]
+    """Its security groups in the VPC, one for each store that it uses there."""
     callers: list[str]
     """Who calls it by its alias from outside: the stack has a parameter for each."""
 
@@ -121,9 +123,18 @@ class External(TypedDict):
     proxied: bool
 
 
+class Cache(TypedDict):
+    """What is compiled of a cache beside its attributes."""
+
+    access: dict[str, list[str]]
+    """By runtime: the parts of the access string of its user."""
+
+
 class Datastore(TypedDict):
     """What is compiled of a datastore beside its attributes."""
 
+    access: NotRequired[dict[str, list[str]]]
+    """Of one that is a cache, by runtime: the parts of the access string of its user."""
     users_call_internet: NotRequired[bool]
     grants: NotRequired[list[Grant]]
     """What the role of a warehouse may do."""
@@ -137,6 +148,7 @@ DERIVED: dict[str, type] = {
     "delivery": Delivery,
     "state-machine": StateMachine,
     "external": External,
+    "cache": Cache,
     "datastore": Datastore,
 }
 """What is compiled of a node of each kind, beside its attributes and its place in the graph."""

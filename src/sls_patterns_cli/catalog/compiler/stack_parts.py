@@ -26,6 +26,8 @@ def _place(node: CompiledNode) -> int:
         node["resource"] == "cache" and node["kind"] == "datastore"
     ):
         return 0  # it brings the network
+    if node["kind"] == "cache":
+        return 1  # functions are in its clients' security group
     if node["kind"] == "function" and any(e.get("by") == "authorizer" for e in node.incoming):
         return 1  # APIs are defined with it
     replaces = node["kind"] == "rest-api" and node["replaces"]

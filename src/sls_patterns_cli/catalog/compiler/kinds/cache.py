@@ -8,10 +8,13 @@ from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
     CompiledNode,
+    Facts,
+    Grant,
     Metric,
     Output,
     Reference,
     output,
+    pascal,
 )
 
 PORT = 6379
@@ -26,6 +29,30 @@ https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Scaling.html"""
 
 UNITS_PER_SECOND = 10_000
 """From so many processing units (ECPU) in a second on, it throttles; they bound the bill, too."""
+
+
+CLIENT_COMMANDS = {
+    "python": "+command +cluster|slots",
+    "typescript": "+info +cluster|slots +cluster|info",
+}
+"""What the clients, redis-py and iovalkey, ask of a cluster before the first command (fact J7)."""
+
+
+def access(declared: str) -> dict[str, list[str]]:
+    """The parts of the access string of a cache's user, by runtime.
+
+    They are the keys, the commands that are `declared` with them, and what the client asks itself.
+    """
+    keys, _, commands = declared.partition(" +")
+    return {
+        runtime: [f"on {keys} -@all", f"+{commands}", asked]
+        for runtime, asked in CLIENT_COMMANDS.items()
+    }
+
+
+def client_group(name: str) -> str:
+    """The logical id of the security group of the functions that use a cache beside a datastore."""
+    return f"{pascal(name)}ClientSecurityGroup"
 
 
 def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
@@ -74,3 +101,10 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
         yield Acknowledgement(
             "AwsSolutions-VPC7", "flow logs bill for what they hold; only functions are in this VPC"
         )
+
+
+def called(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
+    """The permission to connect, which names the cache and the user (fact J6)."""
+    yield Grant(source["id"], ("elasticache:Connect",), Reference(target["id"], "cache_arn"))
+    user = Reference(f"{pascal(target['name'])}User", "attr_arn")
+    yield Grant(source["id"], ("elasticache:Connect",), user)
