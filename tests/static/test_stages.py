@@ -1,5 +1,6 @@
 """Stages: a stack for each, whose parameters one file has, for SAM and CDK alike."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -115,6 +116,16 @@ OF_DEPLOYMENTS = {"MigrationsDigest", "BootstrapVersion"}
 """What the deployment itself gives to the stack."""
 
 
+BOUNDARY = {
+    "Fn::If": [
+        "HasPermissionsBoundary",
+        {"Ref": "PermissionsBoundaryArn"},
+        {"Ref": "AWS::NoValue"},
+    ]
+}
+"""What each role of a SAM template has, also those that SAM makes."""
+
+
 def project_with_stages(tmp_path: Path, **answers: str) -> Project:
     tmp_path.mkdir(exist_ok=True)
     return project_with_stand_ins(tmp_path, stages="true", **answers)
@@ -167,6 +178,8 @@ def test_stages_change_no_logical_id_of_cdk(runtime: str, tmp_path: Path) -> Non
         Variant("frugal-consumer", "standard", "python", "", "aurora-postgresql"),
         Variant("streamer", "kinesis", "typescript", "", "s3"),
         Variant("gatekeeper", "request-authorizer", "typescript", "", "dynamodb"),
+        Variant("state-machine", "express", "python", "", "dynamodb"),
+        Variant("fifoer", "scheduled", "python", "", "dynamodb"),
     ],
     ids=lambda each: each.pattern,
 )
@@ -176,6 +189,13 @@ def test_a_stack_with_stages_is_the_same_in_sam_and_cdk(variant: Variant, tmp_pa
         for iac in ("sam", "cdk")
     }
 
+    boundaries = {
+        json.dumps(resource["Properties"].pop("PermissionsBoundary", None))
+        for resource in templates["sam"]["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Role"
+    }
+    # CDK's own roles make those of the stack, and `cdk bootstrap` says what limits them.
+    assert boundaries == {json.dumps(BOUNDARY)}
     found = {iac: facts(template, variant.pattern) for iac, template in templates.items()}
     assert list(unexplained(found)) == []
     for template in templates.values():

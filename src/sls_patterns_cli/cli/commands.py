@@ -257,6 +257,30 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
         raise _extra_missing(error, "check") from error
 
 
+@app.command("deploy-role")
+def deploy_role(
+    path: Annotated[
+        Path, typer.Argument(help="A template, a cdk.out folder or a project; by default this one.")
+    ] = Path(),
+    stack: Annotated[
+        str, typer.Option(metavar="NAME", help="The name of the stack that the role deploys.")
+    ] = "",
+    environment: Annotated[
+        str, typer.Option(metavar="NAME", help="The environment of the job that deploys.")
+    ] = "production",
+) -> int:
+    """Print the template of a role with which GitHub Actions deploys a stack, and no more."""
+    if not stack:
+        raise UserError("--stack must name the stack that the role deploys")
+    from sls_patterns_cli.deploy_role import template
+
+    try:
+        output.show(template.text(template.deploy_role(path, stack, environment)))
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error, "deploy-role") from error
+    return 0
+
+
 @app.command()
 def dashboard(
     path: Annotated[

@@ -1,0 +1,1 @@
+"""The role with which CI deploys a stack: derived from the stack's template."""
