@@ -20,7 +20,7 @@ from pattern_schema import pattern_schema
 from release_page import release_pages
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog.compiler import compiled
+from sls_patterns_cli.catalog.compiler import compiled, rollout
 from sls_patterns_cli.catalog.compiler.records import Graph
 from sls_patterns_cli.catalog.kinds import Vocabulary
 from sls_patterns_cli.errors import UserError
@@ -31,6 +31,13 @@ INDEX = PATTERNS / "index.yml"
 README = ROOT / "README.md"
 COLUMNS = 74  # of what prompts say: with room to spare in a terminal of 80
 TABLE = "| pattern | topologies | runtimes | flavours | datastores |"
+ROLLOUTS = {
+    "all-at-once": "the new version gets all traffic as soon as it is deployed",
+    "canary": (
+        f"CodeDeploy gives it {rollout.PERCENT} percent for {rollout.MINUTES} minutes, and alarms "
+        "take it back; each deployment takes that long"
+    ),
+}
 LAST = 1000  # where a pattern is that does not say where
 
 
@@ -53,6 +60,7 @@ def index(patterns: Path = PATTERNS) -> str:
 def choices(vocabulary: Vocabulary) -> str:
     """Return what prompts say about each flavour and each datastore."""
     said = {
+        "rollouts": {name: label(name, meaning) for name, meaning in ROLLOUTS.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
         "datastores": {
             store.name: label(store.name, f"{store.title}; while idle it costs {store.idle}")

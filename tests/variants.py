@@ -47,9 +47,15 @@ class Variant:
         return {**answers, **dict(self.further)}
 
 
+def rollouts(_: Pattern, topology: Topology) -> list[str]:
+    """Return the other way to deploy functions, where there are any."""
+    return ["canary"] if any(node.kind == "function" for node in topology.nodes) else []
+
+
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "dashboard": lambda *_: ["true"],
     "stages": lambda *_: ["true"],
+    "rollout": rollouts,
 }
 """By further question: the values for a topology that are not the default of new projects."""
 
