@@ -111,8 +111,9 @@ def said(report: Report) -> list[tuple[str, ...]]:
     )
 
 
-# What has no data: who may invoke a function, where events go that failed, and alarms.
+# What has no data: who may invoke a function, where events go that failed, alarms, and versions.
 WITHOUT_DATA = {
+    "AWS::Lambda::Version",
     "AWS::Lambda::Permission",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::SNS::Subscription",
