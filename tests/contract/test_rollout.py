@@ -1,7 +1,5 @@
 """Gradual deployments: everything follows the alias, and what is deployed already stays."""
 
-from collections.abc import Iterator
-from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from contract.graph import differences
 from contract.stack import load
 from golden import render_all
 from synthesis import SYNTHESISED_ONCE, template_file, template_files
-from variants import Variant, few_of
+from variants import Variant, invoked_in_every_way
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.check.report import Report, reports
@@ -20,53 +18,17 @@ from sls_patterns_cli.check.report import Report, reports
 Templates = dict[Variant, tuple[Path, Path]]
 
 
-def candidates() -> Iterator[Variant]:
-    """Yield a variant of each topology with functions in each flavour, the languages in turn."""
-    languages = cycle(("python", "typescript"))
-    for pattern in catalog.patterns():
-        for topology in pattern.topologies:
-            if any(node.kind == "function" for node in topology.nodes):
-                store = topology.datastores[-1]
-                variants = product([next(languages)], pattern.flavours, [store])
-                found = (Variant(pattern.slug, topology.name, *each) for each in variants)
-                yield from (variant for variant in found if variant.is_local)
-
-
-def shown_by(variant: Variant) -> set[tuple[str, ...]]:
-    """Return what a variant shows in its flavour: how functions are invoked, and keep events."""
-    topology = catalog.pattern(variant.pattern).topology(variant.topology).on(variant.datastore)
-    kinds = {node.name: node.kind for node in topology.nodes}
-    invoked = {
-        (kinds[edge.source], str(edge.attributes.get("by")), kinds[edge.target])
-        for edge in topology.edges
-        if kinds[edge.target] in {"function", "external"}
-    }
-    attributes = {
-        (name, str(value))
-        for node in topology.nodes
-        if node.kind in {"function", "state-machine"}
-        for name, value in node.attributes.items()
-        if name in {"alias", "express", "failed_events", "reserved_concurrency"}
-    }
-    return {(variant.iac, *each) for each in invoked | attributes} | {
-        (variant.iac, variant.runtime)
-    }
-
-
-CHOSEN = sorted(few_of(list(candidates()), shown_by), key=str)
-
-
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """Return the projects of each chosen variant: deployed at once, and gradually."""
     folder = tmp_path_factory.mktemp("rollout")
-    at_once = render_all(CHOSEN, folder / "at-once")
-    gradual = render_all(CHOSEN, folder / "canary", rollout="canary")
+    at_once = render_all(invoked_in_every_way(), folder / "at-once")
+    gradual = render_all(invoked_in_every_way(), folder / "canary", rollout="canary")
     template_files([*at_once.values(), *gradual.values()])
-    return {variant: (at_once[variant], gradual[variant]) for variant in CHOSEN}
+    return {variant: (at_once[variant], gradual[variant]) for variant in invoked_in_every_way()}
 
 
-@pytest.fixture(params=CHOSEN, ids=str)
+@pytest.fixture(params=invoked_in_every_way(), ids=str)
 def variant(request: pytest.FixtureRequest) -> Variant:
     chosen: Variant = request.param
     return chosen

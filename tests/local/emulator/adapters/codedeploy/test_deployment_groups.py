@@ -1,7 +1,5 @@
 """Stacks with applications and deployment groups of CodeDeploy."""
 
-import pytest
-from botocore.exceptions import ClientError
 from local.support import Client, DeployStack
 
 STACK = """
