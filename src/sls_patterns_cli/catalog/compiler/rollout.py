@@ -38,7 +38,7 @@ to tell. https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-conf
 MOST_ALARMS = 10
 """Of a deployment group: https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html"""
 
-MAPPED = {"queue", "stream", "datastore"}
+MAPPED = {"queue", "stream", "table", "datastore"}
 """The kinds of nodes from which an event source mapping brings records to a function."""
 
 
@@ -125,6 +125,7 @@ def _failed_records(node: CompiledNode, source: CompiledNode) -> Alarm:
     mapping = Reference(
         f"{source['id']}To{node['id']}",
         "event_source_mapping_id" if source["kind"] == "queue" else "ref",
+        f"{source['name']}-to-{node['name']}",
     )
 
     def metric(name: str) -> Metric:
