@@ -21,7 +21,7 @@ from pattern_schema import pattern_schema
 from release_page import release_pages
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog.compiler import compiled
+from sls_patterns_cli.catalog.compiler import compiled, rollout
 from sls_patterns_cli.catalog.compiler.records import Graph
 from sls_patterns_cli.catalog.kinds import Vocabulary
 from sls_patterns_cli.errors import UserError
@@ -38,6 +38,13 @@ TRACING = {
     "none": "No traces; log lines have the ids of requests all the same",
 }
 """What prompts say about each way to trace."""
+ROLLOUTS = {
+    "all-at-once": "the new version gets all traffic as soon as it is deployed",
+    "canary": (
+        f"CodeDeploy gives it {rollout.PERCENT} percent for {rollout.MINUTES} minutes, and alarms "
+        "take it back; each deployment takes that long"
+    ),
+}
 LAST = 1000  # where a pattern is that does not say where
 
 
@@ -61,6 +68,7 @@ def choices(vocabulary: Vocabulary) -> str:
     """Return what prompts say about each flavour and each datastore."""
     said = {
         "tracing": {name: label(name, meaning) for name, meaning in TRACING.items()},
+        "rollouts": {name: label(name, meaning) for name, meaning in ROLLOUTS.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
         "datastores": {
             store.name: label(store.name, f"{store.title}; while idle it costs {store.idle}")

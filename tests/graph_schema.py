@@ -17,7 +17,14 @@ from sls_patterns_cli.catalog.compiler.records import (
     Threshold,
     Variable,
 )
-from sls_patterns_cli.catalog.compiler.stack import DERIVED, Failure, SignIn, Stack, Waits
+from sls_patterns_cli.catalog.compiler.stack import (
+    DERIVED,
+    Failure,
+    Rollout,
+    SignIn,
+    Stack,
+    Waits,
+)
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
@@ -43,6 +50,9 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
         "acknowledgements": {"type": "array", "items": _record(Acknowledgement)},
         "outputs": {"type": "array", "items": _record(Output)},
     }
+    rollout = _typed(Rollout)
+    rollout["properties"] |= {name: known[name] for name in rollout["properties"] if name in known}
+    known["rollout"] = rollout
     hints = get_type_hints(Stack)
     stack = {field.name: known.get(field.name) or of(hints[field.name]) for field in fields(Stack)}
     return {

@@ -70,12 +70,18 @@ def _without_credentials(_: Pattern, topology: Topology) -> Iterator[str]:
         yield "none"
 
 
+def rollouts(_: Pattern, topology: Topology) -> list[str]:
+    """Return the other way to deploy functions, where there are any."""
+    return ["canary"] if any(node.kind == "function" for node in topology.nodes) else []
+
+
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "auth": _other_authorizations,
     "dashboard": lambda *_: ["true"],
     "stages": lambda *_: ["true"],
     "tracing": lambda _pattern, _topology: ["none"],
     "external_auth": _without_credentials,
+    "rollout": rollouts,
 }
 """By further question: the values for a topology that are not the default of new projects."""
 
@@ -172,3 +178,42 @@ def variants_of(pattern: Pattern) -> Iterator[Variant]:
             pattern.runtimes, pattern.flavours, topology.datastores
         ):
             yield Variant(pattern.slug, topology.name, runtime, iac, datastore)
+
+
+def _with_functions() -> Iterator[Variant]:
+    """Yield a variant of each topology with functions in each flavour, the languages in turn."""
+    languages = cycle(("python", "typescript"))
+    for pattern in catalog.patterns():
+        for topology in pattern.topologies:
+            if any(node.kind == "function" for node in topology.nodes):
+                store = topology.datastores[-1]
+                variants = product([next(languages)], pattern.flavours, [store])
+                found = (Variant(pattern.slug, topology.name, *each) for each in variants)
+                yield from (variant for variant in found if variant.is_local)
+
+
+def _invoked_in(variant: Variant) -> set[tuple[str, ...]]:
+    """Return what a variant shows in its flavour: how functions are invoked, and keep events."""
+    topology = catalog.pattern(variant.pattern).topology(variant.topology).on(variant.datastore)
+    kinds = {node.name: node.kind for node in topology.nodes}
+    invoked = {
+        (kinds[edge.source], str(edge.attributes.get("by")), kinds[edge.target])
+        for edge in topology.edges
+        if kinds[edge.target] in {"function", "external"}
+    }
+    attributes = {
+        (name, str(value))
+        for node in topology.nodes
+        if node.kind in {"function", "state-machine"}
+        for name, value in node.attributes.items()
+        if name in {"alias", "express", "failed_events", "reserved_concurrency"}
+    }
+    return {(variant.iac, *each) for each in invoked | attributes} | {
+        (variant.iac, variant.runtime)
+    }
+
+
+@cache
+def invoked_in_every_way() -> tuple[Variant, ...]:
+    """Return few variants with functions that are invoked in every way, in both flavours."""
+    return tuple(sorted(few_of(list(_with_functions()), _invoked_in), key=str))

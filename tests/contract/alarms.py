@@ -137,7 +137,18 @@ TOTALS = [
     Metric("AWS/ApiGateway", "Count", "ApiName", tier=None),
     Metric("AWS/ApiGateway", "Count", "ApiId", tier=None),
     Metric("AWS/Lambda", "Invocations", "FunctionName", tier=None),
+    Metric("AWS/Lambda", "InvokedEventCount", "EventSourceMappingUUID", tier=None),
 ]
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
+FAILED_RECORDS = Metric(
+    "AWS/Lambda",
+    "FailedInvokeEventCount",
+    "EventSourceMappingUUID",
+    tier=None,
+    periods=3,
+    share="page",
+    total=("InvokedEventCount",),
+)
 # https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
 _SUCCESS = (("Average", "Minimum"), 1, 0)
 DELIVERY = [
@@ -271,6 +282,7 @@ KNOWN = {
         *REFUSED,
         *LATENCY,
         *TOTALS,
+        FAILED_RECORDS,
         *DELIVERY,
         *DELIVERY_FROM_STREAM,
         *DELIVERY_BY_PUT,
@@ -324,6 +336,7 @@ SOURCES = {
     "DBClusterIdentifier": "AWS::RDS::DBCluster",
     "clusterId": "AWS::ElastiCache::ServerlessCache",
     "DeliveryStreamName": "AWS::KinesisFirehose::DeliveryStream",
+    "EventSourceMappingUUID": "AWS::Lambda::EventSourceMapping",
     "FunctionName": "AWS::Lambda::Function",
     "LogGroupName": "AWS::Logs::LogGroup",
     "QueueName": "AWS::SQS::Queue",
@@ -416,6 +429,11 @@ def _by(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]
         must = f"that of a resource {SOURCES[metric.dimension]} of this stack"
         value = stack.text(dimensions[metric.dimension])
         yield is_but(rule, name, metric.dimension, value, must)
+    elif metric.dimension == "EventSourceMappingUUID":
+        mapping = stack.named(dimensions[metric.dimension])
+        if mapping and "EventCount" not in (mapping.get("MetricsConfig", "Metrics") or []):
+            given = mapping.get("MetricsConfig")
+            yield is_but(rule, mapping.name, "MetricsConfig", given, "EventCount (fact I8)")
 
 
 def _reported(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]:
@@ -575,7 +593,7 @@ def _is_dimension(stack: Stack, resource: Resource, value: Any) -> bool:
     return is_dimension(stack, resource, value)
 
 
-def _is_page(alarm: Resource) -> bool:
+def is_page(alarm: Resource) -> bool:
     return str(alarm.get("AlarmDescription")).startswith("Page: ")
 
 
@@ -592,10 +610,10 @@ def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     # Whoever was woken learns that it is over (fact C7).
     elif (ok := alarm.get("OKActions")) != alarm.get("AlarmActions"):
         yield is_but("alarm", alarm.name, "OKActions", ok, "the same as AlarmActions")
-    if _is_page(alarm) and any("Ticket" in stack.text(action) for action in actions):
+    if is_page(alarm) and any("Ticket" in stack.text(action) for action in actions):
         says = "pages somebody, but goes where nobody looks at night"
         yield Violation("alarm", alarm.name, says)
-    like = next(each for each in stack.of_type(ALARM) if _is_page(each) == _is_page(alarm))
+    like = next(each for each in stack.of_type(ALARM) if is_page(each) == is_page(alarm))
     if actions != (like.get("AlarmActions") or []):
         says = f"goes elsewhere than {like.name}, which is of the same tier"
         yield Violation("alarm", alarm.name, says)

@@ -26,6 +26,14 @@ def alias_violations(stack: Stack) -> Iterator[Violation]:
         yield from _permits(stack, permission)
 
 
+def invocable(stack: Stack, function: Resource) -> Iterator[Resource]:
+    """Return the function and its aliases: a permission for the one is none for the others."""
+    yield function
+    for alias in stack.of_type(ALIAS):
+        if stack.means({"Ref": alias.name}, function):
+            yield alias
+
+
 def _leads_to_a_version(stack: Stack, alias: Resource) -> Iterator[Violation]:
     """A number would stay what it is, and $LATEST is whatever anybody has changed meanwhile."""
     invoked = stack.function(alias.get("FunctionName"))

@@ -14,6 +14,7 @@ from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
 from contract.networks import network_violations
 from contract.proxies import proxy_violations
+from contract.rollouts import rollout_violations
 from contract.stack import stacks
 from contract.standards import standard_violations
 from contract.state_machines import state_machine_violations
@@ -56,6 +57,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from deadline_violations(stack)
         yield from delivery_violations(stack)
         yield from proxy_violations(stack)
+        yield from rollout_violations(stack)
         yield from token_violations(stack)
         yield from authorization_violations(stack)
         yield from trace_violations(stack)

@@ -17,8 +17,8 @@ from contract.maps import mapped_items
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
 from sls_patterns_cli.wiring import edges as wiring
 from sls_patterns_cli.wiring import model
+from sls_patterns_cli.wiring.edges import invocations
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
-from sls_patterns_cli.wiring.edges.invocations import configuration, invocation
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     DELIVERY,
@@ -218,11 +218,12 @@ def processors(delivery: Resource) -> Iterator[dict[str, Any]]:
 
 
 def transforms(stack: Stack, delivery: Resource) -> Iterator[Resource]:
-    """Return the functions that change what Firehose delivers."""
+    """Return the functions that change what Firehose delivers, or the aliases that it invokes."""
     for parameters in processors(delivery):
-        invoked = stack.function(parameters.get("LambdaArn"))
+        arn = parameters.get("LambdaArn")
+        invoked = stack.named(arn) if stack.function(arn) else None
         if invoked:
-            yield invoked[0]
+            yield invoked
 
 
 def _carries_failures(stack: Stack, declared_by: Resource) -> bool:
@@ -235,15 +236,16 @@ def _carries_failures(stack: Stack, declared_by: Resource) -> bool:
 def _custom_resources(stack: Stack) -> Iterator[model.Edge]:
     for resource in stack.resources.values():
         if resource.type.startswith(CUSTOM_RESOURCES):
-            yield from invocation(stack, OUTSIDE, resource.get("ServiceToken"), resource)
+            yield from invocations.invocation(
+                stack, OUTSIDE, resource.get("ServiceToken"), resource
+            )
 
 
 def _handed_off(stack: Stack, invoked: set[str]) -> Iterator[model.Edge]:
     """Functions that are ready to be invoked asynchronously, and nothing in the stack does."""
     for function in stack.functions:
-        config = configuration(stack, function, "$LATEST")
-        if function.name not in invoked and (config or function.get("DeadLetterConfig")):
-            yield from invocation(stack, CALLERS, {"Ref": function.name}, config or function)
+        if function.name not in invoked:
+            yield from invocations.of_others(stack, CALLERS, function)
 
 
 def _sets_lines_apart(stack: Stack, edge: Edge) -> bool:
@@ -274,6 +276,8 @@ def _items(stack: Stack) -> Iterator[Edge]:
 
 def _transforms(stack: Stack) -> Iterator[Edge]:
     for delivery in stack.of_type(DELIVERY):
-        for function in transforms(stack, delivery):
-            end = delivery_end(stack, delivery)
-            yield Edge(delivery.name, function.name, "E8", delivery.name, end)
+        for invoked in transforms(stack, delivery):
+            function = stack.function({"Ref": invoked.name})
+            if function:
+                end = delivery_end(stack, delivery)
+                yield Edge(delivery.name, function[0].name, "E8", delivery.name, end)

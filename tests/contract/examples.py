@@ -131,20 +131,27 @@ def alarm(
     )
 
 
-def share(metric: str, dimension: str, value: Any) -> dict[str, Any]:
-    """Return the alarm on the share of an API's requests that fail."""
+def share(
+    metric: str,
+    dimension: str,
+    value: Any,
+    *,
+    total: str = "Count",
+    of: str = "AWS/ApiGateway",
+) -> dict[str, Any]:
+    """Return the alarm on the share of requests that fail; by default those of an API."""
 
     def query(metric_id: str, name: str) -> dict[str, Any]:
         dimensions = [{"Name": dimension, "Value": value}]
-        of = {"Namespace": "AWS/ApiGateway", "MetricName": name, "Dimensions": dimensions}
-        stat = {"Metric": of, "Stat": "Sum", "Period": 60}
+        measured = {"Namespace": of, "MetricName": name, "Dimensions": dimensions}
+        stat = {"Metric": measured, "Stat": "Sum", "Period": 60}
         return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
 
     rate = {"Id": "rate", "Expression": "IF(calls >= 10, 100 * failed / calls, 0)"}
     return resource(
         "AWS::CloudWatch::Alarm",
         AlarmDescription="Page: requests fail. First: look why",
-        Metrics=[rate, query("calls", "Count"), query("failed", metric)],
+        Metrics=[rate, query("calls", total), query("failed", metric)],
         ComparisonOperator="GreaterThanThreshold",
         Threshold=5,
         EvaluationPeriods=3,
@@ -1236,6 +1243,47 @@ def sdk() -> dict[str, Any]:
     )
 
 
+def canary() -> dict[str, Any]:
+    """Return a queue's consumer that is deployed gradually: an alarm on its records stops it."""
+    stack = e1()
+    mapping = stack["Resources"]["Mapping"]["Properties"]
+    mapping |= {"FunctionName": ref("StoreLive"), "MetricsConfig": {"Metrics": ["EventCount"]}}
+    by = ("EventSourceMappingUUID", ref("Mapping"))
+    records = share("FailedInvokeEventCount", *by, total="InvokedEventCount", of="AWS/Lambda")
+    records["Properties"]["AlarmName"] = {"Fn::Sub": "${AWS::StackName}-StoreRecords"}
+    alias = resource(
+        "AWS::Lambda::Alias",
+        FunctionName=ref("Store"),
+        FunctionVersion=get("StoreVersion", "Version"),
+        Name="live",
+    )
+    names = {"ApplicationName": ref("Application"), "DeploymentGroupName": ref("StoreGroup")}
+    policies = "arn:aws:iam::aws:policy/service-role"
+    return template(
+        stack["Resources"],
+        {
+            "StoreVersion": resource("AWS::Lambda::Version", FunctionName=ref("Store")),
+            "StoreLive": {**alias, "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": names}},
+            "StoreRecords": records,
+            "Application": resource("AWS::CodeDeploy::Application", ComputePlatform="Lambda"),
+            "ShiftingRole": role(
+                "codedeploy", managed=(f"{policies}/AWSCodeDeployRoleForLambdaLimited",)
+            ),
+            "StoreGroup": resource(
+                "AWS::CodeDeploy::DeploymentGroup",
+                ApplicationName=ref("Application"),
+                ServiceRoleArn=get("ShiftingRole"),
+                DeploymentConfigName="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+                AlarmConfiguration={
+                    "Enabled": True,
+                    "Alarms": [{"Name": {"Fn::Sub": "${AWS::StackName}-StoreRecords"}}],
+                },
+                AutoRollbackConfiguration={"Enabled": True},
+            ),
+        },
+    )
+
+
 def circuit() -> dict[str, Any]:
     """Return a function that reports the circuit which guards its calls."""
     by = [{"Name": "service", "Value": "shop"}, {"Name": "circuit", "Value": "carrier"}]
@@ -1303,6 +1351,7 @@ EXAMPLES = {
     "AUTHORIZER": authorizer,
     "SIGNED": signed,
     "SDK": sdk,
+    "CANARY": canary,
     "CIRCUIT": circuit,
     "DASHBOARD": dashboard,
 }

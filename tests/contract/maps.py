@@ -19,10 +19,19 @@ def distributed_maps(parsed: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def invoked(stack: Stack, state: dict[str, Any]) -> Resource | None:
-    given = state.get("Parameters") or state.get("Arguments") or {}
-    named = given.get("FunctionName") or state.get("Resource")
-    function = stack.function(named)
+    """Return the function that a task invokes."""
+    function = stack.function(_named(state))
     return function[0] if function else None
+
+
+def qualified(stack: Stack, state: dict[str, Any]) -> Resource | None:
+    """Return what a task invokes: a function, or its alias or version."""
+    return stack.named(_named(state)) if invoked(stack, state) else None
+
+
+def _named(state: dict[str, Any]) -> Any:
+    given = state.get("Parameters") or state.get("Arguments") or {}
+    return given.get("FunctionName") or state.get("Resource")
 
 
 def kept_items(

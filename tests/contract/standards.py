@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from contract import traces
 from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, known, watched
+from contract.aliases import invocable
 from contract.edges import CUSTOM_RESOURCES, event_source, path_of
 from contract.ends import POLLING
 from contract.names import name_violations
@@ -45,7 +46,7 @@ from sls_patterns_cli.wiring.policies import (
 # Types whose asynchronous edges edges.py finds, or that have none. Another type is refused until
 # somebody has thought about how it fails.
 KNOWN_TYPES = re.compile(
-    r"AWS::(ApiGateway|ApiGatewayV2|CloudWatch|DynamoDB|EC2|ElastiCache|IAM|KMS|Logs|RDS)::\w+"
+    r"AWS::(ApiGateway|ApiGatewayV2|CloudWatch|CodeDeploy|DynamoDB|EC2|ElastiCache|IAM|KMS|Logs|RDS)::\w+"
     r"|AWS::Lambda::(Function|Alias|Version|Permission|EventSourceMapping|EventInvokeConfig"
     r"|LayerVersion)"
     r"|AWS::Events::(Rule|EventBus)|AWS::Scheduler::(Schedule|ScheduleGroup)"
@@ -61,6 +62,8 @@ KNOWN_TYPES = re.compile(
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
 BASIC_EXECUTION = "AWSLambdaBasicExecutionRole"
 VPC_EXECUTION = "AWSLambdaVPCAccessExecutionRole"
+# What CodeDeploy calls to shift traffic is not documented by action and resource (fact I6).
+SHIFTING = "AWSCodeDeployRoleForLambdaLimited"
 
 # Actions that know no resource, so that theirs is "*".
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -312,7 +315,9 @@ def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
     yield from _logs(stack, function, role)
     # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
     loop = function.get("RecursiveLoop")
-    if may(stack, role, "lambda:InvokeFunction", function) and loop != "Allow":
+    if loop != "Allow" and any(
+        may(stack, role, "lambda:InvokeFunction", each) for each in invocable(stack, function)
+    ):
         must = "Allow, since it may invoke itself: Lambda stops such a chain after 16 invocations"
         yield is_but("loop", function.name, "RecursiveLoop", loop, must)
     sharing = [other.name for other in stack.functions if role_of(stack, other) == role]
@@ -616,7 +621,7 @@ def _is_lambdas_own(stack: Stack, function: Resource, statement: Statement, acti
 def _role(stack: Stack, role: Resource) -> Iterator[Violation]:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege."""
     for name in managed_policies(stack, role):
-        if name not in {BASIC_EXECUTION, VPC_EXECUTION, *traces.MANAGED}:
+        if name not in {BASIC_EXECUTION, VPC_EXECUTION, SHIFTING, *traces.MANAGED}:
             yield Violation("role", role.name, f"{name} must give way to named actions")
     for statement in role_statements(stack, role):
         if not statement.allow:

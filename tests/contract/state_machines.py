@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.alarms import EXPRESS, STANDARD, watched
+from contract.aliases import invocable
 from contract.ends import dead_letter_queue, rule_to_end
-from contract.maps import distributed_maps, invoked, kept_items
+from contract.maps import distributed_maps, invoked, kept_items, qualified
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
@@ -313,9 +314,10 @@ def _task(
         if isinstance(timeout, int) and own >= timeout:
             must = f"more than the {own} of {function.name}"
             yield is_but(rule, task, "TimeoutSeconds", timeout, must)
-    called_function = function or remote
+    called_function = qualified(stack, state) or remote
     if called_function and not may(stack, role_of(stack, machine), INVOKING, called_function):
-        says = f"its role must be allowed {INVOKING} on {function.name if function else remote}"
+        name = remote if isinstance(called_function, str) else called_function.name
+        says = f"its role must be allowed {INVOKING} on {name}"
         yield Violation(rule, machine.name, says)
     yield from _table(stack, machine, task, state, rule)
     # Left out, they are 2 and 3: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
@@ -437,7 +439,8 @@ def _started_by_apis(stack: Stack, machine: Resource, rule: str) -> Iterator[Vio
 def _remembered(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:
     """A client names the execution, and may start it again when its name is forgotten."""
     for function in stack.functions:
-        if may(stack, role_of(stack, machine), INVOKING, function):
+        role = role_of(stack, machine)
+        if any(may(stack, role, INVOKING, each) for each in invocable(stack, function)):
             for name, days in (function.get("Environment", "Variables") or {}).items():
                 if name.endswith("_DAYS") and int(days) <= NAME_DAYS:
                     must = f"more than the {NAME_DAYS} of a name (fact R10)"

@@ -48,6 +48,7 @@ FOUND = {
     "AUTHORIZER": set(),
     "SIGNED": set(),
     "SDK": set(),
+    "CANARY": {("Orders", "Store", "E1", "Dead")},
     "CIRCUIT": set(),
     "DASHBOARD": {("Orders", "Store", "E1", "Dead")},
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
@@ -159,6 +160,15 @@ NOT_THE_CONTRACTS["SIGNED"] = (
 )
 # Who calls, and by which name, is nobody's failure but the caller's.
 NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")
+# Without the alias's policy it is no gradual deployment.
+NOT_THE_CONTRACTS["CANARY"] = (
+    *NOT_THE_CONTRACTS["E1"],
+    r"Application(\..*)?",
+    r"StoreGroup\.ApplicationName",
+    r"Store(Version|Live)\.\w+",
+    # What CloudFormation itself asks for.
+    r"StoreRecords\.(ComparisonOperator|EvaluationPeriods|Threshold|.*\.Stat)",
+)
 # That a circuit has its alarms at all, the graph says (test_contract).
 NOT_THE_CONTRACTS["CIRCUIT"] = (
     r"CarrierCircuit\w+",

@@ -23,6 +23,9 @@ class Difference:
         return flavour == self.flavour and bool(re.fullmatch(self.pattern, str(fact)))
 
 
+INVOKED_BY = r"\w+(:live)?: invoked by is "
+"""How a permission begins, of a function or its alias."""
+
 KNOWN = (
     Difference(
         name="created-by tags",
@@ -33,19 +36,19 @@ KNOWN = (
     Difference(
         name="permission for one method",
         flavour="sam",
-        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/[A-Z]+/.*",
+        pattern=INVOKED_BY + r"apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/[A-Z]+/.*",
         reason="SAM permits the route's method and path",
     ),
     Difference(
         name="permission for one stage",
         flavour="cdk",
-        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\w+/[A-Z]+/.*",
+        pattern=INVOKED_BY + r"apigateway\.amazonaws\.com from .*:\$\{\w+\}/\w+/[A-Z]+/.*",
         reason="CDK permits the method and path of a REST API for its one stage only",
     ),
     Difference(
         name="permission for any method",
         flavour="cdk",
-        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/\*/.*",
+        pattern=INVOKED_BY + r"apigateway\.amazonaws\.com from .*:\$\{\w+\}/\*/\*/.*",
         reason="CDK permits the route's path whatever the method; only its routes lead there",
     ),
     Difference(
@@ -57,14 +60,38 @@ KNOWN = (
     Difference(
         name="permission for any authorizer",
         flavour="sam",
-        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*:\$\{\w+\}/authorizers/\*",
+        pattern=INVOKED_BY + r"apigateway\.amazonaws\.com from .*:\$\{\w+\}/authorizers/\*",
         reason="SAM permits each authorizer of the API; there is one",
     ),
     Difference(
         name="permission for the authorizer",
         flavour="cdk",
-        pattern=r"\w+: invoked by is apigateway\.amazonaws\.com from .*/authorizers/\$\{\w+\}",
+        pattern=INVOKED_BY + r"apigateway\.amazonaws\.com from .*/authorizers/\$\{\w+\}",
         reason="CDK permits the authorizer by its id",
+    ),
+    Difference(
+        name="order of what rolls back",
+        flavour="sam",
+        pattern=r"\w+DeploymentGroup: AutoRollbackConfiguration\.Events\.[12] is \w+",
+        reason="SAM lists an alarm before a request; both have all three",
+    ),
+    Difference(
+        name="order of what rolls back, by CDK",
+        flavour="cdk",
+        pattern=r"\w+DeploymentGroup: AutoRollbackConfiguration\.Events\.[12] is \w+",
+        reason="CDK lists a request before an alarm; both have all three",
+    ),
+    Difference(
+        name="qualifier as text",
+        flavour="sam",
+        pattern=r"asynchronous invokes of \$\{\w+\}: Qualifier is live",
+        reason="SAM knows the name of the alias",
+    ),
+    Difference(
+        name="qualifier of an ARN",
+        flavour="cdk",
+        pattern=r"asynchronous invokes of \$\{\w+\}: Qualifier is \$\{\w+live\} split at :, part 7",
+        reason="CDK takes the name out of the alias's ARN",
     ),
     Difference(
         name="warnings of an import",
@@ -99,13 +126,13 @@ KNOWN = (
     Difference(
         name="ARN of a log group, put together",
         flavour="sam",
-        pattern=r"\w+: invoked by is logs\.amazonaws\.com from arn:.*:log-group:\$\{\w+\}:\*",
+        pattern=INVOKED_BY + r"logs\.amazonaws\.com from arn:.*:log-group:\$\{\w+\}:\*",
         reason="SAM puts the ARN together from the log group's name",
     ),
     Difference(
         name="ARN of a log group",
         flavour="cdk",
-        pattern=r"\w+: invoked by is logs\.amazonaws\.com from \$\{\w+\.Arn\}",
+        pattern=INVOKED_BY + r"logs\.amazonaws\.com from \$\{\w+\.Arn\}",
         reason="CDK asks the log group for its ARN, which ends in :* too",
     ),
     Difference(

@@ -159,7 +159,7 @@ class _Reader:
         return self.edges.get(resource.name, self.name(resource.name))
 
     def name(self, logical_id: str) -> str:
-        name = VERSION.sub("Version", HASH.sub("", logical_id))
+        name = HASH.sub("", VERSION.sub("Version", logical_id))
         return self.parts.get(name, name)
 
     def text(self, value: Any) -> str:

@@ -15,10 +15,13 @@ from graphs.overlay import graphs
 from parity.differences import KNOWN, unexplained
 from parity.facts import Fact, facts
 from synthesis import SYNTHESISED_ONCE, template_files, with_templates_of
-from variants import Variant, authorized_variants_of, variants_of
+from variants import Variant, authorized_variants_of, invoked_in_every_way, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cloudformation.document import Template
+
+CANARY = "canary"
+"""Stands for the variants that are deployed gradually."""
 
 GRAPHS = "graphs"
 """Stands for those under test, as the slug of a pattern for its variants."""
@@ -63,6 +66,8 @@ def of(tmp_path_factory: pytest.TempPathFactory) -> Of:
 
 
 def rendered(pattern: str, folder: Path) -> dict[Variant, Path]:
+    if pattern == CANARY:
+        return render_all(invoked_in_every_way(), folder, rollout="canary")
     if pattern != GRAPHS:
         declared = catalog.pattern(pattern)
         # Further answers are shown in one runtime, which need not be the same in both flavours.
@@ -76,7 +81,10 @@ def without_flavour(variant: Variant) -> str:
     return str(replace(variant, iac="any"))
 
 
-@pytest.mark.parametrize("pattern", [*BY_PATTERN, pytest.param(GRAPHS, marks=SYNTHESISED_ONCE)])
+@pytest.mark.parametrize(
+    "pattern",
+    [*BY_PATTERN, *(pytest.param(each, marks=SYNTHESISED_ONCE) for each in (CANARY, GRAPHS))],
+)
 def test_whatever_differs_has_a_name_and_a_reason(pattern: str, of: Of) -> None:
     variants = of(pattern)
 
@@ -88,7 +96,7 @@ def test_whatever_differs_has_a_name_and_a_reason(pattern: str, of: Of) -> None:
 
 @SYNTHESISED_ONCE
 def test_no_difference_is_listed_that_there_is_not(of: Of) -> None:
-    groups = (GRAPHS, *catalog.slugs())
+    groups = (CANARY, GRAPHS, *catalog.slugs())
     for difference in KNOWN:
         others = [each for each in KNOWN if each != difference]
         assert any(

@@ -5,13 +5,35 @@ from pathlib import Path
 import pytest
 from proofs.proving import own_id, prove
 from rendering import render_project
-from variants import Variant, proven_variants, standing_for_all, topology_of
+from variants import (
+    Variant,
+    invoked_in_every_way,
+    parameters,
+    proven_variants,
+    standing_for_all,
+    topology_of,
+)
 
 
 @pytest.mark.parametrize("variant", standing_for_all(proven_variants()))
 def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
-    project = render_project(tmp_path / "project", **variant.answers)
+    passes(variant, render_project(tmp_path / "project", **variant.answers))
 
+
+# Its functions are invoked by a rule, by queues and by the SDK.
+ONE_OF_MANY = {
+    each for each in invoked_in_every_way() if (each.topology, each.iac) == ("s3-events", "sam")
+}
+
+
+@pytest.mark.parametrize("variant", parameters(invoked_in_every_way(), ONE_OF_MANY))
+def test_every_proof_passes_where_everything_invokes_aliases(
+    variant: Variant, tmp_path: Path
+) -> None:
+    passes(variant, render_project(tmp_path / "project", **variant.answers, rollout="canary"))
+
+
+def passes(variant: Variant, project: Path) -> None:
     run = prove(project)
 
     assert run.failed == set(), run.printed

@@ -5,7 +5,7 @@ Takes plain CloudFormation: what the SAM transform or `cdk synth` made.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import Any, Literal, TypeVar
 
@@ -41,6 +41,8 @@ LOG_GROUP_ARN = re.compile(
 )
 ONE_REFERENCE = re.compile(r"\$\{(\w+)(?:\.([\w.]+))?\}")
 # An ARN put together from the name of one resource, with what is inside of that behind it.
+# What CDK makes of the ARN of an alias or version: the function's name, with a qualifier.
+NAME_OF_QUALIFIER = re.compile(r"\$\{(\w+)\} split at :, part 6:[\w-]+")
 ARN_OF_ONE = re.compile(
     r"arn:(?:[^$]|\$\{AWS::\w+\})*[:/]\$\{(\w+)(?:\.\w+)?\}(?:[:/](?:[^$]|\$\{AWS::\w+\})*)?"
 )
@@ -97,6 +99,8 @@ class Resource:
     """The resources that DependsOn names."""
     deletion_policy: str | None = None
     """What becomes of it when it is no more in the template; None where it is deleted."""
+    update_policy: Mapping[str, Any] = field(default_factory=dict)
+    """How an update of it goes on."""
 
     @cached_property
     def referred_to(self) -> set[str]:
@@ -133,6 +137,7 @@ class Stack:
                 resource.get("Properties") or {},
                 tuple(map(str, listed(resource.get("DependsOn")))),
                 resource.get("DeletionPolicy"),
+                resource.get("UpdatePolicy") or {},
             )
             for name, resource in resources.items()
         }
@@ -294,9 +299,11 @@ class Stack:
 
     def function(self, value: Any) -> tuple[Resource, str] | None:
         """Return the function that a name or ARN means, and the qualifier it is invoked by."""
-        resource = self.named(
-            value, "AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Lambda::Version"
-        )
+        types = ("AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Lambda::Version")
+        resource = self.named(value, *types)
+        if resource is None and (match := NAME_OF_QUALIFIER.fullmatch(self.text(value))):
+            resource = self.resources.get(match[1])
+            resource = resource if resource and resource.type in types else None
         if resource is None:
             return None
         if resource.type == "AWS::Lambda::Function":

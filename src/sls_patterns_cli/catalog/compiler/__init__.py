@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sls_patterns_cli.catalog.authorization import answers, authorized
-from sls_patterns_cli.catalog.compiler import dead_letters, variables
+from sls_patterns_cli.catalog.compiler import dead_letters, rollout, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.dashboard import dashboard
@@ -159,6 +159,8 @@ class _Compilation:
         section = f"When {'an execution' if self._ending == ['E7'] else 'a message'} fails"
         queues = [each["id"] for each in self._ends]
         found = list(alarms(self._graph, queues, section))
+        brought = {node["name"] for node in self._datastore.nodes}
+        own = [name for name in self._names("function") if name not in brought]
         replayed = _replayed(self._ends)
         ending = [each for each in edges if any(failure.end for failure in each.failures)]
         return {
@@ -184,6 +186,7 @@ class _Compilation:
             ),
             "outputs": [each.as_dict() for each in outputs(self._graph)],
             "acknowledgements": [each.as_dict() for each in acknowledgements(self._graph)],
+            "rollout": rollout.additions(self._graph, own, found),
             "stack_imports": imports(self._graph, found),
         }
 

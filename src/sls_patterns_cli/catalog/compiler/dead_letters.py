@@ -62,6 +62,9 @@ def tool(
                 "id": queue["id"],
                 "failed": ids[queue["at"]],
                 "target": targets[-1].format(**named) if targets else None,
+                "invoked": ids[failed.target]
+                if nodes[failed.target].kind == "function" and targets == ["{target}Name"]
+                else None,
             }
         )
     of_all = [vocabulary.redrives[EVERY], *found.values()]

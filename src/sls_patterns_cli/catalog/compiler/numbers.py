@@ -3,7 +3,7 @@ kind, with its source."""
 
 from typing import TypedDict
 
-from sls_patterns_cli.catalog.compiler import dead_letters
+from sls_patterns_cli.catalog.compiler import dead_letters, rollout
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
     aurora,
@@ -128,6 +128,14 @@ class Redrive(TypedDict):
     invocation_seconds: int
 
 
+class Rollout(TypedDict):
+    """Of gradual deployments."""
+
+    alias: str
+    percent: int
+    minutes: int
+
+
 class Numbers(TypedDict):
     """The numbers by kind."""
 
@@ -144,6 +152,7 @@ class Numbers(TypedDict):
     redrive: Redrive
     database: Database
     cache: Cache
+    rollout: Rollout
 
 
 def numbers() -> Numbers:
@@ -207,5 +216,10 @@ def numbers() -> Numbers:
             "reader_port": cache.READER_PORT,
             "storage_gigabytes": cache.STORAGE_GIGABYTES,
             "units_per_second": cache.UNITS_PER_SECOND,
+        },
+        "rollout": {
+            "alias": rollout.ALIAS,
+            "percent": rollout.PERCENT,
+            "minutes": rollout.MINUTES,
         },
     }

@@ -78,9 +78,11 @@ Attribute = Literal[
     "cache_arn",
     "event_bus_arn",
     "event_bus_name",
+    "event_source_mapping_id",
     "executions",
     "function_arn",
     "function_name",
+    "invoked_function",
     "item_executions",
     "log_group.log_group_name",
     "log_group_arn",
@@ -110,9 +112,9 @@ Attribute = Literal[
     "url",
 ]
 """Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
-alias, a parameter of the stack as a text or a list, the address of a cache, all objects of a
-bucket, all executions of a state machine or of the items of its map, any resource at all, and the
-project's name, which is of no resource."""
+alias, what a caller names a function by, a parameter of the stack as a text or a list, the address
+of a cache, all objects of a bucket, all executions of a state machine or of the items of its map,
+any resource at all, and the project's name, which is of no resource."""
 
 Method = Literal[
     "grant",

@@ -140,6 +140,18 @@ class Datastore(TypedDict):
     """What the role of a warehouse may do."""
 
 
+class Rollout(TypedDict):
+    """What gradual deployments add to the same facts of the stack."""
+
+    stopped_by: dict[str, list[str]]
+    """By the logical id of a function: the alarms that stop its deployment."""
+    alarms: list[Facts]
+    alarm_metrics: int
+    thresholds: list[Facts]
+    outputs: list[Facts]
+    acknowledgements: list[Facts]
+
+
 DERIVED: dict[str, type] = {
     "http-api": Api,
     "rest-api": Api,
@@ -182,6 +194,7 @@ class Stack:
     outputs: list[Facts]
     acknowledgements: list[Facts]
     """What cdk-nag finds and the stack does not change."""
+    rollout: Rollout
     stack_order: list[str]
     """The names of the nodes as the code of a CDK stack defines them."""
     stack_parts: list[str]

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,21 +152,42 @@ def by_others(stack: Stack, targets: set[str]) -> Iterator[Edge]:
     """Yield the invocations that functions are ready for, and that nothing here makes."""
     called = {owner.name for _, owner in permissions(stack) if owner}
     for function in stack.functions:
-        if function.name in targets | called:
-            continue
-        unqualified = (
-            config
-            for config in configurations(stack, function)
-            if config.get("Qualifier") in ("$LATEST", None)
-        )
-        config = next(unqualified, None)
-        if config or function.get("DeadLetterConfig"):
-            yield from invocation(stack, OUTSIDE, {"Ref": function.name}, config or function)
+        if function.name not in targets | called:
+            yield from of_others(stack, OUTSIDE, function)
+
+
+def of_others(stack: Stack, source: str, function: Resource) -> Iterator[Edge]:
+    """Yield the asynchronous invocations that a function is ready for.
+
+    They are of the alias that it is configured for, and otherwise of the function itself.
+    """
+    aliases = [
+        alias
+        for alias in stack.of_type("AWS::Lambda::Alias")
+        if (invoked := function_at(stack, {"Ref": alias.name}))
+        and invoked[0] == function
+        and configuration(stack, *invoked)
+    ]
+    for alias in aliases:
+        config = configuration(stack, function, stack.text(alias.get("Name")))
+        yield from invocation(stack, source, {"Ref": alias.name}, config or function)
+    unqualified = (
+        config
+        for config in configurations(stack, function)
+        if config.get("Qualifier") in ("$LATEST", None)
+    )
+    config = next(unqualified, None)
+    if not aliases and (config or function.get("DeadLetterConfig")):
+        yield from invocation(stack, source, {"Ref": function.name}, config or function)
 
 
 def _means(stack: Stack, given: Any, function: Resource, qualifier: str) -> bool:
     """Tell whether a qualifier is this one; it may be given by a reference to the alias."""
     if stack.text(given) == qualifier:
         return True
+    # As CDK has it: the last part of the alias's ARN.
+    of_arn = re.fullmatch(r"\$\{(\w+)\} split at :, part 7", stack.text(given))
+    if of_arn:
+        given = {"Ref": of_arn[1]}
     alias = function_at(stack, given) if isinstance(given, dict) else None
     return alias is not None and alias == (function, qualifier)

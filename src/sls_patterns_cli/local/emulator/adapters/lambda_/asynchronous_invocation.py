@@ -145,10 +145,11 @@ def _as_it_is_now(function: Record) -> Record:
 
 
 def _settings(function: Record) -> Record:
-    settings: Record = function.get("event_invoke_config") or (
-        function.get("event_invoke_configs") or {}
-    ).get("$LATEST", {})
-    return settings
+    """What is configured for just the qualifier by which the function was invoked."""
+    name, qualifier = lambda_svc._resolve_name_and_qualifier(function["config"]["FunctionArn"])
+    owner = lambda_svc._functions.get(name) or function
+    settings: Record = (owner.get("event_invoke_configs") or {}).get(qualifier or "$LATEST", {})
+    return settings or (not qualifier and owner.get("event_invoke_config")) or {}
 
 
 def _create(create: Callable[..., Any]) -> Callable[..., Any]:

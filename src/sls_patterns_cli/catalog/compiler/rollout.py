@@ -1,0 +1,140 @@
+"""Gradual deployments: which alarms stop the one of a function, and what a stack has beside.
+
+An alarm that stops a deployment must tell within the minutes for which two versions share the
+traffic, must follow from what a version does, and must be quiet otherwise: one that is red before
+stops every deployment, the one with the fix as well (fact I3). So these are alarms on a share of
+what a function serves, and on executions that fail. Those on dead-letter queues are red until
+somebody has redriven the messages, and those on the age of messages and records take 15 minutes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sls_patterns_cli.catalog.compiler.alarms import thresholds
+from sls_patterns_cli.catalog.compiler.kinds import function
+from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate
+from sls_patterns_cli.catalog.compiler.records import (
+    PAGE,
+    Acknowledgement,
+    Alarm,
+    CompiledNode,
+    Facts,
+    Graph,
+    Metric,
+    Reference,
+    output,
+)
+
+ALIAS = "live"
+"""What callers invoke, as those of an internal API do whatever the answer is."""
+
+PERCENT = 10
+"""Which share of the traffic a new version gets at first. The alarms go off above 5 percent of
+failures, so they see a version that fails in more than half of its calls."""
+
+MINUTES = 5
+"""How long it gets no more than that: the alarms need three minutes, and CloudWatch one or two more
+to tell. https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html"""
+
+MOST_ALARMS = 10
+"""Of a deployment group: https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html"""
+
+MAPPED = {"queue", "stream", "table", "datastore"}
+"""The kinds of nodes from which an event source mapping brings records to a function."""
+
+
+def additions(graph: Graph, functions: Sequence[str], found: Iterable[Alarm]) -> Facts:
+    """What a gradual deployment of the functions needs, beside the `found` alarms.
+
+    `functions` are the service's own: what only deployments invoke, such as a migration, changes at
+    once, because a part of a migration is no migration.
+    """
+    before = {alarm.id: alarm for alarm in found}
+    known = dict(before)
+    stopped_by = {}
+    for name in functions:
+        node = graph.node(name)
+        alarms = {each.id: each for each in _alarms(node, known, {name})}
+        if len(alarms) > MOST_ALARMS:
+            raise AssertionError(f"{name} has more than {MOST_ALARMS} alarms")
+        known |= alarms
+        stopped_by[node["id"]] = list(alarms)
+    added = [alarm for alarm in known.values() if alarm.id not in before]
+    aliased = [node for name in functions if not (node := graph.node(name)).get("alias")]
+    return {
+        "stopped_by": stopped_by,
+        "alarms": [each.as_dict() for each in added],
+        "alarm_metrics": sum(len(each.metrics) for each in added),
+        "thresholds": [
+            vars(each) for each in thresholds(added) if each not in thresholds(before.values())
+        ],
+        "outputs": [
+            output(each["id"], "AliasArn", "Its alias, which callers invoke", "alias_arn").as_dict()
+            for each in aliased
+        ],
+        "acknowledgements": [each.as_dict() for each in acknowledged()],
+    }
+
+
+def acknowledged() -> Iterator[Acknowledgement]:
+    """That CodeDeploy shifts traffic by the policy that AWS made for it."""
+    policy = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
+    yield Acknowledgement(
+        "AwsSolutions-IAM4", "it lets CodeDeploy shift traffic, and no more", f"Policy::{policy}"
+    )
+
+
+def _alarms(node: CompiledNode, known: Mapping[str, Alarm], seen: set[str]) -> Iterator[Alarm]:
+    """The alarms that show a failing version of a function, by what invokes it."""
+    for edge in node.incoming:
+        source = node.graph.node(edge["from"])
+        if source["name"] in seen:
+            continue
+        if source["kind"] in {"http-api", "rest-api"}:
+            yield known[f"{source['id']}ErrorsAlarm"]
+        elif source["kind"] == "state-machine":
+            # Without a page of its own, it answers an API, whose alarm tells.
+            failed = known[f"{source['id']}FailedAlarm"]
+            if failed.tier == PAGE:
+                yield failed
+            else:
+                yield from _alarms(source, known, {*seen, source["name"]})
+        elif source["kind"] == "function" and edge["call"] == "sync":
+            yield from _alarms(source, known, {*seen, source["name"]})
+            yield _errors(node)
+        elif source["kind"] in MAPPED and edge.get("by") != "poll":
+            yield _failed_records(node, source)
+        else:
+            yield _errors(node)
+
+
+def _errors(node: CompiledNode) -> Alarm:
+    """The alarm on the invocations of a function that fail; an internal API has it already."""
+    return failure_rate(
+        f"{node['id']}ErrorsAlarm",
+        f"Calls of the {node['name']} function fail"
+        if function.is_called_by_others(node)
+        else f"Invocations of the {node['name']} function fail",
+        "see its log",
+        failed=function.metric(node, "Errors"),
+        all_of_them=function.metric(node, "Invocations"),
+    )
+
+
+def _failed_records(node: CompiledNode, source: CompiledNode) -> Alarm:
+    """The alarm on the records of batches that fail, which are no errors of the function (I8)."""
+    mapping = Reference(
+        f"{source['id']}To{node['id']}",
+        "event_source_mapping_id" if source["kind"] == "queue" else "ref",
+        f"{source['name']}-to-{node['name']}",
+    )
+
+    def metric(name: str) -> Metric:
+        return Metric("AWS/Lambda", name, "Sum", {"EventSourceMappingUUID": mapping})
+
+    return failure_rate(
+        f"{node['id']}RecordsAlarm",
+        f"The {node['name']} function fails to process what it gets",
+        "see its log",
+        failed=metric("FailedInvokeEventCount"),
+        all_of_them=metric("InvokedEventCount"),
+    )
