@@ -11,7 +11,7 @@ NAME = "sls_patterns_cli"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"updating", "local", "check", "dashboards"},
+    {"updating", "local", "check", "dashboards", "deploy_role"},
     {"rendering", "wiring"},
     {"cloudformation"},
     {"catalog"},

@@ -456,7 +456,7 @@ def _node(
 def _inside_vpc(node: Node, resource: str, targets: Iterable[Node], datastore: Datastore) -> Facts:
     """What a function has for what it calls in a VPC, and a cache for whom it lets in."""
     if resource == "cache":
-        return {"access": cache.access(node.attributes["access_string"])}
+        return {"access": cache.access(node.attributes)}
     groups = list(_security_groups(targets, datastore)) if node.kind == "function" else []
     return {"security_groups": groups} if groups else {}
 

@@ -1,6 +1,7 @@
 """ElastiCache Serverless caches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sls_patterns_cli.catalog.compiler.kinds.function import inside_vpc, reported
 from sls_patterns_cli.catalog.compiler.records import (
@@ -38,12 +39,13 @@ CLIENT_COMMANDS = {
 """What the clients, redis-py and iovalkey, ask of a cluster before the first command (fact J7)."""
 
 
-def access(declared: str) -> dict[str, list[str]]:
+def access(attributes: Mapping[str, Any]) -> dict[str, list[str]]:
     """The parts of the access string of a cache's user, by runtime.
 
-    They are the keys, the commands that are `declared` with them, and what the client asks itself.
+    They are the keys, the commands that the node declares with them, and what the client asks
+    itself.
     """
-    keys, _, commands = declared.partition(" +")
+    keys, _, commands = attributes["access_string"].partition(" +")
     return {
         runtime: [f"on {keys} -@all", f"+{commands}", asked]
         for runtime, asked in CLIENT_COMMANDS.items()
