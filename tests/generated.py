@@ -22,6 +22,7 @@ from release_page import release_pages
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.compiler import compiled, rollout
+from sls_patterns_cli.catalog.compiler.optional_parameters import OPTIONS
 from sls_patterns_cli.catalog.compiler.records import Graph
 from sls_patterns_cli.catalog.kinds import Vocabulary
 from sls_patterns_cli.errors import UserError
@@ -75,6 +76,7 @@ def choices(vocabulary: Vocabulary) -> str:
             for store in vocabulary.datastores.values()
         },
         "auth": {name: label(name, meaning) for name, meaning in vocabulary.auth.items()},
+        "parameters": {name: label(name, meaning) for name, meaning in OPTIONS.items()},
     }
     return f"{json.dumps(said, indent=1)}\n"
 

@@ -4,10 +4,13 @@ Answers to further questions are not: each value that is not the default of new 
 once a pattern, topology and flavour.
 """
 
+import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import cycle, product
+from itertools import chain, cycle, product
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -15,7 +18,10 @@ from _pytest.mark import ParameterSet
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import answers, authorized
+from sls_patterns_cli.catalog.compiler import graph_file
 from sls_patterns_cli.catalog.model import Pattern, Topology
+
+PATTERNS = Path(__file__).parents[1] / "templates/patterns"
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class Variant:
     def options(self) -> str:
         """The variant among those of its pattern."""
         answers = (self.topology, self.runtime, self.iac, self.datastore)
-        return "-".join((*answers, *(f"{name}-{value}" for name, value in self.further)))
+        # A list is of names in brackets.
+        further = ((name, *re.findall(r"[\w.-]+", value)) for name, value in self.further)
+        return "-".join((*answers, *chain.from_iterable(further)))
 
     @property
     def is_local(self) -> bool:
@@ -75,6 +83,15 @@ def rollouts(_: Pattern, topology: Topology) -> list[str]:
     return ["canary"] if any(node.kind == "function" for node in topology.nodes) else []
 
 
+def _all_parameters(pattern: Pattern, topology: Topology) -> Iterator[str]:
+    """Return the answer with all optional parameters that a topology can have."""
+    file = graph_file(topology.name, topology.datastores[0])
+    graph = json.loads((PATTERNS / pattern.slug / file).read_text())
+    options = dict.fromkeys(each["option"] for each in graph["optional_parameters"])
+    if options:
+        yield f"[{', '.join(options)}]"
+
+
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "auth": _other_authorizations,
     "dashboard": lambda *_: ["true"],
@@ -82,6 +99,7 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "tracing": lambda _pattern, _topology: ["none"],
     "external_auth": _without_credentials,
     "rollout": rollouts,
+    "parameters": _all_parameters,
 }
 """By further question: the values for a topology that are not the default of new projects."""
 

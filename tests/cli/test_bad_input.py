@@ -12,7 +12,8 @@ from sls_patterns_cli import catalog
 PATTERNS = ", ".join(pattern.slug for pattern in catalog.patterns())
 NEW = ("new", "scalable-webhook", "project")
 QUESTIONS = (
-    "pattern, project_name, topology, runtime, runtime_version, iac, datastore, region, tracing"
+    "pattern, project_name, topology, external_auth, runtime, runtime_version, iac, datastore, "
+    "auth, rollout, region, dashboard, stages, tracing, parameters"
 )
 NAME_RULE = (
     "a name has up to 40 lower-case letters, digits and single hyphens, and starts with a letter"
@@ -94,6 +95,20 @@ LINES: dict[tuple[str, ...], str] = {
     ),
     (*NEW, "--data", "_commit=v9"): (
         f"--data _commit is not a question; the questions are: {QUESTIONS}"
+    ),
+    **{
+        (*NEW, "--data", f"parameters={answer}"): (
+            f"--data parameters: {answer!r} is not a list of names, such as [one, another]"
+        )
+        for answer in ("concurrency", "", "[concurrency", "{concurrency: 1}", "[[concurrency]]")
+    },
+    (*NEW, "--data", "parameters=[concurrency, currency]"): (
+        "--data parameters: 'currency' is not offered; "
+        "choose from: concurrency, retention, boundary"
+    ),
+    (*NEW, "--data", "parameters=[capacity]"): (
+        "--data parameters: 'capacity' is not offered; "
+        "choose from: concurrency, retention, boundary"
     ),
     (*NEW, "--data", "region"): "--data 'region' is not of the form KEY=VALUE",
     (*NEW, "--data", "=us-east-1"): "--data '=us-east-1' is not of the form KEY=VALUE",

@@ -65,6 +65,7 @@ def database_violations(stack: Stack) -> Iterator[Violation]:
             yield from _patience(stack, function)
         yield from _schema(stack, cluster)
         yield from _connections(stack, cluster)
+        yield from _capacity(stack, cluster)
 
 
 def _protection(stack: Stack, resource: Resource, name: str) -> Iterator[Violation]:
@@ -179,6 +180,18 @@ def _connections(stack: Stack, cluster: Resource) -> Iterator[Violation]:
         times = max(most.values())
         says = f"has {connections} connections, but its functions may run {times} times at a time"
         yield Violation("bounded", cluster.name, says)
+
+
+def _capacity(stack: Stack, cluster: Resource) -> Iterator[Violation]:
+    """RDS refuses a time until a pause without a pause, and a least capacity above the most."""
+    capacity = cluster.get("ServerlessV2ScalingConfiguration") or {}
+    least, most = (stack.number(capacity.get(f"{each}Capacity"), 0) or 0 for each in ("Min", "Max"))
+    if "SecondsUntilAutoPause" in capacity and least:
+        says = "has SecondsUntilAutoPause, which RDS refuses unless MinCapacity is 0"
+        yield Violation("O1", cluster.name, says)
+    if least > most:
+        says = f"has a MinCapacity of {least}, more than its MaxCapacity of {most}"
+        yield Violation("O1", cluster.name, says)
 
 
 def _instances(stack: Stack, cluster: Resource) -> list[Resource]:

@@ -146,6 +146,27 @@ def test_a_pinned_minor_version_is_not_upgraded_automatically(upgraded: object) 
     assert says(change, ("Books.EngineVersion", "16")) == []
 
 
+@pytest.mark.parametrize(
+    ("capacity", "says_then"),
+    [
+        ({"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300}, []),
+        ({"MinCapacity": 4, "MaxCapacity": 4}, []),
+        (
+            {"MinCapacity": 1, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+            ["has SecondsUntilAutoPause, which RDS refuses unless MinCapacity is 0"],
+        ),
+        (
+            {"MinCapacity": 8, "MaxCapacity": 4},
+            ["has a MinCapacity of 8, more than its MaxCapacity of 4"],
+        ),
+    ],
+)
+def test_a_capacity_is_one_that_rds_accepts(capacity: dict[str, int], says_then: list[str]) -> None:
+    change = ("Books.ServerlessV2ScalingConfiguration", capacity)
+
+    assert says(change) == [f"O1 Books: {each}" for each in says_then]
+
+
 CONNECT = "Environment.Variables.PGCONNECT_TIMEOUT"
 
 

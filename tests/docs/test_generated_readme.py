@@ -36,6 +36,31 @@ def test_the_readme_of_an_internal_api_tells_who_may_call(iac: str, tmp_path: Pa
     assert "If a role is deleted and created again, AWS treats it as a different role" in readme
 
 
+@pytest.mark.parametrize("topology", ["http-api", "rest-api"])
+def test_the_readme_of_an_api_tells_that_its_limits_are_targets(
+    topology: str, tmp_path: Path
+) -> None:
+    """Fact O2."""
+    readme = readme_of(tmp_path, pattern="simple-web-service", topology=topology)
+
+    assert "targets, not guaranteed ceilings" in readme
+
+
+@pytest.mark.parametrize(("topology", "status"), [("http-api", 503), ("rest-api", 500)])
+def test_the_readme_tells_what_optional_parameters_do(
+    topology: str, status: int, tmp_path: Path
+) -> None:
+    """Facts A5 and O3."""
+    answers = {"pattern": "simple-web-service", "datastore": "aurora-postgresql"}
+    answers["parameters"] = "[concurrency, capacity]"
+    readme = readme_of(tmp_path, **answers, topology=topology)
+
+    assert f"A call beyond what is reserved gets {status} from API Gateway" in readme
+    assert "Lambda keeps 100 for all functions of the account that reserve none" in readme
+    assert "| `CatalogReservedConcurrency` | 0 | The concurrency that catalog reserves" in readme
+    assert "| `ProductsMinCapacity` | 0 | The least ACU of the database" in readme
+
+
 @pytest.fixture(scope="module", params=["python", "typescript"])
 def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The README of a project with a database, in one line."""

@@ -136,3 +136,26 @@ class TestDeploy:
         )
 
         assert project.calls() == expected(project, tools, "unasked")
+
+
+@pytest.mark.parametrize(
+    ("iac", "option"),
+    [
+        ("sam", "--tags service=shop team=a stage=b"),
+        ("cdk", "--tags service=shop --tags team=a --tags stage=b"),
+    ],
+)
+def test_tags_are_added_to_those_of_the_stack(iac: str, option: str, tmp_path: Path) -> None:
+    """Fact O6."""
+    project = project_with_stand_ins(tmp_path, iac=iac)
+
+    subprocess.run(
+        ["make", "deploy", "TAGS=team=a stage=b", "--assume-old=build"],
+        cwd=project.folder,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+
+    assert project.calls()[-1].endswith(f" {option}")

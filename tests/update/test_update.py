@@ -233,6 +233,22 @@ def test_another_answer_moves_wiring_and_adapters_and_keeps_what_is_the_users(
     ]
 
 
+def test_optional_parameters_come_and_go_with_their_answer(project: Owned) -> None:
+    before = snapshot(project.folder)
+
+    report = project.update("--to", "v0.1.0", "--data", "parameters=[concurrency]")
+    project.commit()
+
+    assert report["answers"] == {"parameters": {"from": None, "to": ["concurrency"]}}
+    assert report["replaced"] == []
+    assert "ProcessMaximumConcurrency:" in project.read("template.yaml")
+
+    report = project.update("--to", "v0.1.0", "--data", "parameters=[]")
+
+    assert report["answers"] == {"parameters": {"from": ["concurrency"], "to": None}}
+    assert snapshot(project.folder) == before
+
+
 def test_an_edited_adapter_outlives_another_datastore(project: Owned) -> None:
     adapter = f"{PACKAGE}/adapters/events/dynamodb.py"
     project.append(adapter, "# my index\n")

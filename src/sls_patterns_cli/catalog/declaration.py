@@ -331,7 +331,9 @@ def _fitting(nodes: tuple[Node, ...], edges: tuple[Edge, ...], brings: Datastore
         if node.name in waits and "timeout" in node.attributes:
             changes["timeout"] = max(node.attributes["timeout"], waits[node.name]["timeout"])
         if node.name in apis:
-            changes.update(_bounded(node.attributes, brings.at_most))
+            bounded = _bounded(node.attributes, brings.at_most)
+            raised = {f"raised_{name}": node.attributes[name] for name in bounded}
+            changes.update(bounded, **raised)
         return replace(node, attributes={**node.attributes, **changes})
 
     def fitting_edge(edge: Edge) -> Edge:

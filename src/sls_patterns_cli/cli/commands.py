@@ -405,22 +405,21 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 def _without_questions(
-    answers: Mapping[str, Any],
+    answered: Mapping[str, Any],
     options: Mapping[str, tuple[str, str | None]],
     dest: Path | None,
     *,
     no_git: bool,
 ) -> list[str]:
     """The command that makes a project with these answers and asks nothing."""
-    words = ["sls-patterns", "new", str(answers["pattern"])]
+    words = ["sls-patterns", "new", str(answered["pattern"])]
     if dest is not None:
         words.append(output.shown(dest) if str(dest).startswith("-") else str(dest))
-    for question, answer in answers.items():
+    for question, answer in answered.items():
         if question in options and question != "pattern":
             words += [options[question][0], str(answer)]
         elif question != "pattern":
-            text = str(answer).lower() if isinstance(answer, bool) else answer
-            words += ["--data", f"{question}={text}"]
+            words += ["--data", f"{question}={answers.shown(answer)}"]
     return [*words, *(["--no-git"] if no_git else []), "--defaults"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sls_patterns_cli.rendering import answers
 from sls_patterns_cli.terminal.output import bold, is_interactive, paragraph, show, shown, table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def show_project(
     show(bold(f"{folder}/"))
     table(_tree(project.files))
     chosen = (
-        f"{question.replace('_', ' ')}{'' if answer is True else f' {answer}'}"
+        f"{question.replace('_', ' ')}{'' if answer is True else f' {answers.shown(answer)}'}"
         for question, answer in project.answers.items()
         if question != "project_name" and answer is not False
     )

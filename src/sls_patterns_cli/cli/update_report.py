@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from sls_patterns_cli.rendering import answers
 from sls_patterns_cli.terminal.output import (
     bold,
     heading,
@@ -70,7 +71,9 @@ def _show_changes(outcome: "Outcome") -> None:
     rows = [
         (
             f"answer {question}",
-            f"{before} -> {after}" if before is not None else _new_answer(outcome, question, after),
+            _new_answer(outcome, question, after)
+            if before is None and question not in answers.SEVERAL
+            else f"{answers.shown(before)} -> {answers.shown(after)}",
         )
         for question, (before, after) in outcome.answers.items()
     ]

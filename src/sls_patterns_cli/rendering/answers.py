@@ -8,6 +8,9 @@ from sls_patterns_cli.errors import UserError
 
 ANSWERS_FILE = ".copier-answers.yml"
 
+SEVERAL = frozenset({"parameters"})
+"""The questions whose answers are lists of names; an empty one is not recorded."""
+
 Given = Mapping[str, tuple[str, str]]
 """The questions answered beforehand: how each was (such as `--datastore`), and the answer."""
 
@@ -30,7 +33,8 @@ def read(folder: Path, *wanted: str) -> dict[str, Any]:
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise UserError(f"{file} is broken: it holds no answers; restore it with git")
     for key, value in to_questions(loaded).items():
-        if isinstance(value, dict | list):
+        several = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        if isinstance(value, dict | list) and not (key in SEVERAL and several):
             raise UserError(f"{file} is broken: {key} is not one value; restore it with git")
     for key in wanted:
         if not (isinstance(loaded.get(key), str) and loaded[key]):
@@ -41,6 +45,15 @@ def read(folder: Path, *wanted: str) -> dict[str, Any]:
 def to_questions(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The answers to the template's questions; the rest says which version made the project."""
     return {key: value for key, value in recorded.items() if not key.startswith("_")}
+
+
+def shown(answer: Any) -> str:
+    """An answer as `--data` takes it: a list in brackets, and that of no answer is empty."""
+    if answer is None:
+        return "[]"
+    if isinstance(answer, bool):
+        return str(answer).lower()
+    return f"[{', '.join(answer)}]" if isinstance(answer, list) else str(answer)
 
 
 def rendered(content: bytes) -> dict[str, Any]:

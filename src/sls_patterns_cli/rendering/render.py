@@ -1,5 +1,6 @@
 """Renders new projects with Copier, which takes 300 ms to import: import this module lazily."""
 
+import re
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[
 
 PROOFS_SUFFIX = "-e2e"
 """Ends the name of each stack that `make e2e` deploys, and whose data it destroys."""
+
+LIST = re.compile(r"\[[\w\s,.-]*\]")
+"""A list of names as YAML has it."""
 
 Compiled = MutableMapping[Key, CodeType]
 """Jinja's code of templates, wherever they were."""
@@ -250,7 +254,8 @@ TRUTHS = ("true", "false")
 def refuse_unasked(given: Given, template: Template) -> None:
     """Raise UserError for what is no question, or one that Copier computes and never asks.
 
-    So it does for what is no answer to a question that is answered by yes or no.
+    So it does for what is no answer to a question that is answered by yes or no, and for what is
+    no list where the question takes several.
     """
     asked = [
         question
@@ -261,15 +266,20 @@ def refuse_unasked(given: Given, template: Template) -> None:
         if question not in asked:
             raise UserError(f"{option} is not a question; the questions are: {', '.join(asked)}")
     for question, (option, value) in given.items():
+        details = template.questions_data[question]
         # Copier would take any other text for true.
-        if template.questions_data[question].get("type") == "bool" and value not in TRUTHS:
+        if details.get("type") == "bool" and value not in TRUTHS:
             raise UserError(f"{option} is {value!r}; choose from: {', '.join(TRUTHS)}")
+        if details.get("multiselect") and not LIST.fullmatch(value):
+            raise UserError(f"{option}: {value!r} is not a list of names, such as [one, another]")
 
 
 def refuse_without_effect(given: Given, worker: Worker) -> None:
     """Raise UserError for an answer to what `worker` did not ask for with the other answers."""
     for question, (option, _) in given.items():
-        # One with choices was checked against them; any other value would change nothing.
-        hidden = question in worker.answers.hidden
-        if hidden and not worker.template.questions_data[question].get("choices"):
+        # One with choices was checked against them; any other value would change nothing. Where one
+        # takes several, there was none to choose.
+        details = worker.template.questions_data[question]
+        checked = details.get("choices") and not details.get("multiselect")
+        if question in worker.answers.hidden and not checked:
             raise UserError(f"{option} is not asked for with these answers")

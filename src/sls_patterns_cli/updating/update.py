@@ -200,9 +200,9 @@ class _Merged:
             base=step.base,
             target=step.target,
             answers={
-                question: (checkout.answers.get(question), answer)
-                for question, answer in answers.items()
-                if answer != checkout.answers.get(question)
+                question: (checkout.answers.get(question), answers.get(question))
+                for question in {**answers, **dict.fromkeys(given)}
+                if answers.get(question) != checkout.answers.get(question)
             },
             of_new_projects={
                 question: default
@@ -256,13 +256,19 @@ class _Merged:
         self, step: Step, answers: Mapping[str, Any], given: Given
     ) -> Rendering:
         """What the new version makes of the answers that the project had."""
-        before = {name: self._checkout.answers.get(name, answers[name]) for name in given}
-        if before.items() <= answers.items():
+        before = self._answers_before(answers, given)
+        if before == answers:
             return self.new
         try:
-            return step.render(step.target, {**answers, **before})
+            return step.render(step.target, before)
         except UserError:  # It has no such answer any more.
             return self._old
+
+    def _answers_before(self, answers: Mapping[str, Any], given: Given) -> dict[str, Any]:
+        """The answers without those that were given now; what was not recorded has its default."""
+        recorded = self._checkout.answers
+        kept = {name: answer for name, answer in answers.items() if name not in given}
+        return {**kept, **{name: recorded[name] for name in given if name in recorded}}
 
     def _handover(self) -> Handover | None:
         if not (self._fixes.open or self._merge.changes):
@@ -271,12 +277,12 @@ class _Merged:
 
     def _replaced(self, step: Step, answers: Mapping[str, Any], given: Given) -> list[Replaced]:
         """The deployed resources that answers replace which the user has changed."""
-        before = {name: self._checkout.answers.get(name, answers[name]) for name in given}
-        changed = [name for name, answer in before.items() if answer != answers[name]]
+        before = self._answers_before(answers, given)
+        changed = [name for name in given if before.get(name) != answers.get(name)]
         try:
             templates = [
-                _sam_template(step, step.target, {**answers, **each})
-                for each in ((before, {}) if changed else ())
+                _sam_template(step, step.target, each)
+                for each in ((before, answers) if changed else ())
             ]
         except UserError:  # The target has no such answer any more: what it made is not known.
             return []

@@ -19,6 +19,10 @@ from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
 from sls_patterns_cli.catalog.compiler.kinds import api, aurora, cache, delivery, function, queue
 from sls_patterns_cli.catalog.compiler.numbers import numbers
+from sls_patterns_cli.catalog.compiler.optional_parameters import (
+    bound_of_datastore,
+    optional_parameters,
+)
 from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
 from sls_patterns_cli.catalog.compiler.records import (
@@ -110,7 +114,11 @@ class _Compilation:
             name: _node(node, self._edges, self._nodes, datastore)
             for name, node in self._nodes.items()
         }
-        self._graph = granted(Graph(self._facts, tuple(map(self._edge, self._edges))))
+        bare = Graph(self._facts, tuple(map(self._edge, self._edges)))
+        for facts in self._facts.values():
+            if "raised_rate_limit" in facts:
+                facts["bound_by"] = bound_of_datastore(bare)
+        self._graph = granted(bare)
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
         self._ending = unique(each.id for edge in self._edges for each in edge.failures if each.end)
@@ -173,6 +181,7 @@ class _Compilation:
             "alarms": [each.as_dict() for each in found],
             "dashboard": dashboard(self._graph, found).as_dict(),
             "alarm_metrics": sum(len(each.metrics) for each in found),
+            "optional_parameters": [each.as_dict() for each in optional_parameters(self._graph)],
             "thresholds": [vars(each) for each in thresholds(found)],
             "failures_section": section,
             "replayed": replayed,

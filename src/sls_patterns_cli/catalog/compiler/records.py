@@ -183,6 +183,32 @@ class Threshold:
     zero_is_off: bool = False
 
 
+Option = Literal["concurrency", "capacity", "retention", "boundary"]
+"""What the optional parameters of a template set: the choices of the question `parameters`."""
+
+
+@dataclass(frozen=True)
+class OptionalParameter:
+    """A parameter that a stack has only if it is wanted; its default changes nothing.
+
+    A number has a `minimum`, or the values that are `allowed`. With `default_is_off` a condition
+    tells whether it is set.
+    """
+
+    name: str
+    option: Option
+    default: int | str
+    description: str
+    minimum: int | None = None
+    maximum: int | None = None
+    allowed: tuple[int, ...] = ()
+    default_is_off: bool = False
+
+    def as_dict(self) -> Facts:
+        """The parameter as templates read it."""
+        return {**vars(self), "allowed": list(self.allowed)}
+
+
 @dataclass(frozen=True)
 class Alarm:
     """An alarm, and why it is as it is.

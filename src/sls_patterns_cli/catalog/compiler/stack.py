@@ -72,6 +72,11 @@ class Api(TypedDict):
     """What names the caller in the access log; None where nobody checks who calls."""
     signed: NotRequired[bool]
     """Whether each request has a signature of AWS, which API Gateway checks."""
+    bound_by: NotRequired[list[str]]
+    """The optional parameters that together bound the datastore instead of the API's limits; with
+    all of them set, its limits are these:"""
+    raised_rate_limit: NotRequired[int]
+    raised_burst_limit: NotRequired[int]
 
 
 class Function(TypedDict):
@@ -203,6 +208,8 @@ class Stack:
     """By language: the modules of the CDK and their aliases."""
     alarm_metrics: int
     """How many metrics the alarms watch: each is charged."""
+    optional_parameters: list[Facts]
+    """The parameters that are in a template if they are wanted."""
     thresholds: list[Facts]
     """The parameters of the alarms."""
     failures_section: str

@@ -10,10 +10,12 @@ from sls_patterns_cli.catalog.compiler.records import (
     Alarm,
     CompiledNode,
     Metric,
+    OptionalParameter,
     Output,
     Reference,
     Variable,
     output,
+    pascal,
 )
 
 PORT = 5432
@@ -22,6 +24,17 @@ PORT = 5432
 MOST_CAPACITY = 4
 """The most ACU, which bound the bill; they allow 823 connections:
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
+
+CAPACITIES = (0, 256)
+"""The least and the most ACU that a cluster can have:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
+
+PAUSE_SECONDS = 300
+"""After so long without connections a database pauses by default."""
+
+PAUSES = (300, 86_400)
+"""The least and the most seconds until a database pauses:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html"""
 
 BACKUP_RETENTION = Duration(7, "days")
 """How long RDS keeps backups."""
@@ -64,6 +77,37 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     yield output(cluster, "Id", "The database cluster", "ref")
     yield output(cluster, "Endpoint", f"The database of {node['does']}", "attr_endpoint_address")
     yield output(cluster, "Port", "Its port", "attr_endpoint_port")
+
+
+def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
+    """The capacity of a cluster, and when it pauses."""
+    name = pascal(node["name"])
+    least, most = CAPACITIES
+    yield OptionalParameter(
+        f"{name}MinCapacity",
+        "capacity",
+        0,
+        "The least ACU of the database, in steps of 0.5; it pauses only at 0",
+        minimum=least,
+        maximum=most,
+    )
+    yield OptionalParameter(
+        f"{name}MaxCapacity",
+        "capacity",
+        MOST_CAPACITY,
+        "The most ACU of the database, in steps of 0.5, which bound the bill and the connections",
+        minimum=1,
+        maximum=most,
+    )
+    shortest, longest = PAUSES
+    yield OptionalParameter(
+        f"{name}SecondsUntilAutoPause",
+        "capacity",
+        PAUSE_SECONDS,
+        "After how many seconds without connections the database pauses",
+        minimum=shortest,
+        maximum=longest,
+    )
 
 
 def user(access: str) -> str:

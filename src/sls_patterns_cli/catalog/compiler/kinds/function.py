@@ -14,11 +14,13 @@ from sls_patterns_cli.catalog.compiler.records import (
     Facts,
     Grant,
     Metric,
+    OptionalParameter,
     Output,
     Reference,
     Threshold,
     dead_letter_queue,
     output,
+    pascal,
 )
 
 MEMORY_MEGABYTES = 256
@@ -179,6 +181,30 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     if node["invoked_asynchronously"]:
         yield queue.dead_letter_url(
             dead_letter_queue(node["name"]), "The queue of the events that it could not process"
+        )
+
+
+def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
+    """The concurrency that a function in front of a database reserves.
+
+    Not of the one that applies the schema, nor of one whose event source mapping bounds it: by the
+    shards of a stream, or by its own setting, below which AWS advises against a reserved
+    concurrency (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+    """
+    connects = any(
+        target["resource"] == "aurora-postgresql" and edge["access"] != "own"
+        for edge, target in zip(node.outgoing, node.targets, strict=True)
+    )
+    mapped = any("max_concurrency" in edge for edge in node.incoming) or node["reads_stream"]
+    if connects and not mapped and node.get("reserved_concurrency") is None:
+        yield OptionalParameter(
+            f"{pascal(node['name'])}ReservedConcurrency",
+            "concurrency",
+            0,
+            f"The concurrency that {node['name']} reserves, and so the most connections that it "
+            "has to the database; 0 reserves none",
+            minimum=0,
+            default_is_off=True,
         )
 
 

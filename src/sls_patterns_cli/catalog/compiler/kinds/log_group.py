@@ -13,6 +13,16 @@ from sls_patterns_cli.catalog.compiler.records import (
     output,
 )
 
+RETENTION_DAYS = 30
+"""For how many days CloudWatch keeps logs."""
+
+RETENTIONS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""The days that CloudWatch may keep logs:
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+
 RETRIES = Duration(24, "hours")
 """How long CloudWatch Logs tries to deliver after an error that a retry may mend (fact B9).
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html"""

@@ -13,11 +13,13 @@ from sls_patterns_cli.catalog.compiler.records import (
     Grant,
     Graph,
     Metric,
+    OptionalParameter,
     Output,
     Reference,
     Threshold,
     dead_letter_queue,
     output,
+    pascal,
 )
 
 RETENTION = Duration(4, "days")
@@ -127,6 +129,25 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"nothing is lost for {DEAD_LETTER_RETENTION.text}, and nothing else reports it",
             {"waiting": depth(node["id"])},
         )
+
+
+LEAST_CONSUMERS, MOST_CONSUMERS = 2, 1000
+"""How many consumers at a time a mapping may have at most:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
+
+
+def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
+    """How many consumers of a queue run at a time, where the mapping bounds them."""
+    for edge in node.outgoing:
+        if "max_concurrency" in edge:
+            yield OptionalParameter(
+                f"{pascal(edge['to'])}MaximumConcurrency",
+                "concurrency",
+                edge["max_concurrency"],
+                f"How many executions of {edge['to']} handle messages at a time at most",
+                minimum=LEAST_CONSUMERS,
+                maximum=MOST_CONSUMERS,
+            )
 
 
 def dead_letter_url(queue: str, description: str) -> Output:

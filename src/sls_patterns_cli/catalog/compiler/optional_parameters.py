@@ -1,0 +1,52 @@
+"""The parameters that a stack has only if they are wanted, by the question `parameters`."""
+
+from collections.abc import Callable, Iterator
+
+from sls_patterns_cli.catalog.compiler.kinds import aurora, function, log_group, queue
+from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph, Option, OptionalParameter
+
+OPTIONS: dict[Option, str] = {
+    "concurrency": "how many functions use a database, or consume from a queue, at a time",
+    "capacity": "the least and the most capacity of the database, and when it pauses",
+    "retention": "for how many days logs are kept",
+    "boundary": "a permissions boundary on every role",
+}
+"""What the parameters of each choice set."""
+
+PARAMETERS: dict[str, Callable[[CompiledNode], Iterator[OptionalParameter]]] = {
+    "function": function.parameters,
+    "queue": queue.parameters,
+    "aurora-postgresql": aurora.parameters,
+}
+"""By resource."""
+
+
+def optional_parameters(graph: Graph) -> Iterator[OptionalParameter]:
+    """The optional parameters of a stack, node by node."""
+    for node in graph.nodes:
+        if node["resource"] in PARAMETERS:
+            yield from PARAMETERS[node["resource"]](node)
+    yield OptionalParameter(
+        "LogRetentionDays",
+        "retention",
+        log_group.RETENTION_DAYS,
+        "For how many days CloudWatch keeps logs",
+        allowed=log_group.RETENTIONS,
+    )
+    yield OptionalParameter(
+        "PermissionsBoundaryArn",
+        "boundary",
+        "none",
+        "A policy that bounds what every role may do",
+        default_is_off=True,
+    )
+
+
+def bound_of_datastore(graph: Graph) -> list[str]:
+    """The names of the parameters that together bound the connections of a database."""
+    return [
+        each.name
+        for node in graph.nodes
+        if node["kind"] == "function"
+        for each in function.parameters(node)
+    ]

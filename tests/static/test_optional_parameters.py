@@ -1,0 +1,259 @@
+"""What the optional parameters of a template change, and that their defaults change nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from contract.check import violations
+from contract.stack import default_stack, load
+from environments import fork_by
+from golden import render_all
+from parity.differences import unexplained
+from parity.facts import Fact, facts
+from rendering import ROOT, render_project
+from synthesis import template_files, with_templates_of
+from tools import BIN
+from variants import Variant, further_variants_of
+
+from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
+from sls_patterns_cli.cloudformation.document import Template
+from sls_patterns_cli.cloudformation.stack import Stack
+
+HERE = Path(__file__).parent
+
+CHOSEN = {
+    "read-heavy-reporting-engine": ("cache-aside", "[concurrency, capacity, retention, boundary]"),
+    "simple-web-service": ("rest-api", "[concurrency, capacity, retention, boundary]"),
+}
+"""Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
+
+BOUNDED = {
+    "read-heavy-reporting-engine": ["Record", "Report"],
+    "simple-web-service": ["Catalog"],
+}
+"""The functions that use the database."""
+
+STORES = {"read-heavy-reporting-engine": "Sales", "simple-web-service": "Products"}
+"""The database."""
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+
+Templates = dict[tuple[str, str], Template]
+"""By runtime and flavour."""
+
+each_pattern = pytest.mark.parametrize(
+    "pattern", [pytest.param(each, marks=with_templates_of(each)) for each in CHOSEN]
+)
+
+
+@pytest.fixture(scope="module")
+def of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templates]:
+    """Return what makes the templates of a pattern, with optional parameters or without."""
+    made: dict[tuple[str, bool], Templates] = {}
+
+    def templates(pattern: str, *, optional: bool = True) -> Templates:
+        if (pattern, optional) not in made:
+            topology, answer = CHOSEN[pattern]
+            further = (("parameters", answer),) if optional else ()
+            variants = [
+                Variant(pattern, topology, *each, "aurora-postgresql", further)
+                for each in product(("python", "typescript"), ("sam", "cdk"))
+            ]
+            projects = render_all(variants, tmp_path_factory.mktemp("parameters"))
+            template_files(projects.values())
+            made[pattern, optional] = {
+                (each.runtime, each.iac): load(project) for each, project in projects.items()
+            }
+        return made[pattern, optional]
+
+    return templates
+
+
+def deployed(template: Template, **values: Any) -> Template:
+    """Return the template with the values of its parameters, by default their defaults."""
+    parameters = dict(template["Parameters"])
+    for name, parameter in parameters.items():
+        if parameter["Type"] == "Number" or name == "PermissionsBoundaryArn":
+            value = values.pop(name, parameter["Default"])
+            value = int(value) if str(value).isdigit() else value
+            # It has no other value, so that there are not too many stacks to try all of.
+            parameters[name] = {**parameter, "Default": value, "AllowedValues": [value]}
+    assert not values
+    resources = _with_values(template["Resources"], parameters)
+    return {**template, "Parameters": parameters, "Resources": resources}
+
+
+def _with_values(part: Any, parameters: dict[str, Any]) -> Any:
+    match part:
+        case {"Ref": str(name)} if len(parameters.get(name, {}).get("AllowedValues", [])) == 1:
+            return parameters[name]["Default"]
+        case dict():
+            return {key: _with_values(value, parameters) for key, value in part.items()}
+        case list():
+            return [_with_values(each, parameters) for each in part]
+    return part
+
+
+def of_type(stack: Stack, kind: str) -> list[Any]:
+    return [each.properties for each in stack.resources.values() if each.type == kind]
+
+
+def reserved(stack: Stack) -> set[Any]:
+    return {
+        each["ReservedConcurrentExecutions"]
+        for each in of_type(stack, "AWS::Lambda::Function")
+        if "ReservedConcurrentExecutions" in each
+    }
+
+
+def limits(stack: Stack) -> Iterator[tuple[Any, Any]]:
+    for each in of_type(stack, "AWS::ApiGatewayV2::Stage"):
+        settings = each["DefaultRouteSettings"]
+        yield settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]
+    for each in of_type(stack, "AWS::ApiGateway::Stage"):
+        (settings,) = each["MethodSettings"]
+        yield settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]
+
+
+@each_pattern
+def test_every_stack_that_parameters_make_keeps_the_contract(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    for each, template in of(pattern).items():
+        for values in ({}, some_values(pattern)):
+            assert violations(deployed(template, **values)) == [], each
+
+
+@each_pattern
+def test_cfn_lint_finds_nothing(pattern: str, of: Callable[..., Templates], tmp_path: Path) -> None:
+    for (runtime, iac), template in of(pattern).items():
+        file = tmp_path / f"{runtime}-{iac}.json"
+        file.write_text(json.dumps(template))
+
+    fork_by(
+        BIN / "python",
+        HERE,
+        "cfn-lint",
+        "--ignore-checks",
+        "W3005",
+        "--",
+        *map(str, tmp_path.iterdir()),
+    )
+
+
+@each_pattern
+def test_defaults_change_nothing(pattern: str, of: Callable[..., Templates]) -> None:
+    optional, plain = of(pattern), of(pattern, optional=False)
+
+    for each, template in optional.items():
+        changed = facts(deployed(template), pattern) ^ facts(deployed(plain[each]), pattern)
+        assert {f"{fact.what} is {fact.value}" for fact in changed} == {
+            # The default of RDS.
+            "ServerlessV2ScalingConfiguration.SecondsUntilAutoPause is 300"
+        }, each
+
+
+@each_pattern
+def test_flavours_deploy_the_same_with_parameters_set(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    for runtime in ("python", "typescript"):
+        set_to: dict[str, set[Fact]] = {
+            iac: facts(deployed(of(pattern)[runtime, iac], **some_values(pattern)), pattern)
+            for iac in ("sam", "cdk")
+        }
+        assert list(unexplained(set_to)) == []
+
+
+def some_values(pattern: str) -> dict[str, Any]:
+    store = STORES[pattern]
+    return {
+        **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
+        f"{store}MinCapacity": 0.5,
+        f"{store}MaxCapacity": 16,
+        "LogRetentionDays": 365,
+    }
+
+
+@each_pattern
+def test_the_limits_of_an_api_rise_only_while_all_that_use_the_database_are_bounded(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    raised = {"read-heavy-reporting-engine": (500, 1000), "simple-web-service": (100, 200)}
+    names = [f"{name}ReservedConcurrency" for name in BOUNDED[pattern]]
+
+    for template in of(pattern).values():
+        for some in (names[:1], names):
+            stack = default_stack(deployed(template, **dict.fromkeys(some, 20)))
+            assert reserved(stack) == {20}
+            assert list(limits(stack)) == [raised[pattern] if some == names else (25, 50)]
+        assert reserved(default_stack(deployed(template))) == set()
+        assert list(limits(default_stack(deployed(template)))) == [(25, 50)]
+
+
+@each_pattern
+@pytest.mark.parametrize("least", [0, 0.5])
+def test_a_database_with_a_minimum_is_told_no_time_until_it_pauses(
+    pattern: str, least: float, of: Callable[..., Templates]
+) -> None:
+    """Fact O1: RDS refuses SecondsUntilAutoPause for a database that does not pause."""
+    for template in of(pattern).values():
+        stack = default_stack(deployed(template, **{f"{STORES[pattern]}MinCapacity": least}))
+        (cluster,) = of_type(stack, "AWS::RDS::DBCluster")
+        scaling = cluster["ServerlessV2ScalingConfiguration"]
+        assert ("SecondsUntilAutoPause" in scaling) == (least == 0)
+        assert scaling["MaxCapacity"] == 4
+
+
+@each_pattern
+def test_logs_are_kept_as_long_as_the_parameter_says(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    for template in of(pattern).values():
+        for values, days in (({}, 30), ({"LogRetentionDays": 365}, 365)):
+            groups = of_type(default_stack(deployed(template, **values)), "AWS::Logs::LogGroup")
+            assert {each["RetentionInDays"] for each in groups} == {days}
+
+
+@each_pattern
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
+def test_every_role_of_a_cdk_stack_has_the_boundary_of_the_context(
+    pattern: str, runtime: str, of: Callable[..., Templates], tmp_path: Path
+) -> None:
+    topology, answer = CHOSEN[pattern]
+    further = (("parameters", answer),)
+    variant = Variant(pattern, topology, runtime, "cdk", "aurora-postgresql", further)
+    project = render_project(tmp_path / "project", **variant.answers)
+    settings = json.loads((project / "cdk.json").read_text())
+    settings["context"]["permissions_boundary_arn"] = BOUNDARY
+    (project / "cdk.json").write_text(json.dumps(settings))
+
+    assert boundaries(load(project)) == {BOUNDARY}
+    assert boundaries(of(pattern)[runtime, "cdk"]) == {None}
+
+
+@pytest.mark.parametrize("slug", catalog.slugs())
+def test_no_role_that_sam_makes_is_without_the_boundary(slug: str, tmp_path: Path) -> None:
+    """Fact O4: Globals know it for functions only."""
+    for variant in further_variants_of(catalog.pattern(slug)):
+        if variant.iac == "sam" and "parameters" in dict(variant.further):
+            template = load(render_project(tmp_path / str(variant), **variant.answers))
+            assert boundaries(template, PermissionsBoundaryArn=BOUNDARY) == {BOUNDARY}, variant
+            assert boundaries(template) == {None}, variant
+
+
+def boundaries(template: Template, **values: Any) -> set[Any]:
+    roles = of_type(default_stack(deployed(template, **values)), "AWS::IAM::Role")
+    return {each.get("PermissionsBoundary") for each in roles}
+
+
+def test_the_days_that_logs_may_be_kept_are_those_that_cdk_has_names_for() -> None:
+    names = yaml.safe_load((ROOT / "templates/log-retention.yml").read_text())
+
+    assert [*names] == [*RETENTIONS]
+    assert RETENTION_DAYS in RETENTIONS
