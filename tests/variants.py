@@ -118,6 +118,13 @@ def further_variants() -> tuple[Variant, ...]:
     )
 
 
+@cache
+def few_further_variants() -> tuple[Variant, ...]:
+    """Return those of them that show each answer once a pattern and flavour."""
+    few = few_of(further_variants(), lambda each: {(each.pattern, each.iac, str(each.further))})
+    return tuple(each for each in further_variants() if each in few)
+
+
 def authorized_variants_of(pattern: Pattern) -> list[Variant]:
     """Return those of them that show who may call."""
     return [each for each in further_variants_of(pattern) if "auth" in dict(each.further)]

@@ -26,7 +26,7 @@ from servers import Server, server
 from spending import CLOCK
 from synthesis import TEMPLATE, synthesise_into, template_files, with_templates_of
 from tools import BIN, run, tool
-from variants import Variant, all_variants, covering, further_variants, standing_for_all
+from variants import Variant, all_variants, covering, few_further_variants, standing_for_all
 
 from sls_patterns_cli.local.languages import interpreters, modules
 
@@ -198,7 +198,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
 
 
 def variants_in(pattern: str, runtime: str) -> list[Variant]:
-    all_of_them = (*VARIANTS, *further_variants())
+    all_of_them = (*VARIANTS, *few_further_variants())
     return [each for each in all_of_them if (each.pattern, each.runtime) == (pattern, runtime)]
 
 
@@ -508,7 +508,7 @@ BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATT
 def test_cfn_lint_finds_nothing_in_any_template(
     pattern: str, iac: str, ignored: tuple[str, ...], projects: Projects
 ) -> None:
-    candidates = [*VARIANTS, *further_variants()]
+    candidates = [*VARIANTS, *few_further_variants()]
     chosen = [each for each in candidates if (each.pattern, each.iac) == (pattern, iac)]
 
     files = map(str, distinct_templates(projects, chosen))

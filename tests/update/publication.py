@@ -124,8 +124,8 @@ def publish_three_releases(folder: Path) -> Publication:
     publication.release("0.1.0")
 
     # What merges: wiring, an adapter, documents.
-    memory = "MemorySize: {{ numbers.function.memory_megabytes }}"
-    publication.replace("templates/iac/sam/template.yaml.jinja", memory, "MemorySize: 512")
+    memory = "{{ '!Ref MemorySize' if stages else numbers.function.memory_megabytes }}"
+    publication.replace("templates/iac/sam/template.yaml.jinja", memory, "512")
     publication.append(f"{WEBHOOK}/adapters/deliveries.py.jinja", "\n# deliveries of 0.2.0\n")
     publication.append("templates/project/README.md.jinja", "\nMade with 0.2.0.\n")
     publication.append(f"{WEBHOOK}/tests/sender.py.jinja", "\n# sender of 0.2.0\n")
