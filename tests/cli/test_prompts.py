@@ -27,10 +27,12 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "Which version": ("--runtime-version", "python3.13"),
     "Which IaC flavour": ("--iac", "sam"),
     "Which datastore": ("--datastore", "dynamodb"),
+    "change functions": ("--data", "rollout=all-at-once"),
     "Which AWS region": ("--region", "us-east-1"),
     "have a dashboard": ("--data", "dashboard=false"),
     "Should stages": ("--data", "stages=false"),
     "Should requests be traced": ("--data", "tracing=xray"),
+    "optional parameters": ("--data", "parameters=[]"),
 }
 
 
@@ -90,6 +92,8 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.send(ENTER)
     process.expect("Which datastore")
     process.send(DOWN + ENTER)
+    process.expect("change functions")
+    process.send(ENTER)
     process.expect("Which AWS region")
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
     process.expect("have a dashboard")
@@ -97,6 +101,8 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.expect("Should stages")
     process.send("n")
     process.expect("Should requests be traced")
+    process.send(ENTER)
+    process.expect("optional parameters")
     process.send(ENTER)
     process.expect("Next, after cd asked-for")
     assert code(process) == 0

@@ -150,7 +150,7 @@ def refused(calls: int) -> dict[str, float]:
     return {"Count": calls, "4xx": calls, "4XXError": calls}
 
 
-@pytest.mark.parametrize(("pattern", "topology", "auth"), answered())
+@pytest.mark.parametrize(("pattern", "topology", "auth"), list(answered()))
 def test_no_number_of_refusals_pages_and_few_are_no_ticket(
     pattern: Pattern, topology: Topology, auth: str
 ) -> None:
