@@ -274,7 +274,8 @@ class _Reader:
         for api in self.stack.of_type("AWS::ApiGatewayV2::Api"):
             schemes = api.get("Body", "components", "securitySchemes") or {}
             for name, scheme in schemes.items():
-                yield from self.authorizer(api, name, scheme["x-amazon-apigateway-authorizer"])
+                if "x-amazon-apigateway-authorizer" in scheme:  # IAM has none
+                    yield from self.authorizer(api, name, scheme["x-amazon-apigateway-authorizer"])
             for path, operations in (api.get("Body", "paths") or {}).items():
                 for method, operation in operations.items():
                     integration = operation["x-amazon-apigateway-integration"]
@@ -340,6 +341,8 @@ class _Reader:
                     integration.get("PayloadFormatVersion"),
                     _guard((guard.get("Name"), route.get("AuthorizationScopes") or []))
                     if guard
+                    else _guard((rest_apis.IAM, []))
+                    if route.get("AuthorizationType") == rest_apis.IAM
                     else "",
                 )
 

@@ -10,6 +10,8 @@ from sls_patterns_cli.cloudformation.stack import Resource, Stack
 Statement = tuple[str, str, str]
 """A subject, what is said of it, and the value."""
 
+IAM = "AWS_IAM"
+"""The type of authorization, and what SAM calls its security scheme."""
 EXTENSION = "x-amazon-apigateway-"
 ANY_METHOD = f"{EXTENSION}any-method"
 
@@ -103,7 +105,8 @@ def _guards(stack: Stack, api: Resource, body: dict[str, Any]) -> Iterator[tuple
     for method in _methods(stack, api):
         guard = stack.named(method.get("AuthorizerId"))
         route = f"{method.get('HttpMethod')} {path_of(stack, method.get('ResourceId')) or '/'}"
-        yield route, guard.name if guard else ""
+        by_type = IAM if method.get("AuthorizationType") == IAM else ""
+        yield route, guard.name if guard else by_type
 
 
 def _authorizers(
@@ -111,13 +114,16 @@ def _authorizers(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     schemes = body.get("securityDefinitions") or body.get("components", {}).get("securitySchemes")
     for name, scheme in (schemes or {}).items():
-        described = scheme[f"{EXTENSION}authorizer"]
+        described = scheme.get(f"{EXTENSION}authorizer")
+        if described is None:  # IAM has none
+            continue
+        header = described.get("identitySource") or f"method.request.header.{scheme['name']}"
         yield (
             name,
             {
                 "type": described["type"].upper(),
                 "seconds": described["authorizerResultTtlInSeconds"],
-                "header": f"method.request.header.{scheme['name']}",
+                "header": header,
             },
         )
     for authorizer in stack.of_type("AWS::ApiGateway::Authorizer"):
