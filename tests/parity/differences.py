@@ -70,6 +70,12 @@ KNOWN = (
         reason="CDK permits the authorizer by its id",
     ),
     Difference(
+        name="permission for the authorizer of an API that is one document",
+        flavour="cdk",
+        pattern=INVOKED_BY + r"apigateway\.amazonaws\.com from .*:\$\{\w+\}/authorizers/\*",
+        reason="the authorizer is no construct, so the stack permits it as SAM does",
+    ),
+    Difference(
         name="order of what rolls back",
         flavour="sam",
         pattern=r"\w+DeploymentGroup: AutoRollbackConfiguration\.Events\.[12] is \w+",
