@@ -144,7 +144,12 @@ def test_prompts_say_what_a_choice_means_and_the_end_says_how_to_answer_without(
             ("Which version", "python3.13", "\r"),
             ("Which IaC flavour", "AWS CDK", "\r"),
             ("Which datastore", "an hour", "\x1b[B\r"),
+            ("change functions", "canary", "\r"),
             ("Which AWS region", "us-east-1", "\r"),
+            ("have a dashboard", "N", "n"),
+            ("Should stages", "N", "n"),
+            ("requests be traced", "none", "\r"),
+            ("optional parameters", "boundary", "\r"),
         ):
             process.expect(question)
             if question != "project's name":
