@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 import urllib3
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from environments import link_modules, link_requirements
 from rendering import render_project
 
@@ -116,8 +119,14 @@ def with_store_of(other: Service, template: dict[str, Any]) -> dict[str, Any]:
         assert text.count(table) == 4, "two functions know the table, and may use it"
     else:
         url = other.variables()["CIRCUITS_URL"]
-        own = "rediss://${CircuitsCache.Endpoint.Address}:${CircuitsCache.Endpoint.Port}"
-        text = text.replace(json.dumps({"Fn::Sub": own}), json.dumps(url))
+        own = "${CircuitsCache.Endpoint.Address}:${CircuitsCache.Endpoint.Port}"
+        text = text.replace(
+            json.dumps({"Fn::Sub": f"rediss://${{CircuitsCache}}@{own}"}), json.dumps(url)
+        )
+        of_account = "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:*"
+        for connected in (["CircuitsCache", "ARN"], ["CircuitsUser", "Arn"]):
+            arn = {"Fn::GetAtt": connected}
+            text = text.replace(json.dumps(arn), json.dumps({"Fn::Sub": of_account}))
         assert text.count(url) == 2, "two functions know the cache"
     changed: dict[str, Any] = json.loads(text)
     return changed
@@ -180,7 +189,8 @@ def stored_circuit(service: Service) -> dict[str, str]:
     if table := service.outputs.get("CircuitsTableName"):
         (item,) = service.emulator.client("dynamodb").scan(TableName=table)["Items"]
         return {name: str(value) for name, value in item.items() if name != "id"}
-    _, _, port = service.variables()["CIRCUITS_URL"].rpartition(":")
+    user, _, address = service.variables()["CIRCUITS_URL"].removeprefix("rediss://").partition("@")
+    _, _, port = address.partition(":")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # it is on this machine; the functions do verify it
@@ -188,10 +198,26 @@ def stored_circuit(service: Service) -> dict[str, str]:
         socket.create_connection(("127.0.0.1", int(port)), timeout=5) as plain,
         context.wrap_socket(plain) as connection,
     ):
-        connection.sendall(b"HGETALL circuit:carrier\r\n")
+        connection.sendall(_command("AUTH", user, _token(user, service.emulator.region)))
+        assert connection.recv(65536) == b"+OK\r\n"
+        connection.sendall(_command("HGETALL", "circuit:carrier"))
         # An array of texts, each with its length before it.
         texts = connection.recv(65536).decode().split("\r\n")[2::2]
     return dict(zip(texts[::2], texts[1::2], strict=False))
+
+
+def _command(*words: str) -> bytes:
+    return "".join(
+        [f"*{len(words)}\r\n", *(f"${len(word)}\r\n{word}\r\n" for word in words)]
+    ).encode()
+
+
+def _token(user: str, region: str) -> str:
+    """Return a token of the administrator, who may connect as each user."""
+    query = f"Action=connect&User={user}&ResourceType=ServerlessCache"
+    request = AWSRequest("GET", f"https://{user}/?{query}")
+    SigV4QueryAuth(Credentials("test", "test"), "elasticache", region, 900).add_auth(request)
+    return str(request.url).removeprefix("https://")
 
 
 def instant(text: str) -> datetime:
