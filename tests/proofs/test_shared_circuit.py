@@ -125,8 +125,8 @@ def with_store_of(other: Service, template: dict[str, Any]) -> dict[str, Any]:
         )
         of_account = "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:*"
         for connected in (["CircuitsCache", "ARN"], ["CircuitsUser", "Arn"]):
-            arn = {"Fn::GetAtt": connected}
-            text = text.replace(json.dumps(arn), json.dumps({"Fn::Sub": of_account}))
+            own_arn = json.dumps({"Fn::GetAtt": connected})
+            text = text.replace(own_arn, json.dumps({"Fn::Sub": of_account}))
         assert text.count(url) == 2, "two functions know the cache"
     changed: dict[str, Any] = json.loads(text)
     return changed
