@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from io import StringIO
 from pathlib import Path
@@ -35,11 +35,11 @@ class Rendering:
 
     files: dict[str, bytes]
     executable: frozenset[str]
-    of_new_projects: Mapping[str, str]
-    """What a new project gets for questions whose default is another one in a project that an
-    earlier version made."""
     left_alone: Callable[[Path], bool]
     """Whether an update leaves the file at a path to the user: `_exclude` in copier.yml."""
+    of_new_projects: Mapping[str, str] = field(default_factory=dict)
+    """Of the version to which a project goes: what a new project gets for questions whose default
+    is another one in a project that an earlier version made."""
 
 
 class Versions:
@@ -113,7 +113,8 @@ class Versions:
                 refuse_unasked(given, worker.template)
                 worker.run_copy()
                 refuse_without_effect(given, worker)
-                return _rendering(worker)
+                defaults = worker.defaults_of_new_projects()
+                return replace(_rendering(worker), of_new_projects=defaults)
 
 
 def _rendering(worker: Any) -> Rendering:
@@ -124,7 +125,6 @@ def _rendering(worker: Any) -> Rendering:
     }
     return Rendering(
         files={path: file.read_bytes() for path, file in made.items()},
-        of_new_projects=worker.defaults_of_new_projects(),
         executable=frozenset(path for path, file in made.items() if file.stat().st_mode & 0o100),
         left_alone=worker.left_alone(),
     )
