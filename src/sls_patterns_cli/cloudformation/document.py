@@ -19,6 +19,9 @@ Plans of Terraform have no limit; JSON takes a tenth of the memory of YAML.
 MOST_VALUES = 500_000
 """Values that a file may have once its aliases are followed: a few lines can name billions."""
 
+BOOTSTRAP_PARAMETER = "BootstrapVersion"
+"""A parameter of each template that CDK has made."""
+
 DEEPEST = 100
 """Levels of values. CloudFormation's own limit is not published; no known template has 50."""
 

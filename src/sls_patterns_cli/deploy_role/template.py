@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from sls_patterns_cli.cloudformation.document import BOOTSTRAP_PARAMETER
 from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.cloudformation.stack import dictionaries, listed
 from sls_patterns_cli.deploy_role.permissions import Statement, statements
@@ -20,9 +21,6 @@ LARGEST_POLICY = 6144
 """Characters of a managed policy without white space, and room for names that `Fn::Sub` puts in.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 ROOM_FOR_NAMES = 1800
-
-BOOTSTRAP_PARAMETER = "BootstrapVersion"
-"""What a template has that CDK has made."""
 
 MANAGED = {
     "AWSLambdaBasicExecutionRole": [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sls_patterns_cli.cloudformation.document import Template, read_json
+from sls_patterns_cli.cloudformation.document import BOOTSTRAP_PARAMETER, Template, read_json
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.assembly import CODE_BUCKET, Assembly
 from sls_patterns_cli.local.emulator import tether
@@ -28,7 +28,7 @@ QUIET = {
     "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
 }
 
-BOOTSTRAP_PARAMETER, BOOTSTRAP_RULE = "BootstrapVersion", "CheckBootstrapVersion"
+BOOTSTRAP_RULE = "CheckBootstrapVersion"
 
 
 @dataclass(frozen=True)
