@@ -238,7 +238,7 @@ def test_the_readme_names_each_alarm_of_the_stack_and_no_other(
     vocabulary = catalog.vocabulary()
     datastore = vocabulary.datastores[variant.datastore]
     compiled = graph(declared, topology_of(variant), vocabulary, datastore)
-    alarms = {alarm["id"]: alarm["tier"] for alarm in compiled["alarms"]}
+    alarms = {alarm["id"]: alarm["tier"] for alarm in compiled.alarms}
 
     assert dict(ROW.findall(readme)) == alarms
     for suffix, name in ALARM.findall(readme):
