@@ -162,6 +162,7 @@ Pattern = Annotated[
     str, typer.Argument(autocompletion=_complete("pattern"), help="The pattern's name.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 
 
 @app.command("list", context_settings=_unset())
@@ -301,6 +302,32 @@ def dashboard(
 
 
 @app.command()
+def openapi(
+    path: ProjectPath = Path(),
+    template: Annotated[
+        Path | None,
+        typer.Option(help="A template or cdk.out folder; by default what the project deploys."),
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write to this file.")
+    ] = None,
+    server: Annotated[str, typer.Option(metavar="URL", help="The address of the API.")] = "",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the stack, such as IssuerUrl."),
+    ] = None,
+) -> None:
+    """Print an OpenAPI document of a project's API, made from its models."""
+    from sls_patterns_cli.openapi import command
+
+    try:
+        command.run(path, template, output_file, server, parameter or [])
+    except ModuleNotFoundError as error:  # SAM's templates need one, a missing Node.js the other
+        extra = "local" if error.name == "uv" else "check"
+        raise _extra_missing(error, extra) from error
+
+
+@app.command()
 def new(  # noqa: PLR0913, PLR0917 - the options of a command
     pattern: Annotated[
         str | None,
@@ -423,7 +450,6 @@ def _without_questions(
     return [*words, *(["--no-git"] if no_git else []), "--defaults"]
 
 
-ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 Data = Annotated[
     list[str] | None,
     typer.Option(metavar="KEY=VALUE", help="Change the answer to a question of the template."),
