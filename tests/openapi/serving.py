@@ -131,6 +131,7 @@ def differences(served: Served, document: Mapping[str, Any], *options: str) -> s
             *(tool("SLS_SCHEMATHESIS"), "--config-file", HERE / "schemathesis.toml", "--no-color"),
             *("run", file, "--url", served.variables["ApiUrl"], "--warnings", "off"),
             *("--checks", ",".join(sorted(checks)), "--continue-on-failure", *options),
+            *("--request-timeout", "60"),
         ]
         done = subprocess.run(
             command,
