@@ -30,7 +30,7 @@ def test_a_document_that_is_wrong_is_noticed(tmp_path: Path) -> None:
     project = rendered(IN_PYTHON, tmp_path / "project")
     wrong = described(project)
     paths, schemas = wrong["paths"], wrong["components"]["schemas"]
-    del paths["/products/{product_id}"]["get"]["responses"]["404"]
+    del paths["/products"]["get"]["responses"]["400"]
     schemas["Page"]["properties"]["products"] = {"type": "object"}
     schemas["ProductDetails"]["required"].append("colour")
     schemas["ProductDetails"]["properties"]["colour"] = {"type": "string"}

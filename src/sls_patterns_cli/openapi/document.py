@@ -16,7 +16,7 @@ from sls_patterns_cli.openapi.declaration import (
     Use,
 )
 from sls_patterns_cli.openapi.models import Models
-from sls_patterns_cli.openapi.routes import ANY, EXTENSION, Guard, Route
+from sls_patterns_cli.openapi.routes import ANY, DEFAULT, EXTENSION, Guard, Route
 
 VERSION = "3.1.1"
 """Of OpenAPI: schemas of 3.1 are JSON Schema, as Pydantic and Zod write it."""
@@ -163,9 +163,12 @@ def _serving(routes: Sequence[Route], operation: Operation) -> Route:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
     """
     able = [route for route in routes if route.serves(operation.method, operation.path)]
-    return max(
-        able, key=lambda route: (route.path == operation.path, len(route.path), route.method != ANY)
-    )
+
+    def specific(route: Route) -> tuple[bool, bool, int, bool]:
+        exact = route.path == operation.path
+        return exact, route.path != DEFAULT, len(route.path), route.method != ANY
+
+    return max(able, key=specific)
 
 
 def _described(operation: Operation, errors: set[int], models: Models) -> dict[str, Any]:
