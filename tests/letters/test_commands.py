@@ -56,9 +56,14 @@ def test_a_payload_is_shown_when_asked_for_without_what_is_personal(
     one = ("--stack", "shop", "--end", "AwardFailed", "--id", id_, "--json")
 
     (bare,) = json.loads(letters("show", *one).stdout)
+    lines = letters("show", *one[:-1], "--payload").stdout.splitlines()
     (full,) = json.loads(letters("show", *one, "--payload", "--redact", "colour").stdout)
 
     assert "payload" not in bare
+    assert lines[0] == f"AwardFailed: {id_}"
+    assert lines[1].startswith("  failed at Award, sent ")
+    assert lines[2] == "  why:      RetriesExhausted: ValueError: poison"
+    assert lines[3].startswith('  what:     {"customerEmail": "***", ')
     assert full["payload"] == {
         "customerEmail": "***",
         "order": {"id": 7, "colour": "***"},
@@ -103,6 +108,25 @@ def test_only_what_is_chosen_goes_back_and_a_dry_run_sends_nothing(
     assert group["examples"] == [third]
     assert by_group.stdout == "OrdersDlq: 1 sent back\n"
     assert bodies(client, shop["OrdersDlq"]) == []
+
+
+def test_no_redrive_succeeds_while_another_run_holds_letters(
+    letters: Letters, put: Put, shop: Shop, client: Client
+) -> None:
+    put("MailboxFailed", "held")
+    held = client("sqs").receive_message(QueueUrl=shop["MailboxFailed"], VisibilityTimeout=43200)
+    end = ("--stack", "shop", "--end", "MailboxFailed")
+
+    listed = letters("list", *end)
+    redriven = letters("redrive", *end, "--all", "--yes", "--json")
+
+    total = "MailboxFailed: 0 of 1 seen (0 visible, 1 in flight, 0 delayed); not all seen"
+    assert (listed.stdout.splitlines()[0], listed.returncode) == (total, 1)
+    assert redriven.returncode == 1
+    (message,) = held["Messages"]
+    client("sqs").delete_message(
+        QueueUrl=shop["MailboxFailed"], ReceiptHandle=message["ReceiptHandle"]
+    )
 
 
 def test_letters_are_sent_no_faster_than_the_rate(

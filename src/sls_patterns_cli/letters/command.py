@@ -72,23 +72,28 @@ def show(
     found = _Stack(where)
     hidden = Filter(redact) if payload else None
 
-    def shown(end: End) -> list[dict[str, Any]]:
-        return [
-            text.letter_json(way, letter, cause, hidden)
-            for way, letter, cause in listing.letters_of(end)
-            if selection.takes(letter, listing.group_in(end, letter))
-        ]
+    letters: list[dict[str, Any]] = []
 
-    reports, problems = _for_each(found.ends, shown)
-    letters = [letter for report in reports for letter in report]
+    def tell(said: dict[str, Any]) -> None:
+        if json:
+            letters.append(said)
+        else:  # at once, as there may be thousands
+            output.show("\n".join(text.letter_lines(said)))
+
+    def shown(end: End) -> int:
+        count = 0
+        for way, letter, cause in listing.letters_of(end):
+            if selection.takes(letter, listing.group_in(end, letter)):
+                tell(text.letter_json(way, letter, cause, hidden))
+                count += 1
+        return count
+
+    counts, problems = _for_each(found.ends, shown)
     if json:
         output.show_json(letters)
-    else:
-        for letter in letters:
-            output.show("\n".join(text.letter_lines(letter)))
-    if not letters and not problems:
+    if not any(counts) and not problems:
         output.show_error(NOTHING)
-    return LEFT if problems or not letters else DONE
+    return LEFT if problems or not any(counts) else DONE
 
 
 def redrive(where: Where, wish: Wish, confirm: Confirm, *, json: bool) -> int:

@@ -51,9 +51,14 @@ class Redriven:
         return self.verdicts.get("kept", 0) + self.verdicts.get("failed-again", 0)
 
     @property
+    def unseen(self) -> int:
+        """How many SQS counted before that were not given to us."""
+        return max(0, self.counts.total - self.seen) if self.counts else 0
+
+    @property
     def is_done(self) -> bool:
-        """Tell whether nothing stays that was to be sent, as far as was seen."""
-        return self.stay == self.by_choice and not self.task_failed
+        """Tell whether all was seen, and nothing stays that was to be sent."""
+        return self.stay == self.by_choice and not self.task_failed and not self.unseen
 
     def add(self, letter_id: str, outcome: Outcome) -> None:
         self.verdicts[outcome.verdict] = self.verdicts.get(outcome.verdict, 0) + 1

@@ -7,18 +7,13 @@ from typing import Any
 
 from sls_patterns_cli.letters.groups import Group, group_of, masked
 from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter
-from sls_patterns_cli.letters.listing import Listed, notes
+from sls_patterns_cli.letters.listing import Listed, notes, total
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redriven
 from sls_patterns_cli.letters.stores import HELD_SECONDS
 from sls_patterns_cli.letters.ways.way import Way
 
-VERDICTS = {
-    "sent": "sent back",
-    "processed": "sent back and processed",
-    "failed-again": "failed again",
-    "kept": "kept",
-}
+VERDICTS = "sent", "processed", "failed-again", "kept"
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -110,6 +105,8 @@ def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:
     yield from (f"  stays: {reason}" for _, _, reason in done.reasons)
     if len(done.reasons) < done.stay:
         yield f"  stays: {done.stay - len(done.reasons)} more"
+    if done.unseen and done.counts:
+        yield f"  {total(name, done.counts, done.seen)}"
     if done.task_failed:
         one_by_one = "with --older-than 0s letters are sent one by one"
         yield f"  SQS ended its task: {done.task_failed}; {one_by_one}"
