@@ -11,7 +11,7 @@ from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters import deployed as deployments
 from sls_patterns_cli.letters import discarding, listing, text
-from sls_patterns_cli.letters.aws import Clients, connect
+from sls_patterns_cli.letters.aws import Clients, connect, explained
 from sls_patterns_cli.letters.ends import End, ends
 from sls_patterns_cli.letters.policy import policy
 from sls_patterns_cli.letters.redaction import Filter
@@ -152,7 +152,8 @@ def discard(where: Where, selection: Selection, file: Path, confirm: Confirm, *,
 def show_policy(where: Where, *, redrive: bool) -> int:
     """Print what a role needs to list the letters of a stack, and to send them back."""
     found = _Stack(where)
-    output.show_json(policy(found.deployed, found.ends, redrive=redrive))
+    with explained(found.deployed.name):
+        output.show_json(policy(found.deployed, found.ends, redrive=redrive))
     return DONE
 
 
