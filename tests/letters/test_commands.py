@@ -257,11 +257,11 @@ REFUSED = {
     ("redrive", "--stack", "shop", "--older-than", "soon"): (
         "'soon' is no age: write a number and s, m, h or d, such as 12h."
     ),
-    ("redrive", "--stack", "shop", "--all", "--rate", "0"): (
-        "--rate 0 is not more than 0 and at most 500 a second"
+    ("redrive", "--stack", "shop", "--all", "--rate", "0.09"): (
+        "--rate 0.09 is not from 0.1 to 500 a second"
     ),
     ("redrive", "--stack", "shop", "--all", "--rate", "501"): (
-        "--rate 501 is not more than 0 and at most 500 a second"
+        "--rate 501 is not from 0.1 to 500 a second"
     ),
     ("redrive", "--stack", "shop", "--all", "--wait", "-1"): "--wait -1 is less than 0 seconds.",
     ("discard", "--stack", "shop", "--id", "x"): (

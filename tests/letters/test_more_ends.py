@@ -232,6 +232,20 @@ def test_a_bucket_that_a_queue_tells_of_has_its_letters_there(
     assert any(payload in each for each in seen(client, depot["Reader"])) == (payload == "good")
 
 
+def test_a_notice_of_an_object_that_is_gone_is_kept(
+    letters: Letters, depot: dict[str, str], client: Client
+) -> None:
+    told = {"detail": {"bucket": {"name": depot["Kept"]}, "object": {"key": "gone"}}}
+    for body in (json.dumps(told), "7"):  # and what nobody's service has sent
+        client("sqs").send_message(QueueUrl=depot["KeptNotices"], MessageBody=body)
+
+    reasons = [each["reason"] for each in redriven(letters, "KeptNotices")["letters"]]
+
+    assert "the object gone is gone" in reasons
+    assert any("is nothing that this stack sends to KeptNotices" in each for each in reasons)
+    bodies(client, depot["KeptNotices"])
+
+
 def test_a_record_that_came_by_way_of_a_topic_is_read(
     letters: Letters, depot: dict[str, str], client: Client
 ) -> None:

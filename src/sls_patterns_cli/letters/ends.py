@@ -8,7 +8,7 @@ from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import Clients, explained
 from sls_patterns_cli.letters.deployed import Deployed
-from sls_patterns_cli.letters.letter import Letter, Outcome
+from sls_patterns_cli.letters.letter import UNREADABLE, Letter, Outcome
 from sls_patterns_cli.letters.stores import Bucket, NoticedBucket, Queue, Store
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.letters.ways import way_back
@@ -48,7 +48,9 @@ class End:
 
         What nobody can place is kept.
         """
-        said = [(way, way.takes(letter)) for way in self.ways]
+        if letter.problem:
+            return NoWayBack(self.ways[0].edge, self.ways[0].context, letter.problem)
+        said = [(way, _taken(way, letter)) for way in self.ways]
         named = [way for way, taken in said if taken]
         possible = named or [way for way, taken in said if taken is None]
         if len(possible) == 1 or len({way.goes_to for way in possible}) == 1:
@@ -196,6 +198,14 @@ class _Finder:
         line = f"failures of {edge.target} go to {end.name} ({kind}), which keeps no letters"
         if line not in self._said:
             self._said.append(line)
+
+
+def _taken(way: Way, letter: Letter) -> bool | None:
+    """Tell whether a letter is of a way's edge; what AWS has not sent is of none."""
+    try:
+        return way.takes(letter)
+    except UNREADABLE:
+        return False
 
 
 def _source_that_counts(way: Way) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
-UNREADABLE = (KeyError, TypeError, ValueError, IndexError)
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What reading a letter raises if no AWS service has sent it."""
 
 
@@ -29,6 +29,8 @@ class Letter:
     """The message's own, as SQS has them."""
     system: Mapping[str, str] = field(default_factory=dict)
     """SQS's own, such as MessageGroupId."""
+    problem: str = ""
+    """Why what it is about cannot be read any more."""
 
     @cached_property
     def content(self) -> Any:

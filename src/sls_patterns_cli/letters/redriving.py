@@ -20,6 +20,9 @@ from sls_patterns_cli.system import interrupts
 MOST_REASONS = 100
 """So many outcomes with a reason are kept for the report; the rest is counted."""
 
+SLOWEST = 0.1
+"""Letters a second: those that were received must not be shown again before they are sent."""
+
 LOOKS_EVERY = 1.0
 """Seconds between two looks at what has failed again, and at a task that moves messages."""
 
@@ -278,5 +281,5 @@ def _runs(chosen: Iterable[tuple[Way, Letter]]) -> Iterator[tuple[Way, list[Lett
 
 def check_rate(rate: float | None) -> None:
     """Raise UserError for a rate that nothing can have."""
-    if rate is not None and not 0 < rate <= MOST_A_SECOND:
-        raise UserError(f"--rate {rate:g} is not more than 0 and at most {MOST_A_SECOND} a second")
+    if rate is not None and not SLOWEST <= rate <= MOST_A_SECOND:
+        raise UserError(f"--rate {rate:g} is not from {SLOWEST:g} to {MOST_A_SECOND} a second")

@@ -307,7 +307,10 @@ class NoticedBucket(Queue):
             key = _noticed(letter.content)
         except UNREADABLE:
             return letter  # such as the test message of S3
-        return replace(letter, body=self.bucket_of_objects.content(key), attributes={})
+        try:
+            return replace(letter, body=self.bucket_of_objects.content(key), attributes={})
+        except self.bucket_of_objects.s3.exceptions.NoSuchKey:
+            return replace(letter, problem=f"the object {key} is gone")
 
 
 def _noticed(told: Any) -> str:

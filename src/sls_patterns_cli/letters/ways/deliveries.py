@@ -25,6 +25,7 @@ from sls_patterns_cli.letters.targets import (
     start,
 )
 from sls_patterns_cli.letters.ways.way import Grant, Way
+from sls_patterns_cli.wiring.model import function_at
 
 ACTIONS = {
     "lambda": "lambda:InvokeFunction",
@@ -33,19 +34,31 @@ ACTIONS = {
 }
 
 
-class NotificationsToQueue(Way):
+class Notifications(Way):
+    """What SNS could not deliver. It records no reason."""
+
+    def ends_at(self) -> str | None:
+        arn = self.context.id(self.edge.declared_by)
+        found = self.clients("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        policy = json.loads(found.get("RedrivePolicy") or "{}")
+        end: str | None = policy.get("deadLetterTargetArn")
+        return end
+
+    def takes(self, letter: Letter) -> bool | None:
+        topic = envelope(letter).get("TopicArn")
+        return self.is_id_of(topic, self.edge.source) if topic else None
+
+    def cause(self, letter: Letter) -> Cause:  # noqa: ARG002 (SNS records none)
+        return Cause(f"SNS could not deliver it: compare the subscription with {self.edge.target}")
+
+    def reads(self) -> Iterator[Grant]:
+        yield "sns:GetSubscriptionAttributes", self.edge.declared_by
+
+
+class NotificationsToQueue(Notifications):
     """What SNS could not put into a queue: with its attributes where delivery is raw."""
 
     kind = "notifications for a queue"
-
-    def ends_at(self) -> str | None:
-        return _end_of_subscription(self)
-
-    def takes(self, letter: Letter) -> bool | None:
-        return _is_of_topic(self, letter)
-
-    def cause(self, letter: Letter) -> Cause:  # noqa: ARG002 (SNS records none)
-        return Cause(_compare(self))
 
     def payload(self, letter: Letter) -> Any:
         return decoded(envelope(letter).get("Message", letter.body))
@@ -57,37 +70,27 @@ class NotificationsToQueue(Way):
     def grants(self) -> Iterator[Grant]:
         yield "sqs:SendMessage", self.edge.target
 
-    def reads(self) -> Iterator[Grant]:
-        yield "sns:GetSubscriptionAttributes", self.edge.declared_by
 
-
-class NotificationsToFunction(Way):
+class NotificationsToFunction(Notifications):
     """What SNS could not invoke a function with, in the form that Lambda has."""
 
     kind = "notifications for a function"
 
-    def ends_at(self) -> str | None:
-        return _end_of_subscription(self)
-
     def takes(self, letter: Letter) -> bool | None:
-        return bool(envelope(letter)) and _is_of_topic(self, letter) is not False
-
-    def cause(self, letter: Letter) -> Cause:  # noqa: ARG002 (SNS records none)
-        return Cause(_compare(self))
+        return bool(super().takes(letter))
 
     def payload(self, letter: Letter) -> Any:
         return decoded(letter.content["Message"])
 
     def send_back(self, letter: Letter) -> Outcome:
         event = {"Records": [_record(dict(letter.content))]}
-        function = self.context.id(self.edge.target)
+        stack = self.context.stack
+        invoked = function_at(stack, stack.resources[self.edge.declared_by].get("Endpoint"))
+        function = self.qualified(invoked[1] if invoked else "$LATEST")
         return invoke_asynchronously(self.clients, function, json.dumps(event))
 
     def grants(self) -> Iterator[Grant]:
         yield "lambda:InvokeFunction", self.edge.target
-
-    def reads(self) -> Iterator[Grant]:
-        yield "sns:GetSubscriptionAttributes", self.edge.declared_by
 
 
 class Undelivered(Way):
@@ -227,23 +230,6 @@ def at_path(event: Any, path: str) -> Any:
 
 def _with_body(letter: Letter, body: str) -> Letter:
     return letter if body == letter.body else replace(letter, body=body)
-
-
-def _end_of_subscription(way: Way) -> str | None:
-    found = way.clients("sns").get_subscription_attributes(
-        SubscriptionArn=way.context.id(way.edge.declared_by)
-    )["Attributes"]
-    end: str | None = json.loads(found.get("RedrivePolicy") or "{}").get("deadLetterTargetArn")
-    return end
-
-
-def _is_of_topic(way: Way, letter: Letter) -> bool | None:
-    topic = envelope(letter).get("TopicArn")
-    return way.is_id_of(topic, way.edge.source) if topic else None
-
-
-def _compare(way: Way) -> str:
-    return f"SNS could not deliver it: compare the subscription with {way.edge.target}"
 
 
 def _record(notification: dict[str, Any]) -> dict[str, Any]:

@@ -23,16 +23,7 @@ class RetriedByFunction(Way):
     @property
     def function(self) -> str:
         """What is invoked: the function, or the alias that is configured."""
-        name = self.context.id(self.edge.target)
-        return name if self.edge.qualifier == "$LATEST" else f"{name}:{self.qualifier}"
-
-    @property
-    def qualifier(self) -> str:
-        """The alias or version that is invoked."""
-        version = self.edge.qualifier
-        if version.endswith(".Version}"):  # of a resource, whose ARN ends with its number
-            return self.context.id(version[2:].partition(".")[0]).rpartition(":")[2]
-        return version
+        return self.qualified(self.edge.qualifier)
 
     def retry(self, payload: str) -> Outcome:
         return invoke(self.clients, self.function, self.failed, payload)
@@ -51,7 +42,8 @@ class InvocationRecords(RetriedByFunction):
 
         try:
             found = self.clients("lambda").get_function_event_invoke_config(
-                FunctionName=self.context.id(self.edge.target), Qualifier=self.qualifier
+                FunctionName=self.context.id(self.edge.target),
+                Qualifier=self.qualifier(self.edge.qualifier),
             )
         except ClientError as error:
             if code_of(error) != "ResourceNotFoundException":

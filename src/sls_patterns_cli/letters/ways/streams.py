@@ -12,6 +12,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from sls_patterns_cli.letters.letter import Cause, Letter, Outcome, kept
@@ -43,11 +44,19 @@ class StreamBatches(RetriedByFunction):
     kind = "batches of a stream"
     says_error = False
 
+    @cached_property
+    def _mapping(self) -> Record:
+        mapping = self.context.id(self.edge.declared_by)
+        return dict(self.clients("lambda").get_event_source_mapping(UUID=mapping))
+
+    @property
+    def function(self) -> str:
+        """What the mapping invokes now, with its alias or version."""
+        return str(self._mapping["FunctionArn"])
+
     def ends_at(self) -> str | None:
-        found = self.clients("lambda").get_event_source_mapping(
-            UUID=self.context.id(self.edge.declared_by)
-        )
-        end: str | None = found.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        destination = self._mapping.get("DestinationConfig", {}).get("OnFailure", {})
+        end: str | None = destination.get("Destination")
         return end
 
     def takes(self, letter: Letter) -> bool | None:
@@ -98,7 +107,7 @@ class StreamRecords(StreamBatches):
 
     def takes(self, letter: Letter) -> bool | None:
         taken = super().takes(letter)
-        return taken if "payload" in letter.content else False
+        return False if taken is False or "payload" not in letter.content else taken
 
     def payload(self, letter: Letter) -> Any:
         return self.records(letter)

@@ -110,6 +110,17 @@ class Way(ABC):
         """Yield what confirming the end needs."""
         yield from ()
 
+    def qualifier(self, given: str) -> str:
+        """Return the alias or version that a function is invoked by, as wiring says it."""
+        if given.endswith(".Version}"):  # of a resource, whose ARN ends with its number
+            return self.context.id(given[2:].partition(".")[0]).rpartition(":")[2]
+        return given
+
+    def qualified(self, given: str) -> str:
+        """Return the name by which the function that failed is invoked with a qualifier."""
+        name = self.context.id(self.edge.target)
+        return name if given == "$LATEST" else f"{name}:{self.qualifier(given)}"
+
     def is_id_of(self, arn: str, name: str) -> bool:
         """Tell whether an ARN is that of a resource of the stack."""
         return name in self.context.deployed.ids and name_of(arn) == name_of(self.context.id(name))
