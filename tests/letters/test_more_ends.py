@@ -320,3 +320,36 @@ def _count(client: Client, url: str) -> int:
     names = ["ApproximateNumberOfMessages"]
     found = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
     return int(found["Attributes"][names[0]])
+
+
+BY_ALIAS = """
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      AutoPublishAlias: live
+      InlineCode: |
+        def handler(event, context):
+            print("seen " + context.invoked_function_arn.rpartition(":")[2])
+      EventInvokeConfig:
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
+  Failed: {Type: "AWS::SQS::Queue"}
+Outputs:
+  Failed: {Value: !Ref Failed}
+  Function: {Value: !Ref Function}
+  Arn: {Value: !GetAtt Function.Arn}
+"""
+
+
+def test_a_function_is_invoked_by_the_alias_that_is_configured(
+    letters: Letters, deploy_stack: DeployStack, client: Client
+) -> None:
+    stack = deploy_stack(BY_ALIAS, "by-alias")
+    body = json.dumps(record(stack["Arn"], {"by": "alias"}))
+    client("sqs").send_message(QueueUrl=stack["Failed"], MessageBody=body)
+
+    done = letters("redrive", "--stack", "by-alias", "--older-than", "0s", "--yes", "--json")
+
+    (report,) = json.loads(done.stdout)
+    assert report["verdicts"]["processed"] == 1, report
+    assert seen(client, stack["Function"]) == ["live"]
