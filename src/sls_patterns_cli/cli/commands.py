@@ -257,6 +257,33 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
         raise _extra_missing(error, "check") from error
 
 
+@app.command()
+def prove(
+    path: Annotated[
+        Path, typer.Argument(help="A template, a cdk.out folder or a project; by default this one.")
+    ] = Path(),
+    edge: Annotated[
+        list[str] | None, typer.Option(metavar="A=>B", help="Only this edge; repeatable.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FAULT",
+            help="What goes wrong: error, timeout, throttle, denied or poison; repeatable.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Break the consumer of each asynchronous edge of any stack, and show where its events end."""
+    try:
+        from sls_patterns_cli.prove import command
+
+        with interrupts.handled(), interrupts.allowed():
+            return command.run(path, edge or [], fault or [], json=json)
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error, "local") from error
+
+
 @app.command("deploy-role")
 def deploy_role(
     path: Annotated[
