@@ -20,12 +20,13 @@ ENDED: list[tuple[str, str, str, float | None]] = [
     ("default=>Dropped", "eventbridge", "Unwatched", 0),
     ("DroppedDaily=>Dropped", "scheduler", "Dead", 0),
     ("Start=>Fulfil", "step-functions", "Unwatched", 0),
+    # What only tells of a failed execution may be lost: the execution stays.
+    ("default=>Unwatched", "eventbridge", "Fulfil", 0),
 ]
 
 LOST = [
     ("Topic=>Kept", "sns"),
     ("default=>Inbox", "eventbridge"),
-    ("default=>Unwatched", "eventbridge"),
     ("default=>Dropped", "lambda-async"),
     ("DroppedNightly=>Dropped", "eventbridge"),
     ("DroppedNightly=>Dropped", "lambda-async"),

@@ -11,6 +11,7 @@ NAME = "sls_patterns_cli"
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"prove"},
     {"updating", "local", "check", "dashboards", "deploy_role"},
     {"rendering", "wiring"},
     {"cloudformation"},

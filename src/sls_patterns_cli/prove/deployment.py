@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from botocore.exceptions import ClientError, ParamValidationError
+
 from sls_patterns_cli.cloudformation.document import Template
-from sls_patterns_cli.cloudformation.stack import Resource, Stack
-from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside, mappings
 from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.wiring.edges.buckets import CDK_NOTIFICATIONS
@@ -177,21 +179,59 @@ def deployed(
         if each.get("PhysicalResourceId")
     }
     deployment = Deployment(emulator, control, stack, ids, inert)
-    _notify_as_cdk_does(deployment)
+    _notify(deployment)
     return deployment
 
 
-def _notify_as_cdk_does(deployment: Deployment) -> None:
-    """Configure what CDK lets a function of its own configure: notifications of buckets."""
-    for custom in deployment.stack.of_type(CDK_NOTIFICATIONS):
-        given = deployment.literal(custom.get("NotificationConfiguration"))
-        bucket = deployment.literal(custom.get("BucketName"))
-        try:
-            deployment.client("s3").put_bucket_notification_configuration(
-                Bucket=bucket, NotificationConfiguration=given, SkipDestinationValidation=True
-            )
-        except Exception as error:
-            raise UserError(f"{custom.name} was refused: {error}", 1) from error
+def _notify(deployment: Deployment) -> None:
+    """Configure the notifications of buckets, their own and those that CDK's function configures.
+
+    Not while they are made: a bucket and the policy that lets it send may wait for each other. What
+    leads to nothing that is here is left out.
+    """
+    configured = [
+        *((bucket, {"Ref": bucket.name}) for bucket in deployment.stack.of_type(BUCKET)),
+        *((each, each.get("BucketName")) for each in deployment.stack.of_type(CDK_NOTIFICATIONS)),
+    ]
+    for declared, bucket in configured:
+        if given := declared.get("NotificationConfiguration"):
+            with suppress(ClientError, ParamValidationError):
+                deployment.client("s3").put_bucket_notification_configuration(
+                    Bucket=deployment.literal(bucket),
+                    NotificationConfiguration=_in_the_api(deployment.literal(given)),
+                    SkipDestinationValidation=True,
+                )
+
+
+def _in_the_api(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as S3's API has it; CloudFormation's names differ."""
+    found: dict[str, Any] = {}
+    for kind, target, name in NOTICES:
+        own = [_notice(each, target, name) for each in mappings(configuration.get(kind))]
+        of_api = f"{name.removesuffix('Arn')}Configurations"
+        found[of_api] = own or mappings(configuration.get(of_api))
+    if "EventBridgeConfiguration" in configuration:
+        found["EventBridgeConfiguration"] = {}
+    return found
+
+
+def _notice(given: Mapping[str, Any], target: str, name: str) -> dict[str, Any]:
+    if name in given:
+        return dict(given)
+    notice = {name: given.get(target), "Events": [given.get("Event")]}
+    rules = [
+        {"Name": rule["Name"], "Value": rule["Value"]}
+        for rule in mappings(inside(given, "Filter", "S3Key", "Rules"))
+    ]
+    return {**notice, "Filter": {"Key": {"FilterRules": rules}}} if rules else notice
+
+
+NOTICES = (
+    ("LambdaConfigurations", "Function", "LambdaFunctionArn"),
+    ("QueueConfigurations", "Queue", "QueueArn"),
+    ("TopicConfigurations", "Topic", "TopicArn"),
+)
+"""Of each kind of notification: CloudFormation's name, that of its target, and that of S3's API."""
 
 
 def _spelled(
@@ -219,6 +259,8 @@ def _spelled(
 
 def _properties(resource: Resource) -> dict[str, Any]:
     settled: dict[str, Any] = _settled(resource.properties)
+    if resource.type == BUCKET:
+        settled.pop("NotificationConfiguration", None)
     if resource.type not in ENOUGH:
         return settled
     names, instead = ENOUGH[resource.type]

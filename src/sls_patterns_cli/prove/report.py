@@ -9,7 +9,7 @@ from typing import Any
 
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
-from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, listed
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator import proving, timescale
 from sls_patterns_cli.local.emulator.server import Emulator, unconfigured
@@ -25,7 +25,9 @@ from sls_patterns_cli.wiring.alarms import (
     told,
     watching,
 )
-from sls_patterns_cli.wiring.model import MACHINE, Edge, End
+from sls_patterns_cli.wiring.edges import edges
+from sls_patterns_cli.wiring.edges.executions import is_failure_rule
+from sls_patterns_cli.wiring.model import MACHINE, RULE, Edge, End, machine_at
 from sls_patterns_cli.wiring.survey import Form, Route, forms, routes
 from sls_patterns_cli.wiring.ways_back import back
 
@@ -126,12 +128,27 @@ def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
         if FAULTS_OF.get(edge.mechanism):
             why = "such an edge cannot fail in this way"
         return Row(edge, None, Outcome("not-emulated", why=why))
-    outcome = Trial(deployment, edge, fault).run()
     stack = deployment.stack
+    outcome = _with_what_is_kept(stack, edge, Trial(deployment, edge, fault).run())
     ended = _ended(stack, edge, outcome)
     alarms = tuple(_alarms(stack, ended))
     alarmed = True if alarms else told(stack, ended)
     return Row(edge, fault, replace(outcome, alarmed=alarmed, back=back(stack, ended)), alarms)
+
+
+def _with_what_is_kept(stack: Stack, edge: Edge, outcome: Outcome) -> Outcome:
+    """Return the outcome of what only tells of a failure: what has failed is where it ended."""
+    if outcome.verdict != "lost":
+        return outcome
+    ends = {each.end.name for each in edges(stack) if each.end.kind == "resource"}
+    kept = edge.source if edge.source in ends else None
+    declared = stack.resources[edge.declared_by]
+    if declared.type == RULE and is_failure_rule(declared):
+        arns = declared.get("EventPattern", "detail", "stateMachineArn") or []
+        machines = [machine for each in listed(arns) if (machine := machine_at(stack, each))]
+        machines = machines or list(stack.of_type(MACHINE))
+        kept = machines[0].name if machines else kept
+    return replace(outcome, verdict="ended", ended_at=kept) if kept else outcome
 
 
 def _ended(stack: Stack, edge: Edge, outcome: Outcome) -> Edge:

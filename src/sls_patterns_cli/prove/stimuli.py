@@ -302,8 +302,12 @@ def _line(pattern: str, text: str) -> str:
     return " ".join([*terms, text])
 
 
-def _delivered(deployment: Deployment, delivery: Resource, _edge: Edge) -> Send:
+def _delivered(deployment: Deployment, delivery: Resource, edge: Edge) -> Send | None:
     name = deployment.ids[delivery.name]
+    arn = delivery.get("KinesisStreamSourceConfiguration", "KinesisStreamARN")
+    if arn is not None:
+        stream = deployment.stack.found(arn, STREAM)
+        return _records(deployment, stream, edge) if stream else None
 
     def put(texts: Sequence[str]) -> None:
         for text in texts:

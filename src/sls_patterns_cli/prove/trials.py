@@ -14,7 +14,9 @@ from sls_patterns_cli.local.emulator.proving.messages import POISON, readable
 from sls_patterns_cli.prove.deployment import Deployment
 from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
 from sls_patterns_cli.prove.verdict import Fault, Outcome
+from sls_patterns_cli.wiring.edges.deliveries import S3
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
+from sls_patterns_cli.wiring.edges.invocations import is_durable
 from sls_patterns_cli.wiring.model import (
     DELIVERY,
     FUNCTION,
@@ -93,13 +95,21 @@ class Trial:
             self._mend()
         return found or Outcome("no-stimulus", why=refused or "what was sent did not arrive")
 
-    def _not_emulated(self) -> str:
+    def _not_emulated(self) -> str:  # noqa: PLR0911 - one a reason
         """Say why nobody can see here where an edge ends."""
         if not self.edge.can_end:
             return "AWS keeps nothing that fails on it, whatever is configured"
+        target = self.deployment.stack.resources.get(self.edge.target)
+        if self.edge.mechanism == "lambda-async" and target and is_durable(target):
+            return "durable executions are not emulated"
         if self.edge.end.kind == "unknown":
             return "its end is named by something that stands elsewhere"
-        if self.edge.mechanism == "firehose" and transformer(self.deployment, self.edge) is None:
+        if self.edge.mechanism != "firehose":
+            return ""
+        delivery = self.deployment.stack.resources[self.edge.declared_by]
+        if not any(map(delivery.get, S3)):
+            return "only deliveries to buckets are emulated"
+        if transformer(self.deployment, self.edge) is None:
             return "it transforms nothing, and Firehose tries the destination itself for a day"
         return ""
 
