@@ -42,6 +42,7 @@ RUN_ELSEWHERE = {
         "tests/wiring/terraform/make_plans.py"
     ),
     "sls-patterns check": "tests/check/test_command.py",
+    "sls-patterns prove": "tests/prove/test_prove_command.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
     "sls-patterns check --sarif > findings.sarif": "tests/check/test_sarif.py",

@@ -8,8 +8,6 @@ from ministack.services.cloudformation import provisioners
 from sls_patterns_cli.local.emulator.adapters.iam import permissions
 
 REAL = {
-    "AWS::CloudFormation::WaitCondition",
-    "AWS::CloudFormation::WaitConditionHandle",
     "AWS::DynamoDB::Table",
     "AWS::Events::EventBus",
     "AWS::Events::Rule",
