@@ -51,11 +51,11 @@ class End:
         said = [(way, way.takes(letter)) for way in self.ways]
         named = [way for way, taken in said if taken]
         possible = named or [way for way, taken in said if taken is None]
-        if len(possible) == 1 or len({way.failed for way in possible}) == 1:
+        if len(possible) == 1 or len({way.goes_to for way in possible}) == 1:
             return possible[0]
         first = self.ways[0]
         why = (
-            f"letter {letter.id} may be of {' or '.join(way.failed for way in possible)}"
+            f"letter {letter.id} may be of {' or '.join(way.goes_to for way in possible)}"
             if possible
             else f"letter {letter.id} is nothing that this stack sends to {self.name}"
         )

@@ -16,6 +16,10 @@ class Messages(Way):
     says_error = False
 
     @property
+    def goes_to(self) -> str:
+        return self.edge.source
+
+    @property
     def url(self) -> str:
         return self.context.id(self.edge.source)
 

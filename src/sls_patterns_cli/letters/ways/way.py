@@ -57,6 +57,11 @@ class Way(ABC):
         return self.edge.target
 
     @property
+    def goes_to(self) -> str:
+        """The logical id of what a letter is sent to."""
+        return self.failed
+
+    @property
     def clients(self) -> Clients:
         return self.context.clients
 
