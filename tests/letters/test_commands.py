@@ -4,12 +4,17 @@ import json
 import stat
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from command import Cli, without_extras
 from letters.conftest import Letters, Put, bodies
 from letters.test_ways_back import record
 from local.support import Client, seen, wait_until
+from screen import plain_environment, see
+
+if TYPE_CHECKING:
+    import pexpect
 
 Shop = dict[str, str]
 
@@ -159,6 +164,26 @@ def test_discarding_copies_first_and_overwrites_nothing(
     assert stat.S_IMODE((cli.folder / "copy.jsonl").stat().st_mode) == 0o600
     assert other
     assert bodies(client, shop["MailboxFailed"]) == ["to stay"]
+
+
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_a_terminal_asks_before_anything_is_sent(
+    answer: str, put: Put, shop: Shop, client: Client, user: Cli
+) -> None:
+    put("MailboxFailed", "asked for")
+    command = (*user.command, "letters", "redrive", "--stack", "shop", "--end", "MailboxFailed")
+
+    def talk(process: "pexpect.spawn[bytes]") -> None:
+        process.expect_exact("Send letters of MailboxFailed back? [y/N] ")
+        process.sendline(answer)
+
+    shown = see((*command, "--all"), user.folder, plain_environment(user.environment), talk=talk)
+
+    agreed = answer == "y"
+    assert shown.code == (0 if agreed else 1)
+    assert ("MailboxFailed: 1 sent back" in shown.lines) == agreed
+    assert bodies(client, shop["Mailbox"]) == (["asked for"] if agreed else [])
+    bodies(client, shop["MailboxFailed"])
 
 
 def test_the_policy_names_each_resource_and_lets_nobody_send_without_redrive(

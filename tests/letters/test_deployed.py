@@ -181,7 +181,7 @@ def test_an_end_without_permission_is_one_line_and_the_others_are_done(
     assert listed.stdout.startswith("AwardFailed: 1 of 1 seen")
     assert listed.stderr == "sls-patterns: OlderFailed: no permission: the role may not\n"
     assert listed.returncode == 1
-    assert redriven.stdout == "AwardFailed: 1 sent back, 1 of them processed\n"
+    assert redriven.stdout == "AwardFailed: 1 sent back\n  processed: 1 of them\n"
     assert redriven.stderr == "sls-patterns: OlderFailed: no permission: the role may not\n"
     assert redriven.returncode == 1
 

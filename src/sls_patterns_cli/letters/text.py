@@ -103,12 +103,10 @@ def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:
     if dry_run:
         yield f"{name}: {done.chosen} of {done.seen} would be sent back"
         return
-    parts = [f"{done.sent} sent back"]
+    stay = f", {done.stay} stay" if done.stay else ""
+    yield f"{name}: {done.sent} sent back{stay}"
     if done.verdicts.get("processed"):
-        parts.append(f"{done.verdicts['processed']} of them processed")
-    if done.stay:
-        parts.append(f"{done.stay} stay")
-    yield f"{name}: {', '.join(parts)}"
+        yield f"  processed: {done.verdicts['processed']} of them"
     yield from (f"  stays: {reason}" for _, _, reason in done.reasons)
     if len(done.reasons) < done.stay:
         yield f"  stays: {done.stay - len(done.reasons)} more"
