@@ -15,6 +15,8 @@ import typer
 from typer.core import TyperCommand
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.cli.extras import extra_missing
+from sls_patterns_cli.cli.letters import letters_app
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers, copier_without_prompts
 from sls_patterns_cli.system import interrupts, new_folder
@@ -41,6 +43,7 @@ app = typer.Typer(
 )
 local_app = typer.Typer(help="Run a project on this machine, without AWS.", rich_markup_mode=None)
 app.add_typer(local_app, name="local")
+app.add_typer(letters_app, name="letters")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -254,7 +257,7 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
         with interrupts.handled():
             return command.run(paths or [Path()], json=json, sarif=sarif, strict=strict)
     except ModuleNotFoundError as error:  # only SAM's templates need it
-        raise _extra_missing(error, "check") from error
+        raise extra_missing(error, "check") from error
 
 
 @app.command()
@@ -304,7 +307,7 @@ def deploy_role(
     try:
         output.show(template.text(template.deploy_role(path, stack, environment)))
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "deploy-role") from error
+        raise extra_missing(error, "deploy-role") from error
     return 0
 
 
@@ -324,7 +327,7 @@ def dashboard(
     try:
         command.run(path or Path(), svg)
     except ModuleNotFoundError as error:  # only SAM's templates need it
-        raise _extra_missing(error, "check") from error
+        raise extra_missing(error, "check") from error
 
 
 @app.command()
@@ -630,7 +633,7 @@ def _prove(path: Path, wanted: str, source: str | None) -> int:
             path, wanted, source, lambda files: session.test(path, files, _progress())
         )
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "local") from error
+        raise extra_missing(error, "local") from error
     if code == 0:
         output.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
     return code
@@ -658,7 +661,7 @@ def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
 
         return session.test(path, context.obj or [], _progress())
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "local") from error
+        raise extra_missing(error, "local") from error
 
 
 @local_app.command("up")
@@ -669,17 +672,7 @@ def local_up(path: ProjectPath = Path()) -> int:
 
         return session.up(path, _examples(path), _progress())
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "local") from error
-
-
-def _extra_missing(error: ModuleNotFoundError, extra: str) -> Exception:
-    """`error`, or what to do if it is one of the modules of the extra, which names its command."""
-    package = (error.name or "").partition(".")[0]
-    if package == __name__.partition(".")[0]:
-        return error
-    return UserError(
-        f"{extra} needs {package}: install {catalog.DISTRIBUTION} with its extra [{extra}]"
-    )
+        raise extra_missing(error, "local") from error
 
 
 def _examples(path: Path) -> list[tuple[str, str]]:
