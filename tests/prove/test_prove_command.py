@@ -51,7 +51,7 @@ def test_each_edge_is_a_sentence_and_the_last_line_is_the_sum(cli: Cli, template
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
         "Orders => Worker (sqs, error)",
-        "  ends in Failed after 2.5 minutes, nobody would see it, back by redrive",
+        "  ends in Failed after 2.5 minutes, nobody would see it, came back: messages",
         "",
         "1 edge: 1 ended",
     ]

@@ -72,6 +72,27 @@ def test_what_fails_ends_where_it_is_configured_to_after_what_aws_takes(
     assert row["alarmed"] is (end == "Dead")
 
 
+@pytest.mark.parametrize(
+    ("edge", "mechanism", "kind"),
+    [
+        ("Orders=>Partial", "sqs", "messages"),
+        ("Strict=>Whole", "sqs", "messages"),
+        ("Table=>Read", "stream", "batches of a stream"),
+        ("Topic=>Inbox", "sns", "notifications for a queue"),
+        ("Uploads=>Kept", "lambda-async", "invocation records"),
+        ("default=>Dropped", "eventbridge", "events of a rule"),
+        ("DroppedDaily=>Dropped", "scheduler", "runs of a schedule"),
+        ("Start=>Fulfil", "step-functions", "executions"),
+        # Only the notice of a failed execution could not be delivered.
+        ("default=>Unwatched", "eventbridge", None),
+    ],
+)
+def test_letters_bring_back_what_has_ended(
+    usual: list[Row], edge: str, mechanism: str, kind: str | None
+) -> None:
+    assert row_of(usual, edge, mechanism)["back"] == kind
+
+
 @pytest.mark.parametrize(("edge", "mechanism"), LOST)
 def test_what_no_end_is_configured_for_is_lost(usual: list[Row], edge: str, mechanism: str) -> None:
     row = row_of(usual, edge, mechanism)

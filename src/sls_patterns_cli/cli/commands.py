@@ -284,7 +284,7 @@ def prove(
         with interrupts.handled(), interrupts.allowed():
             return command.run(path, edge or [], fault or [], json=json)
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "local") from error
+        raise extra_missing(error, "local") from error
 
 
 @app.command("deploy-role")

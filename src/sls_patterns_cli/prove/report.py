@@ -13,6 +13,7 @@ from sls_patterns_cli.cloudformation.stack import Resource, Stack, listed
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator import proving, timescale
 from sls_patterns_cli.local.emulator.server import Emulator, unconfigured
+from sls_patterns_cli.prove.comeback import came_back
 from sls_patterns_cli.prove.control import ask
 from sls_patterns_cli.prove.deployment import REGION, Deployment, deployed
 from sls_patterns_cli.prove.trials import FAULTS_OF, Trial
@@ -29,7 +30,6 @@ from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
 from sls_patterns_cli.wiring.model import MACHINE, RULE, Edge, End, machine_at
 from sls_patterns_cli.wiring.survey import Form, Route, forms, routes
-from sls_patterns_cli.wiring.ways_back import back
 
 TIME_FACTOR = 5000
 """Nobody's work takes time, so waits are divided by more than on the local stack."""
@@ -133,7 +133,8 @@ def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
     ended = _ended(stack, edge, outcome)
     alarms = tuple(_alarms(stack, ended))
     alarmed = True if alarms else told(stack, ended)
-    return Row(edge, fault, replace(outcome, alarmed=alarmed, back=back(stack, ended)), alarms)
+    way = came_back(deployment, ended) if outcome.verdict == "ended" else None
+    return Row(edge, fault, replace(outcome, alarmed=alarmed, back=way), alarms)
 
 
 def _with_what_is_kept(stack: Stack, edge: Edge, outcome: Outcome) -> Outcome:

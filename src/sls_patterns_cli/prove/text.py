@@ -31,7 +31,7 @@ def sentence(source: Source, row: Row) -> str:
                 f"ends in {source.name(outcome.ended_at or '')}{_after(outcome.after_seconds)}"
             ]
             parts.append(_seen(source, row))
-            parts.append(f"back by {outcome.back}" if outcome.back else "no way back")
+            parts.append(f"came back: {outcome.back}" if outcome.back else "did not come back")
         case "lost":
             parts = [f"lost{_after(outcome.after_seconds)}"]
         case "for-ever":

@@ -19,7 +19,7 @@ class Outcome:
 
     `ended_at` is the logical id of the end. `after_seconds` is how long that takes on AWS, None
     where AWS does not say; `taken_along` how many good messages went with a poison. `why` says what
-    is not in a verdict.
+    is not in a verdict. `back` is as what it came back, such as `messages`.
     """
 
     verdict: Verdict
