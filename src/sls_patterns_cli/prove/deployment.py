@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside, mappings
 from sls_patterns_cli.local import deploy
+from sls_patterns_cli.local.emulator.proving.names import ACCOUNT, REGION, attribute_of
 from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.wiring.edges.buckets import CDK_NOTIFICATIONS
 from sls_patterns_cli.wiring.model import (
@@ -33,8 +34,6 @@ from sls_patterns_cli.wiring.model import (
 )
 
 STACK = "prove"
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
 
 PSEUDO = {
     "AWS::AccountId": ACCOUNT,
@@ -129,10 +128,8 @@ class Deployment:
         match value:
             case {"Ref": str() as name}:
                 return self.ids.get(name, PSEUDO.get(name, UNKNOWN_VALUE))
-            case {"Fn::GetAtt": [str() as name, "Arn"]}:
-                return self.arn(name)
-            case {"Fn::GetAtt": [str() as name, *_]}:
-                return self.ids.get(name, UNKNOWN_VALUE).rpartition("/")[2]
+            case {"Fn::GetAtt": [str() as name, str() as attribute]}:
+                return self._attribute(name, attribute)
             case {"Fn::Sub": str() as text}:
                 return REFERENCE.sub(lambda found: self._referred(found[1]), text)
             case {"Fn::Join": [str() as between, list() as parts]}:
@@ -140,6 +137,12 @@ class Deployment:
             case dict():
                 return {key: self.literal(inner) for key, inner in value.items()}
         return value
+
+    def _attribute(self, name: str, attribute: str) -> str:
+        resource, id_ = self.stack.resources.get(name), self.ids.get(name, UNKNOWN_VALUE)
+        if resource and resource.type in self.inert:
+            return attribute_of(resource.type, id_, attribute)
+        return self.arn(name) if attribute == "Arn" else id_.rpartition("/")[2]
 
     def _referred(self, reference: str) -> str:
         name, _, attribute = reference.partition(".")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ministack.core.responses import get_account_id, get_region
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator.adapters.iam import permissions
+from sls_patterns_cli.local.emulator.proving.names import attribute_of
 
 REAL = {
     "AWS::DynamoDB::Table",
@@ -72,20 +72,17 @@ class _Inert:
 
 
 class _Anything(dict[str, str]):
-    """Attributes of which each is there; of an ARN the form is right."""
+    """Attributes of which each is there."""
 
     def __init__(self, type_: str, name: str) -> None:
         super().__init__()
-        self._service = type_.split("::")[1].lower() if type_.startswith("AWS::") else "custom"
-        self._name = name
+        self._type, self._name = type_, name
 
     def __contains__(self, _attribute: object) -> bool:
         return True
 
     def __missing__(self, attribute: str) -> str:
-        if not attribute.endswith("Arn"):
-            return f"{self._name}-{attribute}"
-        return f"arn:aws:{self._service}:{get_region()}:{get_account_id()}:{self._name}"
+        return attribute_of(self._type, self._name, attribute)
 
     def get(self, attribute: str, _default: Any = None) -> str:
         return self[attribute]
