@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from sls_patterns_cli import letters
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters.ways.way import Way
 from sls_patterns_cli.prove.deployment import STACK, Deployment
 from sls_patterns_cli.wiring.model import FUNCTION, MACHINE, Edge
 
@@ -51,13 +52,18 @@ def _sent_back(deployment: Deployment, edge: Edge) -> str | None:
             for batch in reading:
                 for letter in batch:
                     way = end.way_of(letter)
-                    is_mine = (way.edge.mechanism, way.failed) == (edge.mechanism, edge.target)
-                    if is_mine and end.send_back(letter).leaves:
+                    if _is_way_of(way, edge) and end.send_back(letter).leaves:
                         reading.delete(letter)
                         kind = way.kind
                     else:
                         reading.hold(letter)
     return kind
+
+
+def _is_way_of(way: Way, edge: Edge) -> bool:
+    if edge.mechanism == "firehose":
+        return way.edge.declared_by == edge.declared_by
+    return (way.edge.mechanism, way.failed) == (edge.mechanism, edge.target)
 
 
 def _redriven(deployment: Deployment, edge: Edge) -> str | None:

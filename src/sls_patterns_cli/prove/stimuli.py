@@ -12,7 +12,7 @@ from typing import Any
 
 from sls_patterns_cli.cloudformation.stack import Resource, inside, mappings
 from sls_patterns_cli.prove.deployment import Deployment
-from sls_patterns_cli.prove.patterns import matching
+from sls_patterns_cli.prove.patterns import ANY, matching
 from sls_patterns_cli.wiring.edges.rules import DEFAULT_BUS
 from sls_patterns_cli.wiring.model import (
     BUCKET,
@@ -256,12 +256,13 @@ def _items(deployment: Deployment, table: Resource, edge: Edge) -> Send:
     keys = [str(each.get("AttributeName")) for each in table.items("KeySchema")]
     images = wanted.get("dynamodb")
     image = _mapping(_mapping(images).get("NewImage") or _mapping(images).get("OldImage"))
+    given = _mapping(_mapping(images).get("Keys"))
     kind = wanted.get("eventName", "INSERT")
 
     def put(texts: Sequence[str]) -> None:
         client = deployment.client("dynamodb")
         for text in texts:
-            key = {each: _attribute(types.get(each, "S")) for each in keys}
+            key = {each: _key(given.get(each), types.get(each, "S")) for each in keys}
             item = {"message": {"S": text}, **key, **image}
             client.put_item(TableName=name, Item=item)
             if kind == "MODIFY":
@@ -272,8 +273,11 @@ def _items(deployment: Deployment, table: Resource, edge: Edge) -> Send:
     return put
 
 
-def _attribute(kind: str) -> dict[str, Any]:
+def _key(wanted: Any, kind: str) -> dict[str, Any]:
+    """A value of a key: one of its own, unless a filter names it."""
     number = str(next(_numbers))
+    if isinstance(wanted, Mapping):
+        return {kind: str(wanted[kind]).replace(ANY, f"{ANY}-{number}") for kind in wanted}
     return {kind: number.encode() if kind == "B" else number}
 
 
