@@ -42,6 +42,7 @@ RUN_ELSEWHERE = {
         "tests/wiring/terraform/make_plans.py"
     ),
     "sls-patterns check": "tests/check/test_command.py",
+    "sls-patterns prove": "tests/prove/test_prove_command.py",
     **dict.fromkeys(
         (
             "sls-patterns letters list --stack shop",

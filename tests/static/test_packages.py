@@ -11,7 +11,7 @@ NAME = "sls_patterns_cli"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"openapi"},
+    {"openapi", "prove"},
     {"updating", "local", "check", "letters", "dashboards", "deploy_role"},
     {"rendering", "wiring"},
     {"cloudformation"},

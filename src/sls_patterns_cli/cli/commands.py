@@ -261,6 +261,33 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
         raise extra_missing(error, "check") from error
 
 
+@app.command()
+def prove(
+    path: Annotated[
+        Path, typer.Argument(help="A template, a cdk.out folder or a project; by default this one.")
+    ] = Path(),
+    edge: Annotated[
+        list[str] | None, typer.Option(metavar="A=>B", help="Only this edge; repeatable.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FAULT",
+            help="What goes wrong: error, timeout, throttle, denied or poison; repeatable.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Break the consumer of each asynchronous edge of any stack, and show where its events end."""
+    try:
+        from sls_patterns_cli.prove import command
+
+        with interrupts.handled(), interrupts.allowed():
+            return command.run(path, edge or [], fault or [], json=json)
+    except ModuleNotFoundError as error:
+        raise extra_missing(error, "local") from error
+
+
 @app.command("deploy-role")
 def deploy_role(
     path: Annotated[
@@ -327,7 +354,7 @@ def openapi(
         command.run(path, template, output_file, server, parameter or [])
     except ModuleNotFoundError as error:  # SAM's templates need one, a missing Node.js the other
         extra = "local" if error.name == "uv" else "check"
-        raise _extra_missing(error, extra) from error
+        raise extra_missing(error, extra) from error
 
 
 @app.command()

@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concu
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -192,7 +192,9 @@ class PipeBatches(StreamBatches):
 def kinesis_records(way: StreamBatches, batch: Record) -> list[Record]:
     """Read the records of a batch again, and return them as Lambda has them."""
     arn, shard = batch["streamArn"], batch["shardId"]
-    found = _read(way.clients("kinesis"), batch, StreamARN=arn, ShardId=shard)
+    first = batch["startSequenceNumber"]
+    given = {"StreamARN": arn, "ShardId": shard, "StartingSequenceNumber": first}
+    found = _read(way.clients("kinesis"), batch, given)
     return [
         {
             "kinesis": {
@@ -216,25 +218,29 @@ def kinesis_records(way: StreamBatches, batch: Record) -> list[Record]:
 def table_records(way: StreamBatches, batch: Record) -> list[Record]:
     """Read the changes of a batch again, and return them as Lambda has them."""
     arn = batch["streamArn"]
-    given = {"StreamArn": arn, "ShardId": batch["shardId"]}
+    first = batch["startSequenceNumber"]
+    given = {"StreamArn": arn, "ShardId": batch["shardId"], "SequenceNumber": first}
     return [
         {
             **{key: value for key, value in record.items() if key != "dynamodb"},
             "dynamodb": _as_json(record["dynamodb"]),
             "eventSourceARN": arn,
         }
-        for record in _read(way.clients("dynamodbstreams"), batch, **given)
+        for record in _read(way.clients("dynamodbstreams"), batch, given)
     ]
 
 
-def _read(client: Any, batch: Record, **shard: str) -> list[Record]:
-    """Read a batch's records, from its first number to its last; raises GoneError."""
+def _read(client: Any, batch: Record, place: Mapping[str, str]) -> list[Record]:
+    """Read a batch's records, from its first number to its last; raises GoneError.
+
+    `place` is that of the first, in the words of the service.
+    """
     first, last, size = batch["startSequenceNumber"], batch["endSequenceNumber"], batch["batchSize"]
     found: list[Record] = []
     try:
-        position = client.get_shard_iterator(
-            **shard, ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber=first
-        )["ShardIterator"]
+        position = client.get_shard_iterator(**place, ShardIteratorType="AT_SEQUENCE_NUMBER")[
+            "ShardIterator"
+        ]
         while position and not (found and _number(found[-1]) >= int(last)):
             with interrupts.allowed():
                 answer = client.get_records(ShardIterator=position)
