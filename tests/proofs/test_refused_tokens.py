@@ -41,6 +41,16 @@ SIGNING = [
         "TrackFunction",
         {"carrier": {"status": "in transit", "place": "Leipzig"}},
     ),
+    Signing(
+        {"pattern": "aggregator", "topology": "http", "runtime": "typescript"},
+        "/products/tea-pot",
+        "AggregateFunction",
+        {
+            "catalog": {"name": "Tea pot", "price": 4200},
+            "stock": {"available": 7},
+            "reviews": {"rating": 4.5, "count": 12},
+        },
+    ),
 ]
 
 

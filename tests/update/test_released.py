@@ -398,7 +398,7 @@ def with_topology(pattern: str, topology: str) -> list[str]:
     ]
 
 
-SIGNING_IN = {"circuit-breaker": "http-api"}
+SIGNING_IN = {"circuit-breaker": "http-api", "aggregator": "http"}
 UPDATES = [
     (pattern, versions[at], by)
     for pattern, topology in SIGNING_IN.items()
