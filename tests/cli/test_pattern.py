@@ -82,6 +82,21 @@ def with_api(*edges: dict[str, Any]) -> dict[str, Any]:
     return dict(topology)
 
 
+def with_token(system: str) -> dict[str, Any]:
+    """The topology with a system that its function calls, and a token of some system."""
+    topology = deepcopy(DECLARED["topologies"][0])
+    topology["datastores"] = ["dynamodb"]
+    topology["nodes"] += [
+        {"name": "shop", "kind": "external", "does": "sells"},
+        {"name": "token", "kind": "secret", "does": "signs in", "length": 32},
+    ]
+    topology["edges"] += [
+        {"from": "work", "to": "shop"},
+        {"from": "work", "to": "token", "by": "bearer-token", "signs_in_to": system},
+    ]
+    return dict(topology)
+
+
 FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias"
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
@@ -191,6 +206,14 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         in_topology("nodes", 1, "retries"),
         2,
         (f"{TOPOLOGY}, node work: retries is only for a function that is invoked asynchronously"),
+    ),
+    "token of a system that is not called": (
+        ("topologies", 0),
+        with_token("bank"),
+        (
+            f"{TOPOLOGY}: edge work -> token: signs_in_to must be a system that work calls: shop; "
+            f"got 'bank'"
+        ),
     ),
     "scope that nobody checks": (
         ("topologies", 0),

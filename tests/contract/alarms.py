@@ -329,7 +329,13 @@ REFUSALS = Metric(
     share="page",
     total=("Invocations", "RefusedDeliveries"),
 )
-OWN = {**CIRCUIT, WITHOUT_CACHE.name: WITHOUT_CACHE, REFUSALS.name: REFUSALS}
+# A token that does not sign in: it is refused, or cannot be read. A single time may pass. It pages
+# where the function has nothing else to answer with, which a template does not say.
+SIGN_INS = Metric("", "SignInFailed", "FunctionName", good=1, others=("service", "system"))
+OWN = {
+    **CIRCUIT,
+    **{metric.name: metric for metric in (WITHOUT_CACHE, REFUSALS, SIGN_INS)},
+}
 SOURCES = {
     "ApiId": "AWS::ApiGatewayV2::Api",
     "ApiName": "AWS::ApiGateway::RestApi",
@@ -495,6 +501,8 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
 
 def _as_told(stack: Stack, query: Query, metric: Metric, told: str) -> Metric:
     """Return what is asked of a metric that may be of either tier, by what it is of."""
+    if metric is SIGN_INS and told == "Ticket":
+        return replace(metric, tier="ticket")
     # One that leaves work half done pages, whoever has got its error.
     if metric in EXPRESS and told == "Page":
         return replace(metric, tier="page", periods=1)

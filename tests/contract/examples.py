@@ -1285,11 +1285,11 @@ def canary() -> dict[str, Any]:
 
 
 def circuit() -> dict[str, Any]:
-    """Return a function that reports the circuit which guards its calls."""
-    by = [{"Name": "service", "Value": "shop"}, {"Name": "circuit", "Value": "carrier"}]
+    """Return a function that reports the circuit which guards its calls, and how it signs in."""
 
-    def reported(metric: str, **other: Any) -> dict[str, Any]:
-        return alarm("Shop", metric, "FunctionName", ref("Track"), *by, **other)
+    def reported(metric: str, by: str = "circuit", **other: Any) -> dict[str, Any]:
+        named = [{"Name": "service", "Value": "shop"}, {"Name": by, "Value": "carrier"}]
+        return alarm("Shop", metric, "FunctionName", ref("Track"), *named, **other)
 
     variables = {
         "POWERTOOLS_METRICS_NAMESPACE": "Shop",
@@ -1303,6 +1303,7 @@ def circuit() -> dict[str, Any]:
                 "CircuitOpen", Statistic="Maximum", TreatMissingData="ignore"
             ),
             "CarrierCircuitUnguarded": reported("CircuitStateUnavailable"),
+            "CarrierSignIn": reported("SignInFailed", "system", Threshold=1),
         },
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
-from contract.alarms import CIRCUIT
+from contract.alarms import CIRCUIT, SIGN_INS
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
@@ -31,8 +31,8 @@ NOT_THE_CONTRACTS = (
     # They tell of answers and of the account, which are no failures of an asynchronous edge.
     r"Api(Errors|Latency|Refusals)Alarm\w*(\.(?!AlarmActions).*)?",
     r"(Concurrency|\w+FunctionRefusals)Alarm\w*(\.(?!AlarmActions).*)?",
-    # That a circuit has its alarms is compared with the graph below.
-    r"\w+Circuit(Open|Unguarded)Alarm\w*",
+    # That a circuit and a token have their alarms is compared with the graph below.
+    r"\w+(Circuit(Open|Unguarded)|SignIn)Alarm\w*",
     # A call is answered without the cache, by the database.
     r"\w+WithoutCacheAlarm\w*(\.(?!AlarmActions).*)?",
     # A user or a group without them is not deployed.
@@ -276,17 +276,29 @@ def test_its_asynchronous_edges_and_their_ends_are_those_of_the_graph(
     assert differences(asynchronous_edges(template), topology) == []
 
 
-def test_each_circuit_of_the_graph_has_its_alarms(template: Template, topology: Topology) -> None:
-    guarded = {edge.target for edge in topology.edges if edge.attributes.get("circuit")}
-    alarms = [
-        (resource["Properties"]["MetricName"], dimension["Value"])
+def alarms_by(template: Template, dimension: str) -> list[tuple[str, str]]:
+    """Return the metrics that alarms watch by a dimension, each with its value."""
+    return sorted(
+        (resource["Properties"]["MetricName"], each["Value"])
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::CloudWatch::Alarm"
-        for dimension in resource["Properties"].get("Dimensions", [])
-        if dimension["Name"] == "circuit"
-    ]
+        for each in resource["Properties"].get("Dimensions", [])
+        if each["Name"] == dimension
+    )
 
-    assert sorted(alarms) == sorted(product(CIRCUIT, guarded))
+
+def test_each_circuit_of_the_graph_has_its_alarms(template: Template, topology: Topology) -> None:
+    guarded = {edge.target for edge in topology.edges if edge.attributes.get("circuit")}
+
+    assert alarms_by(template, "circuit") == sorted(product(CIRCUIT, guarded))
+
+
+def test_each_token_of_the_graph_has_its_alarm(template: Template, topology: Topology) -> None:
+    systems = (edge.attributes.get("signs_in_to") for edge in topology.edges)
+
+    assert alarms_by(template, "system") == sorted(
+        (SIGN_INS.name, system) for system in systems if system
+    )
 
 
 def test_what_is_kept_for_a_number_of_days_expires(template: Template, topology: Topology) -> None:

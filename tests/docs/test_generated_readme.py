@@ -34,6 +34,16 @@ def test_the_readme_of_an_internal_api_tells_who_may_call(iac: str, tmp_path: Pa
     assert "If a role is deleted and created again, AWS treats it as a different role" in readme
 
 
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_the_readme_of_a_project_with_a_token_tells_what_aws_does(iac: str, tmp_path: Path) -> None:
+    """Facts J10 to J12."""
+    readme = readme_of(tmp_path, pattern="circuit-breaker", iac=iac)
+
+    assert "as plain text; the console suggests JSON, which is not sent" in readme
+    assert "then CloudFormation generates another" in readme
+    assert "If the stack is deleted, so is the secret, and at once" in readme
+
+
 @pytest.mark.parametrize("topology", ["http-api", "rest-api"])
 def test_the_readme_of_an_api_tells_that_its_limits_are_targets(
     topology: str, tmp_path: Path

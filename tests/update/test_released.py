@@ -336,12 +336,8 @@ def test_an_update_lets_call_whom_the_version_of_the_project_did(
     assert not authorizing(project)
 
 
-@pytest.mark.xdist_group("released projects")
-@pytest.mark.parametrize("version", sorted({*OPEN[:1], *OPEN[-1:]}))
-def test_plain_copier_lets_call_whom_the_version_of_the_project_did(
-    cli: Cli, coming: Path, version: str
-) -> None:
-    project = generated(cli, version, **WEB_SERVICE)
+def update_by_copier(cli: Cli, project: Owned, coming: Path) -> None:
+    """Update as who has only Copier does, without an answer."""
     answers = project.read(".copier-answers.yml")
     project.write(
         ".copier-answers.yml",
@@ -351,8 +347,17 @@ def test_plain_copier_lets_call_whom_the_version_of_the_project_did(
         ),
     )
     project.commit()
-
     copier(cli, project.folder, "update", "--defaults", "--quiet", "--vcs-ref", f"v{COMING}")
+
+
+@pytest.mark.xdist_group("released projects")
+@pytest.mark.parametrize("version", sorted({*OPEN[:1], *OPEN[-1:]}))
+def test_plain_copier_lets_call_whom_the_version_of_the_project_did(
+    cli: Cli, coming: Path, version: str
+) -> None:
+    project = generated(cli, version, **WEB_SERVICE)
+
+    update_by_copier(cli, project, coming)
 
     assert "auth: none\n" in project.read(".copier-answers.yml")
     assert not authorizing(project)
@@ -381,3 +386,61 @@ def test_an_update_can_ask_callers_for_tokens_and_leaves_handlers_to_the_user(
     assert project.read(handler) == mine
     assert project.exists(authorizer)
     assert authorizing(project)
+
+
+def with_topology(pattern: str, topology: str) -> list[str]:
+    """Return the versions that had a topology."""
+    return [
+        version
+        for version in VERSIONS
+        if Version(version) < COMING
+        and any((v.pattern, v.topology) == (pattern, topology) for v in variants_of(version))
+    ]
+
+
+SIGNING_IN = {"circuit-breaker": "http-api", "aggregator": "http"}
+UPDATES = [
+    (pattern, versions[at], by)
+    for pattern, topology in SIGNING_IN.items()
+    for versions in [with_topology(pattern, topology)]
+    for at, by in ((0, "command"), (-1, "copier"))
+    if versions
+]
+
+
+@pytest.mark.xdist_group("released projects")
+@pytest.mark.parametrize(("pattern", "version", "by"), UPDATES)
+def test_an_update_signs_in_nowhere_if_the_project_did_not(
+    cli: Cli, coming: Path, pattern: str, version: str, by: str
+) -> None:
+    topology = SIGNING_IN[pattern]
+    project = generated(cli, version, pattern=pattern, topology=topology, project_name="shop")
+
+    if by == "copier":
+        update_by_copier(cli, project, coming)
+    else:
+        done = project.run("update", "--json", "--source", coming)
+        told = json.loads(done.stdout)["answers"]["external_auth"]
+        assert (told["to"], told["new_projects"]) == ("none", "secret")
+
+    assert "external_auth: none\n" in project.read(".copier-answers.yml")
+    template = project.read("template.yaml")
+    assert "AWS::SecretsManager::Secret" not in template
+    assert "SignIn" not in template
+    assert not project.exists("src/shop/adapters/bearer_token.py")
+
+
+@pytest.mark.xdist_group("released projects")
+@pytest.mark.parametrize("version", with_topology("scalable-webhook", "function")[-1:])
+def test_an_update_generates_no_secret_again(cli: Cli, coming: Path, version: str) -> None:
+    """Fact J11: any change in the block that generates it would replace what was stored."""
+    project = generated(cli, version, pattern="scalable-webhook", project_name="shop")
+
+    def generating() -> Any:
+        resources = read(project.folder / "template.yaml")["Resources"]
+        return resources["SigningSecret"]["Properties"]["GenerateSecretString"]
+
+    before = generating()
+    project.run("update", "--source", coming)
+
+    assert generating() == before

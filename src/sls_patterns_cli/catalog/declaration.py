@@ -316,6 +316,7 @@ def _graph(place: Place, declared: Declaration, vocabulary: Vocabulary, datastor
     _refuse_without_effect(place, nodes, edges)
     _refuse_scopes_unless_checked(place, edges, by_name)
     _refuse_two_sources(place, edges, by_name)
+    _refuse_unknown_systems(place, edges, by_name)
     return _fitting(nodes, edges, brings)
 
 
@@ -417,6 +418,22 @@ def _refuse_two_sources(place: Place, edges: Iterable[Edge], nodes: Mapping[str,
             raise place.at("node", delivery).refuse(
                 f"{' and '.join(sources)} lead to it, but a delivery that reads a stream has no "
                 f"other source"
+            )
+
+
+def _refuse_unknown_systems(place: Place, edges: Iterable[Edge], nodes: Mapping[str, Node]) -> None:
+    """Raise UserError for a token of a system that its function does not call."""
+    for edge in edges:
+        system = edge.attributes.get("signs_in_to")
+        called = [
+            each.target
+            for each in edges
+            if each.source == edge.source and nodes[each.target].kind == "external"
+        ]
+        if system and system not in called:
+            raise place.refuse(
+                f"edge {edge.source} -> {edge.target}: signs_in_to must be a system that "
+                f"{edge.source} calls: {', '.join(called) or 'none'}; got {system!r}"
             )
 
 

@@ -301,6 +301,7 @@ class _Compilation:
             "calls_aws": any(
                 self._calls_sdk(each) or variables.is_of_source(each, nodes) for each in edges
             ),
+            "sdk_targets": unique(each.target for each in edges if self._calls_sdk(each)),
         }
 
     def _calls_sdk(self, edge: Edge) -> bool:

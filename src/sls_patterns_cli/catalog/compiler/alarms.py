@@ -20,6 +20,7 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     redshift,
     rules,
     schedule,
+    secret,
     state_machine,
     stream,
     topic,
@@ -52,6 +53,7 @@ ALARMS: dict[str, Callable[[CompiledNode], Iterator[Alarm]]] = {
     "aurora-postgresql": aurora.alarms,
     "cache": cache.alarms,
     "external": external.alarms,
+    "secret": secret.alarms,
 }
 """By resource."""
 

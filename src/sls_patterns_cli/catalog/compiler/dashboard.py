@@ -21,6 +21,7 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     queue,
     rules,
     schedule,
+    secret,
     state_machine,
     stream,
     table,
@@ -640,6 +641,16 @@ def _to_external(edge: Facts, source: CompiledNode, target: CompiledNode) -> Ite
         )
 
 
+def _to_secret(edge: Facts, source: CompiledNode, _: CompiledNode) -> Iterator[Widget]:
+    """What its function reports of a token; Secrets Manager tells nothing of a single secret."""
+    if "signs_in_to" in edge:
+        yield _graph(
+            f"Failed sign-ins to {edge['signs_in_to']}",
+            secret.failed_sign_ins(edge, source),
+            limit=_alarm(secret.FAILED_SIGN_INS),
+        )
+
+
 Show = Callable[[Facts, CompiledNode, CompiledNode], Iterator[Widget]]
 
 BY_SOURCE: Mapping[str, Show] = {
@@ -668,5 +679,6 @@ BY_TARGET: Mapping[str, Show] = {
     "aurora-postgresql": _to_cluster,
     "cache": _to_cache,
     "external": _to_external,
+    "secret": _to_secret,
 }
 """By the resource of the target: what is called, where the source tells nothing of the call."""

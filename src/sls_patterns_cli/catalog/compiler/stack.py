@@ -261,6 +261,8 @@ class Stack:
     reserved_concurrency: int
     calls_aws: bool
     """Whether functions call AWS with its SDK."""
+    sdk_targets: list[str]
+    """The nodes that they call with it."""
     grants: bool
     """Whether a role has permissions: what a function calls outside AWS needs none, nor does what
     the network guards."""
