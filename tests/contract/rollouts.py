@@ -26,8 +26,9 @@ STAYS_RED = {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessag
 
 LIMITED = "AWSCodeDeployRoleForLambdaLimited"
 
-NAMED_ITSELF = {ALARM, ALIAS, VERSION, INVOKE_CONFIG}
-"""The types whose resources name a function; which of its versions, another property says."""
+NAMED_ITSELF = {ALARM, "AWS::CloudWatch::Dashboard", ALIAS, VERSION, INVOKE_CONFIG}
+"""The types whose resources name a function; which of its versions, another property says. Metrics
+are of all versions."""
 
 
 def rollout_violations(stack: Stack) -> Iterator[Violation]:

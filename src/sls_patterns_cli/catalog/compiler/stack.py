@@ -154,6 +154,8 @@ class Rollout(TypedDict):
     stopped_by: dict[str, list[str]]
     """By the logical id of a function: the alarms that stop its deployment."""
     alarms: list[Facts]
+    dashboard: Facts
+    """What stands in the place of the same facts of the dashboard: all alarms, and their height."""
     alarm_metrics: int
     thresholds: list[Facts]
     outputs: list[Facts]
