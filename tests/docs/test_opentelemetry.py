@@ -18,12 +18,12 @@ PLACES = {
     "sam": ("template.yaml", "yaml", "    Tracing: Active\n", "        POWERTOOLS_METRICS_"),
     "cdk": (
         "infrastructure/stack.py",
-        "python",
+        "text",
         "            tracing=lambda_.Tracing.ACTIVE,\n",
         '                "POWERTOOLS_METRICS_',
     ),
 }
-"""By flavour: the file, the language of the page's lines, and what they stand beside."""
+"""By flavour: the file, how the page marks its lines, and what they stand beside."""
 
 LAYER = "layer:AWSOpenTelemetryDistroPython:"
 
