@@ -1,5 +1,6 @@
 """The pictures of dashboards, from compiled graphs: what the command draws of the templates."""
 
+from difflib import SequenceMatcher
 from typing import Any
 
 from sls_patterns_cli.dashboards.body import Body, Limit, Metric, Widget
@@ -7,8 +8,27 @@ from sls_patterns_cli.dashboards.drawing import svg
 
 
 def picture(graph: dict[str, Any]) -> str:
-    """Return the picture of the dashboard of a compiled graph, with thresholds by default."""
+    """Return the picture of a graph's dashboard as a template, which knows gradual deployments.
+
+    They add alarms on top, and move all else; so a few lines differ, and no picture is twice there.
+    """
     dashboard = graph["dashboard"]
+    at_once = _drawn(graph, dashboard).splitlines()
+    gradual = _drawn(graph, {**dashboard, **graph["rollout"]["dashboard"]}).splitlines()
+    lines: list[str] = []
+    matched = SequenceMatcher(None, at_once, gradual, autojunk=False).get_opcodes()
+    for what, start, end, other, other_end in matched:
+        if what == "equal":
+            lines += at_once[start:end]
+        else:
+            lines += ["{% if canary %}", *gradual[other:other_end]]
+            lines += ["{% else %}", *at_once[start:end]] if end > start else []
+            lines += ["{% endif %}"]
+    return "\n".join([*lines, ""])
+
+
+def _drawn(graph: dict[str, Any], dashboard: dict[str, Any]) -> str:
+    """Return the picture with thresholds by default."""
     defaults = {each["name"]: each["default"] for each in graph["thresholds"]}
     statuses = (
         Widget(
@@ -22,17 +42,17 @@ def picture(graph: dict[str, Any]) -> str:
         )
         for each in dashboard["alarms"]
     )
-    graphs = (_graph(each, defaults) for row in dashboard["rows"] for each in row)
+    graphs = (_graph(each, dashboard["top"], defaults) for row in dashboard["rows"] for each in row)
     return svg([Body(dashboard["start"], (*statuses, *graphs))])
 
 
-def _graph(widget: dict[str, Any], defaults: dict[str, int]) -> Widget:
+def _graph(widget: dict[str, Any], top: int, defaults: dict[str, int]) -> Widget:
     limit = widget["limit"]
     return Widget(
         "metric",
         widget["title"],
         x=widget["x"],
-        y=widget["y"],
+        y=top + widget["y"],
         width=widget["width"],
         height=widget["height"],
         view=widget["view"],

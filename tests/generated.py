@@ -119,7 +119,7 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield from graphs.items()
     for file, text in graphs.items():
         for answer, graph in with_dashboards(json.loads(text)):
-            yield file.with_name(f"{file.stem}{answer}.svg"), picture(graph)
+            yield file.with_name(f"{file.stem}{answer}.svg.jinja"), picture(graph)
     schema = pattern_schema(catalog.vocabulary())
     yield ROOT / "templates/pattern.schema.json", f"{json.dumps(schema, indent=1)}\n"
     compiled_schema = graph_schema(catalog.vocabulary())

@@ -54,6 +54,8 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
     }
     rollout = _typed(Rollout)
     rollout["properties"] |= {name: known[name] for name in rollout["properties"] if name in known}
+    board = known["dashboard"]["properties"]
+    rollout["properties"]["dashboard"] = _closed({name: board[name] for name in ("alarms", "top")})
     known["rollout"] = rollout
     hints = get_type_hints(Stack)
     stack = {field.name: known.get(field.name) or of(hints[field.name]) for field in fields(Stack)}

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 
 from contract.violations import Violation, is_but
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, references
 
 ALIAS = "AWS::Lambda::Alias"
 VERSION = "AWS::Lambda::Version"
 PERMISSION = "AWS::Lambda::Permission"
+
+OF_NO_VERSION = {"ReservedConcurrentExecutions", "Tags"}
+"""Properties that a function has for all of its versions: when they change, Lambda publishes none.
+https://github.com/aws/aws-cdk/issues/11537, https://github.com/aws/aws-cdk/issues/16913"""
 
 
 def alias_violations(stack: Stack) -> Iterator[Violation]:
@@ -22,6 +26,7 @@ def alias_violations(stack: Stack) -> Iterator[Violation]:
         if version.deletion_policy == "Retain":
             must = "Delete: $LATEST that is the same as a kept version cannot be published again"
             yield is_but("alias", version.name, "DeletionPolicy", "Retain", must)
+        yield from _follows_parameters(stack, version)
     for permission in stack.of_type(PERMISSION):
         yield from _permits(stack, permission)
 
@@ -43,6 +48,26 @@ def _leads_to_a_version(stack: Stack, alias: Resource) -> Iterator[Violation]:
     if published is None or published != invoked:
         must = "that of a version that this stack publishes of the function"
         yield is_but("alias", alias.name, "FunctionVersion", stack.text(led_to), must)
+
+
+def _follows_parameters(stack: Stack, version: Resource) -> Iterator[Violation]:
+    """CloudFormation publishes a version if a property of the version changes, not the function.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html
+    """
+    published = stack.function(version.get("FunctionName"))
+    if published is None:
+        return
+    configuration = {
+        name: value for name, value in published[0].properties.items() if name not in OF_NO_VERSION
+    }
+    told = set(references(version.get("Description")))
+    for parameter in sorted({*references(configuration)} & stack.parameters.keys() - told):
+        says = f"Description must have {parameter}, or its next value is in no version"
+        yield Violation("alias", version.name, says)
+    for parameter in sorted(told - {*references(configuration)}):
+        says = f"Description must not have {parameter}: Lambda publishes no function as it was"
+        yield Violation("alias", version.name, says)
 
 
 def _permits(stack: Stack, permission: Resource) -> Iterator[Violation]:

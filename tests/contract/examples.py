@@ -1223,10 +1223,14 @@ def jwt_resources() -> dict[str, Any]:
 
 def sdk() -> dict[str, Any]:
     """Return a function whose alias an account invokes through the SDK."""
-    return template(
-        function("Quote"),
+    made = template(
+        function("Quote", MemorySize=ref("MemorySize")),
         {
-            "QuoteVersion": resource("AWS::Lambda::Version", FunctionName=ref("Quote")),
+            "QuoteVersion": resource(
+                "AWS::Lambda::Version",
+                FunctionName=ref("Quote"),
+                Description={"Fn::Sub": "${MemorySize} MB"},
+            ),
             "QuoteLive": resource(
                 "AWS::Lambda::Alias",
                 FunctionName=ref("Quote"),
@@ -1241,6 +1245,7 @@ def sdk() -> dict[str, Any]:
             ),
         },
     )
+    return {**made, "Parameters": {"MemorySize": {"Type": "Number"}}}
 
 
 def canary() -> dict[str, Any]:

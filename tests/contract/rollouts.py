@@ -14,7 +14,7 @@ from contract.violations import Violation, is_but
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, references
 from sls_patterns_cli.wiring.alarms import queries
 from sls_patterns_cli.wiring.model import INVOKE_CONFIG
-from sls_patterns_cli.wiring.policies import managed_policies, trusts
+from sls_patterns_cli.wiring.policies import managed_policies, role_statements, trusts
 
 ALARM = "AWS::CloudWatch::Alarm"
 GROUP = "AWS::CodeDeploy::DeploymentGroup"
@@ -26,8 +26,9 @@ STAYS_RED = {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessag
 
 LIMITED = "AWSCodeDeployRoleForLambdaLimited"
 
-NAMED_ITSELF = {ALARM, ALIAS, VERSION, INVOKE_CONFIG}
-"""The types whose resources name a function; which of its versions, another property says."""
+NAMED_ITSELF = {ALARM, "AWS::CloudWatch::Dashboard", ALIAS, VERSION, INVOKE_CONFIG}
+"""The types whose resources name a function; which of its versions, another property says. Metrics
+are of all versions."""
 
 
 def rollout_violations(stack: Stack) -> Iterator[Violation]:
@@ -41,6 +42,7 @@ def rollout_violations(stack: Stack) -> Iterator[Violation]:
             else:
                 yield from _stopped_by(stack, group)
             yield from _follow(stack, alias)
+            yield from _moved_otherwise(stack, alias)
 
 
 def _follow(stack: Stack, alias: Resource) -> Iterator[Violation]:
@@ -60,6 +62,18 @@ def _follow(stack: Stack, alias: Resource) -> Iterator[Violation]:
         ) not in {stack.text(alias.get("Name")), f"${{{alias.name}}} split at :, part 7"}:
             must = f"{alias.name}, since nothing invokes the function itself"
             yield is_but("rollout", config.name, "Qualifier", config.get("Qualifier"), must)
+
+
+def _moved_otherwise(stack: Stack, alias: Resource) -> Iterator[Violation]:
+    """CodeDeploy alone moves the alias: it starts from the version that CloudFormation knows."""
+    if alias.get("RoutingConfig") is not None:
+        yield Violation("rollout", alias.name, "RoutingConfig must be left to CodeDeploy")
+    for role in stack.of_type("AWS::IAM::Role"):
+        if any(
+            s.allow and s.names_action("lambda:UpdateAlias") for s in role_statements(stack, role)
+        ):
+            says = f"must not move {alias.name}: CodeDeploy then refuses the next deployment"
+            yield Violation("rollout", role.name, says)
 
 
 def _logs(resource: Resource) -> bool:

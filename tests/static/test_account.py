@@ -91,3 +91,68 @@ def test_a_parameter_that_has_no_value_yet_is_named_before_anything_is_built(
 
     assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
     assert "deploy: parameters " in (project / "Makefile").read_text()
+
+
+GITHUB = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+
+
+@pytest.mark.parametrize(
+    ("looks", "said"),
+    [
+        (f"echo OPENIDCONNECTPROVIDERLIST {GITHUB}", ""),
+        ("echo", "create-open-id-connect-provider"),
+        ("exit 254", ""),  # it may not look
+    ],
+)
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_a_deploy_role_needs_an_account_that_knows_github(
+    iac: str, looks: str, said: str, tmp_path: Path
+) -> None:
+    project = render_project(
+        tmp_path / "project", pattern="notifier", iac=iac, runtime="python", stages="true"
+    )
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    scripts = {"aws": f'case "$1" in iam) {looks} ;; esac', "sls-patterns": "echo Resources: {}"}
+    for name, script in scripts.items():
+        (bin_ / name).write_text(f"#!/bin/sh\n{script}\n")
+        (bin_ / name).chmod(0o755)
+
+    made = subprocess.run(
+        ["make", "deploy-role", "--assume-old=build", "STAGE=staging", "REPOSITORY=shop/orders"],
+        cwd=project,
+        env={"PATH": f"{bin_}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"pattern": "fifoer", "topology": "scheduled"},
+        {"pattern": "simple-web-service", "topology": "rest-api"},
+    ],
+)
+def test_who_may_not_look_at_the_account_is_not_stopped(
+    answers: dict[str, str], tmp_path: Path
+) -> None:
+    project = render_project(tmp_path / "project", **answers)
+    aws = tmp_path / "bin/aws"
+    aws.parent.mkdir()
+    aws.write_text("#!/bin/sh\necho AccessDenied >&2; exit 254\n")
+    aws.chmod(0o755)
+
+    made = subprocess.run(
+        ["make", "account"],
+        cwd=project,
+        env={"PATH": f"{aws.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert made.returncode == 0

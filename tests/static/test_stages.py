@@ -96,6 +96,21 @@ class TestStage:
         )
         assert project.calls() == []
 
+    def test_needs_a_value_for_what_has_no_default(
+        self, answers: dict[str, str], tmp_path: Path
+    ) -> None:
+        project = project_with_stages(tmp_path, pattern="simple-web-service", **answers)
+        named = "needs a value for IssuerUrl: set it for staging in stages.mk"
+
+        made = make(project, "parameters", "STAGE=staging")
+        assert made.returncode == 2
+        assert named in made.stderr.splitlines()[0]
+
+        set_for_stage(project, "staging", "IssuerUrl=https://issuer.example")
+        assert make(project, "parameters", "STAGE=staging").returncode == 0
+        assert make(project, "parameters", "STAGE=dev").returncode == 2
+        assert "deploy: parameters " in (project.folder / "Makefile").read_text()
+
     def test_may_set_each_parameter_of_the_stack(
         self, answers: dict[str, str], tmp_path: Path
     ) -> None:
@@ -110,7 +125,14 @@ class TestStage:
                 assert value in {str(parameters[name]["Default"]), "$(DELETION_PROTECTION)"}
 
 
-PATTERNS = ("scalable-webhook", "gatekeeper", "frugal-consumer", "streamer", "aggregator")
+PATTERNS = (
+    "scalable-webhook",
+    "gatekeeper",
+    "simple-web-service",
+    "frugal-consumer",
+    "streamer",
+    "aggregator",
+)
 
 OF_DEPLOYMENTS = {"MigrationsDigest", "BootstrapVersion"}
 """What the deployment itself gives to the stack."""

@@ -118,6 +118,8 @@ class _Compilation:
         for facts in self._facts.values():
             if "raised_rate_limit" in facts:
                 facts["bound_by"] = bound_of_datastore(bare)
+            if facts["kind"] == "function":
+                facts["configured_by"] = variables.parameters_of(facts["id"], bare)
         self._graph = granted(bare)
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)

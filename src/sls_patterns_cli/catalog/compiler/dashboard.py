@@ -149,6 +149,8 @@ class Dashboard:
     start: str
     period: int
     alarms: list[Status]
+    top: int
+    """Where the rows begin, below the alarms: their `y` count from there."""
     rows: list[list[Widget]]
     rules: list[str]
     metrics: int
@@ -159,7 +161,7 @@ class Dashboard:
         return {
             "start": self.start,
             "period": self.period,
-            "alarms": [each.as_dict() for each in self.alarms],
+            **on_top(self.alarms),
             "rules": self.rules,
             "metrics": self.metrics,
             "rows": [[widget.as_dict() for widget in row] for row in self.rows],
@@ -175,17 +177,30 @@ def dashboard(graph: Graph, alarms: Sequence[Alarm]) -> Dashboard:
     Raises:
         ValueError: CloudWatch takes no dashboard with so many widgets.
     """
-    statuses: list[Status] = []
-    top = 0
+    shown = statuses(alarms)
+    rows = [*_rows(graph), *_functions(graph)]
+    if len(shown) + sum(map(len, rows)) > MOST_WIDGETS:
+        raise ValueError(f"a dashboard has at most {MOST_WIDGETS} widgets")
+    placed = [_placed(row, HEIGHT * number) for number, row in enumerate(rows)]
+    return Dashboard(START, PERIOD, shown, _height(shown), placed, _rules(rows), _metrics(rows))
+
+
+def statuses(alarms: Sequence[Alarm]) -> list[Status]:
+    """The widgets of the alarms, a tier below the other."""
+    found: list[Status] = []
     for tier, title in TITLES.items():
         if of_tier := [alarm for alarm in alarms if alarm.tier == tier]:
-            statuses.append(_status(title, tier, of_tier, top))
-            top += statuses[-1].height
-    rows = [*_rows(graph), *_functions(graph)]
-    if len(statuses) + sum(map(len, rows)) > MOST_WIDGETS:
-        raise ValueError(f"a dashboard has at most {MOST_WIDGETS} widgets")
-    placed = [_placed(row, top + HEIGHT * number) for number, row in enumerate(rows)]
-    return Dashboard(START, PERIOD, statuses, placed, _rules(rows), _metrics(rows))
+            found.append(_status(title, tier, of_tier, _height(found)))
+    return found
+
+
+def on_top(shown: Sequence[Status]) -> Facts:
+    """What a dashboard with these alarms has of them, as templates read it."""
+    return {"alarms": [each.as_dict() for each in shown], "top": _height(shown)}
+
+
+def _height(shown: Sequence[Status]) -> int:
+    return sum(each.height for each in shown)
 
 
 def _status(title: str, tier: Tier, alarms: Sequence[Alarm], y: int) -> Status:

@@ -89,6 +89,7 @@ Attribute = Literal[
     "log_group_name",
     "objects",
     "parameter",
+    "parameter_function",
     "parameter_list",
     "parameter_name",
     "project_name",
@@ -112,9 +113,10 @@ Attribute = Literal[
     "url",
 ]
 """Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
-alias, what a caller names a function by, a parameter of the stack as a text or a list, the address
-of a cache, all objects of a bucket, all executions of a state machine or of the items of its map,
-any resource at all, and the project's name, which is of no resource."""
+alias, what a caller names a function by, a parameter of the stack as a text, as the function that
+the ARN in it names, or as a list, the address of a cache, all objects of a bucket, all executions
+of a state machine or of the items of its map, any resource at all, and the project's name, which is
+of no resource."""
 
 Method = Literal[
     "grant",

@@ -10,6 +10,7 @@ somebody has redriven the messages, and those on the age of messages and records
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sls_patterns_cli.catalog.compiler.alarms import thresholds
+from sls_patterns_cli.catalog.compiler.dashboard import on_top, statuses
 from sls_patterns_cli.catalog.compiler.kinds import function
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate
 from sls_patterns_cli.catalog.compiler.records import (
@@ -63,6 +64,7 @@ def additions(graph: Graph, functions: Sequence[str], found: Iterable[Alarm]) ->
     return {
         "stopped_by": stopped_by,
         "alarms": [each.as_dict() for each in added],
+        "dashboard": on_top(statuses([*before.values(), *added])),
         "alarm_metrics": sum(len(each.metrics) for each in added),
         "thresholds": [
             vars(each) for each in thresholds(added) if each not in thresholds(before.values())

@@ -96,6 +96,9 @@ class Function(TypedDict):
     """Its security groups in the VPC, one for each store that it uses there."""
     callers: list[str]
     """Who calls it by its alias from outside: the stack has a parameter for each."""
+    configured_by: list[Facts]
+    """The parameters of the stack whose values its environment has, as references: a version is
+    published with them, and another value needs another version."""
 
 
 class Queue(TypedDict):
@@ -151,6 +154,8 @@ class Rollout(TypedDict):
     stopped_by: dict[str, list[str]]
     """By the logical id of a function: the alarms that stop its deployment."""
     alarms: list[Facts]
+    dashboard: Facts
+    """What stands in the place of the same facts of the dashboard: all alarms, and their height."""
     alarm_metrics: int
     thresholds: list[Facts]
     outputs: list[Facts]

@@ -7,6 +7,7 @@ from sls_patterns_cli.catalog.compiler.kinds import aurora
 from sls_patterns_cli.catalog.compiler.records import (
     Attribute,
     Facts,
+    Graph,
     Reference,
     Variable,
     pascal,
@@ -15,6 +16,9 @@ from sls_patterns_cli.catalog.kinds import Datastore
 from sls_patterns_cli.catalog.model import Edge, Node
 
 Declared = Mapping[str, str]
+
+PARAMETERS = {"parameter", "parameter_list"}
+"""The attributes of references to parameters of the stack."""
 
 
 def of_edge(
@@ -66,6 +70,27 @@ def examples(
                 yield _name(node, "AUDIENCE"), "orders,invoices"
             if "days" in node.attributes:
                 yield _name(node, "DAYS"), str(node.attributes["days"])
+
+
+def parameters_of(function: str, graph: Graph) -> list[Facts]:
+    """The parameters of the stack that the variables of a function have, by its id.
+
+    Of another function it is the name with the alias: a version's description has room for 256
+    characters, and three ARNs have more.
+    """
+    found: dict[str, Facts] = {}
+    for edge in graph.edges:
+        by_name = graph.node(edge["to"])["kind"] == "remote-function"
+        for variable in edge["variables"]:
+            value = variable["value"]
+            if (
+                variable["function"] == function
+                and isinstance(value, dict)
+                and value["attribute"] in PARAMETERS
+            ):
+                attribute = "parameter_function" if by_name else value["attribute"]
+                found[value["id"]] = {**value, "attribute": attribute}
+    return list(found.values())
 
 
 def is_of_source(edge: Edge, nodes: Mapping[str, Node]) -> bool:

@@ -1,0 +1,132 @@
+"""Answers together: no answer breaks another, and each flavour deploys the same."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import pytest
+from contract.check import violations
+from contract.stack import load
+from environments import fork_by
+from parity.differences import unexplained
+from parity.facts import facts
+from rendering import render_project
+from synthesis import SYNTHESISED_ONCE, template_file, template_files
+from tools import BIN, run
+
+from sls_patterns_cli.dashboards import command
+
+HERE = Path(__file__).parent
+
+# What invokes functions: routes, an authorizer, a queue, a rule, a topic, a state machine.
+TOPOLOGIES = {
+    "router": {"topology": "function", "runtime": "python"},
+    "simple-web-service": {"topology": "rest-api", "runtime": "typescript"},
+    "fan-out-fan-in": {"topology": "workers", "runtime": "python"},
+    "state-machine": {"topology": "standard", "runtime": "typescript"},
+}
+ANSWERS = {
+    "dashboard-rollout": {"dashboard": "true", "rollout": "canary"},
+    "dashboard-stages": {"dashboard": "true", "stages": "true"},
+    "all": {
+        "dashboard": "true",
+        "stages": "true",
+        "rollout": "canary",
+        "tracing": "xray",
+        "parameters": "[retention]",
+    },
+}
+"""Beside the defaults, which have tracing, and callers with a token where an API asks for one."""
+
+IN_SAM_ALONE = ", '${ConcurrencyAlarm.Arn}'"
+"""A dashboard of CDK cannot list an alarm on a condition, and one of SAM can."""
+
+
+def without_tickets(picture: str) -> str:
+    """Return a picture without the widget of the alarms that can wait."""
+    without, found = re.subn(r"(?s)<g (?:(?!<g ).)*can wait for.*?</g>", "", picture)
+    assert found == 1
+    return without
+
+
+Projects = Mapping[str, Path]
+Of = Callable[[str, str], Projects]
+
+pytestmark = SYNTHESISED_ONCE
+
+
+@pytest.fixture(scope="module")
+def of(tmp_path_factory: pytest.TempPathFactory) -> Of:
+    """Return what renders a pattern with answers, in each flavour."""
+    folder = tmp_path_factory.mktemp("combined")
+    made = {
+        (pattern, named, iac): render_project(
+            folder / f"{pattern}-{named}-{iac}", pattern=pattern, iac=iac, **chosen, **answers
+        )
+        for pattern, chosen in TOPOLOGIES.items()
+        for named, answers in ANSWERS.items()
+        for iac in ("sam", "cdk")
+    }
+    template_files(made.values())
+
+    @cache
+    def projects(pattern: str, named: str) -> Projects:
+        return {iac: made[pattern, named, iac] for iac in ("sam", "cdk")}
+
+    return projects
+
+
+@pytest.mark.parametrize("named", ANSWERS)
+@pytest.mark.parametrize("pattern", TOPOLOGIES)
+class TestTogether:
+    def test_answers_keep_the_contract_in_both_flavours_alike(
+        self, pattern: str, named: str, of: Of
+    ) -> None:
+        templates = {iac: load(project) for iac, project in of(pattern, named).items()}
+
+        assert {iac: list(map(str, violations(each))) for iac, each in templates.items()} == {
+            "sam": [],
+            "cdk": [],
+        }
+        found = {iac: facts(each, pattern) for iac, each in templates.items()}
+        differing = [each.replace(IN_SAM_ALONE, "") for each in unexplained(found)]
+        said = {re.sub(r"^only \w+ has |,(?=\))", "", each) for each in differing}
+        # An alarm that a stage may not have.
+        assert len(said) == (1 if "stages" in ANSWERS[named] else 0), differing
+
+    def test_answers_have_the_picture_of_their_dashboard(
+        self, pattern: str, named: str, of: Of, tmp_path: Path
+    ) -> None:
+        for iac, project in of(pattern, named).items():
+            file = template_file(project)
+            command.run(file if iac == "sam" else file.parent, tmp_path / "drawn.svg")
+            drawn, handed_over = (
+                each.read_text() for each in (tmp_path / "drawn.svg", project / "dashboard.svg")
+            )
+            if iac == "cdk" and "stages" in ANSWERS[named]:
+                assert "`ConcurrencyAlarm` is not on it" in (project / "README.md").read_text()
+                drawn, handed_over = map(without_tickets, (drawn, handed_over))
+            assert drawn == handed_over
+
+
+def test_cfn_lint_finds_nothing(of: Of) -> None:
+    files = [
+        template_file(project)
+        for pattern, named in product(TOPOLOGIES, ANSWERS)
+        for project in of(pattern, named).values()
+    ]
+
+    fork_by(BIN / "python", HERE, "cfn-lint", "--ignore-checks", "W3005", "--", *map(str, files))
+
+
+def test_the_code_of_the_stack_is_formatted(of: Of, tmp_path: Path) -> None:
+    infrastructure = [
+        of(pattern, named)["cdk"] / "infrastructure"
+        for pattern, chosen in TOPOLOGIES.items()
+        if chosen["runtime"] == "python"
+        for named in ANSWERS
+    ]
+
+    run([BIN / "ruff", "format", "--check", *infrastructure], tmp_path)
