@@ -1145,6 +1145,25 @@ def jwt() -> dict[str, Any]:
     )
 
 
+def cors() -> dict[str, Any]:
+    """Return an HTTP API that checks the tokens of pages of another origin, from a definition."""
+    stack = jwt()
+    stack["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"] = {
+        "allowOrigins": ["https://www.example.com"],
+        "allowHeaders": ["Authorization"],
+    }
+    return stack
+
+
+def cors_resources() -> dict[str, Any]:
+    """Return an HTTP API that checks the tokens of pages of another origin, as resources."""
+    stack = jwt_resources()
+    stack["Resources"]["Api"]["Properties"] = {
+        "CorsConfiguration": {"AllowOrigins": ["*"], "AllowHeaders": ["authorization"]}
+    }
+    return stack
+
+
 def authorizer() -> dict[str, Any]:
     """Return a REST API whose callers an authorizer checks."""
     asked = {
@@ -1348,6 +1367,8 @@ EXAMPLES = {
     "PROXY": proxy,
     "JWT": jwt,
     "JWT resources": jwt_resources,
+    "CORS": cors,
+    "CORS resources": cors_resources,
     "AUTHORIZER": authorizer,
     "SIGNED": signed,
     "SDK": sdk,

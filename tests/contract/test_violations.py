@@ -45,6 +45,8 @@ FOUND = {
     "PROXY": set(),
     "JWT": set(),
     "JWT resources": set(),
+    "CORS": set(),
+    "CORS resources": set(),
     "AUTHORIZER": set(),
     "SIGNED": set(),
     "SDK": set(),
@@ -144,6 +146,13 @@ NOT_THE_CONTRACTS["JWT resources"] = (
     r"Api|Issuer|Orders",
     r"\w+\.(ApiId|AuthorizerType|AuthorizationType|AuthorizerId|RouteKey)",
 )
+# Without origins nothing is allowed to pages.
+OFF = (
+    r"Api\.CorsConfiguration(\.AllowOrigins.*)?",
+    r".*\.x-amazon-apigateway-cors(\.allowOrigins.*)?",
+)
+NOT_THE_CONTRACTS["CORS"] = (*NOT_THE_CONTRACTS["JWT"], *OFF)
+NOT_THE_CONTRACTS["CORS resources"] = (*NOT_THE_CONTRACTS["JWT resources"], *OFF)
 # The same of a REST API; its function and the shape of its permission are the emulator's to refuse.
 NOT_THE_CONTRACTS["AUTHORIZER"] = (
     r"AlarmsPolicy\..*",

@@ -272,6 +272,9 @@ class _Reader:
     def routes_of_definitions(self) -> Iterator[Fact]:
         """The routes of HTTP APIs that an OpenAPI document defines, as SAM writes it."""
         for api in self.stack.of_type("AWS::ApiGatewayV2::Api"):
+            for part, value in (api.get("Body", "x-amazon-apigateway-cors") or {}).items():
+                name = f"CorsConfiguration.{part[0].upper()}{part[1:]}"
+                yield from self.values(self.subject(api), name, value)
             schemes = api.get("Body", "components", "securitySchemes") or {}
             for name, scheme in schemes.items():
                 if "x-amazon-apigateway-authorizer" in scheme:  # IAM has none

@@ -1,6 +1,7 @@
 """What the optional parameters of a template change, and that their defaults change nothing."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,7 @@ from tools import BIN
 from variants import Variant, further_variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.compiler.kinds.api import ORIGINS
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Stack
@@ -27,7 +29,10 @@ from sls_patterns_cli.cloudformation.stack import Stack
 HERE = Path(__file__).parent
 
 CHOSEN = {
-    "read-heavy-reporting-engine": ("cache-aside", "[concurrency, capacity, retention, boundary]"),
+    "read-heavy-reporting-engine": (
+        "cache-aside",
+        "[cors, concurrency, capacity, retention, boundary]",
+    ),
     "simple-web-service": ("rest-api", "[concurrency, capacity, retention, boundary]"),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
@@ -40,6 +45,9 @@ BOUNDED = {
 
 STORES = {"read-heavy-reporting-engine": "Sales", "simple-web-service": "Products"}
 """The database."""
+
+TEXTS = {"AllowedOrigins", "PermissionsBoundaryArn"}
+"""The optional parameters that are no numbers."""
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
@@ -78,7 +86,7 @@ def deployed(template: Template, **values: Any) -> Template:
     """Return the template with the values of its parameters, by default their defaults."""
     parameters = dict(template["Parameters"])
     for name, parameter in parameters.items():
-        if parameter["Type"] == "Number" or name == "PermissionsBoundaryArn":
+        if parameter["Type"] == "Number" or name in TEXTS:
             value = values.pop(name, parameter["Default"])
             value = int(value) if str(value).isdigit() else value
             # It has no other value, so that there are not too many stacks to try all of.
@@ -92,6 +100,10 @@ def _with_values(part: Any, parameters: dict[str, Any]) -> Any:
     match part:
         case {"Ref": str(name)} if len(parameters.get(name, {}).get("AllowedValues", [])) == 1:
             return parameters[name]["Default"]
+        case {"Fn::Split": [separator, whole]} if isinstance(
+            text := _with_values(whole, parameters), str
+        ):
+            return text.split(separator)
         case dict():
             return {key: _with_values(value, parameters) for key, value in part.items()}
         case list():
@@ -171,8 +183,9 @@ def test_flavours_deploy_the_same_with_parameters_set(
 
 
 def some_values(pattern: str) -> dict[str, Any]:
-    store = STORES[pattern]
+    store, (_, options) = STORES[pattern], CHOSEN[pattern]
     return {
+        **({"AllowedOrigins": "https://a.example,https://b.example"} if "cors" in options else {}),
         **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
         f"{store}MinCapacity": 0.5,
         f"{store}MaxCapacity": 16,
@@ -218,6 +231,43 @@ def test_logs_are_kept_as_long_as_the_parameter_says(
         for values, days in (({}, 30), ({"LogRetentionDays": 365}, 365)):
             groups = of_type(default_stack(deployed(template, **values)), "AWS::Logs::LogGroup")
             assert {each["RetentionInDays"] for each in groups} == {days}
+
+
+def test_pages_of_other_origins_may_call_an_api_only_while_it_says_which(
+    of: Callable[..., Templates],
+) -> None:
+    for template in of("read-heavy-reporting-engine").values():
+        assert allowed_origins(template) is None
+        assert allowed_origins(template, AllowedOrigins="*") == ["*"]
+        assert allowed_origins(
+            template, AllowedOrigins="https://a.example,http://localhost:3000"
+        ) == ["https://a.example", "http://localhost:3000"]
+
+
+def allowed_origins(template: Template, **values: Any) -> Any:
+    (api,) = of_type(default_stack(deployed(template, **values)), "AWS::ApiGatewayV2::Api")
+    given = api.get("CorsConfiguration") or api.get("Body", {}).get("x-amazon-apigateway-cors")
+    return given and {name.lower(): value for name, value in given.items()}["alloworigins"]
+
+
+@pytest.mark.parametrize(
+    ("origins", "accepted"),
+    [
+        ("none", True),
+        ("*", True),
+        ("https://www.example.com", True),
+        ("https://a.example,http://localhost:3000", True),
+        ("https://*", True),
+        ("https://www.example.com/", False),
+        ("https://www.example.com/page", False),
+        ("www.example.com", False),
+        ("https://a.example, https://b.example", False),
+        ("https://a.example,*", False),
+        ("", False),
+    ],
+)
+def test_origins_are_as_browsers_send_them(origins: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(ORIGINS, origins) is not None) == accepted
 
 
 @each_pattern

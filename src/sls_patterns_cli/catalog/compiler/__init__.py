@@ -26,6 +26,7 @@ from sls_patterns_cli.catalog.compiler.optional_parameters import (
 from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
 from sls_patterns_cli.catalog.compiler.records import (
+    CompiledNode,
     Facts,
     Graph,
     dead_letter_queue,
@@ -118,6 +119,14 @@ class _Compilation:
         for facts in self._facts.values():
             if "raised_rate_limit" in facts:
                 facts["bound_by"] = bound_of_datastore(bare)
+            # An API that nobody asks to authorize its callers is called by servers, and what is in
+            # front of another system has that system's origins.
+            if (
+                facts["kind"] == "http-api"
+                and (topology.auth or facts["subject"])
+                and not facts["replaces"]
+            ):
+                facts["cors"] = _cors(CompiledNode(facts, bare))
         self._graph = granted(bare)
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
@@ -360,6 +369,17 @@ class _Compilation:
             runtime: unique(name for each in packages for name in each.get(runtime, ()))
             for runtime in self._pattern.runtimes
         }
+
+
+def _cors(node: CompiledNode) -> Facts:
+    """What pages of other origins may send to an API, and read of its answers."""
+    checks = [edge["header"] for edge in node.outgoing if edge.get("by") == "authorizer"]
+    if node.get("signed"):
+        checks = [*api.SIGNED_HEADERS]
+    elif node["issuer"]:
+        checks = ["Authorization"]
+    routes = (edge for edge in node.outgoing if "route" in edge)
+    return api.cors(routes, checks)
 
 
 def _node(

@@ -1,6 +1,6 @@
 """HTTP and REST APIs of API Gateway."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
@@ -13,6 +13,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     Facts,
     Grant,
     Metric,
+    OptionalParameter,
     Output,
     Reference,
     Threshold,
@@ -37,6 +38,21 @@ LATENCY = Threshold(
 
 INTEGRATION_SECONDS = 29
 """API Gateway waits no longer for what is behind it (fact P4)."""
+
+PREFLIGHT_SECONDS = 7200
+"""For how long a browser keeps the answer to a preflight request; Chromium keeps none for longer:
+https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Access-Control-Max-Age"""
+
+SIGNED_HEADERS = ("Authorization", "X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Security-Token")
+"""The headers of a request that is signed with temporary credentials:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html"""
+
+EXPOSED_HEADERS = ("Location", "Retry-After", "WWW-Authenticate")
+"""The headers of responses that callers need, and that a browser hides from a page unless they are
+exposed: where what was created is, when to try again, and why a token was refused."""
+
+ORIGINS = r"none|\*|https?://[^\s/,]+(,https?://[^\s/,]+)*"
+"""An origin has no path, not even a slash at its end: browsers compare it as it is."""
 
 
 def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
@@ -90,6 +106,38 @@ def subject(*, signed: bool, tokens: bool, authorizer: bool) -> str | None:
     if tokens:
         return "$context.authorizer.claims.sub"
     return "$context.authorizer.principalId" if authorizer else None
+
+
+def cors(routes: Iterable[Facts], authorization: Iterable[str]) -> Facts:
+    """What pages of other origins may send and read, by the routes of an HTTP API.
+
+    `authorization` names the headers by which it knows its callers. Credentials of browsers, such
+    as cookies, are not among what they may send: no API of a pattern knows its callers by them.
+    """
+    routes = list(routes)
+    methods = unique(each["route"].split(" ")[0] for each in routes)
+    bodies = ["Content-Type"] if {"POST", "PUT", "PATCH"} & {*methods} else []
+    read = (each["header"] for each in routes if "header" in each)
+    return {
+        "methods": methods,
+        "headers": unique([*authorization, *bodies, *read]),
+        "exposed": [*EXPOSED_HEADERS],
+        "max_age": PREFLIGHT_SECONDS,
+    }
+
+
+def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
+    """The origins whose pages may call an API."""
+    if node.get("cors"):
+        yield OptionalParameter(
+            "AllowedOrigins",
+            "cors",
+            "none",
+            "The origins whose pages may call the API, such as https://www.example.com, separated "
+            "by commas; * allows all of them, none allows no page of another origin",
+            pattern=ORIGINS,
+            default_is_off=True,
+        )
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
