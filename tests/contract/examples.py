@@ -944,6 +944,17 @@ def rest() -> dict[str, Any]:
     return template(queue("Inbox"), calling)
 
 
+def front() -> dict[str, Any]:
+    """Return a REST API with a web ACL in front of it."""
+    stage = "arn:aws:apigateway:us-east-1::/restapis/${Api}/stages/${ApiStage}"
+    acl = resource(
+        "AWS::WAFv2::WebACLAssociation",
+        ResourceArn={"Fn::Sub": stage},
+        WebACLArn="arn:aws:wafv2:us-east-1:111122223333:regional/webacl/shop/a1",
+    )
+    return template(rest()["Resources"], {"Acl": acl})
+
+
 def _answering() -> dict[str, Any]:
     """Return the integration responses of an API that answers what callers cause with 400."""
     caused_by_us = "$input.body.contains('AccessDenied')"
@@ -1367,6 +1378,7 @@ EXAMPLES = {
     "PROXY": proxy,
     "JWT": jwt,
     "JWT resources": jwt_resources,
+    "FRONT": front,
     "CORS": cors,
     "CORS resources": cors_resources,
     "AUTHORIZER": authorizer,

@@ -45,6 +45,7 @@ FOUND = {
     "PROXY": set(),
     "JWT": set(),
     "JWT resources": set(),
+    "FRONT": set(),
     "CORS": set(),
     "CORS resources": set(),
     "AUTHORIZER": set(),
@@ -113,6 +114,7 @@ NOT_THE_CONTRACTS["E7x"] = (
 )
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+NOT_THE_CONTRACTS["FRONT"] = (*NOT_THE_CONTRACTS["REST"], r"Acl(\.WebACLArn)?")
 NOT_THE_CONTRACTS["PUT"] = (
     *NOT_THE_CONTRACTS["E8"],
     r"ApiRole\.AssumeRolePolicyDocument.*",

@@ -21,7 +21,7 @@ from tools import BIN
 from variants import Variant, further_variants_of
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog.compiler.kinds.api import ORIGINS
+from sls_patterns_cli.catalog.compiler.kinds.api import ORIGINS, WEB_ACL
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Stack
@@ -33,7 +33,7 @@ CHOSEN = {
         "cache-aside",
         "[cors, concurrency, capacity, retention, boundary]",
     ),
-    "simple-web-service": ("rest-api", "[concurrency, capacity, retention, boundary]"),
+    "simple-web-service": ("rest-api", "[waf, concurrency, capacity, retention, boundary]"),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
 
@@ -46,8 +46,7 @@ BOUNDED = {
 STORES = {"read-heavy-reporting-engine": "Sales", "simple-web-service": "Products"}
 """The database."""
 
-TEXTS = {"AllowedOrigins", "PermissionsBoundaryArn"}
-"""The optional parameters that are no numbers."""
+WEB_ACL_ARN = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/shop/a1b2"
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
@@ -86,7 +85,7 @@ def deployed(template: Template, **values: Any) -> Template:
     """Return the template with the values of its parameters, by default their defaults."""
     parameters = dict(template["Parameters"])
     for name, parameter in parameters.items():
-        if parameter["Type"] == "Number" or name in TEXTS:
+        if parameter["Type"] == "Number" or parameter.get("Default") == "none":
             value = values.pop(name, parameter["Default"])
             value = int(value) if str(value).isdigit() else value
             # It has no other value, so that there are not too many stacks to try all of.
@@ -186,6 +185,7 @@ def some_values(pattern: str) -> dict[str, Any]:
     store, (_, options) = STORES[pattern], CHOSEN[pattern]
     return {
         **({"AllowedOrigins": "https://a.example,https://b.example"} if "cors" in options else {}),
+        **({"WebAclArn": WEB_ACL_ARN} if "waf" in options else {}),
         **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
         f"{store}MinCapacity": 0.5,
         f"{store}MaxCapacity": 16,
@@ -248,6 +248,33 @@ def allowed_origins(template: Template, **values: Any) -> Any:
     (api,) = of_type(default_stack(deployed(template, **values)), "AWS::ApiGatewayV2::Api")
     given = api.get("CorsConfiguration") or api.get("Body", {}).get("x-amazon-apigateway-cors")
     return given and {name.lower(): value for name, value in given.items()}["alloworigins"]
+
+
+def test_a_web_acl_is_in_front_of_the_stage_while_a_parameter_names_it(
+    of: Callable[..., Templates],
+) -> None:
+    for template in of("simple-web-service").values():
+        for values, acls in (({}, []), ({"WebAclArn": WEB_ACL_ARN}, [WEB_ACL_ARN])):
+            found = of_type(
+                default_stack(deployed(template, **values)), "AWS::WAFv2::WebACLAssociation"
+            )
+            assert [each["WebACLArn"] for each in found] == acls
+
+
+@pytest.mark.parametrize(
+    ("arn", "accepted"),
+    [
+        ("none", True),
+        (WEB_ACL_ARN, True),
+        (WEB_ACL_ARN.replace("arn:aws:", "arn:aws-cn:"), True),
+        (WEB_ACL_ARN.replace("regional", "global"), False),
+        (WEB_ACL_ARN.replace("123456789012", "12345678901"), False),
+        ("shop", False),
+        ("", False),
+    ],
+)
+def test_a_web_acl_is_one_of_a_region(arn: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(WEB_ACL, arn) is not None) == accepted
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     unique,
 )
 from sls_patterns_cli.catalog.compiler.stack import Stack
-from sls_patterns_cli.catalog.compiler.stack_imports import imports
+from sls_patterns_cli.catalog.compiler.stack_imports import imports, optional_imports
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
 from sls_patterns_cli.catalog.kinds import Datastore, Packages, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
@@ -206,6 +206,7 @@ class _Compilation:
             "acknowledgements": [each.as_dict() for each in acknowledgements(self._graph)],
             "rollout": rollout.additions(self._graph, own, found),
             "stack_imports": imports(self._graph, found),
+            "optional_imports": optional_imports(self._graph),
         }
 
     def infrastructure(self) -> Facts:

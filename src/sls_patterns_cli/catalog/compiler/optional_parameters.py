@@ -11,11 +11,13 @@ OPTIONS: dict[Option, str] = {
     "retention": "for how many days logs are kept",
     "boundary": "a permissions boundary on every role",
     "cors": "which web pages of other origins may call the API",
+    "waf": "a web ACL of AWS WAF in front of the API",
 }
 """What the parameters of each choice set."""
 
 PARAMETERS: dict[str, Callable[[CompiledNode], Iterator[OptionalParameter]]] = {
     "http-api": api.parameters,
+    "rest-api": api.parameters,
     "function": function.parameters,
     "queue": queue.parameters,
     "aurora-postgresql": aurora.parameters,

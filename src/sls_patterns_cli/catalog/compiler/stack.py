@@ -217,6 +217,8 @@ class Stack:
     """What the code of a CDK stack needs beside its resources."""
     stack_imports: dict[str, list[list[str]]]
     """By language: the modules of the CDK and their aliases."""
+    optional_imports: dict[str, dict[str, list[list[str]]]]
+    """By option: those that its parameters need beside them."""
     alarm_metrics: int
     """How many metrics the alarms watch: each is charged."""
     optional_parameters: list[Facts]

@@ -54,6 +54,9 @@ exposed: where what was created is, when to try again, and why a token was refus
 ORIGINS = r"none|\*|https?://[^\s/,]+(,https?://[^\s/,]+)*"
 """An origin has no path, not even a slash at its end: browsers compare it as it is."""
 
+WEB_ACL = r"none|arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/\S+"
+"""The ARN of a web ACL that may be in front of an API of its region: one of CloudFront may not."""
+
 
 def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
     """A metric of all routes of an API."""
@@ -127,7 +130,7 @@ def cors(routes: Iterable[Facts], authorization: Iterable[str]) -> Facts:
 
 
 def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
-    """The origins whose pages may call an API."""
+    """The origins whose pages may call an API, and the web ACL in front of it."""
     if node.get("cors"):
         yield OptionalParameter(
             "AllowedOrigins",
@@ -136,6 +139,17 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
             "The origins whose pages may call the API, such as https://www.example.com, separated "
             "by commas; * allows all of them, none allows no page of another origin",
             pattern=ORIGINS,
+            default_is_off=True,
+        )
+    # AWS WAF protects no HTTP API.
+    if node["kind"] == "rest-api":
+        yield OptionalParameter(
+            "WebAclArn",
+            "waf",
+            "none",
+            "The web ACL of AWS WAF that filters what the API gets, by its ARN; none filters "
+            "nothing",
+            pattern=WEB_ACL,
             default_is_off=True,
         )
 
