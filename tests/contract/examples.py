@@ -945,14 +945,20 @@ def rest() -> dict[str, Any]:
 
 
 def front() -> dict[str, Any]:
-    """Return a REST API with a web ACL in front of it."""
+    """Return a REST API with a web ACL and a domain name in front of it."""
     stage = "arn:aws:apigateway:us-east-1::/restapis/${Api}/stages/${ApiStage}"
     acl = resource(
         "AWS::WAFv2::WebACLAssociation",
         ResourceArn={"Fn::Sub": stage},
         WebACLArn="arn:aws:wafv2:us-east-1:111122223333:regional/webacl/shop/a1",
     )
-    return template(rest()["Resources"], {"Acl": acl})
+    mapping = resource(
+        "AWS::ApiGatewayV2::ApiMapping",
+        ApiId=ref("Api"),
+        DomainName="api.example.com",
+        Stage=ref("ApiStage"),
+    )
+    return template(rest()["Resources"], {"Acl": acl, "Mapping": mapping})
 
 
 def _answering() -> dict[str, Any]:

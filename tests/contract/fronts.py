@@ -10,7 +10,11 @@ from contract.violations import Violation, is_but
 from sls_patterns_cli.cloudformation.stack import Stack
 
 STAGES = ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage")
-FRONTS = {"AWS::WAFv2::WebACLAssociation": "O11"}
+FRONTS = {
+    "AWS::WAFv2::WebACLAssociation": "O11",
+    "AWS::ApiGateway::BasePathMapping": "O12",
+    "AWS::ApiGatewayV2::ApiMapping": "O12",
+}
 """By type: the fact that says what a deployment fails with."""
 
 

@@ -114,7 +114,10 @@ NOT_THE_CONTRACTS["E7x"] = (
 )
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
-NOT_THE_CONTRACTS["FRONT"] = (*NOT_THE_CONTRACTS["REST"], r"Acl(\.WebACLArn)?")
+NOT_THE_CONTRACTS["FRONT"] = (
+    *NOT_THE_CONTRACTS["REST"],
+    r"(Acl|Mapping)(\.(WebACLArn|ApiId|DomainName))?",
+)
 NOT_THE_CONTRACTS["PUT"] = (
     *NOT_THE_CONTRACTS["E8"],
     r"ApiRole\.AssumeRolePolicyDocument.*",

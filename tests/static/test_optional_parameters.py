@@ -21,7 +21,13 @@ from tools import BIN
 from variants import Variant, further_variants_of
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog.compiler.kinds.api import ORIGINS, WEB_ACL
+from sls_patterns_cli.catalog.compiler.kinds.api import (
+    CERTIFICATE,
+    DOMAIN,
+    HOSTED_ZONE,
+    ORIGINS,
+    WEB_ACL,
+)
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Stack
@@ -31,9 +37,9 @@ HERE = Path(__file__).parent
 CHOSEN = {
     "read-heavy-reporting-engine": (
         "cache-aside",
-        "[cors, concurrency, capacity, retention, boundary]",
+        "[cors, domain, concurrency, capacity, retention, boundary]",
     ),
-    "simple-web-service": ("rest-api", "[waf, concurrency, capacity, retention, boundary]"),
+    "simple-web-service": ("rest-api", "[domain, waf, concurrency, capacity, retention, boundary]"),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
 
@@ -45,6 +51,8 @@ BOUNDED = {
 
 STORES = {"read-heavy-reporting-engine": "Sales", "simple-web-service": "Products"}
 """The database."""
+
+CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/a1-b2"
 
 WEB_ACL_ARN = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/shop/a1b2"
 
@@ -186,6 +194,9 @@ def some_values(pattern: str) -> dict[str, Any]:
     return {
         **({"AllowedOrigins": "https://a.example,https://b.example"} if "cors" in options else {}),
         **({"WebAclArn": WEB_ACL_ARN} if "waf" in options else {}),
+        "DomainName": "api.example.com",
+        "CertificateArn": CERTIFICATE_ARN,
+        "HostedZoneId": "Z123",
         **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
         f"{store}MinCapacity": 0.5,
         f"{store}MaxCapacity": 16,
@@ -248,6 +259,73 @@ def allowed_origins(template: Template, **values: Any) -> Any:
     (api,) = of_type(default_stack(deployed(template, **values)), "AWS::ApiGatewayV2::Api")
     given = api.get("CorsConfiguration") or api.get("Body", {}).get("x-amazon-apigateway-cors")
     return given and {name.lower(): value for name, value in given.items()}["alloworigins"]
+
+
+@each_pattern
+def test_an_api_has_a_domain_name_only_while_a_parameter_says_it(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    named = {"DomainName": "api.example.com", "CertificateArn": CERTIFICATE_ARN}
+    domain, mapping, record = DOMAIN_TYPES
+
+    for template in of(pattern).values():
+        assert in_front(template) == []
+        assert in_front(template, HostedZoneId="Z123") == []
+        assert in_front(template, **named) == [domain, mapping]
+        assert in_front(template, **named, HostedZoneId="Z123") == [domain, mapping, record]
+        (url,) = (
+            output["Value"]["Fn::If"]
+            for name, output in template["Outputs"].items()
+            if name == "ApiUrl"
+        )
+        assert url[0] == "HasDomainName"
+        assert default_stack(template).text(url[1]) == "https://${DomainName}"
+
+
+DOMAIN_TYPES = [
+    "AWS::ApiGatewayV2::DomainName",
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::Route53::RecordSet",
+]
+
+
+def in_front(template: Template, **values: Any) -> list[str]:
+    stack = default_stack(deployed(template, **values))
+    return [each for each in DOMAIN_TYPES if of_type(stack, each)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "given", "accepted"),
+    [
+        (DOMAIN, "none", True),
+        (DOMAIN, "api.example.com", True),
+        (DOMAIN, "API.example.com", False),
+        (DOMAIN, "https://api.example.com", False),
+        (DOMAIN, "api.example.com.", False),
+        (DOMAIN, "-api.example.com", False),
+        (DOMAIN, "example", False),
+        (CERTIFICATE, "none", True),
+        (CERTIFICATE, CERTIFICATE_ARN, True),
+        (CERTIFICATE, CERTIFICATE_ARN.replace("acm", "iam"), False),
+        (HOSTED_ZONE, "none", True),
+        (HOSTED_ZONE, "Z" + "A" * 31, True),
+        (HOSTED_ZONE, "Z" + "A" * 32, False),
+        (HOSTED_ZONE, "/hostedzone/Z123", False),
+    ],
+)
+def test_a_domain_is_given_as_aws_takes_it(pattern: str, given: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(pattern, given) is not None) == accepted
+
+
+def test_a_stage_changes_with_the_domain_name_of_its_rest_api(of: Callable[..., Templates]) -> None:
+    for template in of("simple-web-service").values():
+        for values, variables in (
+            ({}, {}),
+            ({"DomainName": "api.example.com"}, {"DomainName": "api.example.com"}),
+        ):
+            stack = default_stack(deployed(template, **values))
+            (stage,) = of_type(stack, "AWS::ApiGateway::Stage")
+            assert stage["Variables"] == variables
 
 
 def test_a_web_acl_is_in_front_of_the_stage_while_a_parameter_names_it(

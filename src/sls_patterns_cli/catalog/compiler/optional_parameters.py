@@ -11,6 +11,7 @@ OPTIONS: dict[Option, str] = {
     "retention": "for how many days logs are kept",
     "boundary": "a permissions boundary on every role",
     "cors": "which web pages of other origins may call the API",
+    "domain": "a domain name of your own for the API",
     "waf": "a web ACL of AWS WAF in front of the API",
 }
 """What the parameters of each choice set."""

@@ -183,7 +183,7 @@ class Threshold:
     zero_is_off: bool = False
 
 
-Option = Literal["concurrency", "capacity", "retention", "boundary", "cors", "waf"]
+Option = Literal["concurrency", "capacity", "retention", "boundary", "cors", "domain", "waf"]
 """What the optional parameters of a template set: the choices of the question `parameters`."""
 
 

@@ -88,7 +88,12 @@ MODULES = (
     _module("stepfunctions", of("state-machine"), "sfn"),
 )
 
-OPTIONAL: dict[Option, tuple[Module, ...]] = {"waf": (_module("wafv2", of("rest-api")),)}
+APIS = of("http-api", "rest-api")
+
+OPTIONAL: dict[Option, tuple[Module, ...]] = {
+    "domain": (_module("apigatewayv2", APIS), _module("route53", APIS)),
+    "waf": (_module("wafv2", of("rest-api")),),
+}
 """What optional parameters need."""
 
 

@@ -54,6 +54,17 @@ exposed: where what was created is, when to try again, and why a token was refus
 ORIGINS = r"none|\*|https?://[^\s/,]+(,https?://[^\s/,]+)*"
 """An origin has no path, not even a slash at its end: browsers compare it as it is."""
 
+DOMAIN = r"none|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
+"""A domain name in lower case, as API Gateway takes it:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html"""
+
+CERTIFICATE = r"none|arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[a-z0-9-]+"
+"""The ARN of a certificate."""
+
+HOSTED_ZONE = r"none|Z[A-Z0-9]{1,31}"
+"""The id of a hosted zone:
+https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZone.html"""
+
 WEB_ACL = r"none|arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/\S+"
 """The ARN of a web ACL that may be in front of an API of its region: one of CloudFront may not."""
 
@@ -130,7 +141,7 @@ def cors(routes: Iterable[Facts], authorization: Iterable[str]) -> Facts:
 
 
 def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
-    """The origins whose pages may call an API, and the web ACL in front of it."""
+    """The origins whose pages may call an API, its domain name, and the web ACL in front of it."""
     if node.get("cors"):
         yield OptionalParameter(
             "AllowedOrigins",
@@ -141,6 +152,31 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
             pattern=ORIGINS,
             default_is_off=True,
         )
+    yield OptionalParameter(
+        "DomainName",
+        "domain",
+        "none",
+        "The domain name of the API, such as api.example.com; with none, it has the address that "
+        "API Gateway gives it",
+        pattern=DOMAIN,
+        default_is_off=True,
+    )
+    yield OptionalParameter(
+        "CertificateArn",
+        "domain",
+        "none",
+        "The certificate of the domain name, which ACM has in the region of the stack",
+        pattern=CERTIFICATE,
+    )
+    yield OptionalParameter(
+        "HostedZoneId",
+        "domain",
+        "none",
+        "The hosted zone of Route 53 in which the stack makes the record of the domain name; with "
+        "none, you make it",
+        pattern=HOSTED_ZONE,
+        default_is_off=True,
+    )
     # AWS WAF protects no HTTP API.
     if node["kind"] == "rest-api":
         yield OptionalParameter(
