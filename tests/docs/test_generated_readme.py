@@ -1,17 +1,15 @@
 """What only a generated README can tell of AWS, it tells."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from rendering import ROOT, render_project
-from variants import Variant, all_variants
+from rendering import render_project
+from variants import Variant, all_variants, topology_of
 
-from sls_patterns_cli.catalog.compiler import graph_file
+from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.compiler import graph
 from sls_patterns_cli.dashboards.reading import dashboards
-
-PATTERNS = ROOT / "templates/patterns"
 
 DASHBOARD = re.compile(r"CloudWatch: .* and a dashboard \| \$([\d.]+) \|")
 WATCHED = re.compile(r"CloudWatch: (\d+) alarms on (\d+) metrics \| \$([\d.]+) \|")
@@ -236,9 +234,11 @@ def test_the_readme_names_each_alarm_of_the_stack_and_no_other(
     variant: Variant, tmp_path: Path
 ) -> None:
     readme = (render_project(tmp_path / "project", **variant.answers) / "README.md").read_text()
-    compiled = graph_file(variant.topology, variant.datastore)
-    graph = json.loads((PATTERNS / variant.pattern / compiled).read_text())
-    alarms = {alarm["id"]: alarm["tier"] for alarm in graph["alarms"]}
+    declared = catalog.pattern(variant.pattern)
+    vocabulary = catalog.vocabulary()
+    datastore = vocabulary.datastores[variant.datastore]
+    compiled = graph(declared, topology_of(variant), vocabulary, datastore)
+    alarms = {alarm["id"]: alarm["tier"] for alarm in compiled.alarms}
 
     assert dict(ROW.findall(readme)) == alarms
     for suffix, name in ALARM.findall(readme):

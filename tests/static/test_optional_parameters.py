@@ -100,7 +100,18 @@ def deployed(template: Template, **values: Any) -> Template:
             parameters[name] = {**parameter, "Default": value, "AllowedValues": [value]}
     assert not values
     resources = _with_values(template["Resources"], parameters)
-    return {**template, "Parameters": parameters, "Resources": resources}
+    outputs = {
+        name: {**output, "Value": _decided(output["Value"], parameters)}
+        for name, output in template["Outputs"].items()
+    }
+    return {**template, "Parameters": parameters, "Resources": resources, "Outputs": outputs}
+
+
+def _decided(value: Any, parameters: dict[str, Any]) -> Any:
+    match value:
+        case {"Fn::If": ["HasDomainName", named, unnamed]}:
+            return unnamed if parameters["DomainName"]["Default"] == "none" else named
+    return value
 
 
 def _with_values(part: Any, parameters: dict[str, Any]) -> Any:
@@ -173,7 +184,9 @@ def test_defaults_change_nothing(pattern: str, of: Callable[..., Templates]) -> 
         changed = facts(deployed(template), pattern) ^ facts(deployed(plain[each]), pattern)
         assert {f"{fact.what} is {fact.value}" for fact in changed} == {
             # The default of RDS.
-            "ServerlessV2ScalingConfiguration.SecondsUntilAutoPause is 300"
+            "ServerlessV2ScalingConfiguration.SecondsUntilAutoPause is 300",
+            # The default of API Gateway.
+            "DisableExecuteApiEndpoint is False",
         }, each
 
 

@@ -167,6 +167,7 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
         "none",
         "The certificate of the domain name, which ACM has in the region of the stack",
         pattern=CERTIFICATE,
+        default_is_off=True,
     )
     yield OptionalParameter(
         "HostedZoneId",
@@ -216,8 +217,13 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
         yield Acknowledgement(
             "AwsSolutions-APIG3", "a web ACL bills by the month; it is a choice of the owner"
         )
+    systems = {each["name"] for each in node.graph.nodes if each["kind"] == "external"}
     if not protected:
         yield Acknowledgement("AwsSolutions-APIG4", is_open)
+    elif systems & {edge["to"] for edge in node.outgoing}:
+        yield Acknowledgement(
+            "AwsSolutions-APIG4", "what is passed on is authorized by the system that gets it"
+        )
     if rest:
         yield Acknowledgement(
             "AwsSolutions-APIG6", "execution logs hold what was sent, and bill by the byte"
