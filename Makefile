@@ -9,7 +9,9 @@ test-all: WORKERS = 6
 # Tools whose pins clash with ours live in environments of their own.
 CHECKOV = build/tools/checkov-3.3.30
 SAM = build/tools/aws-sam-cli-1.170.0
-PYTEST = SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
+SCHEMATHESIS = build/tools/schemathesis-4.32.5
+PYTEST = SLS_SCHEMATHESIS=$(CURDIR)/$(SCHEMATHESIS)/bin/schemathesis \
+	SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
 	.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
 # What starts often is compiled once; what a project under test installs starts once.
@@ -41,10 +43,10 @@ check: lint ## check style, types, golden files and contract of the patterns tha
 	$(PYTEST) -m "not exhaustive" --changed -k "golden or style or types_of or cfn_lint or contract" \
 		tests/static tests/contract
 
-test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run the test suite: every proof in each runtime and flavour
+test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis ## run the test suite: every proof in each runtime and flavour
 	$(PYTEST) -m "not exhaustive"
 
-test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam ## run every test over every variant; PATTERN=<slug>: those of one pattern
+test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis ## run every test over every variant; PATTERN=<slug>: those of one pattern
 	$(PYTEST) $(if $(PATTERN),--pattern $(PATTERN))
 
 lint: install ## check style and types of this repository
@@ -102,3 +104,7 @@ $(CHECKOV)/bin/checkov: | .venv/installed
 $(SAM)/bin/sam: | .venv/installed
 	$(UV) venv --quiet --clear $(SAM)
 	$(UV) pip install $(INSTALL) --python $(SAM) aws-sam-cli==1.170.0
+
+$(SCHEMATHESIS)/bin/schemathesis: | .venv/installed
+	$(UV) venv --quiet --clear $(SCHEMATHESIS)
+	$(UV) pip install $(INSTALL) --python $(SCHEMATHESIS) schemathesis==4.32.5 openapi-spec-validator==0.9.0 boto3==1.43.123

@@ -42,6 +42,17 @@ RUN_ELSEWHERE = {
         "tests/wiring/terraform/make_plans.py"
     ),
     "sls-patterns check": "tests/check/test_command.py",
+    "sls-patterns prove": "tests/prove/test_prove_command.py",
+    **dict.fromkeys(
+        (
+            "sls-patterns letters list --stack shop",
+            "sls-patterns letters show --stack shop --group 0f3d84c8",
+            "sls-patterns letters redrive --stack shop --group 0f3d84c8",
+            "sls-patterns letters discard --stack shop --group 0f3d84c8 --to letters.jsonl",
+            "sls-patterns letters policy --stack shop",
+        ),
+        "tests/letters/test_commands.py",
+    ),
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
     "sls-patterns check --sarif > findings.sarif": "tests/check/test_sarif.py",

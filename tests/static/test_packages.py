@@ -11,7 +11,8 @@ NAME = "sls_patterns_cli"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"updating", "local", "check", "dashboards", "deploy_role"},
+    {"openapi", "prove"},
+    {"updating", "local", "check", "letters", "dashboards", "deploy_role"},
     {"rendering", "wiring"},
     {"cloudformation"},
     {"catalog"},
@@ -96,6 +97,20 @@ def test_the_local_stack_knows_nothing_of_what_check_finds() -> None:
 
     assert "cloudformation" in imports
     assert not {"wiring", "check"} & imports
+
+
+def test_letters_know_nothing_of_patterns_and_of_the_local_stack() -> None:
+    """They are those of anybody's stack, on AWS."""
+    imports = {
+        other.split(".")[1]
+        for module, file in MODULES.items()
+        if module.startswith(f"{NAME}.letters")
+        for other in imported(file)
+        if other.startswith(f"{NAME}.")
+    }
+
+    assert {"cloudformation", "wiring"} <= imports
+    assert not {"catalog", "local"} & imports
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -18,9 +18,9 @@ from sls_patterns_cli.check.suppression import (
     in_file,
     in_metadata,
 )
-from sls_patterns_cli.check.survey import Form, Route, end_text, forms, routes, unseen
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
+from sls_patterns_cli.wiring.survey import Form, Route, end_text, forms, routes, unseen
 
 OF_CLOUDFORMATION = {"SP501"}
 """Rules about what refuses a deployment by CloudFormation: Terraform calls the services itself."""

@@ -15,6 +15,8 @@ import typer
 from typer.core import TyperCommand
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.cli.extras import extra_missing
+from sls_patterns_cli.cli.letters import letters_app
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers, copier_without_prompts
 from sls_patterns_cli.system import interrupts, new_folder
@@ -41,6 +43,7 @@ app = typer.Typer(
 )
 local_app = typer.Typer(help="Run a project on this machine, without AWS.", rich_markup_mode=None)
 app.add_typer(local_app, name="local")
+app.add_typer(letters_app, name="letters")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -162,6 +165,7 @@ Pattern = Annotated[
     str, typer.Argument(autocompletion=_complete("pattern"), help="The pattern's name.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 
 
 @app.command("list", context_settings=_unset())
@@ -254,7 +258,34 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
         with interrupts.handled():
             return command.run(paths or [Path()], json=json, sarif=sarif, strict=strict)
     except ModuleNotFoundError as error:  # only SAM's templates need it
-        raise _extra_missing(error, "check") from error
+        raise extra_missing(error, "check") from error
+
+
+@app.command()
+def prove(
+    path: Annotated[
+        Path, typer.Argument(help="A template, a cdk.out folder or a project; by default this one.")
+    ] = Path(),
+    edge: Annotated[
+        list[str] | None, typer.Option(metavar="A=>B", help="Only this edge; repeatable.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FAULT",
+            help="What goes wrong: error, timeout, throttle, denied or poison; repeatable.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Break the consumer of each asynchronous edge of any stack, and show where its events end."""
+    try:
+        from sls_patterns_cli.prove import command
+
+        with interrupts.handled(), interrupts.allowed():
+            return command.run(path, edge or [], fault or [], json=json)
+    except ModuleNotFoundError as error:
+        raise extra_missing(error, "local") from error
 
 
 @app.command("deploy-role")
@@ -277,7 +308,7 @@ def deploy_role(
     try:
         output.show(template.text(template.deploy_role(path, stack, environment)))
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "deploy-role") from error
+        raise extra_missing(error, "deploy-role") from error
     return 0
 
 
@@ -297,7 +328,33 @@ def dashboard(
     try:
         command.run(path or Path(), svg)
     except ModuleNotFoundError as error:  # only SAM's templates need it
-        raise _extra_missing(error, "check") from error
+        raise extra_missing(error, "check") from error
+
+
+@app.command()
+def openapi(
+    path: ProjectPath = Path(),
+    template: Annotated[
+        Path | None,
+        typer.Option(help="A template or cdk.out folder; by default what the project deploys."),
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write to this file.")
+    ] = None,
+    server: Annotated[str, typer.Option(metavar="URL", help="The address of the API.")] = "",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the stack, such as IssuerUrl."),
+    ] = None,
+) -> None:
+    """Print an OpenAPI document of a project's API, made from its models."""
+    from sls_patterns_cli.openapi import command
+
+    try:
+        command.run(path, template, output_file, server, parameter or [])
+    except ModuleNotFoundError as error:  # SAM's templates need one, a missing Node.js the other
+        extra = "local" if error.name == "uv" else "check"
+        raise extra_missing(error, extra) from error
 
 
 @app.command()
@@ -423,7 +480,6 @@ def _without_questions(
     return [*words, *(["--no-git"] if no_git else []), "--defaults"]
 
 
-ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 Data = Annotated[
     list[str] | None,
     typer.Option(metavar="KEY=VALUE", help="Change the answer to a question of the template."),
@@ -603,7 +659,7 @@ def _prove(path: Path, wanted: str, source: str | None) -> int:
             path, wanted, source, lambda files: session.test(path, files, _progress())
         )
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "local") from error
+        raise extra_missing(error, "local") from error
     if code == 0:
         output.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
     return code
@@ -631,7 +687,7 @@ def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
 
         return session.test(path, context.obj or [], _progress())
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "local") from error
+        raise extra_missing(error, "local") from error
 
 
 @local_app.command("up")
@@ -642,17 +698,7 @@ def local_up(path: ProjectPath = Path()) -> int:
 
         return session.up(path, _examples(path), _progress())
     except ModuleNotFoundError as error:
-        raise _extra_missing(error, "local") from error
-
-
-def _extra_missing(error: ModuleNotFoundError, extra: str) -> Exception:
-    """`error`, or what to do if it is one of the modules of the extra, which names its command."""
-    package = (error.name or "").partition(".")[0]
-    if package == __name__.partition(".")[0]:
-        return error
-    return UserError(
-        f"{extra} needs {package}: install {catalog.DISTRIBUTION} with its extra [{extra}]"
-    )
+        raise extra_missing(error, "local") from error
 
 
 def _examples(path: Path) -> list[tuple[str, str]]:

@@ -67,14 +67,26 @@ def document(file: Path) -> Document:
 
     Dates stay as they are written, as CloudFormation takes them.
     """
-    text = _text(file)
+    return _parsed(file, _text(file))
+
+
+def _parsed(file: Path, text: str) -> Document:
     content = _json(file, text) if text.lstrip()[:1] in {"{", "["} else None
     return Document(file, _yaml(file, text) if content is None else content, text)
 
 
+def template_of(text: str, name: str) -> Template:
+    """Read the text of a template, which errors call by this name; raises UserError as `read`."""
+    return _checked(_parsed(Path(name), text))
+
+
 def read(file: Path) -> Template:
     """Read a template; raises UserError for what has no resources that can be read."""
-    template = document(file).content
+    return _checked(document(file))
+
+
+def _checked(read_document: Document) -> Template:
+    file, template = read_document.file, read_document.content
     if problem := problem_of(template):
         raise UserError(f"{file}: {problem}.")
     checked: Template = template

@@ -21,7 +21,8 @@ from sls_patterns_cli.cloudformation.document import (
 )
 from sls_patterns_cli.cloudformation.language import Language
 from sls_patterns_cli.cloudformation.linking import linked
-from sls_patterns_cli.cloudformation.names import renamed, replaced
+from sls_patterns_cli.cloudformation.names import renamed
+from sls_patterns_cli.cloudformation.nesting import put_into
 from sls_patterns_cli.cloudformation.source import Position, Source
 from sls_patterns_cli.cloudformation.stack import find_all, inside
 from sls_patterns_cli.errors import UserError
@@ -183,7 +184,10 @@ class _Reader:
                 continue
             inner = self._source(document(file))
             source.unread += inner.unread
-            _put_into(source, name, inner)
+            names = put_into(source.template, name, inner.template)
+            source.positions |= {
+                names[each]: at for each, at in inner.positions.items() if each in names
+            }
 
 
 def _leave_out_what_has_no_type(template: Template, source: Source) -> None:
@@ -275,48 +279,6 @@ def _nested_file(source: Source, name: str) -> Path | None:
         if isinstance(given, str) and "://" not in given and (folder / given).is_file():
             return folder / given
     return None
-
-
-def _put_into(source: Source, name: str, inner: Source) -> None:
-    """Put a nested stack's resources into its parent, under ids that are free there."""
-    stack = source.template["Resources"][name]
-    parameters = inside(stack, "Properties", "Parameters")
-    given = dict(parameters) if isinstance(parameters, dict) else {}
-    for parameter, declared in (inner.template.get("Parameters") or {}).items():
-        if parameter not in given and isinstance(declared, dict) and "Default" in declared:
-            given[parameter] = declared["Default"]
-    taken = {*source.template["Resources"], *(source.template.get("Parameters") or {})}
-    names = {
-        each: each if each not in taken else f"{name}{each}" for each in inner.template["Resources"]
-    }
-    conditions = {each: f"{name}{each}" for each in inner.template.get("Conditions") or {}}
-    template = renamed(inner.template, names, conditions)
-    template = {
-        section: replaced(template.get(section) or {}, given, lambda *_: None)
-        for section in ("Resources", "Outputs", "Conditions")
-    }
-    if "Condition" in stack:
-        for resource in template["Resources"].values():
-            resource.setdefault("Condition", stack["Condition"])
-    outputs = template["Outputs"]
-
-    def output(of: str, attribute: str) -> Any:
-        if of != name or not attribute.startswith("Outputs."):
-            return None
-        return inside(outputs, attribute.removeprefix("Outputs."), "Value")
-
-    resources = {
-        each: resource for each, resource in source.template["Resources"].items() if each != name
-    }
-    source.template["Resources"] = {
-        **replaced(resources, {}, output),
-        **replaced(template["Resources"], {}, output),
-    }
-    source.template["Conditions"] = {
-        **(source.template.get("Conditions") or {}),
-        **template["Conditions"],
-    }
-    source.positions |= {names[each]: at for each, at in inner.positions.items() if each in names}
 
 
 def _plan(read: Document) -> Source:

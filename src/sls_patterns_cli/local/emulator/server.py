@@ -74,12 +74,19 @@ def unconfigured() -> Iterator[None]:
 class Emulator:
     """A running emulator; `with` it, or `start` and `stop` it.
 
-    `interpreters` maps Lambda runtimes to executables. Raises UserError when it does not start.
+    `interpreters` maps Lambda runtimes to executables; `settings` are further variables of its
+    environment. Raises UserError when it does not start.
     """
 
-    def __init__(self, region: str, interpreters: Mapping[str, Path]) -> None:
+    def __init__(
+        self,
+        region: str,
+        interpreters: Mapping[str, Path],
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.region = region
         self._interpreters = {runtime: str(path) for runtime, path in interpreters.items()}
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._tether: tether.Tether | None = None
         self._temporary: Path | None = None
@@ -214,6 +221,7 @@ class Emulator:
             "SFN_WAIT_SCALE": str(1 / timescale.FACTOR),
             "LOG_LEVEL": "WARNING",
             "SLS_PATTERNS_INTERPRETERS": json.dumps(self._interpreters),
+            **self._settings,
         }
 
     def _healthy(self) -> bool:

@@ -5,19 +5,20 @@ again after a quarter of one, after the same number of attempts. The template ke
 and so does what the services say of themselves; the adapters divide while they wait.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
-FACTOR = 240
+VARIABLE = "LOCAL_TIME_FACTOR"
+"""Passes FACTOR to the proofs, which derive their deadlines from the service's waits."""
+
+FACTOR = int(os.environ.get(VARIABLE, "240"))
 """60 s of visibility, the least that AWS advises for a function with a 10 s timeout, become 0.25 s,
 so that 5 attempts take little more than a second.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
-
-VARIABLE = "LOCAL_TIME_FACTOR"
-"""Passes FACTOR to the proofs, which derive their deadlines from the service's waits."""
 
 LEAST_VISIBILITY_SECONDS = 1.5
 """Of a message that a client or a polling function received, whose work takes as long as ever.

@@ -71,4 +71,6 @@ def ends(stack: Stack) -> Iterator[Edge]:
     """
     found = edges(stack)
     waiting = invocations.by_others(stack, {edge.target for edge in found})
-    yield from (each for each in (*found, *waiting) if each.end.kind == "resource")
+    started = {edge.target for edge in found if edge.mechanism == "step-functions"}
+    executed = executions.by_others(stack, started)
+    yield from (each for each in (*found, *waiting, *executed) if each.end.kind == "resource")

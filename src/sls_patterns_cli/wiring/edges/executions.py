@@ -12,6 +12,7 @@ from sls_patterns_cli.wiring.edges.invocations import invocation
 from sls_patterns_cli.wiring.model import (
     MACHINE,
     NOWHERE,
+    OUTSIDE,
     RULE,
     UNKNOWN,
     Edge,
@@ -46,16 +47,31 @@ def execution(
 
 def end_of(stack: Stack, machine: Resource) -> End:
     """Return where a rule sends failed executions of a machine."""
+    rule = failure_rule(stack, machine)
+    if rule is None:
+        return NOWHERE
+    if is_unknown(rule.get("EventPattern")):
+        return UNKNOWN
+    return end_at(stack, rule.items("Targets")[0].get("Arn"))
+
+
+def by_others(stack: Stack, started: set[str]) -> Iterator[Edge]:
+    """Yield the executions of machines that only others start, or rules and schedules."""
+    for machine in stack.of_type(MACHINE):
+        if machine.name not in started:
+            yield from execution(stack, OUTSIDE, machine, machine)
+
+
+def failure_rule(stack: Stack, machine: Resource) -> Resource | None:
+    """Return the rule that carries failed executions of a machine, or may."""
     for rule in stack.of_type(RULE):
         if is_failure_rule(rule) or is_unknown(rule.get("EventPattern")):
             arns = rule.get("EventPattern", "detail", "stateMachineArn") or []
             texts = set(map(stack.text, arns if isinstance(arns, list) else []))
-            if not arns or texts & stack.arns(machine):
-                if is_unknown(rule.get("EventPattern")):
-                    return UNKNOWN
-                if targets := rule.items("Targets"):
-                    return end_at(stack, targets[0].get("Arn"))
-    return NOWHERE
+            leads = is_unknown(rule.get("EventPattern")) or rule.items("Targets")
+            if leads and (not arns or texts & stack.arns(machine)):
+                return rule
+    return None
 
 
 def is_failure_rule(rule: Resource) -> bool:

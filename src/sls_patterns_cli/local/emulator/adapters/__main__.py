@@ -9,24 +9,32 @@ import os
 import shutil
 import signal
 import sys
+from typing import Any
 
-from sls_patterns_cli.local.emulator import adapters, tether
+from sls_patterns_cli.local.emulator import adapters, proving, tether
 
 
 def main(listen_fd: int, tether_fd: int) -> None:
     tether.on_lost(tether_fd, _leave_nothing)
     adapters.apply_all()
+    if proves := os.environ.get(proving.VARIABLE):
+        proving.apply()
 
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
 
+    application: Any = app
+    if proves:
+        from sls_patterns_cli.local.emulator.proving.control import controlled
+
+        application = controlled(app)
     config = Config()
     config.bind = [f"fd://{listen_fd}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
 
-    asyncio.run(serve(app, config))
+    asyncio.run(serve(application, config))
 
 
 def _leave_nothing() -> None:

@@ -1,7 +1,8 @@
 """A rule delivers only with the permission of its target, and keeps what it cannot deliver.
 
-AWS: EventBridge sends to a queue whose policy lets events.amazonaws.com in for the rule, and
-invokes a function asynchronously, whose policy lets it. Errors of that kind are not tried again:
+AWS: EventBridge sends to a queue or topic whose policy lets events.amazonaws.com in for the rule,
+invokes a function asynchronously, whose policy lets it, and starts a state machine in the name of
+the target's role. Errors of that kind are not tried again:
 the event goes to the target's dead-letter queue, if there is one and its policy lets the rule, with
 attributes that say why. Targets and dead-letter queue get the trace header of PutEvents; events of
 AWS's own services have none. Ref of a rule on a custom bus is `bus|rule`.
@@ -9,7 +10,8 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.h
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
 
-Emulator: sends to any queue, and invokes any function, once; Ref is the rule's name.
+Emulator: sends to any queue and topic, starts any state machine, and invokes any function, once;
+Ref is the rule's name.
 """
 
 from collections.abc import Callable
@@ -18,9 +20,13 @@ from typing import Any
 from ministack.services import eventbridge, lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
+    refusing,
+    role_may,
     service_may_invoke,
+    service_may_publish,
     service_may_send,
 )
 from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
@@ -44,28 +50,44 @@ def _permitted(invoke: Callable[..., None]) -> Callable[..., None]:
         source, arn = rule.get("Arn", ""), target["Arn"]
         own = str(event.get("Source", "")).startswith("aws.")
         with traces.carried(None if own else traces.current.get()):
-            if ":rule/" in source and ":sqs:" in arn and not service_may_send(arn, EVENTS, source):
-                _give_up(target, event, source)
-            elif ":rule/" in source and ":function:" in arn:
-                _to_function(target, event, source)
-            else:
+            if ":rule/" not in source:
                 invoke(target, event, rule, *rest)
+            elif not _may_deliver(target, source):
+                _give_up(target, event, source)
+            else:
+                journal.note(journal.Delivered(source, arn))
+                if ":function:" in arn:
+                    _to_function(target, event)
+                else:
+                    invoke(target, event, rule, *rest)
 
     return invoke_target
 
 
-def _to_function(target: dict[str, Any], event: dict[str, Any], source: str) -> None:
+def _may_deliver(target: dict[str, Any], source: str) -> bool:
+    arn = target["Arn"]
+    if ":function:" in arn:
+        function, _config, _name = lambda_svc._get_func_record_for_ref(arn)
+        return bool(function) and service_may_invoke(arn, EVENTS, source)
+    if ":sqs:" in arn:
+        return service_may_send(arn, EVENTS, source)
+    if ":sns:" in arn:
+        return service_may_publish(arn, EVENTS, source)
+    if ":stateMachine:" in arn:
+        return role_may(target.get("RoleArn", ""), "states:StartExecution", arn)
+    return arn not in refusing
+
+
+def _to_function(target: dict[str, Any], event: dict[str, Any]) -> None:
     function, config, _name = lambda_svc._get_func_record_for_ref(target["Arn"])
-    if function and service_may_invoke(target["Arn"], EVENTS, source):
-        invoked = lambda_svc._execution_record_for_config(function, config)
-        lambda_svc.invoke_async_with_retry(invoked, _payload(event))
-    else:
-        _give_up(target, event, source)
+    invoked = lambda_svc._execution_record_for_config(function, config)
+    lambda_svc.invoke_async_with_retry(invoked, _payload(event))
 
 
 def _give_up(target: dict[str, Any], event: dict[str, Any], source: str) -> None:
     queue = target.get("DeadLetterConfig", {}).get("Arn", "")
-    if queue and service_may_send(queue, EVENTS, source):
+    is_kept = queue and service_may_send(queue, EVENTS, source)
+    if is_kept:
         attributes = {
             "RULE_ARN": source,
             "TARGET_ARN": target["Arn"],
@@ -73,6 +95,7 @@ def _give_up(target: dict[str, Any], event: dict[str, Any], source: str) -> None
             "ERROR_MESSAGE": "EventBridge is not permitted to deliver to the target.",
         }
         send(queue, _payload(event), **attributes)
+    journal.note(journal.GivenUp("eventbridge", source, target["Arn"], queue if is_kept else ""))
 
 
 def _payload(event: dict[str, Any]) -> Any:

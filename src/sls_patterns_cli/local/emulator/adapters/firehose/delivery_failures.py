@@ -27,6 +27,7 @@ from typing import Any
 from ministack.core.responses import get_region, new_uuid
 from ministack.services import firehose, lambda_svc
 
+from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
 from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_assume
@@ -186,7 +187,15 @@ def _keep(
     ]
     lines = "".join(json.dumps(document) + "\n" for document in documents)
     prefix = settings.get("ErrorOutputPrefix", "")
-    _put(stream, settings, prefix, lines.encode(), "processing-failed")
+    end = settings["BucketARN"]
+    try:
+        _put(stream, settings, prefix, lines.encode(), "processing-failed")
+    except PermissionError:
+        end = ""
+        raise
+    finally:
+        arn, bucket = stream["arn"], settings["BucketARN"]
+        journal.note(journal.GivenUp("firehose", arn, bucket, end, attempts=ATTEMPTS, seconds=None))
 
 
 def _put(

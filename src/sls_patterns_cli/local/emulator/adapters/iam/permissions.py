@@ -8,12 +8,23 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc, sqs
+from ministack.services import iam, lambda_svc, sns, sqs
+
+refusing: set[str] = set()
+"""ARNs of what refuses everybody, as if a policy had been taken away: `prove` breaks targets so."""
+
+outsiders_may = False
+"""Whether roles that are not here may do everything: nobody knows what others allow them."""
 
 
 def role_may(role_arn: str, action: str, resource_arn: str) -> bool:
     """Whether the policies of a role allow the action, such as `sqs:SendMessage`."""
-    policies = iam_evaluator._gather_role_policies(role_arn.rsplit("/", 1)[-1], get_account_id())
+    if resource_arn in refusing:
+        return False
+    name = role_arn.rsplit("/", 1)[-1]
+    if outsiders_may and iam._roles.get_scoped(get_account_id(), None, name) is None:
+        return True
+    policies = iam_evaluator._gather_role_policies(name, get_account_id())
     context = iam_evaluator.EvalContext(
         principal_arn=role_arn,
         principal_type="AssumedRole",
@@ -27,6 +38,8 @@ def role_may(role_arn: str, action: str, resource_arn: str) -> bool:
 
 def service_may_invoke(function_arn: str, service: str, source_arn: str) -> bool:
     """Whether a function's policy lets a service, such as `sns.amazonaws.com`, invoke it."""
+    if function_arn in refusing:
+        return False
     policy = lambda_svc.function_policy_for_arn(function_arn)
     context: Any = iam_evaluator.EvalContext(
         principal_arn="*",
@@ -48,4 +61,13 @@ def service_may_invoke(function_arn: str, service: str, source_arn: str) -> bool
 
 def service_may_send(queue_arn: str, service: str, source_arn: str) -> bool:
     """Whether there is such a queue, and its policy lets the service send to it."""
+    if queue_arn in refusing:
+        return False
     return bool(sqs.queue_policy_allows(queue_arn, service, source_arn, get_account_id()))
+
+
+def service_may_publish(topic_arn: str, service: str, source_arn: str) -> bool:
+    """Whether there is such a topic, and its policy lets the service publish to it."""
+    if topic_arn in refusing:
+        return False
+    return bool(sns.topic_policy_allows(topic_arn, service, source_arn, get_account_id()))

@@ -15,6 +15,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
 
+from sls_patterns_cli.local.emulator.adapters.iam import permissions
 from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS
 
 
@@ -23,7 +24,7 @@ def may_assume(service: str, role_arn: str, source_arn: str = "") -> bool:
     account = get_account_id()
     role = iam._roles.get_scoped(account, None, role_arn.rsplit("/", 1)[-1])
     if role is None:
-        return False
+        return permissions.outsiders_may
     values = {"aws:sourceaccount": account, "aws:sourcearn": source_arn}
     sent = {key: values[key] for key in SENT_KEYS.get(service, ())}
     context: Any = iam_evaluator.EvalContext(

@@ -15,7 +15,8 @@ thread and a copy of the function's code.
 
 Emulator: counts throttling as an attempt, says of every event that it was tried three times, and
 asks for no permission; every attempt has the first one's configuration. Of a template's functions
-it forgets the dead-letter queue, and it would send that the record of a destination.
+it forgets the dead-letter queue, and it would send that the record of a destination; it knows no
+bucket and no event bus as destination.
 """
 
 import contextvars
@@ -33,10 +34,10 @@ from ministack.core.responses import new_uuid
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import replace
-from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
 from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
-from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
+from sls_patterns_cli.local.emulator.adapters.lambda_.destinations import keep
 from sls_patterns_cli.local.emulator.timescale import FACTOR
 
 WAITS_SECONDS = (60, 120)
@@ -61,14 +62,11 @@ def apply() -> None:
     replace(handlers, "update", "4855410e37d7", _update)
 
 
-def _in_background(invoke: Callable[..., None]) -> Callable[..., None]:
+def _in_background(_invoke: Callable[..., None]) -> Callable[..., None]:
     def invoke_asynchronously(function: Record, event: Any) -> None:
         settings = _settings(function)
         context = contextvars.copy_context()
         context.run(traces.current.set, traces.current.get() or traces.new_header())
-        if not (_destination(settings) or _dead_letter_queue(function)):
-            context.run(invoke, function, event)
-            return
         queue = _queues.setdefault(function["config"]["FunctionArn"], _Queue())
         queue.put(partial(context.run, _try_until_done, function, event, settings))
 
@@ -107,7 +105,7 @@ class _Queue:
 def _try_until_done(function: Record, event: Any, settings: Record) -> None:
     retries = int(settings.get("MaximumRetryAttempts", len(WAITS_SECONDS)))
     oldest = int(settings.get("MaximumEventAgeInSeconds", 21600))
-    started, waited = time.monotonic(), 0.0
+    started, waited = time.monotonic(), 0
     attempts, condition = 0, "RetriesExhausted"
     pause_when_throttled = LEAST_PAUSE_WHEN_THROTTLED_SECONDS
     while True:
@@ -123,20 +121,35 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
                 break
             pause = WAITS_SECONDS[attempts - 1]
         # The age that the event has on AWS, which divides no wait.
-        waited += pause * (1 - 1 / FACTOR)
-        if time.monotonic() - started + waited + pause / FACTOR > oldest:
-            condition = "EventAgeExceeded"
+        waited += pause
+        if time.monotonic() - started + waited * (1 - 1 / FACTOR) + pause / FACTOR > oldest:
+            condition, waited = "EventAgeExceeded", oldest
             break
         time.sleep(pause / FACTOR)
     role = function["config"]["Role"]
     destination, dead_letters = _destination(settings), _dead_letter_queue(function)
+    kept = ""
     sends_traces = (function["config"].get("TracingConfig") or {}).get("Mode") == "Active"
-    if destination and role_may(role, "sqs:SendMessage", destination):
+    if destination:
+        record = _failed(function, event, result, condition, attempts)
         with traces.carried(traces.current.get() if sends_traces else None):
-            send(destination, _failed(function, event, result, condition, attempts))
-    if dead_letters and role_may(role, "sqs:SendMessage", dead_letters):
+            if keep(role, destination, record, _key(function)):
+                kept = destination
+    if dead_letters:
         with traces.carried(None):
-            send(dead_letters, json.dumps(event), **_error(result))
+            if keep(role, dead_letters, json.dumps(event), "", **_error(result)):
+                kept = dead_letters
+    arn = function["config"]["FunctionArn"]
+    journal.note(
+        journal.GivenUp(
+            "lambda-async",
+            arn,
+            arn,
+            kept,
+            attempts=attempts,
+            seconds=waited,
+        )
+    )
 
 
 def _as_it_is_now(function: Record) -> Record:
@@ -178,9 +191,15 @@ def _keep_dead_letter_queue(function: str, properties: Record) -> None:
 
 
 def _dead_letter_queue(function: Record) -> str:
-    """The ARN of the queue that is named by DeadLetterConfig; topics are the emulator's."""
-    arn = (function["config"].get("DeadLetterConfig") or {}).get("TargetArn", "")
-    return str(arn) if ":sqs:" in arn else ""
+    """The ARN of the queue or topic that is named by DeadLetterConfig."""
+    return str((function["config"].get("DeadLetterConfig") or {}).get("TargetArn", ""))
+
+
+def _key(function: Record) -> str:
+    """The key of a record in a bucket, as AWS documents it."""
+    name = function["config"]["FunctionName"]
+    now = datetime.now(UTC)
+    return f"aws/lambda/async/{name}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{new_uuid()}"
 
 
 def _error(result: Record) -> dict[str, str]:
@@ -195,9 +214,9 @@ def _error(result: Record) -> dict[str, str]:
 
 
 def _destination(settings: Record) -> str:
-    """The ARN of the queue that is the on-failure destination; other kinds are the emulator's."""
-    arn = settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
-    return str(arn) if ":sqs:" in arn else ""
+    """The ARN of the on-failure destination."""
+    given = settings.get("DestinationConfig") or {}
+    return str((given.get("OnFailure") or {}).get("Destination", ""))
 
 
 def _failed(function: Record, event: Any, result: Record, condition: str, attempts: int) -> Record:

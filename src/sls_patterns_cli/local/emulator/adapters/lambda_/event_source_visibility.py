@@ -27,6 +27,9 @@ from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import wake_consumers_after
 from sls_patterns_cli.local.emulator.timescale import FACTOR
 
+WORK_TAKES_TIME = True
+"""Where functions answer at once, no message is visible again before."""
+
 PAUSE_AFTER_FAILURE_SECONDS = 0.05
 """The emulator leaves a queue alone for a second after a batch failed; AWS only slows down."""
 
@@ -42,7 +45,7 @@ def _held(run: Callable[..., Any]) -> Callable[..., Any]:
         with sqs._queues_lock:
             visibility = int(sqs._get_q(url)["attributes"]["VisibilityTimeout"])
             hidden_until = math.inf
-            if visibility < function["config"]["Timeout"]:
+            if WORK_TAKES_TIME and visibility < function["config"]["Timeout"]:
                 hidden_until = time.time() + visibility
                 wake_consumers_after(visibility)
             for message in batch:

@@ -3,14 +3,13 @@
 AWS: a failed batch is tried again until MaximumRetryAttempts or MaximumRecordAgeInSeconds; with
 BisectBatchOnFunctionError it is split first, which is no attempt; of a partial failure the records
 from the first failed one on are tried again. What is given up goes to the on-failure destination,
-to a bucket with the records.
+to a bucket with the records, to a queue or topic without them.
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
 
 import contextvars
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,13 +19,17 @@ from typing import Any
 from ministack.core.responses import new_uuid
 from ministack.services import lambda_svc
 
-from sls_patterns_cli.local.emulator.adapters.s3 import objects
+from sls_patterns_cli.local.emulator import journal
+from sls_patterns_cli.local.emulator.adapters.lambda_.destinations import keep
 
 PAUSE_SECONDS = 0.1
 """Between attempts; Lambda's own backoff is not documented."""
 
 AGE_FACTOR = 60
 """A record's age is divided less than a wait, as work counts too, which takes as long as ever."""
+
+held = False
+"""Whether nothing is read for now, so that what is sent meanwhile is one batch."""
 
 Record = dict[str, Any]
 Mapping = dict[str, Any]
@@ -54,7 +57,7 @@ def poll(service: str, start: Callable[[Mapping, contextvars.Context], bool]) ->
     Return whether it did for any.
     """
     started = False
-    for account, region, mapping in lambda_svc._iter_all_esms():
+    for account, region, mapping in () if held else lambda_svc._iter_all_esms():
         if not mapping.get("Enabled", True) or f":{service}:" not in mapping["EventSourceArn"]:
             continue
         context = contextvars.copy_context()
@@ -117,8 +120,6 @@ class Batch:
         """Put the records where those that cannot be processed go."""
         on_failure = (self.mapping.get("DestinationConfig") or {}).get("OnFailure") or {}
         destination = on_failure.get("Destination", "")
-        if not destination.startswith("arn:aws:s3:::"):
-            return
         now = datetime.now(UTC)
         document = {
             "requestContext": {
@@ -143,16 +144,24 @@ class Batch:
                 "batchSize": len(records),
                 "streamArn": self.mapping["EventSourceArn"],
             },
-            "payload": json.dumps({"Records": records}),
         }
+        # Only a bucket gets the records themselves.
+        if ":s3:::" in destination:
+            document["payload"] = json.dumps({"Records": records})
         name = f"{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{new_uuid()}"
         key = f"aws/lambda/{self.mapping['UUID']}/{self.shard}/{name}"
-        try:
-            objects.put(
-                self.function["config"]["Role"], destination, key, json.dumps(document).encode()
+        kept = keep(self.function["config"]["Role"], destination, document, key)
+        journal.note(
+            journal.GivenUp(
+                "stream",
+                self.mapping["UUID"],
+                self.function["config"]["FunctionArn"],
+                destination if kept else "",
+                attempts=attempts,
+                seconds=None,
+                bodies=tuple(map(json.dumps, records)),
             )
-        except PermissionError as error:
-            logging.getLogger("lambda").warning("%s", error)
+        )
 
     def _number(self, record: Record) -> str:
         number: str = record[self.kind.part][self.kind.number]

@@ -18,13 +18,25 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, lambda_svc, scheduler
 
-from sls_patterns_cli.local.emulator import timescale
+from sls_patterns_cli.local.emulator import journal, timescale
 from sls_patterns_cli.local.emulator.adapters import rely_on, replace
-from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import refusing, role_may
 from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_assume
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
 
 LOOKS_EVERY_SECONDS = 0.2
+
+ACTIONS = {
+    "lambda": "lambda:InvokeFunction",
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+    "states": "states:StartExecution",
+    "events": "events:PutEvents",
+    "kinesis": "kinesis:PutRecord",
+    "firehose": "firehose:PutRecord",
+}
+"""What the role must be allowed to do, by the service in the target's ARN:
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
 
 
 def apply() -> None:
@@ -46,25 +58,44 @@ def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
     def invoke_target(
         target: dict[str, Any], event: dict[str, Any], schedule: dict[str, Any], *rest: Any
     ) -> None:
-        if event.get("Source") != "aws.scheduler" or ":function:" not in target["Arn"]:
+        if event.get("Source") != "aws.scheduler":
             invoke(target, event, schedule, *rest)
+            return
+        arn, role = target["Arn"], target["RoleArn"]
+        if not may_assume("scheduler.amazonaws.com", role, _group(schedule)):
+            journal.note(journal.GivenUp("scheduler", schedule["Arn"], arn, ""))
             return
         given = target.get("Input")
         view = eventbridge._pattern_event_view(event)
         payload = json.loads(given) if given else view.event_with_detail()
-        function, config, _name = lambda_svc._get_func_record_for_ref(target["Arn"])
-        role = target["RoleArn"]
-        if not may_assume("scheduler.amazonaws.com", role, _group(schedule)):
-            return
-        if function and role_may(role, "lambda:InvokeFunction", target["Arn"]):
+        function, config, _name = lambda_svc._get_func_record_for_ref(arn)
+        may = role_may(role, ACTIONS[_service(arn)], arn) if _service(arn) in ACTIONS else True
+        if arn in refusing or not may or (":function:" in arn and not function):
+            _give_up(target, payload, schedule)
+        elif function:
             invoked = lambda_svc._execution_record_for_config(function, config)
             lambda_svc.invoke_async_with_retry(invoked, payload)
-            return
-        queue = target.get("DeadLetterConfig", {}).get("Arn", "")
-        if queue and role_may(role, "sqs:SendMessage", queue):
-            send(queue, payload, TARGET_ARN=target["Arn"])
+        else:
+            invoke(target, event, schedule, *rest)
 
     return invoke_target
+
+
+def _service(arn: str) -> str:
+    """The service of a target; of a universal one, which is an action of the SDK, none."""
+    return "" if ":aws-sdk:" in arn else arn.split(":")[2]
+
+
+def _give_up(target: dict[str, Any], payload: Any, schedule: dict[str, Any]) -> None:
+    queue = (target.get("DeadLetterConfig") or {}).get("Arn", "")
+    is_kept = (
+        queue
+        and role_may(target["RoleArn"], "sqs:SendMessage", queue)
+        and send(queue, payload, TARGET_ARN=target["Arn"])
+    )
+    journal.note(
+        journal.GivenUp("scheduler", schedule["Arn"], target["Arn"], queue if is_kept else "")
+    )
 
 
 def _group(schedule: dict[str, Any]) -> str:

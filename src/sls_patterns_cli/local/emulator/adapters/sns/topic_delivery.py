@@ -15,6 +15,7 @@ from typing import Any
 
 from ministack.services import lambda_svc, sns, sqs
 
+from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
     service_may_invoke,
@@ -71,6 +72,10 @@ def _give_up(topic_arn: str, endpoint: str, message: str) -> None:
         if subscription["endpoint"] == endpoint:
             redrive = json.loads(subscription["attributes"].get("RedrivePolicy") or "{}")
             queue = redrive.get("deadLetterTargetArn", "")
-            if queue and service_may_send(queue, SNS, topic_arn):
+            is_kept = queue and service_may_send(queue, SNS, topic_arn)
+            if is_kept:
                 with traces.carried(None):  # what becomes of the trace is not documented
                     send(queue, message)
+            journal.note(
+                journal.GivenUp("sns", subscription["arn"], endpoint, queue if is_kept else "")
+            )

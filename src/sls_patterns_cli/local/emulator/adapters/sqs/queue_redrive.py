@@ -11,13 +11,15 @@ Emulator: has no such action. Here a task moves everything at once and is then C
 import base64
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.concurrency import esm_wake
 from ministack.core.responses import new_uuid
 from ministack.services import sqs
 
-from sls_patterns_cli.local.emulator.adapters import EmulatorChangedError
+from sls_patterns_cli.local.emulator import journal
+from sls_patterns_cli.local.emulator.adapters import EmulatorChangedError, replace
 
 TASKS_LISTED_AT_MOST = 10
 
@@ -29,8 +31,34 @@ def apply() -> None:
     for action in ("StartMessageMoveTask", "ListMessageMoveTasks"):
         if action in sqs._HANDLERS:
             raise EmulatorChangedError(f"The emulator has {action} itself now.")
+    replace(sqs, "_dlq_sweep", "6a77691e1671", _noted)
     sqs._HANDLERS["StartMessageMoveTask"] = _start
     sqs._HANDLERS["ListMessageMoveTasks"] = _list
+
+
+def _noted(sweep: Callable[[Any], None]) -> Callable[[Any], None]:
+    def sweep_to_dead_letter_queue(queue: Any) -> None:
+        before = queue["messages"]
+        sweep(queue)
+        kept = set(map(id, queue["messages"]))
+        attributes = queue["attributes"]
+        for message in before:
+            if id(message) not in kept:
+                policy = json.loads(attributes["RedrivePolicy"])
+                received = message["receive_count"]
+                journal.note(
+                    journal.GivenUp(
+                        "sqs",
+                        attributes["QueueArn"],
+                        attributes["QueueArn"],
+                        policy["deadLetterTargetArn"],
+                        attempts=received,
+                        seconds=received * int(attributes["VisibilityTimeout"]),
+                        bodies=(message["body"],),
+                    )
+                )
+
+    return sweep_to_dead_letter_queue
 
 
 def _start(request: dict[str, Any], _url: str) -> dict[str, Any]:

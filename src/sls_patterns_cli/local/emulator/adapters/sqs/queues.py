@@ -8,14 +8,14 @@ from ministack.core.concurrency import esm_wake
 from ministack.services import sqs
 
 
-def send(queue_arn: str, body: Any, **attributes: str) -> None:
-    """Send `body` in the name of a service, if there is such a queue.
+def send(queue_arn: str, body: Any, **attributes: str) -> bool:
+    """Send `body` in the name of a service; return whether there is such a queue.
 
     As JSON unless it is text, with text attributes.
     """
     queue = sqs._queue_by_arn(queue_arn)
     if queue is None:
-        return
+        return False
     request = {
         "QueueUrl": queue["url"],
         "MessageBody": body if isinstance(body, str) else json.dumps(body),
@@ -25,6 +25,7 @@ def send(queue_arn: str, body: Any, **attributes: str) -> None:
     }
     sqs._HANDLERS["SendMessage"](request, queue["url"])
     esm_wake.set()
+    return True
 
 
 def wake_consumers_after(seconds: float) -> None:

@@ -61,14 +61,20 @@ class Route:
     edge: Edge
     alarmed: Told
     back: str | None
+    form: "Form"
+    """The form in which this is so."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What one choice of the conditions deploys; `when` is how it differs from the defaults."""
+    """What one choice of the conditions deploys; `when` is how it differs from the defaults.
+
+    `values` are those of the parameters that conditions depend on.
+    """
 
     stack: Stack
     when: str
+    values: Mapping[str, str]
 
 
 def forms(source: Source) -> Iterator[Form]:
@@ -86,7 +92,8 @@ def forms(source: Source) -> Iterator[Form]:
         deployed = tuple(map(choice.named, used))
         if deployed not in seen:
             seen.add(deployed)
-            yield Form(stack_of(template, choice), _difference(choice, found[0]))
+            stack, when = stack_of(template, choice), _difference(choice, found[0])
+            yield Form(stack, when, choice.values)
 
 
 def unseen(found: list[Form]) -> list[str]:
@@ -105,7 +112,7 @@ def routes(found: list[Form]) -> list[Route]:
     worst: dict[tuple[str, str, str, str], Route] = {}
     for form in found:
         for edge in edges(form.stack):
-            route = Route(edge, told(form.stack, edge), back(form.stack, edge))
+            route = Route(edge, told(form.stack, edge), back(form.stack, edge), form)
             key = edge.source, edge.target, edge.mechanism, edge.declared_by
             if key not in worst or _badness(route) > _badness(worst[key]):
                 worst[key] = route

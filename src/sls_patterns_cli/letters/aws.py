@@ -1,0 +1,88 @@
+"""Clients of AWS from the standard environment, and its errors as one line each."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sls_patterns_cli.errors import UserError
+
+Clients = Callable[[str], Any]
+"""Returns the boto3 client of a service, such as `sqs`."""
+
+INVOCATION_SECONDS = 900
+"""The longest that a function takes: https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html."""
+
+REFUSED_CREDENTIALS = {
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+
+
+def connect() -> Clients:
+    """Return the clients of the account that the environment names; raises UserError for none.
+
+    AWS's own variables and files say which: `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL` and the
+    like. A function is invoked once, and waited for as long as it may take: a second attempt of the
+    SDK would run beside the first.
+    """
+    import boto3
+    from botocore.config import Config
+
+    with explained("AWS"):
+        session = boto3.Session()
+        if session.get_credentials() is None:
+            raise UserError("There are no AWS credentials: set AWS_PROFILE, or sign in.")
+        if session.region_name is None:
+            raise UserError("There is no AWS region: set AWS_REGION.")
+    configs = {
+        "lambda": Config(read_timeout=INVOCATION_SECONDS + 30, retries={"total_max_attempts": 1})
+    }
+    usual = Config(retries={"mode": "standard", "total_max_attempts": 3})
+    clients: dict[str, Any] = {}
+    create: Any = session.client  # its type knows only the services whose types are installed
+
+    def client(service: str) -> Any:
+        if service not in clients:
+            clients[service] = create(service, config=configs.get(service, usual))
+        return clients[service]
+
+    return client
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Raise an error of AWS as a UserError of one line that names what was asked for."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(f"{what}: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """Say in one line what AWS refuses."""
+    code = code_of(error)
+    if not code:
+        return str(error)
+    message = str(getattr(error, "response", {}).get("Error", {}).get("Message") or code)
+    if code in REFUSED_CREDENTIALS:
+        return f"AWS refuses the credentials: {message}"
+    return f"no permission: {message}" if code in DENIED else message
+
+
+def code_of(error: Exception) -> str:
+    """Return the code of an error that AWS answered; "" for any other."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code") or "")
+
+
+def is_denied(error: Exception) -> bool:
+    return code_of(error) in DENIED

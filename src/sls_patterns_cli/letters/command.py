@@ -1,0 +1,225 @@
+"""The commands: find the stack, do what is asked for, print it, and return the exit code."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sls_patterns_cli.cloudformation.document import Template
+from sls_patterns_cli.cloudformation.sources import sources
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters import deployed as deployments
+from sls_patterns_cli.letters import discarding, listing, text
+from sls_patterns_cli.letters.aws import Clients, connect, explained
+from sls_patterns_cli.letters.ends import End, ends
+from sls_patterns_cli.letters.policy import policy
+from sls_patterns_cli.letters.redaction import Filter
+from sls_patterns_cli.letters.redriving import Redrive, Redriven, Wish
+from sls_patterns_cli.letters.selection import Selection
+from sls_patterns_cli.letters.stores import HELD_SECONDS
+from sls_patterns_cli.system import interrupts
+from sls_patterns_cli.terminal import output
+
+DONE, LEFT = 0, 1
+"""Everything was seen and done, or something stays; what cannot be done at all is 2."""
+
+NOTHING = "no letter is as you say"
+
+Confirm = Callable[[str], bool]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Where:
+    """The stack that is meant; `template` is a file that takes the place of its own."""
+
+    stack: str
+    template: Path | None = None
+    only: tuple[str, ...] = ()
+    """The ends that are meant; all if there is none."""
+
+
+def list_letters(where: Where, *, json: bool) -> int:
+    """Print the letters of a stack by end and cause; LEFT where not all were seen or read."""
+    found = _Stack(where)
+    reports, problems = _for_each(found.ends, lambda end: listing.listed(end, found.clients))
+    if json:
+        output.show_json(
+            {
+                "stack": found.deployed.name,
+                "complete": not problems and not any(report.unseen for report in reports),
+                "ends": [text.list_json(report) for report in reports],
+                "elsewhere": found.said,
+            }
+        )
+    else:
+        for report in reports:
+            output.show("\n".join(text.list_lines(report)))
+        found.show_said()
+        if not reports and not problems:
+            output.show(f"{found.deployed.name} has no end that keeps letters")
+        elif not problems and not any(report.seen or report.unseen for report in reports):
+            output.show("no dead letters")
+    incomplete = any(report.unseen for report in reports)
+    return LEFT if incomplete or problems else DONE
+
+
+def show(
+    where: Where, selection: Selection, *, payload: bool, redact: Sequence[str], json: bool
+) -> int:
+    """Print single letters; what failed only with `payload`, without what a filter hides."""
+    found = _Stack(where)
+    hidden = Filter(redact) if payload else None
+
+    letters: list[dict[str, Any]] = []
+
+    def tell(said: dict[str, Any]) -> None:
+        if json:
+            letters.append(said)
+        else:  # at once, as there may be thousands
+            output.show("\n".join(text.letter_lines(said)))
+
+    def shown(end: End) -> int:
+        count = 0
+        for way, letter, cause in listing.letters_of(end):
+            if selection.takes(letter, listing.group_in(end, letter)):
+                tell(text.letter_json(way, letter, cause, hidden))
+                count += 1
+        return count
+
+    counts, problems = _for_each(found.ends, shown)
+    if json:
+        output.show_json(letters)
+    if not any(counts) and not problems:
+        output.show_error(NOTHING)
+    return LEFT if problems or not any(counts) else DONE
+
+
+def redrive(where: Where, wish: Wish, confirm: Confirm, *, json: bool) -> int:
+    """Send letters back; LEFT where some stay that were to be sent."""
+    found = _Stack(where)
+    if not wish.dry_run and not confirm(f"Send letters of {found.names()} back?"):
+        return LEFT
+    said = output.show_error if json else output.show
+
+    def sent(end: End) -> Redriven:
+        one = Redrive(end, wish)
+        try:
+            return one.run(said)
+        except KeyboardInterrupt:
+            _say_interrupted(one)
+            raise
+
+    reports, problems = _for_each(found.ends, sent)
+    if json:
+        output.show_json([text.redrive_json(each, dry_run=wish.dry_run) for each in reports])
+    else:
+        for each in reports:
+            if each.seen or each.task:
+                output.show("\n".join(text.redrive_lines(each, dry_run=wish.dry_run)))
+        if not problems and not any(each.chosen for each in reports):
+            output.show(NOTHING)
+    return DONE if not problems and all(each.is_done for each in reports) else LEFT
+
+
+def discard(where: Where, selection: Selection, file: Path, confirm: Confirm, *, json: bool) -> int:
+    """Copy letters into a new file, and delete them; LEFT where an end cannot be read."""
+    copy = discarding.Copy(file)
+    copy.require_new()
+    found = _Stack(where)
+    counts, problems = _for_each(found.ends, lambda end: (end, discarding.chosen(end, selection)))
+    total = sum(count for _, count in counts)
+    named = ", ".join(f"{count} of {end.name}" for end, count in counts if count)
+    if not total:
+        output.show_error(NOTHING)
+        return LEFT
+    if not confirm(f"Delete {named}, after a copy to {file}?"):
+        return LEFT
+    with copy:
+        done, more = _for_each(
+            [end for end, count in counts if count],
+            lambda end: (end.name, discarding.discard(end, selection, copy)),
+        )
+    if json:
+        output.show_json([{"end": name, "discarded": count} for name, count in done])
+    else:
+        for name, count in done:
+            output.show(f"{name}: {count} discarded, and copied to {output.shown(file)}")
+    return LEFT if problems or more else DONE
+
+
+def show_policy(where: Where, *, redrive: bool) -> int:
+    """Print what a role needs to list the letters of a stack, and to send them back."""
+    found = _Stack(where)
+    with explained(found.deployed.name):
+        output.show_json(policy(found.deployed, found.ends, redrive=redrive))
+    return DONE
+
+
+class _Stack:
+    """The deployed stack that a command is about."""
+
+    def __init__(self, where: Where) -> None:
+        self.clients: Clients = connect()
+        template = _template(where.template) if where.template else None
+        self.deployed = deployments.read(where.stack, self.clients, template)
+        found, self.said = ends(self.deployed, self.clients)
+        unknown = set(where.only) - {end.name for end in found}
+        if unknown:
+            known = ", ".join(end.name for end in found) or "none"
+            raise UserError(f"{', '.join(sorted(unknown))} keeps no letters here: {known} do.")
+        self.ends = [end for end in found if not where.only or end.name in where.only]
+
+    def names(self) -> str:
+        return ", ".join(end.name for end in self.ends) or "no end"
+
+    def show_said(self) -> None:
+        for line in self.said:
+            output.show(line)
+
+
+def _for_each(found: Sequence[End], do: Callable[[End], T]) -> tuple[list[T], bool]:
+    """Do something with each end; print a line about one that cannot be, and go on.
+
+    Returns the results, and whether there was such an end.
+    """
+    results, failed = [], False
+    for end in found:
+        try:
+            results.append(do(end))
+        except UserError as error:
+            output.show_error(error.message)
+            failed = True
+    return results, failed
+
+
+def _template(path: Path) -> Template:
+    read = list(sources(path))
+    if len(read) != 1:
+        raise UserError(f"{path} has {len(read)} templates: name one.")
+    return read[0].template
+
+
+def _say_interrupted(one: Redrive) -> None:
+    if one.sending:
+        said = f"letter {one.sending.id} may have been sent, and is still there: it may come twice"
+    else:
+        said = "no letter is lost or doubled"
+    output.show_error(
+        f"interrupted: {said}; what is held is shown again in {HELD_SECONDS} s at most"
+    )
+
+
+def confirmed(*, yes: bool) -> Confirm:
+    """Return what asks in a terminal; elsewhere it raises UserError unless `yes` says so."""
+
+    def confirm(question: str) -> bool:
+        if yes:
+            return True
+        if not (sys.stdin.isatty() and output.is_interactive()):
+            raise UserError("Nobody can be asked here: --yes agrees.")
+        with interrupts.allowed():
+            return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+    return confirm

@@ -1,0 +1,115 @@
+"""A deployed stack: its template, as CloudFormation has it, and what became of each resource."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sls_patterns_cli.cloudformation.conditions import Choice
+from sls_patterns_cli.cloudformation.document import Template, problem_of, template_of
+from sls_patterns_cli.cloudformation.names import replaced
+from sls_patterns_cli.cloudformation.nesting import put_into
+from sls_patterns_cli.cloudformation.stack import Stack, stack_of
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters.aws import Clients, explained
+
+NESTED = "AWS::CloudFormation::Stack"
+ALWAYS, NEVER = {"Fn::Equals": ["", ""]}, {"Fn::Equals": ["", "never"]}
+GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack with those that are nested in it; `ids` has the physical id of each resource."""
+
+    name: str
+    arn: str
+    stack: Stack
+    ids: Mapping[str, str]
+
+
+def read(name: str, clients: Clients, template: Template | None = None) -> Deployed:
+    """Read a deployed stack; a template that is given takes the place of its own.
+
+    Raises UserError for a stack that does not exist, or that nobody lets us read.
+    """
+    arn, read_template, ids = _read(name, clients, template)
+    return Deployed(name, arn, stack_of(read_template, Choice({}, {})), ids)
+
+
+def _read(
+    name: str, clients: Clients, template: Template | None = None, *, is_nested: bool = False
+) -> tuple[str, Template, dict[str, str]]:
+    cloudformation = clients("cloudformation")
+    with explained(f"The stack {name}"):
+        (described,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        ids = dict(_ids(cloudformation, name))
+        if template is None:
+            answer = cloudformation.get_template(StackName=name, TemplateStage="Processed")
+            template = _template(answer["TemplateBody"], name)
+    deployed = _of_what_is_there(template, described, ids, is_nested=is_nested)
+    for nested in [each for each in deployed["Resources"] if _type(deployed, each) == NESTED]:
+        _, inner, inner_ids = _read(ids[nested], clients, is_nested=True)
+        names = put_into(deployed, nested, inner)
+        ids |= {names[each]: id_ for each, id_ in inner_ids.items() if each in names}
+    return described["StackId"], deployed, ids
+
+
+def _ids(cloudformation: Any, name: str) -> Iterator[tuple[str, str]]:
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    for page in pages:
+        for resource in page["StackResourceSummaries"]:
+            if resource.get("PhysicalResourceId") and resource["ResourceStatus"] not in GONE:
+                yield resource["LogicalResourceId"], resource["PhysicalResourceId"]
+
+
+def _template(body: Any, name: str) -> Template:
+    """The SDK parses JSON, and returns YAML as text (fact X24)."""
+    if isinstance(body, str):
+        return template_of(body, name)
+    template: Template = json.loads(json.dumps(body))
+    if problem := problem_of(template):
+        raise UserError(f"The template of the stack {name}: {problem}.")
+    return template
+
+
+def _of_what_is_there(
+    template: Template, described: Mapping[str, Any], ids: Mapping[str, str], *, is_nested: bool
+) -> Template:
+    """Return the template with the resources that are deployed, its conditions decided.
+
+    What a condition came to shows by the resources that depend on it. References to parameters
+    become their values, but for those of a nested stack, which its parent says.
+    """
+    values = {
+        each["ParameterKey"]: each.get("ResolvedValue") or each.get("ParameterValue") or ""
+        for each in described.get("Parameters", [])
+    }
+    region, account = described["StackId"].split(":")[3:5]
+    pseudo = {"AWS::Region": region, "AWS::AccountId": account}
+    conditions = dict(template.get("Conditions") or {})
+    for name, resource in template["Resources"].items():
+        if isinstance(resource.get("Condition"), str):
+            conditions[resource["Condition"]] = ALWAYS if name in ids else NEVER
+    choice = Choice(conditions, values | pseudo)
+    resources = {
+        name: choice.apply({key: each[key] for key in each if key != "Condition"})
+        for name, each in template["Resources"].items()
+        if name in ids
+    }
+    outputs = choice.apply(template.get("Outputs") or {})
+    parameters = template.get("Parameters") or {}
+    if is_nested:
+        return {"Resources": resources, "Outputs": outputs, "Parameters": parameters}
+    texts = {
+        name: value
+        for name, value in values.items()
+        if isinstance(parameters.get(name), dict)
+        and not parameters[name].get("NoEcho")
+        and "List" not in str(parameters[name].get("Type"))
+    }
+    return {"Resources": replaced(resources, texts, lambda *_: None), "Parameters": parameters}
+
+
+def _type(template: Template, name: str) -> Any:
+    return template["Resources"][name]["Type"]

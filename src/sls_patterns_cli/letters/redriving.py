@@ -1,0 +1,285 @@
+"""Letters sent back: each is sent, then deleted; and what came of it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters.aws import explained
+from sls_patterns_cli.letters.ends import End
+from sls_patterns_cli.letters.letter import Letter, Outcome, Verdict, failed_again, kept
+from sls_patterns_cli.letters.listing import group_in
+from sls_patterns_cli.letters.selection import Selection
+from sls_patterns_cli.letters.stores import Counts, Queue, Reading
+from sls_patterns_cli.letters.ways.executions import Executions
+from sls_patterns_cli.letters.ways.messages import MOST_A_SECOND, Messages
+from sls_patterns_cli.letters.ways.way import Way
+from sls_patterns_cli.system import interrupts
+
+MOST_REASONS = 100
+"""So many outcomes with a reason are kept for the report; the rest is counted."""
+
+SLOWEST = 0.1
+"""Letters a second: those that were received must not be shown again before they are sent."""
+
+LOOKS_EVERY = 1.0
+"""Seconds between two looks at what has failed again, and at a task that moves messages."""
+
+
+@dataclass
+class Redriven:
+    """What became of the letters of an end."""
+
+    end: End
+    counts: Counts | None
+    seen: int = 0
+    chosen: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    reasons: list[tuple[str, str, str]] = field(default_factory=list)
+    """Id, verdict and reason of letters that stay, at most MOST_REASONS."""
+    by_choice: int = 0
+    """How many of those that are kept are sent only if somebody names them."""
+    task: str = ""
+    """What is said of a task of SQS that moves messages."""
+    task_failed: str = ""
+    """Why SQS ended its task before it was done."""
+
+    @property
+    def sent(self) -> int:
+        return self.verdicts.get("sent", 0) + self.verdicts.get("processed", 0)
+
+    @property
+    def stay(self) -> int:
+        return self.verdicts.get("kept", 0) + self.verdicts.get("failed-again", 0)
+
+    @property
+    def unseen(self) -> int:
+        """How many SQS counted before that were not given to us."""
+        return max(0, self.counts.total - self.seen) if self.counts else 0
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether all was seen, and nothing stays that was to be sent."""
+        return self.stay == self.by_choice and not self.task_failed and not self.unseen
+
+    def add(self, letter_id: str, outcome: Outcome) -> None:
+        self.verdicts[outcome.verdict] = self.verdicts.get(outcome.verdict, 0) + 1
+        self.by_choice += outcome.by_choice
+        self.tell(letter_id, outcome)
+
+    def tell(self, letter_id: str, outcome: Outcome) -> None:
+        if outcome.reason and len(self.reasons) < MOST_REASONS:
+            self.reasons.append((letter_id, outcome.verdict, outcome.reason))
+
+    def settle(self, before: Verdict, after: Verdict, count: int) -> None:
+        """Say of so many letters what has become of them meanwhile."""
+        self.verdicts[before] -= count
+        self.verdicts[after] = self.verdicts.get(after, 0) + count
+
+
+@dataclass
+class Wish:
+    """What a redrive is asked for; `rate` is letters a second, `wait` seconds for verdicts."""
+
+    selection: Selection
+    rate: float | None = None
+    wait: float = 0
+    dry_run: bool = False
+    executions: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.next_at = time.monotonic()
+
+    def pace(self) -> None:
+        """Wait until the rate allows the next letter."""
+        if self.rate:
+            with interrupts.allowed():
+                time.sleep(max(0.0, self.next_at - time.monotonic()))
+            self.next_at = max(self.next_at, time.monotonic()) + 1 / self.rate
+
+
+class Redrive:
+    """One redrive of an end. `sending` is the letter that may be doubled if it ends now."""
+
+    def __init__(self, end: End, wish: Wish) -> None:
+        self._end, self._wish = end, wish
+        self._sent = Counter[str]()
+        self._back: set[str] = set()
+        self.sending: Letter | None = None
+        for way in end.ways:
+            if isinstance(way, Executions):
+                way.named = wish.executions
+
+    def run(self, said: Callable[[str], None]) -> Redriven:
+        """Send the letters back; raises UserError where nothing more can be done."""
+        with explained(self._end.name):
+            counts = self._end.store.counts()
+            redriven = Redriven(self._end, counts)
+            if movable := self._what_sqs_can_move():
+                _move(*movable, self._wish.rate, redriven, said)
+                return redriven
+            hold = max(way.held_seconds for way in self._end.ways)
+            most = min(way.most_at_a_time for way in self._end.ways)
+            with self._end.store.reading(hold, most) as reading:
+                for batch in reading:
+                    self._send(batch, reading, redriven)
+            self._see_what_fails_again(redriven)
+        return redriven
+
+    def _send(self, batch: list[Letter], reading: Reading, redriven: Redriven) -> None:
+        chosen: list[tuple[Way, Letter]] = []
+        for letter in batch:
+            redriven.seen += 1
+            way = self._end.way_of(letter)
+            if self._wish.selection.takes(letter, group_in(self._end, letter)):
+                chosen.append((way, letter))
+            else:
+                reading.hold(letter)
+        redriven.chosen += len(chosen)
+        if self._wish.dry_run:
+            for _, letter in chosen:
+                reading.hold(letter)
+            return
+        stayed: set[str] = set()
+        for way, letters in _runs(chosen):
+            for letter, outcome in self._outcomes(way, letters, stayed):
+                redriven.add(letter.id, outcome)
+                if outcome.leaves:
+                    reading.delete(letter)
+                    self._remember(letter, outcome)
+                else:
+                    stayed |= {letter.group} if letter.group and self._is_fifo else set()
+                    reading.hold(letter)
+                self.sending = None
+
+    def _outcomes(
+        self, way: Way, letters: list[Letter], stayed: set[str]
+    ) -> Iterator[tuple[Letter, Outcome]]:
+        """Yield what becomes of letters; one that is behind a letter that stays is not sent."""
+        waiting = iter(letters)
+        taken: list[Letter] = []
+
+        def paced() -> Iterator[Letter]:
+            for letter in waiting:
+                if letter.group in stayed:
+                    behind.append(letter)
+                    continue
+                self._wish.pace()
+                self.sending = letter
+                taken.append(letter)
+                yield letter
+
+        behind: list[Letter] = []
+        for number, outcome in enumerate(way.send_all(paced())):
+            yield taken[number], outcome
+        for letter in behind:
+            yield letter, kept(f"a letter of its group {letter.group} stays, and it is behind it")
+
+    @property
+    def _is_fifo(self) -> bool:
+        return isinstance(self._end.store, Queue) and self._end.store.is_fifo
+
+    def _remember(self, letter: Letter, outcome: Outcome) -> None:
+        """Remember by its hash what may fail again, and not what was seen to be processed."""
+        if outcome.verdict == "sent" and self._wish.wait:
+            self._sent[letter.body_hash] += 1
+
+    def _see_what_fails_again(self, redriven: Redriven) -> None:
+        """Wait for letters with the same body; what is not back from an empty queue is processed.
+
+        SQS counts what is in a queue a minute late at most.
+        """
+        deadline = time.monotonic() + self._wish.wait
+        while self._sent.total() and time.monotonic() < deadline:
+            with interrupts.allowed():
+                time.sleep(min(LOOKS_EVERY, max(0.0, deadline - time.monotonic())))
+            counts = self._end.store.counts()
+            if counts is None or counts.total > redriven.stay or time.monotonic() >= deadline:
+                self._take_what_is_back(redriven)
+        if self._sent.total() and self._is_consumed():
+            redriven.settle("sent", "processed", self._sent.total())
+
+    def _take_what_is_back(self, redriven: Redriven) -> None:
+        with self._end.store.reading() as reading:
+            for batch in reading:
+                for letter in batch:
+                    reading.hold(letter)
+                    came_after = letter.sent_at > self._wish.selection.started_at
+                    if came_after and self._sent[letter.body_hash] and letter.id not in self._back:
+                        self._sent[letter.body_hash] -= 1
+                        self._back.add(letter.id)
+                        redriven.settle("sent", "failed-again", 1)
+                        redriven.tell(letter.id, failed_again("it is back, with the same body"))
+
+    def _is_consumed(self) -> bool:
+        """Tell whether everything that was sent went to queues that are empty now."""
+        return all(
+            isinstance(way, Messages)
+            and Queue(way.edge.source, way.url, way.clients).counts().total == 0
+            for way in self._end.ways
+        )
+
+    def _what_sqs_can_move(self) -> tuple[Queue, Queue] | None:
+        """Return a dead-letter queue and its queue, if SQS itself can do what is asked for.
+
+        It moves everything, tells nothing of a single message, and knows no topics and functions.
+        """
+        wish, store = self._wish, self._end.store
+        if not wish.selection.is_everything or wish.dry_run or wish.wait:
+            return None
+        match self._end.ways:
+            case [Messages() as way] if isinstance(store, Queue):
+                return store, Queue(way.edge.source, way.url, way.clients)
+        return None
+
+
+def _move(
+    source: Queue,
+    target: Queue,
+    rate: float | None,
+    redriven: Redriven,
+    said: Callable[[str], None],
+) -> None:
+    """Let SQS move messages: 500 a second, or as many as are asked for."""
+    given = {"MaxNumberOfMessagesPerSecond": max(1, int(rate))} if rate else {}
+    handle = source.sqs.start_message_move_task(
+        SourceArn=source.arn, DestinationArn=target.arn, **given
+    )["TaskHandle"]
+    redriven.task = (
+        f"{source.name}: SQS moves its letters to {target.name}, also if this command ends; "
+        f"to stop it: aws sqs cancel-message-move-task --task-handle {handle}"
+    )
+    said(redriven.task)
+    while True:
+        (task,) = source.sqs.list_message_move_tasks(SourceArn=source.arn, MaxResults=1)["Results"]
+        if task["Status"] not in {"RUNNING", "CANCELLING"}:
+            break
+        with interrupts.allowed():
+            time.sleep(LOOKS_EVERY)
+    moved = int(task.get("ApproximateNumberOfMessagesMoved") or 0)
+    redriven.seen = redriven.chosen = moved
+    if moved:
+        redriven.verdicts["sent"] = moved
+    if task["Status"] != "COMPLETED":
+        redriven.task_failed = str(task.get("FailureReason") or task["Status"])
+
+
+def _runs(chosen: Iterable[tuple[Way, Letter]]) -> Iterator[tuple[Way, list[Letter]]]:
+    """Yield letters that follow each other with one way back together."""
+    run: list[Letter] = []
+    current: Way | None = None
+    for way, letter in chosen:
+        if current is not None and way is not current:
+            yield current, run
+            run = []
+        current = way
+        run.append(letter)
+    if current is not None:
+        yield current, run
+
+
+def check_rate(rate: float | None) -> None:
+    """Raise UserError for a rate that nothing can have."""
+    if rate is not None and not SLOWEST <= rate <= MOST_A_SECOND:
+        raise UserError(f"--rate {rate:g} is not from {SLOWEST:g} to {MOST_A_SECOND} a second")

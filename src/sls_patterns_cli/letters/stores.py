@@ -1,0 +1,332 @@
+"""What keeps letters: a queue, a bucket, or a bucket with a queue that says what is in it.
+
+A letter is deleted or held until the reading ends; what is held is shown again then. The handles of
+what is held are on disk, so ten thousand letters take no more memory than ten.
+"""
+
+import gzip
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import IO, Any, Self
+from urllib.parse import unquote_plus
+
+from sls_patterns_cli.letters.aws import Clients
+from sls_patterns_cli.letters.letter import UNREADABLE, Letter, at, decoded
+from sls_patterns_cli.system import interrupts
+
+HELD_SECONDS = 300
+"""For how long nobody else receives a letter, at the longest, also after a run that was killed."""
+
+MOST_RECEIVED = 10
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+
+TIME_FACTOR = "LOCAL_TIME_FACTOR"
+"""`local up` sets it for its shells: the local stack divides what a client asks to wait by it."""
+
+
+def seconds(wanted: float) -> float:
+    """Return what to ask for so that it is this long on the local stack, too."""
+    return wanted * int(os.environ.get(TIME_FACTOR, "1"))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is kept, as the service counts it: of SQS a minute late at most; None of a bucket."""
+
+    visible: int
+    in_flight: int = 0
+    delayed: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.visible + self.in_flight + self.delayed
+
+
+class Store(ABC):
+    """Keeps the letters of one end; `name` is its logical id."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abstractmethod
+    def counts(self) -> Counts | None:
+        """Return what the service counts; None where it counts nothing."""
+
+    @abstractmethod
+    def retention_seconds(self) -> int | None:
+        """Return for how long a letter is kept; None for as long as nobody deletes it."""
+
+    @abstractmethod
+    def reading(self, held_seconds: float = HELD_SECONDS, most: int = MOST_RECEIVED) -> "Reading":
+        """Return the letters, a few at a time, each once; use it in a `with`."""
+
+
+class Reading(ABC):
+    """Letters that are read: each is given once, then deleted or held."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[list[Letter]]: ...
+
+    @abstractmethod
+    def delete(self, letter: Letter) -> None: ...
+
+    @abstractmethod
+    def hold(self, letter: Letter) -> None:
+        """Leave a letter where it is, and give it no more in this reading."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Show what is held to others again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+class Queue(Store):
+    """A queue whose messages are letters."""
+
+    def __init__(self, name: str, url: str, clients: Clients) -> None:
+        super().__init__(name)
+        self.url = url
+        self._clients = clients
+        self._attributes: dict[str, str] = {}
+
+    @property
+    def sqs(self) -> Any:
+        return self._clients("sqs")
+
+    @property
+    def arn(self) -> str:
+        return self._attribute("QueueArn")
+
+    def counts(self) -> Counts:
+        found = self._read()
+        numbers = ("", "NotVisible", "Delayed")
+        return Counts(*(int(found[f"ApproximateNumberOfMessages{each}"]) for each in numbers))
+
+    def retention_seconds(self) -> int:
+        return int(self._attribute("MessageRetentionPeriod"))
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.url.endswith(".fifo")
+
+    @property
+    def redrive_policy(self) -> str:
+        """The queue's own: a dead-letter queue may have one, too."""
+        return self._attribute("RedrivePolicy")
+
+    @property
+    def key(self) -> str:
+        """The key of KMS that encrypts it, "" for SQS's own."""
+        return self._attribute("KmsMasterKeyId")
+
+    def reading(
+        self, held_seconds: float = HELD_SECONDS, most: int = MOST_RECEIVED
+    ) -> "QueueReading":
+        return QueueReading(self, held_seconds, most)
+
+    def letter(self, received: Any) -> Letter:
+        """Return a message as a letter."""
+        system = received["Attributes"]
+        return Letter(
+            id=received["MessageId"],
+            end=self.name,
+            sent_at=at(int(system["SentTimestamp"])),
+            body=received["Body"],
+            received=int(system["ApproximateReceiveCount"]),
+            handle=received["ReceiptHandle"],
+            attributes=received.get("MessageAttributes", {}),
+            system=system,
+        )
+
+    def _attribute(self, name: str) -> str:
+        return (self._attributes or self._read()).get(name, "")
+
+    def _read(self) -> dict[str, str]:
+        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
+        self._attributes = found["Attributes"]
+        return self._attributes
+
+
+class QueueReading(Reading):
+    def __init__(self, queue: Queue, held_seconds: float, most: int) -> None:
+        self._queue, self._most = queue, most
+        self._seconds = held_seconds
+        self._seen: set[int] = set()
+        self._open: dict[str, Letter] = {}
+        self._held: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+
+    def __iter__(self) -> Iterator[list[Letter]]:
+        while received := self._receive():
+            # What is held for too short a time is shown again, also to us.
+            new = [each for each in received if hash(each.id) not in self._seen]
+            if not new:
+                return
+            self._seen |= {hash(each.id) for each in new}
+            yield new
+
+    def delete(self, letter: Letter) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._queue.sqs.delete_message(QueueUrl=self._queue.url, ReceiptHandle=letter.handle)
+        except ClientError as error:
+            # If its time is over, a FIFO queue shows it again, and the next redrive deletes it.
+            if "expired" not in str(error):
+                raise
+        self._open.pop(letter.id, None)
+
+    def hold(self, letter: Letter) -> None:
+        if self._open.pop(letter.id, None):
+            self._held.write(f"{letter.handle}\n")
+
+    def close(self) -> None:
+        for letter in [*self._open.values()]:
+            self.hold(letter)
+        self._held.seek(0)
+        batch: list[str] = []
+        for line in self._held:
+            batch.append(line.rstrip("\n"))
+            if len(batch) == MOST_RECEIVED:
+                self._show(batch)
+                batch = []
+        self._show(batch)
+        self._held.close()
+
+    def _receive(self) -> list[Letter]:
+        with interrupts.allowed():
+            answer = self._queue.sqs.receive_message(
+                QueueUrl=self._queue.url,
+                MaxNumberOfMessages=self._most,
+                VisibilityTimeout=min(int(seconds(self._seconds)), 43_200),
+                WaitTimeSeconds=1,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["All"],
+            )
+        letters = [self._queue.letter(each) for each in answer.get("Messages", [])]
+        for letter in letters:
+            # SQS may deliver a message once more; the newest handle is the one that counts.
+            self._open[letter.id] = letter
+            if hash(letter.id) in self._seen:
+                self.hold(letter)
+        return letters
+
+    def _show(self, handles: list[str]) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not handles:
+            return
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for number, handle in enumerate(handles)
+        ]
+        # A message whose time is over is visible already.
+        with suppress(BotoCoreError, ClientError):
+            self._queue.sqs.change_message_visibility_batch(
+                QueueUrl=self._queue.url, Entries=entries
+            )
+
+
+class Bucket(Store):
+    """A bucket with an object for each letter, under any of some prefixes."""
+
+    def __init__(self, name: str, bucket: str, prefixes: tuple[str, ...], clients: Clients) -> None:
+        super().__init__(name)
+        self.bucket, self.prefixes = bucket, prefixes
+        self._clients = clients
+
+    @property
+    def s3(self) -> Any:
+        return self._clients("s3")
+
+    def counts(self) -> None:
+        """S3 counts objects once a day only."""
+
+    def retention_seconds(self) -> None:
+        """A lifecycle rule may say so; whether it applies to an object is S3's to decide."""
+
+    def reading(
+        self,
+        held_seconds: float = HELD_SECONDS,  # noqa: ARG002 (nobody else takes an object)
+        most: int = MOST_RECEIVED,  # noqa: ARG002 (an object may be large)
+    ) -> "BucketReading":
+        return BucketReading(self)
+
+    def content(self, key: str) -> str:
+        """Return the text of an object, which may be compressed."""
+        content: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        return content.decode(errors="replace")
+
+
+class BucketReading(Reading):
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def __iter__(self) -> Iterator[list[Letter]]:
+        yield from ([letter] for letter in self._letters())
+
+    def delete(self, letter: Letter) -> None:
+        self._bucket.s3.delete_object(Bucket=self._bucket.bucket, Key=letter.id)
+
+    def hold(self, letter: Letter) -> None:
+        """An object is listed once."""
+
+    def close(self) -> None:
+        """Nobody else takes an object."""
+
+    def _letters(self) -> Iterator[Letter]:
+        paginator = self._bucket.s3.get_paginator("list_objects_v2")
+        for prefix in self._bucket.prefixes:
+            for page in paginator.paginate(Bucket=self._bucket.bucket, Prefix=prefix):
+                for each in page.get("Contents", []):
+                    with interrupts.allowed():
+                        body = self._bucket.content(each["Key"])
+                    yield Letter(each["Key"], self._bucket.name, each["LastModified"], body)
+
+
+class NoticedBucket(Queue):
+    """A bucket whose objects a queue tells of, one message each; the object stays."""
+
+    def __init__(self, queue: Queue, bucket: Bucket, clients: Clients) -> None:
+        super().__init__(queue.name, queue.url, clients)
+        self.bucket_of_objects = bucket
+
+    def letter(self, received: Any) -> Letter:
+        letter = super().letter(received)
+        try:
+            key = _noticed(letter.content)
+        except UNREADABLE:
+            return letter  # such as the test message of S3
+        try:
+            return replace(letter, body=self.bucket_of_objects.content(key), attributes={})
+        except self.bucket_of_objects.s3.exceptions.NoSuchKey:
+            return replace(letter, problem=f"the object {key} is gone")
+
+
+def _noticed(told: Any) -> str:
+    """Return the key that an event of EventBridge or S3's own notification names."""
+    if "detail" in told:
+        return str(told["detail"]["object"]["key"])
+    return unquote_plus(told["Records"][0]["s3"]["object"]["key"])
+
+
+def unwrapped(letter: Letter) -> Letter:
+    """Return a letter that came by way of a topic without SNS's envelope."""
+    told = envelope(letter)
+    return replace(letter, body=str(told["Message"])) if told else letter
+
+
+def envelope(letter: Letter) -> dict[str, Any]:
+    """Return SNS's envelope of a letter; {} for what has none."""
+    told = decoded(letter.body)
+    return told if isinstance(told, dict) and "TopicArn" in told and "Message" in told else {}

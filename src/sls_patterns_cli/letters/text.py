@@ -1,0 +1,151 @@
+"""What the commands print, for people and as JSON."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sls_patterns_cli.letters.groups import Group, group_of, masked
+from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter
+from sls_patterns_cli.letters.listing import Listed, notes, total
+from sls_patterns_cli.letters.redaction import Filter
+from sls_patterns_cli.letters.redriving import Redriven
+from sls_patterns_cli.letters.stores import HELD_SECONDS
+from sls_patterns_cli.letters.ways.way import Way
+
+VERDICTS = "sent", "processed", "failed-again", "kept"
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+
+
+def list_lines(found: Listed) -> Iterator[str]:
+    """Yield the lines about an end."""
+    yield found.total
+    yield from (f"  {line}" for line in found.drift)
+    yield from (f"  {line}" for line in notes(found.end))
+    if found.counts and found.counts.in_flight:
+        yield f"  what is in flight, another run holds for {HELD_SECONDS} s at most, or a consumer"
+    for group in sorted(found.groups.values(), key=lambda each: -each.count):
+        yield f"  {group.id}  {_number(group.count)} of {group.failed}: {group.cause}"
+        yield f"            {_ages(group, found.expires(group))}"
+        if group.logged:
+            yield f"            its log says of one: {masked(group.logged)}"
+
+
+def list_json(found: Listed) -> dict[str, Any]:
+    counts = found.counts
+    return {
+        "end": found.end.name,
+        "failed": found.end.failed,
+        "visible": counts.visible if counts else None,
+        "in_flight": counts.in_flight if counts else None,
+        "delayed": counts.delayed if counts else None,
+        "seen": found.seen,
+        "complete": not found.unseen,
+        "retention_seconds": int(found.retention.total_seconds()) if found.retention else None,
+        "drift": found.drift,
+        "notes": notes(found.end),
+        "groups": [
+            {
+                "group": group.id,
+                "failed": group.failed,
+                "kind": group.kind,
+                "cause": group.cause,
+                "logged": masked(group.logged) or None,
+                "count": group.count,
+                "oldest": _time(group.oldest),
+                "newest": _time(group.newest),
+                "expires": _time(found.expires(group)),
+                "examples": [letter.id for letter in group.examples],
+            }
+            for group in found.groups.values()
+        ],
+    }
+
+
+def letter_json(way: Way, letter: Letter, cause: Cause, hidden: Filter | None) -> dict[str, Any]:
+    """Return what is said of a letter; what failed only where a filter is given for it."""
+    said: dict[str, Any] = {
+        "id": letter.id,
+        "end": letter.end,
+        "group": group_of(letter.end, way.failed, cause),
+        "failed": way.failed,
+        "kind": way.kind,
+        "sent_at": _time(letter.sent_at),
+        "received": letter.received,
+        "trace": letter.trace or None,
+        "cause": str(cause) if hidden else masked(str(cause)),
+    }
+    if hidden:
+        try:
+            said["payload"] = hidden.redacted(way.payload(letter))
+        except UNREADABLE as error:
+            said["payload"] = f"cannot be read: {error!r}"
+    return said
+
+
+def letter_lines(said: dict[str, Any]) -> Iterator[str]:
+    yield f"{said['end']}: {said['id']}"
+    yield f"  failed at {said['failed']}, sent {said['sent_at']}, received {said['received']} times"
+    if said["trace"]:
+        yield f"  trace:    {said['trace']}"
+    yield f"  why:      {said['cause'] or 'no cause is recorded'}"
+    if "payload" in said:
+        yield f"  what:     {json.dumps(said['payload'], ensure_ascii=False)}"
+
+
+def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:
+    name = done.end.name
+    if dry_run:
+        yield f"{name}: {done.chosen} of {done.seen} would be sent back"
+        return
+    stay = f", {done.stay} stay" if done.stay else ""
+    yield f"{name}: {done.sent} sent back{stay}"
+    if done.verdicts.get("processed"):
+        yield f"  processed: {done.verdicts['processed']} of them"
+    yield from (f"  stays: {reason}" for _, _, reason in done.reasons)
+    if len(done.reasons) < done.stay:
+        yield f"  stays: {done.stay - len(done.reasons)} more"
+    if done.unseen and done.counts:
+        yield f"  {total(name, done.counts, done.seen)}"
+    if done.task_failed:
+        one_by_one = "with --older-than 0s letters are sent one by one"
+        yield f"  SQS ended its task: {done.task_failed}; {one_by_one}"
+
+
+def redrive_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "end": done.end.name,
+        "dry_run": dry_run,
+        "seen": done.seen,
+        "chosen": done.chosen,
+        "moved_by_sqs": bool(done.task),
+        "verdicts": {verdict: done.verdicts.get(verdict, 0) for verdict in VERDICTS},
+        "task_failed": done.task_failed or None,
+        "letters": [
+            {"id": id_, "verdict": verdict, "reason": reason}
+            for id_, verdict, reason in done.reasons
+        ],
+    }
+
+
+def duration(span: timedelta) -> str:
+    """Return a span in its largest unit, such as `3d`."""
+    left = max(0, int(span.total_seconds()))
+    size, unit = next((each for each in UNITS if left >= each[0]), UNITS[-1])
+    return f"{left // size}{unit}"
+
+
+def _ages(group: Group, expires: datetime | None) -> str:
+    now = datetime.now(UTC)
+    oldest, newest = duration(now - group.oldest), duration(now - group.newest)
+    age = f"{oldest} old" if oldest == newest else f"{newest} to {oldest} old"
+    left = f", the oldest is deleted in {duration(expires - now)}" if expires else ""
+    return f"{age}{left}; such as {group.examples[0].id}"
+
+
+def _number(count: int) -> str:
+    return f"{count} letter" if count == 1 else f"{count} letters"
+
+
+def _time(when: datetime | None) -> str | None:
+    return when.astimezone(UTC).isoformat(timespec="seconds") if when else None

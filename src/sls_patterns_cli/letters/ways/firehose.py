@@ -1,0 +1,169 @@
+"""Records that Firehose could not transform or deliver, in a bucket: back into the delivery.
+
+https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
+https://docs.aws.amazon.com/firehose/latest/dev/retry.html
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+from uuid import uuid4
+
+from sls_patterns_cli.letters.letter import SENT, Cause, Letter, Outcome, decoded, kept
+from sls_patterns_cli.letters.targets import name_of
+from sls_patterns_cli.letters.ways.way import Grant, Way
+
+ERROR_TYPES = (
+    "processing-failed",
+    "format-conversion-failed",
+    "http-endpoint-failed",
+    "splunk-failed",
+    "iceberg-failed",
+    "elasticsearch-failed",
+    "AmazonOpenSearchService_failed",
+)
+"""What stands for `!{firehose:error-output-type}`: https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html."""
+
+ERROR_TYPE = "!{firehose:error-output-type}"
+
+MOST_RECORDS = 100
+"""In a request: at most 500 and 4 MB, and a record has up to 1,000 KB only if it is alone there.
+
+https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
+"""
+MOST_BYTES = 3_000_000
+"""Of the data in a request, which are longer in it."""
+
+MOST_ATTEMPTS = 5
+
+
+class UndeliveredRecords(Way):
+    kind = "records of a delivery"
+
+    def ends_at(self) -> str | None:
+        name = name_of(self.context.id(self.edge.declared_by))
+        found = self.clients("firehose").describe_delivery_stream(DeliveryStreamName=name)
+        for destination in found["DeliveryStreamDescription"]["Destinations"]:
+            for described in destination.values():
+                if isinstance(described, dict):
+                    backup = described.get("S3BackupDescription") or {}
+                    arn = backup.get("BucketARN") or described.get("BucketARN")
+                    kept_in = (described.get("S3DestinationDescription") or {}).get("BucketARN")
+                    if arn or kept_in:
+                        return str(kept_in or arn)
+        return None
+
+    @property
+    def failed(self) -> str:
+        return self.edge.declared_by
+
+    def takes(self, letter: Letter) -> bool | None:
+        first = decoded(letter.body.partition("\n")[0])
+        return None if isinstance(first, dict) and "rawData" in first else False
+
+    def cause(self, letter: Letter) -> Cause:
+        first = self._documents(letter)[0]
+        return Cause(first["errorCode"], first["errorMessage"])
+
+    def payload(self, letter: Letter) -> Any:
+        return [decoded(data.decode(errors="replace")) for data in self._data(letter)]
+
+    def send_back(self, letter: Letter) -> Outcome:
+        data = self._data(letter)
+        stream = self._stream()
+        if stream is None:
+            return self._put(data)
+        if stream == "":
+            return kept("its source is no stream of this stack")
+        if others := self._other_readers(stream):
+            return kept(f"{stream} has other readers, which would have it again: {others}")
+        return self._put_into_stream(stream, data)
+
+    def grants(self) -> Iterator[Grant]:
+        stream = self._stream()
+        if stream is None:
+            yield "firehose:PutRecordBatch", self.edge.declared_by
+        elif stream:
+            yield "kinesis:PutRecord", stream
+
+    def reads(self) -> Iterator[Grant]:
+        yield "firehose:DescribeDeliveryStream", self.edge.declared_by
+
+    def _documents(self, letter: Letter) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in letter.body.splitlines()]
+
+    def _data(self, letter: Letter) -> list[bytes]:
+        return [base64.b64decode(each["rawData"]) for each in self._documents(letter)]
+
+    def _stream(self) -> str | None:
+        """Return the stream that the delivery reads, "" for one outside, None without."""
+        stack = self.context.stack
+        arn = stack.resources[self.edge.declared_by].get(
+            "KinesisStreamSourceConfiguration", "KinesisStreamARN"
+        )
+        if arn is None:
+            return None
+        found = stack.found(arn, "AWS::Kinesis::Stream")
+        return found.name if found else ""
+
+    def _other_readers(self, stream: str) -> str:
+        from sls_patterns_cli.wiring.edges import edges
+
+        own = self.edge.declared_by
+        readers = [e.target for e in edges(self.context.stack) if e.source == stream]
+        return ", ".join(sorted({each for each in readers if each != own}))
+
+    def _put(self, data: Iterable[bytes]) -> Outcome:
+        """Put records in batches; of a batch Firehose may refuse a part (fact L1)."""
+        name = name_of(self.context.id(self.edge.declared_by))
+        for batch in _batches(data):
+            left = [{"Data": each} for each in batch]
+            for _ in range(MOST_ATTEMPTS):
+                answer = self.clients("firehose").put_record_batch(
+                    DeliveryStreamName=name, Records=left
+                )
+                told = answer.get("RequestResponses", [])
+                left = [each for each, t in zip(left, told, strict=True) if "ErrorCode" in t]
+                if not left:
+                    break
+            if left:
+                return kept(f"{self.failed} has not taken {len(left)} of its records")
+        return SENT
+
+    def _put_into_stream(self, stream: str, data: Iterable[bytes]) -> Outcome:
+        # Firehose does not keep their keys.
+        for each in data:
+            self.clients("kinesis").put_record(
+                StreamName=self.context.id(stream), PartitionKey=str(uuid4()), Data=each
+            )
+        return SENT
+
+
+def _batches(data: Iterable[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for each in data:
+        if len(batch) == MOST_RECORDS or (batch and size + len(each) > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(each)
+        size += len(each)
+    if batch:
+        yield batch
+
+
+def error_prefixes(destination: dict[str, Any]) -> tuple[str, ...]:
+    """Return where in its bucket a delivery keeps what it could not deliver.
+
+    Without a prefix for errors they are under that for data.
+    """
+    given = str(destination.get("ErrorOutputPrefix") or "")
+    if not given:
+        given = f"{str(destination.get('Prefix') or '').partition('!{')[0]}{ERROR_TYPE}/"
+    if ERROR_TYPE not in given:
+        return (given.partition("!{")[0],)
+    before, after = given.split(ERROR_TYPE, 1)
+    if "!{" in before:
+        return (before.partition("!{")[0],)
+    return tuple(f"{before}{kind}{after.partition('!{')[0]}" for kind in ERROR_TYPES)

@@ -1,0 +1,48 @@
+"""A queue's messages that were received too often: back to the queue they came from."""
+
+import json
+from collections.abc import Iterator
+
+from sls_patterns_cli.letters.letter import Cause, Letter, Outcome
+from sls_patterns_cli.letters.targets import name_of, send_to_queue
+from sls_patterns_cli.letters.ways.way import Grant, Way
+
+MOST_A_SECOND = 500
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html"""
+
+
+class Messages(Way):
+    kind = "messages"
+    says_error = False
+
+    @property
+    def goes_to(self) -> str:
+        return self.edge.source
+
+    @property
+    def url(self) -> str:
+        return self.context.id(self.edge.source)
+
+    def ends_at(self) -> str | None:
+        found = self.clients("sqs").get_queue_attributes(
+            QueueUrl=self.url, AttributeNames=["RedrivePolicy"]
+        )
+        policy = json.loads(found.get("Attributes", {}).get("RedrivePolicy") or "{}")
+        end: str | None = policy.get("deadLetterTargetArn")
+        return end
+
+    def takes(self, letter: Letter) -> bool | None:
+        source = letter.system.get("DeadLetterQueueSourceArn")
+        return name_of(source) == name_of(self.url) if source else None
+
+    def cause(self, letter: Letter) -> Cause:  # noqa: ARG002 (the logs say it, if anything does)
+        return Cause("received too often")
+
+    def send_back(self, letter: Letter) -> Outcome:
+        return send_to_queue(self.clients, self.url, letter, with_attributes=True)
+
+    def grants(self) -> Iterator[Grant]:
+        yield "sqs:SendMessage", self.edge.source
+
+    def reads(self) -> Iterator[Grant]:
+        yield "sqs:GetQueueAttributes", self.edge.source

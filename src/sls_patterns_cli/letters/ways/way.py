@@ -1,0 +1,149 @@
+"""A way back: how the letters of one edge say why they are there, and how they return."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sls_patterns_cli.cloudformation.stack import Stack
+from sls_patterns_cli.letters.aws import Clients, is_denied, reason
+from sls_patterns_cli.letters.deployed import Deployed
+from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter, Outcome, kept
+from sls_patterns_cli.letters.stores import HELD_SECONDS, MOST_RECEIVED
+from sls_patterns_cli.letters.targets import name_of
+from sls_patterns_cli.wiring.model import Edge
+
+Grant = tuple[str, str]
+"""An action and the resource: a logical id, an ARN, or `*`."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a way back knows of the stack that it is in."""
+
+    deployed: Deployed
+    clients: Clients
+
+    @property
+    def stack(self) -> Stack:
+        return self.deployed.stack
+
+    def id(self, name: str) -> str:
+        """Return the physical id of a resource; KeyError for one that is not of the stack."""
+        return self.deployed.ids[name]
+
+
+class Way(ABC):
+    """The way back of one edge's letters, to the target that failed and nowhere else."""
+
+    kind: ClassVar[str]
+    """What is kept, for people and programs, such as `messages`."""
+
+    held_seconds: float = HELD_SECONDS
+    """For how long nobody else receives a letter while it is sent back."""
+
+    most_at_a_time: int = MOST_RECEIVED
+
+    says_error: bool = True
+    """Whether letters say what the consumer raised; if not, its log may."""
+
+    def __init__(self, edge: Edge, context: Context) -> None:
+        self.edge = edge
+        self.context = context
+
+    @property
+    def failed(self) -> str:
+        """The logical id of what could not process it."""
+        return self.edge.target
+
+    @property
+    def goes_to(self) -> str:
+        """The logical id of what a letter is sent to."""
+        return self.failed
+
+    @property
+    def clients(self) -> Clients:
+        return self.context.clients
+
+    @abstractmethod
+    def ends_at(self) -> str | None:
+        """Ask AWS where failures of this edge end now; None for nowhere."""
+
+    def takes(self, letter: Letter) -> bool | None:  # noqa: ARG002
+        """Tell whether a letter is of this edge; None where it does not say."""
+        return None
+
+    @abstractmethod
+    def cause(self, letter: Letter) -> Cause:
+        """Return why a letter is there; raises UNREADABLE for what AWS has not sent."""
+
+    def payload(self, letter: Letter) -> Any:
+        """Return what failed."""
+        return letter.content
+
+    @abstractmethod
+    def send_back(self, letter: Letter) -> Outcome:
+        """Send a letter back; raises UNREADABLE, or an error of botocore's."""
+
+    def attempt(self, letter: Letter) -> Outcome:
+        """Send a letter back; what cannot be sent is kept. Raises ClientError if it is denied."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return self.send_back(letter)
+        except (BotoCoreError, ClientError) as error:
+            if is_denied(error):
+                raise
+            return kept(reason(error))
+        except UNREADABLE as error:
+            return kept(f"message {letter.id} cannot be read: {error!r}")
+
+    def send_all(self, letters: Iterable[Letter]) -> Iterator[Outcome]:
+        """Send letters back in their order, each after the outcome of the one before."""
+        return map(self.attempt, letters)
+
+    @abstractmethod
+    def grants(self) -> Iterator[Grant]:
+        """Yield what sending back needs, beside reading and deleting letters."""
+
+    def reads(self) -> Iterator[Grant]:
+        """Yield what confirming the end needs."""
+        yield from ()
+
+    def qualifier(self, given: str) -> str:
+        """Return the alias or version that a function is invoked by, as wiring says it."""
+        if given.endswith(".Version}"):  # of a resource, whose ARN ends with its number
+            return self.context.id(given[2:].partition(".")[0]).rpartition(":")[2]
+        return given
+
+    def qualified(self, given: str) -> str:
+        """Return the name by which the function that failed is invoked with a qualifier."""
+        name = self.context.id(self.edge.target)
+        return name if given == "$LATEST" else f"{name}:{self.qualifier(given)}"
+
+    def is_id_of(self, arn: str, name: str) -> bool:
+        """Tell whether an ARN is that of a resource of the stack."""
+        return name in self.context.deployed.ids and name_of(arn) == name_of(self.context.id(name))
+
+
+class NoWayBack(Way):
+    """Letters that can be listed, and that nothing here can send back."""
+
+    kind = "other"
+
+    def __init__(self, edge: Edge, context: Context, why: str) -> None:
+        super().__init__(edge, context)
+        self.why = why
+
+    def ends_at(self) -> str | None:
+        return self.context.deployed.ids.get(self.edge.end.name)
+
+    def cause(self, letter: Letter) -> Cause:
+        names = [name for name in letter.attributes if "ERROR" in name.upper()]
+        return Cause(error=": ".join(filter(None, map(letter.told, names))))
+
+    def send_back(self, letter: Letter) -> Outcome:  # noqa: ARG002
+        return kept(self.why)
+
+    def grants(self) -> Iterator[Grant]:
+        yield from ()

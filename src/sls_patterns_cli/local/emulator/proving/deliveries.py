@@ -1,0 +1,62 @@
+"""Schedules fire when they are told to, and never by themselves; and what delivers to where."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import eventbridge, scheduler, sns
+
+from sls_patterns_cli.local.emulator.adapters import rely_on
+
+
+def apply() -> None:
+    rely_on(scheduler._tick_schedules, "0ece514e9120")
+    rely_on(eventbridge._tick_scheduled_rules, "11eebed44e38")
+    scheduler._tick_schedules = eventbridge._tick_scheduled_rules = _never
+
+
+def _never() -> None:
+    """Both are called every second or so."""
+
+
+def fire(arn: str) -> bool:
+    """Start the targets of a schedule or rule; return whether there is one."""
+    for schedule in scheduler._schedules._data.values():
+        if schedule.get("Arn") == arn:
+            _start([schedule["Target"]], "aws.scheduler", schedule)
+            return True
+    for key, rule in eventbridge._rules._data.items():
+        if rule.get("Arn") == arn:
+            _start(eventbridge._targets._data.get(key, []), "aws.events", rule)
+            return True
+    return False
+
+
+def targets(arn: str) -> Iterator[str]:
+    """Yield the ARNs to which a schedule, rule or subscription delivers."""
+    for schedule in scheduler._schedules._data.values():
+        if schedule.get("Arn") == arn:
+            yield schedule["Target"]["Arn"]
+    for key, rule in eventbridge._rules._data.items():
+        if rule.get("Arn") == arn:
+            yield from (target["Arn"] for target in eventbridge._targets._data.get(key, []))
+    for topic in sns._topics._data.values():
+        for subscription in topic["subscriptions"]:
+            if arn in {subscription["arn"], topic["arn"]}:
+                yield subscription["endpoint"]
+
+
+def _start(targets: list[dict[str, Any]], source: str, by: dict[str, Any]) -> None:
+    event = {
+        "EventId": new_uuid(),
+        "Source": source,
+        "DetailType": "Scheduled Event",
+        "Detail": "{}",
+        "EventBusName": by.get("EventBusName", "default"),
+        "Time": 0,
+        "Resources": [by["Arn"]],
+        "Account": get_account_id(),
+        "Region": get_region(),
+    }
+    for target in targets:
+        eventbridge._invoke_target(target, event, by)

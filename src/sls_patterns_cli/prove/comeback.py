@@ -1,0 +1,88 @@
+"""Whether what has ended comes back: by `letters`, as an operator would bring it back."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sls_patterns_cli import letters
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters.ways.way import Way
+from sls_patterns_cli.prove.deployment import STACK, Deployment
+from sls_patterns_cli.wiring.model import FUNCTION, MACHINE, Edge
+
+RETURNS_SECONDS = 3.0
+"""Within this the consumer has processed here what was sent back."""
+
+LOOKS_EVERY_SECONDS = 0.02
+
+
+def came_back(deployment: Deployment, edge: Edge) -> str | None:
+    """Send back what has ended on an edge that works again; return as what it came, or None.
+
+    A consumer that is here must have processed it. Such an end has letters of this edge only.
+    """
+    first = len(_notes(deployment, 0))
+    try:
+        kind = _redriven(deployment, edge) or _sent_back(deployment, edge)
+    except (ClientError, UserError):
+        return None
+    if kind is None or deployment.resource(edge.target, FUNCTION, MACHINE) is None:
+        return kind
+    until = time.monotonic() + RETURNS_SECONDS
+    while time.monotonic() < until:
+        for note in _notes(deployment, first):
+            worked = note["kind"] == "Attempt" and not note["fault"]
+            if worked and _is_of(note["function"], deployment.arn(edge.target)):
+                return kind
+        time.sleep(LOOKS_EVERY_SECONDS)
+    return None
+
+
+def _sent_back(deployment: Deployment, edge: Edge) -> str | None:
+    """Send the letters of an edge back, and delete what was sent."""
+    deployed = letters.Deployed(STACK, STACK, deployment.stack, deployment.ids)
+    found, _ = letters.ends(deployed, deployment.client)
+    kind = None
+    for end in found:
+        if edge.end.name not in {end.name, end.keeper}:
+            continue
+        with end.store.reading() as reading:
+            for batch in reading:
+                for letter in batch:
+                    way = end.way_of(letter)
+                    if _is_way_of(way, edge) and end.send_back(letter).leaves:
+                        reading.delete(letter)
+                        kind = way.kind
+                    else:
+                        reading.hold(letter)
+    return kind
+
+
+def _is_way_of(way: Way, edge: Edge) -> bool:
+    if edge.mechanism == "firehose":
+        return way.edge.declared_by == edge.declared_by
+    return (way.edge.mechanism, way.failed) == (edge.mechanism, edge.target)
+
+
+def _redriven(deployment: Deployment, edge: Edge) -> str | None:
+    """Redrive the executions that nothing but Step Functions keeps."""
+    if edge.mechanism != "step-functions" or edge.end.name != edge.target:
+        return None
+    client = deployment.client("stepfunctions")
+    failed = client.list_executions(
+        stateMachineArn=deployment.arn(edge.target), statusFilter="FAILED"
+    )["executions"]
+    for execution in failed:
+        client.redrive_execution(executionArn=execution["executionArn"])
+    return "executions" if failed else None
+
+
+def _notes(deployment: Deployment, since: int) -> Sequence[dict[str, Any]]:
+    notes: list[dict[str, Any]] = deployment.control({"do": "journal", "since": since})
+    return notes
+
+
+def _is_of(arn: str, function: str) -> bool:
+    return arn == function or arn.startswith(f"{function}:")

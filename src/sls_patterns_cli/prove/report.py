@@ -1,0 +1,180 @@
+"""What `prove` found of a template: a row for each edge and fault."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sls_patterns_cli.cloudformation.source import Source
+from sls_patterns_cli.cloudformation.sources import sources
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, listed
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.local.emulator import proving, timescale
+from sls_patterns_cli.local.emulator.proving.names import REGION
+from sls_patterns_cli.local.emulator.server import Emulator, unconfigured
+from sls_patterns_cli.prove.comeback import came_back
+from sls_patterns_cli.prove.control import ask
+from sls_patterns_cli.prove.deployment import Deployment, deployed
+from sls_patterns_cli.prove.trials import FAULTS_OF, Trial
+from sls_patterns_cli.prove.verdict import Fault, Outcome
+from sls_patterns_cli.wiring.alarms import (
+    ALARM,
+    has_listeners,
+    is_dimension,
+    queries,
+    told,
+    watching,
+)
+from sls_patterns_cli.wiring.edges import edges
+from sls_patterns_cli.wiring.edges.executions import is_failure_rule
+from sls_patterns_cli.wiring.model import MACHINE, RULE, Edge, End, machine_at
+from sls_patterns_cli.wiring.survey import Form, Route, forms, routes
+
+TIME_FACTOR = 5000
+"""Nobody's work takes time, so waits are divided by more than on the local stack."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """An edge, a fault, and what came of it."""
+
+    edge: Edge
+    fault: Fault | None
+    outcome: Outcome
+    alarms: tuple[str, ...] = ()
+
+    def as_dict(self, name: Callable[[str], str]) -> dict[str, Any]:
+        """Return it as it is printed for programs; `name` shows a logical id."""
+        edge, outcome = self.edge, self.outcome
+        source, target = name(edge.source), name(edge.target)
+        return {
+            "edge": f"{source}=>{target}",
+            "source": source,
+            "target": target,
+            "mechanism": edge.mechanism,
+            "fault": self.fault,
+            "verdict": outcome.verdict,
+            "ended_at": name(outcome.ended_at) if outcome.ended_at else None,
+            "after_seconds": outcome.after_seconds,
+            "alarmed": outcome.alarmed,
+            "back": outcome.back,
+            "taken_along": outcome.taken_along,
+        }
+
+
+@dataclass
+class Report:
+    """Of one template. `problem` says why nothing of it could be deployed."""
+
+    source: Source
+    rows: list[Row]
+    problem: str = ""
+
+
+Wanted = Callable[[Edge], bool]
+Say = Callable[[Source, Row], None]
+
+
+def reports(path: Path, faults: Sequence[Fault], wanted: Wanted, say: Say) -> Iterator[Report]:
+    """Yield a report of each template at a path; each row is said as soon as it is known.
+
+    Raises UserError where nothing can be read.
+    """
+    for source in sources(path):
+        found = [route for route in routes(list(forms(source))) if wanted(route.edge)]
+        yield _report(source, found, faults, say)
+
+
+def _report(source: Source, found: list[Route], faults: Sequence[Fault], say: Say) -> Report:
+    report = Report(source, [])
+    for form in {id(route.form): route.form for route in found}.values():
+        mine = [route.edge for route in found if route.form is form]
+        try:
+            with _on_emulator(source, form) as deployment:
+                for row in _rows(deployment, mine, faults):
+                    report.rows.append(row)
+                    say(source, row)
+        except UserError as error:
+            report.problem = error.message
+    return report
+
+
+@contextmanager
+def _on_emulator(source: Source, form: Form) -> Iterator[Deployment]:
+    settings = {proving.VARIABLE: "1", timescale.VARIABLE: str(TIME_FACTOR)}
+    with unconfigured(), Emulator(REGION, {}, settings) as emulator:
+        control = partial(ask, emulator.port)
+        yield deployed(emulator, control, source.template, form.stack, form.values)
+
+
+def _rows(deployment: Deployment, found: Sequence[Edge], faults: Sequence[Fault]) -> Iterator[Row]:
+    for edge in found:
+        for fault in _faults(edge, faults):
+            yield _row(deployment, edge, fault)
+
+
+def _faults(edge: Edge, wanted: Sequence[Fault]) -> Sequence[Fault | None]:
+    """Return the faults to try on an edge, None where there is none to try."""
+    possible = FAULTS_OF.get(edge.mechanism, ())
+    if not wanted:
+        return possible[:1] or [None]
+    return [fault for fault in wanted if fault in possible] or [None]
+
+
+def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
+    if fault is None:
+        why = "the emulator does not have such failures"
+        if FAULTS_OF.get(edge.mechanism):
+            why = "such an edge cannot fail in this way"
+        return Row(edge, None, Outcome("not-emulated", why=why))
+    stack = deployment.stack
+    outcome = _with_what_is_kept(stack, edge, Trial(deployment, edge, fault).run())
+    ended = _ended(stack, edge, outcome)
+    alarms = tuple(_alarms(stack, ended))
+    alarmed = True if alarms else told(stack, ended)
+    way = came_back(deployment, ended) if outcome.verdict == "ended" else None
+    return Row(edge, fault, replace(outcome, alarmed=alarmed, back=way), alarms)
+
+
+def _with_what_is_kept(stack: Stack, edge: Edge, outcome: Outcome) -> Outcome:
+    """Return the outcome of what only tells of a failure: what has failed is where it ended."""
+    if outcome.verdict != "lost":
+        return outcome
+    ends = {each.end.name for each in edges(stack) if each.end.kind == "resource"}
+    kept = edge.source if edge.source in ends else None
+    declared = stack.resources[edge.declared_by]
+    if declared.type == RULE and is_failure_rule(declared):
+        arns = declared.get("EventPattern", "detail", "stateMachineArn") or []
+        machines = [machine for each in listed(arns) if (machine := machine_at(stack, each))]
+        machines = machines or list(stack.of_type(MACHINE))
+        kept = machines[0].name if machines else kept
+    return replace(outcome, verdict="ended", ended_at=kept) if kept else outcome
+
+
+def _ended(stack: Stack, edge: Edge, outcome: Outcome) -> Edge:
+    """Return the edge with the end that was seen."""
+    at = outcome.ended_at
+    if at is None:
+        return replace(edge, end=End("none"))
+    return replace(edge, end=End("resource" if at in stack.resources else "outside", at))
+
+
+def _alarms(stack: Stack, edge: Edge) -> Iterator[str]:
+    """Yield the alarms that what has ended sets off, and that tell somebody."""
+    end = stack.resources.get(edge.end.name)
+    for alarm in _watching(stack, end) if end else ():
+        if has_listeners(stack, alarm):
+            yield alarm.name
+
+
+def _watching(stack: Stack, end: Resource) -> Iterator[Resource]:
+    yield from watching(stack, end)
+    if end.type != MACHINE:
+        return
+    for alarm in stack.of_type(ALARM):
+        for query in queries(alarm):
+            watches = query.namespace == "AWS/States" and query.name == "ExecutionsFailed"
+            if watches and is_dimension(stack, end, query.dimensions.get("StateMachineArn")):
+                yield alarm

@@ -1,0 +1,326 @@
+"""One trial an edge and fault: break it, send something in, wait for what becomes of it.
+
+Lost is only what a service says that it has given up: silence is no verdict.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from sls_patterns_cli.local.emulator.proving.messages import POISON, readable
+from sls_patterns_cli.prove.deployment import Deployment
+from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
+from sls_patterns_cli.prove.verdict import Fault, Outcome
+from sls_patterns_cli.wiring.edges.deliveries import S3
+from sls_patterns_cli.wiring.edges.executions import is_failure_rule
+from sls_patterns_cli.wiring.edges.invocations import is_durable
+from sls_patterns_cli.wiring.model import (
+    DELIVERY,
+    FUNCTION,
+    MACHINE,
+    OUTSIDE,
+    QUEUE,
+    RULE,
+    Edge,
+    Mechanism,
+    function_at,
+)
+
+FAULTS_OF: dict[Mechanism, tuple[Fault, ...]] = {
+    "sqs": ("error", "timeout", "throttle", "poison"),
+    "stream": ("error", "timeout", "throttle", "poison"),
+    "lambda-async": ("error", "timeout", "throttle"),
+    "eventbridge": ("denied",),
+    "sns": ("denied",),
+    "scheduler": ("denied",),
+    "step-functions": ("error",),
+    "firehose": ("error",),
+}
+"""What can go wrong on an edge, first what is tried if nobody says; of other mechanisms nothing is
+emulated."""
+
+DELIVERIES = "eventbridge", "sns", "scheduler"
+
+SENT = 10
+"""How many messages are sent with one poison among them: a batch of SQS."""
+
+CONFIRMING_ATTEMPTS = 3
+"""So many failures confirm that something is tried again for ever, which its configuration says."""
+
+ARRIVES_SECONDS = 2.5
+"""Within this a message reaches its consumer here, or it never does."""
+
+AGAIN_SECONDS = 1.0
+"""A mapping that reads only what is new may have looked for the first time after the message."""
+
+SETTLES_SECONDS = 0.5
+"""Within this a failed execution's event has reached its rules."""
+
+LONGEST_SECONDS = 60.0
+"""How long a trial may take: 1,000 receives of a queue with a visibility timeout of 5 minutes."""
+
+LOOKS_EVERY_SECONDS = 0.01
+
+Note = dict[str, Any]
+
+
+@dataclass
+class Trial:
+    """One edge with one fault, on a stack in which nothing else happens."""
+
+    deployment: Deployment
+    edge: Edge
+    fault: Fault
+
+    def run(self) -> Outcome:
+        """Break the target, send, and return what came of it; the stack is whole again then."""
+        if why := self._not_emulated():
+            return Outcome("not-emulated", why=why)
+        if why := self._not_here():
+            return Outcome("no-stimulus", why=why)
+        ways = [stimulus(self.deployment, self.edge)]
+        if self.edge.mechanism in {"lambda-async", "step-functions"}:
+            ways.append(direct(self.deployment, self.edge))
+        self._break()
+        refused = ""
+        try:
+            outcomes = (self._observed(send) for send in ways if send)
+            found = next((each for each in outcomes if each), None)
+        except ClientError as error:
+            found, refused = None, str(error)
+        finally:
+            self._mend()
+        return found or Outcome("no-stimulus", why=refused or "what was sent did not arrive")
+
+    def _not_emulated(self) -> str:  # noqa: PLR0911 - one a reason
+        """Say why nobody can see here where an edge ends."""
+        if not self.edge.can_end:
+            return "AWS keeps nothing that fails on it, whatever is configured"
+        target = self.deployment.stack.resources.get(self.edge.target)
+        if self.edge.mechanism == "lambda-async" and target and is_durable(target):
+            return "durable executions are not emulated"
+        if self.edge.end.kind == "unknown":
+            return "its end is named by something that stands elsewhere"
+        if self.edge.mechanism != "firehose":
+            return ""
+        delivery = self.deployment.stack.resources[self.edge.declared_by]
+        if not any(map(delivery.get, S3)):
+            return "only deliveries to buckets are emulated"
+        if transformer(self.deployment, self.edge) is None:
+            return "it transforms nothing, and Firehose tries the destination itself for a day"
+        return ""
+
+    def _not_here(self) -> str:
+        """Say what of an edge the emulator does not have."""
+        edge, here = self.edge, self.deployment.resource
+        if not edge.is_enabled:
+            return "it is switched off"
+        if edge.mechanism in DELIVERIES:
+            return "" if here(edge.declared_by) else f"{edge.declared_by} is not there"
+        if edge.mechanism in {"sqs", "stream"} and here(edge.source) is None:
+            return f"{edge.source} stands elsewhere"
+        kinds = (DELIVERY,) if edge.mechanism == "firehose" else (FUNCTION, MACHINE)
+        name = edge.declared_by if edge.mechanism == "firehose" else edge.target
+        return "" if here(name, *kinds) else f"{name} stands elsewhere"
+
+    def _break(self) -> None:
+        edge, machines, functions = self.edge, list[str](), dict[str, str]()
+        deliveries = [self.deployment.arn(edge.declared_by)] if edge.mechanism in DELIVERIES else []
+        if edge.mechanism == "step-functions":
+            machines = [self.deployment.arn(edge.target)]
+        elif consumer := self._consumer():
+            functions = {self.deployment.ids[consumer]: self.fault}
+        self.deployment.control(
+            {
+                "do": "break",
+                "functions": functions,
+                "machines": machines,
+                "deliveries": deliveries,
+            }
+        )
+
+    def _mend(self) -> None:
+        """Let everything work again, and what still waits be processed."""
+        whole: dict[str, Any] = {"functions": {}, "machines": [], "deliveries": []}
+        self.deployment.control({"do": "break", **whole})
+        if self.edge.mechanism == "sqs":
+            self._wait(self._is_empty, LONGEST_SECONDS / 10)
+
+    def _consumer(self) -> str | None:
+        """The function that fails: of Firehose the one that transforms records."""
+        edge = self.edge
+        if edge.mechanism in {"sqs", "stream", "lambda-async"}:
+            return edge.target
+        return transformer(self.deployment, edge) if edge.mechanism == "firehose" else None
+
+    def _observed(self, send: Send) -> Outcome | None:
+        """Send, and return what came of it; None if nothing arrived."""
+        first = len(self._notes(0))
+        self._send(send)
+        began = sent = time.monotonic()
+        while (now := time.monotonic()) - began < LONGEST_SECONDS:
+            notes = self._notes(first)
+            mine = list(self._attempts(notes))
+            if outcome := self._outcome(notes, mine):
+                return outcome
+            if not mine and now - began > ARRIVES_SECONDS:
+                return None
+            if not mine and now - sent > AGAIN_SECONDS and self.edge.mechanism == "stream":
+                self._send(send)
+                sent = now
+            time.sleep(LOOKS_EVERY_SECONDS)
+        why = f"it did not end within {LONGEST_SECONDS:.0f} seconds here"
+        return Outcome("not-emulated", why=why)
+
+    def _send(self, send: Send) -> None:
+        """Send all messages before any is read, so that they are one batch."""
+        self.deployment.control({"do": "hold", "held": True})
+        try:
+            send(self._texts())
+        finally:
+            self.deployment.control({"do": "hold", "held": False})
+
+    def _texts(self) -> Sequence[str]:
+        if self.fault != "poison":
+            return ["sls-patterns-0"]
+        return [POISON, *(f"sls-patterns-{number}" for number in range(1, SENT))]
+
+    def _notes(self, since: int) -> list[Note]:
+        notes: list[Note] = self.deployment.control({"do": "journal", "since": since})
+        return notes
+
+    def _attempts(self, notes: Sequence[Note]) -> Iterator[Note]:
+        """Yield the failed attempts of the consumer, of a batch only those of this source."""
+        source = self.deployment.arn(self.edge.source)
+        polled = self.edge.mechanism in {"sqs", "stream"}
+        consumer = self._consumer() or self.edge.target
+        arn = self.deployment.arn(consumer)
+        for note in notes:
+            failed = note["kind"] == "Attempt" and note["fault"]
+            is_mine = failed and _unqualified(note["function"]) == arn
+            if is_mine and (not polled or source in str(note["event"])):
+                yield note
+
+    def _outcome(self, notes: Sequence[Note], mine: Sequence[Note]) -> Outcome | None:
+        if self.edge.mechanism == "step-functions":
+            return self._of_execution(notes) if mine else None
+        given_up = [note for note in notes if self._is_mine(note)]
+        if self.fault == "poison" and not self._is_empty():
+            given_up = []
+        if given_up:
+            return self._of_given_up(given_up)
+        if len(mine) < CONFIRMING_ATTEMPTS:
+            return None
+        if self._is_for_ever():
+            return Outcome("for-ever", taken_along=self._behind(notes))
+        # The emulator has no queues of other stacks, and moves nothing there.
+        is_outside = self.edge.mechanism == "sqs" and self.edge.end.kind == "outside"
+        return Outcome("ended", OUTSIDE) if is_outside else None
+
+    def _is_mine(self, note: Note) -> bool:
+        """Tell whether a note says that a message of this edge was given up."""
+        if note["kind"] != "GivenUp" or note["mechanism"] != self.edge.mechanism:
+            return False
+        edge, arn = self.edge, self.deployment.arn
+        match edge.mechanism:
+            case "sqs":
+                return bool(note["by"] == arn(edge.source))
+            case "lambda-async":
+                return bool(_unqualified(note["by"]) == arn(edge.target))
+            case "stream" | "firehose":
+                return bool(note["by"] == arn(edge.declared_by))
+        by = arn(edge.declared_by)
+        # A subscription inside of a topic has no logical id; its ARN begins as the topic's.
+        is_by = note["by"] == by or note["by"].startswith(f"{by}:")
+        target = arn(edge.target)
+        return is_by and (not target or _unqualified(note["target"]) == target)
+
+    def _of_given_up(self, given_up: Sequence[Note]) -> Outcome:
+        last = given_up[-1]
+        along = None
+        if self.fault == "poison":
+            bodies = [body for note in given_up for body in note["bodies"]]
+            along = sum(POISON not in readable(body) for body in bodies)
+        if not last["end"] and self.edge.end.kind == "outside":
+            return Outcome("ended", OUTSIDE, last["seconds"], taken_along=along)
+        if not last["end"]:
+            return Outcome("lost", after_seconds=last["seconds"], taken_along=along)
+        end = self.deployment.name(last["end"])
+        return Outcome("ended", end, last["seconds"], taken_along=along)
+
+    def _of_execution(self, notes: Sequence[Note]) -> Outcome | None:
+        """An execution that failed is kept by Step Functions; a rule may carry it to somebody.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+        """
+        for note in notes:
+            if note["kind"] == "Delivered":
+                rule = self.deployment.stack.resources.get(self.deployment.name(note["by"]))
+                if rule and rule.type == RULE and is_failure_rule(rule):
+                    return Outcome("ended", self.deployment.name(note["target"]), 0.0)
+        time.sleep(SETTLES_SECONDS / 10)
+        self._looks += 1
+        return Outcome("ended", self.edge.target, 0.0) if self._looks > 10 else None
+
+    _looks = 0
+
+    def _is_for_ever(self) -> bool:
+        """Tell whether the configuration lets AWS try a message until it expires."""
+        if self.edge.mechanism == "sqs":
+            return self.edge.end.kind == "none"
+        mapping = self.deployment.stack.resources[self.edge.declared_by]
+        limits = mapping.get("MaximumRetryAttempts"), mapping.get("MaximumRecordAgeInSeconds")
+        return self.edge.mechanism == "stream" and all(each in (None, -1, "-1") for each in limits)
+
+    def _behind(self, notes: Sequence[Note]) -> int | None:
+        """How many good messages are held up by a poison that is tried again for ever."""
+        if self.fault != "poison":
+            return None
+        arn = self.deployment.arn(self.edge.target)
+        done = "".join(
+            readable(note["event"])
+            for note in notes
+            if note["kind"] == "Attempt" and not note["fault"] and note["function"] == arn
+        )
+        return sum(f"sls-patterns-{number}" not in done for number in range(1, SENT))
+
+    def _is_empty(self) -> bool:
+        """Tell whether a queue holds nothing; a shard is read in order, and has nothing to hide."""
+        queue = self.deployment.resource(self.edge.source, QUEUE)
+        if queue is None:
+            return True
+        answer = self.deployment.client("sqs").get_queue_attributes(
+            QueueUrl=self.deployment.ids[queue.name], AttributeNames=["All"]
+        )
+        counts = (
+            int(value)
+            for name, value in answer["Attributes"].items()
+            if name.startswith("ApproximateNumberOfMessages")
+        )
+        return not any(counts)
+
+    def _wait(self, is_so: Callable[[], bool], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not is_so() and time.monotonic() < until:
+            time.sleep(LOOKS_EVERY_SECONDS)
+
+
+def transformer(deployment: Deployment, edge: Edge) -> str | None:
+    """Return the function of the stack that transforms the records of a delivery stream."""
+    from sls_patterns_cli.cloudformation.stack import dictionaries
+
+    delivery = deployment.stack.resources[edge.declared_by]
+    for each in dictionaries(delivery.properties):
+        if each.get("ParameterName") == "LambdaArn":
+            found = function_at(deployment.stack, each.get("ParameterValue"))
+            return found[0].name if found else None
+    return None
+
+
+def _unqualified(arn: str) -> str:
+    """The ARN of a function without a version or alias."""
+    parts = arn.split(":")
+    return ":".join(parts[:7]) if parts[2:3] == ["lambda"] else arn

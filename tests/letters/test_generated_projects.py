@@ -1,0 +1,128 @@
+"""Deployed projects of this tool: `letters` finds their queues and says what their tool says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from letters.conftest import Letters, bodies
+from letters.test_ways_back import EVENT, notification, record
+from local.support import REGION, RUNTIME, Client
+from local.test_dead_letter_tool import Run, run
+from rendering import render_project
+
+from sls_patterns_cli.cloudformation.sources import sources
+from sls_patterns_cli.local import deploy
+from sls_patterns_cli.local.emulator.server import Emulator
+
+__all__ = ["run"]
+
+CODE = """
+import json
+def handler(event, context):
+    if "poison" in json.dumps(event):
+        raise ValueError("poison")
+"""
+HANDOFF = {"pattern": "internal-handoff", "topology": "destination", "runtime": "python"}
+OLDER = {"pattern": "internal-handoff", "topology": "dead-letter-queue", "runtime": "python"}
+TOPIC = {"pattern": "notifier", "topology": "sns", "runtime": "python"}
+RULES = {"pattern": "notifier", "topology": "eventbridge", "runtime": "python"}
+
+ERROR = {
+    name: {"DataType": "String", "StringValue": name} for name in ("ERROR_CODE", "ERROR_MESSAGE")
+}
+
+Deploy = Callable[[dict[str, str]], dict[str, str]]
+
+
+@pytest.fixture
+def deploy_project(emulator: Emulator, tmp_path: Path) -> Deploy:
+    """Deploys a rendered project with small functions in the place of its own."""
+
+    def deployed(answers: dict[str, str]) -> dict[str, str]:
+        folder = tmp_path / "deployed"
+        render_project(folder, iac="sam", datastore="dynamodb", auth="none", **answers)
+        template = next(sources(folder / "template.yaml")).template
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Lambda::Function":
+                properties = resource["Properties"]
+                properties |= {"Code": {"ZipFile": CODE}, "Handler": "index.handler"}
+                properties["Runtime"] = RUNTIME
+                properties.pop("Layers", None)
+        return deploy.deploy(emulator, stack_of(answers), template)
+
+    return deployed
+
+
+def stack_of(answers: dict[str, str]) -> str:
+    return f"{answers['pattern']}-{answers['topology']}"
+
+
+@pytest.mark.parametrize(
+    "answers", [HANDOFF, pytest.param(OLDER, marks=pytest.mark.exhaustive)], ids=stack_of
+)
+def test_both_say_the_same_of_what_fails_again(
+    answers: dict[str, str],
+    letters: Letters,
+    run: Run,
+    deploy_project: Deploy,
+    client: Client,
+) -> None:
+    outputs, stack = deploy_project(answers), stack_of(answers)
+    queue = "AwardDeadLetterQueue"
+    function = f"arn:aws:lambda:{REGION}:000000000000:function:{outputs['AwardFunctionName']}"
+    told = {
+        name: {"DataType": "String", "StringValue": name} for name in ("RequestID", "ErrorMessage")
+    }
+    client("sqs").send_message(
+        QueueUrl=outputs[f"{queue}Url"],
+        MessageBody=json.dumps(record(function, "poison") if answers is HANDOFF else "poison"),
+        MessageAttributes={} if answers is HANDOFF else told,
+    )
+    project = {**answers, "datastore": "dynamodb"}
+
+    listed = run(project, stack, "list")
+    shown = letters("show", "--stack", stack, "--end", queue, "--payload")
+    redriven = run(project, stack, "redrive")
+    ours = letters("redrive", "--stack", stack, "--end", queue, "--older-than", "0s", "--yes")
+
+    said = [line for line in redriven.lines if queue in line or line.startswith("  stays")]
+    assert said == ours.stdout.splitlines()
+    assert redriven.status == ours.returncode == 1
+    what = '  what:     "poison"'
+    assert what in listed.lines
+    assert what in shown.stdout.splitlines()
+    assert len(bodies(client, outputs[f"{queue}Url"])) == 1
+
+
+@pytest.mark.parametrize(
+    "answers", [TOPIC, pytest.param(RULES, marks=pytest.mark.exhaustive)], ids=stack_of
+)
+def test_both_send_back_the_same_letters(
+    answers: dict[str, str],
+    letters: Letters,
+    run: Run,
+    deploy_project: Deploy,
+    client: Client,
+) -> None:
+    outputs, stack = deploy_project(answers), stack_of(answers)
+    ends = json.loads(letters("list", "--stack", stack, "--json").stdout)["ends"]
+    assert {f"{end['end']}Url" for end in ends} == {
+        name for name in outputs if name.endswith("DeadLetterQueueUrl")
+    }
+    project = {**answers, "datastore": "dynamodb"}
+    undelivered = notification(outputs["OrdersTopicArn"], "x") if answers is TOPIC else EVENT
+    audit = f"arn:aws:lambda:{REGION}:000000000000:function:{outputs['AuditFunctionName']}"
+    failed = {"AuditDeadLetterQueue": record(audit, {"order": 1})}
+    for end in ends:
+        body = failed.get(end["end"], undelivered)
+        letter = {"QueueUrl": outputs[f"{end['end']}Url"], "MessageBody": json.dumps(body)}
+        only = ("--end", end["end"], "--older-than", "0s", "--yes")
+
+        client("sqs").send_message(**letter, MessageAttributes=ERROR)
+        by_tool = run(project, stack, "redrive").lines
+        client("sqs").send_message(**letter, MessageAttributes=ERROR)
+        by_us = letters("redrive", "--stack", stack, *only).stdout.splitlines()
+
+        assert by_us[0] == f"{end['end']}: 1 sent back"
+        assert by_us[0] in by_tool

@@ -1,0 +1,143 @@
+"""`sls-patterns prove` as users run it: what it prints, its exit codes, and bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command import Cli, without_extras
+
+ENDS = """\
+Resources:
+  Orders:
+    Type: AWS::SQS::Queue
+    Properties:
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Failed.Arn, maxReceiveCount: 5}
+  Failed: {Type: AWS::SQS::Queue}
+  Worker:
+    Type: AWS::Lambda::Function
+    Properties:
+      Role: arn:aws:iam::123456789012:role/worker
+  Poll:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {EventSourceArn: !GetAtt Orders.Arn, FunctionName: !Ref Worker}
+"""
+LOSES = ENDS.replace(
+    "      RedrivePolicy: {deadLetterTargetArn: !GetAtt Failed.Arn, maxReceiveCount: 5}\n",
+    "      DelaySeconds: 5\n",
+)
+FORBIDDEN = (
+    ENDS.replace("Role: arn:aws:iam::123456789012:role/worker", "Role: !GetAtt Nothing.Arn")
+    + """\
+  Nothing:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}
+"""
+)
+
+
+@pytest.fixture
+def template(cli: Cli) -> Path:
+    return cli.folder / "template.yaml"
+
+
+def test_each_edge_is_a_sentence_and_the_last_line_is_the_sum(cli: Cli, template: Path) -> None:
+    template.write_text(ENDS)
+
+    result = cli("prove")
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "Orders => Worker (sqs, error)",
+        "  ends in Failed after 2.5 minutes, nobody would see it, came back: messages",
+        "",
+        "1 edge: 1 ended",
+    ]
+
+
+def test_a_stack_that_loses_events_fails(cli: Cli, template: Path) -> None:
+    template.write_text(LOSES)
+
+    result = cli("prove", template, "--json")
+
+    assert result.returncode == 1
+    assert json.loads(result.stdout) == {
+        "deployed": True,
+        "edges": [
+            {
+                "edge": "Orders=>Worker",
+                "source": "Orders",
+                "target": "Worker",
+                "mechanism": "sqs",
+                "fault": "error",
+                "verdict": "for-ever",
+                "ended_at": None,
+                "after_seconds": None,
+                "alarmed": False,
+                "back": None,
+                "taken_along": None,
+            }
+        ],
+    }
+
+
+def test_what_aws_would_not_deploy_is_said_with_its_reason(cli: Cli, template: Path) -> None:
+    template.write_text(FORBIDDEN)
+
+    result = cli("prove", template, "--json")
+
+    assert result.returncode == 2
+    assert json.loads(result.stdout) == {"deployed": False, "edges": []}
+    (line,) = result.stderr.splitlines()
+    assert "Poll (AWS::Lambda::EventSourceMapping)" in line
+    assert "does not have permissions to call ReceiveMessage on SQS" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--fault", "fire"], "fire is no fault; choose from: error, timeout, throttle, denied"),
+        (["--edge", "A=>B"], "has no edge A=>B; `sls-patterns check` lists them"),
+        (["missing.yaml"], "missing.yaml does not exist"),
+    ],
+)
+def test_bad_input_is_one_line(cli: Cli, template: Path, arguments: list[str], said: str) -> None:
+    template.write_text(ENDS)
+
+    result = cli("prove", *arguments)
+
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert said in line
+
+
+def test_a_template_without_edges_proves_nothing_and_says_so(cli: Cli, template: Path) -> None:
+    template.write_text("Resources:\n  Alone: {Type: AWS::SQS::Queue}\n")
+
+    result = cli("prove")
+
+    assert (result.returncode, result.stdout) == (0, "No asynchronous edges\n")
+
+
+def test_only_the_edges_that_are_asked_for_are_proven(cli: Cli, template: Path) -> None:
+    template.write_text(ENDS)
+
+    result = cli("prove", "--edge", "Orders => Worker", "--json", "--fault", "throttle")
+
+    (row,) = json.loads(result.stdout)["edges"]
+    assert (row["fault"], row["verdict"]) == ("throttle", "ended")
+
+
+def test_without_the_extra_one_line_says_what_to_install(
+    cli: Cli, template: Path, tmp_path: Path
+) -> None:
+    template.write_text(ENDS)
+
+    result = cli("prove", **without_extras(tmp_path))
+
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert "[local]" in line

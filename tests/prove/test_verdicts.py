@@ -1,0 +1,149 @@
+"""Where events of each mechanism end when their consumer fails, as `prove` sees it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import Cli, environment
+from proving_stacks import Row, proven
+
+TEMPLATE = Path(__file__).with_name("edges.yaml")
+
+ENDED: list[tuple[str, str, str, float | None]] = [
+    ("Orders=>Partial", "sqs", "Dead", 600),
+    ("Strict=>Whole", "sqs", "StrictDead", 60),
+    ("Table=>Read", "stream", "Dead", None),
+    ("Topic=>Inbox", "sns", "Unwatched", 0),
+    ("Topic=>Kept", "lambda-async", "Unwatched", 60),
+    ("Uploads=>Kept", "lambda-async", "Unwatched", 60),
+    ("Logs=>Kept", "lambda-async", "Unwatched", 60),
+    ("default=>Dropped", "eventbridge", "Unwatched", 0),
+    ("DroppedDaily=>Dropped", "scheduler", "Dead", 0),
+    ("Start=>Fulfil", "step-functions", "Unwatched", 0),
+    # What only tells of a failed execution may be lost: the execution stays.
+    ("default=>Unwatched", "eventbridge", "Fulfil", 0),
+]
+
+LOST = [
+    ("Topic=>Kept", "sns"),
+    ("default=>Inbox", "eventbridge"),
+    ("default=>Dropped", "lambda-async"),
+    ("DroppedNightly=>Dropped", "eventbridge"),
+    ("DroppedNightly=>Dropped", "lambda-async"),
+    ("DroppedDaily=>Dropped", "lambda-async"),
+]
+
+FOR_EVER = [("Endless=>Whole", "sqs"), ("Clicks=>Read", "stream")]
+
+
+def rows_of(tmp_path_factory: pytest.TempPathFactory, *options: str) -> list[Row]:
+    folder = tmp_path_factory.mktemp("prove")
+    return proven(Cli(folder, environment(folder)), TEMPLATE, *options)
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+    return rows_of(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+    return rows_of(tmp_path_factory, "--fault", "poison", "--fault", "throttle")
+
+
+def row_of(rows: list[Row], edge: str, mechanism: str, fault: str | None = None) -> Row:
+    (found,) = (
+        row
+        for row in rows
+        if (row["edge"], row["mechanism"]) == (edge, mechanism)
+        and (fault is None or row["fault"] == fault)
+    )
+    return found
+
+
+@pytest.mark.parametrize(("edge", "mechanism", "end", "seconds"), ENDED)
+def test_what_fails_ends_where_it_is_configured_to_after_what_aws_takes(
+    usual: list[Row], edge: str, mechanism: str, end: str, seconds: float | None
+) -> None:
+    row = row_of(usual, edge, mechanism)
+
+    assert (row["verdict"], row["ended_at"]) == ("ended", end)
+    assert row["after_seconds"] == seconds
+    assert row["alarmed"] is (end == "Dead")
+
+
+@pytest.mark.parametrize(
+    ("edge", "mechanism", "kind"),
+    [
+        ("Orders=>Partial", "sqs", "messages"),
+        ("Strict=>Whole", "sqs", "messages"),
+        ("Table=>Read", "stream", "batches of a stream"),
+        ("Topic=>Inbox", "sns", "notifications for a queue"),
+        ("Uploads=>Kept", "lambda-async", "invocation records"),
+        ("default=>Dropped", "eventbridge", "events of a rule"),
+        ("DroppedDaily=>Dropped", "scheduler", "runs of a schedule"),
+        ("Start=>Fulfil", "step-functions", "executions"),
+        # Only the notice of a failed execution could not be delivered.
+        ("default=>Unwatched", "eventbridge", None),
+    ],
+)
+def test_letters_bring_back_what_has_ended(
+    usual: list[Row], edge: str, mechanism: str, kind: str | None
+) -> None:
+    assert row_of(usual, edge, mechanism)["back"] == kind
+
+
+@pytest.mark.parametrize(("edge", "mechanism"), LOST)
+def test_what_no_end_is_configured_for_is_lost(usual: list[Row], edge: str, mechanism: str) -> None:
+    row = row_of(usual, edge, mechanism)
+
+    assert (row["verdict"], row["ended_at"], row["alarmed"]) == ("lost", None, False)
+
+
+@pytest.mark.parametrize(("edge", "mechanism"), FOR_EVER)
+def test_what_nothing_ends_is_tried_again_for_ever(
+    usual: list[Row], edge: str, mechanism: str
+) -> None:
+    assert row_of(usual, edge, mechanism)["verdict"] == "for-ever"
+
+
+def test_every_edge_has_a_row_and_what_is_not_emulated_says_so(usual: list[Row]) -> None:
+    others = [("Logs=>Kept", "logs")]
+    named = [(row["edge"], row["mechanism"]) for row in usual]
+
+    expected = [(edge, mechanism) for edge, mechanism, *_ in ENDED]
+    assert sorted(named) == sorted([*expected, *LOST, *FOR_EVER, *others])
+    assert row_of(usual, *others[0])["verdict"] == "not-emulated"
+
+
+@pytest.mark.parametrize(
+    ("edge", "mechanism", "verdict", "along"),
+    [
+        pytest.param("Orders=>Partial", "sqs", "ended", 0, id="partial-failures-are-reported"),
+        pytest.param("Strict=>Whole", "sqs", "ended", 9, id="a-batch-fails-as-a-whole"),
+        pytest.param("Table=>Read", "stream", "ended", 9, id="a-batch-of-a-shard-is-given-up"),
+        pytest.param("Clicks=>Read", "stream", "for-ever", 9, id="a-shard-is-blocked"),
+        pytest.param("Endless=>Whole", "sqs", "for-ever", 9, id="a-batch-comes-again"),
+    ],
+)
+def test_one_poison_takes_good_messages_along(
+    poisoned: list[Row], edge: str, mechanism: str, verdict: str, along: int
+) -> None:
+    row = row_of(poisoned, edge, mechanism, "poison")
+
+    assert (row["verdict"], row["taken_along"]) == (verdict, along)
+
+
+def test_a_throttled_event_is_given_up_after_six_hours(poisoned: list[Row]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html."""
+    row = row_of(poisoned, "Topic=>Kept", "lambda-async", "throttle")
+
+    assert (row["verdict"], row["after_seconds"]) == ("ended", 21600)
+
+
+def test_an_edge_that_cannot_fail_in_the_ways_asked_for_is_no_failure(
+    poisoned: list[Row],
+) -> None:
+    row: dict[str, Any] = row_of(poisoned, "Topic=>Inbox", "sns")
+
+    assert (row["fault"], row["verdict"]) == (None, "not-emulated")
