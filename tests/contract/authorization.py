@@ -33,7 +33,7 @@ class Route:
 
 def authorization_violations(stack: Stack) -> Iterator[Violation]:
     """Say which routes are open beside others that are not, and where a refusal does not hold."""
-    for api, routes in _routes(stack).items():
+    for api, routes in routes_of(stack).items():
         authorized = {route.authorization for route in routes if route.authorization}
         for route in routes:
             if authorized and not (route.authorization or route.proxied):
@@ -49,7 +49,7 @@ def authorization_violations(stack: Stack) -> Iterator[Violation]:
         yield from _authorizer(stack, name, authorizer)
 
 
-def _routes(stack: Stack) -> dict[str, list[Route]]:
+def routes_of(stack: Stack) -> dict[str, list[Route]]:
     """Return the routes of each API, by its logical id."""
     found: dict[str, list[Route]] = defaultdict(list)
     for api in (each for kind in APIS for each in stack.of_type(kind)):

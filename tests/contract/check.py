@@ -12,7 +12,9 @@ from contract.deadlines import deadline_violations
 from contract.deliveries import delivery_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
+from contract.fronts import front_violations
 from contract.networks import network_violations
+from contract.pages import page_violations
 from contract.proxies import proxy_violations
 from contract.rollouts import rollout_violations
 from contract.stack import stacks
@@ -60,5 +62,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from rollout_violations(stack)
         yield from token_violations(stack)
         yield from authorization_violations(stack)
+        yield from page_violations(stack)
+        yield from front_violations(stack)
         yield from trace_violations(stack)
         yield from warehouse_violations(stack)

@@ -944,6 +944,23 @@ def rest() -> dict[str, Any]:
     return template(queue("Inbox"), calling)
 
 
+def front() -> dict[str, Any]:
+    """Return a REST API with a web ACL and a domain name in front of it."""
+    stage = "arn:aws:apigateway:us-east-1::/restapis/${Api}/stages/${ApiStage}"
+    acl = resource(
+        "AWS::WAFv2::WebACLAssociation",
+        ResourceArn={"Fn::Sub": stage},
+        WebACLArn="arn:aws:wafv2:us-east-1:111122223333:regional/webacl/shop/a1",
+    )
+    mapping = resource(
+        "AWS::ApiGatewayV2::ApiMapping",
+        ApiId=ref("Api"),
+        DomainName="api.example.com",
+        Stage=ref("ApiStage"),
+    )
+    return template(rest()["Resources"], {"Acl": acl, "Mapping": mapping})
+
+
 def _answering() -> dict[str, Any]:
     """Return the integration responses of an API that answers what callers cause with 400."""
     caused_by_us = "$input.body.contains('AccessDenied')"
@@ -1143,6 +1160,25 @@ def jwt() -> dict[str, Any]:
     return template(
         {"Api": resource("AWS::ApiGatewayV2::Api", Body=body, FailOnWarnings=True)},
     )
+
+
+def cors() -> dict[str, Any]:
+    """Return an HTTP API that checks the tokens of pages of another origin, from a definition."""
+    stack = jwt()
+    stack["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"] = {
+        "allowOrigins": ["https://www.example.com"],
+        "allowHeaders": ["Authorization"],
+    }
+    return stack
+
+
+def cors_resources() -> dict[str, Any]:
+    """Return an HTTP API that checks the tokens of pages of another origin, as resources."""
+    stack = jwt_resources()
+    stack["Resources"]["Api"]["Properties"] = {
+        "CorsConfiguration": {"AllowOrigins": ["*"], "AllowHeaders": ["authorization"]}
+    }
+    return stack
 
 
 def authorizer() -> dict[str, Any]:
@@ -1354,6 +1390,9 @@ EXAMPLES = {
     "PROXY": proxy,
     "JWT": jwt,
     "JWT resources": jwt_resources,
+    "FRONT": front,
+    "CORS": cors,
+    "CORS resources": cors_resources,
     "AUTHORIZER": authorizer,
     "SIGNED": signed,
     "SDK": sdk,

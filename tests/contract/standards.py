@@ -54,7 +54,8 @@ KNOWN_TYPES = re.compile(
     r"|AWS::S3::(Bucket|BucketPolicy)|AWS::Kinesis::(Stream|StreamConsumer)"
     r"|AWS::KinesisFirehose::DeliveryStream|AWS::StepFunctions::StateMachine"
     r"|AWS::SecretsManager::(Secret|ResourcePolicy)|AWS::SSM::Parameter"
-    r"|AWS::RedshiftServerless::\w+|AWS::CDK::Metadata"
+    r"|AWS::RedshiftServerless::\w+|AWS::CDK::Metadata|AWS::WAFv2::WebACLAssociation"
+    r"|AWS::Route53::RecordSet"
     r"|AWS::CloudFormation::CustomResource|Custom::\w+"
 )
 

@@ -45,6 +45,9 @@ FOUND = {
     "PROXY": set(),
     "JWT": set(),
     "JWT resources": set(),
+    "FRONT": set(),
+    "CORS": set(),
+    "CORS resources": set(),
     "AUTHORIZER": set(),
     "SIGNED": set(),
     "SDK": set(),
@@ -111,6 +114,10 @@ NOT_THE_CONTRACTS["E7x"] = (
 )
 # The routes, and in whose name a service is called, are the proofs'.
 NOT_THE_CONTRACTS["REST"] = ("Inbox", r"Api(\..*)?", r"ApiRole(\..*)?")
+NOT_THE_CONTRACTS["FRONT"] = (
+    *NOT_THE_CONTRACTS["REST"],
+    r"(Acl|Mapping)(\.(WebACLArn|ApiId|DomainName))?",
+)
 NOT_THE_CONTRACTS["PUT"] = (
     *NOT_THE_CONTRACTS["E8"],
     r"ApiRole\.AssumeRolePolicyDocument.*",
@@ -144,6 +151,13 @@ NOT_THE_CONTRACTS["JWT resources"] = (
     r"Api|Issuer|Orders",
     r"\w+\.(ApiId|AuthorizerType|AuthorizationType|AuthorizerId|RouteKey)",
 )
+# Without origins nothing is allowed to pages.
+OFF = (
+    r"Api\.CorsConfiguration(\.AllowOrigins.*)?",
+    r".*\.x-amazon-apigateway-cors(\.allowOrigins.*)?",
+)
+NOT_THE_CONTRACTS["CORS"] = (*NOT_THE_CONTRACTS["JWT"], *OFF)
+NOT_THE_CONTRACTS["CORS resources"] = (*NOT_THE_CONTRACTS["JWT resources"], *OFF)
 # The same of a REST API; its function and the shape of its permission are the emulator's to refuse.
 NOT_THE_CONTRACTS["AUTHORIZER"] = (
     r"AlarmsPolicy\..*",

@@ -147,6 +147,7 @@ class _Reader:
             yield from self.role(resource)
         yield from self.permissions()
         yield from self.routes()
+        yield from self.endpoints()
         yield from self.rest_apis()
         for name, output in self.template.get("Outputs", {}).items():
             yield Fact("outputs", name, self.text(_decided(output["Value"])))
@@ -269,9 +270,20 @@ class _Reader:
         yield from self.routes_of_definitions()
         yield from self.routes_of_resources()
 
+    def endpoints(self) -> Iterator[Fact]:
+        """Whether the addresses of APIs are off, where an OpenAPI document says it, as SAM does."""
+        for api in self.stack.of_type("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"):
+            for server in api.get("Body", "servers") or []:
+                given = server["x-amazon-apigateway-endpoint-configuration"]
+                off = given["disableExecuteApiEndpoint"]
+                yield Fact(self.subject(api), "DisableExecuteApiEndpoint", str(off))
+
     def routes_of_definitions(self) -> Iterator[Fact]:
         """The routes of HTTP APIs that an OpenAPI document defines, as SAM writes it."""
         for api in self.stack.of_type("AWS::ApiGatewayV2::Api"):
+            for part, value in (api.get("Body", "x-amazon-apigateway-cors") or {}).items():
+                name = f"CorsConfiguration.{part[0].upper()}{part[1:]}"
+                yield from self.values(self.subject(api), name, value)
             schemes = api.get("Body", "components", "securitySchemes") or {}
             for name, scheme in schemes.items():
                 if "x-amazon-apigateway-authorizer" in scheme:  # IAM has none

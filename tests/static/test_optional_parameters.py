@@ -1,6 +1,7 @@
 """What the optional parameters of a template change, and that their defaults change nothing."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,13 @@ from tools import BIN
 from variants import Variant, further_variants_of
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.compiler.kinds.api import (
+    CERTIFICATE,
+    DOMAIN,
+    HOSTED_ZONE,
+    ORIGINS,
+    WEB_ACL,
+)
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Stack
@@ -27,8 +35,11 @@ from sls_patterns_cli.cloudformation.stack import Stack
 HERE = Path(__file__).parent
 
 CHOSEN = {
-    "read-heavy-reporting-engine": ("cache-aside", "[concurrency, capacity, retention, boundary]"),
-    "simple-web-service": ("rest-api", "[concurrency, capacity, retention, boundary]"),
+    "read-heavy-reporting-engine": (
+        "cache-aside",
+        "[cors, domain, concurrency, capacity, retention, boundary]",
+    ),
+    "simple-web-service": ("rest-api", "[domain, waf, concurrency, capacity, retention, boundary]"),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
 
@@ -40,6 +51,10 @@ BOUNDED = {
 
 STORES = {"read-heavy-reporting-engine": "Sales", "simple-web-service": "Products"}
 """The database."""
+
+CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/a1-b2"
+
+WEB_ACL_ARN = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/shop/a1b2"
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
@@ -78,20 +93,35 @@ def deployed(template: Template, **values: Any) -> Template:
     """Return the template with the values of its parameters, by default their defaults."""
     parameters = dict(template["Parameters"])
     for name, parameter in parameters.items():
-        if parameter["Type"] == "Number" or name == "PermissionsBoundaryArn":
+        if parameter["Type"] == "Number" or parameter.get("Default") == "none":
             value = values.pop(name, parameter["Default"])
             value = int(value) if str(value).isdigit() else value
             # It has no other value, so that there are not too many stacks to try all of.
             parameters[name] = {**parameter, "Default": value, "AllowedValues": [value]}
     assert not values
     resources = _with_values(template["Resources"], parameters)
-    return {**template, "Parameters": parameters, "Resources": resources}
+    outputs = {
+        name: {**output, "Value": _decided(output["Value"], parameters)}
+        for name, output in template["Outputs"].items()
+    }
+    return {**template, "Parameters": parameters, "Resources": resources, "Outputs": outputs}
+
+
+def _decided(value: Any, parameters: dict[str, Any]) -> Any:
+    match value:
+        case {"Fn::If": ["HasDomainName", named, unnamed]}:
+            return unnamed if parameters["DomainName"]["Default"] == "none" else named
+    return value
 
 
 def _with_values(part: Any, parameters: dict[str, Any]) -> Any:
     match part:
         case {"Ref": str(name)} if len(parameters.get(name, {}).get("AllowedValues", [])) == 1:
             return parameters[name]["Default"]
+        case {"Fn::Split": [separator, whole]} if isinstance(
+            text := _with_values(whole, parameters), str
+        ):
+            return text.split(separator)
         case dict():
             return {key: _with_values(value, parameters) for key, value in part.items()}
         case list():
@@ -154,7 +184,9 @@ def test_defaults_change_nothing(pattern: str, of: Callable[..., Templates]) -> 
         changed = facts(deployed(template), pattern) ^ facts(deployed(plain[each]), pattern)
         assert {f"{fact.what} is {fact.value}" for fact in changed} == {
             # The default of RDS.
-            "ServerlessV2ScalingConfiguration.SecondsUntilAutoPause is 300"
+            "ServerlessV2ScalingConfiguration.SecondsUntilAutoPause is 300",
+            # The default of API Gateway.
+            "DisableExecuteApiEndpoint is False",
         }, each
 
 
@@ -171,8 +203,13 @@ def test_flavours_deploy_the_same_with_parameters_set(
 
 
 def some_values(pattern: str) -> dict[str, Any]:
-    store = STORES[pattern]
+    store, (_, options) = STORES[pattern], CHOSEN[pattern]
     return {
+        **({"AllowedOrigins": "https://a.example,https://b.example"} if "cors" in options else {}),
+        **({"WebAclArn": WEB_ACL_ARN} if "waf" in options else {}),
+        "DomainName": "api.example.com",
+        "CertificateArn": CERTIFICATE_ARN,
+        "HostedZoneId": "Z123",
         **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
         f"{store}MinCapacity": 0.5,
         f"{store}MaxCapacity": 16,
@@ -218,6 +255,137 @@ def test_logs_are_kept_as_long_as_the_parameter_says(
         for values, days in (({}, 30), ({"LogRetentionDays": 365}, 365)):
             groups = of_type(default_stack(deployed(template, **values)), "AWS::Logs::LogGroup")
             assert {each["RetentionInDays"] for each in groups} == {days}
+
+
+def test_pages_of_other_origins_may_call_an_api_only_while_it_says_which(
+    of: Callable[..., Templates],
+) -> None:
+    for template in of("read-heavy-reporting-engine").values():
+        assert allowed_origins(template) is None
+        assert allowed_origins(template, AllowedOrigins="*") == ["*"]
+        assert allowed_origins(
+            template, AllowedOrigins="https://a.example,http://localhost:3000"
+        ) == ["https://a.example", "http://localhost:3000"]
+
+
+def allowed_origins(template: Template, **values: Any) -> Any:
+    (api,) = of_type(default_stack(deployed(template, **values)), "AWS::ApiGatewayV2::Api")
+    given = api.get("CorsConfiguration") or api.get("Body", {}).get("x-amazon-apigateway-cors")
+    return given and {name.lower(): value for name, value in given.items()}["alloworigins"]
+
+
+@each_pattern
+def test_an_api_has_a_domain_name_only_while_a_parameter_says_it(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    named = {"DomainName": "api.example.com", "CertificateArn": CERTIFICATE_ARN}
+    domain, mapping, record = DOMAIN_TYPES
+
+    for template in of(pattern).values():
+        assert in_front(template) == []
+        assert in_front(template, HostedZoneId="Z123") == []
+        assert in_front(template, **named) == [domain, mapping]
+        assert in_front(template, **named, HostedZoneId="Z123") == [domain, mapping, record]
+        (url,) = (
+            output["Value"]["Fn::If"]
+            for name, output in template["Outputs"].items()
+            if name == "ApiUrl"
+        )
+        assert url[0] == "HasDomainName"
+        assert default_stack(template).text(url[1]) == "https://${DomainName}"
+
+
+DOMAIN_TYPES = [
+    "AWS::ApiGatewayV2::DomainName",
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::Route53::RecordSet",
+]
+
+
+def in_front(template: Template, **values: Any) -> list[str]:
+    stack = default_stack(deployed(template, **values))
+    return [each for each in DOMAIN_TYPES if of_type(stack, each)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "given", "accepted"),
+    [
+        (DOMAIN, "none", True),
+        (DOMAIN, "api.example.com", True),
+        (DOMAIN, "API.example.com", False),
+        (DOMAIN, "https://api.example.com", False),
+        (DOMAIN, "api.example.com.", False),
+        (DOMAIN, "-api.example.com", False),
+        (DOMAIN, "example", False),
+        (CERTIFICATE, "none", True),
+        (CERTIFICATE, CERTIFICATE_ARN, True),
+        (CERTIFICATE, CERTIFICATE_ARN.replace("acm", "iam"), False),
+        (HOSTED_ZONE, "none", True),
+        (HOSTED_ZONE, "Z" + "A" * 31, True),
+        (HOSTED_ZONE, "Z" + "A" * 32, False),
+        (HOSTED_ZONE, "/hostedzone/Z123", False),
+    ],
+)
+def test_a_domain_is_given_as_aws_takes_it(pattern: str, given: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(pattern, given) is not None) == accepted
+
+
+def test_a_stage_changes_with_the_domain_name_of_its_rest_api(of: Callable[..., Templates]) -> None:
+    for template in of("simple-web-service").values():
+        for values, variables in (
+            ({}, {}),
+            ({"DomainName": "api.example.com"}, {"DomainName": "api.example.com"}),
+        ):
+            stack = default_stack(deployed(template, **values))
+            (stage,) = of_type(stack, "AWS::ApiGateway::Stage")
+            assert stage["Variables"] == variables
+
+
+def test_a_web_acl_is_in_front_of_the_stage_while_a_parameter_names_it(
+    of: Callable[..., Templates],
+) -> None:
+    for template in of("simple-web-service").values():
+        for values, acls in (({}, []), ({"WebAclArn": WEB_ACL_ARN}, [WEB_ACL_ARN])):
+            found = of_type(
+                default_stack(deployed(template, **values)), "AWS::WAFv2::WebACLAssociation"
+            )
+            assert [each["WebACLArn"] for each in found] == acls
+
+
+@pytest.mark.parametrize(
+    ("arn", "accepted"),
+    [
+        ("none", True),
+        (WEB_ACL_ARN, True),
+        (WEB_ACL_ARN.replace("arn:aws:", "arn:aws-cn:"), True),
+        (WEB_ACL_ARN.replace("regional", "global"), False),
+        (WEB_ACL_ARN.replace("123456789012", "12345678901"), False),
+        ("shop", False),
+        ("", False),
+    ],
+)
+def test_a_web_acl_is_one_of_a_region(arn: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(WEB_ACL, arn) is not None) == accepted
+
+
+@pytest.mark.parametrize(
+    ("origins", "accepted"),
+    [
+        ("none", True),
+        ("*", True),
+        ("https://www.example.com", True),
+        ("https://a.example,http://localhost:3000", True),
+        ("https://*", True),
+        ("https://www.example.com/", False),
+        ("https://www.example.com/page", False),
+        ("www.example.com", False),
+        ("https://a.example, https://b.example", False),
+        ("https://a.example,*", False),
+        ("", False),
+    ],
+)
+def test_origins_are_as_browsers_send_them(origins: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(ORIGINS, origins) is not None) == accepted
 
 
 @each_pattern

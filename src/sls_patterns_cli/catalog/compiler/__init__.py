@@ -26,6 +26,7 @@ from sls_patterns_cli.catalog.compiler.optional_parameters import (
 from sls_patterns_cli.catalog.compiler.outputs import outputs
 from sls_patterns_cli.catalog.compiler.quantities import Count
 from sls_patterns_cli.catalog.compiler.records import (
+    CompiledNode,
     Facts,
     Graph,
     dead_letter_queue,
@@ -33,7 +34,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     unique,
 )
 from sls_patterns_cli.catalog.compiler.stack import Stack
-from sls_patterns_cli.catalog.compiler.stack_imports import imports
+from sls_patterns_cli.catalog.compiler.stack_imports import imports, optional_imports
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
 from sls_patterns_cli.catalog.kinds import Datastore, Packages, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
@@ -120,6 +121,14 @@ class _Compilation:
                 facts["bound_by"] = bound_of_datastore(bare)
             if facts["kind"] == "function":
                 facts["configured_by"] = variables.parameters_of(facts["id"], bare)
+            # An API that nobody asks to authorize its callers is called by servers, and what is in
+            # front of another system has that system's origins.
+            if (
+                facts["kind"] == "http-api"
+                and (topology.auth or facts["subject"])
+                and not facts["replaces"]
+            ):
+                facts["cors"] = _cors(CompiledNode(facts, bare))
         self._graph = granted(bare)
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
@@ -199,6 +208,7 @@ class _Compilation:
             "acknowledgements": [each.as_dict() for each in acknowledgements(self._graph)],
             "rollout": rollout.additions(self._graph, own, found),
             "stack_imports": imports(self._graph, found),
+            "optional_imports": optional_imports(self._graph),
         }
 
     def infrastructure(self) -> Facts:
@@ -363,6 +373,17 @@ class _Compilation:
             runtime: unique(name for each in packages for name in each.get(runtime, ()))
             for runtime in self._pattern.runtimes
         }
+
+
+def _cors(node: CompiledNode) -> Facts:
+    """What pages of other origins may send to an API, and read of its answers."""
+    checks = [edge["header"] for edge in node.outgoing if edge.get("by") == "authorizer"]
+    if node.get("signed"):
+        checks = [*api.SIGNED_HEADERS]
+    elif node["issuer"]:
+        checks = ["Authorization"]
+    routes = (edge for edge in node.outgoing if "route" in edge)
+    return api.cors(routes, checks)
 
 
 def _node(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import aurora, function, log_group, queue
+from sls_patterns_cli.catalog.compiler.kinds import api, aurora, function, log_group, queue
 from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph, Option, OptionalParameter
 
 OPTIONS: dict[Option, str] = {
@@ -10,10 +10,15 @@ OPTIONS: dict[Option, str] = {
     "capacity": "the least and the most capacity of the database, and when it pauses",
     "retention": "for how many days logs are kept",
     "boundary": "a permissions boundary on every role",
+    "cors": "which web pages of other origins may call the API",
+    "domain": "a domain name of your own for the API",
+    "waf": "a web ACL of AWS WAF in front of the API",
 }
 """What the parameters of each choice set."""
 
 PARAMETERS: dict[str, Callable[[CompiledNode], Iterator[OptionalParameter]]] = {
+    "http-api": api.parameters,
+    "rest-api": api.parameters,
     "function": function.parameters,
     "queue": queue.parameters,
     "aurora-postgresql": aurora.parameters,

@@ -185,7 +185,7 @@ class Threshold:
     zero_is_off: bool = False
 
 
-Option = Literal["concurrency", "capacity", "retention", "boundary"]
+Option = Literal["concurrency", "capacity", "retention", "boundary", "cors", "domain", "waf"]
 """What the optional parameters of a template set: the choices of the question `parameters`."""
 
 
@@ -193,8 +193,8 @@ Option = Literal["concurrency", "capacity", "retention", "boundary"]
 class OptionalParameter:
     """A parameter that a stack has only if it is wanted; its default changes nothing.
 
-    A number has a `minimum`, or the values that are `allowed`. With `default_is_off` a condition
-    tells whether it is set.
+    A number has a `minimum`, or the values that are `allowed`; a text has the `pattern` that it
+    matches. With `default_is_off` a condition tells whether it is set.
     """
 
     name: str
@@ -204,6 +204,7 @@ class OptionalParameter:
     minimum: int | None = None
     maximum: int | None = None
     allowed: tuple[int, ...] = ()
+    pattern: str | None = None
     default_is_off: bool = False
 
     def as_dict(self) -> Facts:

@@ -58,6 +58,15 @@ class Moved(TypedDict):
     api: str
 
 
+class Cors(TypedDict):
+    """What pages of other origins may send to an API, and read of its answers."""
+
+    methods: list[str]
+    headers: list[str]
+    exposed: list[str]
+    max_age: int
+
+
 class Api(TypedDict):
     """What is compiled of an HTTP or REST API beside its attributes."""
 
@@ -72,6 +81,8 @@ class Api(TypedDict):
     """What names the caller in the access log; None where nobody checks who calls."""
     signed: NotRequired[bool]
     """Whether each request has a signature of AWS, which API Gateway checks."""
+    cors: NotRequired[Cors]
+    """Of an API whose callers may be web pages."""
     bound_by: NotRequired[list[str]]
     """The optional parameters that together bound the datastore instead of the API's limits; with
     all of them set, its limits are these:"""
@@ -211,6 +222,8 @@ class Stack:
     """What the code of a CDK stack needs beside its resources."""
     stack_imports: dict[str, list[list[str]]]
     """By language: the modules of the CDK and their aliases."""
+    optional_imports: dict[str, dict[str, list[list[str]]]]
+    """By option: those that its parameters need beside them."""
     alarm_metrics: int
     """How many metrics the alarms watch: each is charged."""
     optional_parameters: list[Facts]

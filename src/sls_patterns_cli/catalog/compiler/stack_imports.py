@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sls_patterns_cli.catalog.compiler.records import Alarm, Facts, Graph
+from sls_patterns_cli.catalog.compiler.records import Alarm, Facts, Graph, Option
 from sls_patterns_cli.catalog.compiler.stack_parts import any_node, either, has_part, of
 
 
@@ -88,6 +88,14 @@ MODULES = (
     _module("stepfunctions", of("state-machine"), "sfn"),
 )
 
+APIS = of("http-api", "rest-api")
+
+OPTIONAL: dict[Option, tuple[Module, ...]] = {
+    "domain": (_module("apigatewayv2", APIS), _module("route53", APIS)),
+    "waf": (_module("wafv2", of("rest-api")),),
+}
+"""What optional parameters need."""
+
 
 def imports(graph: Graph, alarms: list[Alarm]) -> Facts:
     """The imports of the stack's module in each language, as pairs of a module and its alias."""
@@ -101,6 +109,19 @@ def imports(graph: Graph, alarms: list[Alarm]) -> Facts:
         "cloudwatch" if kept or below else None,
     )
     modules = sorted([*needed, cloudwatch], key=lambda module: module.name)
+    return _by_language(modules)
+
+
+def optional_imports(graph: Graph) -> dict[str, Facts]:
+    """The imports that optional parameters add, by their option."""
+    return {
+        option: _by_language([module for module in modules if module.needed(graph)])
+        for option, modules in OPTIONAL.items()
+        if any(module.needed(graph) for module in modules)
+    }
+
+
+def _by_language(modules: list[Module]) -> Facts:
     return {
         "python": [
             [module.name.replace("-", "_"), module.python] for module in modules if module.python

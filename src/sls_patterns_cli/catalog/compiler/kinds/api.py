@@ -1,6 +1,6 @@
 """HTTP and REST APIs of API Gateway."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
@@ -13,6 +13,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     Facts,
     Grant,
     Metric,
+    OptionalParameter,
     Output,
     Reference,
     Threshold,
@@ -37,6 +38,35 @@ LATENCY = Threshold(
 
 INTEGRATION_SECONDS = 29
 """API Gateway waits no longer for what is behind it (fact P4)."""
+
+PREFLIGHT_SECONDS = 7200
+"""For how long a browser keeps the answer to a preflight request; Chromium keeps none for longer:
+https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Access-Control-Max-Age"""
+
+SIGNED_HEADERS = ("Authorization", "X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Security-Token")
+"""The headers of a request that is signed with temporary credentials:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html"""
+
+EXPOSED_HEADERS = ("Location", "Retry-After", "WWW-Authenticate")
+"""The headers of responses that callers need, and that a browser hides from a page unless they are
+exposed: where what was created is, when to try again, and why a token was refused."""
+
+ORIGINS = r"none|\*|https?://[^\s/,]+(,https?://[^\s/,]+)*"
+"""An origin has no path, not even a slash at its end: browsers compare it as it is."""
+
+DOMAIN = r"none|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
+"""A domain name in lower case, as API Gateway takes it:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html"""
+
+CERTIFICATE = r"none|arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[a-z0-9-]+"
+"""The ARN of a certificate."""
+
+HOSTED_ZONE = r"none|Z[A-Z0-9]{1,31}"
+"""The id of a hosted zone:
+https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZone.html"""
+
+WEB_ACL = r"none|arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/\S+"
+"""The ARN of a web ACL that may be in front of an API of its region: one of CloudFront may not."""
 
 
 def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
@@ -90,6 +120,75 @@ def subject(*, signed: bool, tokens: bool, authorizer: bool) -> str | None:
     if tokens:
         return "$context.authorizer.claims.sub"
     return "$context.authorizer.principalId" if authorizer else None
+
+
+def cors(routes: Iterable[Facts], authorization: Iterable[str]) -> Facts:
+    """What pages of other origins may send and read, by the routes of an HTTP API.
+
+    `authorization` names the headers by which it knows its callers. Credentials of browsers, such
+    as cookies, are not among what they may send: no API of a pattern knows its callers by them.
+    """
+    routes = list(routes)
+    methods = unique(each["route"].split(" ")[0] for each in routes)
+    bodies = ["Content-Type"] if {"POST", "PUT", "PATCH"} & {*methods} else []
+    read = (each["header"] for each in routes if "header" in each)
+    return {
+        "methods": methods,
+        "headers": unique([*authorization, *bodies, *read]),
+        "exposed": [*EXPOSED_HEADERS],
+        "max_age": PREFLIGHT_SECONDS,
+    }
+
+
+def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
+    """The origins whose pages may call an API, its domain name, and the web ACL in front of it."""
+    if node.get("cors"):
+        yield OptionalParameter(
+            "AllowedOrigins",
+            "cors",
+            "none",
+            "The origins whose pages may call the API, such as https://www.example.com, separated "
+            "by commas; * allows all of them, none allows no page of another origin",
+            pattern=ORIGINS,
+            default_is_off=True,
+        )
+    yield OptionalParameter(
+        "DomainName",
+        "domain",
+        "none",
+        "The domain name of the API, such as api.example.com; with none, it has the address that "
+        "API Gateway gives it",
+        pattern=DOMAIN,
+        default_is_off=True,
+    )
+    yield OptionalParameter(
+        "CertificateArn",
+        "domain",
+        "none",
+        "The certificate of the domain name, which ACM has in the region of the stack",
+        pattern=CERTIFICATE,
+        default_is_off=True,
+    )
+    yield OptionalParameter(
+        "HostedZoneId",
+        "domain",
+        "none",
+        "The hosted zone of Route 53 in which the stack makes the record of the domain name; with "
+        "none, you make it",
+        pattern=HOSTED_ZONE,
+        default_is_off=True,
+    )
+    # AWS WAF protects no HTTP API.
+    if node["kind"] == "rest-api":
+        yield OptionalParameter(
+            "WebAclArn",
+            "waf",
+            "none",
+            "The web ACL of AWS WAF that filters what the API gets, by its ARN; none filters "
+            "nothing",
+            pattern=WEB_ACL,
+            default_is_off=True,
+        )
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:

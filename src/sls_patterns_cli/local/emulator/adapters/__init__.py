@@ -82,6 +82,7 @@ ADAPTERS = (
     "apigateway.http_api_authorizer",
     "apigateway.http_api_tokens",
     "apigateway.iam_authorization",
+    "apigateway.http_api_cors",
 )
 """Names of the modules in this package, in the order in which they are applied."""
 

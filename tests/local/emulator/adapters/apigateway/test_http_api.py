@@ -1,6 +1,7 @@
 """HTTP APIs: routes from the definition, addresses, permission, hidden failures, CORS."""
 
 import json
+import re
 import urllib.error
 import urllib.request
 from typing import Any
@@ -158,6 +159,44 @@ def test_a_preflight_request_is_answered_from_the_cors_configuration(api: dict[s
     )
     assert status == 204
     assert headers["Access-Control-Allow-Origin"] == "https://example.com"
+
+
+CORS_RESOURCES = """
+Resources:
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      Name: pages
+      ProtocolType: HTTP
+      CorsConfiguration: {AllowOrigins: ["https://example.com"], AllowMethods: [POST]}
+  Stage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {ApiId: !Ref Api, StageName: $default, AutoDeploy: true}
+Outputs:
+  Endpoint: {Value: !GetAtt Api.ApiEndpoint}
+"""
+
+
+def test_cors_of_a_resource_holds_for_preflight_requests_and_refusals(
+    deploy_stack: DeployStack,
+) -> None:
+    endpoint = deploy_stack(CORS_RESOURCES, "pages")["Endpoint"]
+
+    for method, expected in (("OPTIONS", 204), ("GET", 404)):
+        status, _, headers = request(f"{endpoint}/missing", method, Origin="https://example.com")
+        assert status == expected
+        assert headers["Access-Control-Allow-Origin"] == "https://example.com"
+    _, _, headers = request(f"{endpoint}/missing", Origin="https://other.example")
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_an_update_turns_cors_of_a_resource_off(deploy_stack: DeployStack) -> None:
+    deploy_stack(CORS_RESOURCES, "pages")
+    without = re.sub(r" +CorsConfiguration: .*\n", "", CORS_RESOURCES)
+
+    endpoint = deploy_stack(without, "pages")["Endpoint"]
+
+    assert request(f"{endpoint}/missing", "OPTIONS", Origin="https://example.com")[0] == 403
 
 
 def test_an_update_of_the_stack_replaces_the_routes_and_keeps_the_address(

@@ -1,0 +1,55 @@
+"""What must hold of an HTTP API that pages of other origins may call.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from contract.authorization import Route, routes_of
+from contract.violations import Violation, is_but
+
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+
+PREFLIGHT = ("ANY", "OPTIONS", "$DEFAULT", "X-AMAZON-APIGATEWAY-ANY-METHOD")
+"""The methods of routes that also match a preflight request, which has no credentials."""
+
+
+def page_violations(stack: Stack) -> Iterator[Violation]:
+    """Say which requests browsers would not send, or would send in vain."""
+    routes = routes_of(stack)
+    for api in stack.of_type("AWS::ApiGatewayV2::Api"):
+        given = _configuration(api)
+        if given:
+            yield from _configured(api, given)
+            for route in routes[api.name]:
+                yield from _preflight(route)
+                yield from _authorized(api, given, route)
+
+
+def _configuration(api: Resource) -> dict[str, Any]:
+    """Return what an API allows to pages of other origins, by names in lower case."""
+    body = api.get("Body") or {}
+    given = api.get("CorsConfiguration") or body.get("x-amazon-apigateway-cors") or {}
+    return {name.lower(): value for name, value in given.items()}
+
+
+def _configured(api: Resource, given: dict[str, Any]) -> Iterator[Violation]:
+    if given.get("allowcredentials") in (True, "true") and "*" in given.get("alloworigins", ()):
+        must = "origins: API Gateway refuses credentials for any origin (fact O8)"
+        yield is_but("page", api.name, "AllowOrigins with AllowCredentials", "*", must)
+
+
+def _preflight(route: Route) -> Iterator[Violation]:
+    method, _, _ = route.name.partition(" ")
+    if route.authorization and method.upper() in PREFLIGHT:
+        says = f"{route.name} asks preflight requests who calls: browsers do not say (fact N7)"
+        yield Violation("page", route.resource, says)
+
+
+def _authorized(api: Resource, given: dict[str, Any], route: Route) -> Iterator[Violation]:
+    allowed = [str(name).lower() for name in given.get("allowheaders", ())]
+    # For a request with Authorization, browsers do not take * for all headers.
+    if route.authorization and "authorization" not in allowed:
+        must = f"with Authorization, which {route.name} needs (fact O7)"
+        yield is_but("page", api.name, "AllowHeaders", given.get("allowheaders"), must)
