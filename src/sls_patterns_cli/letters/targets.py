@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from sls_patterns_cli.letters.aws import Clients, code_of
+from sls_patterns_cli.letters.groups import masked
 from sls_patterns_cli.letters.letter import (
     PROCESSED,
     SENT,
@@ -66,7 +67,8 @@ def invoke(clients: Clients, function: str, failed: str, payload: str) -> Outcom
         outcome = decoded(answer["Payload"].read().decode(errors="replace"))
     told = outcome if isinstance(outcome, dict) else {}
     if "FunctionError" in answer:
-        return failed_again(f"{failed} failed again: {told.get('errorMessage')}")
+        error = masked(str(told.get("errorMessage")))
+        return failed_again(f"{failed} failed again: {error}")
     if told.get("batchItemFailures"):
         return failed_again(f"{failed} could not process it again")
     return PROCESSED
