@@ -12,7 +12,9 @@ CLIENTS = {
     ".py.jinja": re.compile(r"(?:boto3\.(?:client|resource)|\w+Provider)\((?!boto3_client=)(.*)"),
     ".ts.jinja": re.compile(r"new \w+(?:Client|Provider)\((.*(?:\n  .*)*)"),
 }
-DEADLINES = re.compile(r"DEADLINES|config=(?:patience|deadlines)|{ clientConfig }|connectionTimeout: ")
+DEADLINES = re.compile(
+    r"DEADLINES|config=(?:patience|deadlines)|{ clientConfig }|connectionTimeout: "
+)
 # It signs tokens on the function's own machine.
 WITHOUT_NETWORK = '"rds")'
 # A class of the project, which is given what an environment variable says.

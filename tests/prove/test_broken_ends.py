@@ -1,0 +1,106 @@
+"""The least stack for each mechanism loses nothing, and with its end broken it loses something."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from command import Cli
+from contract.changes import REMOVE, changed
+from contract.examples import EXAMPLES
+from proving_stacks import proven
+from rendering import ROOT
+
+from sls_patterns_cli.cloudformation.conditions import Choice
+from sls_patterns_cli.cloudformation.stack import stack_of
+from sls_patterns_cli.wiring.edges import edges
+
+BROKEN = yaml.safe_load((ROOT / "tests/contract/broken.yml").read_text("utf-8"))
+MECHANISMS = ("E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "E10")
+
+UNWRITABLE = re.compile(
+    r"must be allowed (sqs:SendMessage|s3:PutObject) on (Failed|Dead|\$\{Bad\.Arn\})"
+    r"|^E[34] Dead: its policy must let"
+)
+"""What the contract says of an end to which nobody may write."""
+
+REFUSED = {"E1 Orders.RedrivePolicy.deadLetterTargetArn"}
+"""An address where an ARN belongs."""
+
+FEW = {"E1 Orders.RedrivePolicy", "E2 WorkRole.Policies", "E4 ToInbox.RedrivePolicy"}
+
+
+def broken(mutant: dict[str, Any]) -> dict[str, Any]:
+    change = (mutant["set"], mutant["to"]) if "set" in mutant else (mutant["remove"], REMOVE)
+    return changed(EXAMPLES[mutant["in"]](), *change)
+
+
+def ended(template: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """Return the edges that have an end, as they are read."""
+    found = edges(stack_of(template, Choice({}, {})))
+    return {(e.source, e.target, e.mechanism) for e in found if e.end.kind == "resource"}
+
+
+def breaks_an_end(mutant: dict[str, Any]) -> bool:
+    if mutant["in"] not in MECHANISMS:
+        return False
+    if any(UNWRITABLE.search(said) for said in mutant["says"]):
+        return True
+    before, after = EXAMPLES[mutant["in"]](), broken(mutant)
+    here = {(e.source, e.target, e.mechanism) for e in edges(stack_of(after, Choice({}, {})))}
+    return bool((ended(before) & here) - ended(after))
+
+
+def named(mutant: dict[str, Any]) -> str:
+    return f"{mutant['in']} {mutant.get('set', mutant.get('remove'))}"
+
+
+MUTANTS = [mutant for mutant in BROKEN if breaks_an_end(mutant)]
+
+
+def losing(cli: Cli, template: dict[str, Any]) -> list[str]:
+    rows = proven(cli, written(cli, template))
+    return [row["edge"] for row in rows if row["verdict"] in {"lost", "for-ever"}]
+
+
+def written(cli: Cli, template: dict[str, Any]) -> Path:
+    file = cli.folder / "template.json"
+    file.write_text(json.dumps(template))
+    return file
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "E6" else pytest.mark.exhaustive)
+        for name in MECHANISMS
+    ],
+)
+def test_a_stack_that_keeps_the_contract_loses_nothing(name: str, cli: Cli) -> None:
+    assert losing(cli, EXAMPLES[name]()) == []
+
+
+def test_enough_broken_ends_are_known() -> None:
+    assert {mutant["in"] for mutant in MUTANTS} >= {"E1", "E2", "E3", "E4", "E5", "E6"}
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(
+            mutant,
+            id=named(mutant),
+            marks=() if named(mutant).startswith(tuple(FEW)) else pytest.mark.exhaustive,
+        )
+        for mutant in MUTANTS
+    ],
+)
+def test_a_broken_end_is_seen_or_refused_as_aws_does(mutant: dict[str, Any], cli: Cli) -> None:
+    template = broken(mutant)
+
+    if named(mutant) in REFUSED:
+        assert cli("prove", written(cli, template)).returncode == 2
+    else:
+        assert losing(cli, template) != []
