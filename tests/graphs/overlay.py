@@ -122,6 +122,7 @@ def _fill_in(pattern: Path, declared: dict[str, Any]) -> None:
     """Write whatever the templates include of a pattern and this one has not."""
     for name in ("about", "cost", "failures"):
         _write(pattern / f"readme/{name}.md.jinja", "A graph under test.\n")
+    _write(pattern / "openapi.yml.jinja", "{}\n")
     for language in LANGUAGES:
         _fill_in_code(pattern / language.folder, declared, language)
 

@@ -236,7 +236,7 @@ RUNTIMES = (
     Difference(
         name="handler in a package",
         flavour="python",
-        pattern=r"\w+: Handler is \w+\.handlers\.\w+\.handler",
+        pattern=r"\w+: Handler is \w+\.(handlers|authorizer)\.\w+\.handler",
         reason="a Python function is deployed as its sources are",
     ),
     Difference(

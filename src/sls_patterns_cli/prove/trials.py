@@ -3,6 +3,7 @@
 Lost is only what a service says that it has given up: silence is no verdict.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from sls_patterns_cli.cloudformation.stack import dictionaries
 from sls_patterns_cli.local.emulator.proving.messages import POISON, readable
 from sls_patterns_cli.prove.deployment import Deployment
 from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
@@ -67,7 +69,7 @@ LOOKS_EVERY_SECONDS = 0.01
 Note = dict[str, Any]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Trial:
     """One edge with one fault, on a stack in which nothing else happens."""
 
@@ -161,10 +163,12 @@ class Trial:
         first = len(self._notes(0))
         self._send(send)
         began = sent = time.monotonic()
+        arrived = math.inf
         while (now := time.monotonic()) - began < LONGEST_SECONDS:
             notes = self._notes(first)
             mine = list(self._attempts(notes))
-            if outcome := self._outcome(notes, mine):
+            arrived = min(arrived, now) if mine else arrived
+            if outcome := self._outcome(notes, mine, settled=now - arrived > SETTLES_SECONDS):
                 return outcome
             if not mine and now - began > ARRIVES_SECONDS:
                 return None
@@ -204,9 +208,11 @@ class Trial:
             if is_mine and (not polled or source in str(note["event"])):
                 yield note
 
-    def _outcome(self, notes: Sequence[Note], mine: Sequence[Note]) -> Outcome | None:
+    def _outcome(
+        self, notes: Sequence[Note], mine: Sequence[Note], *, settled: bool
+    ) -> Outcome | None:
         if self.edge.mechanism == "step-functions":
-            return self._of_execution(notes) if mine else None
+            return self._of_execution(notes, settled=settled) if mine else None
         given_up = [note for note in notes if self._is_mine(note)]
         if self.fault == "poison" and not self._is_empty():
             given_up = []
@@ -251,7 +257,7 @@ class Trial:
         end = self.deployment.name(last["end"])
         return Outcome("ended", end, last["seconds"], taken_along=along)
 
-    def _of_execution(self, notes: Sequence[Note]) -> Outcome | None:
+    def _of_execution(self, notes: Sequence[Note], *, settled: bool) -> Outcome | None:
         """An execution that failed is kept by Step Functions; a rule may carry it to somebody.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
@@ -261,11 +267,7 @@ class Trial:
                 rule = self.deployment.stack.resources.get(self.deployment.name(note["by"]))
                 if rule and rule.type == RULE and is_failure_rule(rule):
                     return Outcome("ended", self.deployment.name(note["target"]), 0.0)
-        time.sleep(SETTLES_SECONDS / 10)
-        self._looks += 1
-        return Outcome("ended", self.edge.target, 0.0) if self._looks > 10 else None
-
-    _looks = 0
+        return Outcome("ended", self.edge.target, 0.0) if settled else None
 
     def _is_for_ever(self) -> bool:
         """Tell whether the configuration lets AWS try a message until it expires."""
@@ -310,8 +312,6 @@ class Trial:
 
 def transformer(deployment: Deployment, edge: Edge) -> str | None:
     """Return the function of the stack that transforms the records of a delivery stream."""
-    from sls_patterns_cli.cloudformation.stack import dictionaries
-
     delivery = deployment.stack.resources[edge.declared_by]
     for each in dictionaries(delivery.properties):
         if each.get("ParameterName") == "LambdaArn":
