@@ -67,7 +67,7 @@ def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
             return
         given = target.get("Input")
         view = eventbridge._pattern_event_view(event)
-        payload = json.loads(given) if given else view.event_with_detail()
+        payload = decoded(given) if given else view.event_with_detail()
         function, config, _name = lambda_svc._get_func_record_for_ref(arn)
         may = role_may(role, ACTIONS[_service(arn)], arn) if _service(arn) in ACTIONS else True
         if arn in refusing or not may or (":function:" in arn and not function):
@@ -79,6 +79,14 @@ def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
             invoke(target, event, schedule, *rest)
 
     return invoke_target
+
+
+def decoded(given: str) -> Any:
+    """The input of a schedule, which may be any text: JSON, or else as it is."""
+    try:
+        return json.loads(given)
+    except ValueError:
+        return given
 
 
 def _service(arn: str) -> str:
