@@ -132,7 +132,10 @@ def _object_for(deployment: Deployment, edge: Edge, pattern: Any) -> Send | None
     key = str(inside(event, "detail", "object", "key") or "")
     if event.get("detail-type", "Object Created") != "Object Created":
         return None
-    return _put_objects(deployment, bucket, key, "")
+    prefix, is_open, suffix = key.partition(ANY)
+    if key and not is_open:
+        return _put_object(deployment, bucket, key)
+    return _put_objects(deployment, bucket, prefix, suffix)
 
 
 def _messages(deployment: Deployment, queue: Resource, edge: Edge) -> Send:
@@ -230,6 +233,16 @@ def _put_objects(deployment: Deployment, bucket: Resource, prefix: str, suffix: 
         for text in texts:
             key = f"{prefix}{_unique()}-{text}{suffix}"
             deployment.client("s3").put_object(Bucket=name, Key=key, Body=text.encode())
+
+    return put
+
+
+def _put_object(deployment: Deployment, bucket: Resource, key: str) -> Send:
+    def put(texts: Sequence[str]) -> None:
+        for text in texts:
+            deployment.client("s3").put_object(
+                Bucket=deployment.ids[bucket.name], Key=key, Body=text.encode()
+            )
 
     return put
 

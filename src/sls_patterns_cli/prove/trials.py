@@ -86,6 +86,8 @@ class Trial:
         ways = [stimulus(self.deployment, self.edge)]
         if self.edge.mechanism in {"lambda-async", "step-functions"}:
             ways.append(direct(self.deployment, self.edge))
+        if not any(ways):
+            return Outcome("no-stimulus", why=f"nothing here sends from {self.edge.source}")
         self._break()
         refused = ""
         try:
@@ -242,7 +244,8 @@ class Trial:
         # A subscription inside of a topic has no logical id; its ARN begins as the topic's.
         is_by = note["by"] == by or note["by"].startswith(f"{by}:")
         target = arn(edge.target)
-        return is_by and (not target or _unqualified(note["target"]) == target)
+        # The ARN of a log group may end in `:*`, that of a state machine's version in a number.
+        return is_by and (not target or _unqualified(note["target"]).startswith(target))
 
     def _of_given_up(self, given_up: Sequence[Note]) -> Outcome:
         last = given_up[-1]
