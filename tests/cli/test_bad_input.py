@@ -104,11 +104,11 @@ LINES: dict[tuple[str, ...], str] = {
     },
     (*NEW, "--data", "parameters=[concurrency, currency]"): (
         "--data parameters: 'currency' is not offered; "
-        "choose from: concurrency, retention, boundary"
+        "choose from: domain, concurrency, retention, boundary"
     ),
     (*NEW, "--data", "parameters=[capacity]"): (
         "--data parameters: 'capacity' is not offered; "
-        "choose from: concurrency, retention, boundary"
+        "choose from: domain, concurrency, retention, boundary"
     ),
     (*NEW, "--data", "region"): "--data 'region' is not of the form KEY=VALUE",
     (*NEW, "--data", "=us-east-1"): "--data '=us-east-1' is not of the form KEY=VALUE",
@@ -237,7 +237,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(cli: Cli, size: str) -> None
     assert said == f"sls-patterns: {cli.folder}/project: No space left on device\n"
 
 
-@pytest.mark.parametrize("size", ["300k", "340k", "400k"])
+@pytest.mark.parametrize("size", ["340k", "380k", "440k"])
 def test_a_disk_too_small_for_the_repository_keeps_the_project(cli: Cli, size: str) -> None:
     code, said, there = on_a_file_system(cli, f"size={size}", *NEW)
     assert (code, said, there) == ("0", "", ["project"])

@@ -58,6 +58,7 @@ Resources:
       EventBusName: !Ref Bus
       EventPattern: {{source: [lambda]}}
       Targets: [{{Id: told, Arn: !GetAtt Told.Arn}}]
+  MendLog: {{Type: AWS::Logs::LogGroup, Properties: {{LogGroupName: destinations-mend}}}}
   Mend:
     Type: AWS::Serverless::Function
     Properties:
