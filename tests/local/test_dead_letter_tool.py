@@ -99,8 +99,8 @@ def texts(client: Client, queue: str) -> list[str]:
 
 
 def received(client: Client, queue: str, seconds: int = 0) -> list[dict[str, Any]]:
-    """Receive what is visible in a queue, and hide it for so many seconds."""
-    found: list[dict[str, Any]] = []
+    """Receive what is visible in a queue, each once, and hide it for so many seconds."""
+    found: dict[str, dict[str, Any]] = {}
     while (
         batch := client("sqs")
         .receive_message(
@@ -112,8 +112,11 @@ def received(client: Client, queue: str, seconds: int = 0) -> list[dict[str, Any
         )
         .get("Messages")
     ):
-        found += batch
-    return found
+        # On a busy machine the first is shown again before the last is received.
+        if found.keys() >= {each["MessageId"] for each in batch}:
+            break
+        found |= {each["MessageId"]: each for each in batch}
+    return list(found.values())
 
 
 FAILED_REQUEST = {

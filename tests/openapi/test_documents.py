@@ -122,6 +122,7 @@ def test_make_writes_the_document_to_a_file(cli: Cli, project: Path, tmp_path: P
     made = subprocess.run(
         [
             "make",
+            "--no-print-directory",  # which a make that runs tests turns on
             "openapi",
             f"OUTPUT={tmp_path / 'openapi.json'}",
             "PARAMETERS=IssuerUrl=https://a",
