@@ -26,8 +26,8 @@ UNWRITABLE = re.compile(
 )
 """What the contract says of an end to which nobody may write."""
 
-REFUSED = {"E1 Orders.RedrivePolicy.deadLetterTargetArn"}
-"""An address where an ARN belongs."""
+REFUSED = {"E2 WorkInvokes.Qualifier"}
+"""A configuration for an alias that there is not."""
 
 FEW = {"E1 Orders.RedrivePolicy", "E2 WorkRole.Policies", "E4 ToInbox.RedrivePolicy"}
 
@@ -37,10 +37,10 @@ def broken(mutant: dict[str, Any]) -> dict[str, Any]:
     return changed(EXAMPLES[mutant["in"]](), *change)
 
 
-def ended(template: dict[str, Any]) -> set[tuple[str, str, str]]:
-    """Return the edges that have an end, as they are read."""
+def ends(template: dict[str, Any]) -> dict[tuple[str, str, str], str]:
+    """Return what kind of end each edge has, as it is read."""
     found = edges(stack_of(template, Choice({}, {})))
-    return {(e.source, e.target, e.mechanism) for e in found if e.end.kind == "resource"}
+    return {(e.source, e.target, e.mechanism): e.end.kind for e in found}
 
 
 def breaks_an_end(mutant: dict[str, Any]) -> bool:
@@ -48,9 +48,8 @@ def breaks_an_end(mutant: dict[str, Any]) -> bool:
         return False
     if any(UNWRITABLE.search(said) for said in mutant["says"]):
         return True
-    before, after = EXAMPLES[mutant["in"]](), broken(mutant)
-    here = {(e.source, e.target, e.mechanism) for e in edges(stack_of(after, Choice({}, {})))}
-    return bool((ended(before) & here) - ended(after))
+    before, after = ends(EXAMPLES[mutant["in"]]()), ends(broken(mutant))
+    return any(kind == "resource" and after.get(edge) == "none" for edge, kind in before.items())
 
 
 def named(mutant: dict[str, Any]) -> str:
