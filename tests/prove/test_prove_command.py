@@ -141,3 +141,42 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "[local]" in line
+
+
+BUS = """\
+Resources:
+  Failures: {Type: AWS::Events::EventBus, Properties: {Name: failures}}
+  Topic: {Type: AWS::SNS::Topic}
+  Work:
+    Type: AWS::Lambda::Function
+    Properties: {Role: arn:aws:iam::123456789012:role/work}
+  Told:
+    Type: AWS::Lambda::Function
+    Properties: {Role: arn:aws:iam::123456789012:role/told}
+  Configuration:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties:
+      FunctionName: !Ref Work
+      Qualifier: $LATEST
+      DestinationConfig: {OnFailure: {Destination: !GetAtt Failures.Arn}}
+  Subscription:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref Topic, Protocol: lambda, Endpoint: !GetAtt Work.Arn}
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Failures
+      EventPattern: {source: [lambda]}
+      Targets: [{Id: told, Arn: !GetAtt Told.Arn}]
+"""
+
+
+def test_a_bus_in_which_failures_end_keeps_none_of_them(cli: Cli, template: Path) -> None:
+    template.write_text(BUS)
+
+    rows = json.loads(cli("prove", "--json").stdout)["edges"]
+
+    verdicts = {(row["edge"], row["mechanism"]): row["verdict"] for row in rows}
+    assert verdicts["Topic=>Work", "lambda-async"] == "ended"
+    assert verdicts["Failures=>Told", "eventbridge"] == "lost"
+    assert verdicts["Failures=>Told", "lambda-async"] == "lost"

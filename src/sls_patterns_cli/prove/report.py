@@ -29,7 +29,15 @@ from sls_patterns_cli.wiring.alarms import (
 )
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
-from sls_patterns_cli.wiring.model import MACHINE, RULE, Edge, End, machine_at
+from sls_patterns_cli.wiring.model import (
+    BUCKET,
+    MACHINE,
+    QUEUE,
+    RULE,
+    Edge,
+    End,
+    machine_at,
+)
 from sls_patterns_cli.wiring.survey import Form, Route, forms, routes
 
 TIME_FACTOR = 5000
@@ -143,7 +151,10 @@ def _with_what_is_kept(stack: Stack, edge: Edge, outcome: Outcome) -> Outcome:
     if outcome.verdict != "lost":
         return outcome
     ends = {each.end.name for each in edges(stack) if each.end.kind == "resource"}
-    kept = edge.source if edge.source in ends else None
+    source = stack.resources.get(edge.source)
+    # A bus or topic in which failures end keeps none of them.
+    is_kept = source and source.name in ends and source.type in {QUEUE, BUCKET}
+    kept = edge.source if is_kept else None
     declared = stack.resources[edge.declared_by]
     if declared.type == RULE and is_failure_rule(declared):
         arns = declared.get("EventPattern", "detail", "stateMachineArn") or []
