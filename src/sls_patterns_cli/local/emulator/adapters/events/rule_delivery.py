@@ -17,19 +17,20 @@ Ref is the rule's name.
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
+    SENDING,
     refusing,
     role_may,
     service_may_invoke,
     service_may_publish,
     service_may_send,
 )
-from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
+from sls_patterns_cli.local.emulator.adapters.lambda_ import background, traces
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
 
 EVENTS = "events.amazonaws.com"
@@ -57,7 +58,7 @@ def _permitted(invoke: Callable[..., None]) -> Callable[..., None]:
             else:
                 journal.note(journal.Delivered(source, arn))
                 if ":function:" in arn:
-                    _to_function(target, event)
+                    background.invoke(arn, _payload(event))
                 else:
                     invoke(target, event, rule, *rest)
 
@@ -67,21 +68,14 @@ def _permitted(invoke: Callable[..., None]) -> Callable[..., None]:
 def _may_deliver(target: dict[str, Any], source: str) -> bool:
     arn = target["Arn"]
     if ":function:" in arn:
-        function, _config, _name = lambda_svc._get_func_record_for_ref(arn)
-        return bool(function) and service_may_invoke(arn, EVENTS, source)
+        return background.exists(arn) and service_may_invoke(arn, EVENTS, source)
     if ":sqs:" in arn:
         return service_may_send(arn, EVENTS, source)
     if ":sns:" in arn:
         return service_may_publish(arn, EVENTS, source)
     if ":stateMachine:" in arn:
-        return role_may(target.get("RoleArn", ""), "states:StartExecution", arn)
+        return role_may(target.get("RoleArn", ""), SENDING["states"], arn)
     return arn not in refusing
-
-
-def _to_function(target: dict[str, Any], event: dict[str, Any]) -> None:
-    function, config, _name = lambda_svc._get_func_record_for_ref(target["Arn"])
-    invoked = lambda_svc._execution_record_for_config(function, config)
-    lambda_svc.invoke_async_with_retry(invoked, _payload(event))
 
 
 def _give_up(target: dict[str, Any], event: dict[str, Any], source: str) -> None:

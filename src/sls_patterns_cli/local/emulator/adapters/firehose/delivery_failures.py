@@ -187,14 +187,11 @@ def _keep(
     ]
     lines = "".join(json.dumps(document) + "\n" for document in documents)
     prefix = settings.get("ErrorOutputPrefix", "")
-    end = settings["BucketARN"]
+    arn, bucket, end = stream["arn"], settings["BucketARN"], ""
     try:
         _put(stream, settings, prefix, lines.encode(), "processing-failed")
-    except PermissionError:
-        end = ""
-        raise
+        end = bucket
     finally:
-        arn, bucket = stream["arn"], settings["BucketARN"]
         journal.note(journal.GivenUp("firehose", arn, bucket, end, attempts=ATTEMPTS, seconds=None))
 
 

@@ -10,6 +10,19 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, lambda_svc, sns, sqs
 
+SENDING = {
+    "lambda": "lambda:InvokeFunction",
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+    "states": "states:StartExecution",
+    "events": "events:PutEvents",
+    "kinesis": "kinesis:PutRecord",
+    "firehose": "firehose:PutRecord",
+}
+"""What a role must be allowed to do to hand something over, by the service in the ARN:
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"""
+
 refusing: set[str] = set()
 """ARNs of what refuses everybody, as if a policy had been taken away: `prove` breaks targets so."""
 

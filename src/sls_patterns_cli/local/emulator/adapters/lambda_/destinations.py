@@ -11,19 +11,12 @@ import logging
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import eventbridge, lambda_svc, sns
+from ministack.services import eventbridge, sns
 
-from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may
+from sls_patterns_cli.local.emulator.adapters.lambda_ import background
 from sls_patterns_cli.local.emulator.adapters.s3 import objects
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
-
-ACTIONS = {
-    "sqs": "sqs:SendMessage",
-    "sns": "sns:Publish",
-    "lambda": "lambda:InvokeFunction",
-    "events": "events:PutEvents",
-}
-"""What the role must be allowed to do, by the service in the destination's ARN."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,22 +30,23 @@ def keep(role: str, destination: str, record: Any, key: str, **attributes: str) 
     body = record if isinstance(record, str) else json.dumps(record)
     if service == "s3":
         return _put(role, destination, key, body)
-    if service not in ACTIONS or not role_may(role, ACTIONS[service], destination):
+    if not role_may(role, SENDING.get(service, ""), destination):
         return False
-    if service == "sqs":
-        return send(destination, body, **attributes)
-    if service == "sns":
-        topic = sns._topic_by_arn_any_scope(destination)
-        if topic:
-            sns.publish_internal(destination, body)
-        return topic is not None
-    if service == "lambda":
-        function, config, _name = lambda_svc._get_func_record_for_ref(destination)
-        if function:
-            invoked = lambda_svc._execution_record_for_config(function, config)
-            lambda_svc.invoke_async_with_retry(invoked, record)
-        return function is not None
-    return _put_event(destination, record)
+    match service:
+        case "sqs":
+            return send(destination, body, **attributes)
+        case "sns":
+            return _publish(destination, body)
+        case "lambda":
+            return background.invoke(destination, record)
+    return service == "events" and _put_event(destination, record)
+
+
+def _publish(topic_arn: str, body: str) -> bool:
+    topic = sns._topic_by_arn_any_scope(topic_arn)
+    if topic:
+        sns.publish_internal(topic_arn, body)
+    return topic is not None
 
 
 def _put(role: str, bucket: str, key: str, body: str) -> bool:

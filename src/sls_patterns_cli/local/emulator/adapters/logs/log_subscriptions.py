@@ -19,10 +19,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import cloudwatch_logs, lambda_svc
+from ministack.services import cloudwatch_logs
 
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import service_may_invoke
+from sls_patterns_cli.local.emulator.adapters.lambda_ import background
 
 TERM = re.compile(r'([-?]?)(?:"([^"]*)"|([^\s"]+))')
 COMPARISON = re.compile(r'\(?\s*\$\.([\w.]+)\s*(=|!=|<=|>=|<|>)\s*("[^"]*"|[\w.*-]+)\s*\)?')
@@ -53,11 +54,9 @@ def _to_functions(_original: Callable[..., None]) -> Callable[..., None]:
         for each in filters.values():
             matches = matcher(each.get("filterPattern", ""))
             matching = [event for event in events or [] if matches(event["message"])]
-            function, config, _name = lambda_svc._get_func_record_for_ref(each["destinationArn"])
-            if matching and function and _permitted(each["destinationArn"], group):
-                invoked = lambda_svc._execution_record_for_config(function, config)
-                event = _packed(group, stream, each["filterName"], matching)
-                lambda_svc.invoke_async_with_retry(invoked, event)
+            function = each["destinationArn"]
+            if matching and background.exists(function) and _permitted(function, group):
+                background.invoke(function, _packed(group, stream, each["filterName"], matching))
 
     return hand_over
 

@@ -16,27 +16,16 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import eventbridge, lambda_svc, scheduler
+from ministack.services import eventbridge, scheduler
 
 from sls_patterns_cli.local.emulator import journal, timescale
 from sls_patterns_cli.local.emulator.adapters import rely_on, replace
-from sls_patterns_cli.local.emulator.adapters.iam.permissions import refusing, role_may
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, refusing, role_may
 from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_assume
+from sls_patterns_cli.local.emulator.adapters.lambda_ import background
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
 
 LOOKS_EVERY_SECONDS = 0.2
-
-ACTIONS = {
-    "lambda": "lambda:InvokeFunction",
-    "sqs": "sqs:SendMessage",
-    "sns": "sns:Publish",
-    "states": "states:StartExecution",
-    "events": "events:PutEvents",
-    "kinesis": "kinesis:PutRecord",
-    "firehose": "firehose:PutRecord",
-}
-"""What the role must be allowed to do, by the service in the target's ARN:
-https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
 
 
 def apply() -> None:
@@ -68,13 +57,11 @@ def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
         given = target.get("Input")
         view = eventbridge._pattern_event_view(event)
         payload = decoded(given) if given else view.event_with_detail()
-        function, config, _name = lambda_svc._get_func_record_for_ref(arn)
-        may = role_may(role, ACTIONS[_service(arn)], arn) if _service(arn) in ACTIONS else True
-        if arn in refusing or not may or (":function:" in arn and not function):
+        is_function = ":function:" in arn
+        if not _may_deliver(role, arn) or (is_function and not background.exists(arn)):
             _give_up(target, payload, schedule)
-        elif function:
-            invoked = lambda_svc._execution_record_for_config(function, config)
-            lambda_svc.invoke_async_with_retry(invoked, payload)
+        elif is_function:
+            background.invoke(arn, payload)
         else:
             invoke(target, event, schedule, *rest)
 
@@ -89,16 +76,17 @@ def decoded(given: str) -> Any:
         return given
 
 
-def _service(arn: str) -> str:
-    """The service of a target; of a universal one, which is an action of the SDK, none."""
-    return "" if ":aws-sdk:" in arn else arn.split(":")[2]
+def _may_deliver(role: str, arn: str) -> bool:
+    """Whether a role may; of a universal target, an action of the SDK, nobody asks here."""
+    action = None if ":aws-sdk:" in arn else SENDING.get(arn.split(":")[2])
+    return role_may(role, action, arn) if action else arn not in refusing
 
 
 def _give_up(target: dict[str, Any], payload: Any, schedule: dict[str, Any]) -> None:
     queue = (target.get("DeadLetterConfig") or {}).get("Arn", "")
     is_kept = (
         queue
-        and role_may(target["RoleArn"], "sqs:SendMessage", queue)
+        and role_may(target["RoleArn"], SENDING["sqs"], queue)
         and send(queue, payload, TARGET_ARN=target["Arn"])
     )
     journal.note(

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import lambda_svc, sns, sqs
+from ministack.services import sns, sqs
 
 from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import replace
@@ -21,7 +21,7 @@ from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
     service_may_invoke,
     service_may_send,
 )
-from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
+from sls_patterns_cli.local.emulator.adapters.lambda_ import background, traces
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
 
 SNS = "sns.amazonaws.com"
@@ -50,8 +50,7 @@ def _to_function(_deliver: Deliver) -> Deliver:
     def deliver_to_function(
         endpoint: str, envelope: str, topic: str, subscription: str, *_rest: Any
     ) -> None:
-        function, config, _name = lambda_svc._get_func_record_for_ref(endpoint)
-        if not function or not service_may_invoke(endpoint, SNS, topic):
+        if not background.exists(endpoint) or not service_may_invoke(endpoint, SNS, topic):
             _give_up(topic, endpoint, envelope)
             return
         record = {
@@ -60,8 +59,7 @@ def _to_function(_deliver: Deliver) -> Deliver:
             "EventSubscriptionArn": subscription,
             "Sns": json.loads(envelope),
         }
-        invoked = lambda_svc._execution_record_for_config(function, config)
-        lambda_svc.invoke_async_with_retry(invoked, {"Records": [record]})
+        background.invoke(endpoint, {"Records": [record]})
 
     return deliver_to_function
 
