@@ -1,6 +1,7 @@
 """A deployment that the account has no room for is refused before it begins."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,24 @@ case "$1 $2" in
 esac
 """
 DEPLOYED, NO_STACK = 0, 254
+
+
+def make(
+    project: Path, folder: Path, programs: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a target of a project with programs, by name and text, in the place of the real ones."""
+    folder.mkdir()
+    for name, text in programs.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=project,
+        env={"PATH": f"{folder}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,19 +54,9 @@ def test_what_reserves_concurrency_is_deployed_only_where_enough_stays_for_other
     project = render_project(
         tmp_path / "project", pattern="fifoer", topology="scheduled", **language
     )
-    aws = tmp_path / "bin/aws"
-    aws.parent.mkdir()
-    aws.write_text(AWS.format(stack=stack, unreserved=unreserved))
-    aws.chmod(0o755)
+    programs = {"aws": AWS.format(stack=stack, unreserved=unreserved)}
 
-    made = subprocess.run(
-        ["make", "account"],
-        cwd=project,
-        env={"PATH": f"{aws.parent}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    made = make(project, tmp_path / "bin", programs, "account")
 
     assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
     assert "deploy: account" in (project / "Makefile").read_text()
@@ -75,19 +84,9 @@ def test_a_parameter_that_has_no_value_yet_is_named_before_anything_is_built(
     project = render_project(
         tmp_path / "project", pattern="simple-web-service", iac=iac, auth="jwt"
     )
-    aws = tmp_path / "bin/aws"
-    aws.parent.mkdir()
-    aws.write_text(PARAMETERS.format(kept=kept))
-    aws.chmod(0o755)
+    programs = {"aws": PARAMETERS.format(kept=kept)}
 
-    made = subprocess.run(
-        ["make", "parameters", f"PARAMETERS={given}"],
-        cwd=project,
-        env={"PATH": f"{aws.parent}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    made = make(project, tmp_path / "bin", programs, "parameters", f"PARAMETERS={given}")
 
     assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
     assert "deploy: parameters " in (project / "Makefile").read_text()
@@ -111,21 +110,13 @@ def test_a_deploy_role_needs_an_account_that_knows_github(
     project = render_project(
         tmp_path / "project", pattern="notifier", iac=iac, runtime="python", stages="true"
     )
-    bin_ = tmp_path / "bin"
-    bin_.mkdir()
-    scripts = {"aws": f'case "$1" in iam) {looks} ;; esac', "sls-patterns": "echo Resources: {}"}
-    for name, script in scripts.items():
-        (bin_ / name).write_text(f"#!/bin/sh\n{script}\n")
-        (bin_ / name).chmod(0o755)
+    programs = {
+        "aws": f'#!/bin/sh\ncase "$1" in iam) {looks} ;; esac\n',
+        "sls-patterns": "#!/bin/sh\necho Resources: {}\n",
+    }
+    target = ("deploy-role", "--assume-old=build", "STAGE=staging", "REPOSITORY=shop/orders")
 
-    made = subprocess.run(
-        ["make", "deploy-role", "--assume-old=build", "STAGE=staging", "REPOSITORY=shop/orders"],
-        cwd=project,
-        env={"PATH": f"{bin_}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    made = make(project, tmp_path / "bin", programs, *target)
 
     assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
 
@@ -141,18 +132,8 @@ def test_who_may_not_look_at_the_account_is_not_stopped(
     answers: dict[str, str], tmp_path: Path
 ) -> None:
     project = render_project(tmp_path / "project", **answers)
-    aws = tmp_path / "bin/aws"
-    aws.parent.mkdir()
-    aws.write_text("#!/bin/sh\necho AccessDenied >&2; exit 254\n")
-    aws.chmod(0o755)
+    programs = {"aws": "#!/bin/sh\necho AccessDenied >&2; exit 254\n"}
 
-    made = subprocess.run(
-        ["make", "account"],
-        cwd=project,
-        env={"PATH": f"{aws.parent}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    made = make(project, tmp_path / "bin", programs, "account")
 
     assert made.returncode == 0
