@@ -47,7 +47,7 @@ class Choice:
                 sides = _literal(left, self.values), _literal(right, self.values)
                 if None not in sides:
                     return sides[0] == sides[1]
-        return self.values.get(_text(condition)) == "true"
+        return self.values.get(as_text(condition)) == "true"
 
     def apply(self, value: Any) -> Any:
         """Return the value with each Fn::If decided and what is AWS::NoValue left out."""
@@ -125,7 +125,7 @@ class _Domains:
             case {"Fn::Equals": [left, right]}:
                 self._compare(left, right, condition)
             case _:
-                self.values.setdefault(_text(condition), ["true", "false"])
+                self.values.setdefault(as_text(condition), ["true", "false"])
 
     def _compare(self, left: Any, right: Any, condition: Any) -> None:
         names, literals = [], []
@@ -134,10 +134,10 @@ class _Domains:
                 case {"Ref": str() as name}:
                     names.append(name)
                 case dict() | list():
-                    self.values.setdefault(_text(condition), ["false", "true"])
+                    self.values.setdefault(as_text(condition), ["false", "true"])
                     return
                 case _:
-                    literals.append(_text(side))
+                    literals.append(as_text(side))
         for name in names:
             self._extend(name, literals or [])
 
@@ -146,7 +146,7 @@ class _Domains:
         declared = declared if isinstance(declared, dict) else {}
         allowed = declared.get("AllowedValues")
         if isinstance(allowed, list) and allowed:
-            self.values[name] = list(dict.fromkeys(map(_text, allowed)))
+            self.values[name] = list(dict.fromkeys(map(as_text, allowed)))
             return
         default = [] if self._default(name) is None else [str(self._default(name))]
         known = [each for each in self.values.get(name, []) if each != OTHER]
@@ -155,7 +155,7 @@ class _Domains:
     def _default(self, name: str) -> str | None:
         declared = self._parameters.get(name)
         if isinstance(declared, dict) and "Default" in declared:
-            return _text(declared["Default"])
+            return as_text(declared["Default"])
         return None
 
 
@@ -165,11 +165,11 @@ def _literal(side: Any, values: Mapping[str, str]) -> str | None:
             return values.get(name)
         case dict() | list():
             return None
-    return _text(side)
+    return as_text(side)
 
 
-def _text(value: Any) -> str:
-    """A value as CloudFormation compares it: as text."""
+def as_text(value: Any) -> str:
+    """Return a value as CloudFormation compares and passes it: as text."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

@@ -43,7 +43,7 @@ def _read(
     cloudformation = clients("cloudformation")
     with explained(f"The stack {name}"):
         (described,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-        ids = dict(_ids(cloudformation, name))
+        ids = dict(physical_ids(cloudformation, name))
         if template is None:
             answer = cloudformation.get_template(StackName=name, TemplateStage="Processed")
             template = _template(answer["TemplateBody"], name)
@@ -55,7 +55,8 @@ def _read(
     return described["StackId"], deployed, ids
 
 
-def _ids(cloudformation: Any, name: str) -> Iterator[tuple[str, str]]:
+def physical_ids(cloudformation: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the logical id of each resource of a stack that is there, and its physical one."""
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     for page in pages:
         for resource in page["StackResourceSummaries"]:

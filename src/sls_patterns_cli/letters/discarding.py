@@ -8,8 +8,9 @@ from typing import Any, Self
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import explained
 from sls_patterns_cli.letters.ends import End
+from sls_patterns_cli.letters.groups import group_of
 from sls_patterns_cli.letters.letter import Letter
-from sls_patterns_cli.letters.listing import group_in
+from sls_patterns_cli.letters.listing import group_in, letters_of
 from sls_patterns_cli.letters.selection import Selection
 
 
@@ -45,7 +46,7 @@ def discard(end: End, selection: Selection, copy: Copy) -> int:
     with explained(end.name), end.store.reading() as reading:
         for batch in reading:
             for letter in batch:
-                if selection.takes(letter, group_in(end, letter)):
+                if selection.takes(letter, group_in(end.way_of(letter), letter)):
                     copy.add(letter)
                     reading.delete(letter)
                     discarded += 1
@@ -56,13 +57,10 @@ def discard(end: End, selection: Selection, copy: Copy) -> int:
 
 def chosen(end: End, selection: Selection) -> int:
     """Return how many letters of an end are chosen; raises UserError."""
-    count = 0
-    with explained(end.name), end.store.reading() as reading:
-        for batch in reading:
-            for letter in batch:
-                count += selection.takes(letter, group_in(end, letter))
-                reading.hold(letter)
-    return count
+    return sum(
+        selection.takes(letter, group_of(letter.end, way.failed, cause))
+        for way, letter, cause in letters_of(end)
+    )
 
 
 def _line(letter: Letter) -> dict[str, Any]:

@@ -77,9 +77,8 @@ def letters_of(end: End) -> Iterator[tuple[Way, Letter, Cause]]:
                 reading.hold(letter)
 
 
-def group_in(end: End, letter: Letter) -> str:
-    """Return the id of the group that a letter of an end is in."""
-    way = end.way_of(letter)
+def group_in(way: Way, letter: Letter) -> str:
+    """Return the id of the group that a letter with this way back is in."""
     return group_of(letter.end, way.failed, cause_of(way, letter))
 
 

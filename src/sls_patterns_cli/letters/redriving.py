@@ -132,7 +132,7 @@ class Redrive:
         for letter in batch:
             redriven.seen += 1
             way = self._end.way_of(letter)
-            if self._wish.selection.takes(letter, group_in(self._end, letter)):
+            if self._wish.selection.takes(letter, group_in(way, letter)):
                 chosen.append((way, letter))
             else:
                 reading.hold(letter)

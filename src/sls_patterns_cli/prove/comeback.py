@@ -1,15 +1,13 @@
 """Whether what has ended comes back: by `letters`, as an operator would bring it back."""
 
 import time
-from collections.abc import Sequence
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from sls_patterns_cli import letters
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.ways.way import Way
-from sls_patterns_cli.prove.deployment import STACK, Deployment
+from sls_patterns_cli.prove.deployment import STACK, Deployment, unqualified
 from sls_patterns_cli.wiring.model import FUNCTION, MACHINE, Edge
 
 RETURNS_SECONDS = 3.0
@@ -23,7 +21,7 @@ def came_back(deployment: Deployment, edge: Edge) -> str | None:
 
     A consumer that is here must have processed it. Such an end has letters of this edge only.
     """
-    first = len(_notes(deployment, 0))
+    first = deployment.next_note()
     try:
         kind = _redriven(deployment, edge) or _sent_back(deployment, edge)
     except (ClientError, UserError):
@@ -32,9 +30,9 @@ def came_back(deployment: Deployment, edge: Edge) -> str | None:
         return kind
     until = time.monotonic() + RETURNS_SECONDS
     while time.monotonic() < until:
-        for note in _notes(deployment, first):
+        for note in deployment.notes(first):
             worked = note["kind"] == "Attempt" and not note["fault"]
-            if worked and _is_of(note["function"], deployment.arn(edge.target)):
+            if worked and unqualified(note["function"]) == deployment.arn(edge.target):
                 return kind
         time.sleep(LOOKS_EVERY_SECONDS)
     return None
@@ -77,12 +75,3 @@ def _redriven(deployment: Deployment, edge: Edge) -> str | None:
     for execution in failed:
         client.redrive_execution(executionArn=execution["executionArn"])
     return "executions" if failed else None
-
-
-def _notes(deployment: Deployment, since: int) -> Sequence[dict[str, Any]]:
-    notes: list[dict[str, Any]] = deployment.control({"do": "journal", "since": since})
-    return notes
-
-
-def _is_of(arn: str, function: str) -> bool:
-    return arn == function or arn.startswith(f"{function}:")

@@ -60,7 +60,7 @@ def _wanted(edges: Sequence[str]) -> Callable[[Edge], bool]:
 
 
 def _code(found: Sequence[Report]) -> int:
-    if all(report.problem and not report.rows for report in found):
+    if not any(report.is_deployed for report in found):
         return UNUSABLE
     rows = [row for report in found for row in report.rows]
     return LOSES if any(row.outcome.verdict in LOSING for row in rows) else PROVEN
@@ -69,7 +69,7 @@ def _code(found: Sequence[Report]) -> int:
 def _show_json(found: Sequence[Report]) -> None:
     output.show_json(
         {
-            "deployed": not all(report.problem and not report.rows for report in found),
+            "deployed": any(report.is_deployed for report in found),
             "edges": [row.as_dict(report.source.name) for report in found for row in report.rows],
         }
     )

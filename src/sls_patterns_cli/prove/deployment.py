@@ -1,6 +1,5 @@
 """One form of a template on the emulator, with the ARNs of what it has made."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -10,8 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
+from sls_patterns_cli.cloudformation.conditions import as_text
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside, mappings
+from sls_patterns_cli.letters.deployed import physical_ids
 from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.proving.names import ACCOUNT, REGION, attribute_of
 from sls_patterns_cli.local.emulator.server import Emulator
@@ -157,6 +158,15 @@ class Deployment:
         """Return the logical id of what has an ARN, else the ARN."""
         return self._by_arn.get(arn, arn)
 
+    def notes(self, since: int) -> list[dict[str, Any]]:
+        """Return what the emulator has noted from a number on."""
+        notes: list[dict[str, Any]] = self.control({"do": "journal", "since": since})
+        return notes
+
+    def next_note(self) -> int:
+        """Return the number of what the emulator will note next."""
+        return int(self.control({"do": "next-note"}))
+
     def client(self, service: str) -> Any:
         """Return a client of a service on the emulator."""
         return self.emulator.client(service)
@@ -174,13 +184,7 @@ def deployed(
     inert = frozenset(control({"do": "inert", "types": sorted(types)}))
     spelled = _spelled(template, stack, values, inert)
     deploy.deploy(emulator, STACK, spelled)
-    pages = emulator.client("cloudformation").get_paginator("list_stack_resources")
-    ids = {
-        each["LogicalResourceId"]: each["PhysicalResourceId"]
-        for page in pages.paginate(StackName=STACK)
-        for each in page["StackResourceSummaries"]
-        if each.get("PhysicalResourceId")
-    }
+    ids = dict(physical_ids(emulator.client("cloudformation"), STACK))
     deployment = Deployment(emulator, control, stack, ids, inert)
     _notify(deployment)
     return deployment
@@ -294,7 +298,7 @@ def _parameters(template: Template, values: Mapping[str, str]) -> Iterator[tuple
             name,
             {
                 "Type": "CommaDelimitedList" if is_list else "String",
-                "Default": _text(_value(name, given, kind) if default is None else default),
+                "Default": as_text(_value(name, given, kind) if default is None else default),
             },
         )
 
@@ -339,7 +343,7 @@ def _fits(pattern: str, example: str) -> bool:
         return False
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else json.dumps(value)
+def unqualified(arn: str) -> str:
+    """Return the ARN of a function without a version or alias, any other as it is."""
+    parts = arn.split(":")
+    return ":".join(parts[:7]) if parts[2:3] == ["lambda"] else arn

@@ -9,7 +9,7 @@ from typing import Any
 
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, listed
+from sls_patterns_cli.cloudformation.stack import Stack, listed
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator import proving, timescale
 from sls_patterns_cli.local.emulator.proving.names import REGION
@@ -19,14 +19,7 @@ from sls_patterns_cli.prove.control import ask
 from sls_patterns_cli.prove.deployment import Deployment, deployed
 from sls_patterns_cli.prove.trials import FAULTS_OF, Trial
 from sls_patterns_cli.prove.verdict import Fault, Outcome
-from sls_patterns_cli.wiring.alarms import (
-    ALARM,
-    has_listeners,
-    is_dimension,
-    queries,
-    told,
-    watching,
-)
+from sls_patterns_cli.wiring.alarms import has_listeners, told, watching
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
 from sls_patterns_cli.wiring.model import (
@@ -79,6 +72,11 @@ class Report:
     source: Source
     rows: list[Row]
     problem: str = ""
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether any form of it was."""
+        return bool(self.rows) or not self.problem
 
 
 Wanted = Callable[[Edge], bool]
@@ -141,9 +139,8 @@ def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
     outcome = _with_what_is_kept(stack, edge, Trial(deployment, edge, fault).run())
     ended = _ended(stack, edge, outcome)
     alarms = tuple(_alarms(stack, ended))
-    alarmed = True if alarms else told(stack, ended)
     way = came_back(deployment, ended) if outcome.verdict == "ended" else None
-    return Row(edge, fault, replace(outcome, alarmed=alarmed, back=way), alarms)
+    return Row(edge, fault, replace(outcome, alarmed=told(stack, ended), back=way), alarms)
 
 
 def _with_what_is_kept(stack: Stack, edge: Edge, outcome: Outcome) -> Outcome:
@@ -175,17 +172,6 @@ def _ended(stack: Stack, edge: Edge, outcome: Outcome) -> Edge:
 def _alarms(stack: Stack, edge: Edge) -> Iterator[str]:
     """Yield the alarms that what has ended sets off, and that tell somebody."""
     end = stack.resources.get(edge.end.name)
-    for alarm in _watching(stack, end) if end else ():
+    for alarm in watching(stack, end) if end else ():
         if has_listeners(stack, alarm):
             yield alarm.name
-
-
-def _watching(stack: Stack, end: Resource) -> Iterator[Resource]:
-    yield from watching(stack, end)
-    if end.type != MACHINE:
-        return
-    for alarm in stack.of_type(ALARM):
-        for query in queries(alarm):
-            watches = query.namespace == "AWS/States" and query.name == "ExecutionsFailed"
-            if watches and is_dimension(stack, end, query.dimensions.get("StateMachineArn")):
-                yield alarm

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from sls_patterns_cli.cloudformation.stack import dictionaries
 from sls_patterns_cli.local.emulator.proving.messages import POISON, readable
-from sls_patterns_cli.prove.deployment import Deployment
+from sls_patterns_cli.prove.deployment import Deployment, unqualified
 from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
 from sls_patterns_cli.prove.verdict import Fault, Outcome
 from sls_patterns_cli.wiring.edges.deliveries import S3
@@ -162,12 +162,12 @@ class Trial:
 
     def _observed(self, send: Send) -> Outcome | None:
         """Send, and return what came of it; None if nothing arrived."""
-        first = len(self._notes(0))
+        first = self.deployment.next_note()
         self._send(send)
         began = sent = time.monotonic()
         arrived = math.inf
         while (now := time.monotonic()) - began < LONGEST_SECONDS:
-            notes = self._notes(first)
+            notes = self.deployment.notes(first)
             mine = list(self._attempts(notes))
             arrived = min(arrived, now) if mine else arrived
             if outcome := self._outcome(notes, mine, settled=now - arrived > SETTLES_SECONDS):
@@ -194,10 +194,6 @@ class Trial:
             return ["sls-patterns-0"]
         return [POISON, *(f"sls-patterns-{number}" for number in range(1, SENT))]
 
-    def _notes(self, since: int) -> list[Note]:
-        notes: list[Note] = self.deployment.control({"do": "journal", "since": since})
-        return notes
-
     def _attempts(self, notes: Sequence[Note]) -> Iterator[Note]:
         """Yield the failed attempts of the consumer, of a batch only those of this source."""
         source = self.deployment.arn(self.edge.source)
@@ -206,7 +202,7 @@ class Trial:
         arn = self.deployment.arn(consumer)
         for note in notes:
             failed = note["kind"] == "Attempt" and note["fault"]
-            is_mine = failed and _unqualified(note["function"]) == arn
+            is_mine = failed and unqualified(note["function"]) == arn
             if is_mine and (not polled or source in str(note["event"])):
                 yield note
 
@@ -237,7 +233,7 @@ class Trial:
             case "sqs":
                 return bool(note["by"] == arn(edge.source))
             case "lambda-async":
-                return bool(_unqualified(note["by"]) == arn(edge.target))
+                return bool(unqualified(note["by"]) == arn(edge.target))
             case "stream" | "firehose":
                 return bool(note["by"] == arn(edge.declared_by))
         by = arn(edge.declared_by)
@@ -245,7 +241,7 @@ class Trial:
         is_by = note["by"] == by or note["by"].startswith(f"{by}:")
         target = arn(edge.target)
         # The ARN of a log group may end in `:*`, that of a state machine's version in a number.
-        return is_by and (not target or _unqualified(note["target"]).startswith(target))
+        return is_by and (not target or unqualified(note["target"]).startswith(target))
 
     def _of_given_up(self, given_up: Sequence[Note]) -> Outcome:
         last = given_up[-1]
@@ -321,9 +317,3 @@ def transformer(deployment: Deployment, edge: Edge) -> str | None:
             found = function_at(deployment.stack, each.get("ParameterValue"))
             return found[0].name if found else None
     return None
-
-
-def _unqualified(arn: str) -> str:
-    """The ARN of a function without a version or alias."""
-    parts = arn.split(":")
-    return ":".join(parts[:7]) if parts[2:3] == ["lambda"] else arn

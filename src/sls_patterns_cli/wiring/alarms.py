@@ -47,6 +47,7 @@ SET_OFF: dict[str, tuple[str, tuple[str, ...]]] = {
     "AWS/Lambda": (FUNCTION, ("Errors",)),
     "AWS/SNS": (TOPIC, ()),
     "AWS/S3": (BUCKET, ()),
+    "AWS/States": (MACHINE, ("ExecutionsFailed",)),
 }
 """What a resource reports when something ends there: its type, and the metrics, () for any."""
 

@@ -60,6 +60,12 @@ def note(what: GivenUp | Attempt | Delivered) -> None:
         _notes.append({"number": next(_numbers), "kind": type(what).__name__, **asdict(what)})
 
 
+def next_number() -> int:
+    """Return the number of the next note."""
+    with _lock:
+        return _notes[-1]["number"] + 1 if _notes else 0
+
+
 def since(number: int) -> list[dict[str, Any]]:
     """Return the notes from a number on, each with its `number` and `kind`."""
     with _lock:
