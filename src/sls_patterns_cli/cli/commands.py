@@ -12,16 +12,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cli.extras import extra_missing
 from sls_patterns_cli.cli.letters import letters_app
+from sls_patterns_cli.cli.local import local_app
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers, copier_without_prompts
 from sls_patterns_cli.system import interrupts, new_folder
 from sls_patterns_cli.terminal import output
 from sls_patterns_cli.terminal.progress import Progress
+from sls_patterns_cli.terminal.suited_progress import suited_progress
 from sls_patterns_cli.updating.record import RECORD
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_unset("install_completion", "show_completion"),
 )
-local_app = typer.Typer(help="Run a project on this machine, without AWS.", rich_markup_mode=None)
 app.add_typer(local_app, name="local")
 app.add_typer(letters_app, name="letters")
 
@@ -93,15 +93,6 @@ def _open_what_is_closed() -> None:
 def _drop_output() -> None:
     """Write what is still buffered to nowhere, so that it does not fail at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _progress() -> Progress:
-    """How a command shows how far it is: live in a terminal, else in plain lines."""
-    if output.is_interactive():
-        from sls_patterns_cli.terminal.live_progress import LiveProgress
-
-        return LiveProgress()
-    return Progress()
 
 
 def _listing() -> ModuleType:
@@ -539,7 +530,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             dry_run=dry_run,
             apply_fixes=apply_fixes,
             agree=(lambda _: None) if replace else partial(_agree, ask=not json),
-            progress=Progress() if json else _progress(),
+            progress=Progress() if json else suited_progress(),
         )
     return _show_outcome(outcome, json=json, made=not dry_run)
 
@@ -604,8 +595,12 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
             update.waive(path, waive, reason)
             output.show(f"Fix {waive} is waived; commit {RECORD}")
             return 0
-        progress = Progress() if json else _progress()
-        outcome = update.fix(path, source=source, dry_run=dry_run, progress=progress)
+        outcome = update.fix(
+            path,
+            source=source,
+            dry_run=dry_run,
+            progress=Progress() if json else suited_progress(),
+        )
     return _show_outcome(outcome, json=json, made=not dry_run)
 
 
@@ -656,58 +651,10 @@ def _prove(path: Path, wanted: str, source: str | None) -> int:
         from sls_patterns_cli.updating import proving
 
         code = proving.prove(
-            path, wanted, source, lambda files: session.test(path, files, _progress())
+            path, wanted, source, lambda files: session.test(path, files, suited_progress())
         )
     except ModuleNotFoundError as error:
         raise extra_missing(error, "local") from error
     if code == 0:
         output.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
     return code
-
-
-class _PassesArguments(TyperCommand):
-    """A command whose arguments after `--` are for another program."""
-
-    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
-        if "--" in arguments:
-            split = arguments.index("--")
-            context.obj = arguments[split + 1 :]
-            arguments = arguments[:split]
-        return super().parse_args(context, arguments)
-
-
-@local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")
-def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine and run its proofs.
-
-    Arguments after -- go to the proofs' test runner, whose exit code is returned.
-    """
-    try:
-        from sls_patterns_cli.local import session
-
-        return session.test(path, context.obj or [], _progress())
-    except ModuleNotFoundError as error:
-        raise extra_missing(error, "local") from error
-
-
-@local_app.command("up")
-def local_up(path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine and follow its logs."""
-    try:
-        from sls_patterns_cli.local import session
-
-        return session.up(path, _examples(path), _progress())
-    except ModuleNotFoundError as error:
-        raise extra_missing(error, "local") from error
-
-
-def _examples(path: Path) -> list[tuple[str, str]]:
-    """Calls that show the project's pattern at work: each a title and a command."""
-    try:
-        recorded = answers.read(path, "pattern")
-        pattern = catalog.pattern(recorded["pattern"])
-    except UserError:
-        return []  # No project of this tool's: whether it can run is not for examples to say.
-    return [
-        (example.title, example.command) for example in pattern.examples if example.fits(recorded)
-    ]
