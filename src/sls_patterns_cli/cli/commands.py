@@ -349,6 +349,18 @@ def openapi(
 
 
 @app.command()
+def doctor(path: ProjectPath = Path(), json: Json = False) -> int:
+    """Say what this machine lacks for generated projects, and how to install it.
+
+    In a project, or a folder below it, it is what that project needs. Exit code 1 if something
+    would fail.
+    """
+    from sls_patterns_cli.doctor import command
+
+    return command.run(path, json=json)
+
+
+@app.command()
 def new(  # noqa: PLR0913, PLR0917 - the options of a command
     pattern: Annotated[
         str | None,
@@ -425,8 +437,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
             new_folder.refuse_unless_free(target)
         if not ask:
             copier_without_prompts.import_copier()
+        from sls_patterns_cli.doctor import programs
         from sls_patterns_cli.rendering import render
-        from sls_patterns_cli.system import programs
 
         project = render.create(given, target, ask=ask, repository=not no_git)
     missing = programs.missing(project.answers)
