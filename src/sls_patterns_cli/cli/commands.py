@@ -159,14 +159,57 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 
 
-@app.command("list", context_settings=_unset())
-def list_patterns(json: Json = False) -> None:
-    """List the patterns."""
-    patterns = list(catalog.patterns())
+@app.command(
+    "list",
+    # Typer would load pydantic (70 ms) for an argument, but not for what is left over.
+    context_settings={**_unset(), "allow_extra_args": True},
+    options_metavar="[OPTIONS] [WORD]...",
+)
+def list_patterns(context: typer.Context, json: Json = False) -> None:
+    """List the patterns; with words, those that mention all of them."""
+    words = context.args
+    patterns = [each for each in catalog.patterns() if all(map(each.mentions, words))]
+    if not patterns:
+        wanted = " and ".join(map(repr, words))
+        raise UserError(f"no pattern mentions {wanted}; the patterns: {', '.join(catalog.slugs())}")
     if json:
         output.show_json([pattern.as_dict() for pattern in patterns])
     else:
         _listing().show_patterns(patterns)
+
+
+@app.command()
+def choose(
+    callers: Annotated[
+        str | None, typer.Option(help="Who calls: people, services, or changes of files or logs.")
+    ] = None,
+    waits: Annotated[
+        bool | None, typer.Option("--wait/--no-wait", help="Whether the caller waits for a result.")
+    ] = None,
+    ordered: Annotated[
+        bool | None,
+        typer.Option("--ordered/--unordered", help="Whether the order of messages matters."),
+    ] = None,
+    receivers: Annotated[
+        str | None, typer.Option(help="Who processes a message: one, several, or one by-type.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Name the patterns that suit what you need; a terminal asks three to five questions."""
+    from sls_patterns_cli.catalog.declaration import SUITS
+    from sls_patterns_cli.choosing import command
+
+    options = {"callers": callers, "waits": waits, "ordered": ordered, "receivers": receivers}
+    given = {question: answer for question, answer in options.items() if answer is not None}
+    for question, answer in given.items():
+        if answer not in SUITS[question]:
+            allowed = ", ".join(map(str, SUITS[question]))
+            raise UserError(f"--{question} is {answer!r}; choose from: {allowed}")
+    ask = not json and sys.stdin.isatty() and sys.stdout.isatty()
+    if not (ask or given):
+        raise UserError("nothing is known: answer by options, or run it in a terminal")
+    with interrupts.handled(), interrupts.allowed():
+        return command.run(given, ask=ask, json=json)
 
 
 @app.command()
