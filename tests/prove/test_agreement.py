@@ -34,7 +34,7 @@ def agree(row: Row, end: str | None, ends: set[str | None]) -> bool:
             return True  # it only tells of what has failed, which is kept where it ended
         case "ended":
             return bool(row["ended_at"] == end)
-        case "for-ever" if row["mechanism"] == "stream":
+        case "for-ever" if row["mechanism"] in {"stream", "pipe"}:
             return True  # without limits no record gets to its end, whatever that is
     return end is None
 

@@ -13,8 +13,11 @@ ENDED: list[tuple[str, str, str, float | None]] = [
     ("Orders=>Partial", "sqs", "Dead", 600),
     ("Strict=>Whole", "sqs", "StrictDead", 60),
     ("Table=>Read", "stream", "Dead", None),
+    ("Jobs=>Whole", "pipe", "Dead", 90),
+    ("Clicks=>Inbox", "pipe", "Dead", None),
     ("Topic=>Inbox", "sns", "Unwatched", 0),
     ("Topic=>Kept", "lambda-async", "Unwatched", 60),
+    ("Table=>Kept", "lambda-async", "Unwatched", 60),
     ("Uploads=>Kept", "lambda-async", "Unwatched", 60),
     ("Logs=>Kept", "lambda-async", "Unwatched", 60),
     ("default=>Dropped", "eventbridge", "Unwatched", 0),
@@ -31,9 +34,12 @@ LOST = [
     ("DroppedNightly=>Dropped", "eventbridge"),
     ("DroppedNightly=>Dropped", "lambda-async"),
     ("DroppedDaily=>Dropped", "lambda-async"),
+    ("Table=>Kept", "pipe"),
 ]
 
-FOR_EVER = [("Endless=>Whole", "sqs"), ("Clicks=>Read", "stream")]
+CRM = "arn:aws:events:${AWS::Region}:${AWS::AccountId}:api-destination/crm/1"
+
+FOR_EVER = [("Endless=>Whole", "sqs"), ("Clicks=>Read", "stream"), (f"Clicks=>{CRM}", "pipe")]
 
 
 def rows_of(tmp_path_factory: pytest.TempPathFactory, *options: str) -> list[Row]:
@@ -78,6 +84,8 @@ def test_what_fails_ends_where_it_is_configured_to_after_what_aws_takes(
         ("Orders=>Partial", "sqs", "messages"),
         ("Strict=>Whole", "sqs", "messages"),
         ("Table=>Read", "stream", "batches of a stream"),
+        ("Jobs=>Whole", "pipe", "messages"),
+        ("Clicks=>Inbox", "pipe", "batches of a pipe"),
         ("Topic=>Inbox", "sns", "notifications for a queue"),
         ("Uploads=>Kept", "lambda-async", "invocation records"),
         ("default=>Dropped", "eventbridge", "events of a rule"),
@@ -124,6 +132,7 @@ def test_every_edge_has_a_row_and_what_is_not_emulated_says_so(usual: list[Row])
         pytest.param("Table=>Read", "stream", "ended", 9, id="a-batch-of-a-shard-is-given-up"),
         pytest.param("Clicks=>Read", "stream", "for-ever", 9, id="a-shard-is-blocked"),
         pytest.param("Endless=>Whole", "sqs", "for-ever", 9, id="a-batch-comes-again"),
+        pytest.param("Jobs=>Whole", "pipe", "ended", 9, id="a-batch-of-a-pipe-fails-as-a-whole"),
     ],
 )
 def test_one_poison_takes_good_messages_along(

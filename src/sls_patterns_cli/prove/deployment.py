@@ -25,6 +25,7 @@ from sls_patterns_cli.wiring.model import (
     LOG_GROUP,
     MACHINE,
     MAPPING,
+    PIPE,
     QUEUE,
     RULE,
     SCHEDULE,
@@ -74,6 +75,7 @@ BY_NAME = {
     DELIVERY: "firehose:{region}:{account}:deliverystream/{name}",
     BUS: "events:{region}:{account}:event-bus/{name}",
     LOG_GROUP: "logs:{region}:{account}:log-group:{name}",
+    PIPE: "pipes:{region}:{account}:pipe/{name}",
 }
 """Of what has a name as its id: the ARN."""
 

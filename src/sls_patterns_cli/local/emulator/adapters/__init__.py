@@ -69,6 +69,8 @@ ADAPTERS = (
     "kinesis.put_limits",
     "kinesis.stream_batches",
     "dynamodb.stream_batches",
+    "pipes.definitions",
+    "pipes.reading",
     "firehose.stream_types",
     "firehose.put_limits",
     "firehose.delivery_failures",
