@@ -150,9 +150,27 @@ def test_a_throttled_event_is_given_up_after_six_hours(poisoned: list[Row]) -> N
     assert (row["verdict"], row["after_seconds"]) == ("ended", 21600)
 
 
+@pytest.mark.parametrize(
+    ("edge", "mechanism", "end", "seconds"),
+    [
+        pytest.param("Topic=>Inbox", "sns", "Unwatched", 2_000_070, id="for-23-days"),
+        pytest.param("default=>Dropped", "eventbridge", "Unwatched", 3600, id="as-configured"),
+        pytest.param("DroppedNightly=>Dropped", "eventbridge", None, 86400, id="for-a-day"),
+        pytest.param("DroppedDaily=>Dropped", "scheduler", "Dead", 86400, id="of-a-schedule"),
+    ],
+)
+def test_a_delivery_to_what_throttles_is_tried_as_long_as_aws_does(
+    poisoned: list[Row], edge: str, mechanism: str, end: str | None, seconds: int
+) -> None:
+    row = row_of(poisoned, edge, mechanism, "throttle")
+
+    assert (row["verdict"], row["ended_at"]) == ("ended" if end else "lost", end)
+    assert row["after_seconds"] == seconds
+
+
 def test_an_edge_that_cannot_fail_in_the_ways_asked_for_is_no_failure(
     poisoned: list[Row],
 ) -> None:
-    row: dict[str, Any] = row_of(poisoned, "Topic=>Inbox", "sns")
+    row: dict[str, Any] = row_of(poisoned, "Start=>Fulfil", "step-functions")
 
     assert (row["fault"], row["verdict"]) == (None, "not-emulated")

@@ -36,9 +36,9 @@ FAULTS_OF: dict[Mechanism, tuple[Fault, ...]] = {
     "sqs": ("error", "timeout", "throttle", "poison"),
     "stream": ("error", "timeout", "throttle", "poison"),
     "lambda-async": ("error", "timeout", "throttle"),
-    "eventbridge": ("denied",),
-    "sns": ("denied",),
-    "scheduler": ("denied",),
+    "eventbridge": ("denied", "throttle"),
+    "sns": ("denied", "throttle"),
+    "scheduler": ("denied", "throttle"),
     "step-functions": ("error",),
     "firehose": ("error",),
     "pipe": ("error", "timeout", "poison", "denied"),
@@ -47,6 +47,9 @@ FAULTS_OF: dict[Mechanism, tuple[Fault, ...]] = {
 emulated."""
 
 DELIVERIES = "eventbridge", "sns", "scheduler"
+
+WHOLE: dict[str, Any] = {"functions": {}, "machines": [], "denied": [], "throttled": []}
+"""What is broken while nothing is."""
 
 SENT = 10
 """How many messages are sent with one poison among them: a batch of SQS."""
@@ -146,27 +149,21 @@ class Trial:
         return "" if here(name, *kinds) else f"{name} stands elsewhere"
 
     def _break(self) -> None:
-        machines, functions, deliveries = list[str](), dict[str, str](), list[str]()
-        consumer = self._consumer()
+        broken = dict(WHOLE)
+        consumer, delivery = self._consumer(), self.deployment.arn(self.edge.declared_by)
         if self.fault == "denied":
-            deliveries = [self.deployment.arn(self.edge.declared_by)]
+            broken["denied"] = [delivery]
+        elif self.edge.mechanism in DELIVERIES:
+            broken["throttled"] = [delivery]
         elif consumer and consumer.type == MACHINE:
-            machines = [self.deployment.arn(consumer.name)]
+            broken["machines"] = [self.deployment.arn(consumer.name)]
         elif consumer:
-            functions = {self.deployment.ids[consumer.name]: self.fault}
-        self.deployment.control(
-            {
-                "do": "break",
-                "functions": functions,
-                "machines": machines,
-                "deliveries": deliveries,
-            }
-        )
+            broken["functions"] = {self.deployment.ids[consumer.name]: self.fault}
+        self.deployment.control({"do": "break", **broken})
 
     def _mend(self) -> None:
         """Let everything work again, and what still waits be processed."""
-        whole: dict[str, Any] = {"functions": {}, "machines": [], "deliveries": []}
-        self.deployment.control({"do": "break", **whole})
+        self.deployment.control({"do": "break", **WHOLE})
         if self.edge.mechanism in {"sqs", "pipe"}:
             self._wait(self._is_empty, LONGEST_SECONDS / 10)
 

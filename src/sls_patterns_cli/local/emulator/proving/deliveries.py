@@ -6,13 +6,14 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import eventbridge, pipes, scheduler, sns
 
-from sls_patterns_cli.local.emulator.adapters import rely_on
+from sls_patterns_cli.local.emulator.adapters import rely_on, retries
 
 
 def apply() -> None:
     rely_on(scheduler._tick_schedules, "0ece514e9120")
     rely_on(eventbridge._tick_scheduled_rules, "11eebed44e38")
     scheduler._tick_schedules = eventbridge._tick_scheduled_rules = _never
+    retries.waits_here = False
 
 
 def _never() -> None:

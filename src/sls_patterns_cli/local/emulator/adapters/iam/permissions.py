@@ -26,6 +26,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 refusing: set[str] = set()
 """ARNs of what refuses everybody, as if a policy had been taken away: `prove` breaks targets so."""
 
+throttling: set[str] = set()
+"""ARNs of what takes nothing for now, whoever sends it: `prove` breaks targets so as well."""
+
 outsiders_may = False
 """Whether roles that are not here may do everything: nobody knows what others allow them."""
 
