@@ -9,6 +9,9 @@ from proving_stacks import Row, proven
 
 TEMPLATE = Path(__file__).with_name("edges.yaml")
 
+CRM = "arn:aws:events:${AWS::Region}:${AWS::AccountId}:api-destination/crm/1"
+PARTNER = "https://example.com/notified"
+
 ENDED: list[tuple[str, str, str, float | None]] = [
     ("Orders=>Partial", "sqs", "Dead", 600),
     ("Strict=>Whole", "sqs", "StrictDead", 60),
@@ -16,6 +19,7 @@ ENDED: list[tuple[str, str, str, float | None]] = [
     ("Jobs=>Whole", "pipe", "Dead", 90),
     ("Clicks=>Inbox", "pipe", "Dead", None),
     ("Topic=>Inbox", "sns", "Unwatched", 0),
+    (f"Topic=>{PARTNER}", "sns", "Unwatched", 0),
     ("Topic=>Kept", "lambda-async", "Unwatched", 60),
     ("Table=>Kept", "lambda-async", "Unwatched", 60),
     ("Uploads=>Kept", "lambda-async", "Unwatched", 60),
@@ -29,6 +33,7 @@ ENDED: list[tuple[str, str, str, float | None]] = [
 
 LOST = [
     ("Topic=>Kept", "sns"),
+    ("Topic=>Lake", "sns"),
     ("default=>Inbox", "eventbridge"),
     ("default=>Dropped", "lambda-async"),
     ("DroppedNightly=>Dropped", "eventbridge"),
@@ -36,8 +41,6 @@ LOST = [
     ("DroppedDaily=>Dropped", "lambda-async"),
     ("Table=>Kept", "pipe"),
 ]
-
-CRM = "arn:aws:events:${AWS::Region}:${AWS::AccountId}:api-destination/crm/1"
 
 FOR_EVER = [("Endless=>Whole", "sqs"), ("Clicks=>Read", "stream"), (f"Clicks=>{CRM}", "pipe")]
 
@@ -116,12 +119,15 @@ def test_what_nothing_ends_is_tried_again_for_ever(
 
 
 def test_every_edge_has_a_row_and_what_is_not_emulated_says_so(usual: list[Row]) -> None:
-    others = [("Logs=>Kept", "logs")]
+    others = [
+        ("Logs=>Kept", "logs"),
+        ("Lake=>https://example.com/records", "firehose"),
+    ]
     named = [(row["edge"], row["mechanism"]) for row in usual]
 
     expected = [(edge, mechanism) for edge, mechanism, *_ in ENDED]
     assert sorted(named) == sorted([*expected, *LOST, *FOR_EVER, *others])
-    assert row_of(usual, *others[0])["verdict"] == "not-emulated"
+    assert {row_of(usual, *other)["verdict"] for other in others} == {"not-emulated"}
 
 
 @pytest.mark.parametrize(
@@ -154,6 +160,8 @@ def test_a_throttled_event_is_given_up_after_six_hours(poisoned: list[Row]) -> N
     ("edge", "mechanism", "end", "seconds"),
     [
         pytest.param("Topic=>Inbox", "sns", "Unwatched", 2_000_070, id="for-23-days"),
+        pytest.param(f"Topic=>{PARTNER}", "sns", "Unwatched", 60, id="for-a-minute"),
+        pytest.param("Topic=>Lake", "sns", None, 24_444, id="for-six-hours"),
         pytest.param("default=>Dropped", "eventbridge", "Unwatched", 3600, id="as-configured"),
         pytest.param("DroppedNightly=>Dropped", "eventbridge", None, 86400, id="for-a-day"),
         pytest.param("DroppedDaily=>Dropped", "scheduler", "Dead", 86400, id="of-a-schedule"),

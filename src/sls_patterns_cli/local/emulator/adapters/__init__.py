@@ -35,6 +35,7 @@ ADAPTERS = (
     "lambda_.function_aliases",
     "lambda_.asynchronous_invocation",
     "sns.topic_delivery",
+    "sns.endpoint_delivery",
     "logs.log_subscriptions",
     "scheduler.schedule_delivery",
     "events.rule_delivery",

@@ -1,4 +1,4 @@
-"""Schedules fire when they are told to, and never by themselves; and what delivers to where."""
+"""Schedules fire when they are told to, and no endpoint is called; and what delivers to where."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,13 +7,14 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import eventbridge, pipes, scheduler, sns
 
 from sls_patterns_cli.local.emulator.adapters import rely_on, retries
+from sls_patterns_cli.local.emulator.adapters.sns import endpoint_delivery
 
 
 def apply() -> None:
     rely_on(scheduler._tick_schedules, "0ece514e9120")
     rely_on(eventbridge._tick_scheduled_rules, "11eebed44e38")
     scheduler._tick_schedules = eventbridge._tick_scheduled_rules = _never
-    retries.waits_here = False
+    retries.waits_here = endpoint_delivery.calls_endpoints = False
 
 
 def _never() -> None:

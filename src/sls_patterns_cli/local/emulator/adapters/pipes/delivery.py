@@ -192,7 +192,7 @@ def _to_stream(pipe: Pipe, record: Any, payload: Any, options: Record) -> None:
 def _to_delivery(pipe: Pipe, _record: Any, payload: Any, _options: Record) -> None:
     name = pipe["Target"].rpartition("/")[2]
     request = {"DeliveryStreamName": name, "Record": {"Data": _encoded(payload)}}
-    _answer(firehose._put_record, request)
+    _answer(firehose._HANDLERS["PutRecord"], request)
 
 
 def _encoded(payload: Any) -> str:

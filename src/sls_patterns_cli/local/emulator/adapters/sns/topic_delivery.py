@@ -40,9 +40,9 @@ def _to_queue(deliver: Deliver) -> Deliver:
     def deliver_to_queue(queue: str, envelope: str, raw: Any, message: str, **options: Any) -> None:
         topic, content = options["topic_arn"], message if raw else envelope
         if not service_may_send(queue, SNS, topic):
-            _give_up(topic, queue, content)
+            give_up(topic, queue, content)
         elif not (tried := _tried(queue)).delivered:
-            _give_up(topic, queue, content, tried)
+            give_up(topic, queue, content, tried)
         else:
             with sqs._queues_lock:
                 deliver(queue, envelope, raw, message, **options)
@@ -55,10 +55,10 @@ def _to_function(_deliver: Deliver) -> Deliver:
         endpoint: str, envelope: str, topic: str, subscription: str, *_rest: Any
     ) -> None:
         if not background.exists(endpoint) or not service_may_invoke(endpoint, SNS, topic):
-            _give_up(topic, endpoint, envelope)
+            give_up(topic, endpoint, envelope)
             return
         if not (tried := _tried(endpoint)).delivered:
-            _give_up(topic, endpoint, envelope, tried)
+            give_up(topic, endpoint, envelope, tried)
             return
         record = {
             "EventSource": "aws:sns",
@@ -75,7 +75,7 @@ def _tried(endpoint: str) -> retries.Tried:
     return retries.of_managed_endpoint().until(lambda: endpoint not in throttling)
 
 
-def _give_up(
+def give_up(
     topic_arn: str, endpoint: str, message: str, tried: retries.Tried = retries.REFUSED
 ) -> None:
     topic = sns._topic_by_arn_any_scope(topic_arn)
