@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
 from sls_patterns_cli.local.emulator.proving.messages import POISON, readable
+from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES
 from sls_patterns_cli.prove.deployment import Deployment, unqualified
 from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
 from sls_patterns_cli.prove.verdict import Fault, Outcome
@@ -240,11 +241,7 @@ class Trial:
             return self._of_given_up(given_up)
         if len(mine) < CONFIRMING_ATTEMPTS:
             return None
-        if self._is_for_ever():
-            return Outcome("for-ever", taken_along=self._behind(notes))
-        # The emulator has no queues of other stacks, and moves nothing there.
-        is_outside = self._reads_a_queue() and self.edge.end.kind == "outside"
-        return Outcome("ended", OUTSIDE) if is_outside else None
+        return Outcome("for-ever", taken_along=self._behind(notes)) if self._is_for_ever() else None
 
     def _is_mine(self, note: Note) -> bool:
         """Tell whether a note says that a message of this edge was given up."""
@@ -272,7 +269,9 @@ class Trial:
         if self.fault == "poison":
             bodies = [body for note in given_up for body in note["bodies"]]
             along = sum(POISON not in readable(body) for body in bodies)
-        if not last["end"] and self.edge.end.kind == "outside":
+        # The emulator has queues for what stands elsewhere, but no buckets.
+        is_outside = self.edge.end.kind == "outside" and not last["end"]
+        if is_outside or last["end"] in OUTSIDE_QUEUES:
             return Outcome("ended", OUTSIDE, last["seconds"], taken_along=along)
         if not last["end"]:
             return Outcome("lost", after_seconds=last["seconds"], taken_along=along)

@@ -6,7 +6,7 @@ from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator.adapters.iam import permissions
 from sls_patterns_cli.local.emulator.adapters.pipes import definitions
-from sls_patterns_cli.local.emulator.proving.names import attribute_of
+from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES, attribute_of
 
 REAL = {
     "AWS::DynamoDB::Table",
@@ -50,6 +50,7 @@ def apply() -> None:
     Nothing is inert until the types of a template are known.
     """
     permissions.outsiders_may = True
+    permissions.open_to_all.update(OUTSIDE_QUEUES)
     definitions.takes_anything = True
 
 
