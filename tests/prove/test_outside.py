@@ -21,8 +21,8 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
         ("Imported=>Work", "sqs", 180),
         ("Ordered=>Work", "sqs", 60),
         ("Clicks=>Work", "stream", None),
-        ("default=>Work", "eventbridge", 0),
-        ("default=>Work", "lambda-async", 180),
+        ("BusName=>Work", "eventbridge", 0),
+        ("BusName=>Work", "lambda-async", 180),
         ("Topic=>Other", "sns", 0),
     ],
 )

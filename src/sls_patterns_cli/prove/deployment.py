@@ -87,14 +87,17 @@ Control = Callable[[dict[str, Any]], Any]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a form of a template has become: physical ids by logical id."""
+    """What a form of a template has become: physical ids by logical id.
+
+    `inert` are the types that are there by name only, `parameters` the values that it has.
+    """
 
     emulator: Emulator
     control: Control
     stack: Stack
     ids: Mapping[str, str]
     inert: frozenset[str]
-    """The types that are there by name only."""
+    parameters: Mapping[str, str]
 
     def resource(self, name: str, *types: str) -> Resource | None:
         """Return a resource of the stack that really is there, of one of the types."""
@@ -131,7 +134,8 @@ class Deployment:
             return [self.literal(each) for each in value]
         match value:
             case {"Ref": str() as name}:
-                return self.ids.get(name, PSEUDO.get(name, UNKNOWN_VALUE))
+                known = {**self.parameters, **PSEUDO, **self.ids}
+                return known.get(name, UNKNOWN_VALUE)
             case {"Fn::GetAtt": [str() as name, str() as attribute]}:
                 return self._attribute(name, attribute)
             case {"Fn::Sub": str() as text}:
@@ -189,7 +193,8 @@ def deployed(
     elsewhere.make_queues(emulator)
     deploy.deploy(emulator, STACK, spelled)
     ids = dict(physical_ids(emulator.client("cloudformation"), STACK))
-    deployment = Deployment(emulator, control, stack, ids, inert)
+    given = {name: each["Default"] for name, each in spelled.get("Parameters", {}).items()}
+    deployment = Deployment(emulator, control, stack, ids, inert, given)
     _notify(deployment)
     return deployment
 
