@@ -7,8 +7,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-permissions.ht
 https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
 https://github.com/aws-samples/serverless-patterns/issues/1857
 
-Emulator: keeps source, target and role only, and asks for no permission. Not reported: it says
-itself that its pipes are limited.
+Emulator: keeps source, target and role only, and asks for no permission.
 """
 
 from collections.abc import Callable, Iterator

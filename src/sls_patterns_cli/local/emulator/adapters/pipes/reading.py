@@ -8,8 +8,8 @@ target says which records failed, in `batchItemFailures`, only these are tried a
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-error-troubleshooting.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
 
-Emulator: reads tables' streams only, once a second, and never gives anything up. Not reported: it
-says itself that its pipes are limited.
+Emulator: reads tables' streams only, delivers to topics and state machines only, without filter,
+enrichment and template, and never gives anything up.
 """
 
 from collections.abc import Callable, Iterator

@@ -10,8 +10,9 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.
 https://docs.aws.amazon.com/sns/latest/dg/prereqs-kinesis-data-firehose.html
 
 Emulator: tries an HTTP endpoint once and forgets what it refuses, sends no link for subscriptions
-of a template, and delivers nothing to Firehose. Not reported. Here an endpoint is called only if it
-is on this machine, be its address http or https: nothing of a local stack leaves it.
+of a template, and delivers nothing to Firehose.
+Here an endpoint is called only if it is on this machine, be its address http or https: nothing of a
+local stack leaves it.
 """
 
 import asyncio
