@@ -19,7 +19,8 @@ ENDED: list[tuple[str, str, str, float | None]] = [
     ("Jobs=>Whole", "pipe", "Dead", 90),
     ("Clicks=>Inbox", "pipe", "Dead", None),
     ("Topic=>Inbox", "sns", "Unwatched", 0),
-    (f"Topic=>{PARTNER}", "sns", "Unwatched", 0),
+    (f"Topic=>{PARTNER}", "sns", "Returned", 0),
+    ("Topic=>Lake", "sns", "Refused", 0),
     ("Topic=>Kept", "lambda-async", "Unwatched", 60),
     ("Table=>Kept", "lambda-async", "Unwatched", 60),
     ("Uploads=>Kept", "lambda-async", "Unwatched", 60),
@@ -33,7 +34,6 @@ ENDED: list[tuple[str, str, str, float | None]] = [
 
 LOST = [
     ("Topic=>Kept", "sns"),
-    ("Topic=>Lake", "sns"),
     ("default=>Inbox", "eventbridge"),
     ("default=>Dropped", "lambda-async"),
     ("DroppedNightly=>Dropped", "eventbridge"),
@@ -90,6 +90,9 @@ def test_what_fails_ends_where_it_is_configured_to_after_what_aws_takes(
         ("Jobs=>Whole", "pipe", "messages"),
         ("Clicks=>Inbox", "pipe", "batches of a pipe"),
         ("Topic=>Inbox", "sns", "notifications for a queue"),
+        ("Topic=>Lake", "sns", "notifications for Firehose"),
+        # Nobody but SNS can sign what an endpoint gets.
+        (f"Topic=>{PARTNER}", "sns", None),
         ("Uploads=>Kept", "lambda-async", "invocation records"),
         ("default=>Dropped", "eventbridge", "events of a rule"),
         ("DroppedDaily=>Dropped", "scheduler", "runs of a schedule"),
@@ -160,8 +163,8 @@ def test_a_throttled_event_is_given_up_after_six_hours(poisoned: list[Row]) -> N
     ("edge", "mechanism", "end", "seconds"),
     [
         pytest.param("Topic=>Inbox", "sns", "Unwatched", 2_000_070, id="for-23-days"),
-        pytest.param(f"Topic=>{PARTNER}", "sns", "Unwatched", 60, id="for-a-minute"),
-        pytest.param("Topic=>Lake", "sns", None, 24_444, id="for-six-hours"),
+        pytest.param(f"Topic=>{PARTNER}", "sns", "Returned", 60, id="for-a-minute"),
+        pytest.param("Topic=>Lake", "sns", "Refused", 24_444, id="for-six-hours"),
         pytest.param("default=>Dropped", "eventbridge", "Unwatched", 3600, id="as-configured"),
         pytest.param("DroppedNightly=>Dropped", "eventbridge", None, 86400, id="for-a-day"),
         pytest.param("DroppedDaily=>Dropped", "scheduler", "Dead", 86400, id="of-a-schedule"),

@@ -31,6 +31,8 @@ READING = {
 TARGETS = ("lambda", "sqs", "sns", "states", "events", "kinesis", "firehose")
 ENRICHMENTS = ("lambda", "states")
 
+API_DESTINATION = "api-destination"
+
 STREAMS = ("KinesisStreamParameters", "DynamoDBStreamParameters")
 
 KEPT = (
@@ -70,11 +72,11 @@ def dead_letters(pipe: Pipe) -> str:
 
 
 def service_of(arn: str) -> str:
-    """Return the service of an ARN; an API destination has its own name, as a bus has not."""
+    """Return the service of an ARN; EventBridge's API destinations count as one of their own."""
     parts = arn.split(":")
-    if len(parts) < 6 or ":api-destination/" in arn:
-        return ""
-    return parts[2]
+    if ":api-destination/" in arn:
+        return API_DESTINATION
+    return parts[2] if len(parts) > 5 else ""
 
 
 def _created(create: Callable[..., Answer]) -> Callable[..., Answer]:

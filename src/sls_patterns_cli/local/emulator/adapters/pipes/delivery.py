@@ -18,9 +18,17 @@ from ministack.core.responses import new_uuid
 from ministack.services import eventbridge, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
 
 from sls_patterns_cli.local.emulator import journal
-from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
+    SENDING,
+    refusing,
+    role_may,
+)
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background
-from sls_patterns_cli.local.emulator.adapters.pipes.definitions import Pipe, service_of
+from sls_patterns_cli.local.emulator.adapters.pipes.definitions import (
+    API_DESTINATION,
+    Pipe,
+    service_of,
+)
 from sls_patterns_cli.local.emulator.adapters.pipes.transformation import (
     as_text,
     rendered,
@@ -32,6 +40,14 @@ CALLED = {
     "states": "StepFunctionStateMachineParameters",
 }
 """What a pipe may wait for, and the parameters that say whether it does."""
+
+ACTIONS = {
+    **{service: (action,) for service, action in SENDING.items()},
+    "kinesis": ("kinesis:PutRecords", "kinesis:PutRecord"),
+    "firehose": ("firehose:PutRecordBatch", "firehose:PutRecord"),
+    API_DESTINATION: ("events:InvokeApiDestination",),
+}
+"""What a role must allow one of to hand something over. AWS sends batches also of one record."""
 
 Record = dict[str, Any]
 
@@ -63,7 +79,7 @@ def _hand_over(pipe: Pipe, records: list[Record]) -> Any:
     service = service_of(target)
     if service in CALLED and _waits(pipe, target):
         return _call(pipe, target, given)
-    _require(pipe, target, SENDING.get(service, "events:InvokeApiDestination"))
+    _require(pipe, target, *ACTIONS.get(service, ()))
     match service:
         case "lambda":
             background.invoke(target, given)
@@ -84,9 +100,12 @@ def _given(pipe: Pipe, parameters: str, batch: list[Any]) -> list[Any]:
     return [rendered(template, record, pipe) for record in batch] if template else batch
 
 
-def _require(pipe: Pipe, arn: str, action: str) -> None:
-    if not role_may(pipe["RoleArn"], action, arn):
-        raise NotDeliveredError(f"{pipe['RoleArn']} does not let the pipe {action} {arn}")
+def _require(pipe: Pipe, arn: str, *actions: str) -> None:
+    """Raise NotDeliveredError unless the role allows one of the actions, if any is known."""
+    role = pipe["RoleArn"]
+    may = any(role_may(role, action, arn) for action in actions) if actions else True
+    if not may or arn in refusing:
+        raise NotDeliveredError(f"{role} does not let the pipe deliver to {arn}")
 
 
 def _waits(pipe: Pipe, target: str) -> bool:
@@ -102,11 +121,12 @@ def _call(pipe: Pipe, arn: str, given: Any) -> Any:
     """Call a function or express state machine, and return its answer."""
     match service_of(arn):
         case "lambda":
-            _require(pipe, arn, SENDING["lambda"])
+            _require(pipe, arn, *ACTIONS["lambda"])
             return _called(arn, given)
         case "states":
             _require(pipe, arn, "states:StartSyncExecution")
             return _executed(arn, given)
+    _require(pipe, arn, *ACTIONS.get(service_of(arn), ()))
     return given
 
 
