@@ -25,9 +25,11 @@ PIPES = "pipes.amazonaws.com"
 
 READING = {
     "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
-    "kinesis": ("DescribeStream", "GetRecords", "GetShardIterator", "ListShards"),
+    "kinesis": ("DescribeStream", "GetRecords", "GetShardIterator"),
     "dynamodb": ("DescribeStream", "GetRecords", "GetShardIterator"),
 }
+"""AWS documents more of streams; published pipes work with these."""
+
 TARGETS = ("lambda", "sqs", "sns", "states", "events", "kinesis", "firehose")
 ENRICHMENTS = ("lambda", "states")
 
