@@ -1,5 +1,7 @@
 """How inert resources, and what stands elsewhere, are named; both sides of the wall ask here."""
 
+import re
+
 REGION, ACCOUNT = "us-east-1", "000000000000"
 
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:sls-patterns-outside"
@@ -9,9 +11,10 @@ OUTSIDE_QUEUES = QUEUE_ARN, f"{QUEUE_ARN}.fifo"
 
 def attribute_of(type_: str, name: str, attribute: str) -> str:
     """Return an attribute of an inert resource with this physical id; an ARN has the right form."""
-    if not attribute.endswith("Arn"):
+    if "Arn" not in attribute:
         return f"{name}-{attribute}"
     if not type_.startswith("AWS::"):
         return f"arn:aws:custom:{REGION}:{ACCOUNT}:{name}"
     _, service, kind = type_.split("::")[:3]
-    return f"arn:aws:{service.lower()}:{REGION}:{ACCOUNT}:{kind.lower()}/{name}"
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower()
+    return f"arn:aws:{service.lower()}:{REGION}:{ACCOUNT}:{words}/{name}"
