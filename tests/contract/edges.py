@@ -73,7 +73,9 @@ class Edge:
 @once_a_stack
 def edges(stack: Stack) -> Iterator[Edge]:
     """Return every asynchronous edge, with its end."""
-    found = [*wiring.edges(stack), *_custom_resources(stack)]
+    # What others invoke is counted below, as their edge.
+    here = (edge for edge in wiring.edges(stack) if edge.source != model.OUTSIDE)
+    found = [*here, *_custom_resources(stack)]
     counted = [edge for each in found for edge in _counted(stack, each)]
     # Of a function that goes on with its own work, the first run is somebody else's.
     by_others = {e.target for e in counted if e.mechanism == "E2" and e.source != e.target}

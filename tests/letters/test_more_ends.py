@@ -130,6 +130,13 @@ Resources:
       AssumeRolePolicyDocument:
         Statement:
           - {{Effect: Allow, Action: "sts:AssumeRole", Principal: {{Service: pipes.amazonaws.com}}}}
+      Policies:
+        - PolicyName: pipe
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: ["kinesis:DescribeStream", "kinesis:GetRecords",
+                 "kinesis:GetShardIterator", "kinesis:ListShards", "sqs:SendMessage"],
+                 Resource: [!GetAtt Readings.Arn, !GetAtt PipeFailed.Arn]}}
   Delivery:
     Type: AWS::KinesisFirehose::DeliveryStream
     Properties:

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 
 from sls_patterns_cli import letters
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters.ways.messages import Messages
 from sls_patterns_cli.letters.ways.way import Way
 from sls_patterns_cli.prove.deployment import STACK, Deployment, unqualified
 from sls_patterns_cli.wiring.model import FUNCTION, MACHINE, Edge
@@ -26,13 +27,17 @@ def came_back(deployment: Deployment, edge: Edge) -> str | None:
         kind = _redriven(deployment, edge) or _sent_back(deployment, edge)
     except (ClientError, UserError):
         return None
-    if kind is None or deployment.resource(edge.target, FUNCTION, MACHINE) is None:
+    consumers = [deployment.resource(edge.target, FUNCTION, MACHINE)]
+    if kind == Messages.kind and edge.mechanism == "pipe":
+        consumers = [deployment.resource(edge.declared_by)]
+    arns = {deployment.arn(consumer.name) for consumer in consumers if consumer}
+    if kind is None or not arns:
         return kind
     until = time.monotonic() + RETURNS_SECONDS
     while time.monotonic() < until:
         for note in deployment.notes(first):
             worked = note["kind"] == "Attempt" and not note["fault"]
-            if worked and unqualified(note["function"]) == deployment.arn(edge.target):
+            if worked and unqualified(note["consumer"]) in arns:
                 return kind
         time.sleep(LOOKS_EVERY_SECONDS)
     return None

@@ -16,6 +16,7 @@ from sls_patterns_cli.letters.deployed import physical_ids
 from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.proving.names import ACCOUNT, REGION, attribute_of
 from sls_patterns_cli.local.emulator.server import Emulator
+from sls_patterns_cli.prove import elsewhere
 from sls_patterns_cli.wiring.edges.buckets import CDK_NOTIFICATIONS
 from sls_patterns_cli.wiring.model import (
     BUCKET,
@@ -25,6 +26,7 @@ from sls_patterns_cli.wiring.model import (
     LOG_GROUP,
     MACHINE,
     MAPPING,
+    PIPE,
     QUEUE,
     RULE,
     SCHEDULE,
@@ -74,6 +76,7 @@ BY_NAME = {
     DELIVERY: "firehose:{region}:{account}:deliverystream/{name}",
     BUS: "events:{region}:{account}:event-bus/{name}",
     LOG_GROUP: "logs:{region}:{account}:log-group:{name}",
+    PIPE: "pipes:{region}:{account}:pipe/{name}",
 }
 """Of what has a name as its id: the ARN."""
 
@@ -84,14 +87,17 @@ Control = Callable[[dict[str, Any]], Any]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a form of a template has become: physical ids by logical id."""
+    """What a form of a template has become: physical ids by logical id.
+
+    `inert` are the types that are there by name only, `parameters` the values that it has.
+    """
 
     emulator: Emulator
     control: Control
     stack: Stack
     ids: Mapping[str, str]
     inert: frozenset[str]
-    """The types that are there by name only."""
+    parameters: Mapping[str, str]
 
     def resource(self, name: str, *types: str) -> Resource | None:
         """Return a resource of the stack that really is there, of one of the types."""
@@ -128,7 +134,8 @@ class Deployment:
             return [self.literal(each) for each in value]
         match value:
             case {"Ref": str() as name}:
-                return self.ids.get(name, PSEUDO.get(name, UNKNOWN_VALUE))
+                known = {**self.parameters, **PSEUDO, **self.ids}
+                return known.get(name, UNKNOWN_VALUE)
             case {"Fn::GetAtt": [str() as name, str() as attribute]}:
                 return self._attribute(name, attribute)
             case {"Fn::Sub": str() as text}:
@@ -183,9 +190,11 @@ def deployed(
     types = {resource.type for resource in stack.resources.values()}
     inert = frozenset(control({"do": "inert", "types": sorted(types)}))
     spelled = _spelled(template, stack, values, inert)
+    elsewhere.make_queues(emulator)
     deploy.deploy(emulator, STACK, spelled)
     ids = dict(physical_ids(emulator.client("cloudformation"), STACK))
-    deployment = Deployment(emulator, control, stack, ids, inert)
+    given = {name: each["Default"] for name, each in spelled.get("Parameters", {}).items()}
+    deployment = Deployment(emulator, control, stack, ids, inert, given)
     _notify(deployment)
     return deployment
 
@@ -251,7 +260,7 @@ def _spelled(
     resources = {
         name: {
             "Type": resource.type,
-            "Properties": {} if resource.type in inert else _properties(resource),
+            "Properties": {} if resource.type in inert else _properties(stack, resource, inert),
             "DependsOn": [each for each in resource.depends_on if each in stack.resources],
         }
         for name, resource in stack.resources.items()
@@ -264,8 +273,8 @@ def _spelled(
     return {part: content for part, content in spelled.items() if content}
 
 
-def _properties(resource: Resource) -> dict[str, Any]:
-    settled: dict[str, Any] = _settled(resource.properties)
+def _properties(stack: Stack, resource: Resource, inert: frozenset[str]) -> dict[str, Any]:
+    settled: dict[str, Any] = _settled(stack, elsewhere.settled(stack, resource), inert)
     if resource.type == BUCKET:
         settled.pop("NotificationConfiguration", None)
     if resource.type not in ENOUGH:
@@ -274,17 +283,24 @@ def _properties(resource: Resource) -> dict[str, Any]:
     return {**{name: value for name, value in settled.items() if name in names}, **instead}
 
 
-def _settled(value: Any) -> Any:
+def _settled(stack: Stack, value: Any, inert: frozenset[str]) -> Any:
     """A value without what only an account can resolve."""
     if isinstance(value, list):
-        return [_settled(each) for each in value]
-    if isinstance(value, str):
-        return DYNAMIC.sub(UNKNOWN_VALUE, value)
+        return [_settled(stack, each, inert) for each in value]
+    match value:
+        case str():
+            return DYNAMIC.sub(UNKNOWN_VALUE, value)
+        case {"Fn::ImportValue": _}:
+            return UNKNOWN_VALUE
+        case {"Fn::Select": [number, {"Fn::Split": [str() as at, {"Fn::GetAtt": [name, part]}]}]}:
+            resource = stack.resources.get(name)
+            if resource and resource.type in inert:
+                # Nobody knows how many parts it has on AWS.
+                parts = attribute_of(resource.type, f"{STACK}-{name}", part).split(at)
+                return parts[min(int(number), len(parts) - 1)]
     if not isinstance(value, dict):
         return value
-    if value.keys() == {"Fn::ImportValue"}:
-        return UNKNOWN_VALUE
-    return {key: _settled(inner) for key, inner in value.items()}
+    return {key: _settled(stack, inner, inert) for key, inner in value.items()}
 
 
 def _parameters(template: Template, values: Mapping[str, str]) -> Iterator[tuple[str, Any]]:

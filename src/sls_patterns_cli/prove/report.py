@@ -17,7 +17,7 @@ from sls_patterns_cli.local.emulator.server import Emulator, unconfigured
 from sls_patterns_cli.prove.comeback import came_back
 from sls_patterns_cli.prove.control import ask
 from sls_patterns_cli.prove.deployment import Deployment, deployed
-from sls_patterns_cli.prove.trials import FAULTS_OF, Trial
+from sls_patterns_cli.prove.trials import Trial, faults_of
 from sls_patterns_cli.prove.verdict import Fault, Outcome
 from sls_patterns_cli.wiring.alarms import has_listeners, told, watching
 from sls_patterns_cli.wiring.edges import edges
@@ -117,13 +117,12 @@ def _on_emulator(source: Source, form: Form) -> Iterator[Deployment]:
 
 def _rows(deployment: Deployment, found: Sequence[Edge], faults: Sequence[Fault]) -> Iterator[Row]:
     for edge in found:
-        for fault in _faults(edge, faults):
+        for fault in _faults(faults_of(deployment.stack, edge), faults):
             yield _row(deployment, edge, fault)
 
 
-def _faults(edge: Edge, wanted: Sequence[Fault]) -> Sequence[Fault | None]:
+def _faults(possible: Sequence[Fault], wanted: Sequence[Fault]) -> Sequence[Fault | None]:
     """Return the faults to try on an edge, None where there is none to try."""
-    possible = FAULTS_OF.get(edge.mechanism, ())
     if not wanted:
         return possible[:1] or [None]
     return [fault for fault in wanted if fault in possible] or [None]
@@ -132,7 +131,7 @@ def _faults(edge: Edge, wanted: Sequence[Fault]) -> Sequence[Fault | None]:
 def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
     if fault is None:
         why = "the emulator does not have such failures"
-        if FAULTS_OF.get(edge.mechanism):
+        if faults_of(deployment.stack, edge):
             why = "such an edge cannot fail in this way"
         return Row(edge, None, Outcome("not-emulated", why=why))
     stack = deployment.stack

@@ -22,6 +22,7 @@ from sls_patterns_cli.wiring.model import (
     LOG_FILTER,
     LOG_GROUP,
     MACHINE,
+    PIPE,
     QUEUE,
     RULE,
     SCHEDULE,
@@ -337,7 +338,8 @@ def _delivered(deployment: Deployment, delivery: Resource, edge: Edge) -> Send |
 def _filter(deployment: Deployment, edge: Edge) -> dict[str, Any]:
     """Return what a record must have for the filter of an event source."""
     declared = deployment.stack.resources[edge.declared_by]
-    for each in declared.items("FilterCriteria", "Filters"):
+    path = ("SourceParameters", "FilterCriteria") if declared.type == PIPE else ("FilterCriteria",)
+    for each in declared.items(*path, "Filters"):
         pattern = deployment.literal(each.get("Pattern"))
         if isinstance(pattern, str):
             try:

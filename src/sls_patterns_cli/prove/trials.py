@@ -11,14 +11,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sls_patterns_cli.cloudformation.stack import dictionaries
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
 from sls_patterns_cli.local.emulator.proving.messages import POISON, readable
+from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES
 from sls_patterns_cli.prove.deployment import Deployment, unqualified
 from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
 from sls_patterns_cli.prove.verdict import Fault, Outcome
 from sls_patterns_cli.wiring.edges.deliveries import S3
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
 from sls_patterns_cli.wiring.edges.invocations import is_durable
+from sls_patterns_cli.wiring.edges.pipes import STREAM_SOURCES, source_mechanism, waits_for
 from sls_patterns_cli.wiring.model import (
     DELIVERY,
     FUNCTION,
@@ -35,16 +37,20 @@ FAULTS_OF: dict[Mechanism, tuple[Fault, ...]] = {
     "sqs": ("error", "timeout", "throttle", "poison"),
     "stream": ("error", "timeout", "throttle", "poison"),
     "lambda-async": ("error", "timeout", "throttle"),
-    "eventbridge": ("denied",),
-    "sns": ("denied",),
-    "scheduler": ("denied",),
+    "eventbridge": ("denied", "throttle"),
+    "sns": ("denied", "throttle"),
+    "scheduler": ("denied", "throttle"),
     "step-functions": ("error",),
     "firehose": ("error",),
+    "pipe": ("error", "timeout", "poison", "denied"),
 }
 """What can go wrong on an edge, first what is tried if nobody says; of other mechanisms nothing is
 emulated."""
 
 DELIVERIES = "eventbridge", "sns", "scheduler"
+
+WHOLE: dict[str, Any] = {"functions": {}, "machines": [], "denied": [], "throttled": []}
+"""What is broken while nothing is."""
 
 SENT = 10
 """How many messages are sent with one poison among them: a batch of SQS."""
@@ -67,6 +73,17 @@ LONGEST_SECONDS = 60.0
 LOOKS_EVERY_SECONDS = 0.01
 
 Note = dict[str, Any]
+
+
+def faults_of(stack: Stack, edge: Edge) -> tuple[Fault, ...]:
+    """Return what can go wrong on an edge."""
+    possible = FAULTS_OF.get(edge.mechanism, ())
+    if edge.mechanism != "pipe":
+        return possible
+    waited_for = waits_for(stack, stack.resources[edge.declared_by])
+    if waited_for and waited_for.type == FUNCTION:
+        return possible
+    return ("error", "denied") if waited_for else ("denied",)
 
 
 @dataclass(frozen=True)
@@ -124,41 +141,48 @@ class Trial:
             return "it is switched off"
         if edge.mechanism in DELIVERIES:
             return "" if here(edge.declared_by) else f"{edge.declared_by} is not there"
-        if edge.mechanism in {"sqs", "stream"} and here(edge.source) is None:
+        if edge.mechanism in {"sqs", "stream", "pipe"} and here(edge.source) is None:
             return f"{edge.source} stands elsewhere"
+        if edge.mechanism == "pipe":
+            return "" if here(edge.declared_by) else f"{edge.declared_by} is not there"
         kinds = (DELIVERY,) if edge.mechanism == "firehose" else (FUNCTION, MACHINE)
         name = edge.declared_by if edge.mechanism == "firehose" else edge.target
         return "" if here(name, *kinds) else f"{name} stands elsewhere"
 
     def _break(self) -> None:
-        edge, machines, functions = self.edge, list[str](), dict[str, str]()
-        deliveries = [self.deployment.arn(edge.declared_by)] if edge.mechanism in DELIVERIES else []
-        if edge.mechanism == "step-functions":
-            machines = [self.deployment.arn(edge.target)]
-        elif consumer := self._consumer():
-            functions = {self.deployment.ids[consumer]: self.fault}
-        self.deployment.control(
-            {
-                "do": "break",
-                "functions": functions,
-                "machines": machines,
-                "deliveries": deliveries,
-            }
-        )
+        broken = dict(WHOLE)
+        consumer, delivery = self._consumer(), self.deployment.arn(self.edge.declared_by)
+        if self.fault == "denied":
+            broken["denied"] = [delivery]
+        elif self.edge.mechanism in DELIVERIES:
+            broken["throttled"] = [delivery]
+        elif consumer and consumer.type == MACHINE:
+            broken["machines"] = [self.deployment.arn(consumer.name)]
+        elif consumer:
+            broken["functions"] = {self.deployment.ids[consumer.name]: self.fault}
+        self.deployment.control({"do": "break", **broken})
 
     def _mend(self) -> None:
         """Let everything work again, and what still waits be processed."""
-        whole: dict[str, Any] = {"functions": {}, "machines": [], "deliveries": []}
-        self.deployment.control({"do": "break", **whole})
-        if self.edge.mechanism == "sqs":
+        self.deployment.control({"do": "break", **WHOLE})
+        if self.edge.mechanism in {"sqs", "pipe"}:
             self._wait(self._is_empty, LONGEST_SECONDS / 10)
 
-    def _consumer(self) -> str | None:
-        """The function that fails: of Firehose the one that transforms records."""
-        edge = self.edge
-        if edge.mechanism in {"sqs", "stream", "lambda-async"}:
-            return edge.target
+    def _consumer(self) -> Resource | None:
+        """The function or state machine that fails: of Firehose the one that transforms records."""
+        edge, stack = self.edge, self.deployment.stack
+        if edge.mechanism in {"sqs", "stream", "lambda-async", "step-functions"}:
+            return stack.resources[edge.target]
+        if edge.mechanism == "pipe":
+            return waits_for(stack, stack.resources[edge.declared_by])
         return transformer(self.deployment, edge) if edge.mechanism == "firehose" else None
+
+    def _tries(self) -> str:
+        """The ARN of what notes each attempt: the consumer, or the pipe in front of it."""
+        if self.edge.mechanism == "pipe":
+            return self.deployment.arn(self.edge.declared_by)
+        consumer = self._consumer()
+        return self.deployment.arn(consumer.name if consumer else self.edge.target)
 
     def _observed(self, send: Send) -> Outcome | None:
         """Send, and return what came of it; None if nothing arrived."""
@@ -174,7 +198,7 @@ class Trial:
                 return outcome
             if not mine and now - began > ARRIVES_SECONDS:
                 return None
-            if not mine and now - sent > AGAIN_SECONDS and self.edge.mechanism == "stream":
+            if not mine and now - sent > AGAIN_SECONDS and self._reads_a_stream():
                 self._send(send)
                 sent = now
             time.sleep(LOOKS_EVERY_SECONDS)
@@ -197,12 +221,11 @@ class Trial:
     def _attempts(self, notes: Sequence[Note]) -> Iterator[Note]:
         """Yield the failed attempts of the consumer, of a batch only those of this source."""
         source = self.deployment.arn(self.edge.source)
-        polled = self.edge.mechanism in {"sqs", "stream"}
-        consumer = self._consumer() or self.edge.target
-        arn = self.deployment.arn(consumer)
+        polled = self.edge.mechanism in {"sqs", "stream", "pipe"}
+        arn = self._tries()
         for note in notes:
             failed = note["kind"] == "Attempt" and note["fault"]
-            is_mine = failed and unqualified(note["function"]) == arn
+            is_mine = failed and unqualified(note["consumer"]) == arn
             if is_mine and (not polled or source in str(note["event"])):
                 yield note
 
@@ -218,23 +241,20 @@ class Trial:
             return self._of_given_up(given_up)
         if len(mine) < CONFIRMING_ATTEMPTS:
             return None
-        if self._is_for_ever():
-            return Outcome("for-ever", taken_along=self._behind(notes))
-        # The emulator has no queues of other stacks, and moves nothing there.
-        is_outside = self.edge.mechanism == "sqs" and self.edge.end.kind == "outside"
-        return Outcome("ended", OUTSIDE) if is_outside else None
+        return Outcome("for-ever", taken_along=self._behind(notes)) if self._is_for_ever() else None
 
     def _is_mine(self, note: Note) -> bool:
         """Tell whether a note says that a message of this edge was given up."""
-        if note["kind"] != "GivenUp" or note["mechanism"] != self.edge.mechanism:
-            return False
         edge, arn = self.edge, self.deployment.arn
-        match edge.mechanism:
+        mechanism = "sqs" if self._reads_a_queue() else edge.mechanism
+        if note["kind"] != "GivenUp" or note["mechanism"] != mechanism:
+            return False
+        match mechanism:
             case "sqs":
                 return bool(note["by"] == arn(edge.source))
             case "lambda-async":
                 return bool(unqualified(note["by"]) == arn(edge.target))
-            case "stream" | "firehose":
+            case "stream" | "firehose" | "pipe":
                 return bool(note["by"] == arn(edge.declared_by))
         by = arn(edge.declared_by)
         # A subscription inside of a topic has no logical id; its ARN begins as the topic's.
@@ -249,7 +269,9 @@ class Trial:
         if self.fault == "poison":
             bodies = [body for note in given_up for body in note["bodies"]]
             along = sum(POISON not in readable(body) for body in bodies)
-        if not last["end"] and self.edge.end.kind == "outside":
+        # The emulator has queues for what stands elsewhere, but no buckets.
+        is_outside = self.edge.end.kind == "outside" and not last["end"]
+        if is_outside or last["end"] in OUTSIDE_QUEUES:
             return Outcome("ended", OUTSIDE, last["seconds"], taken_along=along)
         if not last["end"]:
             return Outcome("lost", after_seconds=last["seconds"], taken_along=along)
@@ -270,21 +292,41 @@ class Trial:
 
     def _is_for_ever(self) -> bool:
         """Tell whether the configuration lets AWS try a message until it expires."""
-        if self.edge.mechanism == "sqs":
+        if self._reads_a_queue():
             return self.edge.end.kind == "none"
-        mapping = self.deployment.stack.resources[self.edge.declared_by]
-        limits = mapping.get("MaximumRetryAttempts"), mapping.get("MaximumRecordAgeInSeconds")
-        return self.edge.mechanism == "stream" and all(each in (None, -1, "-1") for each in limits)
+        if not self._reads_a_stream():
+            return False
+        declared = self.deployment.stack.resources[self.edge.declared_by]
+        limited = ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds")
+        paths = [("SourceParameters", kind) for kind in STREAM_SOURCES] if self._is_pipe() else [()]
+        limits = (declared.get(*path, name) for path in paths for name in limited)
+        return all(each in (None, -1, "-1") for each in limits)
+
+    def _is_pipe(self) -> bool:
+        return self.edge.mechanism == "pipe"
+
+    def _reads_a_queue(self) -> bool:
+        return self._polled() == "sqs"
+
+    def _reads_a_stream(self) -> bool:
+        return self._polled() == "stream"
+
+    def _polled(self) -> Mechanism:
+        """How the source of the edge is read, be it by a pipe."""
+        stack = self.deployment.stack
+        if self._is_pipe():
+            return source_mechanism(stack, stack.resources[self.edge.declared_by])
+        return self.edge.mechanism
 
     def _behind(self, notes: Sequence[Note]) -> int | None:
         """How many good messages are held up by a poison that is tried again for ever."""
         if self.fault != "poison":
             return None
-        arn = self.deployment.arn(self.edge.target)
+        arn = self._tries()
         done = "".join(
             readable(note["event"])
             for note in notes
-            if note["kind"] == "Attempt" and not note["fault"] and note["function"] == arn
+            if note["kind"] == "Attempt" and not note["fault"] and note["consumer"] == arn
         )
         return sum(f"sls-patterns-{number}" not in done for number in range(1, SENT))
 
@@ -309,11 +351,11 @@ class Trial:
             time.sleep(LOOKS_EVERY_SECONDS)
 
 
-def transformer(deployment: Deployment, edge: Edge) -> str | None:
+def transformer(deployment: Deployment, edge: Edge) -> Resource | None:
     """Return the function of the stack that transforms the records of a delivery stream."""
     delivery = deployment.stack.resources[edge.declared_by]
     for each in dictionaries(delivery.properties):
         if each.get("ParameterName") == "LambdaArn":
             found = function_at(deployment.stack, each.get("ParameterValue"))
-            return found[0].name if found else None
+            return found[0] if found else None
     return None

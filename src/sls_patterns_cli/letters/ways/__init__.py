@@ -1,6 +1,7 @@
 """The ways back: one class for each kind of letter."""
 
 from sls_patterns_cli.letters.ways.deliveries import (
+    NotificationsToFirehose,
     NotificationsToFunction,
     NotificationsToQueue,
     RuleEvents,
@@ -13,7 +14,7 @@ from sls_patterns_cli.letters.ways.messages import Messages
 from sls_patterns_cli.letters.ways.streams import PipeBatches, StreamBatches, StreamRecords
 from sls_patterns_cli.letters.ways.way import Context, NoWayBack, Way
 from sls_patterns_cli.wiring.edges.invocations import configuration
-from sls_patterns_cli.wiring.model import BUCKET, FUNCTION, QUEUE, Edge, Mechanism
+from sls_patterns_cli.wiring.model import BUCKET, DELIVERY, FUNCTION, QUEUE, Edge, Mechanism
 
 Kind = type[Way]
 
@@ -27,6 +28,7 @@ BY_MECHANISM: dict[Mechanism, Kind] = {
 """Where the mechanism alone says it."""
 
 BY_TARGET: dict[tuple[Mechanism, str], Kind] = {
+    ("sns", DELIVERY): NotificationsToFirehose,
     ("sns", FUNCTION): NotificationsToFunction,
     ("sns", QUEUE): NotificationsToQueue,
 }

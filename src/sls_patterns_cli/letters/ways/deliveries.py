@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sls_patterns_cli.letters.letter import Cause, Letter, Outcome, decoded, kept
+from sls_patterns_cli.letters.letter import SENT, Cause, Letter, Outcome, decoded, kept
 from sls_patterns_cli.letters.stores import envelope
 from sls_patterns_cli.letters.targets import (
     invoke_asynchronously,
@@ -69,6 +69,24 @@ class NotificationsToQueue(Notifications):
 
     def grants(self) -> Iterator[Grant]:
         yield "sqs:SendMessage", self.edge.target
+
+
+class NotificationsToFirehose(Notifications):
+    """What SNS could not put into a delivery stream: a line, as SNS puts it there."""
+
+    kind = "notifications for Firehose"
+
+    def payload(self, letter: Letter) -> Any:
+        return decoded(envelope(letter).get("Message", letter.body))
+
+    def send_back(self, letter: Letter) -> Outcome:
+        name = name_of(self.context.id(self.edge.target))
+        record = {"Data": f"{letter.body}\n".encode()}
+        self.clients("firehose").put_record(DeliveryStreamName=name, Record=record)
+        return SENT
+
+    def grants(self) -> Iterator[Grant]:
+        yield "firehose:PutRecord", self.edge.target
 
 
 class NotificationsToFunction(Notifications):

@@ -16,7 +16,7 @@ class GivenUp:
     """Something was given up. `end` is where it is kept, the ARN, or empty if it is lost.
 
     `mechanism` is one of those of `wiring`; `by` is what gave up: the ARN of a queue, function,
-    rule, subscription, schedule or delivery stream, or the UUID of an event source mapping.
+    rule, subscription, schedule, pipe or delivery stream, or the UUID of an event source mapping.
     `seconds` is how long that takes on AWS, None where AWS does not document it.
     """
 
@@ -31,9 +31,12 @@ class GivenUp:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A function was invoked; `fault` is what it answered with, empty if it succeeded."""
+    """A function, state machine or pipe had something to process; `consumer` is its ARN.
 
-    function: str
+    `fault` is what it answered with, empty if it succeeded.
+    """
+
+    consumer: str
     event: Any
     fault: str
 

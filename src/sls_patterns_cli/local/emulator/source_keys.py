@@ -15,6 +15,8 @@ SOURCE_KEYS = frozenset(
 """Keys that only the calling service can fill in, in lower case, as IAM ignores their case."""
 
 SENT_KEYS = {
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
+    "pipes.amazonaws.com": frozenset({"aws:sourceaccount", "aws:sourcearn"}),
     # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     "scheduler.amazonaws.com": frozenset({"aws:sourceaccount", "aws:sourcearn"}),
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html#prevent-cross-service-confused-deputy

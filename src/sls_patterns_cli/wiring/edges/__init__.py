@@ -52,8 +52,14 @@ SWITCHES = (
 
 @once_a_stack
 def edges(stack: Stack) -> Iterator[Edge]:
-    """Return every asynchronous edge, with its end, in the order of the mechanisms."""
-    for edge in dict.fromkeys(edge for of in MECHANISMS for edge in of(stack)):
+    """Return every asynchronous edge, with its end, in the order of the mechanisms.
+
+    A function with a failure destination or dead-letter queue that nothing here invokes is there
+    for somebody outside.
+    """
+    found = list(dict.fromkeys(edge for of in MECHANISMS for edge in of(stack)))
+    waiting = invocations.by_others(stack, {edge.target for edge in found})
+    for edge in (*found, *(each for each in waiting if each.end.kind != "none")):
         is_off = _is_off(stack.resources[edge.declared_by])
         yield replace(edge, is_enabled=False) if is_off else edge
 
@@ -65,12 +71,8 @@ def _is_off(declared: Resource) -> bool:
 
 @once_a_stack
 def ends(stack: Stack) -> Iterator[Edge]:
-    """Return the edges that have an end in the stack, also of what only others may send.
-
-    A function with a dead-letter queue that nothing here invokes is there for somebody else.
-    """
+    """Return the edges that have an end in the stack, also of executions that only others start."""
     found = edges(stack)
-    waiting = invocations.by_others(stack, {edge.target for edge in found})
     started = {edge.target for edge in found if edge.mechanism == "step-functions"}
     executed = executions.by_others(stack, started)
-    yield from (each for each in (*found, *waiting, *executed) if each.end.kind == "resource")
+    yield from (each for each in (*found, *executed) if each.end.kind == "resource")

@@ -14,6 +14,8 @@ from sls_patterns_cli.wiring.model import (
     End,
     Mechanism,
     end_at,
+    function_at,
+    machine_at,
     place_of,
     redrive_end,
 )
@@ -25,7 +27,7 @@ def edges(stack: Stack) -> Iterator[Edge]:
     for pipe in stack.of_type(PIPE):
         source = stack.place(pipe.get("Source"), *MECHANISMS).name
         arn = pipe.get("Target")
-        target, mechanism = place_of(stack, arn).name, _mechanism(stack, pipe)
+        target, mechanism = place_of(stack, arn).name, source_mechanism(stack, pipe)
         # Brokers keep what is not acknowledged.
         can_end = mechanism in {"sqs", "stream"}
         end = _end(stack, pipe, mechanism)
@@ -35,7 +37,7 @@ def edges(stack: Stack) -> Iterator[Edge]:
             yield from invocation(stack, source, arn, pipe)
 
 
-def _mechanism(stack: Stack, pipe: Resource) -> Mechanism:
+def source_mechanism(stack: Stack, pipe: Resource) -> Mechanism:
     """Return what kind of source a pipe reads; of one outside by its ARN, or its parameters."""
     source = stack.found(pipe.get("Source"), *MECHANISMS)
     if source:
@@ -45,6 +47,30 @@ def _mechanism(stack: Stack, pipe: Resource) -> Mechanism:
         return "sqs"
     is_stream = any(pipe.get("SourceParameters", kind) for kind in STREAM_SOURCES)
     return "stream" if is_stream else "other"
+
+
+def waits_for(stack: Stack, pipe: Resource) -> Resource | None:
+    """Return the function or express state machine whose failures a pipe hears of.
+
+    It is the target, or else what enriches; a pipe only starts what it does not wait for.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-error-troubleshooting.html
+    """
+    target, enrichment = pipe.get("Target"), pipe.get("Enrichment")
+    if (function := function_at(stack, target)) and _waits(pipe, "LambdaFunctionParameters"):
+        return function[0]
+    machine = machine_at(stack, target)
+    if machine and _waits(pipe, "StepFunctionStateMachineParameters") and _is_express(machine):
+        return machine
+    enriching = function_at(stack, enrichment)
+    return enriching[0] if enriching else machine_at(stack, enrichment)
+
+
+def _waits(pipe: Resource, kind: str) -> bool:
+    return bool(pipe.get("TargetParameters", kind, "InvocationType") != "FIRE_AND_FORGET")
+
+
+def _is_express(machine: Resource) -> bool:
+    return bool(machine.get("StateMachineType") == "EXPRESS")
 
 
 def _end(stack: Stack, pipe: Resource, mechanism: Mechanism) -> End:

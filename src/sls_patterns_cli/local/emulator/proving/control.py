@@ -60,9 +60,13 @@ def _do(request: dict[str, Any]) -> Any:
         case "break":
             functions.faults = dict(request["functions"])
             executions.failing = set(request["machines"])
-            permissions.refusing.clear()
-            for arn in request["deliveries"]:
-                permissions.refusing.update(deliveries.targets(arn))
+            for broken, kind in (
+                (permissions.refusing, "denied"),
+                (permissions.throttling, "throttled"),
+            ):
+                broken.clear()
+                for arn in request[kind]:
+                    broken.update(deliveries.targets(arn))
         case "hold":
             record_batches.held = request["held"]
             lambda_svc.esm_wake.set()

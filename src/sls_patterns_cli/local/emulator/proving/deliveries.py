@@ -1,18 +1,20 @@
-"""Schedules fire when they are told to, and never by themselves; and what delivers to where."""
+"""Schedules fire when they are told to, and no endpoint is called; and what delivers to where."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import eventbridge, scheduler, sns
+from ministack.services import eventbridge, pipes, scheduler, sns
 
-from sls_patterns_cli.local.emulator.adapters import rely_on
+from sls_patterns_cli.local.emulator.adapters import rely_on, retries
+from sls_patterns_cli.local.emulator.adapters.sns import endpoint_delivery
 
 
 def apply() -> None:
     rely_on(scheduler._tick_schedules, "0ece514e9120")
     rely_on(eventbridge._tick_scheduled_rules, "11eebed44e38")
     scheduler._tick_schedules = eventbridge._tick_scheduled_rules = _never
+    retries.waits_here = endpoint_delivery.calls_endpoints = False
 
 
 def _never() -> None:
@@ -33,7 +35,7 @@ def fire(arn: str) -> bool:
 
 
 def targets(arn: str) -> Iterator[str]:
-    """Yield the ARNs to which a schedule, rule or subscription delivers."""
+    """Yield the ARNs to which a schedule, rule, subscription or pipe delivers."""
     for schedule in scheduler._schedules._data.values():
         if schedule.get("Arn") == arn:
             yield schedule["Target"]["Arn"]
@@ -44,6 +46,9 @@ def targets(arn: str) -> Iterator[str]:
         for subscription in topic["subscriptions"]:
             if arn in {subscription["arn"], topic["arn"]}:
                 yield subscription["endpoint"]
+    for pipe in pipes._pipes._data.values():
+        if pipe["Arn"] == arn:
+            yield pipe["Target"]
 
 
 def _start(targets: list[dict[str, Any]], source: str, by: dict[str, Any]) -> None:

@@ -29,8 +29,11 @@ def apply() -> None:
     record_batches.AGE_FACTOR = timescale.FACTOR
 
 
-def _stand_in(_execute: Callable[..., Any]) -> Callable[..., Any]:
+def _stand_in(execute: Callable[..., Any]) -> Callable[..., Any]:
     def answer(function: Record, event: Any) -> Record:
+        if "pipe" in function:  # it reads as a function does, and delivers by itself
+            passed: Record = execute(function, event)
+            return passed
         config = function.get("config") or function
         fault = _fault_for(config["FunctionName"], event)
         journal.note(journal.Attempt(config["FunctionArn"], event, fault))
@@ -92,7 +95,12 @@ def _number(record: Record) -> str:
 
 
 def _success(event: Any) -> Any:
-    """What AWS takes for success: of a transformation of Firehose each record as it came."""
+    """What AWS takes for success: of a transformation of Firehose each record as it came.
+
+    What enriches a pipe's batch, which is a list, leaves it as it is.
+    """
+    if isinstance(event, list):
+        return event
     if isinstance(event, dict) and "deliveryStreamArn" in event:
         records = [
             {"recordId": each["recordId"], "result": "Ok", "data": each["data"]}

@@ -1,11 +1,20 @@
-"""What an inert resource says of itself; both sides of the wall ask here."""
+"""How inert resources, and what stands elsewhere, are named; both sides of the wall ask here."""
+
+import re
 
 REGION, ACCOUNT = "us-east-1", "000000000000"
+
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:sls-patterns-outside"
+OUTSIDE_QUEUES = QUEUE_ARN, f"{QUEUE_ARN}.fifo"
+"""Stand for every end outside of a template."""
 
 
 def attribute_of(type_: str, name: str, attribute: str) -> str:
     """Return an attribute of an inert resource with this physical id; an ARN has the right form."""
-    if not attribute.endswith("Arn"):
+    if "Arn" not in attribute:
         return f"{name}-{attribute}"
-    service = type_.split("::")[1].lower() if type_.startswith("AWS::") else "custom"
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
+    if not type_.startswith("AWS::"):
+        return f"arn:aws:custom:{REGION}:{ACCOUNT}:{name}"
+    _, service, kind = type_.split("::")[:3]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower()
+    return f"arn:aws:{service.lower()}:{REGION}:{ACCOUNT}:{words}/{name}"

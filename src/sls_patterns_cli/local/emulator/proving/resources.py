@@ -5,7 +5,8 @@ from typing import Any
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator.adapters.iam import permissions
-from sls_patterns_cli.local.emulator.proving.names import attribute_of
+from sls_patterns_cli.local.emulator.adapters.pipes import definitions
+from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES, attribute_of
 
 REAL = {
     "AWS::DynamoDB::Table",
@@ -24,6 +25,7 @@ REAL = {
     "AWS::Lambda::Version",
     "AWS::Logs::LogGroup",
     "AWS::Logs::SubscriptionFilter",
+    "AWS::Pipes::Pipe",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
@@ -43,8 +45,13 @@ Created = tuple[str, dict[str, str]]
 
 
 def apply() -> None:
-    """Let roles of other stacks act; nothing is inert until the types of a template are known."""
+    """Let roles of other stacks act, and pipes lead anywhere.
+
+    Nothing is inert until the types of a template are known.
+    """
     permissions.outsiders_may = True
+    permissions.open_to_all.update(OUTSIDE_QUEUES)
+    definitions.takes_anything = True
 
 
 def make_inert(types: set[str]) -> set[str]:

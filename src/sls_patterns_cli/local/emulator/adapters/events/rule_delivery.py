@@ -4,8 +4,9 @@ AWS: EventBridge sends to a queue or topic whose policy lets events.amazonaws.co
 invokes a function asynchronously, whose policy lets it, and starts a state machine in the name of
 the target's role. Errors of that kind are not tried again:
 the event goes to the target's dead-letter queue, if there is one and its policy lets the rule, with
-attributes that say why. Targets and dead-letter queue get the trace header of PutEvents; events of
-AWS's own services have none. Ref of a rule on a custom bus is `bus|rule`.
+attributes that say why. A target that throttles is tried again as `adapters.retries` says. Targets
+and dead-letter queue get the trace header of PutEvents; events of AWS's own services have none. Ref
+of a rule on a custom bus is `bus|rule`.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1131
@@ -21,7 +22,7 @@ from ministack.services import eventbridge
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator import journal
-from sls_patterns_cli.local.emulator.adapters import replace
+from sls_patterns_cli.local.emulator.adapters import replace, retries
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
     SENDING,
     refusing,
@@ -29,6 +30,7 @@ from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
     service_may_invoke,
     service_may_publish,
     service_may_send,
+    throttling,
 )
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background, traces
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
@@ -55,6 +57,8 @@ def _permitted(invoke: Callable[..., None]) -> Callable[..., None]:
                 invoke(target, event, rule, *rest)
             elif not _may_deliver(target, source):
                 _give_up(target, event, source)
+            elif not (tried := _tried(target)).delivered:
+                _give_up(target, event, source, tried)
             else:
                 journal.note(journal.Delivered(source, arn))
                 if ":function:" in arn:
@@ -78,18 +82,44 @@ def _may_deliver(target: dict[str, Any], source: str) -> bool:
     return arn not in refusing
 
 
-def _give_up(target: dict[str, Any], event: dict[str, Any], source: str) -> None:
+def _tried(target: dict[str, Any]) -> retries.Tried:
+    policy = retries.of_event(target.get("RetryPolicy") or {})
+    return policy.until(lambda: target["Arn"] not in throttling)
+
+
+def _give_up(
+    target: dict[str, Any],
+    event: dict[str, Any],
+    source: str,
+    tried: retries.Tried = retries.REFUSED,
+) -> None:
     queue = target.get("DeadLetterConfig", {}).get("Arn", "")
     is_kept = queue and service_may_send(queue, EVENTS, source)
     if is_kept:
-        attributes = {
-            "RULE_ARN": source,
-            "TARGET_ARN": target["Arn"],
-            "ERROR_CODE": "NO_PERMISSIONS",
-            "ERROR_MESSAGE": "EventBridge is not permitted to deliver to the target.",
-        }
+        attributes = {"RULE_ARN": source, "TARGET_ARN": target["Arn"], **_why(tried)}
         send(queue, _payload(event), **attributes)
-    journal.note(journal.GivenUp("eventbridge", source, target["Arn"], queue if is_kept else ""))
+    journal.note(
+        journal.GivenUp(
+            "eventbridge",
+            source,
+            target["Arn"],
+            queue if is_kept else "",
+            attempts=tried.attempts,
+            seconds=tried.seconds,
+        )
+    )
+
+
+def _why(tried: retries.Tried) -> dict[str, str]:
+    if not tried.condition:
+        said = "EventBridge is not permitted to deliver to the target."
+        return {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": said}
+    return {
+        "ERROR_CODE": "THROTTLING",
+        "ERROR_MESSAGE": "The target throttles.",
+        "EXHAUSTED_RETRY_CONDITION": tried.condition,
+        "RETRY_ATTEMPTS": str(tried.attempts - 1),
+    }
 
 
 def _payload(event: dict[str, Any]) -> Any:

@@ -26,6 +26,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 refusing: set[str] = set()
 """ARNs of what refuses everybody, as if a policy had been taken away: `prove` breaks targets so."""
 
+throttling: set[str] = set()
+"""ARNs of what takes nothing for now, whoever sends it: `prove` breaks targets so as well."""
+
+open_to_all: set[str] = set()
+"""ARNs of what every role may use: what stands elsewhere, of which nobody knows who may."""
+
 outsiders_may = False
 """Whether roles that are not here may do everything: nobody knows what others allow them."""
 
@@ -34,6 +40,8 @@ def role_may(role_arn: str, action: str, resource_arn: str) -> bool:
     """Whether the policies of a role allow the action, such as `sqs:SendMessage`."""
     if resource_arn in refusing:
         return False
+    if resource_arn in open_to_all:
+        return True
     name = role_arn.rsplit("/", 1)[-1]
     if outsiders_may and iam._roles.get_scoped(get_account_id(), None, name) is None:
         return True

@@ -1,6 +1,7 @@
 """A function reads a stream shard by shard, and what it cannot process ends in a bucket.
 
-AWS: `lambda_.record_batches` says what becomes of a failed batch. Each shard goes on by itself.
+AWS: `lambda_.record_batches` says what becomes of a failed batch. Each shard goes on by itself. A
+filter drops records before the function sees them.
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
 
@@ -61,7 +62,8 @@ def _start(mapping: Mapping, context: contextvars.Context) -> bool:
 
 def _process(batch: Batch, place: tuple[str, str], position: int, records: list[Record]) -> None:
     try:
-        batch.process([_described(batch, record) for record in records])
+        described = [_described(batch, record) for record in records]
+        batch.process(lambda_svc._apply_filter_criteria(described, batch.mapping))
     finally:
         _positions[place] = position + len(records)
         _reading.discard(place)

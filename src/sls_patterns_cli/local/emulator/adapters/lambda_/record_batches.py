@@ -1,4 +1,4 @@
-"""How a function processes a batch of a shard's records; it changes nothing itself.
+"""How a function or pipe processes a batch of a shard's records; it changes nothing itself.
 
 AWS: a failed batch is tried again until MaximumRetryAttempts or MaximumRecordAgeInSeconds; with
 BisectBatchOnFunctionError it is split first, which is no attempt; of a partial failure the records
@@ -122,17 +122,7 @@ class Batch:
         destination = on_failure.get("Destination", "")
         now = datetime.now(UTC)
         document = {
-            "requestContext": {
-                "requestId": new_uuid(),
-                "functionArn": self.function["config"]["FunctionArn"],
-                "condition": condition,
-                "approximateInvokeCount": attempts,
-            },
-            "responseContext": {
-                "statusCode": 200,
-                "executedVersion": "$LATEST",
-                "functionError": result.get("function_error") or "Unhandled",
-            },
+            **self._context(condition, attempts, result),
             "version": "1.0",
             "timestamp": now.isoformat(timespec="milliseconds"),
             self.kind.information: {
@@ -153,8 +143,8 @@ class Batch:
         kept = keep(self.function["config"]["Role"], destination, document, key)
         journal.note(
             journal.GivenUp(
-                "stream",
-                self.mapping["UUID"],
+                "pipe" if self._pipe else "stream",
+                self._pipe or self.mapping["UUID"],
                 self.function["config"]["FunctionArn"],
                 destination if kept else "",
                 attempts=attempts,
@@ -162,6 +152,32 @@ class Batch:
                 bodies=tuple(map(json.dumps, records)),
             )
         )
+
+    @property
+    def _pipe(self) -> str:
+        """The ARN of the pipe that reads, empty for a function."""
+        return str(self.mapping.get("PipeArn", ""))
+
+    def _context(self, condition: str, attempts: int, result: Record) -> Record:
+        """Who has given up and why. AWS documents it for functions; pipes were seen to do so.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+        """
+        if self._pipe:
+            return {"context": {"partnerResourceArn": self._pipe, "condition": condition}}
+        return {
+            "requestContext": {
+                "requestId": new_uuid(),
+                "functionArn": self.function["config"]["FunctionArn"],
+                "condition": condition,
+                "approximateInvokeCount": attempts,
+            },
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": result.get("function_error") or "Unhandled",
+            },
+        }
 
     def _number(self, record: Record) -> str:
         number: str = record[self.kind.part][self.kind.number]

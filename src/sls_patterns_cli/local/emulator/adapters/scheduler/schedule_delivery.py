@@ -2,7 +2,8 @@
 
 AWS: EventBridge Scheduler invokes a function asynchronously, with the schedule's role. Without
 permission or target it does not try again: the input goes to the target's dead-letter queue, in
-the name of the same role. It assumes the role for the schedule's group.
+the name of the same role. A target that throttles is tried again as `adapters.retries` says. It
+assumes the role for the schedule's group.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html#setting-up-execution-role
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
@@ -19,8 +20,13 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, scheduler
 
 from sls_patterns_cli.local.emulator import journal, timescale
-from sls_patterns_cli.local.emulator.adapters import rely_on, replace
-from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, refusing, role_may
+from sls_patterns_cli.local.emulator.adapters import rely_on, replace, retries
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
+    SENDING,
+    refusing,
+    role_may,
+    throttling,
+)
 from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_assume
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import send
@@ -60,6 +66,8 @@ def _in_its_role(invoke: Callable[..., None]) -> Callable[..., None]:
         is_function = ":function:" in arn
         if not _may_deliver(role, arn) or (is_function and not background.exists(arn)):
             _give_up(target, payload, schedule)
+        elif not (tried := _tried(target)).delivered:
+            _give_up(target, payload, schedule, tried)
         elif is_function:
             background.invoke(arn, payload)
         else:
@@ -82,7 +90,17 @@ def _may_deliver(role: str, arn: str) -> bool:
     return role_may(role, action, arn) if action else arn not in refusing
 
 
-def _give_up(target: dict[str, Any], payload: Any, schedule: dict[str, Any]) -> None:
+def _tried(target: dict[str, Any]) -> retries.Tried:
+    policy = retries.of_event(target.get("RetryPolicy") or {})
+    return policy.until(lambda: target["Arn"] not in throttling)
+
+
+def _give_up(
+    target: dict[str, Any],
+    payload: Any,
+    schedule: dict[str, Any],
+    tried: retries.Tried = retries.REFUSED,
+) -> None:
     queue = (target.get("DeadLetterConfig") or {}).get("Arn", "")
     is_kept = (
         queue
@@ -90,7 +108,14 @@ def _give_up(target: dict[str, Any], payload: Any, schedule: dict[str, Any]) -> 
         and send(queue, payload, TARGET_ARN=target["Arn"])
     )
     journal.note(
-        journal.GivenUp("scheduler", schedule["Arn"], target["Arn"], queue if is_kept else "")
+        journal.GivenUp(
+            "scheduler",
+            schedule["Arn"],
+            target["Arn"],
+            queue if is_kept else "",
+            attempts=tried.attempts,
+            seconds=tried.seconds,
+        )
     )
 
 
