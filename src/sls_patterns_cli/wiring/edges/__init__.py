@@ -67,10 +67,14 @@ def _is_off(declared: Resource) -> bool:
 def ends(stack: Stack) -> Iterator[Edge]:
     """Return the edges that have an end in the stack, also of what only others may send.
 
-    A function with a dead-letter queue that nothing here invokes is there for somebody else.
+    A function with a dead-letter queue that nothing here invokes is there for somebody else, and a
+    queue that nothing here polls is received from by code.
     """
     found = edges(stack)
+    received = mappings.by_code(stack, {edge.source for edge in found})
     waiting = invocations.by_others(stack, {edge.target for edge in found})
     started = {edge.target for edge in found if edge.mechanism == "step-functions"}
     executed = executions.by_others(stack, started)
-    yield from (each for each in (*found, *waiting, *executed) if each.end.kind == "resource")
+    yield from (
+        each for each in (*found, *received, *waiting, *executed) if each.end.kind == "resource"
+    )
