@@ -186,6 +186,21 @@ def test_an_issue_form_is_what_github_takes(form: Path) -> None:
         assert (field["type"] == "dropdown") == ("options" in field["attributes"])
 
 
+MECHANISMS = re.findall(r"^\| (\[`.*) \|$", (ROOT / "docs/prove.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "row", MECHANISMS, ids=lambda row: " ".join(re.findall(r"`([^`]+)`", row)[:2])
+)
+def test_each_mechanism_names_the_page_and_the_test_that_show_it(row: str) -> None:
+    mechanism, *_, test = row.split(" | ")
+    named = re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", test)
+
+    assert "](https://docs.aws.amazon.com/" in mechanism
+    assert named, f"name a test as file::test, not {test}"
+    assert f"def {named[2]}(" in (ROOT / named[1]).read_text()
+
+
 SECONDS = re.compile(r"\b\d+\.\d+s ")
 """As a terminal shows how long something took."""
 
