@@ -39,6 +39,11 @@ TRACING = {
     "none": "No traces; log lines have the ids of requests all the same",
 }
 """What prompts say about each way to trace."""
+DEAD_LETTERS = {
+    "tool": "a tool in the project, which needs nothing else",
+    "command": "the command `sls-patterns letters`, which also selects and discards",
+}
+"""What prompts say about what lists dead letters."""
 ROLLOUTS = {
     "all-at-once": "the new version gets all traffic as soon as it is deployed",
     "canary": (
@@ -69,6 +74,7 @@ def choices(vocabulary: Vocabulary) -> str:
     """Return what prompts say about each flavour and each datastore."""
     said = {
         "tracing": {name: label(name, meaning) for name, meaning in TRACING.items()},
+        "dead_letters": {name: label(name, what) for name, what in DEAD_LETTERS.items()},
         "rollouts": {name: label(name, meaning) for name, meaning in ROLLOUTS.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
         "datastores": {

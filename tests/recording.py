@@ -1,6 +1,7 @@
 """The pictures in the README: the tool at work, in terminals. `make recording` draws them.
 
-Those of `list` and `show` change with each pattern, so `make golden` draws them (`--catalog`).
+Those of `list` and `show` change with each pattern, so `make golden` draws them (`--catalog`);
+`--failures` draws only the one of `prove` and `check`.
 
 What is shown is what was on the screen, with two changes: where the project was made is written as
 the home folder, and long lists are cut short and say so.
@@ -34,6 +35,16 @@ LIST = ("sls-patterns", "list")
 SHOW = ("sls-patterns", "show", "scalable-webhook")
 NEW = ("sls-patterns", "new", "scalable-webhook", "my-webhooks")
 TEST = ("sls-patterns", "local", "test")
+
+RECORDED = Path(__file__).parent / "recorded"
+"""A stack that loses messages, and the same with what `check` asks for."""
+
+FAILURES = (
+    ("sls-patterns", "prove", "template.yaml"),
+    ("sls-patterns", "check", "template.yaml"),
+    ("diff", "template.yaml", "mended.yaml"),
+    ("sls-patterns", "prove", "mended.yaml"),
+)
 
 # What pyte calls colours, and Rich otherwise.
 COLOURS = {"brown": "yellow", "brightblack": "bright_black"}
@@ -131,6 +142,23 @@ def record(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
     )
 
 
+def failures(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
+    """Lose a message, add what `check` asks for, and see it kept; return the picture."""
+    lines: list[Text] = []
+    for command in FAILURES:
+        shown = see(command, RECORDED, variables, WIDE)
+        lines += [*texts(command, shown, home), Text()]
+    yield "failures", WIDE, lines[:-1]
+
+
+def everything(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
+    yield from record(home, variables)
+    yield from failures(home, variables)
+
+
+DRAWN = {"--catalog": catalog, "--failures": failures}
+
+
 def prompts(home: Path, variables: Mapping[str, str], columns: int) -> Shown:
     """Return the screen on which `new` has been asked for a datastore, and waits."""
 
@@ -156,7 +184,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
-        of = catalog if "--catalog" in sys.argv else record
+        of = DRAWN[sys.argv[1]] if len(sys.argv) > 1 else everything
         for name, columns, lines in of(home, terminal(home)):
             file = (DOCS if name == "recording" else PICTURES) / f"{name}.svg"
             file.write_text(draw(lines, columns, name), encoding="utf-8", newline="\n")

@@ -18,11 +18,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sls_patterns_cli.catalog import RESERVED_ADDRESS
+
 if TYPE_CHECKING:
     from copier._main import Worker
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "build/rendered"
+PUBLIC = "https://git.example.com/sls-patterns.git"
 ONE_DAY = 24 * 60 * 60
 
 
@@ -52,7 +55,9 @@ def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answ
 
 def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
     """Render such a project; return the folder that is kept, only to be read."""
-    source = {"_commit": version, "_src_path": "https://sls-patterns.invalid/sls-patterns.git"}
+    # What offers the command, is a build with an address.
+    address = PUBLIC if answers.get("dead_letters") == "command" else RESERVED_ADDRESS
+    source = {"_commit": version, "_src_path": address}
     # By default it would be the folder's, whose name is the tests' own affair.
     data = {"project_name": answers["pattern"], "new_project": True, **answers, **source}
     kept = _kept(origin) / _digest(json.dumps(data, sort_keys=True).encode())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain, cycle, product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -83,10 +83,21 @@ def rollouts(_: Pattern, topology: Topology) -> list[str]:
     return ["canary"] if any(node.kind == "function" for node in topology.nodes) else []
 
 
+def _redriven_by_command(pattern: Pattern, topology: Topology) -> Iterator[str]:
+    redrive = _graph(pattern, topology)["redrive"]
+    if redrive and redrive["by_command"]:
+        yield "command"
+
+
+def _graph(pattern: Pattern, topology: Topology) -> dict[str, Any]:
+    file = graph_file(topology.name, topology.datastores[0])
+    graph: dict[str, Any] = json.loads((PATTERNS / pattern.slug / file).read_text())
+    return graph
+
+
 def _all_parameters(pattern: Pattern, topology: Topology) -> Iterator[str]:
     """Return the answer with all optional parameters that a topology can have."""
-    file = graph_file(topology.name, topology.datastores[0])
-    graph = json.loads((PATTERNS / pattern.slug / file).read_text())
+    graph = _graph(pattern, topology)
     options = dict.fromkeys(each["option"] for each in graph["optional_parameters"])
     if options:
         yield f"[{', '.join(options)}]"
@@ -99,6 +110,7 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "tracing": lambda _pattern, _topology: ["none"],
     "external_auth": _without_credentials,
     "rollout": rollouts,
+    "dead_letters": _redriven_by_command,
     "parameters": _all_parameters,
 }
 """By further question: the values for a topology that are not the default of new projects."""

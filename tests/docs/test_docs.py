@@ -186,6 +186,25 @@ def test_an_issue_form_is_what_github_takes(form: Path) -> None:
         assert (field["type"] == "dropdown") == ("options" in field["attributes"])
 
 
+MECHANISMS = re.findall(r"^\| (\[`.*) \|$", (ROOT / "docs/prove.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "row", MECHANISMS, ids=lambda row: " ".join(re.findall(r"`([^`]+)`", row)[:2])
+)
+def test_each_mechanism_names_the_page_and_the_test_that_show_it(row: str) -> None:
+    mechanism, *_, test = row.split(" | ")
+    named = re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", test)
+
+    assert "](https://docs.aws.amazon.com/" in mechanism
+    assert named, f"name a test as file::test, not {test}"
+    assert f"def {named[2]}(" in (ROOT / named[1]).read_text()
+
+
+SECONDS = re.compile(r"\b\d+\.\d+s ")
+"""As a terminal shows how long something took."""
+
+
 def in_picture(picture: Path) -> list[str]:
     """Return the words that a picture shows."""
     texts = re.findall(r"<text [^>]*>([^<]*)</text>", picture.read_text())
@@ -215,6 +234,22 @@ def test_a_picture_shows_what_the_command_prints(
 
     words = in_picture(picture)
     assert words[words.index("$") :] == ["$", *command, *shown.text.split()], "run `make golden`"
+
+
+def test_the_picture_of_failures_shows_what_prove_and_check_find(cli: Cli) -> None:
+    """But for the seconds that it takes."""
+    shown = " ".join(in_picture(recording.PICTURES / "failures.svg"))
+
+    for command in recording.FAILURES:
+        program = cli.command if command[0] == "sls-patterns" else command[:1]
+        found = see(
+            [*program, *command[1:]],
+            recording.RECORDED,
+            plain_environment(cli.environment),
+            recording.WIDE,
+        )
+        words = " ".join([*command, *found.text.split()])
+        assert SECONDS.sub("", words) in SECONDS.sub("", shown), "run `make recording`"
 
 
 def test_the_pictures_of_proofs_show_every_proof_and_those_of_prompts_every_choice() -> None:

@@ -1,4 +1,4 @@
-"""A proxy in front of the local stack that refuses an action, or stops in the middle of one."""
+"""A proxy of the local stack that refuses an action, answers it, or stops in its middle."""
 
 import http.client
 import json
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Hook = Callable[[str, str, bytes], bool]
+Hook = Callable[[str, str, bytes], bool | bytes]
 """Gets the action, such as `AmazonSQS.ReceiveMessage`, `before` or `after`, and what is asked.
 
-Before an action, True refuses it.
+Before an action, True refuses it, and bytes are the answer in the place of the service's.
 """
 
 
@@ -33,7 +33,11 @@ def proxy(port: int, hook: Hook, code: str = "AccessDeniedException") -> Iterato
         def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             action = self.headers.get("X-Amz-Target") or f"{self.command} {self.path}"
-            if hook(action, "before", body):
+            said = hook(action, "before", body)
+            if isinstance(said, bytes):
+                self._answer(200, {"Content-Type": "application/x-amz-json-1.0"}, said)
+                return
+            if said:
                 self._answer(403, {"X-Amzn-ErrorType": code}, _refusal(self.headers, code))
                 return
             upstream = http.client.HTTPConnection("127.0.0.1", port)

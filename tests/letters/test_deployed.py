@@ -48,6 +48,13 @@ Resources:
         - PolicyName: queue
           PolicyDocument: {Statement: [{Effect: Allow, Action: "sqs:*", Resource: "*"}]}
 """
+BY_CODE = """
+Resources:
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties: {RedrivePolicy: {deadLetterTargetArn: !GetAtt Failed.Arn, maxReceiveCount: 5}}
+  Failed: {Type: AWS::SQS::Queue}
+"""
 
 Create = Callable[..., None]
 
@@ -231,3 +238,22 @@ def test_ends_of_a_stack_of_sam_are_found(letters: Letters, deploy_stack: Deploy
     done = letters("list", "--stack", "without-ends")
 
     assert (done.returncode, done.stdout) == (0, "without-ends has no end that keeps letters\n")
+
+
+def test_the_end_of_a_queue_that_code_receives_from_is_found(
+    create: Create, letters: Letters, client: Client
+) -> None:
+    create("by-code", BY_CODE)
+    resources = client("cloudformation").list_stack_resources(StackName="by-code")
+    urls = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in resources["StackResourceSummaries"]
+    }
+    client("sqs").send_message(QueueUrl=urls["Failed"], MessageBody="job")
+
+    (end,) = json.loads(letters("list", "--stack", "by-code", "--json").stdout)["ends"]
+    done = letters("redrive", "--stack", "by-code", "--older-than", "0s", "--yes")
+
+    assert (end["end"], end["failed"], end["seen"]) == ("Failed", ["Jobs"], 1)
+    assert (done.returncode, done.stdout) == (0, "Failed: 1 sent back\n")
+    assert bodies(client, urls["Jobs"]) == ["job"]

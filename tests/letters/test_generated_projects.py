@@ -1,6 +1,7 @@
 """Deployed projects of this tool: `letters` finds their queues and says what their tool says."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,14 @@ from letters.test_ways_back import EVENT, notification, record
 from local.support import REGION, RUNTIME, Client
 from local.test_dead_letter_tool import Run, run
 from rendering import render_project
+from synthesis import template_file
+from variants import PATTERNS, Variant, further_variants
 
+from sls_patterns_cli.catalog.compiler import graph_file
+from sls_patterns_cli.cloudformation.conditions import Choice
 from sls_patterns_cli.cloudformation.sources import sources
+from sls_patterns_cli.cloudformation.stack import stack_of as stack_of_template
+from sls_patterns_cli.letters import Deployed, ends
 from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.server import Emulator
 
@@ -31,6 +38,9 @@ RULES = {"pattern": "notifier", "topology": "eventbridge", "runtime": "python"}
 ERROR = {
     name: {"DataType": "String", "StringValue": name} for name in ("ERROR_CODE", "ERROR_MESSAGE")
 }
+
+HASH = re.compile(r"[0-9A-F]{8}$")
+"""What CDK adds to a logical id."""
 
 Deploy = Callable[[dict[str, str]], dict[str, str]]
 
@@ -52,6 +62,42 @@ def deploy_project(emulator: Emulator, tmp_path: Path) -> Deploy:
         return deploy.deploy(emulator, stack_of(answers), template)
 
     return deployed
+
+
+WAYS = {
+    "EventsForFunction": "events of a rule",
+    "EventsForQueue": "events of a rule",
+    "FailedEvents": "events of a function",
+    "FailedExecutions": "executions",
+    "FailedInvocations": "invocation records",
+    "FailedMessages": "messages",
+    "MissedRuns": "runs of a schedule",
+    "NotificationsForFunction": "notifications for a function",
+    "NotificationsForQueue": "notifications for a queue",
+    "UndeliveredRecords": "records of a delivery",
+}
+"""What `letters` calls what the generated tool has a class for."""
+
+BY_COMMAND = [each for each in further_variants() if ("dead_letters", "command") in each.further]
+
+
+@pytest.mark.parametrize("variant", BY_COMMAND, ids=str)
+def test_the_command_finds_every_queue_of_the_tool_that_it_takes_the_place_of(
+    variant: Variant, tmp_path: Path
+) -> None:
+    project = render_project(tmp_path / "project", **variant.answers)
+    stack = stack_of_template(next(sources(template_file(project))).template, Choice({}, {}))
+    deployed = Deployed(
+        "shop", "arn:aws:cloudformation::::", stack, {n: n for n in stack.resources}
+    )
+    compiled = PATTERNS / variant.pattern / graph_file(variant.topology, variant.datastore)
+    graph = json.loads(compiled.read_text())
+
+    found, said = ends(deployed, lambda _: None)
+
+    by_us = {HASH.sub("", end.name): {way.kind for way in end.ways} for end in found}
+    assert by_us == {row["id"]: {WAYS[row["class"]]} for row in graph["redrive"]["queues"]}
+    assert said == []
 
 
 def stack_of(answers: dict[str, str]) -> str:

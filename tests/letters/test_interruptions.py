@@ -44,10 +44,10 @@ def queues(create: Create, client: Client, request: pytest.FixtureRequest) -> di
 
 
 class Stopper:
-    """Sends a signal to a process in the second of its calls of one kind."""
+    """Sends a signal to a process in one of its calls of a kind, by default in the second."""
 
-    def __init__(self, step: str, number: int) -> None:
-        self._step, self._number = step, number
+    def __init__(self, step: str, number: int, number_of_call: int = 2) -> None:
+        self._step, self._number, self._call = step, number, number_of_call
         self._started = threading.Event()
         self._seen = 0
 
@@ -58,7 +58,7 @@ class Stopper:
     def __call__(self, action: str, when: str, _content: bytes) -> bool:
         if f"{when} {action.rpartition('.')[2]}" == self._step:
             self._seen += 1
-            if self._seen == 2:
+            if self._seen == self._call:
                 self._started.wait()
                 self._process.send_signal(self._number)
                 if self._number == signal.SIGKILL:

@@ -9,11 +9,12 @@ import pytest
 import rendering
 import yaml
 from golden import GOLDEN
+from rendering import PUBLIC
 from tools import BIN, run
 
-RESERVED = "https://sls-patterns.invalid/sls-patterns.git"
+from sls_patterns_cli.catalog import RESERVED_ADDRESS as RESERVED
+
 CI = "hook/.github/workflows/ci.yml"
-PUBLIC = "https://git.example.com/sls-patterns.git"
 
 
 def workflow(folder: Path, address: str, version: str, **answers: str) -> dict[str, Any]:
@@ -67,9 +68,41 @@ def test_elsewhere_the_summary_says_how_to_turn_the_proofs_on(
     assert "set the variable SLS_PATTERNS_SOURCE" in summary.read_text()
 
 
+@pytest.mark.parametrize(
+    ("version", "source"),
+    [("v1.2.3", f"git+{PUBLIC}@v1.2.3"), ("v1.2.4.dev0", f"git+{PUBLIC}")],
+)
+def test_a_project_of_an_address_may_have_the_command_for_dead_letters(
+    version: str, source: str, tmp_path: Path
+) -> None:
+    workflow(tmp_path, PUBLIC, version, dead_letters="command")
+
+    readme = (tmp_path / "hook/README.md").read_text()
+    makefile = (tmp_path / "hook/Makefile").read_text()
+    assert f'pipx install "sls-patterns-cli[letters] @ {source}"' in readme
+    assert "sls-patterns letters list --stack $(STACK)" in makefile
+    assert "sls-patterns letters redrive --stack $(STACK)" in makefile
+    assert not (tmp_path / "hook/tools").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "topology"),
+    [(RESERVED, "function"), ("/home/me/sls-patterns", "function"), (PUBLIC, "direct")],
+)
+def test_without_an_address_or_with_letters_of_its_own_a_project_has_the_tool(
+    address: str, topology: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="dead_letters"):
+        workflow(tmp_path, address, "v1.2.3", topology=topology, dead_letters="command")
+    workflow(tmp_path, address, "v1.2.3", topology=topology)
+    assert (tmp_path / "hook/tools/dead_letters.py").is_file()
+
+
 def test_no_generated_file_installs_this_tool_by_a_name_that_a_stranger_could_register() -> None:
     installs = re.compile(r"\b(pip|pipx|uv|uvx|npm|npx)\b.*\bsls-patterns")
-    direct = re.compile(r'"sls-patterns-cli\[(check|local)\] @ \$SLS_PATTERNS_SOURCE"')
+    direct = re.compile(
+        r'"sls-patterns-cli\[(check|letters|local)\] @ (\$SLS_PATTERNS_SOURCE|git\+https://\S+)"'
+    )
     for file in sorted(GOLDEN.glob("*.txt")):
         found = [line for line in file.read_text().splitlines() if installs.search(line)]
         assert found

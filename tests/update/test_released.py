@@ -1,6 +1,7 @@
 """Every version that was really released updates to the newest, and no edit is lost."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -17,7 +18,7 @@ from environments import environment
 from packaging.version import Version
 from proofs.proving import own_id, prove
 from releases import COMING, RELEASED, VERSIONS, template_of, variants_of
-from rendering import ROOT, render_from
+from rendering import PUBLIC, ROOT, render_from
 from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
@@ -428,6 +429,38 @@ def test_an_update_signs_in_nowhere_if_the_project_did_not(
     assert "AWS::SecretsManager::Secret" not in template
     assert "SignIn" not in template
     assert not project.exists("src/shop/adapters/bearer_token.py")
+
+
+@pytest.mark.xdist_group("released projects")
+@pytest.mark.parametrize("version", with_topology("internal-handoff", "destination")[-1:])
+def test_an_update_keeps_the_tool_for_dead_letters_until_the_command_is_asked_for(
+    cli: Cli, coming: Path, version: str
+) -> None:
+    project = generated(cli, version, pattern="internal-handoff", project_name="shop")
+    recorded = project.read(".copier-answers.yml")
+    address = re.compile("^_src_path: .*$", re.MULTILINE)
+    project.write(".copier-answers.yml", address.sub(f"_src_path: {PUBLIC}", recorded))
+    # It was rendered for another address.
+    (project.folder / ".github/workflows/ci.yml").unlink()
+    project.commit()
+
+    project.update("--source", coming)
+
+    assert "dead_letters" not in project.read(".copier-answers.yml")
+    assert "tools/dead_letters.py list" in project.read("Makefile")
+    assert project.exists("tools/dead_letters.py")
+    project.commit()
+
+    project.update("--source", coming, "--data", "dead_letters=command")
+
+    assert "sls-patterns letters list --stack $(STACK)" in project.read("Makefile")
+    assert "dead_letters: command\n" in project.read(".copier-answers.yml")
+    assert not project.exists("tools")
+    project.commit()
+
+    project.update("--source", coming)
+
+    assert not project.exists("tools")
 
 
 @pytest.mark.xdist_group("released projects")

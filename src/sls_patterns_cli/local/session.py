@@ -1,5 +1,6 @@
 """`local test` and `local up`: build, start, deploy, prove or stay, and leave nothing behind."""
 
+import os
 import shlex
 import sys
 import time
@@ -59,6 +60,7 @@ def test(  # no test of pytest's
             **stack.controls,
             **stack.credentials,
             "STACK_NAME": stack.project.stack_name,
+            "PATH": _path_with_this_tool(stack.project, variables),
             # Proofs that deploy another version of the project run it with that version's folder.
             "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
             "FORCE": "1",  # proofs refuse a stack that may be in use, and nobody uses this one
@@ -71,6 +73,15 @@ def test(  # no test of pytest's
             command, environment = [*command, *reporting], {**environment, **more}
             return proofs.run(stack.project, command, environment, progress, logged)
         return tether.run(command, cwd=stack.project.root, env=environment).returncode
+
+
+def _path_with_this_tool(project: Project, variables: Mapping[str, str]) -> str:
+    """The PATH on which proofs find this `sls-patterns`, and not another version's."""
+    program = project.work / "bin/sls-patterns"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m sls_patterns_cli "$@"\n')
+    program.chmod(0o755)
+    return os.pathsep.join([str(program.parent), variables.get("PATH", os.defpath)])
 
 
 def up(

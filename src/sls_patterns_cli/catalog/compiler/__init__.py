@@ -360,8 +360,8 @@ class _Compilation:
                 *(self._proof_packages() if self._datastore.local else ()),
                 *(each.test_packages for each in self._datastores),
                 *(vocabulary.failures[each].packages for each in returned),
-                *(each.kind.test_packages for each in edges),
             ),
+            "tool_packages": self._by_runtime(*(each.kind.test_packages for each in edges)),
         }
 
     def _proof_packages(self) -> Iterator[Packages]:

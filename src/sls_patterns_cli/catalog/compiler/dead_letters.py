@@ -44,6 +44,7 @@ def tool(
         return None
     found: dict[str, Redrive] = {}
     rows = []
+    by_command = True
     for queue in queues:
         failed = edges[queue["edges"][0]]
         redrives = dict(_redrives(queue, nodes[failed.target].kind, vocabulary))
@@ -56,9 +57,11 @@ def tool(
             "origin": next((ids[e.source] for e in edges if e.target == queue["at"]), None),
         }
         targets = [each.target for each in redrives.values() if each.target]
+        *_, kind = (each for each in redrives.values() if each.queue)
+        by_command = by_command and kind.by_command
         rows.append(
             {
-                "class": [each.queue for each in redrives.values() if each.queue][-1],
+                "class": kind.queue,
                 "id": queue["id"],
                 "failed": ids[queue["at"]],
                 "target": targets[-1].format(**named) if targets else None,
@@ -70,6 +73,7 @@ def tool(
     of_all = [vocabulary.redrives[EVERY], *found.values()]
     return {
         "queues": rows,
+        "by_command": by_command,
         "actions": sorted({action for each in of_all for action in each.actions}),
         # A redrive ends when they have ended.
         "waits_for_executions": not {"executions", "items"}.isdisjoint(found),

@@ -289,6 +289,8 @@ class Stack:
     packages: dict[str, list[str]]
     """By runtime."""
     test_packages: dict[str, list[str]]
+    tool_packages: dict[str, list[str]]
+    """What only the tool that redrives needs."""
     retained: str
     """What a deleted stack leaves, as a sentence lists it."""
 

@@ -2,9 +2,11 @@
 
 In a queue there is where the batch was, and its records are read again while the stream has them;
 in a bucket are the records themselves. They go to what failed, not into the stream, where every
-other consumer would have them again.
+other consumer would have them again. Of Kafka only letters in a bucket go back: a cluster is read
+from its own network only.
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
 """
 
@@ -29,7 +31,7 @@ from sls_patterns_cli.letters.ways.way import Grant
 from sls_patterns_cli.system import interrupts
 from sls_patterns_cli.wiring.model import STREAM
 
-KINESIS, DYNAMODB = "KinesisBatchInfo", "DDBStreamBatchInfo"
+KINESIS, DYNAMODB, KAFKA = "KinesisBatchInfo", "DDBStreamBatchInfo", "KafkaBatchInfo"
 
 Record = dict[str, Any]
 
@@ -61,7 +63,7 @@ class StreamBatches(RetriedByFunction):
 
     def takes(self, letter: Letter) -> bool | None:
         record = letter.content
-        if not isinstance(record, dict) or not {KINESIS, DYNAMODB} & record.keys():
+        if not isinstance(record, dict) or not {KINESIS, DYNAMODB, KAFKA} & record.keys():
             return False
         function = (record.get("requestContext") or {}).get("functionArn")
         return self.is_id_of(function, self.edge.target) if function else None
@@ -83,6 +85,9 @@ class StreamBatches(RetriedByFunction):
         """Return the records as Lambda has them; raises GoneError."""
         if KINESIS in letter.content:
             return kinesis_records(self, letter.content[KINESIS])
+        if KAFKA in letter.content:
+            where = ", ".join(letter.content[KAFKA].get("recordsInfo", {}))
+            raise GoneError(f"only the cluster has its records, at the offsets it names: {where}")
         return table_records(self, letter.content[DYNAMODB])
 
     def grants(self) -> Iterator[Grant]:
@@ -91,6 +96,8 @@ class StreamBatches(RetriedByFunction):
 
     def reading_again(self) -> Iterator[Grant]:
         """Yield what reading the stream again needs: of a table, of its stream."""
+        if self.edge.mechanism == "kafka":
+            return
         source = self.context.stack.resources.get(self.edge.source)
         service = "kinesis" if source is None or source.type == STREAM else "dynamodb"
         for action in ("GetShardIterator", "GetRecords"):
@@ -110,14 +117,17 @@ class StreamRecords(StreamBatches):
         return False if taken is False or "payload" not in letter.content else taken
 
     def payload(self, letter: Letter) -> Any:
-        return self.records(letter)
+        event = self._event(letter)
+        return event.get("Records", event)  # that of Kafka has them by topic and partition
 
-    def records(self, letter: Letter) -> list[Record]:
+    def send_back(self, letter: Letter) -> Outcome:
+        return self.retry(json.dumps(self._event(letter)))
+
+    def _event(self, letter: Letter) -> Record:
+        """Return the event that the function could not process."""
         payload = letter.content["payload"]
-        found: list[Record] = (json.loads(payload) if isinstance(payload, str) else payload)[
-            "Records"
-        ]
-        return found
+        event: Record = json.loads(payload) if isinstance(payload, str) else payload
+        return event
 
     def grants(self) -> Iterator[Grant]:
         yield "lambda:InvokeFunction", self.edge.target

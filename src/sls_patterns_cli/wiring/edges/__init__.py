@@ -71,8 +71,12 @@ def _is_off(declared: Resource) -> bool:
 
 @once_a_stack
 def ends(stack: Stack) -> Iterator[Edge]:
-    """Return the edges that have an end in the stack, also of executions that only others start."""
+    """Return the edges that have an end in the stack, also of what only others send or start.
+
+    A queue that nothing here polls is received from by code.
+    """
     found = edges(stack)
+    received = mappings.by_code(stack, {edge.source for edge in found})
     started = {edge.target for edge in found if edge.mechanism == "step-functions"}
     executed = executions.by_others(stack, started)
-    yield from (each for each in (*found, *executed) if each.end.kind == "resource")
+    yield from (each for each in (*found, *received, *executed) if each.end.kind == "resource")

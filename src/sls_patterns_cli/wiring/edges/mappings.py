@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from sls_patterns_cli.wiring.model import (
     function_at,
     place_of,
     redrive_end,
+    redriven,
 )
 
 MECHANISMS: dict[str, Mechanism] = {
@@ -71,6 +72,16 @@ def edges(stack: Stack) -> Iterator[Edge]:
         consumer = place_of(stack, mapping.get("FunctionName")).name
         end, can_end = _end(stack, poll), poll.mechanism != "other"
         yield Edge(name, consumer, poll.mechanism, mapping.name, end, can_end=can_end)
+
+
+def by_code(stack: Stack, polled: Collection[str]) -> Iterator[Edge]:
+    """Return an edge for each queue with an end that code receives from, and nothing in the stack.
+
+    Whose code that is the template does not say: the edge leads to the queue itself.
+    """
+    for queue, end in redriven(stack):
+        if queue.name not in polled:
+            yield Edge(queue.name, queue.name, "sqs", queue.name, End("resource", end.name))
 
 
 def _source(stack: Stack, mapping: Resource) -> Resource | None:
