@@ -6,6 +6,7 @@ from contract.aliases import alias_violations
 from contract.answers import answer_violations
 from contract.authorization import authorization_violations
 from contract.caches import cache_violations
+from contract.conditions import condition_violations
 from contract.dashboards import dashboard_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
@@ -47,6 +48,7 @@ def _violations(template: Template) -> Iterator[Violation]:
     for stack in stacks(template):
         for edge in edges(stack):
             yield from edge_violations(stack, edge)
+        yield from condition_violations(template, stack)
         yield from polled_violations(stack)
         yield from alias_violations(stack)
         yield from answer_violations(stack)

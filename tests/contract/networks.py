@@ -21,6 +21,8 @@ def network_violations(stack: Stack) -> Iterator[Violation]:
     """Say which functions cannot reach what they are told of, and which gateways do not work."""
     for function in stack.functions:
         subnets = function.get("VpcConfig", "SubnetIds") or []
+        if exist_already(stack, subnets):
+            continue
         for variable in _addresses(stack, function) if subnets else ():
             for subnet in subnets:
                 yield from _way_out(stack, function, variable, subnet)
@@ -28,6 +30,11 @@ def network_violations(stack: Stack) -> Iterator[Violation]:
         yield from _nat_gateway(stack, gateway)
     for cluster in stack.of_type(CLUSTER):
         yield from _strangers(stack, cluster)
+
+
+def exist_already(stack: Stack, subnets: list[Any]) -> bool:
+    """Tell whether the subnets are of an existing VPC: no template says what they lead to."""
+    return bool(subnets) and all(stack.named(each) is None for each in subnets)
 
 
 def _strangers(stack: Stack, cluster: Resource) -> Iterator[Violation]:

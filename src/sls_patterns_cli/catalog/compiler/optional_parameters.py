@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import api, aurora, function, log_group, queue
+from sls_patterns_cli.catalog.compiler.kinds import api, aurora, function, log_group, network, queue
 from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph, Option, OptionalParameter
 
 OPTIONS: dict[Option, str] = {
@@ -13,6 +13,7 @@ OPTIONS: dict[Option, str] = {
     "cors": "which web pages of other origins may call the API",
     "domain": "a domain name of your own for the API",
     "waf": "a web ACL of AWS WAF in front of the API",
+    "vpc": "a VPC of yours, and its subnets, instead of one that the stack creates",
 }
 """What the parameters of each choice set."""
 
@@ -22,6 +23,8 @@ PARAMETERS: dict[str, Callable[[CompiledNode], Iterator[OptionalParameter]]] = {
     "function": function.parameters,
     "queue": queue.parameters,
     "aurora-postgresql": aurora.parameters,
+    "cache": network.parameters,
+    "redshift-serverless": network.parameters,
 }
 """By resource."""
 

@@ -185,7 +185,7 @@ class Threshold:
     zero_is_off: bool = False
 
 
-Option = Literal["concurrency", "capacity", "retention", "boundary", "cors", "domain", "waf"]
+Option = Literal["concurrency", "capacity", "retention", "boundary", "cors", "domain", "waf", "vpc"]
 """What the optional parameters of a template set: the choices of the question `parameters`."""
 
 
