@@ -414,9 +414,7 @@ def test_a_vpc_is_named_with_its_subnets_or_the_deployment_is_refused(
         assert not holds(partly, asserted["Assert"])
         assert holds(NETWORK, asserted["Assert"])
         assert not holds(dict.fromkeys(NETWORK, "none"), rule["RuleCondition"])
-        assert asserted["AssertDescription"] == (
-            "Set VpcId, SubnetAId and SubnetBId together."
-        )
+        assert asserted["AssertDescription"] == "Set VpcId, SubnetAId and SubnetBId together."
 
 
 @each_pattern
