@@ -14,6 +14,7 @@ from contract.deliveries import delivery_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
 from contract.fronts import front_violations
+from contract.keys import key_violations
 from contract.networks import network_violations
 from contract.pages import page_violations
 from contract.proxies import proxy_violations
@@ -66,5 +67,6 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from authorization_violations(stack)
         yield from page_violations(stack)
         yield from front_violations(stack)
+        yield from key_violations(stack)
         yield from trace_violations(stack)
         yield from warehouse_violations(stack)

@@ -126,7 +126,7 @@ LONGEST_ANSWER = 29
 
 # Signed on the function's own machine, or called by Lambda itself and not by the code.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
-WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
+WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2", "kms"}
 
 
 PARTS_OF_APIS = (
@@ -269,7 +269,7 @@ def _stored_data(stack: Stack) -> Iterator[Violation]:
 def _encryption(stack: Stack) -> Iterator[Violation]:
     for queue in stack.of_type(QUEUE):
         managed = queue.get("SqsManagedSseEnabled")
-        if managed not in (True, "true"):
+        if managed not in (True, "true") and not queue.get("KmsMasterKeyId"):
             yield is_but("encryption", queue.name, "SqsManagedSseEnabled", managed, "true")
     for bucket in stack.of_type(BUCKET):
         if not any(find_all(bucket.get("BucketEncryption"), "SSEAlgorithm")):

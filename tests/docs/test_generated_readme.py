@@ -70,6 +70,24 @@ def test_the_readme_tells_what_optional_parameters_do(
 
 
 @pytest.mark.parametrize(
+    ("datastore", "told"),
+    [
+        ("dynamodb", "Who deploys needs `kms:CreateGrant` and `kms:DescribeKey`"),
+        ("aurora-postgresql", "The database keeps its own key"),
+    ],
+)
+def test_the_readme_tells_who_needs_a_key_beside_the_stack(
+    datastore: str, told: str, tmp_path: Path
+) -> None:
+    """Facts O20 and O25."""
+    answers = {"pattern": "frugal-consumer", "datastore": datastore, "parameters": "[kms]"}
+    readme = readme_of(tmp_path, **answers)
+
+    assert told in readme
+    assert "who redrives needs `kms:Decrypt` and `kms:GenerateDataKey` as well" in readme
+
+
+@pytest.mark.parametrize(
     ("answers", "told"),
     [
         (
