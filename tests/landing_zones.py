@@ -63,7 +63,7 @@ TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 ALARM, GROUP = "AWS::CloudWatch::Alarm", "AWS::Logs::LogGroup"
 REST, HTTP = "AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage"
 MACHINE = "AWS::StepFunctions::StateMachine"
-KEY = "Choose a key, and give it to the resource and to the roles that use it: AWS charges for each request to the key"
+KEY = "Choose `kms` among the optional parameters, and set `KmsKeyArn`: AWS charges for each request to the key"
 TRACES = "AWS charges for each trace. Set {}, and give the role permission to send traces"
 
 CONTROLS = (

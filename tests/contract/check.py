@@ -6,6 +6,7 @@ from contract.aliases import alias_violations
 from contract.answers import answer_violations
 from contract.authorization import authorization_violations
 from contract.caches import cache_violations
+from contract.conditions import condition_violations
 from contract.dashboards import dashboard_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
@@ -13,6 +14,7 @@ from contract.deliveries import delivery_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
 from contract.fronts import front_violations
+from contract.keys import key_violations
 from contract.networks import network_violations
 from contract.pages import page_violations
 from contract.proxies import proxy_violations
@@ -47,6 +49,7 @@ def _violations(template: Template) -> Iterator[Violation]:
     for stack in stacks(template):
         for edge in edges(stack):
             yield from edge_violations(stack, edge)
+        yield from condition_violations(template, stack)
         yield from polled_violations(stack)
         yield from alias_violations(stack)
         yield from answer_violations(stack)
@@ -64,5 +67,6 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from authorization_violations(stack)
         yield from page_violations(stack)
         yield from front_violations(stack)
+        yield from key_violations(stack)
         yield from trace_violations(stack)
         yield from warehouse_violations(stack)

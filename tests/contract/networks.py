@@ -1,5 +1,6 @@
 """What functions in a VPC reach: what they are told of, and nothing else."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ def network_violations(stack: Stack) -> Iterator[Violation]:
     """Say which functions cannot reach what they are told of, and which gateways do not work."""
     for function in stack.functions:
         subnets = function.get("VpcConfig", "SubnetIds") or []
+        if exist_already(stack, subnets):
+            continue
         for variable in _addresses(stack, function) if subnets else ():
             for subnet in subnets:
                 yield from _way_out(stack, function, variable, subnet)
@@ -28,6 +31,19 @@ def network_violations(stack: Stack) -> Iterator[Violation]:
         yield from _nat_gateway(stack, gateway)
     for cluster in stack.of_type(CLUSTER):
         yield from _strangers(stack, cluster)
+
+
+def exist_already(stack: Stack, subnets: list[Any]) -> bool:
+    """Tell whether the subnets are of an existing VPC: no template says what they lead to."""
+    return bool(subnets) and all(_is_given(stack, each) for each in subnets)
+
+
+def _is_given(stack: Stack, subnet: Any) -> bool:
+    """Tell whether it is one by its id, or by a parameter that takes such an id."""
+    if isinstance(subnet, dict):
+        declared = stack.parameters.get(str(subnet.get("Ref"))) or {}
+        return "subnet-" in str(declared.get("AllowedPattern"))
+    return re.fullmatch(r"subnet-[0-9a-f]{8,17}", str(subnet)) is not None
 
 
 def _strangers(stack: Stack, cluster: Resource) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from contract.aliases import invocable
 from contract.edges import CUSTOM_RESOURCES, event_source, path_of
 from contract.ends import POLLING
 from contract.names import name_violations
+from contract.networks import exist_already
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
@@ -125,7 +126,7 @@ LONGEST_ANSWER = 29
 
 # Signed on the function's own machine, or called by Lambda itself and not by the code.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
-WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2"}
+WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2", "kms"}
 
 
 PARTS_OF_APIS = (
@@ -268,7 +269,7 @@ def _stored_data(stack: Stack) -> Iterator[Violation]:
 def _encryption(stack: Stack) -> Iterator[Violation]:
     for queue in stack.of_type(QUEUE):
         managed = queue.get("SqsManagedSseEnabled")
-        if managed not in (True, "true"):
+        if managed not in (True, "true") and not queue.get("KmsMasterKeyId"):
             yield is_but("encryption", queue.name, "SqsManagedSseEnabled", managed, "true")
     for bucket in stack.of_type(BUCKET):
         if not any(find_all(bucket.get("BucketEncryption"), "SSEAlgorithm")):
@@ -556,7 +557,8 @@ def _inside_vpc(stack: Stack, function: Resource, role: Resource) -> Iterator[Vi
     if not network and not may(stack, role, "ec2:CreateNetworkInterface", "*"):
         says = "its role must be allowed ec2:CreateNetworkInterface, since it is inside a VPC"
         yield Violation("vpc", function.name, says)
-    if any(stack.of_type("AWS::EC2::NatGateway")):
+    given = exist_already(stack, function.get("VpcConfig", "SubnetIds"))
+    if given or any(stack.of_type("AWS::EC2::NatGateway")):
         return
     called = {
         (action.split(":")[0], action)
@@ -595,7 +597,10 @@ def _custom_resources(stack: Stack) -> Iterator[Violation]:
             says = "has no property of its own, so no deployment but the first calls its function"
             yield Violation("custom", resource.name, says)
         invoked = stack.function(resource.get("ServiceToken"))
-        if invoked and invoked[0].get("VpcConfig") and "s3" not in _endpoints(stack):
+        if invoked is None:
+            continue
+        subnets = invoked[0].get("VpcConfig", "SubnetIds") or []
+        if subnets and not exist_already(stack, subnets) and "s3" not in _endpoints(stack):
             says = f"answers {resource.name} through S3, which nothing in the VPC leads to"
             yield Violation("custom", invoked[0].name, says)
 

@@ -36,6 +36,31 @@ def network() -> dict[str, Any]:
     }
 
 
+def test_nothing_depends_on_what_a_condition_leaves_out() -> None:
+    """O16: DependsOn takes no condition; a reference in the metadata does."""
+    template = changed(network(), "Track.Environment.Variables.CARRIER_URL", REMOVE)
+    template["Parameters"]["NatFor"] = {"Type": "String", "Default": "none"}
+    template["Conditions"] = {"HasNat": {"Fn::Not": [{"Fn::Equals": [ref("NatFor"), "none"]}]}}
+    resources = template["Resources"]
+    resources["Late"] = resource("AWS::SSM::Parameter", Type="String", Value="x")
+    for name in ("Nat", "Address", "PrivateRoute"):
+        resources[name] = {**resources[name], "Condition": "HasNat"}
+    kept = {"Fn::If": ["HasNat", [ref("Nat")], "none"]}
+
+    resources["Late"] = {**resources["Late"], "Metadata": {"ComesAfter": kept}}
+    assert says(template) == []
+    resources["Late"] = {**resources["Late"], "DependsOn": ["Nat"]}
+    assert says(template) == [
+        "condition Late: depends on Nat, which a condition leaves out (fact O16)"
+    ]
+
+
+def test_of_an_existing_network_no_template_says_where_it_leads() -> None:
+    template = changed(network(), "Track.VpcConfig.SubnetIds.0", "subnet-0123456789abcdef0")
+
+    assert says(template) == []
+
+
 def subnet(name: str, gateway: str, leads_to: str, after: str = "Vpc") -> dict[str, Any]:
     route = resource(
         "AWS::EC2::Route",

@@ -8,7 +8,7 @@ from typing import Any
 
 from contract.alarms import LOAD, watched
 from contract.edges import delivery_destination, error_prefix
-from contract.networks import ATTACHMENT, INTERNET, SUBNET, default_route
+from contract.networks import ATTACHMENT, INTERNET, SUBNET, default_route, exist_already
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
@@ -66,6 +66,8 @@ def _network(stack: Stack, warehouse: Resource) -> Iterator[Violation]:
     if public not in (True, "true"):
         must = "true: Firehose has no other way (fact A15)"
         yield is_but("warehouse", warehouse.name, "PubliclyAccessible", public, must)
+    if exist_already(stack, warehouse.get("SubnetIds") or []):
+        return
     named = [stack.named(each, SUBNET) for each in warehouse.get("SubnetIds") or []]
     subnets = [subnet for subnet in named if subnet]
     found = [subnet.get("AvailabilityZone") for subnet in subnets]

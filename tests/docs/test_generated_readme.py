@@ -69,6 +69,51 @@ def test_the_readme_tells_what_optional_parameters_do(
     assert "| `ProductsMinCapacity` | 0 | The least ACU of the database" in readme
 
 
+@pytest.mark.parametrize(
+    ("datastore", "told"),
+    [
+        ("dynamodb", "Who deploys needs `kms:CreateGrant` and `kms:DescribeKey`"),
+        ("aurora-postgresql", "The database keeps its own key"),
+    ],
+)
+def test_the_readme_tells_who_needs_a_key_beside_the_stack(
+    datastore: str, told: str, tmp_path: Path
+) -> None:
+    """Facts O20 and O25."""
+    answers = {"pattern": "frugal-consumer", "datastore": datastore, "parameters": "[kms]"}
+    readme = readme_of(tmp_path, **answers)
+
+    assert told in readme
+    assert "who redrives needs `kms:Decrypt` and `kms:GenerateDataKey` as well" in readme
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (
+            {"pattern": "simple-web-service", "datastore": "aurora-postgresql"},
+            ["A database cannot move to another VPC", "a route to S3, by its gateway endpoint"],
+        ),
+        (
+            {"pattern": "circuit-breaker", "datastore": "elasticache-valkey"},
+            ["Other subnets would replace the cache", "a route to a NAT gateway"],
+        ),
+        (
+            {"pattern": "streamer", "datastore": "redshift-serverless"},
+            ["three public subnets in three Availability Zones, each with 37 free addresses"],
+        ),
+    ],
+)
+def test_the_readme_tells_what_an_existing_vpc_needs(
+    answers: dict[str, str], told: list[str], tmp_path: Path
+) -> None:
+    """Facts A15, O17 and T1."""
+    readme = readme_of(tmp_path, **answers, parameters="[vpc]")
+
+    assert "Set them at the first deployment" in readme
+    assert [each for each in told if each not in readme] == []
+
+
 @pytest.fixture(scope="module", params=["python", "typescript"])
 def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The README of a project with a database, in one line."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import yaml
 from contract.check import violations
 from contract.stack import default_stack, load
+from deployed import deployed, of_type
 from environments import fork_by
 from golden import render_all
 from parity.differences import unexplained
@@ -29,6 +30,8 @@ from sls_patterns_cli.catalog.compiler.kinds.api import (
     WEB_ACL,
 )
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
+from sls_patterns_cli.catalog.compiler.kinds.network import SUBNET, VPC
+from sls_patterns_cli.cloudformation.conditions import Choice
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Stack
 
@@ -37,9 +40,12 @@ HERE = Path(__file__).parent
 CHOSEN = {
     "read-heavy-reporting-engine": (
         "cache-aside",
-        "[cors, domain, concurrency, capacity, retention, boundary]",
+        "[cors, domain, concurrency, capacity, vpc, kms, retention, boundary]",
     ),
-    "simple-web-service": ("rest-api", "[domain, waf, concurrency, capacity, retention, boundary]"),
+    "simple-web-service": (
+        "rest-api",
+        "[domain, waf, concurrency, capacity, vpc, kms, retention, boundary]",
+    ),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
 
@@ -55,6 +61,15 @@ STORES = {"read-heavy-reporting-engine": "Sales", "simple-web-service": "Product
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/a1-b2"
 
 WEB_ACL_ARN = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/shop/a1b2"
+
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/a1-b2"
+
+NETWORK = {
+    "VpcId": "vpc-0123456789abcdef0",
+    "SubnetAId": "subnet-0123456789abcdef0",
+    "SubnetBId": "subnet-0123456789abcdef1",
+}
+"""An existing VPC."""
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
@@ -87,50 +102,6 @@ def of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templates]:
         return made[pattern, optional]
 
     return templates
-
-
-def deployed(template: Template, **values: Any) -> Template:
-    """Return the template with the values of its parameters, by default their defaults."""
-    parameters = dict(template["Parameters"])
-    for name, parameter in parameters.items():
-        if parameter["Type"] == "Number" or parameter.get("Default") == "none":
-            value = values.pop(name, parameter["Default"])
-            value = int(value) if str(value).isdigit() else value
-            # It has no other value, so that there are not too many stacks to try all of.
-            parameters[name] = {**parameter, "Default": value, "AllowedValues": [value]}
-    assert not values
-    resources = _with_values(template["Resources"], parameters)
-    outputs = {
-        name: {**output, "Value": _decided(output["Value"], parameters)}
-        for name, output in template["Outputs"].items()
-    }
-    return {**template, "Parameters": parameters, "Resources": resources, "Outputs": outputs}
-
-
-def _decided(value: Any, parameters: dict[str, Any]) -> Any:
-    match value:
-        case {"Fn::If": ["HasDomainName", named, unnamed]}:
-            return unnamed if parameters["DomainName"]["Default"] == "none" else named
-    return value
-
-
-def _with_values(part: Any, parameters: dict[str, Any]) -> Any:
-    match part:
-        case {"Ref": str(name)} if len(parameters.get(name, {}).get("AllowedValues", [])) == 1:
-            return parameters[name]["Default"]
-        case {"Fn::Split": [separator, whole]} if isinstance(
-            text := _with_values(whole, parameters), str
-        ):
-            return text.split(separator)
-        case dict():
-            return {key: _with_values(value, parameters) for key, value in part.items()}
-        case list():
-            return [_with_values(each, parameters) for each in part]
-    return part
-
-
-def of_type(stack: Stack, kind: str) -> list[Any]:
-    return [each.properties for each in stack.resources.values() if each.type == kind]
 
 
 def reserved(stack: Stack) -> set[Any]:
@@ -190,6 +161,33 @@ def test_defaults_change_nothing(pattern: str, of: Callable[..., Templates]) -> 
         }, each
 
 
+def alone() -> Iterator[Any]:
+    """Yield each value by itself, in the languages in turn."""
+    topology, answer = CHOSEN["read-heavy-reporting-engine"]
+    for option, runtime in zip(re.findall(r"\w+", answer), cycle(("python", "typescript"))):
+        yield pytest.param(topology, runtime, option, id=f"{option}-{runtime}")
+
+
+@with_templates_of("read-heavy-reporting-engine")
+@pytest.mark.parametrize(("topology", "runtime", "option"), alone())
+def test_each_value_alone_makes_a_stack_that_both_flavours_deploy(
+    topology: str, runtime: str, option: str, tmp_path: Path
+) -> None:
+    pattern = "read-heavy-reporting-engine"
+    further = (("parameters", f"[{option}]"),)
+    variants = [
+        Variant(pattern, topology, runtime, iac, "aurora-postgresql", further)
+        for iac in ("sam", "cdk")
+    ]
+    projects = render_all(variants, tmp_path)
+    template_files(projects.values())
+    made = {each.iac: load(project) for each, project in projects.items()}
+
+    assert [violations(deployed(each)) for each in made.values()] == [[], []]
+    found = {iac: facts(deployed(each), pattern) for iac, each in made.items()}
+    assert list(unexplained(found)) == []
+
+
 @each_pattern
 def test_flavours_deploy_the_same_with_parameters_set(
     pattern: str, of: Callable[..., Templates]
@@ -210,6 +208,8 @@ def some_values(pattern: str) -> dict[str, Any]:
         "DomainName": "api.example.com",
         "CertificateArn": CERTIFICATE_ARN,
         "HostedZoneId": "Z123",
+        **NETWORK,
+        "KmsKeyArn": KEY_ARN,
         **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
         f"{store}MinCapacity": 0.5,
         f"{store}MaxCapacity": 16,
@@ -350,6 +350,91 @@ def test_a_web_acl_is_in_front_of_the_stage_while_a_parameter_names_it(
                 default_stack(deployed(template, **values)), "AWS::WAFv2::WebACLAssociation"
             )
             assert [each["WebACLArn"] for each in found] == acls
+
+
+@each_pattern
+def test_a_stack_creates_no_vpc_where_parameters_name_one(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    for template in of(pattern).values():
+        own, given = (default_stack(deployed(template, **values)) for values in ({}, NETWORK))
+
+        assert {each.split("::")[-1] for each in in_vpc(own)} == {*OF_A_VPC, "SecurityGroup"}
+        assert in_vpc(given) == {"AWS::EC2::SecurityGroup"}
+        subnets = [NETWORK["SubnetAId"], NETWORK["SubnetBId"]]
+        assert {each["VpcId"] for each in of_type(given, "AWS::EC2::SecurityGroup")} == {
+            NETWORK["VpcId"]
+        }
+        for group in of_type(given, "AWS::RDS::DBSubnetGroup"):
+            assert group["SubnetIds"] == subnets
+        configurations = [
+            each["VpcConfig"]
+            for each in of_type(given, "AWS::Lambda::Function")
+            if "VpcConfig" in each
+        ]
+        assert configurations
+        assert all(each["SubnetIds"] == subnets for each in configurations)
+
+
+OF_A_VPC = {"RouteTable", "Subnet", "SubnetRouteTableAssociation", "VPC", "VPCEndpoint"}
+
+
+def in_vpc(stack: Stack) -> set[str]:
+    return {each.type for each in stack.resources.values() if each.type.startswith("AWS::EC2::")}
+
+
+@each_pattern
+@pytest.mark.parametrize("missing", NETWORK)
+def test_a_vpc_is_named_with_its_subnets_or_the_deployment_is_refused(
+    pattern: str, missing: str, of: Callable[..., Templates]
+) -> None:
+    """CloudFormation evaluates the rules of a template before it creates anything."""
+    for template in of(pattern).values():
+        rule = template["Rules"]["ExistingVpc"]
+        (asserted,) = rule["Assertions"]
+
+        def holds(values: dict[str, str], expression: Any) -> bool:
+            return Choice({}, values).holds(expression)
+
+        partly = NETWORK | {missing: "none"}
+        assert holds(partly, rule["RuleCondition"])
+        assert not holds(partly, asserted["Assert"])
+        assert holds(NETWORK, asserted["Assert"])
+        assert not holds(dict.fromkeys(NETWORK, "none"), rule["RuleCondition"])
+        assert asserted["AssertDescription"] == "Set VpcId, SubnetAId and SubnetBId together."
+
+
+@each_pattern
+def test_what_needs_the_vpc_comes_after_it_without_depending_on_what_is_not_created(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    """Fact O16: the schema is applied through the endpoint of S3."""
+    for template in of(pattern).values():
+        for values, created in (({}, True), (NETWORK, False)):
+            stack = default_stack(deployed(template, **values))
+            (schema,) = stack.of_type("Custom::Schema")
+            before = {stack.resources[name].type for name in stack.comes_after(schema)}
+            assert ("AWS::EC2::VPCEndpoint" in before) == created
+
+
+@pytest.mark.parametrize(
+    ("pattern", "given", "accepted"),
+    [
+        (VPC, "none", True),
+        (VPC, "vpc-01234567", True),
+        (VPC, "vpc-0123456789abcdef0", True),
+        (VPC, "vpc-0123456789", False),
+        (VPC, "subnet-01234567", False),
+        (SUBNET, "none", True),
+        (SUBNET, "subnet-01234567", True),
+        (SUBNET, "subnet-0123456789abcdef0", True),
+        (SUBNET, "subnet-0123456789abcdef", False),
+        (SUBNET, "subnet-01234567,subnet-01234568", False),
+        (SUBNET, "", False),
+    ],
+)
+def test_a_network_is_named_by_its_ids(pattern: str, given: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(pattern, given) is not None) == accepted
 
 
 @pytest.mark.parametrize(

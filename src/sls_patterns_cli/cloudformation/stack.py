@@ -101,11 +101,13 @@ class Resource:
     """What becomes of it when it is no more in the template; None where it is deleted."""
     update_policy: Mapping[str, Any] = field(default_factory=dict)
     """How an update of it goes on."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What it says of itself, whose references CloudFormation follows as well (fact O16)."""
 
     @cached_property
     def referred_to(self) -> set[str]:
         """The names that it refers to or depends on: of resources, parameters and the like."""
-        return {*self.depends_on, *references(self.properties)}
+        return {*self.depends_on, *references(self.properties), *references(self.metadata)}
 
     def get(self, *path: str) -> Any:
         """Return the property at the path; None where it is missing."""
@@ -138,6 +140,7 @@ class Stack:
                 tuple(map(str, listed(resource.get("DependsOn")))),
                 resource.get("DeletionPolicy"),
                 resource.get("UpdatePolicy") or {},
+                resource.get("Metadata") or {},
             )
             for name, resource in resources.items()
         }

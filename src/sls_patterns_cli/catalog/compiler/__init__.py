@@ -13,6 +13,7 @@ from sls_patterns_cli.catalog.authorization import answers, authorized
 from sls_patterns_cli.catalog.compiler import dead_letters, rollout, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
+from sls_patterns_cli.catalog.compiler.customer_key import encryption
 from sls_patterns_cli.catalog.compiler.dashboard import dashboard
 from sls_patterns_cli.catalog.compiler.difference import difference
 from sls_patterns_cli.catalog.compiler.grants import granted
@@ -209,6 +210,7 @@ class _Compilation:
             "rollout": rollout.additions(self._graph, own, found),
             "stack_imports": imports(self._graph, found),
             "optional_imports": optional_imports(self._graph),
+            "encryption": encryption(self._graph),
         }
 
     def infrastructure(self) -> Facts:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import api, aurora, function, log_group, queue
+from sls_patterns_cli.catalog.compiler import customer_key
+from sls_patterns_cli.catalog.compiler.kinds import api, aurora, function, log_group, network, queue
 from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph, Option, OptionalParameter
 
 OPTIONS: dict[Option, str] = {
@@ -13,6 +14,8 @@ OPTIONS: dict[Option, str] = {
     "cors": "which web pages of other origins may call the API",
     "domain": "a domain name of your own for the API",
     "waf": "a web ACL of AWS WAF in front of the API",
+    "vpc": "a VPC of yours, and its subnets, instead of one that the stack creates",
+    "kms": "a customer managed key of yours for what the stack stores",
 }
 """What the parameters of each choice set."""
 
@@ -22,6 +25,8 @@ PARAMETERS: dict[str, Callable[[CompiledNode], Iterator[OptionalParameter]]] = {
     "function": function.parameters,
     "queue": queue.parameters,
     "aurora-postgresql": aurora.parameters,
+    "cache": network.parameters,
+    "redshift-serverless": network.parameters,
 }
 """By resource."""
 
@@ -31,6 +36,7 @@ def optional_parameters(graph: Graph) -> Iterator[OptionalParameter]:
     for node in graph.nodes:
         if node["resource"] in PARAMETERS:
             yield from PARAMETERS[node["resource"]](node)
+    yield from customer_key.parameters()
     yield OptionalParameter(
         "LogRetentionDays",
         "retention",

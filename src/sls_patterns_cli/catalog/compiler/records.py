@@ -185,7 +185,9 @@ class Threshold:
     zero_is_off: bool = False
 
 
-Option = Literal["concurrency", "capacity", "retention", "boundary", "cors", "domain", "waf"]
+Option = Literal[
+    "concurrency", "capacity", "retention", "boundary", "cors", "domain", "waf", "vpc", "kms"
+]
 """What the optional parameters of a template set: the choices of the question `parameters`."""
 
 

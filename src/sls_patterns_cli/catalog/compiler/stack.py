@@ -224,6 +224,8 @@ class Stack:
     """By language: the modules of the CDK and their aliases."""
     optional_imports: dict[str, dict[str, list[list[str]]]]
     """By option: those that its parameters need beside them."""
+    encryption: dict[str, list[str]]
+    """Who uses a customer managed key: writers, readers, and services of AWS."""
     alarm_metrics: int
     """How many metrics the alarms watch: each is charged."""
     optional_parameters: list[Facts]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from sls_patterns_cli.catalog.compiler.kinds import function
+from sls_patterns_cli.catalog.compiler.kinds import function, network
 from sls_patterns_cli.catalog.compiler.quantities import Duration
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
@@ -80,7 +80,7 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
 
 
 def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
-    """The capacity of a cluster, and when it pauses."""
+    """The capacity of a cluster, when it pauses, and its network."""
     name = pascal(node["name"])
     least, most = CAPACITIES
     yield OptionalParameter(
@@ -108,6 +108,7 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
         minimum=shortest,
         maximum=longest,
     )
+    yield from network.parameters(node)
 
 
 def user(access: str) -> str:

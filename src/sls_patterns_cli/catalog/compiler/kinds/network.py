@@ -1,0 +1,41 @@
+"""The VPC of a datastore: the stack's own, or one that exists."""
+
+from collections.abc import Iterator
+
+from sls_patterns_cli.catalog.compiler.records import CompiledNode, OptionalParameter
+
+VPC = r"none|vpc-([0-9a-f]{8}|[0-9a-f]{17})"
+"""The id of a VPC. A parameter of the type `AWS::EC2::VPC::Id` cannot be off (fact O15)."""
+
+SUBNET = r"none|subnet-([0-9a-f]{8}|[0-9a-f]{17})"
+"""The id of a subnet."""
+
+ZONES = {"redshift-serverless": "ABC"}
+"""The Availability Zones of the subnets of a datastore, where it needs more than two (fact A15)."""
+
+
+def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
+    """The VPC and the subnets in which a datastore and its functions are, if they exist.
+
+    A cache beside a datastore is in the VPC of that.
+    """
+    if node["kind"] != "datastore":
+        return
+    yield OptionalParameter(
+        "VpcId",
+        "vpc",
+        "none",
+        "The VPC in which the stack puts its network interfaces, by its id; with none, the stack "
+        "creates a VPC",
+        pattern=VPC,
+    )
+    public = node["resource"] == "redshift-serverless"
+    for zone in ZONES.get(node["resource"], "AB"):
+        yield OptionalParameter(
+            f"Subnet{zone}Id",
+            "vpc",
+            "none",
+            f"A {'public' if public else 'private'} subnet of that VPC"
+            + (", in another Availability Zone" if zone != "A" else ""),
+            pattern=SUBNET,
+        )
