@@ -38,7 +38,7 @@ def environment(home: Path) -> dict[str, str]:
 
 WITHOUT_EXTRAS = """
 import importlib.metadata, sys
-EXTRAS = ("boto3", "botocore", "ministack", "samtranslator")
+EXTRAS = ("boto3", "botocore", "ministack", "samtranslator", "aws-sam-translator")
 sys.modules.update(dict.fromkeys(EXTRAS))
 version = importlib.metadata.version
 def installed(name):

@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sls_patterns_cli.catalog.declaration import CREDENTIALS, NAME, QUESTIONS, WHERE
+from sls_patterns_cli.catalog.declaration import (
+    CREDENTIALS,
+    NAME,
+    QUESTIONS,
+    SUITS,
+    WHERE,
+)
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
 
 Schema = dict[str, Any]
@@ -22,6 +28,8 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
     topology = {
         "name": NAMED,
         "summary": TEXT,
+        "use": TEXT,
+        "avoid": TEXT,
         "datastores": _choices(vocabulary.datastores),
         "nodes": {
             "type": "array",
@@ -75,6 +83,12 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "title": TEXT,
                 "summary": TEXT,
                 "source": TEXT,
+                "use": {**TEXT, "description": "what follows `Use it`, with a full stop"},
+                "avoid": {**TEXT, "description": "what follows `Do not use it`"},
+                "suits": _mapping(
+                    {question: _choices(answers) for question, answers in SUITS.items()},
+                    required=SUITS,
+                ),
                 "order": {"type": "integer", "description": "its place among the patterns"},
                 "runtimes": _choices(vocabulary.runtimes),
                 "flavours": _choices(vocabulary.flavours),
@@ -92,7 +106,10 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "reads_json": {"type": "boolean"},
                 "auth": {"enum": [*vocabulary.auth]},
             },
-            required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
+            required=(
+                *("title", "summary", "source", "use", "avoid", "suits"),
+                *("runtimes", "flavours", "topologies"),
+            ),
         ),
     }
 
@@ -107,7 +124,7 @@ def _mapping(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> 
     }
 
 
-def _choices(values: Iterable[str]) -> Schema:
+def _choices(values: Iterable[str | bool]) -> Schema:
     return {"type": "array", "minItems": 1, "items": {"enum": [*values]}, "uniqueItems": True}
 
 

@@ -6,7 +6,7 @@ once a pattern, topology and flavour.
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, cycle, product
@@ -119,6 +119,36 @@ def further_variants() -> tuple[Variant, ...]:
 
 
 @cache
+def combined_variants() -> tuple[Variant, ...]:
+    """Return few variants with several other answers each.
+
+    Of each pattern, every other answer is there in each flavour, and with the CDK in each runtime.
+    """
+    return tuple(
+        variant
+        for pattern in catalog.patterns()
+        for variant in few_of(list(_combined_variants_of(pattern)), _combined)
+    )
+
+
+def _combined(variant: Variant) -> set[tuple[str, ...]]:
+    runtime = variant.runtime if variant.iac == "cdk" else ""
+    return {(variant.iac, runtime, *answer) for answer in variant.further}
+
+
+def _combined_variants_of(pattern: Pattern) -> Iterator[Variant]:
+    for topology in pattern.topologies:
+        values = {name: list(others(pattern, topology)) for name, others in FURTHER.items()}
+        offered = {name: others for name, others in values.items() if others}
+        for number in range(max(map(len, offered.values()))):
+            further = tuple((name, some[number % len(some)]) for name, some in offered.items())
+            for runtime, iac in product(pattern.runtimes, pattern.flavours):
+                yield Variant(
+                    pattern.slug, topology.name, runtime, iac, topology.datastores[0], further
+                )
+
+
+@cache
 def few_further_variants() -> tuple[Variant, ...]:
     """Return those of them that show each answer once a pattern and flavour."""
     few = few_of(further_variants(), lambda each: {(each.pattern, each.iac, str(each.further))})
@@ -138,7 +168,7 @@ def proven_variants() -> Iterator[Variant]:
 T = TypeVar("T")
 
 
-def few_of(candidates: Collection[T], shown_by: Callable[[T], set[tuple[str, ...]]]) -> set[T]:
+def few_of(candidates: Sequence[T], shown_by: Callable[[T], set[tuple[str, ...]]]) -> set[T]:
     """Return few candidates that show whatever all of them show."""
     missing = {what for each in candidates for what in shown_by(each)}
     chosen: set[T] = set()

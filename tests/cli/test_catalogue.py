@@ -33,7 +33,8 @@ def test_list_names_every_pattern_with_its_summary(cli: Cli) -> None:
 def test_list_as_json(cli: Cli) -> None:
     patterns = {pattern["slug"]: pattern for pattern in json.loads(succeed(cli, "list", "--json"))}
     pattern = patterns["scalable-webhook"]
-    assert set(pattern) == {"slug", "title", "summary", "topologies", "runtimes", "flavours"}
+    texts = {"slug", "title", "summary", "use", "avoid"}
+    assert set(pattern) == {*texts, "topologies", "runtimes", "flavours"}
     assert pattern["title"] == "Scalable Webhook"
     topology = pattern["topologies"][0]
     assert set(topology) == {"name", "summary", "datastores"}

@@ -23,7 +23,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         made.append(("test", path, list(arguments)))
         return 5
 
-    def stayed(path: Path, examples: Sequence[tuple[str, str]], _progress: Progress) -> int:
+    def stayed(
+        path: Path, examples: Sequence[tuple[str, str]], _progress: Progress, **_options: object
+    ) -> int:
         made.append(("up", path, list(examples)))
         return 0
 

@@ -183,7 +183,9 @@ def few_tools(tmp_path: Path) -> Path:
 
 def test_missing_tools_are_named_in_one_line(cli: Cli, few_tools: Path) -> None:
     done = cli("new", "scalable-webhook", "told", PATH=str(few_tools))
-    assert done.stdout.splitlines()[-1] == ("Not installed, and needed by the project: sam, aws")
+    assert done.stdout.splitlines()[-1] == (
+        "Not installed, and needed by the project: sam, aws; sls-patterns doctor says how"
+    )
     assert made(cli, "asked", PATH=str(few_tools))["missing_tools"] == ["sam", "aws"]
     (few_tools / "sam").symlink_to(sys.executable)
     (few_tools / "aws").symlink_to(sys.executable)

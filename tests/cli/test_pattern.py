@@ -23,6 +23,9 @@ TOPOLOGY = f"{FILE}: topology queue"
 DECLARED: dict[str, Any] = {
     "title": "Worker",
     "summary": "Works.",
+    "use": "where it works.",
+    "avoid": "where it does not.",
+    "suits": {"callers": ["people"], "waits": [True], "ordered": [False], "receivers": ["one"]},
     "source": "a test",
     "runtimes": ["python"],
     "flavours": ["sam"],
@@ -333,9 +336,9 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         [],
         (
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
-            "allowed: title, summary, source, runtimes, flavours, topologies, order, "
-            "dependencies, test_dependencies, test_helpers, migrations, examples, events, clients, "
-            "stacks, temporary_failures, item_stores, reads_json, auth"
+            "allowed: title, summary, source, use, avoid, suits, runtimes, flavours, "
+            "topologies, order, dependencies, test_dependencies, test_helpers, migrations, "
+            "examples, events, clients, stacks, temporary_failures, item_stores, reads_json, auth"
         ),
     ),
     "what is no yes or no": (

@@ -55,6 +55,7 @@ RUN_ELSEWHERE = {
     ),
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
+    'eval "$(sls-patterns local env)"': "tests/local/test_running_stack.py",
     "sls-patterns check --sarif > findings.sarif": "tests/check/test_sarif.py",
     "cfn-lint --append-rules sls_patterns_cli.check.cfn_lint_rules -- template.yaml": (
         "tests/check/test_cfn_lint_rules.py"

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sls_patterns_cli.local.languages import Language
+from sls_patterns_cli.local.languages.code import Code
+
 REGION = "eu-west-1"
 RUNTIME = "python3.13"
 
@@ -58,3 +61,21 @@ def seen(client: Client, function: str) -> list[str]:
     events = logs.filter_log_events(logGroupName=name)["events"]
     lines = [event["message"].strip() for event in events]
     return [line.removeprefix("seen ") for line in lines if line.startswith("seen ")]
+
+
+class Unbuilt:
+    """A language that says of each package what it would be built from."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._language, name)
+
+    def package(self, code: Code) -> bytes:
+        return unbuilt(code)
+
+
+def unbuilt(code: Code) -> bytes:
+    """Return what the package of this code holds then."""
+    return repr(code).encode()

@@ -4,11 +4,12 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from local.support import write
+from local.support import Unbuilt, unbuilt, write
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import project
@@ -54,7 +55,7 @@ DEFINITION = {"StartAt": "Only", "States": {"Only": {"Type": "Succeed"}}}
 APP = """
 import json, os, pathlib
 output = pathlib.Path(os.environ["CDK_OUTDIR"])
-output.mkdir(parents=True)
+output.mkdir(parents=True, exist_ok=True)
 for name, content in json.loads(pathlib.Path("written.json").read_text()).items():
     (output / name).write_text(json.dumps(content))
 pathlib.Path("told.json").write_text(os.environ["CDK_CONTEXT_JSON"])
@@ -103,7 +104,7 @@ def assemble(
     folder: Path, language: Callable[[Project, Progress], Language] = InstalledPython
 ) -> Assembly:
     loaded = project.load(folder)
-    return cdk.Cdk(loaded, language(loaded, Progress())).assemble()
+    return cdk.Cdk(loaded, Unbuilt(language(loaded, Progress()))).assemble()
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def app(tmp_path: Path) -> Path:
 def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -> None:
     assembly = assemble(app)
 
-    assert assembly.code == {"abc.zip": Code(app / "src")}
+    assert assembly.packages == {"abc.zip": unbuilt(Code(app / "src"))}
     code = assembly.template["Resources"]["One"]["Properties"]["Code"]
     assert code == {"S3Bucket": CODE_BUCKET, "S3Key": "abc.zip"}
 
@@ -136,7 +137,8 @@ def test_a_definition_that_is_a_file_is_put_into_the_template(app: Path) -> None
 def test_an_app_that_is_a_folder_is_what_was_synthesised(app: Path) -> None:
     """As the CDK CLI takes it: https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html."""
     run = assemble(app)
-    (app / ".sls-patterns/cdk").rename(app / "made.out")
+    made = {**os.environ, "CDK_OUTDIR": str(app / "made.out"), "CDK_CONTEXT_JSON": "{}"}
+    subprocess.run([sys.executable, app / "app.py"], cwd=app, env=made, check=True)
     (app / "app.py").unlink()
     (app / "cdk.json").write_text('{"app": "made.out"}')
 
@@ -193,7 +195,7 @@ def test_javascript_is_bundled_by_cdk_and_deployed_as_it_is(app: Path) -> None:
     assembly = assemble(app, InstalledTypeScript)
 
     assert json.loads((app / "told.json").read_text()) == {"own": "value"}
-    assert assembly.code == {"abc.zip": Code(app / "src", built=True)}
+    assert assembly.packages == {"abc.zip": unbuilt(Code(app / "src", built=True))}
 
 
 def test_a_javascript_error_is_told_by_its_own_line(app: Path) -> None:

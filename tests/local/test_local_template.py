@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local.support import DeployStack, write
+from local.support import DeployStack, Unbuilt, unbuilt, write
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import flavours, languages, project
@@ -28,7 +28,7 @@ region: eu-west-1
 
 def assemble(folder: Path) -> Assembly:
     loaded = project.load(folder)
-    return flavours.of(loaded, languages.of(loaded, Progress())).assemble()
+    return flavours.of(loaded, Unbuilt(languages.of(loaded, Progress()))).assemble()
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
@@ -62,10 +62,11 @@ def test_code_is_packaged_once_however_many_functions_use_it(tmp_path: Path) -> 
         },
     )
     assembly = assemble(tmp_path)
-    assert assembly.code == {"src.zip": Code(tmp_path / "src")}
+    ((key, package),) = assembly.packages.items()
+    assert package == unbuilt(Code(tmp_path / "src"))
     for name in ("One", "Two"):
         code = assembly.template["Resources"][name]["Properties"]["Code"]
-        assert code == {"S3Bucket": CODE_BUCKET, "S3Key": "src.zip"}
+        assert code == {"S3Bucket": CODE_BUCKET, "S3Key": key}
 
 
 def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) ->
         {
             ".copier-answers.yml": ANSWERS.format(iac="sam"),
             "template.yaml": "Transform: AWS::Serverless-2016-10-31\n"
-            "Globals: {Function: {CodeUri: src/, Runtime: nodejs24.x}}\n"
+            "Globals: {Function: {CodeUri: src/, Runtime: python3.13}}\n"
             "Resources:\n"
             "  One:\n"
             "    Type: AWS::Serverless::Function\n"
@@ -83,8 +84,8 @@ def test_a_function_that_esbuild_builds_is_packaged_by_itself(tmp_path: Path) ->
             "src/one.ts": "",
         },
     )
-    assembly = assemble(tmp_path)
-    assert assembly.code == {"One.zip": Code(tmp_path / "src", {"EntryPoints": ["one.ts"]})}
+    (package,) = assemble(tmp_path).packages.values()
+    assert package == unbuilt(Code(tmp_path / "src", {"EntryPoints": ["one.ts"]}))
 
 
 @pytest.mark.parametrize(

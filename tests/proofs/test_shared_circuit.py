@@ -96,8 +96,7 @@ def world(datastore: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         running.callback(carrier.stop)
         for name, project in made.items():
             assembly = flavours.of(project, of[name]).assemble()
-            packages = {key: of[name].package(code) for key, code in assembly.code.items()}
-            deploy.upload(emulator, packages)
+            deploy.upload(emulator, assembly.packages)
             template = assembly.template
             if services:
                 template = with_store_of(services["python"], template)

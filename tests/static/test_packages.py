@@ -12,7 +12,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"openapi", "prove"},
-    {"updating", "local", "check", "letters", "dashboards", "deploy_role"},
+    {"updating", "local", "check", "letters", "dashboards", "deploy_role"} | {"doctor", "choosing"},
     {"rendering", "wiring"},
     {"cloudformation"},
     {"catalog"},

@@ -26,7 +26,14 @@ from servers import Server, server
 from spending import CLOCK
 from synthesis import TEMPLATE, synthesise_into, template_files, with_templates_of
 from tools import BIN, run, tool
-from variants import Variant, all_variants, covering, few_further_variants, standing_for_all
+from variants import (
+    Variant,
+    all_variants,
+    combined_variants,
+    covering,
+    few_further_variants,
+    standing_for_all,
+)
 
 from sls_patterns_cli.local.languages import interpreters, modules
 
@@ -197,8 +204,11 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
     return Projects(tmp_path_factory.mktemp("projects"))
 
 
-def variants_in(pattern: str, runtime: str) -> list[Variant]:
-    all_of_them = (*VARIANTS, *few_further_variants())
+def variants_in(
+    pattern: str, runtime: str, further: Iterable[Variant] | None = None
+) -> list[Variant]:
+    """Return a pattern's variants in a runtime; `further` are those with other answers."""
+    all_of_them = (*VARIANTS, *(combined_variants() if further is None else further))
     return [each for each in all_of_them if (each.pattern, each.runtime) == (pattern, runtime)]
 
 
@@ -272,6 +282,22 @@ def test_style_and_types_of_typescript_have_nothing_to_say(
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
     check_typescript(projects.of(variants).values(), formatted=long)
+
+
+@pytest.mark.exhaustive
+@CHECKED_BY_ONE
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_each_other_answer_alone_is_as_clean(
+    pattern: str, projects: Projects, tmp_path: Path
+) -> None:
+    python, typescript = (
+        projects.of(variants_in(pattern, runtime, few_further_variants())).values()
+        for runtime in ("python", "typescript")
+    )
+
+    check_style("python", tmp_path, python)
+    check_types(python)
+    check_typescript(typescript)
 
 
 @pytest.mark.exhaustive
@@ -508,7 +534,7 @@ BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATT
 def test_cfn_lint_finds_nothing_in_any_template(
     pattern: str, iac: str, ignored: tuple[str, ...], projects: Projects
 ) -> None:
-    candidates = [*VARIANTS, *few_further_variants()]
+    candidates = [*VARIANTS, *combined_variants()]
     chosen = [each for each in candidates if (each.pattern, each.iac) == (pattern, iac)]
 
     files = map(str, distinct_templates(projects, chosen))

@@ -49,7 +49,10 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
     place = Place(f"templates/patterns/{slug}/pattern.yml")
     place.only(
         declared,
-        required=("title", "summary", "source", "runtimes", "flavours", "topologies"),
+        required=(
+            *("title", "summary", "source", "use", "avoid", "suits"),
+            *("runtimes", "flavours", "topologies"),
+        ),
         optional=(
             *("order", "dependencies", "test_dependencies", "test_helpers"),
             *("migrations", "examples", "events", "clients", "stacks", "temporary_failures"),
@@ -71,6 +74,9 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
         slug=slug,
         title=place.text(declared, "title"),
         summary=place.text(declared, "summary"),
+        use=place.text(declared, "use"),
+        avoid=place.text(declared, "avoid"),
+        suits=_suits(place, declared),
         runtimes=runtimes,
         flavours=flavours,
         topologies=topologies,
@@ -87,6 +93,27 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
         raise place.refuse(f"order must be a whole number, got {declared['order']!r}")
     _refuse_what_is_not_carried(place, pattern)
     return replace(pattern, examples=_examples(place, declared, pattern))
+
+
+SUITS: Mapping[str, tuple[str | bool, ...]] = {
+    "callers": ("people", "services", "changes"),
+    "waits": (True, False),
+    "ordered": (True, False),
+    "receivers": ("one", "several", "by-type"),
+}
+"""What is asked of somebody who chooses a pattern, and the answers: choosing/questions.py."""
+
+
+def _suits(pattern: "Place", declared: Declaration) -> Mapping[str, tuple[str | bool, ...]]:
+    """The answers that a pattern suits, by question."""
+    answers, place = declared["suits"], pattern.at("suits")
+    place.only(answers, SUITS)
+    for question, allowed in SUITS.items():
+        for answer in place.items(answers, question, at_least=1):
+            if answer not in allowed:
+                known = ", ".join(str(each).lower() for each in allowed)
+                raise place.refuse(f"{question} must be of: {known}; got {answer!r}")
+    return {question: tuple(answers[question]) for question in SUITS}
 
 
 @dataclass(frozen=True)
@@ -230,12 +257,15 @@ def _one_topology(
     place.different("proof", [proof.id for proof in proofs])
     place.names(declared, "test_helpers", form=NAME, optional=True)
     place.flag(declared, "reads_json")
+    use, avoid = (place.text(declared, key) if key in declared else "" for key in ("use", "avoid"))
     nodes, edges = graphs[datastores[0]]
     if auth:
         _refuse_unless_open(place, nodes, edges)
     return Topology(
         name=name,
         summary=place.text(declared, "summary"),
+        use=use,
+        avoid=avoid,
         datastores=datastores,
         nodes=nodes,
         edges=edges,
@@ -249,7 +279,10 @@ def _one_topology(
     )
 
 
-_OPTIONAL = ("adapters", "test_dependencies", "test_helpers", "reads_json", "harness")
+_OPTIONAL = (
+    *("adapters", "test_dependencies", "test_helpers", "reads_json", "harness"),
+    *("use", "avoid"),
+)
 
 
 def _harness(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> Uses:

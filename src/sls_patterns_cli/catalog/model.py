@@ -117,6 +117,9 @@ class Topology:
     """Who may call the public API of a new project unless another answer is given; None if the
     topology has no public API, or one that checks its callers itself."""
     graphs: Mapping[str, Graph] = field(repr=False)
+    use: str = ""
+    avoid: str = ""
+    """When to use it and when not; empty if that is as for the other topologies."""
     without_credentials: "Topology | None" = None
     """The same where it does not sign in to third parties; None if it calls none that asks so."""
     refusals: tuple[Proof, ...] = ()
@@ -172,6 +175,11 @@ class Pattern:
     slug: str
     title: str
     summary: str
+    use: str
+    avoid: str
+    """When to use it, and when not: what follows "Use it" and "Do not use it"."""
+    suits: Mapping[str, tuple[str | bool, ...]]
+    """The answers that it suits, by question of `choose`."""
     runtimes: tuple[str, ...]
     flavours: tuple[str, ...]
     topologies: tuple[Topology, ...]
@@ -197,12 +205,26 @@ class Pattern:
         offered = (name for topology in self.topologies for name in topology.datastores)
         return tuple(dict.fromkeys(offered))
 
+    def when(self, topology: Topology) -> tuple[str, str]:
+        """When to use a topology of the pattern, and when not."""
+        return topology.use or self.use, topology.avoid or self.avoid
+
+    def mentions(self, word: str) -> bool:
+        """Whether its name, its title or what it is for has a text, in any case of letters."""
+        topologies = (
+            text for each in self.topologies for text in (each.name, each.summary, each.use)
+        )
+        texts = (self.slug, self.title, self.summary, self.use, *topologies)
+        return any(word.casefold() in text.casefold() for text in texts)
+
     def as_dict(self) -> dict[str, Any]:
         """The pattern as `list --json` prints it."""
         return {
             "slug": self.slug,
             "title": self.title,
             "summary": self.summary,
+            "use": self.use,
+            "avoid": self.avoid,
             "topologies": [topology.as_dict() for topology in self.topologies],
             "runtimes": list(self.runtimes),
             "flavours": list(self.flavours),

@@ -12,16 +12,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cli.extras import extra_missing
 from sls_patterns_cli.cli.letters import letters_app
+from sls_patterns_cli.cli.local import local_app
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers, copier_without_prompts
 from sls_patterns_cli.system import interrupts, new_folder
 from sls_patterns_cli.terminal import output
 from sls_patterns_cli.terminal.progress import Progress
+from sls_patterns_cli.terminal.suited_progress import suited_progress
 from sls_patterns_cli.updating.record import RECORD
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=_unset("install_completion", "show_completion"),
 )
-local_app = typer.Typer(help="Run a project on this machine, without AWS.", rich_markup_mode=None)
 app.add_typer(local_app, name="local")
 app.add_typer(letters_app, name="letters")
 
@@ -93,15 +93,6 @@ def _open_what_is_closed() -> None:
 def _drop_output() -> None:
     """Write what is still buffered to nowhere, so that it does not fail at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _progress() -> Progress:
-    """How a command shows how far it is: live in a terminal, else in plain lines."""
-    if output.is_interactive():
-        from sls_patterns_cli.terminal.live_progress import LiveProgress
-
-        return LiveProgress()
-    return Progress()
 
 
 def _listing() -> ModuleType:
@@ -168,14 +159,57 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 
 
-@app.command("list", context_settings=_unset())
-def list_patterns(json: Json = False) -> None:
-    """List the patterns."""
-    patterns = list(catalog.patterns())
+@app.command(
+    "list",
+    # Typer would load pydantic (70 ms) for an argument, but not for what is left over.
+    context_settings={**_unset(), "allow_extra_args": True},
+    options_metavar="[OPTIONS] [WORD]...",
+)
+def list_patterns(context: typer.Context, json: Json = False) -> None:
+    """List the patterns; with words, those that mention all of them."""
+    words = context.args
+    patterns = [each for each in catalog.patterns() if all(map(each.mentions, words))]
+    if not patterns:
+        wanted = " and ".join(map(repr, words))
+        raise UserError(f"no pattern mentions {wanted}; the patterns: {', '.join(catalog.slugs())}")
     if json:
         output.show_json([pattern.as_dict() for pattern in patterns])
     else:
         _listing().show_patterns(patterns)
+
+
+@app.command()
+def choose(
+    callers: Annotated[
+        str | None, typer.Option(help="Who calls: people, services, or changes of files or logs.")
+    ] = None,
+    waits: Annotated[
+        bool | None, typer.Option("--wait/--no-wait", help="Whether the caller waits for a result.")
+    ] = None,
+    ordered: Annotated[
+        bool | None,
+        typer.Option("--ordered/--unordered", help="Whether the order of messages matters."),
+    ] = None,
+    receivers: Annotated[
+        str | None, typer.Option(help="Who processes a message: one, several, or one by-type.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Name the patterns that suit what you need; a terminal asks three to five questions."""
+    from sls_patterns_cli.catalog.declaration import SUITS
+    from sls_patterns_cli.choosing import command
+
+    options = {"callers": callers, "waits": waits, "ordered": ordered, "receivers": receivers}
+    given = {question: answer for question, answer in options.items() if answer is not None}
+    for question, answer in given.items():
+        if answer not in SUITS[question]:
+            allowed = ", ".join(map(str, SUITS[question]))
+            raise UserError(f"--{question} is {answer!r}; choose from: {allowed}")
+    ask = not json and sys.stdin.isatty() and sys.stdout.isatty()
+    if not (ask or given):
+        raise UserError("nothing is known: answer by options, or run it in a terminal")
+    with interrupts.handled(), interrupts.allowed():
+        return command.run(given, ask=ask, json=json)
 
 
 @app.command()
@@ -358,6 +392,18 @@ def openapi(
 
 
 @app.command()
+def doctor(path: ProjectPath = Path(), json: Json = False) -> int:
+    """Say what this machine lacks for generated projects, and how to install it.
+
+    In a project, or a folder below it, it is what that project needs. Exit code 1 if something
+    would fail.
+    """
+    from sls_patterns_cli.doctor import command
+
+    return command.run(path, json=json)
+
+
+@app.command()
 def new(  # noqa: PLR0913, PLR0917 - the options of a command
     pattern: Annotated[
         str | None,
@@ -434,8 +480,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
             new_folder.refuse_unless_free(target)
         if not ask:
             copier_without_prompts.import_copier()
+        from sls_patterns_cli.doctor import programs
         from sls_patterns_cli.rendering import render
-        from sls_patterns_cli.system import programs
 
         project = render.create(given, target, ask=ask, repository=not no_git)
     missing = programs.missing(project.answers)
@@ -539,7 +585,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             dry_run=dry_run,
             apply_fixes=apply_fixes,
             agree=(lambda _: None) if replace else partial(_agree, ask=not json),
-            progress=Progress() if json else _progress(),
+            progress=Progress() if json else suited_progress(),
         )
     return _show_outcome(outcome, json=json, made=not dry_run)
 
@@ -604,8 +650,12 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
             update.waive(path, waive, reason)
             output.show(f"Fix {waive} is waived; commit {RECORD}")
             return 0
-        progress = Progress() if json else _progress()
-        outcome = update.fix(path, source=source, dry_run=dry_run, progress=progress)
+        outcome = update.fix(
+            path,
+            source=source,
+            dry_run=dry_run,
+            progress=Progress() if json else suited_progress(),
+        )
     return _show_outcome(outcome, json=json, made=not dry_run)
 
 
@@ -656,58 +706,10 @@ def _prove(path: Path, wanted: str, source: str | None) -> int:
         from sls_patterns_cli.updating import proving
 
         code = proving.prove(
-            path, wanted, source, lambda files: session.test(path, files, _progress())
+            path, wanted, source, lambda files: session.test(path, files, suited_progress())
         )
     except ModuleNotFoundError as error:
         raise extra_missing(error, "local") from error
     if code == 0:
         output.show(f"Fix {wanted} is proven; commit {RECORD} and the proof")
     return code
-
-
-class _PassesArguments(TyperCommand):
-    """A command whose arguments after `--` are for another program."""
-
-    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
-        if "--" in arguments:
-            split = arguments.index("--")
-            context.obj = arguments[split + 1 :]
-            arguments = arguments[:split]
-        return super().parse_args(context, arguments)
-
-
-@local_app.command("test", cls=_PassesArguments, options_metavar="[OPTIONS]")
-def local_test(context: typer.Context, path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine and run its proofs.
-
-    Arguments after -- go to the proofs' test runner, whose exit code is returned.
-    """
-    try:
-        from sls_patterns_cli.local import session
-
-        return session.test(path, context.obj or [], _progress())
-    except ModuleNotFoundError as error:
-        raise extra_missing(error, "local") from error
-
-
-@local_app.command("up")
-def local_up(path: ProjectPath = Path()) -> int:
-    """Deploy a project on this machine and follow its logs."""
-    try:
-        from sls_patterns_cli.local import session
-
-        return session.up(path, _examples(path), _progress())
-    except ModuleNotFoundError as error:
-        raise extra_missing(error, "local") from error
-
-
-def _examples(path: Path) -> list[tuple[str, str]]:
-    """Calls that show the project's pattern at work: each a title and a command."""
-    try:
-        recorded = answers.read(path, "pattern")
-        pattern = catalog.pattern(recorded["pattern"])
-    except UserError:
-        return []  # No project of this tool's: whether it can run is not for examples to say.
-    return [
-        (example.title, example.command) for example in pattern.examples if example.fits(recorded)
-    ]

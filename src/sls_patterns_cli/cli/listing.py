@@ -23,6 +23,9 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     """Print what a pattern offers, one topology's graph, and what is proven of it."""
     show(f"{pattern.title} ({pattern.slug})")
     paragraph(pattern.summary, indent="")
+    use, avoid = pattern.when(topology)
+    paragraph(f"Use it {use}", indent="")
+    paragraph(f"Do not use it {avoid}", indent="")
     heading("Options, the default first")
     table(
         [

@@ -49,7 +49,8 @@ def show_project(
     if project.git_problem:
         show(f"\n{project.git_problem}")
     if missing_tools:
-        show(f"\nNot installed, and needed by the project: {', '.join(missing_tools)}")
+        names = ", ".join(missing_tools)
+        show(f"\nNot installed, and needed by the project: {names}; sls-patterns doctor says how")
     if again:
         show(f"\nThe same without questions:\n  {shlex.join(again)}")
 

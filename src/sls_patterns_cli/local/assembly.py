@@ -1,16 +1,19 @@
 """What the local stack deploys of a project, whatever its infrastructure is written in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sls_patterns_cli.cloudformation.document import Template
-from sls_patterns_cli.local.languages.code import Code
 
 CODE_BUCKET = "local-artifacts"
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A CloudFormation template and its code, by the address that the template uses."""
+    """A CloudFormation template, and its packages by the keys under which it expects them.
+
+    A package of other content has another key, so that an update deploys it.
+    """
 
     template: Template
-    code: dict[str, Code]
+    packages: Mapping[str, bytes]

@@ -1,10 +1,11 @@
 """Follows what the functions of a stack log."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
 
-from sls_patterns_cli.local.emulator.server import Emulator
+from sls_patterns_cli.local.deploy import Emulator
 
 INTERVAL_SECONDS = 0.5
 
@@ -15,10 +16,12 @@ class LogFollower:
     """Reports each new line of every function of a stack as `[function] line`, in a thread."""
 
     def __init__(self, emulator: Emulator, stack: str, report: Report) -> None:
+        self._emulator = emulator
+        self._stack = stack
         self._logs = emulator.client("logs")
-        self._groups = _log_groups(emulator, stack)
         self._report = report
-        self._seen = dict.fromkeys(self._groups, 0)
+        self._seen = Counter[str]()
+        self.find_groups()
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._failure: BaseException | None = None
@@ -31,6 +34,15 @@ class LogFollower:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+
+    def find_groups(self) -> None:
+        """Find the log groups of the functions that the stack has now."""
+        self._groups = _log_groups(self._emulator, self._stack)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the logs are followed no more, so that `wait` does not wait."""
+        return self._ended.is_set()
 
     def wait(self) -> None:
         """Return only by the exception that ended the following, or a signal."""

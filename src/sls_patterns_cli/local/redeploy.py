@@ -7,26 +7,12 @@ proofs. The stack keeps its parameters.
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import deploy, flavours, languages
 from sls_patterns_cli.local import project as projects
+from sls_patterns_cli.local.emulator.server import Address
 from sls_patterns_cli.terminal.progress import Progress
-
-
-class Running:
-    """The emulator of the proofs, as deployments see it."""
-
-    def __init__(self) -> None:
-        self.url = os.environ["AWS_ENDPOINT_URL"]
-        self.region = os.environ["AWS_REGION"]
-
-    def client(self, service: str) -> Any:
-        import boto3
-
-        create: Any = boto3.client
-        return create(service, endpoint_url=self.url, region_name=self.region)
 
 
 def main(folder: Path) -> None:
@@ -34,10 +20,10 @@ def main(folder: Path) -> None:
 
     AWS_ENDPOINT_URL, AWS_REGION and STACK_NAME say where.
     """
-    project, emulator = projects.load(folder), Running()
-    language = languages.of(project, Progress())
-    assembly = flavours.of(project, language).assemble()
-    deploy.upload(emulator, {key: language.package(code) for key, code in assembly.code.items()})
+    project = projects.load(folder)
+    emulator = Address(os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_REGION"])
+    assembly = flavours.of(project, languages.of(project, Progress())).assemble()
+    deploy.upload(emulator, assembly.packages)
     stack = os.environ["STACK_NAME"]
     cloudformation = emulator.client("cloudformation")
     (before,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]

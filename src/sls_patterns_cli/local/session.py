@@ -12,15 +12,16 @@ from pathlib import Path
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import authorized
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import external, flavours, languages, openid, proofs
+from sls_patterns_cli.local import env_file, external, languages, openid, proofs
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.assembly import Assembly
+from sls_patterns_cli.local.deployment import Deployment
 from sls_patterns_cli.local.emulator import server as emulators
 from sls_patterns_cli.local.emulator import tether, timescale
 from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.logs import LogFollower, lines_between
 from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.local.running import Running, recorded
 from sls_patterns_cli.system import interrupts
 from sls_patterns_cli.terminal.progress import Progress
 
@@ -29,7 +30,8 @@ Example = tuple[str, str]
 
 EXPORTED = (
     "AWS_ENDPOINT_URL",
-    "AWS_DEFAULT_REGION",
+    "AWS_REGION",  # the SDK for JavaScript reads this one,
+    "AWS_DEFAULT_REGION",  # and boto3 that one
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     timescale.VARIABLE,
@@ -71,35 +73,86 @@ def test(  # no test of pytest's
         return tether.run(command, cwd=stack.project.root, env=environment).returncode
 
 
-def up(path: Path, examples: Sequence[Example] = (), progress: Progress | None = None) -> int:
+def up(
+    path: Path,
+    examples: Sequence[Example] = (),
+    progress: Progress | None = None,
+    *,
+    variables_to: Path | None = None,
+    watch: bool = False,
+) -> int:
     """Deploy the project in `path` locally and stay, following its logs, until a signal ends it.
 
-    Returns 0 when it is ended so; raises UserError.
+    `variables_to` is a file that gets what a shell needs to talk to it. With `watch`, changes of
+    the project are deployed as they are saved. Returns 0 when a signal ends it; raises UserError.
     """
     progress = progress or Progress()
+    if variables_to:
+        env_file.refuse_unless_ours(variables_to)
     with interrupts.handled():
         try:
             with interrupts.allowed(), _stack(path, progress) as stack:
-                for line in _welcome(stack, examples):
-                    progress.log(line)
-                follower = LogFollower(stack.emulator, stack.project.stack_name, progress.log)
-                with follower:
-                    follower.wait()
+                if variables_to:
+                    env_file.write(variables_to, stack.variables)
+                with recorded(stack.project.root, stack.running):
+                    for line in _welcome(stack.running, examples):
+                        progress.log(line)
+                    _stay(stack, progress, watch=watch)
         except KeyboardInterrupt:
             progress.log("Stopped")
     return 0
 
 
+def _stay(stack: "_Stack", progress: Progress, *, watch: bool) -> None:
+    """Follow the logs, and with `watch` the project's files, until a signal ends it."""
+    with LogFollower(stack.emulator, stack.project.stack_name, progress.log) as follower:
+        if watch:
+            from sls_patterns_cli.local import watching
+
+            watching.deploy_changes(stack.project.root, stack.deployment, follower, progress)
+        follower.wait()
+
+
 @dataclass(frozen=True)
 class _Stack:
-    project: Project
-    language: Language
-    emulator: Emulator
-    outputs: dict[str, str]
+    deployment: Deployment
     controls: dict[str, str]
     """Where the stand-ins of external systems are controlled."""
     credentials: dict[str, str]
     """The token that its API accepts, if it checks tokens."""
+
+    @property
+    def project(self) -> Project:
+        return self.deployment.project
+
+    @property
+    def language(self) -> Language:
+        return self.deployment.language
+
+    @property
+    def emulator(self) -> Emulator:
+        return self.deployment.emulator
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return self.deployment.outputs
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a shell needs to talk to it."""
+        environment = self.emulator.client_environment({})
+        return {
+            **{name: environment[name] for name in EXPORTED},
+            **self.outputs,
+            **self.controls,
+            **self.credentials,
+        }
+
+    @property
+    def running(self) -> Running:
+        """The stack as other processes find it."""
+        at, name = self.emulator, self.project.stack_name
+        return Running(at.url, at.region, name, self.variables)
 
 
 @contextmanager
@@ -150,34 +203,28 @@ def _deployed(
     progress: Progress,
     parameters: Mapping[str, str],
 ) -> Iterator[_Stack]:
-    from sls_patterns_cli.local import deploy
-
+    deployment = Deployment(project, language, emulator)
     with progress.stage("Build"):
-        assembly = flavours.of(project, language).assemble()
-        _refuse_other_runtimes(project, assembly)
-        packages = {key: language.package(code) for key, code in assembly.code.items()}
+        template = deployment.build()
     with progress.stage("Start"):
         emulator.wait()
         progress.log(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
-        if changes := timescale.changes(assembly.template):
+        if changes := timescale.changes(template):
             progress.log(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
-    with external.stood_in(assembly.template, parameters) as stand_ins:
+    with external.stood_in(template, parameters) as stand_ins:
         addresses = {name: stand_in.url for name, stand_in in stand_ins.items()}
-        provider = openid.provider(assembly.template, stand_ins)
+        provider = openid.provider(template, stand_ins)
         credentials = {"TOKEN": provider.token(_scopes(project))} if provider else {}
         with progress.stage("Deploy"):
             started = time.monotonic()
             for name, address in addresses.items():
                 progress.log(f"{name} is a stand-in at {address}")
-            deploy.upload(emulator, packages)
-            given = {**_stand_in_functions(project, emulator), **parameters, **addresses}
-            outputs = deploy.deploy(emulator, project.stack_name, assembly.template, given)
+            deployment.deploy({**_stand_in_functions(project, emulator), **parameters, **addresses})
             progress.log(
-                f"Deployed {project.stack_name}: {len(assembly.template['Resources'])} resources "
+                f"Deployed {project.stack_name}: {len(template['Resources'])} resources "
                 f"in {time.monotonic() - started:.1f} s"
             )
-        controls = external.controls(stand_ins)
-        yield _Stack(project, language, emulator, outputs, controls, credentials)
+        yield _Stack(deployment, external.controls(stand_ins), credentials)
 
 
 def _scopes(project: Project) -> list[str]:
@@ -188,28 +235,6 @@ def _scopes(project: Project) -> list[str]:
         topology = authorized(topology, project.auth, vocabulary, project.datastore)
     scopes = (edge.attributes.get("scope") for edge in topology.edges)
     return list(dict.fromkeys(filter(None, scopes)))
-
-
-def _refuse_other_runtimes(project: Project, assembly: Assembly) -> None:
-    """Raise UserError for a function of the project that is not of the project's runtime.
-
-    The packages of all functions are made for one, and it is all that the emulator runs. CDK also
-    adds functions of its own, with packages of their own.
-    """
-    functions = {
-        logical_id: (properties["Code"].get("S3Key"), properties.get("Runtime"))
-        for logical_id, resource in assembly.template["Resources"].items()
-        if resource["Type"] == "AWS::Lambda::Function"
-        and isinstance((properties := resource.get("Properties") or {}).get("Code"), dict)
-    }
-    wanted = project.lambda_runtime
-    own = {key for key, runtime in functions.values() if runtime == wanted or project.iac == "sam"}
-    for logical_id, (key, runtime) in functions.items():
-        if key in own.intersection(assembly.code) and runtime != wanted:
-            raise UserError(
-                f"{logical_id} has the runtime {runtime}, but the project's is {wanted}; to change "
-                "it for all functions: sls-patterns update --data runtime_version=VERSION"
-            )
 
 
 def _stand_in_functions(project: Project, emulator: Emulator) -> dict[str, str]:
@@ -228,20 +253,9 @@ def _stand_in_functions(project: Project, emulator: Emulator) -> dict[str, str]:
     return deploy.deploy(emulator, f"{project.stack_name}-stand-ins", template)
 
 
-def _welcome(stack: _Stack, examples: Sequence[Example]) -> Iterator[str]:
-    variables = {
-        **{
-            name: value
-            for name, value in stack.emulator.client_environment({}).items()
-            if name in EXPORTED
-        },
-        **stack.outputs,
-        **stack.controls,
-        **stack.credentials,
-    }
+def _welcome(stack: Running, examples: Sequence[Example]) -> Iterator[str]:
     yield ""
-    for name, value in variables.items():
-        yield f"export {name}={shlex.quote(value)}"
+    yield from stack.exports()
     for title, command in examples:
         yield ""
         yield f"# {title}"

@@ -20,12 +20,11 @@ INDENT = " " * 6
 def fitted() -> Iterator[None]:
     """Let Copier ask with choices that fit in the terminal."""
     original = vars(Question)["_formatted_choices"]
-    columns = shutil.get_terminal_size().columns
 
     def formatted(question: Question) -> list[Choice]:
         choices: list[Choice] = original.func(question)
         for choice in choices:
-            choice.title = wrapped(str(choice.title), columns)
+            choice.title = fitting(str(choice.title))
         return choices
 
     replacement = cached_property(formatted)
@@ -35,6 +34,11 @@ def fitted() -> Iterator[None]:
         yield
     finally:
         Question._formatted_choices = original  # type: ignore[method-assign] # noqa: SLF001
+
+
+def fitting(title: str) -> str:
+    """Return the title of a choice so that it fits in the terminal."""
+    return wrapped(title, shutil.get_terminal_size().columns)
 
 
 def wrapped(title: str, columns: int) -> str:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,9 @@ from sls_patterns_cli.local.emulator import tether, timescale
 
 VERSION = "1.5.33"
 """The one version of ministack that the adapters were written for."""
+
+HEALTH = "/_ministack/health"
+"""Where it answers once it is ready."""
 
 START_SECONDS = 30.0
 """How long the start may take (it takes less than one second on an idle machine)."""
@@ -71,6 +75,41 @@ def unconfigured() -> Iterator[None]:
         os.environ.update(before)
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where an emulator answers, whichever process has started it."""
+
+    url: str
+    region: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a service on the emulator."""
+        import boto3
+        from botocore.config import Config
+
+        create: Any = boto3.client  # its type knows only the services whose types are installed
+        return create(
+            service,
+            endpoint_url=self.url,
+            region_name=self.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 (the emulator's administrator)
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def answers(self) -> bool:
+        """Tell whether the emulator is there, and ready."""
+        host = self.url.removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=2)
+        try:
+            connection.request("GET", HEALTH)
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
 class Emulator:
     """A running emulator; `with` it, or `start` and `stop` it.
 
@@ -97,6 +136,10 @@ class Emulator:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def _address(self) -> Address:
+        return Address(self.url, self.region)
+
+    @property
     def pid(self) -> int:
         return self._started().pid
 
@@ -114,18 +157,7 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         """A boto3 client of a service on this emulator."""
-        import boto3
-        from botocore.config import Config
-
-        create: Any = boto3.client  # its type knows only the services whose types are installed
-        return create(
-            service,
-            endpoint_url=self.url,
-            region_name=self.region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 (the emulator's administrator)
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        return self._address.client(service)
 
     def launch(self) -> None:
         """Start the process without waiting; `wait` does that."""
@@ -157,7 +189,7 @@ class Emulator:
     def wait(self) -> None:
         """Return when the emulator answers; raises UserError when it does not."""
         deadline = time.monotonic() + START_SECONDS
-        while not self._healthy():
+        while not self._address.answers():
             if self._started().poll() is not None:
                 raise UserError(f"The emulator did not start: {self._last_log_line()}", 1)
             if time.monotonic() > deadline:
@@ -223,16 +255,6 @@ class Emulator:
             "SLS_PATTERNS_INTERPRETERS": json.dumps(self._interpreters),
             **self._settings,
         }
-
-    def _healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/_ministack/health")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
 
     def _last_log_line(self) -> str:
         log = Path(self._environment()["TMPDIR"]) / "emulator.log"

@@ -12,7 +12,7 @@ class Flavour(Protocol):
     """The infrastructure of one project."""
 
     def assemble(self) -> Assembly:
-        """The project's stack and the code that it deploys; raises UserError."""
+        """The project's stack and its packages; raises UserError, before it builds if it can."""
         ...
 
 
@@ -22,7 +22,7 @@ def of(project: Project, language: Language) -> Flavour:
     from sls_patterns_cli.local.flavours.sam import Sam
 
     if project.iac == "sam":
-        return Sam(project)
+        return Sam(project, language)
     if project.iac == "cdk":
         return Cdk(project, language)
     raise UserError(f"The local stack does not deploy '{project.iac}' projects yet.")

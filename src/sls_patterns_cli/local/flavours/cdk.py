@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from sls_patterns_cli.cloudformation.document import BOOTSTRAP_PARAMETER, Templa
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.assembly import CODE_BUCKET, Assembly
 from sls_patterns_cli.local.emulator import tether
+from sls_patterns_cli.local.flavours import runtimes
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.project import Project
@@ -56,20 +58,46 @@ class Cdk:
         this one. It is expected in CODE_BUCKET rather than in the one of CDK's bootstrap stack,
         whose version is not asked for.
         """
-        bundled = self._language.bundled_by_cdk
         settings = _settings(self._project.root / "cdk.json")
-        output = self._project.root / settings["app"]
-        if not output.is_dir():
-            output = self._project.work / "cdk"
-            shutil.rmtree(output, ignore_errors=True)
-            context = {**settings.get("context", {}), **({} if bundled else WITHOUT_BUNDLING)}
+        synthesised = self._project.root / settings["app"]
+        if synthesised.is_dir():
+            return self._packaged(read(synthesised))
+        self._project.work.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="cdk-", dir=self._project.work) as folder:
+            output = Path(folder).resolve()
+            without = {} if self._language.bundled_by_cdk else WITHOUT_BUNDLING
+            context = {**settings.get("context", {}), **without}
             variables = self._language.program_environment()
             _run_app(self._project, settings["app"], output, variables, context)
-        made = read(output)
+            return self._packaged(read(output))
+
+    def _packaged(self, made: Synthesised) -> Assembly:
         made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
         made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
-        code = {key: Code(folder, built=bundled) for key, folder in made.code.items()}
-        return Assembly(_in_bucket(made.template, made.buckets), code)
+        self._refuse_other_runtimes(made)
+        packages = {
+            key: self._language.package(Code(folder, built=self._language.bundled_by_cdk))
+            for key, folder in made.code.items()
+        }
+        return Assembly(_in_bucket(made.template, made.buckets), packages)
+
+    def _refuse_other_runtimes(self, made: Synthesised) -> None:
+        """Raise UserError for a function of the project that is not of the project's runtime.
+
+        CDK also adds functions of its own, with packages of their own.
+        """
+        functions = {
+            logical_id: (properties["Code"].get("S3Key"), properties.get("Runtime"))
+            for logical_id, resource in made.template["Resources"].items()
+            if resource["Type"] == "AWS::Lambda::Function"
+            and isinstance((properties := resource.get("Properties") or {}).get("Code"), dict)
+        }
+        own = {
+            key for key, runtime in functions.values() if runtime == self._project.lambda_runtime
+        }
+        for logical_id, (key, runtime) in functions.items():
+            if key in own.intersection(made.code):
+                runtimes.refuse_other(self._project, logical_id, runtime)
 
 
 def read(output: Path) -> Synthesised:

@@ -94,16 +94,19 @@ class Python:
         """The folder into which the requirements of `source` are installed."""
         project, interpreter = self._project, self.interpreter
         lists = _lists(source)
-        folder = project.work / "build" / f"{source.name}-{interpreter.version_text}"
         stamp = _fingerprint(lists)
+        # CDK copies the sources and names them by their content, so by another name after a change.
+        copied = source.is_relative_to(project.work)
+        name = stamp[:12] if copied else source.name
+        folder = project.work / "build" / f"{name}-{interpreter.version_text}"
         if not _is_current(folder, stamp):
             # Before the folder, which counts as made from nothing until all of it is there.
             _mark(folder).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             if lists:
-                name = lists[0].relative_to(project.root)
-                with self._progress.step(f"Installing {name} for the functions"):
+                named = lists[0].name if copied else lists[0].relative_to(project.root)
+                with self._progress.step(f"Installing {named} for the functions"):
                     self._install(
                         interpreter.executable, lists, "--compile-bytecode", "--target", str(folder)
                     )
