@@ -22,13 +22,17 @@ OF_CALLERS = "arn:aws:iam::*:user/*"
 
 @dataclass(frozen=True)
 class Route:
-    """A method of an API, and who authorizes its callers; `proxied` goes to another system."""
+    """A method of an API, and who authorizes its callers.
+
+    `proxied` goes to another system. `preflight` is what a REST API answers browsers by itself.
+    """
 
     resource: str
     name: str
     authorization: str | None
     proxied: bool
     credentials: Any
+    preflight: bool = False
 
 
 def authorization_violations(stack: Stack) -> Iterator[Violation]:
@@ -36,7 +40,7 @@ def authorization_violations(stack: Stack) -> Iterator[Violation]:
     for api, routes in routes_of(stack).items():
         authorized = {route.authorization for route in routes if route.authorization}
         for route in routes:
-            if authorized and not (route.authorization or route.proxied):
+            if authorized and not (route.authorization or route.proxied or route.preflight):
                 says = f"{route.name} is open, and other routes of the API are not (fact V1)"
                 yield Violation("authorization", route.resource, says)
             if route.credentials == OF_CALLERS:
@@ -64,6 +68,7 @@ def routes_of(stack: Stack) -> dict[str, list[Route]]:
                         next(iter(required), None),
                         integration.get("type") == "http_proxy",
                         integration.get("credentials"),
+                        method == "options" and integration.get("type") == "mock",
                     )
                 )
     for method in stack.of_type("AWS::ApiGateway::Method"):
@@ -75,6 +80,7 @@ def routes_of(stack: Stack) -> dict[str, list[Route]]:
                 _authorization(method),
                 integration.get("Type") == "HTTP_PROXY",
                 integration.get("Credentials"),
+                method.get("HttpMethod") == "OPTIONS" and integration.get("Type") == "MOCK",
             )
         )
     proxies = {
@@ -97,20 +103,30 @@ def _authorization(route: Resource) -> str | None:
 
 def _answers(stack: Stack, api: str) -> Iterator[Violation]:
     """Say where an unsigned request would be answered as if there were no such route."""
-    body = stack.resources[api].get("Body") or {}
-    given = {
-        **(body.get("x-amazon-apigateway-gateway-responses") or {}),
-        **{
-            str(each.get("ResponseType")): {"statusCode": each.get("StatusCode")}
-            for each in stack.of_type("AWS::ApiGateway::GatewayResponse")
-            if each.get("RestApiId") == {"Ref": api}
-        },
-    }
-    status = given.get("MISSING_AUTHENTICATION_TOKEN", {}).get("statusCode", "403")
+    status = (
+        gateway_responses(stack, api)
+        .get("MISSING_AUTHENTICATION_TOKEN", {})
+        .get("statusCode", "403")
+    )
     if str(status) != "403":
         must = "403: an unsigned request gets the same answer (fact V4)"
         name = "the status of MISSING_AUTHENTICATION_TOKEN"
         yield is_but("authorization", api, name, status, must)
+
+
+def gateway_responses(stack: Stack, api: str) -> dict[str, dict[str, Any]]:
+    """Return what a REST API answers by itself, by the types of its gateway responses."""
+    body = stack.resources[api].get("Body") or {}
+    return {
+        **(body.get("x-amazon-apigateway-gateway-responses") or {}),
+        **{
+            str(each.get("ResponseType")): {
+                f"{name[0].lower()}{name[1:]}": value for name, value in each.properties.items()
+            }
+            for each in stack.of_type("AWS::ApiGateway::GatewayResponse")
+            if each.get("RestApiId") == {"Ref": api}
+        },
+    }
 
 
 def _request_authorizers(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -32,6 +32,7 @@ ALARMS = {
     "CircuitOpen": ("Page", 2),
     "CircuitStateUnavailable": ("Ticket", 3),
 }
+READABLE = {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -1233,6 +1234,44 @@ def signed() -> dict[str, Any]:
     )
 
 
+def rest_cors() -> dict[str, Any]:
+    """Return a REST API whose callers may be pages of other origins, from a definition."""
+    stack = authorizer()
+    body = stack["Resources"]["Api"]["Properties"]["Body"]
+    body["paths"]["/{proxy+}"] = {
+        "options": {"x-amazon-apigateway-integration": {"type": "mock"}},
+    }
+    body["x-amazon-apigateway-gateway-responses"] = {
+        f"DEFAULT_{kind}": {"responseParameters": {**READABLE}} for kind in ("4XX", "5XX")
+    }
+    return stack
+
+
+def rest_cors_resources() -> dict[str, Any]:
+    """Return a REST API whose callers may be pages of other origins, as resources."""
+    stack = signed()
+    stack["Resources"]["Unknown"]["Properties"]["ResponseParameters"] = {**READABLE}
+    stack["Resources"] |= {
+        **{
+            f"Refused{kind}": resource(
+                "AWS::ApiGateway::GatewayResponse",
+                RestApiId=ref("Api"),
+                ResponseType=f"DEFAULT_{kind}",
+                ResponseParameters={**READABLE},
+            )
+            for kind in ("4XX", "5XX")
+        },
+        "Options": resource(
+            "AWS::ApiGateway::Method",
+            RestApiId=ref("Api"),
+            HttpMethod="OPTIONS",
+            AuthorizationType="NONE",
+            Integration={"Type": "MOCK"},
+        ),
+    }
+    return stack
+
+
 def jwt_resources() -> dict[str, Any]:
     """Return an HTTP API that checks tokens, as resources."""
     return template(
@@ -1393,6 +1432,8 @@ EXAMPLES = {
     "FRONT": front,
     "CORS": cors,
     "CORS resources": cors_resources,
+    "REST CORS": rest_cors,
+    "REST CORS resources": rest_cors_resources,
     "AUTHORIZER": authorizer,
     "SIGNED": signed,
     "SDK": sdk,

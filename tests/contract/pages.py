@@ -1,18 +1,22 @@
-"""What must hold of an HTTP API that pages of other origins may call.
+"""What must hold of an API that pages of other origins may call.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html and
+https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from contract.authorization import Route, routes_of
+from contract.authorization import Route, gateway_responses, routes_of
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
 
 PREFLIGHT = ("ANY", "OPTIONS", "$DEFAULT", "X-AMAZON-APIGATEWAY-ANY-METHOD")
 """The methods of routes that also match a preflight request, which has no credentials."""
+
+DEFAULTS = ("DEFAULT_4XX", "DEFAULT_5XX")
+ALLOWED = "gatewayresponse.header.Access-Control-Allow-Origin"
 
 
 def page_violations(stack: Stack) -> Iterator[Violation]:
@@ -25,6 +29,24 @@ def page_violations(stack: Stack) -> Iterator[Violation]:
             for route in routes[api.name]:
                 yield from _preflight(route)
                 yield from _authorized(api, given, route)
+    for api in stack.of_type("AWS::ApiGateway::RestApi"):
+        asked = [route for route in routes[api.name] if route.preflight]
+        for route in asked:
+            yield from _preflight(route)
+        if asked:
+            yield from _readable(stack, api)
+
+
+def _readable(stack: Stack, api: Resource) -> Iterator[Violation]:
+    """Say which refusals of a REST API look like an error of the network to a page."""
+    given = gateway_responses(stack, api.name)
+    for kind in sorted({*given, *DEFAULTS}):
+        headers = given.get(kind, {}).get("responseParameters") or {}
+        if ALLOWED not in headers:
+            must = (
+                "set: API Gateway adds it to nothing, and one type has none of another (fact O28)"
+            )
+            yield is_but("page", api.name, f"Access-Control-Allow-Origin of {kind}", None, must)
 
 
 def _configuration(api: Resource) -> dict[str, Any]:

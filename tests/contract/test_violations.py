@@ -48,6 +48,8 @@ FOUND = {
     "FRONT": set(),
     "CORS": set(),
     "CORS resources": set(),
+    "REST CORS": set(),
+    "REST CORS resources": set(),
     "AUTHORIZER": set(),
     "SIGNED": set(),
     "SDK": set(),
@@ -172,6 +174,12 @@ NOT_THE_CONTRACTS["SIGNED"] = (
     r"Api|Get|Post|Unknown|Unknown\.\w+",
     r"(Get|Post)\.(RestApiId|HttpMethod|AuthorizationType|Integration(\.Type)?)",
 )
+# Without a preflight request that the API answers, pages of other origins call it in no way.
+NOT_THE_CONTRACTS["REST CORS"] = (
+    *NOT_THE_CONTRACTS["AUTHORIZER"],
+    r"Api\.Body\.paths\./\{proxy\+\}.*",
+)
+NOT_THE_CONTRACTS["REST CORS resources"] = (*NOT_THE_CONTRACTS["SIGNED"], r"Options(\..*)?")
 # Who calls, and by which name, is nobody's failure but the caller's.
 NOT_THE_CONTRACTS["SDK"] = (r"QuoteLive(\.Name)?", r"QuoteVersion\.\w+", r"Permit(\.\w+)?")
 # Without the alias's policy it is no gradual deployment.

@@ -158,16 +158,19 @@ def _gateway_responses(
     stack: Stack, api: Resource, body: dict[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for kind, response in body.get(f"{EXTENSION}gateway-responses", {}).items():
-        yield kind, {"status": response["statusCode"], "templates": response["responseTemplates"]}
+        yield kind, _gateway_response(response)
     for response in stack.of_type("AWS::ApiGateway::GatewayResponse"):
         if stack.named(response.get("RestApiId")) == api:
-            yield (
-                str(response.get("ResponseType")),
-                {
-                    "status": response.get("StatusCode"),
-                    "templates": response.get("ResponseTemplates"),
-                },
-            )
+            given = {f"{name[0].lower()}{name[1:]}": v for name, v in response.properties.items()}
+            yield str(response.get("ResponseType")), _gateway_response(given)
+
+
+def _gateway_response(response: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "status": response.get("statusCode"),
+        "parameters": sorted((response.get("responseParameters") or {}).items()),
+        "templates": response.get("responseTemplates") or {},
+    }
 
 
 def _operations(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """A deployment that the account has no room for is refused before it begins."""
 
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,6 +61,84 @@ def test_what_reserves_concurrency_is_deployed_only_where_enough_stays_for_other
 
     assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
     assert "deploy: account" in (project / "Makefile").read_text()
+
+
+DATABASE = """#!/bin/sh
+case "$1 $2" in
+    "cloudformation describe-stacks") {reserved} ;;
+    "lambda get-account-settings") {unreserved} ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("account", "given", "said"),
+    [
+        (("exit 254", "echo 120"), "CatalogReservedConcurrency=20", ""),
+        (("exit 254", "echo 120"), "CatalogReservedConcurrency=21", "reserve 20 more at most"),
+        (("echo 15", "echo 105"), "CatalogReservedConcurrency=20", ""),
+        (("echo 15", "echo 105"), "CatalogReservedConcurrency=21", "reserve 5 more at most"),
+        (("echo 20", "echo 90"), "CatalogReservedConcurrency=10", ""),
+        (("exit 254", "echo 10"), "", ""),
+        (("exit 254", "exit 254"), "CatalogReservedConcurrency=500", ""),
+    ],
+)
+@pytest.mark.parametrize("iac", ["sam", "cdk"])
+def test_what_parameters_reserve_leaves_enough_for_others(
+    iac: str, account: tuple[str, str], given: str, said: str, tmp_path: Path
+) -> None:
+    """Fact A5: a stack has reserved its own already, and who may not look is not stopped."""
+    project = render_project(
+        tmp_path / "project",
+        pattern="simple-web-service",
+        datastore="aurora-postgresql",
+        iac=iac,
+        parameters="[concurrency]",
+    )
+    reserved, unreserved = account
+    programs = {"aws": DATABASE.format(reserved=reserved, unreserved=unreserved)}
+
+    made = make(project, tmp_path / "bin", programs, "account", f"PARAMETERS={given}")
+
+    assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
+    (deploy,) = re.findall("(?m)^deploy: .*", (project / "Makefile").read_text())
+    assert " account " in deploy
+
+
+MANIFEST = """{
+  "artifacts": {
+    "Stack": {
+      "properties": {
+        "requiresBootstrapStackVersion": 6,
+        "lookupRole": {
+          "requiresBootstrapStackVersion": 8,
+"""
+
+
+@pytest.mark.parametrize(
+    ("looks", "said"),
+    [
+        ("echo 6", ""),
+        ("echo 30", ""),
+        ("echo 5", "version 5, and the stack needs 6: run make bootstrap"),
+        ("echo 'An error occurred (ParameterNotFound)' >&2; exit 254", "version 0, and"),
+        ("echo 'An error occurred (AccessDeniedException)' >&2; exit 254", ""),
+    ],
+)
+def test_cdk_has_prepared_the_account_before_a_deployment(
+    looks: str, said: str, tmp_path: Path
+) -> None:
+    """Fact E29: the stack's own version counts, not that of the role for lookups."""
+    project = render_project(tmp_path / "project", pattern="notifier", iac="cdk")
+    (project / ".cdk").mkdir()
+    (project / ".cdk/manifest.json").write_text(MANIFEST)
+    programs = {"aws": f"#!/bin/sh\n{looks}\n"}
+
+    made = make(project, tmp_path / "bin", programs, "bootstrapped", "--assume-old=build")
+
+    assert (made.returncode == 0, said in made.stderr) == (not said, True), made.stderr
+    (deploy,) = re.findall("(?m)^deploy: .*", (project / "Makefile").read_text())
+    assert " bootstrapped " in deploy
 
 
 PARAMETERS = """#!/bin/sh

@@ -26,6 +26,7 @@ from sls_patterns_cli.catalog.compiler.kinds.api import (
     CERTIFICATE,
     DOMAIN,
     HOSTED_ZONE,
+    NAMED_ORIGINS,
     ORIGINS,
     WEB_ACL,
 )
@@ -44,7 +45,7 @@ CHOSEN = {
     ),
     "simple-web-service": (
         "rest-api",
-        "[domain, waf, concurrency, capacity, vpc, kms, retention, boundary]",
+        "[cors, domain, waf, concurrency, capacity, vpc, kms, retention, boundary]",
     ),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
@@ -153,7 +154,7 @@ def test_defaults_change_nothing(pattern: str, of: Callable[..., Templates]) -> 
 
     for each, template in optional.items():
         changed = facts(deployed(template), pattern) ^ facts(deployed(plain[each]), pattern)
-        assert {f"{fact.what} is {fact.value}" for fact in changed} == {
+        assert {f"{fact.what} is {fact.value}" for fact in changed if not of_pages(fact)} == {
             # The default of RDS.
             "ServerlessV2ScalingConfiguration.SecondsUntilAutoPause is 300",
             # The default of API Gateway.
@@ -186,6 +187,12 @@ def test_each_value_alone_makes_a_stack_that_both_flavours_deploy(
     assert [violations(deployed(each)) for each in made.values()] == [[], []]
     found = {iac: facts(deployed(each), pattern) for iac, each in made.items()}
     assert list(unexplained(found)) == []
+
+
+def of_pages(fact: Fact) -> bool:
+    """Tell whether a fact is about preflight requests of a REST API, or its answers to pages."""
+    answers = fact.subject.startswith("answer of Api to")
+    return answers or "{proxy+}" in fact.subject or "AllowedOrigins" in fact.what
 
 
 @each_pattern
@@ -333,12 +340,46 @@ def test_a_domain_is_given_as_aws_takes_it(pattern: str, given: str, *, accepted
 def test_a_stage_changes_with_the_domain_name_of_its_rest_api(of: Callable[..., Templates]) -> None:
     for template in of("simple-web-service").values():
         for values, variables in (
-            ({}, {}),
-            ({"DomainName": "api.example.com"}, {"DomainName": "api.example.com"}),
+            ({}, {"AllowedOrigins": "none"}),
+            (
+                {"DomainName": "api.example.com"},
+                {"AllowedOrigins": "none", "DomainName": "api.example.com"},
+            ),
         ):
             stack = default_stack(deployed(template, **values))
             (stage,) = of_type(stack, "AWS::ApiGateway::Stage")
             assert stage["Variables"] == variables
+
+
+def test_a_rest_api_takes_origins_and_no_wildcard(of: Callable[..., Templates]) -> None:
+    """Facts O26 and O29: a variable of the stage has them, so no deployment keeps old ones."""
+    origins = "https://a.example,http://localhost:3000"
+
+    for template in of("simple-web-service").values():
+        stack = default_stack(deployed(template, AllowedOrigins=origins))
+        (stage,) = of_type(stack, "AWS::ApiGateway::Stage")
+        assert stage["Variables"]["AllowedOrigins"] == origins
+        assert template["Parameters"]["AllowedOrigins"]["AllowedPattern"] == NAMED_ORIGINS
+
+
+def test_what_pages_may_call_is_a_new_deployment(tmp_path: Path) -> None:
+    """Fact O29: without one, the methods and gateway responses would reach nobody."""
+    answers = {"pattern": "simple-web-service", "topology": "rest-api", "datastore": "dynamodb"}
+    for iac in ("sam", "cdk"):
+        plain, readable = (
+            render_project(tmp_path / f"{iac}{given}", **answers, iac=iac, parameters=given)
+            for given in ("[]", "[cors]")
+        )
+        template_files([plain, readable])
+        (before,), (after,) = (
+            [
+                name
+                for name, each in load(project)["Resources"].items()
+                if each["Type"] == "AWS::ApiGateway::Deployment"
+            ]
+            for project in (plain, readable)
+        )
+        assert before != after
 
 
 def test_a_web_acl_is_in_front_of_the_stage_while_a_parameter_names_it(
@@ -454,23 +495,26 @@ def test_a_web_acl_is_one_of_a_region(arn: str, *, accepted: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("origins", "accepted"),
+    ("origins", "accepted", "in_rest_api"),
     [
-        ("none", True),
-        ("*", True),
-        ("https://www.example.com", True),
-        ("https://a.example,http://localhost:3000", True),
-        ("https://*", True),
-        ("https://www.example.com/", False),
-        ("https://www.example.com/page", False),
-        ("www.example.com", False),
-        ("https://a.example, https://b.example", False),
-        ("https://a.example,*", False),
-        ("", False),
+        ("none", True, True),
+        ("*", True, False),
+        ("https://www.example.com", True, True),
+        ("https://a.example,http://localhost:3000", True, True),
+        ("https://*", True, False),
+        ("https://www.example.com/", False, False),
+        ("https://www.example.com/page", False, False),
+        ("www.example.com", False, False),
+        ("https://a.example, https://b.example", False, False),
+        ("https://a.example,*", False, False),
+        ("", False, False),
     ],
 )
-def test_origins_are_as_browsers_send_them(origins: str, *, accepted: bool) -> None:
+def test_origins_are_as_browsers_send_them(
+    origins: str, *, accepted: bool, in_rest_api: bool
+) -> None:
     assert (re.fullmatch(ORIGINS, origins) is not None) == accepted
+    assert (re.fullmatch(NAMED_ORIGINS, origins) is not None) == in_rest_api
 
 
 @each_pattern

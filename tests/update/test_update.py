@@ -215,6 +215,7 @@ def test_another_answer_moves_wiring_and_adapters_and_keeps_what_is_the_users(
     assert report["orphaned"] == ["tests/unit/test_events_dynamodb.py"]
     # As does the environment that it finds.
     assert report["unfit"] == ["tests/unit/conftest.py"]
+    assert report["differences"].keys() == {"tests/unit/conftest.py"}
     # The function that migrates the database, and what it applies are to be written.
     assert report["offered"] == [
         f"{PACKAGE}/handlers/migrate.py",

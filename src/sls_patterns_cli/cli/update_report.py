@@ -104,6 +104,10 @@ def _show_changes(outcome: "Outcome") -> None:
     if settling:
         heading("To settle by hand")
         table(settling)
+    if outcome.changes.differences:
+        heading("To adapt: what the new answers change in the template's own files")
+        for difference in outcome.changes.differences.values():
+            show(difference.rstrip())
     _show_applied([fix for fix in outcome.fixes if fix.state == "applied"])
     if outcome.changes.to_review:
         _show_reviews(

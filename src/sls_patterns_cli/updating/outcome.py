@@ -87,6 +87,8 @@ class Changes:
     """The user's files for what the template does not have any more, such as a node's handler."""
     unfit: list[str] = field(default_factory=list)
     """The user's files that the template has otherwise for the new answers."""
+    differences: dict[str, str] = field(default_factory=dict)
+    """What the new answers change in the template's own version of each of these files."""
     fixed: list[str] = field(default_factory=list)
     """The user's files that fixes have changed, as the user asked for."""
     to_review: list[Review] = field(default_factory=list)

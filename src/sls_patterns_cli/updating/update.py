@@ -19,7 +19,7 @@ from sls_patterns_cli.terminal.progress import Progress
 from sls_patterns_cli.updating import handover, record
 from sls_patterns_cli.updating.alarms import AlarmChanges, alarm_changes
 from sls_patterns_cli.updating.checkout import REGULAR, Checkout
-from sls_patterns_cli.updating.fixes import SOURCES, Fix, Fixes, Users
+from sls_patterns_cli.updating.fixes import SOURCES, Change, Fix, Fixes, Users
 from sls_patterns_cli.updating.merge import Merge
 from sls_patterns_cli.updating.outcome import (
     Changes,
@@ -378,6 +378,9 @@ class _Merged:
             if new[path] != self._unchanged.files.get(path, new[path])
             and committed[path].mode in REGULAR
         ]
+        unfit = sorted(
+            path for path, content in self._checkout.contents(otherwise) if content != new[path]
+        )
         return Changes(
             updated=sorted((clean - gone) & committed.keys()),
             added=sorted(clean - committed.keys()),
@@ -388,9 +391,10 @@ class _Merged:
             ],
             kept=[Kept(path, self._renamed(path)) for path in merge.kept],
             orphaned=sorted((old.keys() - new.keys()) & left_alone & committed.keys()),
-            unfit=sorted(
-                path for path, content in self._checkout.contents(otherwise) if content != new[path]
-            ),
+            unfit=unfit,
+            differences={
+                path: Change(path, self._unchanged.files[path], new[path]).diff for path in unfit
+            },
             fixed=sorted(fixed),
             to_review=self._fixes.reviews(),
             waiting=[Waiting(path, place) for path, place in merge.waiting.items()],

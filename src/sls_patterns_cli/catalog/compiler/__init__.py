@@ -125,7 +125,7 @@ class _Compilation:
             # An API that nobody asks to authorize its callers is called by servers, and what is in
             # front of another system has that system's origins.
             if (
-                facts["kind"] == "http-api"
+                facts["kind"] in api.NAMES
                 and (topology.auth or facts["subject"])
                 and not facts["replaces"]
             ):
@@ -384,8 +384,11 @@ def _cors(node: CompiledNode) -> Facts:
         checks = [*api.SIGNED_HEADERS]
     elif node["issuer"]:
         checks = ["Authorization"]
-    routes = (edge for edge in node.outgoing if "route" in edge)
-    return api.cors(routes, checks)
+    routes = [edge for edge in node.outgoing if "route" in edge]
+    facts = api.cors(routes, checks)
+    if node["kind"] == "rest-api":
+        facts["answered_by"] = api.answered_by(node)
+    return facts
 
 
 def _node(

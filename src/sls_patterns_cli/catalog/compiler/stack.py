@@ -65,6 +65,8 @@ class Cors(TypedDict):
     headers: list[str]
     exposed: list[str]
     max_age: int
+    answered_by: NotRequired[list[str]]
+    """Of a REST API: the functions that add the headers to their responses, as it adds none."""
 
 
 class Api(TypedDict):

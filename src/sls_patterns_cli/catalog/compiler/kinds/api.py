@@ -54,6 +54,10 @@ exposed: where what was created is, when to try again, and why a token was refus
 ORIGINS = r"none|\*|https?://[^\s/,]+(,https?://[^\s/,]+)*"
 """An origin has no path, not even a slash at its end: browsers compare it as it is."""
 
+NAMED_ORIGINS = r"none|https?://[A-Za-z0-9.:-]+(,https?://[A-Za-z0-9.:-]+)*"
+"""Those of a REST API are a variable of its stage, which takes no `*` (fact O26):
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-stage.html"""
+
 DOMAIN = r"none|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}"
 """A domain name in lower case, as API Gateway takes it:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html"""
@@ -123,7 +127,7 @@ def subject(*, signed: bool, tokens: bool, authorizer: bool) -> str | None:
 
 
 def cors(routes: Iterable[Facts], authorization: Iterable[str]) -> Facts:
-    """What pages of other origins may send and read, by the routes of an HTTP API.
+    """What pages of other origins may send and read, by the routes of an API.
 
     `authorization` names the headers by which it knows its callers. Credentials of browsers, such
     as cookies, are not among what they may send: no API of a pattern knows its callers by them.
@@ -140,17 +144,26 @@ def cors(routes: Iterable[Facts], authorization: Iterable[str]) -> Facts:
     }
 
 
+def answered_by(node: CompiledNode) -> list[str]:
+    """Return the functions that answer the callers of a REST API, by name."""
+    functions = {each["name"] for each in node.targets if each["kind"] == "function"}
+    routes = (edge for edge in node.outgoing if "route" in edge)
+    return unique(edge["to"] for edge in routes if edge["to"] in functions)
+
+
 def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
     """The origins whose pages may call an API, its domain name, and the web ACL in front of it."""
     if node.get("cors"):
+        named = node["kind"] == "rest-api"
         yield OptionalParameter(
             "AllowedOrigins",
             "cors",
             "none",
             "The origins whose pages may call the API, such as https://www.example.com, separated "
-            "by commas; * allows all of them, none allows no page of another origin",
-            pattern=ORIGINS,
-            default_is_off=True,
+            f"by commas; {'' if named else '* allows all of them, '}none allows no page of another "
+            "origin",
+            pattern=NAMED_ORIGINS if named else ORIGINS,
+            default_is_off=not named,
         )
     yield OptionalParameter(
         "DomainName",

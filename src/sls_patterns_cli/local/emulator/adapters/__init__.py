@@ -67,6 +67,7 @@ ADAPTERS = (
     "apigateway.rest_api_permissions",
     "apigateway.rest_api_http_proxy",
     "apigateway.rest_api_service",
+    "apigateway.rest_api_mock",
     "kinesis.put_limits",
     "kinesis.stream_batches",
     "dynamodb.stream_batches",

@@ -53,7 +53,7 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
         role = str(integration.get("credentials"))
         if not may_assume("apigateway.amazonaws.com", role):
             return apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
-        api, stage, _settings, resource, path, method, headers, body, query, in_path = request[:10]
+        api, stage, settings, resource, path, method, headers, body, query, in_path = request[:10]
         context = {
             "requestId": new_uuid(),
             "requestTimeEpoch": int(time.time() * 1000),
@@ -63,36 +63,43 @@ def _served(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
             "httpMethod": method,
             "path": f"/{stage}{path}",
             "resourcePath": resource["path"],
-            "responseOverride": {},
+            "responseOverride": {"header": {}},
         }
+        params = ChainMap(in_path or {}, first_values(query or {}), headers)
+        given = (params, settings.get("variables") or {})
         kind = (apigateway_v1._header_ci(headers, "content-type") or JSON).split(";")[0].strip()
         template = (integration.get("requestTemplates") or {}).get(kind)
         text = body.decode(errors="replace") if body else ""
         try:
-            params = ChainMap(in_path or {}, _first(query or {}), headers)
-            rendered = text if template is None else render(template, text, context, params)
+            rendered = text if template is None else render(template, text, context, *given)
             status, _, answer = await SERVICES[service](address, rendered, role)
         except ValueError:
             return apigateway_v1._gw_error("BAD_REQUEST_BODY", "Invalid request body")
-        return _answer(integration, status, answer.decode(), context)
+        return _answer(integration, status, answer.decode(), context, given)
 
     return invoke_service
 
 
-def _first(query: dict[str, Any]) -> dict[str, str]:
+def first_values(query: dict[str, Any]) -> dict[str, str]:
+    """Return the first value of each parameter of a query."""
     return {name: value[0] if isinstance(value, list) else value for name, value in query.items()}
 
 
 def _answer(
-    integration: dict[str, Any], status: int, text: str, context: dict[str, Any]
+    integration: dict[str, Any],
+    status: int,
+    text: str,
+    context: dict[str, Any],
+    given: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> Response:
     chosen = apigateway_v1._select_service_integration_response(integration, status)
     if chosen is None:
         return 500, {"Content-Type": JSON}, b'{"message": "Internal server error"}'
     template = (chosen.get("responseTemplates") or {}).get(JSON)
-    content = text if template is None else render(template, text, context)
-    status = context["responseOverride"].get("status", chosen["statusCode"])
-    return int(status), {"Content-Type": JSON}, content.encode()
+    content = text if template is None else render(template, text, context, *given)
+    override = context["responseOverride"]
+    status = override.get("status", chosen["statusCode"])
+    return int(status), {"Content-Type": JSON} | override["header"], content.encode()
 
 
 async def _kinesis(action: str, request: str, role: str) -> Response:
@@ -153,15 +160,22 @@ SERVICES: dict[str, Call] = {
 
 
 def render(
-    template: str, body: str, context: dict[str, Any], params: Mapping[str, str] | None = None
+    template: str,
+    body: str,
+    context: dict[str, Any],
+    params: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """A mapping template, filled in; raises ValueError when the body is not JSON but read as such.
+
+    `params` are those of the request, and `variables` those of the stage.
 
     Some of VTL's own corners are those of airspeed, not of API Gateway.
     """
     import airspeed
 
     values = {"input": _Input(body, params or {}), "util": _Util(), "context": context}
+    values["stageVariables"] = dict(variables or {})
     try:
         return str(airspeed.Template(template).merge(values))
     except airspeed.operators.TemplateExecutionError as error:

@@ -1,4 +1,4 @@
-"""An update adds the dashboard to a project, and takes it away."""
+"""An update adds what an answer of this version brings to a project, and takes it away."""
 
 from pathlib import Path
 
@@ -11,13 +11,17 @@ ADDED = {"dashboard.svg"}
 UPDATED = {".copier-answers.yml", "README.md", "template.yaml"}
 
 
-@pytest.fixture
-def made(cli: Cli) -> Owned:
-    """A project of this version in git."""
+def make(cli: Cli, pattern: str, *answers: str) -> Owned:
+    """Return a project of this version in git."""
     folder = cli.folder / "shop"
-    done = cli("new", "notifier", folder, "--defaults")
+    done = cli("new", pattern, folder, "--defaults", *answers)
     assert done.returncode == 0, done.stderr
     return Owned(folder, cli)
+
+
+@pytest.fixture
+def made(cli: Cli) -> Owned:
+    return make(cli, "notifier")
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -42,3 +46,25 @@ def test_a_dashboard_comes_and_goes_by_its_answer(made: Owned) -> None:
     assert set(report["removed"]) == ADDED
     made.commit()
     assert files(made.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("runtime", "handler", "added"),
+    [
+        ("python", "src/shop/handlers/catalog.py", "+@with_cors_headers"),
+        ("typescript", "src/handlers/catalog.ts", "+export const handler = withCorsHeaders("),
+    ],
+)
+def test_an_update_with_cors_tells_what_a_handler_needs(
+    runtime: str, handler: str, added: str, cli: Cli
+) -> None:
+    made = make(
+        cli, "simple-web-service", "--data", "topology=rest-api", "--data", f"runtime={runtime}"
+    )
+    before = made.read(handler)
+
+    report = made.update("--data", "parameters=[cors]", code=3)
+
+    assert report["unfit"] == [handler]
+    assert added in report["differences"][handler]
+    assert made.read(handler) == before
