@@ -14,6 +14,9 @@ DECLARED = {
     "title": "Two queues",
     "summary": "Names that begin alike",
     "source": "a test",
+    "use": "where two queues are needed.",
+    "avoid": "where one is enough.",
+    "suits": {"callers": ["services"], "waits": [False], "ordered": [False], "receivers": ["one"]},
     "runtimes": ["python"],
     "flavours": ["sam"],
     "topologies": [
