@@ -104,11 +104,11 @@ LINES: dict[tuple[str, ...], str] = {
     },
     (*NEW, "--data", "parameters=[concurrency, currency]"): (
         "--data parameters: 'currency' is not offered; "
-        "choose from: domain, concurrency, retention, boundary"
+        "choose from: domain, concurrency, kms, retention, boundary"
     ),
     (*NEW, "--data", "parameters=[capacity]"): (
         "--data parameters: 'capacity' is not offered; "
-        "choose from: domain, concurrency, retention, boundary"
+        "choose from: domain, concurrency, kms, retention, boundary"
     ),
     (*NEW, "--data", "region"): "--data 'region' is not of the form KEY=VALUE",
     (*NEW, "--data", "=us-east-1"): "--data '=us-east-1' is not of the form KEY=VALUE",
