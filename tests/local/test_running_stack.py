@@ -92,6 +92,10 @@ PROJECT = {
 }
 
 
+SECONDS = 60
+"""How long a busy machine may take to deploy a change, or to deliver a message."""
+
+
 class Up:
     """A `local up` of the project in another process, and what it prints."""
 
@@ -106,7 +110,7 @@ class Up:
                 env=cli.environment,
                 start_new_session=True,
             )
-        wait_until(lambda: "Ctrl-C stops everything" in self.printed or self.code, 60)
+        wait_until(lambda: "Ctrl-C stops everything" in self.printed or self.code, SECONDS)
         assert self.code is None, self.printed
 
     @property
@@ -133,6 +137,7 @@ def up(user: Cli) -> Iterator[Up]:
     root = user.folder / "shop"
     write(root, PROJECT)
     running = Up(user, root, "--watch", "--env", str(root / ".env"))
+    wait_until(lambda: "Watching shop" in running.printed, SECONDS)
     yield running
     running.end()
 
@@ -218,13 +223,13 @@ def test_what_is_sent_arrives(arguments: list[str], arrived: str, up: Up, user: 
     before = len(received())
     done = in_shop(user)("local", "send", name, "events/placed.json", *options)
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: len(received()) > before)
+    wait_until(lambda: len(received()) > before, SECONDS)
 
 
 def test_an_event_gets_into_a_bus_and_one_for_a_function_into_its_queue(up: Up, user: Cli) -> None:
     for name in ("Bus", "Consume"):
         assert in_shop(user)("local", "send", name, "events/event.json").returncode == 0
-    wait_until(lambda: sum("detail" in event for event in seen(up)) == 2)
+    wait_until(lambda: sum("detail" in event for event in seen(up)) == 2, SECONDS)
 
 
 @pytest.mark.usefixtures("up")
@@ -260,26 +265,29 @@ def greeting(user: Cli) -> str:
 def test_a_saved_change_of_the_code_is_served(up: Up, user: Cli) -> None:
     source = up.root / "src/shop.py"
     source.write_text(CODE.replace('os.environ["GREETING"]', '"from the new code"'))
-    wait_until(lambda: greeting(user) == "from the new code")
-    wait_until(lambda: "Deployed Consume, Greet in " in up.printed)
+    wait_until(lambda: greeting(user) == "from the new code", SECONDS)
+    wait_until(lambda: "Deployed Consume, Greet in " in up.printed, SECONDS)
 
 
 def test_a_saved_change_of_the_template_deploys_what_differs(up: Up, user: Cli) -> None:
     (up.root / "src/shop.py").write_text(CODE)
     template = up.root / "template.yaml"
     template.write_text(TEMPLATE.replace("GREETING: hello", "GREETING: welcome"))
-    wait_until(lambda: greeting(user) == "welcome")
+    wait_until(lambda: greeting(user) == "welcome", SECONDS)
     wait_until(
-        lambda: "Deployed Greet in " in up.printed or "Deployed Consume, Greet" in up.printed
+        lambda: "Deployed Greet in " in up.printed or "Deployed Consume, Greet" in up.printed,
+        SECONDS,
     )
 
 
 def test_a_change_that_cannot_be_built_is_told_and_the_next_one_deployed(up: Up, user: Cli) -> None:
     source = up.root / "src/shop.py"
     source.write_text("def greet(event, context)\n")
-    wait_until(lambda: "Not deployed (src/shop.py): src/shop.py:1: expected ':'" in up.printed)
+    wait_until(
+        lambda: "Not deployed (src/shop.py): src/shop.py:1: expected ':'" in up.printed, SECONDS
+    )
     source.write_text(CODE.replace('os.environ["GREETING"]', '"whole again"'))
-    wait_until(lambda: greeting(user) == "whole again")
+    wait_until(lambda: greeting(user) == "whole again", SECONDS)
 
 
 @pytest.mark.usefixtures("up")
@@ -288,7 +296,7 @@ def test_logs_follows_what_the_functions_log(user: Cli) -> None:
     try:
         assert in_shop(user)("local", "send", "Orders", "events/placed.json").returncode == 0
         assert following.stdout
-        wait_until(lambda: "[Consume] seen" in following.stdout.readline())  # type: ignore[union-attr]
+        wait_until(lambda: "[Consume] seen" in following.stdout.readline(), SECONDS)  # type: ignore[union-attr]
     finally:
         following.send_signal(signal.SIGINT)
         following.wait(20)
@@ -313,7 +321,7 @@ def test_a_stack_that_was_killed_does_not_run(user: Cli) -> None:
     assert inside("local", "env").returncode == 0
     up.end(signal.SIGKILL)
     assert (root / ".sls-patterns/running.json").exists()
-    wait_until(lambda: inside("local", "env").returncode == 2)
+    wait_until(lambda: inside("local", "env").returncode == 2, SECONDS)
 
 
 def test_a_stack_that_ends_takes_its_record_along(user: Cli) -> None:

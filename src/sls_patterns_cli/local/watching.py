@@ -40,8 +40,13 @@ def deploy_changes(
 
     A project that cannot be built or deployed is reported, and the next change tried.
     """
-    progress.log(f"Watching {root.name}; each saved change is deployed")
+    is_watching = False
     for names in _changes(root, follower):
+        if not is_watching:
+            progress.log(f"Watching {root.name}; each saved change is deployed")
+            is_watching = True
+        if not names:
+            continue
         started = time.monotonic()
         try:
             deployed = deployment.deploy_changes()
@@ -55,7 +60,7 @@ def deploy_changes(
 
 
 def _changes(root: Path, follower: LogFollower) -> Iterator[str]:
-    """The names of files that have changed, each time that some have."""
+    """The names of files that have changed, or an empty text after a while without changes."""
     changes: set[tuple[Change, str]]
     for changes in watch(
         root,
@@ -66,6 +71,4 @@ def _changes(root: Path, follower: LogFollower) -> Iterator[str]:
     ):
         if follower.has_ended:
             return
-        if changes:
-            files = sorted({Path(file).relative_to(root).as_posix() for _, file in changes})
-            yield ", ".join(files)
+        yield ", ".join(sorted({Path(file).relative_to(root).as_posix() for _, file in changes}))
