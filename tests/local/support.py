@@ -46,6 +46,15 @@ def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, An
         return error.code, json.load(error)
 
 
+def bodies(client: Client, queue: str) -> list[Any]:
+    """Take the messages of a queue."""
+    sqs = client("sqs")
+    found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    for message in found:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return [json.loads(message["Body"]) for message in found]
+
+
 def objects(client: Client, bucket: str) -> dict[str, bytes]:
     """Return what a bucket holds, by key."""
     s3 = client("s3")

@@ -17,6 +17,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.cli.extras import extra_missing
 from sls_patterns_cli.cli.letters import letters_app
 from sls_patterns_cli.cli.local import local_app
+from sls_patterns_cli.cli.parameters import Json, ProjectPath, pairs
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers, copier_without_prompts
 from sls_patterns_cli.system import interrupts, new_folder
@@ -155,8 +156,6 @@ def _complete(kind: str) -> Any:
 Pattern = Annotated[
     str, typer.Argument(autocompletion=_complete("pattern"), help="The pattern's name.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 
 
 @app.command(
@@ -688,12 +687,9 @@ def status(
     return 0
 
 
-def _add_data(given: dict[str, tuple[str, str]], pairs: Sequence[str] | None) -> None:
+def _add_data(given: dict[str, tuple[str, str]], answered: Sequence[str] | None) -> None:
     """Add what --data answers to what is answered already."""
-    for pair in pairs or ():
-        key, separator, value = pair.partition("=")
-        if not (separator and key):
-            raise UserError(f"--data {pair!r} is not of the form KEY=VALUE")
+    for key, value in pairs("--data", "KEY=VALUE", answered):
         if key in given:
             raise UserError(f"--data {key} and {given[key][0]} answer the same question")
         given[key] = (f"--data {key}", value)

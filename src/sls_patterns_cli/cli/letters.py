@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sls_patterns_cli.cli.extras import extra_missing
+from sls_patterns_cli.cli.parameters import Json
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers
 from sls_patterns_cli.system import interrupts
@@ -50,7 +51,6 @@ Newer = Annotated[
     str | None, typer.Option(metavar="AGE", help="Letters that are newer, such as 30m.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree; nobody is asked.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @letters_app.command("list")

@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cli.extras import extra_missing
+from sls_patterns_cli.cli.parameters import Json, ProjectPath, pairs
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers
 from sls_patterns_cli.system import interrupts
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 
 local_app = typer.Typer(help="Run a project on this machine, without AWS.", rich_markup_mode=None)
 
-ProjectPath = Annotated[Path, typer.Argument(metavar="[PATH]", help="The project's folder.")]
 OfProject = Annotated[Path, typer.Option("--project", metavar="PATH", help="The project's folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 class _PassesArguments(TyperCommand):
@@ -129,12 +128,7 @@ def send(
     project: OfProject = Path(),
 ) -> int:
     """Send a message, event, record or object into the stack that `local up` runs."""
-    attributes = {}
-    for pair in attribute or ():
-        name, separator, value = pair.partition("=")
-        if not (name and separator):
-            raise UserError(f"--attribute {pair!r} is not of the form NAME=VALUE")
-        attributes[name] = value
+    attributes = dict(pairs("--attribute", "NAME=VALUE", attribute))
     body = _read(file)
     with _running(project) as stack:
         from sls_patterns_cli.local import sending

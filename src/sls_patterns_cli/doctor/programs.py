@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 Version = tuple[int, ...]
 
@@ -74,6 +75,7 @@ def missing(answers: Mapping[str, object]) -> list[str]:
     return [need.program for need in needs(answers) if shutil.which(need.program) is None]
 
 
+@cache
 def version_of(program: str) -> Version | None:
     """The version of a program on the PATH; None if it is not there or prints none."""
     file = shutil.which(program)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from local.support import Client, DeployStack, wait_until
+from local.support import Client, DeployStack, bodies, wait_until
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator.adapters.pipes.transformation import rendered
@@ -173,15 +173,6 @@ Outputs:
 @pytest.fixture(scope="module")
 def stack(deploy_stack: DeployStack) -> dict[str, str]:
     return deploy_stack(STACK)
-
-
-def bodies(client: Client, queue: str) -> list[Any]:
-    """Take the messages of a queue."""
-    sqs = client("sqs")
-    found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-    for message in found:
-        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    return [json.loads(message["Body"]) for message in found]
 
 
 def send(client: Client, queue: str, *kinds: str) -> None:
