@@ -116,6 +116,7 @@ Outputs:
   Topic: {{Value: !Ref Topic}}
   DeadLetters: {{Value: !Ref DeadLetters}}
   Lake: {{Value: !Ref Lake}}
+  ToEndpoint: {{Value: !Ref ToEndpoint}}
 """
 
 
@@ -124,10 +125,8 @@ def stack(deploy_stack: DeployStack, endpoint: Endpoint, client: Client) -> dict
     outputs = deploy_stack(STACK.format(url=endpoint.url))
 
     def confirmed() -> bool:
-        found = client("sns").list_subscriptions_by_topic(TopicArn=outputs["Topic"])
-        return all(
-            each["SubscriptionArn"] != "PendingConfirmation" for each in found["Subscriptions"]
-        )
+        found = client("sns").get_subscription_attributes(SubscriptionArn=outputs["ToEndpoint"])
+        return bool(found["Attributes"]["PendingConfirmation"] == "false")
 
     wait_until(confirmed)
     return outputs

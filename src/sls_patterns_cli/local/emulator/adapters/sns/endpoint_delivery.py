@@ -122,6 +122,7 @@ def _ask(topic_arn: str, subscription: Subscription) -> None:
         subscription["confirmed"] = True
         return
     subscription["token"] = new_uuid()
+    subscription["attributes"]["PendingConfirmation"] = "true"
     local = _local(subscription["endpoint"])
     if local is None:
         logger.warning("%s is not on this machine, so it is not called", subscription["endpoint"])
