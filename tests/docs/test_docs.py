@@ -57,6 +57,10 @@ RUN_ELSEWHERE = {
     "sls-patterns local up": "tests/local/test_local_session.py",
     "sls-patterns choose": "tests/cli/test_choosing.py",
     "sls-patterns doctor": "tests/cli/test_doctor.py",
+    **{
+        f"sls-patterns update --workspace services{options}": "tests/update/test_fleets.py"
+        for options in ("", " --dry-run", " --branch template-update --apply-fixes")
+    },
     "sls-patterns local up --watch": "tests/local/test_running_stack.py",
     'eval "$(sls-patterns local env)"': "tests/local/test_running_stack.py",
     "sls-patterns check --sarif > findings.sarif": "tests/check/test_sarif.py",

@@ -542,7 +542,9 @@ TemplateSource = Annotated[
 
 @app.command(context_settings=_unset())
 def update(  # noqa: PLR0913, PLR0917 - the options of a command
-    path: ProjectPath = Path(),
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="The project's folder.")
+    ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="The version; the newest if left out.")
     ] = None,
@@ -559,12 +561,20 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
         bool,
         typer.Option("--replace", help="Agree that other answers replace deployed resources."),
     ] = False,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Update every project in a folder and below it."),
+    ] = None,
+    branch: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Commit each update on a new branch, from the last."),
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Merge a newer template, or other answers, into a project.
+    """Merge a newer template, or other answers, into a project, or into several.
 
     Your own files are not changed without --apply-fixes. Exit code: 0 if all is done, 3 if
-    something is left to settle by hand, 2 if the update was refused and nothing has changed.
+    something is left to settle by hand, 2 if an update was refused and has changed nothing.
     """
     given: dict[str, tuple[str, str]] = {}
     _add_data(given, data)
@@ -576,17 +586,32 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
         copier_without_prompts.import_copier()
         from sls_patterns_cli.updating import update
 
-        outcome = update.update(
-            path,
+        progress = Progress() if json else suited_progress()
+        update_one = partial(
+            update.update,
             to=to,
             given=given,
             source=source,
             dry_run=dry_run,
             apply_fixes=apply_fixes,
             agree=(lambda _: None) if replace else partial(_agree, ask=not json),
-            progress=Progress() if json else suited_progress(),
+            progress=progress,
         )
-    return _show_outcome(outcome, json=json, made=not dry_run)
+        folders = paths or ([] if workspace else [Path()])
+        if not (workspace or branch) and len(folders) == 1:
+            return _show_outcome(update_one(folders[0]), json=json, made=not dry_run)
+        from sls_patterns_cli.cli import fleet_report
+        from sls_patterns_cli.updating import fleet
+
+        if workspace:
+            folders = [*folders, *fleet.projects(workspace)]
+        told = update_one if json else fleet_report.announced(update_one, folders, progress)
+        results = (
+            fleet.update_on_branch(folders, told, branch)
+            if branch
+            else fleet.update_each(folders, told)
+        )
+        return fleet_report.show_fleet(results, json=json, made=not dry_run)
 
 
 def _agree(resources: "Sequence[Replaced]", *, ask: bool) -> None:

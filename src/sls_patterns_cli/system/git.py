@@ -11,7 +11,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.system import interrupts
 
 _SETTINGS = {
-    # The user's hooks, signing and line endings are for their own commits; this one must not
+    # The user's hooks, signing and line endings are for their own commits; these must not
     # fail on them, ask for a passphrase or leave a daemon behind.
     "core.hooksPath": os.devnull,
     "core.excludesFile": os.devnull,
@@ -151,12 +151,7 @@ def first_commit(folder: Path, message: str) -> str | None:
     try:
         _run(git, folder, "init", "--quiet", "--template=", "--initial-branch=main")
         _run(git, folder, "add", "--all")
-        commit = ("commit", "--quiet", "--no-verify", f"--message={message}")
-        try:
-            _run(git, folder, *commit)
-        except subprocess.CalledProcessError:
-            # Most likely git does not know who the user is; if it is something else, this fails.
-            _run(git, folder, *commit, settings=_IDENTITY)
+        _commit(git, folder, message)
     except subprocess.CalledProcessError as error:
         reason = _lines(error.stderr)[-1]
     except OSError as error:
@@ -165,6 +160,23 @@ def first_commit(folder: Path, message: str) -> str | None:
         return None
     shutil.rmtree(folder / ".git", ignore_errors=True)
     return f"git made no repository ({reason}); an update of the project will need one"
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit what is staged, without hooks and signature. Raises GitError if git fails."""
+    try:
+        _commit("git", folder, message)
+    except subprocess.CalledProcessError as error:
+        raise GitError(_lines(error.stderr)[-1]) from error
+
+
+def _commit(git: str, folder: Path, message: str) -> None:
+    arguments = ("commit", "--quiet", "--no-verify", f"--message={message}")
+    try:
+        _run(git, folder, *arguments)
+    except subprocess.CalledProcessError:
+        # Most likely git does not know who the user is; if it is something else, this fails.
+        _run(git, folder, *arguments, settings=_IDENTITY)
 
 
 def _run(git: str, folder: Path, *arguments: str, settings: dict[str, str] | None = None) -> None:

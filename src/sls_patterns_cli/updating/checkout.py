@@ -42,12 +42,16 @@ class Checkout:
         self.address = catalog.current_address(recorded["_src_path"])
         """Where that version came from."""
 
-    def refuse_unless_committed(self) -> None:
-        """Raise UserError unless git holds all but what is not tracked."""
+    def refuse_unless_known(self) -> None:
+        """Raise UserError unless the last commit has the project."""
         if ANSWERS_FILE not in self.committed:
             raise UserError(
                 f"{self.path} is not committed; an update compares with the last commit"
             )
+
+    def refuse_unless_committed(self) -> None:
+        """Raise UserError unless git holds all but what is not tracked."""
+        self.refuse_unless_known()
         listed = git.output(
             self.path, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames", "."
         )

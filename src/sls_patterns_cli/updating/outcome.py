@@ -133,6 +133,8 @@ class Outcome:
     alarms: AlarmChanges
     fixes: list[FixState]
     """The fixes that were applied, and those that are open."""
+    changes_something: bool
+    """Whether there is anything to write or remove."""
     handover: Handover | None = None
     """What is left to the user; None if nothing was changed."""
 

@@ -122,7 +122,7 @@ def status(folder: Path, *, source: str | None) -> Status:
             checkout.refuse_unless_committed()
             merged = _Merged(step, {}, scratch, Progress())
             newest = merged.new
-            outcome = merged.outcome if merged.changes_something else None
+            outcome = merged.outcome if merged.outcome.changes_something else None
         except UserError as error:
             refused = error.message
         edited, missing = _drift(checkout.path, base)
@@ -219,13 +219,9 @@ class _Merged:
                 _state(self._fixes, fix, self.new)
                 for fix in (*self._fixes.applied, *self._fixes.open)
             ],
+            changes_something=bool(self._merge.changes),
             handover=self._handover(),
         )
-
-    @property
-    def changes_something(self) -> bool:
-        """Whether there is anything to write or remove."""
-        return bool(self._merge.changes)
 
     def publish(self) -> None:
         """Change the project: all that is to be changed, or nothing."""
