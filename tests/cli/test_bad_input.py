@@ -49,6 +49,8 @@ LINES: dict[tuple[str, ...], str] = {
     ("new", "scalable-webhok"): (
         "unknown pattern 'scalable-webhok'; did you mean scalable-webhook?"
     ),
+    ("show", "fan"): "unknown pattern 'fan'; did you mean fan-out-fan-in?",
+    ("show", "event"): "unknown pattern 'event'; did you mean eventually-consistent?",
     ("show", "zzz"): f"unknown pattern 'zzz'; choose from: {PATTERNS}",
     ("show", "../../x"): f"unknown pattern '../../x'; choose from: {PATTERNS}",
     ("show",): "Missing argument 'pattern'.",

@@ -77,12 +77,41 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
         "  receive -> deliveries",
         "  deliveries => process (batch size 10, max concurrency 2)",
         (
-            "      ! deliveries-dlq (E1): after maxReceiveCount receives, SQS moves the message to "
+            "      ! deliveries-dlq: after maxReceiveCount receives, SQS moves the message to "
             "the queue's dead-letter queue"
         ),
     ):
         assert line in told.splitlines()
     assert "scalable-webhook.poison-in-dlq" in told
+
+
+def test_show_says_what_the_other_topologies_are(cli: Cli) -> None:
+    told = succeed(cli, "show", "notifier").splitlines()
+
+    others = told.index("Other topologies; --topology NAME shows one")
+    assert told[others + 1].split()[:3] == ["eventbridge", "An", "EventBridge"]
+    assert "Other topologies" not in succeed(cli, "show", "internal-api")
+
+
+def test_show_prints_filters_as_aws_has_them(cli: Cli) -> None:
+    told = succeed(cli, "show", "notifier")
+
+    assert '  orders => invoicing (filter {"type": ["placed"], "version": ["1"]})\n' in told
+
+
+@pytest.mark.parametrize("command", ["show", "new", "local up", "letters list", ""])
+def test_help_has_a_short_option(cli: Cli, command: str) -> None:
+    assert succeed(cli, *command.split(), "-h") == succeed(cli, *command.split(), "--help")
+
+
+def test_commands_find_the_project_that_the_folder_lies_in(cli: Cli) -> None:
+    assert cli("new", "router", "mine", "--defaults").returncode == 0
+    deeper = Cli(cli.folder / "mine/src/mine/adapters", cli.environment)
+
+    assert succeed(deeper, "status").startswith("../../..: ")
+    assert "4 edges, 0 without an end" in succeed(deeper, "check")
+    refused = Cli(cli.folder, cli.environment)("status")
+    assert f"{cli.folder} is not a project of sls-patterns" in refused.stderr
 
 
 def test_the_diagram_is_that_of_the_projects_readme(cli: Cli) -> None:

@@ -104,6 +104,10 @@ def test_a_destination_inside_a_repository_gets_none_of_its_own(cli: Cli) -> Non
     assert not (project / ".git").exists()
     deeper = json.loads(cli("new", "scalable-webhook", "a/b", "--json").stdout)
     assert deeper["git"] is False
+    assert deeper["git_problem"] == (
+        f"the project is in the git repository {cli.folder}: commit it there, as an update needs "
+        "that; GitHub reads .github only at the top of a repository"
+    )
     assert not (cli.folder / "a/b/.git").exists()
 
 

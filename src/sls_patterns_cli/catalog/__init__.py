@@ -18,6 +18,9 @@ DISTRIBUTION = "sls-patterns-cli"
 RESERVED_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
 """What projects record if whoever built this package named no address; nobody can register it."""
 
+_FEW = 3
+"""How many names an error suggests at most."""
+
 PACKAGE = Path(__file__).resolve().parents[1]
 PACKAGED = PACKAGE / "_template"
 """The template of an installed package."""
@@ -78,11 +81,13 @@ def regions() -> tuple[str, ...]:
 
 
 def known(slug: str) -> str:
-    """`slug` if a pattern has that name; else raise UserError with the nearest name."""
+    """`slug` if a pattern has that name; else raise UserError with the nearest names."""
     if slug in slugs():
         return slug
-    near = get_close_matches(slug, slugs(), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose from: {', '.join(slugs())}"
+    near = [each for each in slugs() if slug and slug.lower() in each]
+    if not 0 < len(near) <= _FEW:
+        near = get_close_matches(slug, slugs(), n=1)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from: {', '.join(slugs())}"
     raise UserError(f"unknown pattern {slug!r}; {hint}")
 
 

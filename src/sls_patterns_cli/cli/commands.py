@@ -17,7 +17,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.cli.extras import extra_missing
 from sls_patterns_cli.cli.letters import letters_app
 from sls_patterns_cli.cli.local import local_app
-from sls_patterns_cli.cli.parameters import Json, ProjectPath, pairs
+from sls_patterns_cli.cli.parameters import Json, ProjectPath, here, pairs
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers, copier_without_prompts
 from sls_patterns_cli.system import interrupts, new_folder
@@ -41,7 +41,10 @@ app = typer.Typer(
     # Plain help and plain errors: importing rich costs more than all the rest.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings=_unset("install_completion", "show_completion"),
+    context_settings={
+        **_unset("install_completion", "show_completion"),
+        "help_option_names": ["--help", "-h"],
+    },
 )
 app.add_typer(local_app, name="local")
 app.add_typer(letters_app, name="letters")
@@ -289,7 +292,7 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
         raise UserError("--json and --sarif cannot be combined")
     try:
         with interrupts.handled():
-            return command.run(paths or [Path()], json=json, sarif=sarif, strict=strict)
+            return command.run(paths or [here()], json=json, sarif=sarif, strict=strict)
     except ModuleNotFoundError as error:  # only SAM's templates need it
         raise extra_missing(error, "check") from error
 
@@ -297,8 +300,9 @@ def check(  # noqa: PLR0913, PLR0917 - the options of a command
 @app.command()
 def prove(
     path: Annotated[
-        Path, typer.Argument(help="A template, a cdk.out folder or a project; by default this one.")
-    ] = Path(),
+        Path | None,
+        typer.Argument(help="A template, a cdk.out folder or a project; by default this one."),
+    ] = None,
     edge: Annotated[
         list[str] | None, typer.Option(metavar="A=>B", help="Only this edge; repeatable.")
     ] = None,
@@ -316,7 +320,7 @@ def prove(
         from sls_patterns_cli.prove import command
 
         with interrupts.handled(), interrupts.allowed():
-            return command.run(path, edge or [], fault or [], json=json)
+            return command.run(path or here(), edge or [], fault or [], json=json)
     except ModuleNotFoundError as error:
         raise extra_missing(error, "local") from error
 
@@ -324,8 +328,9 @@ def prove(
 @app.command("deploy-role")
 def deploy_role(
     path: Annotated[
-        Path, typer.Argument(help="A template, a cdk.out folder or a project; by default this one.")
-    ] = Path(),
+        Path | None,
+        typer.Argument(help="A template, a cdk.out folder or a project; by default this one."),
+    ] = None,
     stack: Annotated[
         str, typer.Option(metavar="NAME", help="The name of the stack that the role deploys.")
     ] = "",
@@ -339,7 +344,7 @@ def deploy_role(
     from sls_patterns_cli.deploy_role import template
 
     try:
-        output.show(template.text(template.deploy_role(path, stack, environment)))
+        output.show(template.text(template.deploy_role(path or here(), stack, environment)))
     except ModuleNotFoundError as error:
         raise extra_missing(error, "deploy-role") from error
     return 0
@@ -359,7 +364,7 @@ def dashboard(
     from sls_patterns_cli.dashboards import command
 
     try:
-        command.run(path or Path(), svg)
+        command.run(path or here(), svg)
     except ModuleNotFoundError as error:  # only SAM's templates need it
         raise extra_missing(error, "check") from error
 
@@ -543,7 +548,11 @@ TemplateSource = Annotated[
 @app.command(context_settings=_unset())
 def update(  # noqa: PLR0913, PLR0917 - the options of a command
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="The project's folder.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="The project's folder; by default the one that this folder is or lies in.",
+        ),
     ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="The version; the newest if left out.")
@@ -597,7 +606,7 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
             agree=(lambda _: None) if replace else partial(_agree, ask=not json),
             progress=progress,
         )
-        folders = paths or ([] if workspace else [Path()])
+        folders = paths or ([] if workspace else [here()])
         if not (workspace or branch) and len(folders) == 1:
             return _show_outcome(update_one(folders[0]), json=json, made=not dry_run)
         from sls_patterns_cli.cli import fleet_report

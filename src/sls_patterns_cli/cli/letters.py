@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sls_patterns_cli.cli.extras import extra_missing
-from sls_patterns_cli.cli.parameters import Json
+from sls_patterns_cli.cli.parameters import Json, here
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers
 from sls_patterns_cli.system import interrupts
@@ -199,7 +199,7 @@ def _where(path: Path | None, stack: str, only: list[str] | None) -> "Where":
     from sls_patterns_cli.letters.command import Where
 
     names = tuple(only or ())
-    folder = path or Path()
+    folder = path or here()
     if stack:
         is_project = path is None or (folder / answers.ANSWERS_FILE).is_file()
         return Where(stack, None if is_project else path, names)

@@ -1,5 +1,6 @@
 """What `list` and `show` print in plain text."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 from sls_patterns_cli.terminal.output import heading, paragraph, show, table
+
+OTHERS = "Other topologies; --topology NAME shows one"
 
 
 def show_patterns(patterns: Sequence[Pattern]) -> None:
@@ -37,6 +40,9 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     )
     heading(f"Topology {topology.name}")
     paragraph(topology.summary)
+    if others := other_topologies(pattern, topology):
+        heading(OTHERS)
+        table(others)
     heading("Nodes")
     table([(node.name, node.kind, node_facts(node)) for node in topology.nodes])
     heading("Edges: -> waits for the answer, => does not; ! is where a failure goes")
@@ -56,7 +62,7 @@ def _show_edge(edge: Edge) -> None:
         if failure.end is None:
             show(f"      ! {failure.mechanism}")
         else:
-            show(f"      ! {failure.end} ({failure.id}): {failure.mechanism}")
+            show(f"      ! {failure.end}: {failure.mechanism}")
 
 
 def node_facts(node: Node) -> str:
@@ -66,8 +72,16 @@ def node_facts(node: Node) -> str:
 
 
 def listed(attributes: Mapping[str, Any]) -> str:
-    """Attributes in a line."""
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in attributes.items())
+    """Attributes in a line; filters and patterns of events are JSON, as AWS has them."""
+    return ", ".join(
+        f"{key.replace('_', ' ')} {json.dumps(value) if isinstance(value, dict) else value}"
+        for key, value in attributes.items()
+    )
+
+
+def other_topologies(pattern: Pattern, topology: Topology) -> list[tuple[str, str]]:
+    """Each other topology of a pattern, and what it is."""
+    return [(each.name, each.summary) for each in pattern.topologies if each is not topology]
 
 
 def _facts(attributes: Mapping[str, Any]) -> str:

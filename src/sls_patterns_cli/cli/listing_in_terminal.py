@@ -12,7 +12,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.model import Pattern, Topology
 from sls_patterns_cli.catalog.tree import Row, rows
-from sls_patterns_cli.cli.listing import listed, node_facts
+from sls_patterns_cli.cli.listing import OTHERS, listed, node_facts, other_topologies
 from sls_patterns_cli.terminal.rich_console import console, in_unicode
 
 WIDE = 100
@@ -64,6 +64,9 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _pairs(output, [(n, Text(", ".join(o))) for n, o in zip(names, offered, strict=True)])
     _heading(output, f"Topology {topology.name}")
     output.print(Padding(Text(topology.summary), (0, 0, 0, 2)))
+    if others := other_topologies(pattern, topology):
+        _heading(output, OTHERS)
+        _pairs(output, [(name, Text(summary)) for name, summary in others])
     _heading(output, "Graph", "  -> waits for the answer, => does not, x is where failures go")
     for row in rows(topology):
         _draw(output, row)
@@ -142,15 +145,15 @@ def _texts(row: Row) -> Iterator[Text]:
 def _failures(topology: Topology) -> Iterator[tuple[Text, Text]]:
     """Each failure, with its dead-letter queue or, if the caller gets the error, with its edges."""
     told: dict[str, list[str]] = {}
-    ends = {}
+    ends: dict[tuple[str, str], None] = {}
     for edge in topology.edges:
         for failure in edge.failures:
             if failure.end:
-                ends[failure.end, failure.id] = failure.mechanism
+                ends[failure.end, failure.mechanism] = None
             else:
                 between = f"{edge.source} {'=>' if edge.call == 'async' else '->'} {edge.target}"
                 told.setdefault(failure.mechanism, []).append(between)
-    for (end, identifier), mechanism in ends.items():
-        yield Text(f"{end} ({identifier})", "red"), Text(mechanism)
+    for end, mechanism in ends:
+        yield Text(end, "red"), Text(mechanism)
     for mechanism, edges in told.items():
         yield Text(", ".join(dict.fromkeys(edges)), "cyan"), Text(mechanism)

@@ -84,11 +84,8 @@ def project_of(path: Path) -> tuple[Path, dict[str, Any]] | None:
 
     Raises UserError for one that is broken.
     """
-    folder = path.absolute()
-    for root in (folder, *folder.parents):
-        if (root / answers.ANSWERS_FILE).is_file():
-            return root, answers.read(root)
-    return None
+    root = answers.project_around(path)
+    return None if root is None else (root, answers.read(root))
 
 
 def _program(need: programs.Need, *, lacking: State) -> Finding:

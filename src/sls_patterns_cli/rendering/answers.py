@@ -42,6 +42,14 @@ def read(folder: Path, *wanted: str) -> dict[str, Any]:
     return loaded
 
 
+def project_around(folder: Path) -> Path | None:
+    """The nearest folder, from `folder` upwards, that is a project; None if there is none."""
+    folder = folder.absolute()
+    return next(
+        (root for root in (folder, *folder.parents) if (root / ANSWERS_FILE).is_file()), None
+    )
+
+
 def to_questions(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The answers to the template's questions; the rest says which version made the project."""
     return {key: value for key, value in recorded.items() if not key.startswith("_")}

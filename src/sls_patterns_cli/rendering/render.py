@@ -47,7 +47,7 @@ class Project:
     files: list[str]
     has_repository: bool
     git_problem: str | None
-    """Why there is no repository though one was wanted, as one line."""
+    """Why there is no repository though one was wanted, and what to do, as one line."""
 
 
 def create(given: Given, target: Path | None, *, ask: bool, repository: bool) -> Project:
@@ -119,11 +119,18 @@ def _finish(worker: "_Worker", *, repository: bool) -> Project:
     files = sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     )
-    wanted = repository and not git.is_inside_repository(place)
-    message = f"Create {answers['project_name']} from the pattern {answers['pattern']}"
-    problem = git.first_commit(folder, message) if wanted else None
+    outer = git.repository_around(place)
+    problem = None
+    if repository and outer is None:
+        message = f"Create {answers['project_name']} from the pattern {answers['pattern']}"
+        problem = git.first_commit(folder, message)
+    elif repository:
+        problem = (
+            f"the project is in the git repository {outer}: commit it there, as an update needs "
+            "that; GitHub reads .github only at the top of a repository"
+        )
     worker.staging.publish()
-    return Project(place, answers, files, wanted and problem is None, problem)
+    return Project(place, answers, files, repository and problem is None, problem)
 
 
 class QuickWorker(Worker):

@@ -135,9 +135,9 @@ def merged(
             raise GitError(_lines(error.stderr)[-1]) from error
 
 
-def is_inside_repository(path: Path) -> bool:
-    """Whether `path`, which need not exist, lies in a repository's working tree."""
-    return any((folder / ".git").exists() for folder in (path, *path.parents))
+def repository_around(path: Path) -> Path | None:
+    """The repository in whose working tree `path`, which need not exist, lies; None without one."""
+    return next((each for each in (path, *path.parents) if (each / ".git").exists()), None)
 
 
 def first_commit(folder: Path, message: str) -> str | None:

@@ -67,7 +67,7 @@ class Checkout:
         try:
             git.output(self.path, "rev-parse", "--show-toplevel")
         except git.GitError as error:
-            if not git.is_inside_repository(self.path):
+            if git.repository_around(self.path) is None:
                 raise UserError(
                     f"{self.path} is not in a git repository; an update compares with a commit"
                 ) from error
