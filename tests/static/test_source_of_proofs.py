@@ -101,7 +101,7 @@ def test_without_an_address_or_with_letters_of_its_own_a_project_has_the_tool(
 def test_no_generated_file_installs_this_tool_by_a_name_that_a_stranger_could_register() -> None:
     installs = re.compile(r"\b(pip|pipx|uv|uvx|npm|npx)\b.*\bsls-patterns")
     direct = re.compile(
-        r'"sls-patterns-cli\[(check|letters|local)\] @ (\$SLS_PATTERNS_SOURCE|git\+https://\S+)"'
+        r'"sls-patterns-cli\[(check|letters|local|check,local)\] @ (\$SLS_PATTERNS_SOURCE|git\+https://\S+)"'
     )
     for file in sorted(GOLDEN.glob("*.txt")):
         found = [line for line in file.read_text().splitlines() if installs.search(line)]
