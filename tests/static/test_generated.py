@@ -20,10 +20,13 @@ from sls_patterns_cli.catalog.model import Pattern
 DECLARATIONS = [*ROOT.glob("templates/patterns/*/pattern.yml"), *GRAPHS.glob("*/pattern.yml")]
 
 
-@pytest.mark.parametrize("file", generated(), ids=lambda file: file.relative_to(ROOT).as_posix())
+EXPECTED = generated()
+
+
+@pytest.mark.parametrize("file", EXPECTED, ids=lambda file: file.relative_to(ROOT).as_posix())
 def test_a_generated_file_is_as_the_declarations_say(file: Path) -> None:
     current = file.read_text() if file.is_file() else None
-    assert current == generated()[file], "run `make golden`"
+    assert current == EXPECTED[file], "run `make golden`"
 
 
 def test_no_graph_is_of_a_pattern_that_is_gone() -> None:

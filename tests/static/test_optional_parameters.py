@@ -170,7 +170,7 @@ def alone() -> Iterator[Any]:
 
 
 @with_templates_of("read-heavy-reporting-engine")
-@pytest.mark.parametrize(("topology", "runtime", "option"), alone())
+@pytest.mark.parametrize(("topology", "runtime", "option"), [*alone()])
 def test_each_value_alone_makes_a_stack_that_both_flavours_deploy(
     topology: str, runtime: str, option: str, tmp_path: Path
 ) -> None:
