@@ -1,7 +1,8 @@
 """The pictures in the README: the tool at work, in terminals. `make recording` draws them.
 
 Those of `list` and `show` change with each pattern, so `make golden` draws them (`--catalog`);
-`--failures` draws only the one of `prove` and `check`.
+`--failures` draws only the one of `prove` and `check`, `--daily` those of `choose`, `doctor` and
+`local up --watch`.
 
 What is shown is what was on the screen, with two changes: where the project was made is written as
 the home folder, and long lists are cut short and say so.
@@ -35,6 +36,9 @@ LIST = ("sls-patterns", "list")
 SHOW = ("sls-patterns", "show", "scalable-webhook")
 NEW = ("sls-patterns", "new", "scalable-webhook", "my-webhooks")
 TEST = ("sls-patterns", "local", "test")
+CHOOSE = ("sls-patterns", "choose")
+DOCTOR = ("sls-patterns", "doctor")
+WATCH = ("sls-patterns", "local", "up", "--watch")
 
 RECORDED = Path(__file__).parent / "recorded"
 """A stack that loses messages, and the same with what `check` asks for."""
@@ -151,12 +155,46 @@ def failures(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
     yield "failures", WIDE, lines[:-1]
 
 
+def daily(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
+    """Choose a pattern, see what the machine lacks, and save a change that is deployed."""
+    shown = see(CHOOSE, home, variables, WIDE, talk=choosing)
+    yield "choose", WIDE, list(texts(CHOOSE, shown, home))
+    assert see((*NEW, "--defaults"), home, variables, WIDE).code == 0
+    project = home / NEW[-1]
+    yield "doctor", WIDE, list(texts(DOCTOR, see(DOCTOR, project, variables, WIDE), home))
+    logic = next(project.glob("src/*/logic.py"))
+
+    def watching(process: "pexpect.spawn[bytes]") -> None:
+        process.expect("each saved change is deployed")
+        logic.write_text(f'{logic.read_text()}\nGREETING = "welcome"\n')
+        process.expect(r"Deployed .* in [0-9.]+ s \(src/")
+        process.expect("\n")
+        raise Enough
+
+    shown = see(WATCH, project, variables, WIDE, seconds=SECONDS, talk=watching)
+    yield "watch", WIDE, list(texts(WATCH, shown, home))
+
+
+def choosing(process: "pexpect.spawn[bytes]") -> None:
+    """Answer what `choose` asks for a service that tells several others what has happened."""
+    for question, last, keys in (
+        ("Who calls", "log line", DOWN + ENTER),
+        ("Must the caller wait", "acknowledgement", DOWN + ENTER),
+        ("Must messages be processed", "yes", ENTER),
+        ("Who processes one message", "by its type", DOWN + ENTER),
+    ):
+        process.expect(question)
+        process.expect(last)
+        process.send(keys)
+
+
 def everything(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
-    yield from record(home, variables)
-    yield from failures(home, variables)
+    for drawing in (record, failures, daily):
+        with tempfile.TemporaryDirectory(dir=home) as folder:
+            yield from drawing(Path(folder), variables)
 
 
-DRAWN = {"--catalog": catalog, "--failures": failures}
+DRAWN = {"--catalog": catalog, "--failures": failures, "--daily": daily}
 
 
 def prompts(home: Path, variables: Mapping[str, str], columns: int) -> Shown:

@@ -244,6 +244,21 @@ def test_a_picture_shows_what_the_command_prints(
     assert words[words.index("$") :] == ["$", *command, *shown.text.split()], "run `make golden`"
 
 
+def test_the_picture_of_choose_shows_what_is_asked_and_named(cli: Cli) -> None:
+    shown = see(
+        [*cli.command, *recording.CHOOSE[1:]],
+        cli.folder,
+        plain_environment(cli.environment),
+        recording.WIDE,
+        talk=recording.choosing,
+    )
+
+    words = in_picture(recording.PICTURES / "choose.svg")
+    assert words[words.index("$") :] == ["$", *recording.CHOOSE, *shown.text.split()], (
+        "run `make recording`"
+    )
+
+
 def test_the_picture_of_failures_shows_what_prove_and_check_find(cli: Cli) -> None:
     """But for the seconds that it takes."""
     shown = " ".join(in_picture(recording.PICTURES / "failures.svg"))
