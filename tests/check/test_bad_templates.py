@@ -55,7 +55,7 @@ BAD = {
     "broken": ("Resources: [", "is not valid YAML"),
     "itself": ("Resources: &r {A: {Type: t, Properties: *r}}", "has a value that contains itself"),
     "bomb": (bomb(12), f"has more than {MOST_VALUES:,} values"),
-    "large": (QUEUE + "#" * 50_000_000, "has 50.0 MB; at most 5 MB are read"),
+    "large": (QUEUE + "#" * 50_000_000, "has more than 5 MB, which is not read"),
     "deep-json": ('{"a":' * 100_000, f"is nested more than {DEEPEST} levels deep"),
     "deep-yaml": ("a: " + "[" * 100_000, "is not valid YAML"),
     "conditions": (
@@ -114,6 +114,13 @@ def test_a_nested_stack_that_is_no_template_is_one_line(cli: Cli) -> None:
     done = limited(cli, "check", "template.json")
 
     assert (done.returncode, done.stderr) == (2, "sls-patterns: list.json: it has no Resources.\n")
+
+
+def test_a_file_without_an_end_is_one_line(cli: Cli) -> None:
+    done = limited(cli, "check", "/dev/zero")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "sls-patterns: /dev/zero has more than 5 MB, which is not read.\n"
 
 
 def test_a_file_of_random_bytes_is_one_line(cli: Cli) -> None:

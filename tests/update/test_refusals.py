@@ -119,6 +119,13 @@ def test_a_source_that_cannot_be_reached(project: Owned, address: str) -> None:
         assert project.refused(*options, **how).startswith(f"{address} cannot be reached: ")
 
 
+def test_who_signs_in_to_a_source_is_not_repeated(project: Owned) -> None:
+    refused = project.refused("--source=https://me:hunter2@127.0.0.1:9/template.git")
+
+    assert refused.startswith("https://***@127.0.0.1:9/template.git cannot be reached: ")
+    assert "hunter2" not in refused
+
+
 @pytest.mark.parametrize(
     ("address", "why"),
     [("~nobody-here/x", "home directory"), (f"/{'x' * 300}", "File name too long")],

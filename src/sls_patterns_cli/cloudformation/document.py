@@ -1,5 +1,6 @@
 """Files of YAML and JSON: what they say, and on which line."""
 
+import io
 import json
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -123,12 +124,12 @@ def problem_of(template: Any) -> str | None:
 
 def _text(file: Path) -> str:
     try:
-        size = file.stat().st_size
         most = LARGEST_JSON if file.suffix == ".json" else LARGEST
-        if size > most:
-            megabytes = f"{size / 1_000_000:.1f} MB; at most {most // 1_000_000} MB are read"
-            raise UserError(f"{file} has {megabytes}.")
-        return file.read_text(encoding="utf-8-sig")
+        with file.open("rb") as opened:
+            content = opened.read(most + 1)  # of a device there is no end
+        if len(content) > most:
+            raise UserError(f"{file} has more than {most // 1_000_000} MB, which is not read.")
+        return io.StringIO(content.decode("utf-8-sig"), newline=None).read()
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is not text.") from error
     except OSError as error:

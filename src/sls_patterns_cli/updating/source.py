@@ -20,6 +20,9 @@ from sls_patterns_cli.updating import history
 PATTERNS = "templates/patterns/"
 """Where a version has a folder for each pattern."""
 
+PASSWORD = re.compile(r"(?<=://)[^/@]*(?=@)")
+"""Who signs in by an address, which no message repeats."""
+
 ENVIRONMENT = "SLS_PATTERNS_SOURCE"
 """The environment variable that names a mirror for all projects of a user."""
 
@@ -168,7 +171,7 @@ def open_source(recorded: str, wanted: str | None, scratch: Path) -> Source:
         raise UserError(f"{address}: {error.strerror}") from error
     except RuntimeError as error:  # the home folder of nobody, or links that lead in a circle
         raise UserError(f"{address}: {error}") from error
-    return Source(address, place, scratch)
+    return Source(PASSWORD.sub("***", address), place, scratch)
 
 
 def order(version: str) -> Version | None:
