@@ -28,6 +28,8 @@ def _decided(value: Any, parameters: dict[str, Any]) -> Any:
     match value:
         case {"Fn::If": ["HasDomainName", named, unnamed]}:
             return unnamed if parameters["DomainName"]["Default"] == "none" else named
+        case {"Fn::If": ["CreateCluster", own, existing]}:
+            return own if parameters["ClusterEndpoint"]["Default"] == "none" else existing
     return value
 
 

@@ -60,12 +60,13 @@ def database_violations(stack: Stack) -> Iterator[Violation]:
     for type_, name in PROTECTION.items():
         for resource in stack.of_type(type_):
             yield from _protection(stack, resource, name)
-    for cluster in stack.of_type(CLUSTER):
+    for cluster in (*stack.of_type(CLUSTER), None):
         for function in users(stack, cluster):
             yield from _patience(stack, function)
         yield from _schema(stack, cluster)
         yield from _connections(stack, cluster)
-        yield from _capacity(stack, cluster)
+        if cluster:
+            yield from _capacity(stack, cluster)
 
 
 def _protection(stack: Stack, resource: Resource, name: str) -> Iterator[Violation]:
@@ -79,12 +80,17 @@ def _protection(stack: Stack, resource: Resource, name: str) -> Iterator[Violati
         yield is_but("protection", resource.name, name, value, "true")
 
 
-def users(stack: Stack, cluster: Resource) -> list[Resource]:
-    """Return the functions that are told of the cluster."""
+def users(stack: Stack, cluster: Resource | None) -> list[Resource]:
+    """Return the functions that are told of the cluster; without one, of what exists already."""
+    hosts = {
+        function.name: host
+        for function in stack.functions
+        if (host := function.get("Environment", "Variables", "PGHOST")) is not None
+    }
     return [
         function
         for function in stack.functions
-        if stack.named(function.get("Environment", "Variables", "PGHOST"), CLUSTER) == cluster
+        if function.name in hosts and stack.named(hosts[function.name], CLUSTER) == cluster
     ]
 
 
@@ -126,7 +132,7 @@ def callers_of(stack: Stack, function: Resource) -> list[Resource]:
     ]
 
 
-def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
+def _schema(stack: Stack, cluster: Resource | None) -> Iterator[Violation]:
     """Code meets the schema that it was written for, in every cluster.
 
     CloudFormation calls the function of a custom resource when a property has changed.
@@ -136,10 +142,10 @@ def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
     made = [schema for function in functions for schema in schemas(stack, function)]
     if functions and not made:
         says = "has no custom resource, by whose function a deployment brings its schema"
-        yield Violation("schema", cluster.name, says)
+        yield Violation("schema", cluster.name if cluster else "existing cluster", says)
     for schema in made:
         told = set(map(stack.text, schema.properties.values()))
-        if f"${{{cluster.name}.DBClusterResourceId}}" not in told:
+        if cluster and f"${{{cluster.name}.DBClusterResourceId}}" not in told:
             says = f"must be told of {cluster.name}.DBClusterResourceId: a new cluster is empty"
             yield Violation("schema", schema.name, says)
         if not any(_is_digest(stack, value) for value in schema.properties.values()):
@@ -154,7 +160,7 @@ def _schema(stack: Stack, cluster: Resource) -> Iterator[Violation]:
                     yield Violation("schema", late.name, says)
 
 
-def _connections(stack: Stack, cluster: Resource) -> Iterator[Violation]:
+def _connections(stack: Stack, cluster: Resource | None) -> Iterator[Violation]:
     """A function takes a connection for each of its environments; a database has not more of them.
 
     Those that only read may have an instance of their own, with as many (fact M5).
@@ -172,6 +178,8 @@ def _connections(stack: Stack, cluster: Resource) -> Iterator[Violation]:
             says += "throttling of its API, or ReservedConcurrentExecutions"
             yield Violation("bounded", function.name, says)
         most[endpoint] += bound or 0
+    if cluster is None:  # how many connections it has, nobody can read here
+        return
     if most["ReadEndpoint"] and len(_instances(stack, cluster)) < LEAST_WITH_READER:
         says = "has one instance, the writer: its ReadEndpoint is that of readers"
         yield Violation("reader", cluster.name, says)

@@ -13,6 +13,7 @@ from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, kno
 from contract.aliases import invocable
 from contract.edges import CUSTOM_RESOURCES, event_source, path_of
 from contract.ends import POLLING
+from contract.existing_clusters import SIGN_IN, existing_cluster_violations
 from contract.names import name_violations
 from contract.networks import exist_already
 from contract.violations import Violation, is_but
@@ -351,13 +352,8 @@ def _throttles(stack: Stack, function: Resource) -> Iterator[Violation]:
 def _database_user(stack: Stack, function: Resource, role: Resource) -> Iterator[Violation]:
     """https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html."""
     variables = function.get("Environment", "Variables") or {}
-    cluster = stack.named(variables.get("PGHOST"), "AWS::RDS::DBCluster")
-    if cluster is None:
+    if "PGHOST" not in variables:
         return
-    user = f"${{{cluster.name}.DBClusterResourceId}}/{variables.get('PGUSER')}"
-    place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser"
-    if not may(stack, role, "rds-db:connect", f"{place}:{user}"):
-        yield Violation("role", function.name, f"its role must be allowed rds-db:connect as {user}")
     if (mode := variables.get("PGSSLMODE")) != VERIFIED:
         yield is_but("transport", function.name, "PGSSLMODE", mode, VERIFIED)
     # node-postgres heeds what libpq does, but for this.
@@ -366,6 +362,13 @@ def _database_user(stack: Stack, function: Resource, role: Resource) -> Iterator
     if not variables.get(certificates):
         must = "the file of the certificates that it trusts"
         yield is_but("transport", function.name, certificates, None, must)
+    cluster = stack.named(variables["PGHOST"], "AWS::RDS::DBCluster")
+    if cluster is None:
+        yield from existing_cluster_violations(stack, function, role)
+        return
+    user = f"${{{cluster.name}.DBClusterResourceId}}/{variables.get('PGUSER')}"
+    if not may(stack, role, "rds-db:connect", f"{SIGN_IN}:{user}"):
+        yield Violation("role", function.name, f"its role must be allowed rds-db:connect as {user}")
     if cluster.get("EnableIAMDatabaseAuthentication") not in (True, "true"):
         value = cluster.get("EnableIAMDatabaseAuthentication")
         yield is_but("role", cluster.name, "EnableIAMDatabaseAuthentication", value, "true")

@@ -80,14 +80,18 @@ def server() -> Iterator[postgresql.Server]:
 
 
 def execute(
-    project: Path, server: postgresql.Server, *command: str | Path, user: str = "master"
+    project: Path,
+    server: postgresql.Server,
+    *command: str | Path,
+    user: str = "master",
+    name: str = "events",
 ) -> "subprocess.CompletedProcess[str]":
     """Run code of the project as one of its functions would run it."""
     database = {
         "PGHOST": server.host,
         "PGPORT": str(server.port),
         "PGUSER": user,
-        "PGDATABASE": "events",
+        "PGDATABASE": name,
         "PGCONNECT_TIMEOUT": "20",
     }
     aws = {
@@ -107,20 +111,22 @@ def execute(
 
 
 def attempt(
-    project: Path, server: postgresql.Server, times: int = 1
+    project: Path, server: postgresql.Server, times: int = 1, **whom: str
 ) -> "subprocess.CompletedProcess[str]":
     """Let as many apply the migrations at the same time."""
     if not (project / "package.json").exists():
         python = environment(project) / "python"
-        return execute(project, server, python, "-c", MIGRATE_PYTHON, str(times))
+        return execute(project, server, python, "-c", MIGRATE_PYTHON, str(times), **whom)
     (project / "migrate.ts").write_text(MIGRATE_TYPESCRIPT)
     esbuild = "node_modules/esbuild/bin/esbuild"
     run([esbuild, "--bundle", "--platform=node", "migrate.ts", "--outfile=migrate.cjs"], project)
-    return execute(project, server, node().executable, "migrate.cjs", str(times))
+    return execute(project, server, node().executable, "migrate.cjs", str(times), **whom)
 
 
-def migrate(project: Path, server: postgresql.Server, times: int = 1) -> list[list[str]]:
-    done = attempt(project, server, times)
+def migrate(
+    project: Path, server: postgresql.Server, times: int = 1, **whom: str
+) -> list[list[str]]:
+    done = attempt(project, server, times, **whom)
     assert done.returncode == 0, done.stderr
     applied: list[list[str]] = json.loads(done.stdout)
     return applied
@@ -228,6 +234,66 @@ def test_the_application_may_add_and_read_and_no_more(
     done = execute(project, server, python, "-c", ATTEMPT, *allowed, user="service")
 
     assert json.loads(done.stdout) == list(allowed.values()), done.stderr
+
+
+@pytest.fixture(scope="module", params=["python", "typescript"])
+def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that may use an existing cluster."""
+    destination = tmp_path_factory.mktemp("guest") / "project"
+    answers = {"pattern": "scalable-webhook", "iac": "sam", "datastore": "aurora-postgresql"}
+    made = render_project(destination, **answers, runtime=request.param, parameters="[cluster]")
+    if request.param == "typescript":
+        link_modules(made)
+    return made
+
+
+def prepare(project: Path, server: postgresql.Server, name: str) -> None:
+    """Do as the README says, for a service of that name; the role of all services may be there."""
+    (block,) = re.findall(r"```sql\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
+    statements = [each.strip() for each in block.replace("scalable_webhook", name).split(";")]
+    for statement in filter(None, statements):
+        run_as(server, "master", "events", statement)
+
+
+def run_as(server: postgresql.Server, user: str, database: str, statement: str) -> str:
+    """Run a statement by psql, unless it makes the role that is there; return what went wrong."""
+    psql = postgresql.binaries() / "psql"
+    address = ["-h", server.host, "-p", str(server.port), "-U", user, "-d", database]
+    done = subprocess.run(
+        [psql, *address, "-v", "ON_ERROR_STOP=1", "-c", statement],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if statement != "CREATE ROLE service" and user == "master":
+        assert (done.returncode, done.stderr) == (0, "")
+    return done.stderr
+
+
+def test_services_share_an_existing_cluster_and_no_database(
+    guest: Path, server: postgresql.Server
+) -> None:
+    """Facts O34 and O37: as the README prepares it, and with no right to make users."""
+    for name in ("shop", "stock"):
+        prepare(guest, server, name)
+        assert migrate(guest, server, user=f"{name}_migrations", name=name) == [ALL]
+    read = "SELECT * FROM events"
+
+    assert run_as(server, "shop", "shop", read) == ""
+    assert "permission denied for table" in run_as(server, "shop", "shop", "DELETE FROM events")
+    assert "permission denied for database" in run_as(server, "shop", "stock", read)
+    assert "permission denied for database" in run_as(server, "shop_migrations", "stock", read)
+    assert "permission denied to create role" in run_as(
+        server, "shop_migrations", "shop", "CREATE ROLE other"
+    )
+
+
+@pytest.mark.parametrize("guest", ["python"], indirect=True)
+def test_a_cluster_of_its_own_has_the_user_of_the_functions(
+    guest: Path, server: postgresql.Server
+) -> None:
+    assert migrate(guest, server) == [ALL]
+    assert run_as(server, "service", "events", "SELECT * FROM events") == ""
 
 
 @pytest.fixture(scope="module")

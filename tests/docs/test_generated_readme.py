@@ -114,6 +114,38 @@ def test_the_readme_tells_what_an_existing_vpc_needs(
     assert [each for each in told if each not in readme] == []
 
 
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (
+            {"pattern": "simple-web-service"},
+            [
+                "Terraform removes that rule if its configuration has the rules of the group inline",
+                "nor can a member of such a user",
+                "RDS Proxy is not supported",
+                "`ProductsClusterCapacityAlarm` is left out",
+            ],
+        ),
+        (
+            {"pattern": "read-heavy-reporting-engine", "iac": "cdk", "dashboard": "true"},
+            [
+                "a second instance: without one, its reader endpoint leads to the writer",
+                "`SalesClusterCapacityAlarm` is not on it, although it is in the picture",
+            ],
+        ),
+    ],
+)
+def test_the_readme_tells_what_an_existing_cluster_needs(
+    answers: dict[str, str], told: list[str], tmp_path: Path
+) -> None:
+    """Facts O33 and O35."""
+    database = {"datastore": "aurora-postgresql", "parameters": "[cluster]"}
+    readme = readme_of(tmp_path, **answers, **database)
+
+    assert "With `VpcId` and both subnets" in readme
+    assert [each for each in told if each not in readme] == []
+
+
 @pytest.fixture(scope="module", params=["python", "typescript"])
 def readme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The README of a project with a database, in one line."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from contract.check import violations
+from contract.existing_clusters import SIGN_IN
 from contract.stack import default_stack, load
 from deployed import deployed, of_type
 from environments import fork_by
@@ -30,22 +31,30 @@ from sls_patterns_cli.catalog.compiler.kinds.api import (
     ORIGINS,
     WEB_ACL,
 )
+from sls_patterns_cli.catalog.compiler.kinds.aurora import (
+    DATABASE,
+    RESOURCE_ID,
+    SECURITY_GROUP,
+    USER,
+    endpoint,
+)
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
 from sls_patterns_cli.catalog.compiler.kinds.network import SUBNET, VPC
 from sls_patterns_cli.cloudformation.conditions import Choice
 from sls_patterns_cli.cloudformation.document import Template
-from sls_patterns_cli.cloudformation.stack import Stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.policies import role_of, role_statements
 
 HERE = Path(__file__).parent
 
 CHOSEN = {
     "read-heavy-reporting-engine": (
         "cache-aside",
-        "[cors, domain, concurrency, capacity, vpc, kms, retention, boundary]",
+        "[cors, domain, concurrency, capacity, vpc, cluster, kms, retention, boundary]",
     ),
     "simple-web-service": (
         "rest-api",
-        "[cors, domain, waf, concurrency, capacity, vpc, kms, retention, boundary]",
+        "[cors, domain, waf, concurrency, capacity, vpc, cluster, kms, retention, boundary]",
     ),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
@@ -71,6 +80,17 @@ NETWORK = {
     "SubnetBId": "subnet-0123456789abcdef1",
 }
 """An existing VPC."""
+
+CLUSTER = {
+    "ClusterEndpoint": "books.cluster-c0ffee.us-east-1.rds.amazonaws.com",
+    "ClusterReaderEndpoint": "books.cluster-ro-c0ffee.us-east-1.rds.amazonaws.com",
+    "ClusterResourceId": "cluster-ABCDEFGHIJKL",
+    "ClusterSecurityGroupId": "sg-0123456789abcdef0",
+    "ClusterDatabaseName": "shop",
+    "ClusterUser": "shop",
+    "ClusterMigrationUser": "shop_migrations",
+}
+"""An existing cluster, in the VPC above; only readers have an endpoint of their own."""
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
@@ -154,7 +174,9 @@ def test_defaults_change_nothing(pattern: str, of: Callable[..., Templates]) -> 
 
     for each, template in optional.items():
         changed = facts(deployed(template), pattern) ^ facts(deployed(plain[each]), pattern)
-        assert {f"{fact.what} is {fact.value}" for fact in changed if not of_pages(fact)} == {
+        # A migration makes the user of the functions only where it is missing.
+        changed = {fact for fact in changed if fact.what != "Digest" and not of_pages(fact)}
+        assert {f"{fact.what} is {fact.value}" for fact in changed} == {
             # The default of RDS.
             "ServerlessV2ScalingConfiguration.SecondsUntilAutoPause is 300",
             # The default of API Gateway.
@@ -216,6 +238,7 @@ def some_values(pattern: str) -> dict[str, Any]:
         "CertificateArn": CERTIFICATE_ARN,
         "HostedZoneId": "Z123",
         **NETWORK,
+        **cluster(pattern),
         "KmsKeyArn": KEY_ARN,
         **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
         f"{store}MinCapacity": 0.5,
@@ -475,6 +498,169 @@ def test_what_needs_the_vpc_comes_after_it_without_depending_on_what_is_not_crea
     ],
 )
 def test_a_network_is_named_by_its_ids(pattern: str, given: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(pattern, given) is not None) == accepted
+
+
+def cluster(pattern: str) -> dict[str, str]:
+    """Return what names an existing cluster, with an endpoint of readers where there are any."""
+    readers = pattern == "read-heavy-reporting-engine"
+    return {key: value for key, value in CLUSTER.items() if readers or "Reader" not in key}
+
+
+@each_pattern
+def test_a_stack_creates_no_cluster_where_parameters_name_one(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    for template in of(pattern).values():
+        named = {**NETWORK, **cluster(pattern), "ClusterPort": 5433}
+        own, given = (default_stack(deployed(template, **values)) for values in ({}, named))
+        made = {"AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::RDS::DBSubnetGroup"}
+
+        assert types_of(own) - types_of(given) == made | {f"AWS::EC2::{each}" for each in PRIVATE}
+        assert types_of(given) - types_of(own) == {"AWS::EC2::SecurityGroupIngress"}
+        assert not any("CapacityAlarm" in name for name in given.resources)
+        (group,) = (each.name for each in given.of_type("AWS::EC2::SecurityGroup") if is_new(each))
+        (ingress,) = of_type(given, "AWS::EC2::SecurityGroupIngress")
+        assert (ingress["GroupId"], ingress["FromPort"], ingress["ToPort"]) == (
+            CLUSTER["ClusterSecurityGroupId"],
+            5433,
+            5433,
+        )
+        assert given.named(ingress["SourceSecurityGroupId"]) == given.resources[group]
+
+
+PRIVATE = ("RouteTable", "Subnet", "SubnetRouteTableAssociation", "VPC", "VPCEndpoint")
+
+
+def types_of(stack: Stack) -> set[str]:
+    return {each.type for each in stack.resources.values()}
+
+
+def is_new(group: Resource) -> bool:
+    return str(group.get("GroupDescription")) == "The functions that use the database"
+
+
+@each_pattern
+def test_functions_sign_in_to_the_existing_cluster_as_its_own_users(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    for template in of(pattern).values():
+        stack = default_stack(deployed(template, **NETWORK, **cluster(pattern)))
+        told = {
+            each.name: each.get("Environment", "Variables")
+            for each in stack.functions
+            if "PGHOST" in (each.get("Environment", "Variables") or {})
+        }
+        for name, variables in told.items():
+            reads, migrates = (name.startswith(each) for each in ("Report", "Migrate"))
+            host = CLUSTER["ClusterReaderEndpoint" if reads else "ClusterEndpoint"]
+            user = CLUSTER["ClusterMigrationUser" if migrates else "ClusterUser"]
+            assert (variables["PGHOST"], variables["PGUSER"]) == (host, user)
+            assert (variables["PGDATABASE"], str(variables["PGPORT"])) == ("shop", "5432")
+        assert {
+            (name, statement.resources)
+            for name in told
+            if (role := role_of(stack, stack.resources[name]))
+            for statement in role_statements(stack, role)
+            if "rds-db:connect" in statement.actions
+        } == {
+            (name, (f"{SIGN_IN}:{CLUSTER['ClusterResourceId']}/{variables['PGUSER']}",))
+            for name, variables in told.items()
+        }
+
+
+@each_pattern
+def test_the_outputs_name_the_cluster_that_there_is(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    """The endpoint of a cluster begins with its name."""
+    name = f"{STORES[pattern]}Cluster"
+    own = [f"${{{name}}}", f"${{{name}.Endpoint.Address}}", f"${{{name}.Endpoint.Port}}"]
+    given = ["${ClusterEndpoint} split at ., part 0", "${ClusterEndpoint}", "${ClusterPort}"]
+
+    for template in of(pattern).values():
+        text = default_stack(template).text
+        for values, said in (({}, own), (NETWORK | cluster(pattern), given)):
+            outputs = deployed(template, **values)["Outputs"]
+            found = [outputs[f"{name}{each}"]["Value"] for each in ("Id", "Endpoint", "Port")]
+            assert list(map(text, found)) == said
+
+
+@each_pattern
+@pytest.mark.parametrize("missing", [*NETWORK, *CLUSTER])
+def test_a_cluster_is_named_with_its_vpc_or_the_deployment_is_refused(
+    pattern: str, missing: str, of: Callable[..., Templates]
+) -> None:
+    """CloudFormation evaluates the rules of a template before it creates anything."""
+    for template in of(pattern).values():
+        rule = template["Rules"]["ExistingCluster"]
+        (asserted,) = rule["Assertions"]
+        named = NETWORK | cluster(pattern)
+        if missing not in named:
+            continue
+
+        def holds(values: dict[str, str], expression: Any) -> bool:
+            return Choice({}, values).holds(expression)
+
+        assert holds(named | {missing: "none"}, rule["RuleCondition"])
+        assert not holds(named | {missing: "none"}, asserted["Assert"])
+        assert holds(named, asserted["Assert"])
+        # A VPC may be given without a cluster.
+        only_vpc = NETWORK | dict.fromkeys(cluster(pattern), "none")
+        assert not holds(only_vpc, rule["RuleCondition"])
+        assert missing in asserted["AssertDescription"]
+
+
+@each_pattern
+def test_migrations_wait_until_the_cluster_can_be_reached(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    """Facts O16 and O33: what may not exist is no dependency by DependsOn."""
+    for template in of(pattern).values():
+        for values, needed in (
+            ({}, "AWS::RDS::DBInstance"),
+            ({**NETWORK, **cluster(pattern)}, "AWS::EC2::SecurityGroupIngress"),
+        ):
+            stack = default_stack(deployed(template, **values))
+            (schema,) = stack.of_type("Custom::Schema")
+            assert needed in {stack.resources[name].type for name in stack.comes_after(schema)}
+            assert ("Database" in schema.properties) == bool(values)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "given", "accepted"),
+    [
+        (endpoint("cluster"), CLUSTER["ClusterEndpoint"], True),
+        (endpoint("cluster"), "books.cluster-c0ffee.cn-north-1.rds.amazonaws.com.cn", True),
+        (endpoint("cluster"), CLUSTER["ClusterReaderEndpoint"], False),
+        (endpoint("cluster"), "books.cluster-custom-c0ffee.us-east-1.rds.amazonaws.com", False),
+        (endpoint("cluster"), "books.proxy-c0ffee.us-east-1.rds.amazonaws.com", False),
+        (endpoint("cluster"), "books.c0ffee.us-east-1.rds.amazonaws.com", False),
+        (endpoint("cluster"), "books.example.com", False),
+        (endpoint("cluster"), f"{CLUSTER['ClusterEndpoint']}:5432", False),
+        (endpoint("cluster-ro"), CLUSTER["ClusterReaderEndpoint"], True),
+        (endpoint("cluster-ro"), CLUSTER["ClusterEndpoint"], False),
+        (RESOURCE_ID, "cluster-ABC123", True),
+        (RESOURCE_ID, "db-ABC123", False),
+        (RESOURCE_ID, "prx-ABC123", False),
+        (RESOURCE_ID, "books", False),
+        (SECURITY_GROUP, "sg-01234567", True),
+        (SECURITY_GROUP, "sg-0123456789abcdef0", True),
+        (SECURITY_GROUP, "sg-0123456789abcdef", False),
+        (DATABASE, "a" * 63, True),
+        (DATABASE, "a" * 64, False),
+        (DATABASE, "shop-1", True),
+        (DATABASE, "1shop", False),
+        (USER, "a" * 63, True),
+        (USER, "a" * 64, False),
+        (USER, "shop-1", False),
+        (USER, "Shop", False),
+    ],
+)
+def test_a_cluster_is_named_as_permissions_and_tokens_name_it(
+    pattern: str, given: str, *, accepted: bool
+) -> None:
+    """Facts O32 and O36."""
     assert (re.fullmatch(pattern, given) is not None) == accepted
 
 

@@ -15,6 +15,7 @@ OPTIONS: dict[Option, str] = {
     "domain": "a domain name of your own for the API",
     "waf": "a web ACL of AWS WAF in front of the API",
     "vpc": "a VPC of yours, and its subnets, instead of one that the stack creates",
+    "cluster": "an Aurora cluster in a VPC of yours, instead of those that the stack creates",
     "kms": "a customer managed key of yours for what the stack stores",
 }
 """What the parameters of each choice set."""

@@ -186,7 +186,16 @@ class Threshold:
 
 
 Option = Literal[
-    "concurrency", "capacity", "retention", "boundary", "cors", "domain", "waf", "vpc", "kms"
+    "concurrency",
+    "capacity",
+    "retention",
+    "boundary",
+    "cors",
+    "domain",
+    "waf",
+    "vpc",
+    "cluster",
+    "kms",
 ]
 """What the optional parameters of a template set: the choices of the question `parameters`."""
 
@@ -238,6 +247,8 @@ class Alarm:
     period: int = 60
     periods: int = 1
     missing: Literal["notBreaching", "ignore"] = "notBreaching"
+    left_out_by: Option | None = None
+    """The optional parameters that, when they are set, leave it out with what it watches."""
 
     def as_dict(self) -> Facts:
         """The alarm as templates read it: a threshold that is a parameter by its name."""

@@ -36,6 +36,22 @@ PAUSES = (300, 86_400)
 """The least and the most seconds until a database pauses:
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html"""
 
+PORTS = (1150, 65_535)
+"""The ports that a cluster can have:
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html"""
+
+RESOURCE_ID = "cluster-[A-Z0-9]+"
+"""The resource id of a cluster. Permissions for its name, for an instance or for a proxy let nobody
+sign in (fact O32)."""
+
+SECURITY_GROUP = "sg-([0-9a-f]{8}|[0-9a-f]{17})"
+"""The id of a security group."""
+
+DATABASE = "[A-Za-z_][A-Za-z0-9_-]{0,62}"
+USER = "[a-z_][a-z0-9_]{0,62}"
+"""Names of 63 bytes at most; those of users need no quotes, and PostgreSQL reserves `none`:
+https://www.postgresql.org/docs/16/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS"""
+
 BACKUP_RETENTION = Duration(7, "days")
 """How long RDS keeps backups."""
 
@@ -46,6 +62,15 @@ A13)."""
 CAPACITY_PERCENT = 90
 """From here on queries get slower:
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html"""
+
+
+def endpoint(kind: str) -> str:
+    """The pattern of the endpoints of a kind, `cluster` or `cluster-ro`.
+
+    Tokens are signed for such a name, which its certificate has, and not for an alias in DNS (fact
+    O36): https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html
+    """
+    return rf"[a-z][a-z0-9-]*\.{kind}-[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(\.cn)?"
 
 
 def metric(node: CompiledNode, name: str, statistic: str) -> Metric:
@@ -68,6 +93,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         threshold=CAPACITY_PERCENT,
         period=300,
         periods=3,
+        left_out_by="cluster",
     )
 
 
@@ -80,7 +106,7 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
 
 
 def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
-    """The capacity of a cluster, when it pauses, and its network."""
+    """The capacity of a cluster, when it pauses, its network, and one that exists instead."""
     name = pascal(node["name"])
     least, most = CAPACITIES
     yield OptionalParameter(
@@ -109,6 +135,39 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
         maximum=longest,
     )
     yield from network.parameters(node)
+    yield from _existing(node)
+
+
+def _existing(node: CompiledNode) -> Iterator[OptionalParameter]:
+    """An existing cluster, and as whom to sign in to it."""
+
+    def text(name: str, description: str, pattern: str) -> OptionalParameter:
+        return OptionalParameter(name, "cluster", "none", description, pattern=f"none|{pattern}")
+
+    yield text(
+        "ClusterEndpoint",
+        "The cluster endpoint of an existing Aurora cluster; with none, the stack creates one",
+        endpoint("cluster"),
+    )
+    if any("reader" in edge for edge in node.incoming):
+        yield text("ClusterReaderEndpoint", "Its reader endpoint", endpoint("cluster-ro"))
+    least, most = PORTS
+    yield OptionalParameter("ClusterPort", "cluster", PORT, "Its port", minimum=least, maximum=most)
+    yield text(
+        "ClusterResourceId",
+        "Its resource id, which is not its name; permissions to sign in name it",
+        RESOURCE_ID,
+    )
+    yield text(
+        "ClusterSecurityGroupId",
+        "A security group of the cluster, to which the stack adds a rule for its functions",
+        SECURITY_GROUP,
+    )
+    yield text("ClusterDatabaseName", "The database in it, which exists", DATABASE)
+    yield text("ClusterUser", "The user as which functions sign in", USER)
+    yield text(
+        "ClusterMigrationUser", "The user that owns the database, and applies the migrations", USER
+    )
 
 
 def user(access: str) -> str:
