@@ -263,8 +263,9 @@ def _throttling(stack: Stack, stage: Resource) -> tuple[int | None, int | None]:
 
 
 def _is_digest(stack: Stack, value: Any) -> bool:
-    """Tell whether it is one that was computed, or that whoever deploys passes."""
-    passed = isinstance(value, dict) and value.get("Ref") in stack.parameters
+    """Tell whether it is one that was computed, or that whoever deploys passes: not a name."""
+    declared = stack.parameters.get(str(value.get("Ref"))) if isinstance(value, dict) else None
+    passed = declared is not None and "AllowedPattern" not in declared
     return passed or bool(DIGEST.fullmatch(str(value)))
 
 

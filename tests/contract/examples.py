@@ -33,6 +33,7 @@ ALARMS = {
     "CircuitStateUnavailable": ("Ticket", 3),
 }
 READABLE = {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}
+VPC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -1407,6 +1408,62 @@ def dashboard() -> dict[str, Any]:
     return stack
 
 
+def cluster() -> dict[str, Any]:
+    """Return what brings the schema to a database in a cluster of another stack."""
+    place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser"
+    stack = template(
+        asynchronous(
+            "Migrate", allow("rds-db:connect", {"Fn::Sub": f"{place}:${{Cluster}}/${{User}}"})
+        ),
+        {
+            "Clients": resource("AWS::EC2::SecurityGroup"),
+            "LetIn": resource(
+                "AWS::EC2::SecurityGroupIngress",
+                GroupId=ref("Group"),
+                FromPort=ref("Port"),
+                ToPort=ref("Port"),
+                SourceSecurityGroupId=ref("Clients"),
+            ),
+            "Schema": {
+                **resource(
+                    "Custom::Schema",
+                    ServiceToken=get("Migrate"),
+                    ServiceTimeout=300,
+                    ClusterResourceId=ref("Cluster"),
+                    Database=ref("Database"),
+                    Digest="4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+                ),
+                "Metadata": {"ComesAfter": ref("LetIn")},
+            },
+        },
+    )
+    stack["Parameters"] = {
+        "Cluster": {"Type": "String", "AllowedPattern": "none|cluster-[A-Z0-9]+"},
+        "Subnet": {"Type": "String", "AllowedPattern": "none|subnet-[0-9a-f]{17}"},
+        "Database": {"Type": "String", "AllowedPattern": r"none|\w+"},
+        **{name: {"Type": "String"} for name in ("Host", "Port", "Group", "User")},
+    }
+    resources = stack["Resources"]
+    resources["MigrateInvokes"]["Properties"]["MaximumRetryAttempts"] = 0
+    resources["MigrateRole"]["Properties"]["ManagedPolicyArns"] = [VPC_EXECUTION]
+    resources["Migrate"]["Properties"] |= {
+        "Timeout": 240,
+        "VpcConfig": {"SubnetIds": [ref("Subnet")], "SecurityGroupIds": [ref("Clients")]},
+        "Environment": {
+            "Variables": {
+                "PGHOST": ref("Host"),
+                "PGPORT": ref("Port"),
+                "PGDATABASE": ref("Database"),
+                "PGUSER": ref("User"),
+                "PGSSLMODE": "verify-full",
+                "PGSSLROOTCERT": "/var/task/rds-ca.pem",
+                "PGCONNECT_TIMEOUT": "180",
+            }
+        },
+    }
+    return stack
+
+
 EXAMPLES = {
     "E1": e1,
     "E2": e2,
@@ -1440,6 +1497,7 @@ EXAMPLES = {
     "CANARY": canary,
     "CIRCUIT": circuit,
     "DASHBOARD": dashboard,
+    "CLUSTER": cluster,
 }
 
 

@@ -25,14 +25,14 @@ def existing_cluster_violations(
     user, database, port = (stack.text(variables.get(f"PG{name}")) for name in _VARIABLES)
     clusters = [each for each in _may_sign_in(stack, role, user) if _is_resource_id(stack, each)]
     if not clusters:
-        says = f"its role must be allowed rds-db:connect as {user} of a cluster by its resource id"
-        yield Violation("O32", function.name, says)
+        says = f"its role must be allowed rds-db:connect as {user} on the resource id of a cluster"
+        yield Violation("role", function.name, f"{says} (fact O32)")
     if not function.get("VpcConfig", "SubnetIds"):
         yield Violation("vpc", function.name, "must be inside the VPC, where the cluster is")
     rules = list(_rules(stack, function, port))
     if not rules:
-        says = f"no rule lets it in to a security group of the cluster at port {port}: each attempt"
-        yield Violation("O33", function.name, f"{says} to connect lasts until its deadline")
+        says = f"no rule of a security group of elsewhere lets it in at port {port} (fact O33)"
+        yield Violation("vpc", function.name, says)
     for schema in _schemas(stack, function):
         told = set(map(stack.text, schema.properties.values()))
         for what in (*clusters[:1], database):
@@ -40,8 +40,8 @@ def existing_cluster_violations(
                 says = f"must be told of {what}: another database has no schema yet"
                 yield Violation("schema", schema.name, says)
         if rules and not {rule.name for rule in rules} & stack.comes_after(schema):
-            says = f"must come after {rules[0].name}, or its function cannot connect"
-            yield Violation("O33", schema.name, says)
+            says = f"must come after {rules[0].name}, or {function.name} cannot connect (fact O33)"
+            yield Violation("schema", schema.name, says)
 
 
 _VARIABLES = ("USER", "DATABASE", "PORT")
@@ -72,7 +72,8 @@ def _rules(stack: Stack, function: Resource, port: str) -> Iterator[Resource]:
     for rule in stack.of_type(RULE):
         source = stack.named(rule.get("SourceSecurityGroupId"), GROUP)
         ports = {stack.text(rule.get(name)) for name in ("FromPort", "ToPort")}
-        given = stack.named(rule.get("GroupId"), GROUP) is None
+        group = rule.get("GroupId")
+        given = group is not None and stack.named(group, GROUP) is None
         if given and source and source.name in groups_of(stack, function) and ports == {port}:
             yield rule
 

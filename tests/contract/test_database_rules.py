@@ -378,107 +378,41 @@ def test_readers_have_an_instance_of_their_own() -> None:
     ]
 
 
-def existing() -> dict[str, Any]:
-    """Return what uses a cluster of another stack, which parameters name."""
-    template = database()
-    template["Parameters"] = {
-        "Cluster": {"Type": "String", "AllowedPattern": "none|cluster-[A-Z0-9]+"},
-        "Port": {"Type": "Number", "Default": 5432},
-        **{name: {"Type": "String"} for name in ("Host", "Group", "Database", "User")},
-    }
-    resources = template["Resources"]
-    del resources["Books"], resources["BooksInstance"]
-    resources["Clients"] = resource(
-        "AWS::EC2::SecurityGroup", GroupDescription="functions", VpcId="vpc-1"
-    )
-    resources["LetIn"] = resource(
-        "AWS::EC2::SecurityGroupIngress",
-        GroupId=ref("Group"),
-        IpProtocol="tcp",
-        FromPort=ref("Port"),
-        ToPort=ref("Port"),
-        SourceSecurityGroupId=ref("Clients"),
-    )
-    for name in ("Migrate", "Store", "Ask"):
-        properties = resources[name]["Properties"]
-        properties["VpcConfig"]["SecurityGroupIds"] = [ref("Clients")]
-        properties["Environment"]["Variables"] |= {
-            "PGHOST": ref("Host"),
-            "PGPORT": ref("Port"),
-            "PGDATABASE": ref("Database"),
-            "PGUSER": ref("User"),
-        }
-        (policy,) = resources[f"{name}Role"]["Properties"]["Policies"]
-        policy["PolicyDocument"]["Statement"] = [
-            each
-            for each in policy["PolicyDocument"]["Statement"]
-            if "rds-db:connect" not in each["Action"]
-        ] + [named("${Cluster}/${User}")]
-    resources["Schema"]["Properties"] |= {
-        "ClusterResourceId": ref("Cluster"),
-        "Database": ref("Database"),
-    }
-    resources["Schema"]["Metadata"] = {"ComesAfter": ref("LetIn")}
-    return template
-
-
-def named(cluster_and_user: str) -> Any:
-    place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser"
-    return allow("rds-db:connect", {"Fn::Sub": f"{place}:{cluster_and_user}"})
-
-
 def says_of_existing(*changes: tuple[str, Any]) -> list[str]:
-    template = existing()
+    template = examples.EXAMPLES["CLUSTER"]()
     for path, value in changes:
         template = changed(template, path, value)
     return list(map(str, violations(template)))
 
 
-def test_what_uses_an_existing_cluster_keeps_the_contract() -> None:
-    assert says_of_existing() == []
-
-
 @pytest.mark.parametrize(
-    "cluster", ["books", "db-ABCDEFGHIJKL", "prx-ABCDEFGHIJKL", "cluster-abc", "${Host}"]
-)
-def test_permission_to_sign_in_names_the_resource_id_of_an_existing_cluster(cluster: str) -> None:
-    """O32."""
-    place = "AskRole.Policies.0.PolicyDocument.Statement"
-    must = "its role must be allowed rds-db:connect as ${User} of a cluster by its resource id"
-
-    assert says_of_existing((place, [named(f"{cluster}/${{User}}")])) == [f"O32 Ask: {must}"]
-    assert says_of_existing((place, [named("${Cluster}/other")])) == [f"O32 Ask: {must}"]
-    assert says_of_existing((place, [named("cluster-ABCDEFGHIJKL/${User}")])) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "value"),
+    ("named", "kept"),
     [
-        ("LetIn.SourceSecurityGroupId", "sg-1"),
-        ("LetIn.ToPort", 5433),
-        ("LetIn.GroupId", {"Ref": "Clients"}),
+        ("cluster-ABCDEFGHIJKL/${User}", True),
+        ("cluster-ABCDEFGHIJKL/other", False),
+        ("cluster-abc/${User}", False),
+        ("books/${User}", False),
+        ("db-ABCDEFGHIJKL/${User}", False),
+        ("prx-ABCDEFGHIJKL/${User}", False),
+        ("${Host}/${User}", False),
     ],
 )
-def test_the_security_group_of_an_existing_cluster_lets_each_function_in(
-    change: str, value: Any
+def test_permission_to_sign_in_names_the_resource_id_of_an_existing_cluster(
+    named: str, *, kept: bool
 ) -> None:
-    """O33."""
-    says = "no rule lets it in to a security group of the cluster at port ${Port}: each attempt"
+    """O32."""
+    place = "arn:${AWS::Partition}:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser"
+    statement = "MigrateRole.Policies.0.PolicyDocument.Statement.0.Resource"
+    must = "its role must be allowed rds-db:connect as ${User} on the resource id of a cluster"
+    schema = ("Schema.ClusterResourceId", "cluster-ABCDEFGHIJKL")
 
-    assert sorted(says_of_existing((change, value))) == [
-        f"O33 {name}: {says} to connect lasts until its deadline"
-        for name in ("Ask", "Migrate", "Store")
-    ]
+    assert says_of_existing((statement, {"Fn::Sub": f"{place}:{named}"}), schema) == (
+        [] if kept else [f"role Migrate: {must} (fact O32)"]
+    )
 
 
-def test_a_schema_is_brought_to_each_existing_database_when_it_can_be_reached() -> None:
-    """B3 and O33."""
-    template = existing()
-    del template["Resources"]["Schema"]["Metadata"]
-
-    assert list(map(str, violations(template))) == [
-        "O33 Schema: must come after LetIn, or its function cannot connect"
-    ]
+def test_a_schema_is_brought_to_each_database_of_an_existing_cluster() -> None:
+    """B3."""
     for name, what in (("ClusterResourceId", "${Cluster}"), ("Database", "${Database}")):
         assert says_of_existing((f"Schema.{name}", REMOVE)) == [
             f"schema Schema: must be told of {what}: another database has no schema yet"
@@ -486,13 +420,9 @@ def test_a_schema_is_brought_to_each_existing_database_when_it_can_be_reached() 
 
 
 def test_a_function_uses_an_existing_cluster_as_it_would_use_its_own() -> None:
-    assert says_of_existing(("Ask.VpcConfig.SubnetIds", REMOVE)) == [
-        "vpc Ask: must be inside the VPC, where the cluster is"
+    assert says_of_existing(("Migrate.Environment.Variables.PGSSLMODE", "prefer")) == [
+        "transport Migrate: PGSSLMODE is prefer, but must be verify-full"
     ]
-    assert says_of_existing(("Ask.Environment.Variables.PGSSLMODE", "prefer")) == [
-        "transport Ask: PGSSLMODE is prefer, but must be verify-full"
+    assert says_of_existing(("Migrate.Environment.Variables.PGCONNECT_TIMEOUT", "119")) == [
+        "patience Migrate: PGCONNECT_TIMEOUT is 119, but must be at least 120"
     ]
-    assert says_of_existing(("Ask.Environment.Variables.PGCONNECT_TIMEOUT", "19")) == [
-        "patience Ask: PGCONNECT_TIMEOUT is 19, but must be at least 20"
-    ]
-    assert says_of_existing(("Stage.DefaultRouteSettings", REMOVE)) != []

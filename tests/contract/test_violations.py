@@ -54,6 +54,7 @@ FOUND = {
     "SIGNED": set(),
     "SDK": set(),
     "CANARY": {("Orders", "Store", "E1", "Dead")},
+    "CLUSTER": {("CloudFormation", "Migrate", "E2", "Failed")},
     "CIRCUIT": set(),
     "DASHBOARD": {("Orders", "Store", "E1", "Dead")},
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
@@ -202,6 +203,8 @@ NOT_THE_CONTRACTS["ANSWERS"] = (
     r"Ask\.Environment(\.Variables(\.ITEMS)?)?",
     r"ApiIntegration(\.IntegrationUri)?",
 )
+# Without a host it uses no database.
+NOT_THE_CONTRACTS["CLUSTER"] = (r"Migrate\.Environment(\.Variables(\.PGHOST)?)?",)
 NOT_THE_CONTRACTS["HTTP"] = (
     *NOT_THE_CONTRACTS["E7"],
     "Api",

@@ -120,7 +120,7 @@ def test_the_readme_tells_what_an_existing_vpc_needs(
         (
             {"pattern": "simple-web-service"},
             [
-                "Terraform removes that rule if its configuration has the rules of the group inline",
+                "Terraform removes that rule if its configuration has the rules",
                 "nor can a member of such a user",
                 "RDS Proxy is not supported",
                 "`ProductsClusterCapacityAlarm` is left out",
