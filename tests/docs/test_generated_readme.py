@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from rendering import render_project
+from rendering import kept_from, render_project, template
 from variants import Variant, all_variants, topology_of
 
 from sls_patterns_cli import catalog
@@ -393,3 +393,20 @@ def test_the_readme_tells_how_to_follow_a_request(
 
     section = readme.partition("## Follow a request")[2].partition("\n## ")[0]
     assert says in section
+
+
+@pytest.mark.parametrize("variant", all_variants(), ids=str)
+def test_the_first_changes_name_only_what_the_project_has(variant: Variant) -> None:
+    project = kept_from(template(), **variant.answers)
+    section = (project / "README.md").read_text().partition("\n## First changes\n")[2]
+    changes = re.findall(r"^- .+$", section.partition("\n## ")[0], re.MULTILINE)
+    makefile = (project / "Makefile").read_text()
+
+    assert len(changes) == (3 if variant.is_local else 2)  # a project without proofs gets none
+    for change in changes:
+        named = [each for each in re.findall(r"`([^`]+)`", change) if "NAME" not in each]
+        files = [file.read_text() for each in named if (file := project / each).is_file()]
+        for each in named:
+            target = each.startswith("make ") and f"\n{each.removeprefix('make ')}:" in makefile
+            found = target or (project / each).exists() or any(each in file for file in files)
+            assert found, f"{each} in {change}"

@@ -33,14 +33,15 @@ class Store:
         return render_project(folder, **variant.answers)
 
 
+# Those for which the README says how a field is added.
 ALWAYS = (
-    Store("simple-web-service", "http-api", "products", "Product", "PRODUCT"),
+    Store("notifier", "sns", "changes", "Change", "CHANGE"),
     Store("simple-web-service", "http-api", "products", "Product", "PRODUCT", "aurora-postgresql"),
 )
 OTHERS = (
+    Store("simple-web-service", "http-api", "products", "Product", "PRODUCT"),
     Store("fifoer", "native", "ledger", "PostedEntry", "ENTRY"),
     Store("notifier", "sns", "invoices", "Invoice", "INVOICE"),
-    Store("notifier", "eventbridge", "changes", "Change", "CHANGE"),
     Store("frugal-consumer", "standard", "records", "StoredRecord", "RECORD"),
     Store("frugal-consumer", "standard", "records", "StoredRecord", "RECORD", "aurora-postgresql"),
     Store("gatekeeper", "request-authorizer", "grants", "Grant", "GRANT"),
@@ -64,6 +65,13 @@ def change(file: Path, pattern: str, replacement: str) -> None:
     file.write_text(text)
 
 
+def told(project: Path, *names: str) -> None:
+    """Check that the README names these where it says how a field is added."""
+    field = (project / "README.md").read_text().partition("\n- **A field of ")[2]
+    field = field.partition("\n- ")[0]
+    assert [name for name in names if f"`{name}`" not in field] == []
+
+
 def red(command: tuple[str | Path, ...], project: Path) -> str:
     """Return what a failing command prints, nothing if it succeeds."""
     variables = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "NO_COLOR": "1"}
@@ -83,7 +91,14 @@ def test_a_new_field_in_python_is_stored_or_a_unit_test_fails(store: Store, tmp_
     (models,) = project.glob("src/*/models.py")
     name = f"{store.store}_{store.datastore}".replace("-", "_")
     unit_test = project / f"tests/unit/test_{name}.py"
-    run = (environment(project) / "python", "-m", "pytest", "-q", "-k", WHOLE, unit_test)
+    unit_tests = (environment(project) / "python", "-m", "pytest", "-q", unit_test)
+    run = (*unit_tests, "-k", WHOLE)
+    if store in ALWAYS:
+        adapter = (
+            models.with_name("adapters") / store.store / f"{store.datastore}.py".replace("-", "_")
+        )
+        to_change = (models, unit_test, *([adapter] if store.datastore != "dynamodb" else []))
+        told(project, store.sample, *(str(file.relative_to(project)) for file in to_change))
     assert red(run, project) == ""
 
     field = r"\1\n    note: str | None = None\2"
@@ -93,6 +108,10 @@ def test_a_new_field_in_python_is_stored_or_a_unit_test_fails(store: Store, tmp_
     change(unit_test, rf"(\n{store.sample} = \w+\()", r'\1note="kept", ')
     if store.datastore == "dynamodb":
         assert red(run, project) == ""  # stored, and read where the adapter reads
+        if store in ALWAYS:
+            assert "kept" in red(unit_tests, project)  # the item as it was expected lacks it
+            change(unit_test, r"(\nITEM = \{)", r'\1"note": {"S": "kept"}, ')
+            assert red(unit_tests, project) == ""
     else:
         assert "kept" in red(run, project)  # the statement lacks it
 
@@ -106,6 +125,8 @@ def test_a_new_field_in_typescript_is_noticed_until_it_is_stored(
     unit_test = f"tests/unit/{store.store}-{store.datastore}.test.ts"
     adapter = f"src/adapters/{store.store}/{store.datastore}.ts"
     packages = project / modules.FOLDER
+    if store in ALWAYS:
+        told(project, "src/models.ts", store.sample, unit_test, adapter)
     types = (node().executable, packages / "typescript/bin/tsc")
     test = (node().executable, packages / "vitest/vitest.mjs", "run", unit_test)
     assert red(types, project) == red(test, project) == ""
@@ -126,3 +147,6 @@ def test_a_new_field_in_typescript_is_noticed_until_it_is_stored(
     change(project / adapter, r"(\btext\b)(?=[^}]*\} from \"\.\./items\.ts\")", r"\1, optional")
     assert red(types, project) == ""
     assert '"S": "kept"' in red(test, project)  # the item as it was expected lacks it
+    if store in ALWAYS:
+        change(project / unit_test, r"(\nconst ITEM = \{)", r'\1 note: { S: "kept" },')
+        assert red(test, project) == ""
