@@ -16,6 +16,7 @@ NOT_SERVED = (
     "AWS::EC2::",
     "AWS::ECS::",
     "AWS::ElasticLoadBalancing",
+    "AWS::Route53::",
     "Custom::CDKBucketDeployment",
 )
 """The emulator keeps descriptions of these only, or they need programs that are not here."""

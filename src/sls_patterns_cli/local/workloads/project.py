@@ -66,7 +66,8 @@ class AnyProject:
     @property
     def runs_on(self) -> str:
         """What its functions run on, for people."""
-        return ", ".join(dict.fromkeys(map(str, self.interpreters.values()))) or "nothing"
+        used = (each for each in self.interpreters.values() if each is not OWN)
+        return ", ".join(dict.fromkeys(map(str, used))) or str(OWN)
 
     def say(self, line: str) -> None:
         """Tell the user, once."""

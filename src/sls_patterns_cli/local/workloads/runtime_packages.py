@@ -16,8 +16,8 @@ from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.workloads.building import NOT_CODE, npm
 from sls_patterns_cli.terminal.progress import Progress
 
-PYTHON = {"boto3": "boto3", "cfnresponse": "cfnresponse"}
-"""The packages of PyPI by what is imported."""
+PYTHON = ("boto3", "cfnresponse", "pip")
+"""The packages of PyPI that Python runtimes have."""
 
 LAYERS = {"AWSLambdaPowertoolsPython": "aws-lambda-powertools[all]"}
 """The packages of public layers, by a part of the layer's name."""
@@ -33,7 +33,7 @@ LAST_WITH_SDK_2 = 16
 
 def python(folder: Path, interpreter: Interpreter, layers: Iterable[str], show: Progress) -> Path:
     """Install what a Python runtime has, with the packages of known layers; return the folder."""
-    names = [*PYTHON.values()]
+    names = [*PYTHON]
     names += [package for part, package in LAYERS.items() if any(part in each for each in layers)]
     wanted = uv.Wanted(names, "the runtime's packages", ",".join(names), folder.parent)
     folder.parent.mkdir(parents=True, exist_ok=True)
