@@ -251,3 +251,71 @@ def test_the_projects_folder_gets_nothing_that_git_sees(up: Up) -> None:
     seen = subprocess.run(status, capture_output=True, text=True, check=True).stdout
     names = {line[3:] for line in seen.splitlines()}
     assert names == {*PROJECT, "zipped.zip"}
+
+
+CODE_STACK = """
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Name: {Type: String}}
+Resources:
+  Greet:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.13, Handler: a.b, CodeUri: src/}
+"""
+
+TRUST = ("local", "up", "project", "--trust-code")
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "says"),
+    [
+        ({}, TRUST, "has nothing to deploy: no project of sls-patterns, no template.yaml"),
+        ({"template.yaml": CODE_STACK}, TRUST, "names the code src/, which does not exist"),
+        (
+            {"template.yaml": CODE_STACK, "src/a.py": ""},
+            (*TRUST, "--parameter", "Nam=x"),
+            "--parameter Nam: the template has no such parameter (Name)",
+        ),
+        (
+            {"template.yaml": CODE_STACK, "src/a.py": ""},
+            (*TRUST, "--parameter", "Name"),
+            "--parameter 'Name' is not of the form NAME=VALUE",
+        ),
+        ({"template.yaml": "Resources: [1]"}, TRUST, "template.yaml"),
+        ({"cdk.json": '{"app": 1}'}, TRUST, "does not say how to run the app"),
+        (
+            {"template.yaml": CODE_STACK, "src/a.py": "", "src/requirements.txt": "no==0; x\n"},
+            TRUST,
+            "uv pip install failed",
+        ),
+    ],
+    ids=["nothing", "no-code", "no-such-parameter", "no-value", "broken", "no-app", "no-package"],
+)
+def test_what_cannot_be_deployed_is_one_line(
+    files: dict[str, str], arguments: tuple[str, ...], says: str, cli: Cli
+) -> None:
+    (cli.folder / "project").mkdir()
+    write(cli.folder / "project", files)
+    done = cli(*arguments)
+    assert done.returncode in {1, 2}
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sls-patterns: ")
+    assert says in line
+
+
+def test_code_of_others_is_not_run_unless_somebody_agrees(cli: Cli) -> None:
+    app = {"cdk.json": '{"app": "touch ran"}'}
+    write(cli.folder / "project", app)
+    refused = cli("local", "up", "project")
+    assert refused.returncode == 2
+    assert refused.stderr.endswith("To agree: sls-patterns local up --trust-code\n")
+    assert {each.name for each in (cli.folder / "project").iterdir()} == {"cdk.json"}
+
+    for arguments in (TRUST, TRUST[:-1]):  # the second time it is recorded
+        done = cli(*arguments)
+        assert "The CDK app failed: no output" in done.stderr
+        ran = cli.folder / "project" / "ran"
+        assert ran.exists()
+        ran.unlink()
+
+    write(cli.folder / "other", app)  # for that folder, and no other
+    assert cli("local", "up", "other").returncode == 2
