@@ -76,6 +76,27 @@ Resources:
   Secret:
     Type: AWS::SSM::Parameter
     Properties: {Type: String, Value: "key {{resolve:secretsmanager:elsewhere}}"}
+  Answering:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: nodejs20.x
+      Handler: index.handler
+      Role: arn:aws:iam::000000000000:role/outside
+      Code:
+        ZipFile: |
+          const https = require("https");
+          exports.handler = (event) => new Promise((resolve) => {
+            const { hostname, pathname, search } = new URL(event.ResponseURL);
+            const { StackId, RequestId, LogicalResourceId } = event;
+            const answer = { Status: "SUCCESS", PhysicalResourceId: "id", Data: { Word: "yes" } };
+            const body = JSON.stringify({ ...answer, StackId, RequestId, LogicalResourceId });
+            const options = {
+              hostname, port: 443, path: pathname + search, method: "PUT",
+              headers: { "content-length": body.length },
+            };
+            https.request(options, resolve).end(body);
+          });
+  Asked: {Type: "Custom::Asked", Properties: {ServiceToken: !GetAtt Answering.Arn}}
   Search:
     Type: AWS::QBusiness::Application
     Properties: {DisplayName: search}
@@ -87,6 +108,7 @@ Outputs:
   ApiUrl: {Value: !GetAtt ServerlessHttpApi.ApiEndpoint}
   SearchArn: {Value: !GetAtt Search.ApplicationArn}
   TableName: {Value: !Ref Included}
+  Word: {Value: !GetAtt Asked.Word}
   Host: {Value: !Select [1, !Split [":", !Select [0, !GetAtt Network.DnsEntries]]]}
 """
 
@@ -232,6 +254,11 @@ def test_a_function_that_cannot_run_is_named_and_fails_plainly(
     assert up.printed.count(f"{function} does not run here") == 1
 
 
+def test_outputs_have_what_is_included_inert_and_answered(up: Up) -> None:
+    for output in ("SearchArn=arn:aws:qbusiness:", "TableName=", "Word=yes"):
+        assert f"export {output}" in up.printed
+
+
 def test_what_is_derived_or_not_there_is_said_once(up: Up) -> None:
     said = [
         "The parameter Mail has no default; took 'someone@example.com' (--parameter Mail=VALUE)",
@@ -241,8 +268,6 @@ def test_what_is_derived_or_not_there_is_said_once(up: Up) -> None:
     for line in said:
         assert up.printed.count(line) == 1, up.printed
     assert "parameter Greeting" not in up.printed
-    assert "export SearchArn=arn:aws:qbusiness:" in up.printed
-    assert "export TableName=" in up.printed
 
 
 def test_the_projects_folder_gets_nothing_that_git_sees(up: Up) -> None:
@@ -319,3 +344,86 @@ def test_code_of_others_is_not_run_unless_somebody_agrees(cli: Cli) -> None:
 
     write(cli.folder / "other", app)  # for that folder, and no other
     assert cli("local", "up", "other").returncode == 2
+
+
+def manifest(**stacks: str) -> str:
+    artifacts: dict[str, Any] = {}
+    for name, file in stacks.items():
+        artifacts[name] = {
+            "type": "aws:cloudformation:stack",
+            "properties": {"templateFile": file},
+        }
+        assets = {"file": "assets.json"}
+        artifacts[f"{name}.assets"] = {"type": "cdk:asset-manifest", "properties": assets}
+    return json.dumps({"artifacts": artifacts})
+
+
+BUCKET = {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"}
+
+ASSEMBLY = {
+    "cdk.out/manifest.json": manifest(Names="names.json", Greeter="greeter.json"),
+    "cdk.out/names.json": json.dumps(
+        {
+            "Parameters": {"BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>"}},
+            "Rules": {"CheckBootstrapVersion": {"Assertions": []}},
+            "Resources": {"Names": {"Type": "AWS::SQS::Queue"}},
+            "Outputs": {
+                "Export": {
+                    "Value": {"Fn::GetAtt": ["Names", "QueueName"]},
+                    "Export": {"Name": "names"},
+                }
+            },
+        }
+    ),
+    "cdk.out/greeter.json": json.dumps(
+        {
+            "Mappings": {"Runtimes": {"us-east-1": {"python": "python3.13"}}},
+            "Resources": {
+                "Greet": {
+                    "Type": "AWS::Lambda::Function",
+                    "Properties": {
+                        "Runtime": {
+                            "Fn::FindInMap": ["Runtimes", {"Ref": "AWS::Region"}, "python"]
+                        },
+                        "Handler": "greet.handler",
+                        "Role": "arn:aws:iam::000000000000:role/outside",
+                        "Code": {"S3Bucket": BUCKET, "S3Key": "abc.zip"},
+                        "Environment": {"Variables": {"NAMES": {"Fn::ImportValue": "names"}}},
+                    },
+                },
+                "Site": {
+                    "Type": "Custom::CDKBucketDeployment",
+                    "Properties": {"ServiceToken": "x"},
+                },
+            },
+        }
+    ),
+    "cdk.out/assets.json": json.dumps(
+        {
+            "files": {
+                "abc": {
+                    "source": {"path": "asset.abc", "packaging": "zip"},
+                    "destinations": {
+                        "here": {"bucketName": BUCKET["Fn::Sub"], "objectKey": "abc.zip"}
+                    },
+                }
+            }
+        }
+    ),
+    "cdk.out/asset.abc/greet.py": "import os\n"
+    "def handler(event, context):\n    return os.environ['NAMES']\n",
+}
+
+
+def test_the_stacks_that_cdk_has_synthesised_are_deployed_as_one(cli: Cli) -> None:
+    root = cli.folder / "app"
+    write(root, ASSEMBLY)
+    up = Up(cli, root / "cdk.out", "--trust-code")
+    try:
+        code, answer = invoked(Cli(root, cli.environment), up, "Greet")
+    finally:
+        up.end()
+    assert code == 0
+    assert answer.startswith("app-Names-")
+    assert "Custom::CDKBucketDeployment is there by name only" in up.printed
+    assert "import of" not in up.printed

@@ -17,6 +17,7 @@ NOT_SERVED = (
     "AWS::ECS::",
     "AWS::ElasticLoadBalancing",
     "AWS::Route53::",
+    "AWS::SES::",
     "Custom::CDKBucketDeployment",
 )
 """The emulator keeps descriptions of these only, or they need programs that are not here."""

@@ -125,6 +125,7 @@ class AnyProject:
             self.say(f"Not followed: {line}")
         settling.settle_parameters(read.template, self.given, self.say)
         settling.settle_outside(read.template, self.say)
+        settling.settle_waits(read.template)
         return read
 
     def _settle_function(self, function: Function, read: Read) -> None:

@@ -16,6 +16,14 @@ from sls_patterns_cli.local.workloads.functions import Function
 
 Say = Callable[[str], None]
 
+CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
+
+ANSWER_SECONDS = "60"
+"""How long a custom resource may take to answer here, unless its template says how long.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
+"""
+
 _NOTHING = Stack({}, {})
 
 
@@ -60,6 +68,13 @@ def _settled(value: Any, say: Say) -> Any:
         case dict():
             return {key: _settled(inner, say) for key, inner in value.items()}
     return value
+
+
+def settle_waits(template: Template) -> None:
+    """Let no custom resource wait an hour, which is AWS's default, for what may never come."""
+    for resource in template["Resources"].values():
+        if resource["Type"].startswith(CUSTOM):
+            resource.setdefault("Properties", {}).setdefault("ServiceTimeout", ANSWER_SECONDS)
 
 
 def settle_layers(template: Template, function: Function, say: Say) -> list[str]:
