@@ -59,6 +59,10 @@ Resources:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: esbuild, BuildProperties: {EntryPoints: [app.ts]}}
     Properties: {Runtime: nodejs20.x, Handler: app.handler, CodeUri: bundled/}
+  Made:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile}
+    Properties: {Handler: made.handler, CodeUri: made/}
   Elsewhere:
     Type: AWS::Serverless::Function
     Properties: {Runtime: java21, Handler: shop.Main, CodeUri: java/}
@@ -159,6 +163,8 @@ PROJECT = {
     "node/own/package.json": '{"name": "own", "version": "1.0.0"}',
     "node/own/index.js": 'exports.name = "own";\n',
     "bundled/app.ts": 'export const handler = async (): Promise<string> => "bundled";\n',
+    "made/Makefile": "build-Made:\n\tcp source.py $(ARTIFACTS_DIR)/made.py\n",
+    "made/source.py": "def handler(event, context):\n    return 'made'\n",
     "java/Main.java": "class Main {}\n",
     "inner/template.yaml": INNER,
     "inner/code/nested.py": "import os\ndef handler(event, context):\n"
@@ -225,6 +231,7 @@ def invoked(user: Cli, up: Up, function: str) -> tuple[int, Any]:
         ("Plain", "own"),
         ("Bundled", "bundled"),
         ("Nested", "nested!"),
+        ("Made", "made"),
     ],
 )
 def test_code_is_built_from_whatever_a_template_names(

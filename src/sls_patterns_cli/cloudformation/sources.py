@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,19 @@ PACKAGED = "s3://packaged/code.zip"
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/image:tag"
 DEEPEST_NESTING = 10
 
-Packaged = Callable[[Path, str, Mapping[str, Any]], str]
-"""Returns the address in S3 of local code: its template, its path there, and its resource."""
+
+@dataclass(frozen=True)
+class LocalCode:
+    """Code that a template names by a path: the template, the path, and the resource it is for."""
+
+    template: Path
+    path: str
+    name: str
+    resource: Mapping[str, Any]
+
+
+Packaged = Callable[[LocalCode], str]
+"""Returns the address in S3 at which local code will be."""
 
 
 def sources(path: Path) -> Iterator[Source]:
@@ -133,7 +145,7 @@ def source(file: Path, packaged: Packaged) -> Source:
     return _Reader(packaged).read(file)
 
 
-def _anywhere(*_code: object) -> str:
+def _anywhere(_code: LocalCode) -> str:
     return PACKAGED
 
 
@@ -201,14 +213,16 @@ class _Reader:
                 continue
             match resource["Type"]:
                 case "AWS::Serverless::Function":
-                    self._package_function(source, resource, everywhere)
+                    self._package_function(source, name, resource, everywhere)
                 case "AWS::Serverless::LayerVersion":
                     uri = properties.get("ContentUri", ".")
-                    properties["ContentUri"] = self._address(source, uri, resource)
+                    properties["ContentUri"] = self._address(source, uri, name, resource)
                 case "AWS::Lambda::Function" if isinstance(properties.get("Code"), str):
-                    properties["Code"] = self._place(source, properties["Code"], resource)
+                    properties["Code"] = self._place(source, properties["Code"], name, resource)
                 case "AWS::Lambda::LayerVersion" if isinstance(properties.get("Content"), str):
-                    properties["Content"] = self._place(source, properties["Content"], resource)
+                    properties["Content"] = self._place(
+                        source, properties["Content"], name, resource
+                    )
             if isinstance(properties.get("DefinitionUri"), str):
                 key = "Definition" if "StateMachine" in resource["Type"] else "DefinitionBody"
                 _define(source, name, properties, key)
@@ -218,22 +232,29 @@ class _Reader:
                 del copied["Resources"][name]
         return copied
 
-    def _package_function(self, source: Source, resource: dict[str, Any], everywhere: Any) -> None:
+    def _package_function(
+        self, source: Source, name: str, resource: dict[str, Any], everywhere: Any
+    ) -> None:
         function = resource["Properties"]
         uri = function.pop("CodeUri", everywhere)
         function.pop("ImageUri", None)
         if function.get("PackageType") == "Image":
             function["ImageUri"] = IMAGE
         elif "InlineCode" not in function:
-            function["CodeUri"] = self._address(source, "." if uri is None else uri, resource)
+            function["CodeUri"] = self._address(source, "." if uri is None else uri, name, resource)
 
-    def _address(self, source: Source, uri: Any, resource: Mapping[str, Any]) -> str:
+    def _address(self, source: Source, uri: Any, name: str, resource: Mapping[str, Any]) -> str:
         is_local = isinstance(uri, str) and "://" not in uri
-        return self._packaged(source.file, uri, resource) if is_local else PACKAGED
+        code = LocalCode(source.file, uri, name, resource)
+        return self._packaged(code) if is_local else PACKAGED
 
-    def _place(self, source: Source, uri: str, resource: Mapping[str, Any]) -> dict[str, str]:
+    def _place(
+        self, source: Source, uri: str, name: str, resource: Mapping[str, Any]
+    ) -> dict[str, str]:
         """The same as CloudFormation's own resources have it."""
-        bucket, _, key = self._address(source, uri, resource).removeprefix("s3://").partition("/")
+        bucket, _, key = (
+            self._address(source, uri, name, resource).removeprefix("s3://").partition("/")
+        )
         return {"S3Bucket": bucket, "S3Key": key}
 
     def _nest(self, source: Source) -> None:

@@ -19,6 +19,7 @@ NOT_SERVED = (
     "AWS::Route53::",
     "AWS::SES::",
     "Custom::CDKBucketDeployment",
+    "Custom::VpcRestrictDefaultSG",
 )
 """The emulator keeps descriptions of these only, or they need programs that are not here."""
 

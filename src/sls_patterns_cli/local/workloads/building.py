@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,45 +44,59 @@ class Builder:
 
     def function(self, function: Function, artifact: Artifact) -> bytes:
         """The package of a function, as the bytes of a zip file; raises UserError."""
-        place, metadata = artifact.place, inside(artifact.resource, "Metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        bundled = metadata.get("BuildMethod") == "esbuild"
-        of_one = function.name if bundled else ""
-        known = (place, function.runtime, json.dumps(metadata, default=str), of_one)
+        one = artifact.name if _method(artifact) in {"esbuild", "makefile"} else ""
+        known = (artifact.place, function.runtime, one)
         if known not in self._built:
-            self._built[known] = self._package(function, artifact, metadata, bundled=bundled)
+            self._built[known] = self._package(function, artifact)
         return self._built[known]
 
-    def _package(
-        self, function: Function, artifact: Artifact, metadata: Mapping[str, Any], *, bundled: bool
-    ) -> bytes:
+    def _package(self, function: Function, artifact: Artifact) -> bytes:
         place = artifact.place
         if place.is_file():
             return _of_file(place)
         if artifact.built:
             return zipped(place)
+        if _method(artifact) == "makefile":
+            return self._made(artifact)
         interpreter = self.interpreters[function.runtime]
         if function.runtime.startswith("python"):
             return self._python(place, interpreter)
-        if bundled:
-            properties = metadata.get("BuildProperties") or {}
+        if _method(artifact) == "esbuild":
+            properties = inside(artifact.resource, "Metadata", "BuildProperties") or {}
             return self._bundled(place, function, properties, interpreter)
         return self._node(place, interpreter)
 
     def layer(self, artifact: Artifact, runtime: str) -> bytes:
         """The package of a layer that functions of a runtime use; raises UserError."""
-        place = artifact.place
+        place, method = artifact.place, _method(artifact)
         if place.is_file():
             return _of_file(place)
-        method = str(inside(artifact.resource, "Metadata", "BuildMethod") or "")
         if artifact.built or not method:
             return zipped(place)
+        if method == "makefile":
+            return self._made(artifact)
         interpreter = self.interpreters[runtime]
         if method.startswith("python"):
             return self._python(place, interpreter, to="python")
         if method.startswith("nodejs"):
             return self._node(place, interpreter, to="nodejs")
         raise UserError(f"{place}: the local stack does not build layers by {method}")
+
+    def _made(self, artifact: Artifact) -> bytes:
+        """What the project's own Makefile puts into ARTIFACTS_DIR, made in a copy of the folder.
+
+        https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-custom-runtimes.html
+        """
+        with tempfile.TemporaryDirectory(prefix="sls-patterns-make-") as folder:
+            copy, made = Path(folder) / "source", Path(folder) / "made"
+            shutil.copytree(artifact.place, copy, ignore=shutil.ignore_patterns(*NOT_CODE))
+            made.mkdir()
+            target = f"build-{artifact.name}"
+            with self.progress.step(f"Running make {target} in {artifact.place.name}"):
+                variables = {**os.environ, "ARTIFACTS_DIR": str(made)}
+                command = ["make", target, f"ARTIFACTS_DIR={made}"]
+                modules.run(command, copy, variables, f"make {target}")
+            return zipped(made)
 
     def _python(self, place: Path, interpreter: Interpreter, to: str = "") -> bytes:
         more = {}
@@ -162,6 +177,10 @@ def npm(
         shutil.copy(lock, folder / lock.name)
     command = [*modules.npm(node), *modules.INSTALL, "--omit=dev", "--ignore-scripts"]
     modules.run(command, folder, modules.environment(node), "npm install")
+
+
+def _method(artifact: Artifact) -> str:
+    return str(inside(artifact.resource, "Metadata", "BuildMethod") or "")
 
 
 def _manifest(file: Path) -> dict[str, Any]:

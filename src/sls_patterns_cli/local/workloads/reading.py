@@ -9,6 +9,7 @@ from sls_patterns_cli.cloudformation import sources
 from sls_patterns_cli.cloudformation.document import Template, read_json
 from sls_patterns_cli.cloudformation.linking import joined
 from sls_patterns_cli.cloudformation.source import Source
+from sls_patterns_cli.cloudformation.sources import LocalCode
 from sls_patterns_cli.cloudformation.stack import inside
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.assembly import CODE_BUCKET, without_bootstrap
@@ -22,6 +23,7 @@ class Artifact:
     """
 
     place: Path
+    name: str = ""
     resource: Mapping[str, Any] = field(default_factory=dict)
     built: bool = False
 
@@ -62,12 +64,12 @@ def assembly(folder: Path) -> Read:
 
 
 def _taken_up_by(read: Read) -> sources.Packaged:
-    def packaged(file: Path, uri: str, resource: Mapping[str, Any]) -> str:
-        place = (file.parent / uri).resolve()
+    def packaged(code: LocalCode) -> str:
+        place = (code.template.parent / code.path).resolve()
         if not place.exists():
-            raise UserError(f"{file} names the code {uri}, which does not exist")
+            raise UserError(f"{code.template} names the code {code.path}, which does not exist")
         key = f"artifact-{len(read.artifacts)}"
-        read.artifacts[key] = Artifact(place, resource)
+        read.artifacts[key] = Artifact(place, code.name, code.resource)
         return f"s3://{CODE_BUCKET}/{key}"
 
     return packaged
