@@ -44,7 +44,7 @@ Resources:
             return boto3.client("sqs").meta.region_name
   Alone:
     Type: AWS::Serverless::Function
-    Properties: {Handler: alone.handler, CodeUri: alone.py}
+    Properties: {Handler: alone.handler, CodeUri: alone.py, Runtime: python3.9}
   Zipped:
     Type: AWS::Serverless::Function
     Properties: {Handler: zipped.handler, CodeUri: zipped.zip}
