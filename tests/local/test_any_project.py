@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,15 +148,19 @@ def greet(event, context):
     return {"statusCode": 200, "body": f"{words.HELLO} {wanted.NAME} {os.environ['GREETING']}"}
 """
 
-PROJECT = {
-    "template.yaml": TEMPLATE,
-    "included.yaml": INCLUDED,
-    "src/shop.py": GREET,
-    "src/requirements.txt": "./wanted\n",
+WANTED = {
     "src/wanted/pyproject.toml": '[project]\nname = "wanted"\nversion = "1"\n'
     '[build-system]\nrequires = ["uv_build"]\nbuild-backend = "uv_build"\n'
     '[tool.uv.build-backend]\nmodule-root = ""\nmodule-name = "wanted"\n',
     "src/wanted/wanted/__init__.py": 'NAME = "wanted"\n',
+}
+
+PROJECT = {
+    **WANTED,
+    "template.yaml": TEMPLATE,
+    "included.yaml": INCLUDED,
+    "src/shop.py": GREET,
+    "src/requirements.txt": "./wanted\n",
     "words/python/words.py": 'HELLO = "hello"\n',
     "alone.py": "def handler(event, context):\n    return 'alone'\n",
     "node/index.js": 'exports.handler = async () => require("own").name;\n',
@@ -367,6 +372,15 @@ def manifest(**stacks: str) -> str:
 
 BUCKET = {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"}
 
+APP = """
+import json, os, shutil, sys
+
+context = json.loads(os.environ["CDK_CONTEXT_JSON"])
+if not context["own"] or context.get("aws:cdk:bundling-stacks") != []:
+    sys.exit("Error: spawnSync docker ENOENT")
+shutil.copytree("made", os.environ["CDK_OUTDIR"], dirs_exist_ok=True)
+"""
+
 ASSEMBLY = {
     "cdk.out/manifest.json": manifest(Names="names.json", Greeter="greeter.json"),
     "cdk.out/names.json": json.dumps(
@@ -417,20 +431,36 @@ ASSEMBLY = {
             }
         }
     ),
-    "cdk.out/asset.abc/greet.py": "import os\n"
-    "def handler(event, context):\n    return os.environ['NAMES']\n",
+    "cdk.out/asset.abc/greet.py": "import os, wanted\n"
+    "def handler(event, context):\n    return wanted.NAME + os.environ['NAMES']\n",
+    "cdk.out/asset.abc/requirements.txt": "./wanted\n",
+    **{name.replace("src", "cdk.out/asset.abc"): text for name, text in WANTED.items()},
+    "cdk.json": json.dumps({"app": f"{sys.executable} app.py", "context": {"own": True}}),
+    "app.py": APP,
 }
 
 
-def test_the_stacks_that_cdk_has_synthesised_are_deployed_as_one(cli: Cli) -> None:
+def test_the_stacks_of_a_cdk_app_are_deployed_as_one(cli: Cli) -> None:
     root = cli.folder / "app"
-    write(root, ASSEMBLY)
-    up = Up(cli, root / "cdk.out", "--trust-code")
+    write(root, {name.replace("cdk.out", "made"): text for name, text in ASSEMBLY.items()})
+    up = Up(cli, root, "--trust-code")
     try:
-        code, answer = invoked(Cli(root, cli.environment), up, "Greet")
+        code, answer = invoked(cli, up, "Greet")
     finally:
         up.end()
     assert code == 0
-    assert answer.startswith("app-Names-")
+    assert answer.startswith("wantedapp-Names-")
     assert "Custom::CDKBucketDeployment is there by name only" in up.printed
+    assert "CDK wanted Docker to bundle code" in up.printed
     assert "import of" not in up.printed
+
+
+def test_what_cdk_has_written_is_deployed_as_it_is(cli: Cli) -> None:
+    write(cli.folder, ASSEMBLY)
+    up = Up(cli, cli.folder / "cdk.out", "--trust-code")
+    try:
+        code, answer = invoked(Cli(cli.folder, cli.environment), up, "Greet")
+    finally:
+        up.end()
+    assert code == 1
+    assert "module 'wanted' has no attribute" in answer["errorMessage"]

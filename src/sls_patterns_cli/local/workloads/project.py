@@ -115,8 +115,11 @@ class AnyProject:
 
     def _read(self) -> Read:
         if self.source.name == APP:
-            output = cdk_app.synthesise(self.root, self.work, self.region, self.progress)
-            read = reading.assembly(output)
+            arguments = (self.root, self.work, self.region, self.progress)
+            output, is_source = cdk_app.synthesise(*arguments)
+            read = reading.assembly(output, built=not is_source)
+            if is_source:
+                self.say("CDK wanted Docker to bundle code: it is built here from its sources")
         elif self.source.is_dir():
             read = reading.assembly(self.source)
         else:
@@ -193,7 +196,7 @@ def _put_other_assets(read: Read, packages: dict[str, bytes]) -> None:
     """Upload the assets of CDK that no function is made of, such as files of a web site."""
     text = json.dumps(read.template)
     for key, artifact in read.artifacts.items():
-        if artifact.built and f'"{key}"' in text:
+        if f'"{key}"' in text:
             place = artifact.place
             packages[key] = place.read_bytes() if place.is_file() else zipped(place)
 

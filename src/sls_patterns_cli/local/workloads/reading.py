@@ -48,13 +48,15 @@ def template(file: Path) -> Read:
     return read
 
 
-def assembly(folder: Path) -> Read:
+def assembly(folder: Path, *, built: bool = True) -> Read:
     """Read what CDK has written to a folder, all stacks as one; raises UserError.
+
+    Assets are `built`, or sources.
 
     https://docs.aws.amazon.com/cdk/v2/guide/how-cdk-works.html
     """
     read, buckets = Read({}, {}, []), set[str]()
-    stacks = list(_stacks(folder, read, buckets))
+    stacks = list(_stacks(folder, read, buckets, built=built))
     if not stacks:
         raise UserError(f"{folder} has no stacks.")
     source = stacks[0] if len(stacks) == 1 else joined(stacks)
@@ -75,7 +77,7 @@ def _taken_up_by(read: Read) -> sources.Packaged:
     return packaged
 
 
-def _stacks(folder: Path, read: Read, buckets: set[str]) -> Iterator[Source]:
+def _stacks(folder: Path, read: Read, buckets: set[str], *, built: bool) -> Iterator[Source]:
     artifacts = inside(read_json(folder / "manifest.json"), "artifacts")
     for artifact in artifacts.values() if isinstance(artifacts, dict) else ():
         properties = inside(artifact, "properties") or {}
@@ -83,7 +85,7 @@ def _stacks(folder: Path, read: Read, buckets: set[str]) -> Iterator[Source]:
             case "aws:cloudformation:stack":
                 yield sources.source(folder / properties["templateFile"], _taken_up_by(read))
             case "cdk:cloud-assembly":
-                yield from _stacks(folder / properties["directoryName"], read, buckets)
+                yield from _stacks(folder / properties["directoryName"], read, buckets, built=built)
             case "cdk:asset-manifest":
                 for asset in read_json(folder / properties["file"])["files"].values():
                     if path := asset["source"].get("path"):
@@ -91,7 +93,7 @@ def _stacks(folder: Path, read: Read, buckets: set[str]) -> Iterator[Source]:
                         for destination in asset["destinations"].values():
                             buckets.add(destination["bucketName"])
                             key = destination["objectKey"]
-                            read.artifacts[key] = Artifact(place, built=True)
+                            read.artifacts[key] = Artifact(place, built=built)
 
 
 def _inline_definitions(template: Template, read: Read) -> None:
