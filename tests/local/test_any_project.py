@@ -217,7 +217,8 @@ def up(user: Cli) -> Iterator[Up]:
     write(root, PROJECT)
     with ZipFile(root / "zipped.zip", "w") as archive:
         archive.writestr("zipped.py", "def handler(event, context):\n    return 'zipped'\n")
-    running = Up(user, root, "--trust-code", "--parameter", "Greeting=greetings")
+    running = Up(user, root, "--trust-code", "--watch", "--parameter", "Greeting=greetings")
+    wait_until(lambda: "Watching shop" in running.printed, SECONDS)
     yield running
     running.end()
 
@@ -288,6 +289,13 @@ def test_the_projects_folder_gets_nothing_that_git_sees(up: Up) -> None:
     seen = subprocess.run(status, capture_output=True, text=True, check=True).stdout
     names = {line[3:] for line in seen.splitlines()}
     assert names == {*PROJECT, "zipped.zip"}
+
+
+def test_a_saved_change_is_deployed_and_nothing_else(up: Up, user: Cli) -> None:
+    (up.root / "alone.py").write_text("def handler(event, context):\n    return 'changed'\n")
+    wait_until(lambda: "(alone.py)" in up.printed, SECONDS)
+    assert "Deployed Alone in " in up.printed
+    assert invoked(user, up, "Alone") == (0, "changed")
 
 
 CODE_STACK = """

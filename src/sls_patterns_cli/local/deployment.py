@@ -50,12 +50,12 @@ class Generated:
 class Deployment:
     """A workload's stack: first `build` it, then `deploy`, then `deploy_changes` at any time.
 
-    `before_update` is told each template before it is deployed.
+    `prepared` returns what is deployed of a template.
     """
 
     workload: Workload
     emulator: Emulator
-    before_update: Callable[[Template], None] = lambda _template: None
+    prepared: Callable[[Template], Template] = lambda template: template
     outputs: dict[str, str] = field(init=False)
     _parameters: Mapping[str, str] = field(init=False)
     _assembly: Assembly = field(init=False)
@@ -90,9 +90,8 @@ class Deployment:
         return changed
 
     def _update(self, assembly: Assembly) -> None:
-        self.before_update(assembly.template)
-        name = self.workload.stack_name
-        self.outputs = deploy.deploy(self.emulator, name, assembly.template, self._parameters)
+        name, template = self.workload.stack_name, self.prepared(assembly.template)
+        self.outputs = deploy.deploy(self.emulator, name, template, self._parameters)
 
 
 def _changed(before: Template, after: Template) -> list[str]:

@@ -234,16 +234,19 @@ def _any_stack(path: Path, progress: Progress, wish: Wish) -> Iterator[_Deployed
 def _deployed_as_it_is(
     workload: any_project.AnyProject, emulator: Emulator, progress: Progress
 ) -> _Deployed:
-    def make_inert(template: Template) -> None:
+    def with_inert(template: Template) -> Template:
+        """The template without the properties of what does nothing, which may lead elsewhere."""
         types = sorted({each["Type"] for each in template["Resources"].values()})
         inert = ask(emulator.port, {"do": "inert", "types": types})
         for each in inert:
             workload.say(f"{each} is there by name only: the local stack does not have it")
-        for resource in template["Resources"].values():
-            if resource["Type"] in inert:
-                resource["Properties"] = {}  # nobody looks at them, and they may lead elsewhere
+        resources = {
+            name: {**each, "Properties": {}} if each["Type"] in inert else each
+            for name, each in template["Resources"].items()
+        }
+        return {**template, "Resources": resources}
 
-    deployment = Deployment(workload, emulator, make_inert)
+    deployment = Deployment(workload, emulator, with_inert)
     with progress.stage("Build"):
         template = deployment.build()
     with progress.stage("Start"):

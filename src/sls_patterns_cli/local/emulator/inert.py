@@ -70,6 +70,9 @@ class _Anything(dict[str, Any]):
         super().__init__()
         self._type, self._name = type_, name
 
+    def __bool__(self) -> bool:
+        return True
+
     def __contains__(self, _attribute: object) -> bool:
         return True
 

@@ -210,9 +210,10 @@ def _put(packages: dict[str, bytes], package: bytes) -> dict[str, str]:
 def of(path: Path, given: Mapping[str, str], progress: Progress) -> AnyProject:
     """The project in a folder, or of a template; raises UserError where there is none."""
     place = new_folder.absolute(path).resolve()
+    if not place.exists():
+        raise UserError(f"{path} does not exist.")
     if place.is_file():
-        root = place.parent
-        return AnyProject(root, place, given, progress)
+        return AnyProject(place.parent, place, given, progress)
     if (place / MANIFEST).is_file():
         return AnyProject(place.parent, place, given, progress)
     for name in (APP, *TEMPLATES):
