@@ -23,9 +23,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         made.append(("test", path, list(arguments)))
         return 5
 
-    def stayed(
-        path: Path, examples: Sequence[tuple[str, str]], _progress: Progress, **_options: object
-    ) -> int:
+    def stayed(path: Path, examples: Sequence[tuple[str, str]], *_rest: object) -> int:
         made.append(("up", path, list(examples)))
         return 0
 

@@ -109,7 +109,9 @@ def test_esbuild_is_told_what_sam_tells_it(tmp_path: Path) -> None:
         "External": ["pg", "x"],
     }
 
-    modules.bundle(owner, Code(tmp_path / "src", properties), shell, tmp_path / "out")
+    modules.bundle(
+        owner.root / "node_modules", Code(tmp_path / "src", properties), shell, tmp_path / "out"
+    )
 
     assert (tmp_path / "told").read_text().split() == [
         "--bundle",
@@ -133,4 +135,4 @@ def test_a_source_that_does_not_build_is_one_clear_line(tmp_path: Path) -> None:
     shell = Interpreter(Path("/bin/sh"), (24, 0, 0), "Node.js")
 
     with pytest.raises(UserError, match=r'esbuild failed: .*Could not resolve "x"'):
-        modules.bundle(owner, Code(tmp_path, {}), shell, tmp_path / "out")
+        modules.bundle(owner.root / "node_modules", Code(tmp_path, {}), shell, tmp_path / "out")

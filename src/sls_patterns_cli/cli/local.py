@@ -61,12 +61,29 @@ def up(
     watch: Annotated[
         bool, typer.Option("--watch", help="Deploy each change of the project as it is saved.")
     ] = False,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the template; may be repeated."),
+    ] = None,
+    trust_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-code",
+            help="Agree that code of a project that this tool has not generated is run.",
+        ),
+    ] = False,
 ) -> int:
-    """Deploy a project on this machine and follow its logs."""
+    """Deploy a project on this machine and follow its logs.
+
+    PATH is a generated project, any other SAM or CDK project, a template, or a folder that
+    `cdk synth` has written.
+    """
+    given = dict(pairs("--parameter", "NAME=VALUE", parameter))
     with _extra():
         from sls_patterns_cli.local import session
 
-        return session.up(path, _examples(path), suited_progress(), variables_to=env, watch=watch)
+        wish = session.Wish(given, trusts=trust_code, variables_to=env, watch=watch)
+        return session.up(path, _examples(path), suited_progress(), wish)
 
 
 @local_app.command()

@@ -12,6 +12,7 @@ from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.stack import Stack, find_all, inside
 
 IMPORT = "Fn::ImportValue"
+SECTIONS = ("Resources", "Parameters", "Conditions", "Mappings", "Outputs")
 _NOTHING = Stack({}, {})
 
 
@@ -23,7 +24,7 @@ def linked(sources: list[Source]) -> list[Source]:
         for name in _imports(source.template):
             if name in owners and owners[name] is not source:
                 _unite(groups, source, owners[name])
-    return [group[0] if len(group) == 1 else _joined(group) for group in groups]
+    return [group[0] if len(group) == 1 else joined(group) for group in groups]
 
 
 def _exports(template: Template) -> Mapping[str, Any]:
@@ -50,31 +51,34 @@ def _unite(groups: list[list[Source]], one: Source, other: Source) -> None:
         groups.remove(second)
 
 
-def _joined(group: list[Source]) -> Source:
+def joined(group: list[Source]) -> Source:
     """Return one stack with the resources of all; ids that are taken get the stack's name."""
-    joined = Source(group[0].file, {"Resources": {}, "Parameters": {}, "Conditions": {}}, {})
+    one = Source(group[0].file, {section: {} for section in SECTIONS}, {})
     exports: dict[str, Any] = {}
     for source in group:
         stem = "".join(filter(str.isalnum, source.file.name.partition(".")[0]))
-        names = _free(source.template["Resources"], joined.template["Resources"], stem)
-        conditions = _free(_section(source, "Conditions"), joined.template["Conditions"], stem)
-        parameters = _free(_section(source, "Parameters"), joined.template["Parameters"], stem)
+        names = _free(source.template["Resources"], one.template["Resources"], stem)
+        conditions = _free(_section(source, "Conditions"), one.template["Conditions"], stem)
+        parameters = _free(_section(source, "Parameters"), one.template["Parameters"], stem)
+        outputs = _free(_section(source, "Outputs"), one.template["Outputs"], stem)
         template = renamed(source.template, names, conditions)
         given = {old: {"Ref": new} for old, new in parameters.items()}
         template = replaced(template, given, lambda *_: None)
         exports |= _exports(template)
-        joined.template["Resources"] |= template["Resources"]
-        joined.template["Conditions"] |= template.get("Conditions") or {}
-        joined.template["Parameters"] |= {
+        one.template["Resources"] |= template["Resources"]
+        one.template["Conditions"] |= template.get("Conditions") or {}
+        one.template["Mappings"] |= template.get("Mappings") or {}
+        one.template["Outputs"] |= {
+            outputs[name]: output for name, output in (template.get("Outputs") or {}).items()
+        }
+        one.template["Parameters"] |= {
             new: source.template["Parameters"][old] for old, new in parameters.items()
         }
-        joined.positions |= {
-            names[each]: at for each, at in source.positions.items() if each in names
-        }
-        joined.shown |= {names[each]: each for each in names if names[each] != each}
-        joined.unread += source.unread
-    joined.template["Resources"] = _imported(joined.template["Resources"], exports)
-    return joined
+        one.positions |= {names[each]: at for each, at in source.positions.items() if each in names}
+        one.shown |= {names[each]: each for each in names if names[each] != each}
+        one.unread += source.unread
+    one.template["Resources"] = _imported(one.template["Resources"], exports)
+    return one
 
 
 def _section(source: Source, name: str) -> Mapping[str, Any]:

@@ -44,5 +44,7 @@ def put_into(parent: Template, name: str, nested: Template) -> dict[str, str]:
         **replaced(others, {}, output),
         **replaced(template["Resources"], {}, output),
     }
+    if nested.get("Mappings"):
+        parent["Mappings"] = {**nested["Mappings"], **(parent.get("Mappings") or {})}
     parent["Conditions"] = {**(parent.get("Conditions") or {}), **template["Conditions"]}
     return names

@@ -6,7 +6,8 @@ Each is read as what would be deployed: spelt out, expanded, with its nested sta
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 PACKAGED = "s3://packaged/code.zip"
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/image:tag"
 DEEPEST_NESTING = 10
+
+
+@dataclass(frozen=True)
+class LocalCode:
+    """Code that a template names by a path: the template, the path, and the resource it is for."""
+
+    template: Path
+    path: str
+    name: str
+    resource: Mapping[str, Any]
+
+
+Packaged = Callable[[LocalCode], str]
+"""Returns the address in S3 at which local code will be."""
 
 
 def sources(path: Path) -> Iterator[Source]:
@@ -122,11 +137,24 @@ def _may_be_template(file: Path) -> bool:
     return b"Resources" in text and b"AWS::" in text
 
 
+def source(file: Path, packaged: Packaged) -> Source:
+    """Read one template with all that is nested in it; `packaged` says where its code will be.
+
+    Raises UserError for what is no template.
+    """
+    return _Reader(packaged).read(file)
+
+
+def _anywhere(_code: LocalCode) -> str:
+    return PACKAGED
+
+
 class _Reader:
     """Reads a template and those that are nested in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, packaged: Packaged = _anywhere) -> None:
         self._open: list[Path] = []
+        self._packaged = packaged
 
     def read(self, file: Path) -> Source:
         read = document(file)
@@ -161,18 +189,73 @@ class _Reader:
         return source
 
     def _expanded(self, source: Source, template: Template) -> Template:
+        template = self._without_code(template, source)
         if not sam.is_sam(template):
             types = [resource["Type"] for resource in template["Resources"].values()]
             if not any(type_.startswith(sam.PREFIX) for type_ in types):
                 return template
             source.unread.append("it has resources of SAM and no Transform; it was read as SAM")
-        bare = _without_code(template, source)
         try:
-            expanded, refused = sam.expand_what_can_be(bare)
+            expanded, refused = sam.expand_what_can_be(template)
         except UserError as error:
             raise UserError(f"{source.file}: {error.message}") from error
         source.unread += [reason for _, reason in refused]
         return expanded
+
+    def _without_code(self, template: Template, source: Source) -> Template:
+        """Return the template with the code as `sam package` leaves it, and definitions in it."""
+        copied: Template = json.loads(json.dumps(template, default=str))
+        shared = inside(copied, "Globals", "Function")
+        everywhere = shared.pop("CodeUri", None) if isinstance(shared, dict) else None
+        for name, resource in list(copied["Resources"].items()):
+            properties = resource.setdefault("Properties", {})
+            if not isinstance(properties, dict):
+                continue
+            match resource["Type"]:
+                case "AWS::Serverless::Function":
+                    self._package_function(source, name, resource, everywhere)
+                case "AWS::Serverless::LayerVersion":
+                    uri = properties.get("ContentUri", ".")
+                    properties["ContentUri"] = self._address(source, uri, name, resource)
+                case "AWS::Lambda::Function" if isinstance(properties.get("Code"), str):
+                    properties["Code"] = self._place(source, properties["Code"], name, resource)
+                case "AWS::Lambda::LayerVersion" if isinstance(properties.get("Content"), str):
+                    properties["Content"] = self._place(
+                        source, properties["Content"], name, resource
+                    )
+            if isinstance(properties.get("DefinitionUri"), str):
+                key = "Definition" if "StateMachine" in resource["Type"] else "DefinitionBody"
+                _define(source, name, properties, key)
+            location = properties.get("Location")
+            if resource["Type"] == "AWS::Serverless::Application" and not isinstance(location, str):
+                source.unread.append(f"{name} is an application of a repository that is not here")
+                del copied["Resources"][name]
+        return copied
+
+    def _package_function(
+        self, source: Source, name: str, resource: dict[str, Any], everywhere: Any
+    ) -> None:
+        function = resource["Properties"]
+        uri = function.pop("CodeUri", everywhere)
+        function.pop("ImageUri", None)
+        if function.get("PackageType") == "Image":
+            function["ImageUri"] = IMAGE
+        elif "InlineCode" not in function:
+            function["CodeUri"] = self._address(source, "." if uri is None else uri, name, resource)
+
+    def _address(self, source: Source, uri: Any, name: str, resource: Mapping[str, Any]) -> str:
+        is_local = isinstance(uri, str) and "://" not in uri
+        code = LocalCode(source.file, uri, name, resource)
+        return self._packaged(code) if is_local else PACKAGED
+
+    def _place(
+        self, source: Source, uri: str, name: str, resource: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """The same as CloudFormation's own resources have it."""
+        bucket, _, key = (
+            self._address(source, uri, name, resource).removeprefix("s3://").partition("/")
+        )
+        return {"S3Bucket": bucket, "S3Key": key}
 
     def _nest(self, source: Source) -> None:
         """Put the resources of nested stacks beside those of their parent."""
@@ -198,37 +281,6 @@ def _leave_out_what_has_no_type(template: Template, source: Source) -> None:
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
             source.unread.append(f"{name} is a resource without a Type")
             del resources[name]
-
-
-def _without_code(template: Template, source: Source) -> Template:
-    """Return SAM's template with the code as `sam package` leaves it, and definitions in it."""
-    copied: Template = json.loads(json.dumps(template, default=str))
-    shared = inside(copied, "Globals", "Function")
-    if isinstance(shared, dict):
-        shared.pop("CodeUri", None)
-    for name, resource in list(copied["Resources"].items()):
-        properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::Serverless::Function":
-            _package(properties)
-        elif "ContentUri" in properties:
-            properties["ContentUri"] = PACKAGED
-        if isinstance(properties.get("DefinitionUri"), str):
-            key = "Definition" if "StateMachine" in resource["Type"] else "DefinitionBody"
-            _define(source, name, properties, key)
-        location = properties.get("Location")
-        if resource["Type"] == "AWS::Serverless::Application" and not isinstance(location, str):
-            source.unread.append(f"{name} is an application of a repository that is not here")
-            del copied["Resources"][name]
-    return copied
-
-
-def _package(function: dict[str, Any]) -> None:
-    for key in ("CodeUri", "ImageUri"):
-        function.pop(key, None)
-    if function.get("PackageType") == "Image":
-        function["ImageUri"] = IMAGE
-    elif "InlineCode" not in function:
-        function["CodeUri"] = PACKAGED
 
 
 def _define(source: Source, name: str, properties: dict[str, Any], key: str) -> None:

@@ -1,8 +1,9 @@
-"""A project on the emulator: built, deployed, and deployed again after changes."""
+"""A workload on the emulator: built, deployed, and deployed again after changes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.local import deploy, flavours
@@ -12,20 +13,56 @@ from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.project import Project
 
 
-@dataclass
-class Deployment:
-    """A project's stack: first `build` it, then `deploy`, then `deploy_changes` at any time."""
+class Workload(Protocol):
+    """What is deployed as one stack."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def stack_name(self) -> str: ...
+
+    def assemble(self) -> Assembly:
+        """Build it as it is now; raises UserError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generated project, with the language that builds it."""
 
     project: Project
     language: Language
+
+    @property
+    def root(self) -> Path:
+        return self.project.root
+
+    @property
+    def stack_name(self) -> str:
+        return self.project.stack_name
+
+    def assemble(self) -> Assembly:
+        return flavours.of(self.project, self.language).assemble()
+
+
+@dataclass
+class Deployment:
+    """A workload's stack: first `build` it, then `deploy`, then `deploy_changes` at any time.
+
+    `prepared` returns what is deployed of a template.
+    """
+
+    workload: Workload
     emulator: Emulator
+    prepared: Callable[[Template], Template] = lambda template: template
     outputs: dict[str, str] = field(init=False)
     _parameters: Mapping[str, str] = field(init=False)
     _assembly: Assembly = field(init=False)
 
     def build(self) -> Template:
         """Build the packages and return the template that names them; raises UserError."""
-        self._assembly = self._built()
+        self._assembly = self.workload.assemble()
         return self._assembly.template
 
     def deploy(self, parameters: Mapping[str, str]) -> None:
@@ -39,7 +76,7 @@ class Deployment:
 
         Raises UserError; then the stack is as it was, or as a failed update leaves it.
         """
-        before, after = self._assembly, self._built()
+        before, after = self._assembly, self.workload.assemble()
         changed = _changed(before.template, after.template)
         if changed:
             new = {
@@ -52,12 +89,9 @@ class Deployment:
             self._assembly = after
         return changed
 
-    def _built(self) -> Assembly:
-        return flavours.of(self.project, self.language).assemble()
-
     def _update(self, assembly: Assembly) -> None:
-        name = self.project.stack_name
-        self.outputs = deploy.deploy(self.emulator, name, assembly.template, self._parameters)
+        name, template = self.workload.stack_name, self.prepared(assembly.template)
+        self.outputs = deploy.deploy(self.emulator, name, template, self._parameters)
 
 
 def _changed(before: Template, after: Template) -> list[str]:

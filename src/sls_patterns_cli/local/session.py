@@ -1,28 +1,34 @@
 """`local test` and `local up`: build, start, deploy, prove or stay, and leave nothing behind."""
 
+import json
 import os
 import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import authorized
+from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local import env_file, external, languages, openid, proofs
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.deployment import Deployment
+from sls_patterns_cli.local.deployment import Deployment, Generated
 from sls_patterns_cli.local.emulator import server as emulators
 from sls_patterns_cli.local.emulator import tether, timescale
-from sls_patterns_cli.local.emulator.server import Emulator
+from sls_patterns_cli.local.emulator.asking import ask
+from sls_patterns_cli.local.emulator.server import RUNTIME_PACKAGES, Emulator
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.logs import LogFollower, lines_between
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.local.running import Running, recorded
+from sls_patterns_cli.local.workloads import project as any_project
+from sls_patterns_cli.local.workloads import trust
+from sls_patterns_cli.rendering import answers
 from sls_patterns_cli.system import interrupts
 from sls_patterns_cli.terminal.progress import Progress
 
@@ -84,65 +90,68 @@ def _path_with_this_tool(project: Project, variables: Mapping[str, str]) -> str:
     return os.pathsep.join([str(program.parent), variables.get("PATH", os.defpath)])
 
 
+@dataclass(frozen=True)
+class Wish:
+    """How `up` deploys a project, and what it does then.
+
+    `parameters` are values for the template; `trusts` agrees that code of others is run.
+    `variables_to` is a file that gets what a shell needs to talk to the stack. With `watch`,
+    changes of the project are deployed as they are saved.
+    """
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    trusts: bool = False
+    variables_to: Path | None = None
+    watch: bool = False
+
+
 def up(
     path: Path,
     examples: Sequence[Example] = (),
     progress: Progress | None = None,
-    *,
-    variables_to: Path | None = None,
-    watch: bool = False,
+    wish: Wish | None = None,
 ) -> int:
     """Deploy the project in `path` locally and stay, following its logs, until a signal ends it.
 
-    `variables_to` is a file that gets what a shell needs to talk to it. With `watch`, changes of
-    the project are deployed as they are saved. Returns 0 when a signal ends it; raises UserError.
+    Returns 0 when a signal ends it; raises UserError.
     """
+    wish = wish or Wish()
     progress = progress or Progress()
-    if variables_to:
-        env_file.refuse_unless_ours(variables_to)
+    if wish.variables_to:
+        env_file.refuse_unless_ours(wish.variables_to)
     with interrupts.handled():
         try:
-            with interrupts.allowed(), _stack(path, progress) as stack:
-                if variables_to:
-                    env_file.write(variables_to, stack.variables)
-                with recorded(stack.project.root, stack.running):
+            with interrupts.allowed(), _any_stack(path, progress, wish) as stack:
+                if wish.variables_to:
+                    env_file.write(wish.variables_to, stack.variables)
+                with recorded(stack.deployment.workload.root, stack.running):
                     for line in _welcome(stack.running, examples):
                         progress.log(line)
-                    _stay(stack, progress, watch=watch)
+                    _stay(stack, progress, watch=wish.watch)
         except KeyboardInterrupt:
             progress.log("Stopped")
     return 0
 
 
-def _stay(stack: "_Stack", progress: Progress, *, watch: bool) -> None:
+def _stay(stack: "_Deployed", progress: Progress, *, watch: bool) -> None:
     """Follow the logs, and with `watch` the project's files, until a signal ends it."""
-    with LogFollower(stack.emulator, stack.project.stack_name, progress.log) as follower:
+    workload = stack.deployment.workload
+    with LogFollower(stack.emulator, workload.stack_name, progress.log) as follower:
         if watch:
             from sls_patterns_cli.local import watching
 
-            watching.deploy_changes(stack.project.root, stack.deployment, follower, progress)
+            watching.deploy_changes(workload.root, stack.deployment, follower, progress)
         follower.wait()
 
 
 @dataclass(frozen=True)
-class _Stack:
+class _Deployed:
     deployment: Deployment
+    emulator: Emulator
     controls: dict[str, str]
     """Where the stand-ins of external systems are controlled."""
     credentials: dict[str, str]
     """The token that its API accepts, if it checks tokens."""
-
-    @property
-    def project(self) -> Project:
-        return self.deployment.project
-
-    @property
-    def language(self) -> Language:
-        return self.deployment.language
-
-    @property
-    def emulator(self) -> Emulator:
-        return self.deployment.emulator
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -162,8 +171,16 @@ class _Stack:
     @property
     def running(self) -> Running:
         """The stack as other processes find it."""
-        at, name = self.emulator, self.project.stack_name
+        at, name = self.emulator, self.deployment.workload.stack_name
         return Running(at.url, at.region, name, self.variables)
+
+
+@dataclass(frozen=True)
+class _Stack(_Deployed):
+    """The stack of a generated project."""
+
+    project: Project
+    language: Language
 
 
 @contextmanager
@@ -172,8 +189,8 @@ def _stack(
 ) -> Iterator[_Stack]:
     """The project in `path`, deployed to an emulator that ends with the block.
 
-    `parameters` are those of its template that have no default. An external system whose address
-    is not among them gets a stand-in.
+    `parameters` are values for its template. An external system whose address is not among them
+    gets a stand-in.
     """
     project = projects.load(path)
     _refuse_unless_local(project)
@@ -187,6 +204,62 @@ def _stack(
                 yield stack
         finally:
             emulator.stop()
+
+
+@contextmanager
+def _any_stack(path: Path, progress: Progress, wish: Wish) -> Iterator[_Deployed]:
+    """The generated project, or any other SAM or CDK project, in `path`, deployed."""
+    if (path / answers.ANSWERS_FILE).exists():
+        with _stack(path, progress, wish.parameters) as stack:
+            yield stack
+        return
+    workload = any_project.of(path, wish.parameters, progress)
+    emulators.require()
+    trust.agreed(workload.root, agrees=wish.trusts)
+    workload.prepare()
+    settings = {
+        RUNTIME_PACKAGES: json.dumps(workload.runtime_packages()),
+        "MINISTACK_AUTOCREATE_AWS_MANAGED": "1",
+    }
+    executables = {name: each.executable for name, each in workload.interpreters.items()}
+    with emulators.unconfigured():
+        emulator = Emulator(workload.region, executables, settings)
+        try:
+            emulator.launch()
+            yield _deployed_as_it_is(workload, emulator, progress)
+        finally:
+            emulator.stop()
+
+
+def _deployed_as_it_is(
+    workload: any_project.AnyProject, emulator: Emulator, progress: Progress
+) -> _Deployed:
+    def with_inert(template: Template) -> Template:
+        """The template without the properties of what does nothing, which may lead elsewhere."""
+        types = sorted({each["Type"] for each in template["Resources"].values()})
+        inert = ask(emulator.port, {"do": "inert", "types": types})
+        for each in inert:
+            workload.say(f"{each} is there by name only: the local stack does not have it")
+        resources = {
+            name: {**each, "Properties": {}} if each["Type"] in inert else each
+            for name, each in template["Resources"].items()
+        }
+        return {**template, "Resources": resources}
+
+    deployment = Deployment(workload, emulator, with_inert)
+    with progress.stage("Build"):
+        template = deployment.build()
+    with progress.stage("Start"):
+        emulator.wait()
+        progress.log(f"Local AWS at {emulator.url}; functions run on {workload.runs_on}")
+    with progress.stage("Deploy"):
+        started = time.monotonic()
+        deployment.deploy({})
+        progress.log(
+            f"Deployed {workload.stack_name}: {len(template['Resources'])} resources "
+            f"in {time.monotonic() - started:.1f} s"
+        )
+    return _Deployed(deployment, emulator, {}, {})
 
 
 def _refuse_unless_local(project: Project) -> None:
@@ -214,7 +287,7 @@ def _deployed(
     progress: Progress,
     parameters: Mapping[str, str],
 ) -> Iterator[_Stack]:
-    deployment = Deployment(project, language, emulator)
+    deployment = Deployment(Generated(project, language), emulator)
     with progress.stage("Build"):
         template = deployment.build()
     with progress.stage("Start"):
@@ -235,7 +308,8 @@ def _deployed(
                 f"Deployed {project.stack_name}: {len(template['Resources'])} resources "
                 f"in {time.monotonic() - started:.1f} s"
             )
-        yield _Stack(deployment, external.controls(stand_ins), credentials)
+        controls = external.controls(stand_ins)
+        yield _Stack(deployment, emulator, controls, credentials, project, language)
 
 
 def _scopes(project: Project) -> list[str]:

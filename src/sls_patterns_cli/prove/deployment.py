@@ -1,7 +1,7 @@
 """One form of a template on the emulator, with the ARNs of what it has made."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,12 +9,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from sls_patterns_cli.cloudformation.conditions import as_text
 from sls_patterns_cli.cloudformation.document import Template
+from sls_patterns_cli.cloudformation.parameters import DYNAMIC, UNKNOWN_VALUE, settled_parameters
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, inside, mappings
 from sls_patterns_cli.letters.deployed import physical_ids
 from sls_patterns_cli.local import deploy
-from sls_patterns_cli.local.emulator.proving.names import ACCOUNT, REGION, attribute_of
+from sls_patterns_cli.local.emulator.names import ACCOUNT, REGION, attribute_of
 from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.prove import elsewhere
 from sls_patterns_cli.wiring.edges.buckets import CDK_NOTIFICATIONS
@@ -65,9 +65,6 @@ ENOUGH: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
 }
 """The properties on which edges depend, and what stands for the others: code that does not run."""
 
-DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
-UNKNOWN_VALUE = "sls-patterns"
-"""What stands for a parameter without a default and for what another stack exports."""
 
 BY_NAME = {
     FUNCTION: "lambda:{region}:{account}:function:{name}",
@@ -267,7 +264,7 @@ def _spelled(
     }
     spelled = {
         "Resources": resources,
-        "Parameters": dict(_parameters(template, values)),
+        "Parameters": settled_parameters(template, values),
         "Mappings": template.get("Mappings") or {},
     }
     return {part: content for part, content in spelled.items() if content}
@@ -301,62 +298,6 @@ def _settled(stack: Stack, value: Any, inert: frozenset[str]) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: _settled(stack, inner, inert) for key, inner in value.items()}
-
-
-def _parameters(template: Template, values: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    declared = template.get("Parameters")
-    for name, parameter in declared.items() if isinstance(declared, dict) else ():
-        given = parameter if isinstance(parameter, dict) else {}
-        kind = str(given.get("Type", "String"))
-        is_list = kind.startswith("List<") or kind == "CommaDelimitedList" or "<List<" in kind
-        default = values.get(name, given.get("Default"))
-        yield (
-            name,
-            {
-                "Type": "CommaDelimitedList" if is_list else "String",
-                "Default": as_text(_value(name, given, kind) if default is None else default),
-            },
-        )
-
-
-def _value(name: str, parameter: Mapping[str, Any], kind: str) -> Any:
-    """A value for a parameter without a default that its type and its constraints allow.
-
-    Each has its own, since two may be names of resources.
-    """
-    allowed = parameter.get("AllowedValues")
-    if isinstance(allowed, list) and allowed:
-        return allowed[0]
-    if kind == "Number":
-        return parameter.get("MinValue", 1)
-    pattern = str(parameter.get("AllowedPattern", ""))
-    own = re.sub(r"[^a-z0-9]", "", name.lower()) or UNKNOWN_VALUE
-    if name.lower().endswith("arn"):
-        own = f"arn:aws:sns:{REGION}:{ACCOUNT}:{own}"
-    for example in (own, *EXAMPLES):
-        if pattern and _fits(pattern, example):
-            return example
-    least = parameter.get("MinLength", 0)
-    return own.ljust(int(least) if str(least).isdigit() else 0, "x")
-
-
-EXAMPLES = (
-    "someone@example.com",
-    "https://example.com",
-    "example.com",
-    f"arn:aws:sns:{REGION}:{ACCOUNT}:outside",
-    "10.0.0.0/16",
-    "123456789012",
-    "1",
-)
-"""Values that the patterns of public templates allow, in the order in which they are tried."""
-
-
-def _fits(pattern: str, example: str) -> bool:
-    try:
-        return re.fullmatch(pattern, example) is not None
-    except re.error:
-        return False
 
 
 def unqualified(arn: str) -> str:

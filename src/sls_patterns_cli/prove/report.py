@@ -12,10 +12,10 @@ from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.cloudformation.stack import Stack, listed
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator import proving, timescale
-from sls_patterns_cli.local.emulator.proving.names import REGION
+from sls_patterns_cli.local.emulator.asking import ask
+from sls_patterns_cli.local.emulator.names import REGION
 from sls_patterns_cli.local.emulator.server import Emulator, unconfigured
 from sls_patterns_cli.prove.comeback import came_back
-from sls_patterns_cli.prove.control import ask
 from sls_patterns_cli.prove.deployment import Deployment, deployed
 from sls_patterns_cli.prove.trials import Trial, faults_of
 from sls_patterns_cli.prove.verdict import Fault, Outcome

@@ -27,6 +27,9 @@ VERSION = "1.5.33"
 HEALTH = "/_ministack/health"
 """Where it answers once it is ready."""
 
+RUNTIME_PACKAGES = "SLS_PATTERNS_RUNTIME_PACKAGES"
+"""A setting: a JSON object, Lambda runtime to the folder of the packages that it has."""
+
 START_SECONDS = 30.0
 """How long the start may take (it takes less than one second on an idle machine)."""
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sls_patterns_cli.cloudformation.document import BOOTSTRAP_PARAMETER, Template, read_json
+from sls_patterns_cli.cloudformation.document import Template, read_json
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.assembly import CODE_BUCKET, Assembly
+from sls_patterns_cli.local.assembly import Assembly, without_bootstrap
 from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.local.flavours import runtimes
 from sls_patterns_cli.local.languages import Language
@@ -29,8 +29,6 @@ QUIET = {
     "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
     "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
 }
-
-BOOTSTRAP_RULE = "CheckBootstrapVersion"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Cdk:
         this one. It is expected in CODE_BUCKET rather than in the one of CDK's bootstrap stack,
         whose version is not asked for.
         """
-        settings = _settings(self._project.root / "cdk.json")
+        settings = read_settings(self._project.root / "cdk.json")
         synthesised = self._project.root / settings["app"]
         if synthesised.is_dir():
             return self._packaged(read(synthesised))
@@ -67,19 +65,18 @@ class Cdk:
             output = Path(folder).resolve()
             without = {} if self._language.bundled_by_cdk else WITHOUT_BUNDLING
             context = {**settings.get("context", {}), **without}
-            variables = self._language.program_environment()
-            _run_app(self._project, settings["app"], output, variables, context)
+            region = {"CDK_DEFAULT_REGION": self._project.region}
+            variables = {**self._language.program_environment(), **region}
+            run_app(self._project.root, settings["app"], output, variables, context)
             return self._packaged(read(output))
 
     def _packaged(self, made: Synthesised) -> Assembly:
-        made.template.get("Parameters", {}).pop(BOOTSTRAP_PARAMETER, None)
-        made.template.get("Rules", {}).pop(BOOTSTRAP_RULE, None)
         self._refuse_other_runtimes(made)
         packages = {
             key: self._language.package(Code(folder, built=self._language.bundled_by_cdk))
             for key, folder in made.code.items()
         }
-        return Assembly(_in_bucket(made.template, made.buckets), packages)
+        return Assembly(without_bootstrap(made.template, made.buckets), packages)
 
     def _refuse_other_runtimes(self, made: Synthesised) -> None:
         """Raise UserError for a function of the project that is not of the project's runtime.
@@ -120,7 +117,7 @@ def read(output: Path) -> Synthesised:
     return made
 
 
-def _settings(file: Path) -> Any:
+def read_settings(file: Path) -> Any:
     """What `cdk.json` says: how to run the app, and its context; raises UserError."""
     settings = read_json(file)
     if not isinstance(settings, dict) or not isinstance(settings.get("app"), str):
@@ -134,8 +131,8 @@ def _settings(file: Path) -> Any:
     return settings
 
 
-def _run_app(
-    project: Project,
+def run_app(
+    root: Path,
     command: str,
     output: Path,
     variables: Mapping[str, str],
@@ -152,10 +149,9 @@ def _run_app(
         **QUIET,
         "CDK_OUTDIR": str(output),
         "CDK_CONTEXT_JSON": json.dumps(context),
-        "CDK_DEFAULT_REGION": project.region,
     }
     environment.pop("VIRTUAL_ENV", None)
-    done = tether.run(shlex.split(command), cwd=project.root, env=environment, capture=True)
+    done = tether.run(shlex.split(command), cwd=root, env=environment, capture=True)
     if done.returncode or not (output / "manifest.json").is_file():
         said = [line for line in done.stdout.splitlines() if line.strip()] or ["no output"]
         # Node.js says after an error where it was, and its own version.
@@ -167,14 +163,3 @@ def _artifacts(manifest: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
     for artifact in manifest["artifacts"].values():
         if artifact["type"] == kind:
             yield artifact["properties"]
-
-
-def _in_bucket(value: Any, buckets: set[str]) -> Any:
-    """The value with every name of an asset bucket replaced."""
-    if isinstance(value, list):
-        return [_in_bucket(inner, buckets) for inner in value]
-    if not isinstance(value, dict):
-        return CODE_BUCKET if isinstance(value, str) and value in buckets else value
-    if value.keys() == {"Fn::Sub"} and value["Fn::Sub"] in buckets:
-        return CODE_BUCKET
-    return {key: _in_bucket(inner, buckets) for key, inner in value.items()}

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.terminal.progress import Progress
 
 MANIFEST, LOCK, FOLDER = "package.json", "package-lock.json", "node_modules"
+INSTALL = ("install", "--no-audit", "--no-fund")
 
 UNFINISHED = "node_modules.unfinished"
 """Exists while npm installs: its own record of what is there stays as it was until it ends."""
@@ -35,23 +36,27 @@ def install(project: Project, node: Interpreter, progress: Progress) -> Path:
                 shutil.rmtree(folder, ignore_errors=True)
             unfinished.parent.mkdir(exist_ok=True)
             unfinished.touch()
-            _run([*npm(node), "install", "--no-audit", "--no-fund"], project, node, "npm install")
+            command = [*npm(node), *INSTALL]
+            run(command, project.root, environment(node), "npm install")
         unfinished.unlink()
     return folder
 
 
-def bundle(project: Project, code: Code, node: Interpreter, into: Path) -> None:
+def bundle(packages: Path, code: Code, node: Interpreter, into: Path) -> None:
     """Bundle an entry point of `code` into a folder of its own, as `sam build` does.
 
-    esbuild's JavaScript is run by `node`, and so on any machine. Raises UserError.
+    esbuild and what the code imports are in `packages`, a folder node_modules. esbuild's JavaScript
+    is run by `node`, and so on any machine. Raises UserError.
     """
     shutil.rmtree(into, ignore_errors=True)
-    program = project.root / FOLDER / "esbuild/bin/esbuild"
+    program = packages / "esbuild/bin/esbuild"
     arguments = [*_arguments(code.esbuild or {}), "--log-level=error", f"--outdir={into}"]
     # npm may have put the native program itself in the place of the script.
     native = program.is_file() and program.read_bytes()[:2] != b"#!"
     command = [*(() if native else (str(node.executable),)), str(program), *arguments]
-    _run(command, project, node, "esbuild", cwd=code.folder)
+    # Where there is none beside the code: https://esbuild.github.io/api/#node-paths
+    variables = {"NODE_PATH": str(packages)}
+    run(command, code.folder, {**environment(node), **variables}, "esbuild")
 
 
 def environment(node: Interpreter) -> dict[str, str]:
@@ -137,10 +142,9 @@ def npm(node: Interpreter) -> list[str]:
     raise UserError("A TypeScript project needs npm; install Node.js with it.")
 
 
-def _run(
-    command: list[str], project: Project, node: Interpreter, what: str, cwd: Path | None = None
-) -> None:
-    done = tether.run(command, cwd=cwd or project.root, env=environment(node), capture=True)
+def run(command: list[str], where: Path, variables: Mapping[str, str], what: str) -> None:
+    """Run a command in a folder; raises UserError with the first error that it has printed."""
+    done = tether.run(command, cwd=where, env=variables, capture=True)
     if done.returncode:
         said = [line for line in done.stdout.splitlines() if "error" in line.lower()] or [
             "no output"

@@ -1,17 +1,14 @@
 """Python: uv installs packages, for the functions and for the proofs, which pytest runs."""
 
-import hashlib
 import os
-import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.emulator import tether
 from sls_patterns_cli.local.emulator.runtimes import REQUIREMENTS_FOLDER
-from sls_patterns_cli.local.languages import interpreters
+from sls_patterns_cli.local.languages import interpreters, uv
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.languages.packages import zipped
@@ -94,24 +91,16 @@ class Python:
         """The folder into which the requirements of `source` are installed."""
         project, interpreter = self._project, self.interpreter
         lists = _lists(source)
-        stamp = _fingerprint(lists)
+        stamp = uv.fingerprint(lists)
         # CDK copies the sources and names them by their content, so by another name after a change.
         copied = source.is_relative_to(project.work)
         name = stamp[:12] if copied else source.name
         folder = project.work / "build" / f"{name}-{interpreter.version_text}"
-        if not _is_current(folder, stamp):
-            # Before the folder, which counts as made from nothing until all of it is there.
-            _mark(folder).unlink(missing_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            if lists:
-                named = lists[0].name if copied else lists[0].relative_to(project.root)
-                with self._progress.step(f"Installing {named} for the functions"):
-                    self._install(
-                        interpreter.executable, lists, "--compile-bytecode", "--target", str(folder)
-                    )
-            _mark_current(folder, stamp)
-        return folder
+        shown = (
+            str(lists[0].name if copied else lists[0].relative_to(project.root)) if lists else ""
+        )
+        wanted = uv.Wanted(uv.named(lists), shown, stamp, project.root)
+        return uv.into_folder(folder, interpreter.executable, wanted, self._progress)
 
     def _environment(self) -> Path:
         """The Python of the project's `.venv`, once that has its requirements-dev.txt."""
@@ -120,58 +109,24 @@ class Python:
         python = environment / "bin" / "python"
         requirements = root / "requirements-dev.txt"
         lists = [each for source in sorted(root.glob("*/")) for each in _lists(source)]
-        stamp = _fingerprint([requirements, *lists])
+        stamp = uv.fingerprint([requirements, *lists])
         made = environment / "pyvenv.cfg"
-        if python.exists() and _is_current(made, stamp):
+        if python.exists() and uv.is_current(made, stamp):
             return python
         with self._progress.step(f"Installing {requirements.name} into .venv"):
             if not (python.exists() and made.exists()):
                 interpreter = str(self.interpreter.executable)
-                self._uv("venv", "--quiet", "--clear", "--python", interpreter, str(environment))
+                uv.run(
+                    root, "venv", "--quiet", "--clear", "--python", interpreter, str(environment)
+                )
             # What an interrupted installation has left may be half a package.
-            again = ["--reinstall"] if _is_current(made, UNFINISHED) else []
-            _mark_current(made, UNFINISHED)
-            self._install(python, [requirements, *lists], *again)
-        _mark_current(made, stamp)
+            again = ["--reinstall"] if uv.is_current(made, UNFINISHED) else []
+            uv.mark_current(made, UNFINISHED)
+            uv.install(root, python, uv.named([requirements, *lists]), *again)
+        uv.mark_current(made, stamp)
         return python
-
-    def _install(self, python: Path, lists: Sequence[Path], *options: str) -> None:
-        """Install what the lists name, those with hashes by their hashes."""
-        named = [argument for each in lists for argument in ("-r", str(each))]
-        self._uv("pip", "install", "--quiet", "--python", str(python), *options, *named)
-
-    def _uv(self, *arguments: str) -> None:
-        from uv import find_uv_bin
-
-        environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-        command = [find_uv_bin(), *arguments]
-        done = tether.run(command, cwd=self._project.root, env=environment, capture=True)
-        if done.returncode:
-            said = " ".join(done.stdout.split())
-            raise UserError(f"uv {' '.join(arguments[:2])} failed: {said}", 1)
 
 
 def _lists(source: Path) -> list[Path]:
     """The lists of a folder's packages; REQUIREMENTS as well, as it may be newer than the lock."""
     return [each for each in (source / LOCK, source / REQUIREMENTS) if each.is_file()]
-
-
-def _fingerprint(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes() if file.is_file() else b"absent")
-        digest.update(b"\0")
-    return digest.hexdigest()
-
-
-def _is_current(made: Path, stamp: str) -> bool:
-    mark = _mark(made)
-    return made.exists() and mark.is_file() and mark.read_text() == stamp
-
-
-def _mark_current(made: Path, stamp: str) -> None:
-    _mark(made).write_text(stamp)
-
-
-def _mark(made: Path) -> Path:
-    return made.with_name(f"{made.name}.made-from")

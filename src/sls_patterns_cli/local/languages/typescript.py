@@ -39,9 +39,9 @@ class TypeScript:
     def package(self, code: Code) -> bytes:
         if code.built:
             return zipped(code.folder)
-        self._installed()
+        packages = self._installed()
         with tempfile.TemporaryDirectory(prefix="sls-patterns-bundle-") as folder:
-            modules.bundle(self._project, code, self.interpreter, Path(folder))
+            modules.bundle(packages, code, self.interpreter, Path(folder))
             return zipped(Path(folder))
 
     def test_command(self, arguments: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:

@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import Any
 
-from sls_patterns_cli.local.emulator import adapters, proving, tether
+from sls_patterns_cli.local.emulator import adapters, control, proving, tether
 
 
 def main(listen_fd: int, tether_fd: int) -> None:
@@ -24,11 +24,11 @@ def main(listen_fd: int, tether_fd: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    application: Any = app
     if proves:
-        from sls_patterns_cli.local.emulator.proving.control import controlled
-
-        application = controlled(app)
+        from sls_patterns_cli.local.emulator.proving.control import do
+    else:
+        from sls_patterns_cli.local.emulator.inert import do
+    application: Any = control.controlled(app, do)
     config = Config()
     config.bind = [f"fd://{listen_fd}"]
     config.keep_alive_timeout = 75

@@ -5,9 +5,6 @@
 
 VARIABLE = "SLS_PATTERNS_PROVING"
 
-PATH = "/_sls-patterns/prove"
-"""Where `control` listens."""
-
 
 def apply() -> None:
     """Put the stand-ins into the emulator of this process."""

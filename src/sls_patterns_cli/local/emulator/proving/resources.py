@@ -1,12 +1,9 @@
-"""Resources that no edge begins or ends at are inert: they have a name and any attribute."""
+"""Resources that no edge begins or ends at are inert."""
 
-from typing import Any
-
-from ministack.services.cloudformation import provisioners
-
+from sls_patterns_cli.local.emulator import inert
 from sls_patterns_cli.local.emulator.adapters.iam import permissions
 from sls_patterns_cli.local.emulator.adapters.pipes import definitions
-from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES, attribute_of
+from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES
 
 REAL = {
     "AWS::DynamoDB::Table",
@@ -41,8 +38,6 @@ REAL = {
 }
 """What the emulator has to make, and what others refer to by more than a name."""
 
-Created = tuple[str, dict[str, str]]
-
 
 def apply() -> None:
     """Let roles of other stacks act, and pipes lead anywhere.
@@ -56,40 +51,4 @@ def apply() -> None:
 
 def make_inert(types: set[str]) -> set[str]:
     """Make each type inert that no edge needs, whether the emulator knows it; return those."""
-    inert = types - REAL
-    for each in inert:
-        provisioners._RESOURCE_HANDLERS[each] = {
-            "create": _Inert(each).create,
-            "update": _Inert(each).update,
-            "delete": lambda *_: None,
-        }
-    return inert
-
-
-class _Inert:
-    def __init__(self, type_: str) -> None:
-        self._type = type_
-
-    def create(self, logical_id: str, _properties: Any, stack: str) -> Created:
-        name = f"{stack}-{logical_id}"
-        return name, _Anything(self._type, name)
-
-    def update(self, physical_id: str, *_rest: Any) -> Created:
-        return physical_id, _Anything(self._type, physical_id)
-
-
-class _Anything(dict[str, str]):
-    """Attributes of which each is there."""
-
-    def __init__(self, type_: str, name: str) -> None:
-        super().__init__()
-        self._type, self._name = type_, name
-
-    def __contains__(self, _attribute: object) -> bool:
-        return True
-
-    def __missing__(self, attribute: str) -> str:
-        return attribute_of(self._type, self._name, attribute)
-
-    def get(self, attribute: str, _default: Any = None) -> str:
-        return self[attribute]
+    return inert.make_inert(types - REAL)

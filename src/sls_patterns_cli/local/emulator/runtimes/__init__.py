@@ -5,4 +5,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 REQUIREMENTS_FOLDER = ".requirements-folder"
-"""A file in a package that says where the package's requirements are installed."""
+"""A file in a package or layer: a line each, the folders from which Python imports as well."""
+
+MODULES_FOLDER = ".modules-folder"
+"""The same for Node.js, whose folders are called node_modules."""

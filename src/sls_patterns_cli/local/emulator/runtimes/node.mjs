@@ -13,6 +13,9 @@
 
 import dns from "node:dns";
 import { existsSync, writeSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
@@ -115,6 +118,23 @@ function end(type) {
   };
 }
 
+/**
+ * Functions of custom resources answer to an address that they take to be HTTPS on port 443, as
+ * that of CloudFormation is. Here it is the emulator's, on a port of its own.
+ */
+function answerCustomResourcesHere() {
+  const emulator = new URL(process.env.AWS_ENDPOINT_URL);
+  const { request } = https;
+  https.request = (options, ...rest) => {
+    const isStandardPort = !options?.port || Number(options.port) === 443;
+    if (options?.hostname === emulator.hostname && isStandardPort) {
+      return http.request({ ...options, protocol: "http:", port: emulator.port }, ...rest);
+    }
+    return request(options, ...rest);
+  };
+  syncBuiltinESMExports();
+}
+
 async function load(folders, module, name) {
   const file = folders
     .flatMap((folder) => [".js", ".mjs", ".cjs"].map((end) => join(folder, module + end)))
@@ -180,6 +200,7 @@ for (const [method, level] of Object.entries(CONSOLE)) {
   console[method] = (...values) => log(level, values);
 }
 withoutHostPrefixes();
+answerCustomResourcesHere();
 process.on("uncaughtException", end());
 process.on("unhandledRejection", end("Runtime.UnhandledPromiseRejection"));
 

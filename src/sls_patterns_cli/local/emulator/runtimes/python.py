@@ -11,6 +11,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
 
+from __future__ import annotations  # for Python 3.9, which knows no `int | None`
+
 import importlib
 import json
 import logging
@@ -18,13 +20,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable, Iterator
 
 LOG_END = "\x1e"
 """ASCII record separator: no log line of a handler is this and nothing else."""
@@ -192,7 +194,7 @@ def module_name(init: dict[str, Any]) -> str:
     return name.replace("/", ".")
 
 
-def fork_environments(requests: "socket.socket") -> None:
+def fork_environments(requests: socket.socket) -> None:
     """Fork an environment for each byte that comes, until no more can come.
 
     With the byte come descriptors: three that become the standard ones, and one that stays open

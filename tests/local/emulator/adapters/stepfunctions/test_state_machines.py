@@ -299,11 +299,11 @@ def test_an_integration_may_be_a_resource_of_its_own(stack: dict[str, str], clie
 
 
 def test_a_subtype_that_is_not_known_here_fails_the_deploy(deploy_stack: DeployStack) -> None:
-    with pytest.raises(UserError, match="SQS-SendMessage integrations are not served"):
+    with pytest.raises(UserError, match="SQS-PurgeQueue integrations are not served"):
         deploy_stack(
             STACK.replace(
                 "IntegrationSubtype: StepFunctions-StartExecution",
-                "IntegrationSubtype: SQS-SendMessage",
+                "IntegrationSubtype: SQS-PurgeQueue",
             )
         )
 

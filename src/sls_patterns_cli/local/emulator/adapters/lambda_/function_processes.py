@@ -5,6 +5,9 @@ that Lambda defines; an idle environment costs the next invocation nothing.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
+Code finds packages beside itself, then in its layers, then in what the runtime has.
+https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
+
 Emulator: runs every version on its own interpreter, where the handler can import the emulator's
 packages and see its environment; unpacks the code again for each process; waits 50 ms after each
 silent invocation, in case it logged something.
@@ -13,12 +16,13 @@ silent invocation, in case it logged something.
 import json
 import os
 import queue
+import shutil
 import subprocess
 import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +30,7 @@ from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import new_uuid
+from ministack.services import lambda_svc
 
 from sls_patterns_cli.local.emulator import runtimes
 from sls_patterns_cli.local.emulator.adapters import rely_on, replace
@@ -36,6 +41,9 @@ INTERPRETERS = "SLS_PATTERNS_INTERPRETERS"
 
 INIT_SECONDS = 60.0
 """How long an environment may take to start: ten seconds on AWS, which shares no processor."""
+
+RUNTIME_PACKAGES = "SLS_PATTERNS_RUNTIME_PACKAGES"
+"""The same, Lambda runtime to the folder of the packages that it has, where it has any."""
 
 LOG_END = "\x1e"
 LOG_WAIT_SECONDS = 10.0
@@ -75,12 +83,11 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]
         self._discard_tmpdir()
         self._tmpdir = tempfile.mkdtemp(prefix="environment-")
         config = self.config
-        if config.get("Layers"):
-            raise RuntimeError("Layers are not served by the local stack yet.")
-        code = _unpacked(self.code_zip)
+        layers = [_unpacked(layer) for layer in _layers(config)]
+        code, path = _importable(_unpacked(self.code_zip), layers, config["Runtime"])
         module, _, handler = config["Handler"].rpartition(".")
         init: dict[str, Any] = {
-            "path": _path(code),
+            "path": path,
             "module": module,
             "handler": handler,
             "env": _variables(config),
@@ -184,10 +191,64 @@ def _unpacked(package: bytes) -> Path:
     return folder
 
 
-def _path(code: Path) -> list[str]:
-    """Where the function's modules are, the package first."""
-    elsewhere = code / runtimes.REQUIREMENTS_FOLDER
-    return [str(code), *([elsewhere.read_text()] if elsewhere.exists() else [])]
+def _layers(config: dict[str, Any]) -> Iterator[bytes]:
+    for layer in config.get("Layers") or ():
+        if content := lambda_svc._resolve_layer_zip(layer):
+            yield content
+
+
+def _importable(code: Path, layers: list[Path], runtime: str) -> tuple[Path, list[str]]:
+    """The folder to run code in, and where its modules are, that folder first.
+
+    Node.js looks for what is imported beside the code only, so all packages are linked there.
+    """
+    runtime_packages = json.loads(os.environ.get(RUNTIME_PACKAGES, "{}")).get(runtime)
+    last = [Path(runtime_packages)] if runtime_packages else []
+    if runtime.startswith("python"):
+        inside = ("python", f"python/lib/{runtime}/site-packages")
+        of_layers = (layer / each for layer in layers for each in inside)
+        named = [_listed(each, runtimes.REQUIREMENTS_FOLDER) for each in (code, *layers)]
+        of_all = [*named[0], *of_layers, *(each for names in named[1:] for each in names), *last]
+        return code, [str(code), *map(str, of_all)]
+    of_layers = (layer / "nodejs/node_modules" for layer in layers)
+    named = [_listed(each, runtimes.MODULES_FOLDER) for each in (code, *layers)]
+    folders = [*named[0], *of_layers, *(each for names in named[1:] for each in names), *last]
+    if not folders:
+        return code, [str(code)]
+    linked = _linked(code, [each for each in folders if each.is_dir()])
+    return linked, [str(linked)]
+
+
+def _listed(unpacked: Path, name: str) -> list[Path]:
+    file = unpacked / name
+    return [Path(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+def _linked(code: Path, folders: list[Path]) -> Path:
+    """A copy of a package in which each of the folders' packages is linked into node_modules."""
+    copy = code.with_name(sha256("\n".join(map(str, (code, *folders))).encode()).hexdigest())
+    with _unpack_lock:
+        if not copy.exists():
+            unfinished = Path(tempfile.mkdtemp(prefix="linking-")) / "code"
+            shutil.copytree(code, unfinished, symlinks=True)
+            for folder in folders:
+                for package in _packages(folder):
+                    link = unfinished / "node_modules" / package
+                    if not (link.exists() or link.is_symlink()):
+                        link.parent.mkdir(parents=True, exist_ok=True)
+                        link.symlink_to(folder / package)
+            unfinished.rename(copy)
+            unfinished.parent.rmdir()
+    return copy
+
+
+def _packages(folder: Path) -> Iterator[str]:
+    """Names of a folder's packages, such as `zod` and `@aws-sdk/client-s3`."""
+    for each in folder.iterdir():
+        if each.name.startswith("@"):
+            yield from (f"{each.name}/{inner.name}" for inner in each.iterdir())
+        elif not each.name.startswith("."):
+            yield each.name
 
 
 def _variables(config: dict[str, Any]) -> dict[str, str]:

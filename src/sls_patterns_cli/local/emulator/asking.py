@@ -1,11 +1,11 @@
-"""Asks the emulator for what no API of AWS offers: `local.emulator.proving.control` answers."""
+"""Asks the emulator for what no API of AWS offers: `control` answers."""
 
 import http.client
 import json
 from typing import Any
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.emulator.proving import PATH
+from sls_patterns_cli.local.emulator.control import PATH
 
 
 def ask(port: int, request: dict[str, Any]) -> Any:
