@@ -1,4 +1,4 @@
-"""In a terminal `new` asks what is missing, with Copier's own prompts."""
+"""In a terminal `new` asks what is missing."""
 
 import signal
 import subprocess
@@ -97,12 +97,14 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.expect("Which AWS region")
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
     process.expect("have a dashboard")
-    process.send("y")
+    process.send("y" + ENTER)
     process.expect("Should stages")
-    process.send("n")
+    process.send(ENTER)
     process.expect("Should requests be traced")
     process.send(ENTER)
     process.expect("optional parameters")
+    process.send(ENTER)
+    process.expect("answers right")
     process.send(ENTER)
     process.expect("Next, after cd asked-for")
     assert code(process) == 0
@@ -123,6 +125,8 @@ def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
     process.expect("lower-case letters")
     process.send(CLEAR_LINE + "right-name" + ENTER)
     process.expect("Which AWS region")
+    process.send(ENTER)
+    process.expect("answers right")
     process.send(ENTER)
     assert code(process) == 0
     assert answers(cli.folder / "right-name")["project_name"] == "right-name"
