@@ -172,10 +172,9 @@ def test_an_answer_is_changed_before_anything_is_written_and_what_depends_on_it_
 def test_another_pattern_asks_for_what_it_offers_otherwise(talk: Talk, cli: Cli) -> None:
     options = ("--iac", "sam", "--runtime", "python", "--region", "eu-west-1", *FEW[6:])
     screen = talk(*options).until("19 of 19 match").send("strangler", ENTER).until(NAME)
-    screen.send(ENTER)
     review(screen)
     screen.send("pattern", ENTER).until("> Strangler").send("fifoer", ENTER)
-    screen.until(lambda: screen.lines.count("  fifoer") == 1).send(ENTER)
+    screen.until(lambda: screen.lines.count("  fifoer") == 1)
     review(screen)
     screen.send(ENTER)
     assert screen.end() == 0
