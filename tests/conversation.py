@@ -30,7 +30,7 @@ class Conversation:
             program,
             arguments,
             cwd=str(folder),
-            env={"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+            env={"TERM": "xterm-256color", **environment},
             dimensions=(rows, columns),
         )
         self.raw = b""

@@ -103,6 +103,12 @@ def test_a_terminal_too_small_for_the_pane_shows_question_list_and_errors(talk: 
     screen.send(ENTER).until("What is the").send("_", ENTER).until("a name has up to")
 
 
+def test_a_terminal_without_unicode_gets_ascii_alone(talk: Talk) -> None:
+    screen = talk(PYTHONIOENCODING="ascii").until("19 of 19 match").send("webhook")
+    screen.until("`-> deliveries => process -> events")
+    assert screen.raw.isascii()
+
+
 def test_an_error_stands_whole_below_what_was_typed(talk: Talk) -> None:
     screen = talk("scalable-webhook").until(NAME).send(CLEAR_LINE, "Wrong_Name", ENTER)
     said = "a name has up to 40 lower-case letters, digits and single hyphens, and starts with a"

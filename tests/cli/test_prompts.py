@@ -56,8 +56,7 @@ def terminal(cli: Cli, *arguments: str) -> "pexpect.spawn[str]":
         cli.command[0],
         [*cli.command[1:], *arguments],
         cwd=str(cli.folder),
-        # Otherwise each prompt asks the terminal where its cursor is, and none answers here.
-        env=cli.environment | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"},
+        env=cli.environment | {"TERM": "xterm", "NO_COLOR": "1"},
         encoding="utf-8",
         dimensions=(50, 150),
         timeout=30,

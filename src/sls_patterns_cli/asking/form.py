@@ -26,8 +26,11 @@ from prompt_toolkit.layout import (
     Window,
 )
 from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.output import create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
 
 from sls_patterns_cli.asking.question import Back, Option, Question
+from sls_patterns_cli.terminal.output import IN_ASCII
 
 FEWEST_OPTIONS, MOST_OPTIONS = 5, 16
 """How many lines of a list are shown: so few if a pane needs the others, and no more."""
@@ -36,7 +39,6 @@ ESCAPE_SECONDS = 0.05
 """For how long the Escape key may be the start of another key's code."""
 
 _BOLD, _DIM, _CHOSEN, _WRONG = "bold", "ansibrightblack", "bold ansicyan", "ansired"
-_ASCII = str.maketrans("↑↓·─═│├└┬", "^v,-=|||+")
 
 _Line = tuple[str, str]
 """A style and a text."""
@@ -70,6 +72,10 @@ class _Form:
     def application(self) -> "Application[Any]":
         """The application that ends with the answer."""
         typed = BufferControl(self._buffer, [BeforeInput(self._before)])
+        output = create_output()
+        if isinstance(output, Vt100_Output):
+            # Nobody needs to know where the cursor is, and some terminals answer late or never.
+            output.enable_cpr = False
         application: Application[Any] = Application(
             Layout(
                 HSplit(
@@ -84,6 +90,7 @@ class _Form:
                 )
             ),
             key_bindings=self._bindings(),
+            output=output,
             erase_when_done=True,
         )
         application.ttimeoutlen = application.timeoutlen = ESCAPE_SECONDS
@@ -301,7 +308,7 @@ class _Form:
     def _suited(self, text: str) -> str:
         """The text with what the terminal's code page has."""
         unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-        return text if unicode else text.translate(_ASCII)
+        return text if unicode else text.translate(IN_ASCII)
 
 
 def _columns() -> int:

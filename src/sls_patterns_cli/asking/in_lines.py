@@ -8,6 +8,8 @@ from sls_patterns_cli.terminal import output
 
 BACK = "<"
 """What somebody types to see the question before."""
+NONE = "none"
+"""The answer to a question for several options by which none is chosen."""
 
 
 def ask(question: Question, *, back: bool) -> Any:
@@ -45,17 +47,19 @@ def _typed(question: Question, *, back: bool) -> str:
 def _shown(question: Question) -> str:
     """The answer that an empty line gives."""
     if question.several:
-        return ", ".join(map(str, question.default)) or "none"
+        return ", ".join(map(str, question.default)) or NONE
     known = next((each for each in question.options if each.value == question.default), None)
     return known.name if known and isinstance(known.value, bool) else str(question.default)
 
 
 def _answer(question: Question, typed: str) -> tuple[Any, str]:
     """What somebody typed as an answer, and what is wrong with it."""
+    answer: Any
     if not typed:
         answer = question.default
     elif question.several:
-        found = [_option(question, each.strip()) for each in typed.split(",")]
+        names = [] if typed.casefold() == NONE else typed.split(",")
+        found = [_option(question, each.strip()) for each in names]
         if unknown := [each for each in found if isinstance(each, str)]:
             return None, _not_offered(question, unknown[0])
         answer = [each.value for each in found if isinstance(each, Option)]
