@@ -228,6 +228,14 @@ def test_the_command_after_ctrl_c_gives_the_answers_so_far(talk: Talk, cli: Cli)
     )
 
 
+def test_ctrl_c_while_an_answer_is_changed_keeps_what_was_answered(talk: Talk) -> None:
+    screen = talk(*WEBHOOK, *FEW, columns=300).until(REGION).send("ireland", ENTER)
+    screen.until(DASHBOARD).send(ENTER).until(REVIEW).send("region", ENTER)
+    screen.until(lambda: "> eu-west-1" in screen.text).send(CTRL_C)
+    assert screen.end() == 130
+    assert "--region eu-west-1 --data dashboard=false" in screen.text
+
+
 def test_ctrl_c_before_any_answer_says_nothing(talk: Talk) -> None:
     screen = talk().until("19 of 19 match").send(CTRL_C)
     assert screen.end() == 130

@@ -33,6 +33,13 @@ class _Remembered(NamedTuple):
     default: Any
 
 
+class _Before(NamedTuple):
+    """The answers before one of them is changed."""
+
+    remembered: dict[str, _Remembered]
+    answered: dict[str, Any]
+
+
 class Interview:
     """The questions to one person.
 
@@ -50,7 +57,7 @@ class Interview:
         self._remembered: dict[str, _Remembered] = {}
         self._kept: set[str] = set()
         """The questions that are not asked again in this pass if their answers are still valid."""
-        self._before_change: dict[str, _Remembered] | None = None
+        self._before_change: _Before | None = None
 
     def conduct(self, ask_all: Callable[[], None], place: Callable[[], Path]) -> None:
         """Let Copier `ask_all` questions until somebody agrees to the answers.
@@ -70,6 +77,11 @@ class Interview:
                         return
                 except Back:
                     self._go_back()
+                except BaseException:
+                    if self._before_change:
+                        self._answered.clear()
+                        self._answered.update(self._before_change.answered)
+                    raise
 
     @contextmanager
     def _in_place_of_questionary(self) -> Iterator[None]:
@@ -120,8 +132,8 @@ class Interview:
 
     def _go_back(self) -> None:
         """Ask for the answer before this question; in a change, leave the answers as they were."""
-        if self._before_change is not None:
-            self._remembered, self._before_change = self._before_change, None
+        if self._before_change:
+            self._remembered, self._before_change = self._before_change.remembered, None
             self._kept = {*self._remembered}
         else:
             *before, _ = self._asked
@@ -150,7 +162,7 @@ class Interview:
         if answer is _CANCEL:
             raise KeyboardInterrupt
         if answer is not _CREATE:
-            self._before_change = dict(self._remembered)
+            self._before_change = _Before(dict(self._remembered), dict(self._answered))
             self._kept = {*self._asked} - {answer}
         return answer is _CREATE
 
