@@ -6,7 +6,7 @@ what the chosen one means in a pane of fixed height, and the keys.
 
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -96,7 +96,7 @@ class _Form:
         application.ttimeoutlen = application.timeoutlen = ESCAPE_SECONDS
         return application
 
-    def _lines(self, of: Any) -> Window:
+    def _lines(self, of: Callable[[], Iterator[list[_Line]]]) -> Window:
         """Lines that are there if there is something to say."""
 
         def fragments() -> StyleAndTextTuples:

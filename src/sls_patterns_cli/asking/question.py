@@ -66,9 +66,8 @@ class Question:
     def said(self, answer: Any) -> str:
         """The answer in words."""
         if self.several:
-            return ", ".join(self.said_of(each) for each in answer) or "none"
-        return self.said_of(answer)
+            return ", ".join(self._said_of(each) for each in answer) or "none"
+        return self._said_of(answer)
 
-    def said_of(self, value: Any) -> str:
-        """The value of an option, or a text, in words."""
+    def _said_of(self, value: Any) -> str:
         return next((each.line for each in self.options if each.value == value), str(value))
