@@ -208,6 +208,7 @@ def prompts(
         screen.until("type to filter").send("queue").until("? Which pattern? queue")
         screen.until("> Scalable Webhook").until("═> process ─> events")
         screen.until(lambda: not screen.lines[-1].startswith(f"{len(slugs())} of"))
+        screen.until(lambda: screen.text.endswith("Ctrl-C end"))
         yield "picker", screen.shown
         screen.send(ENTER).until("project's name?")
         for question in ("Which topology", "Which runtime", "Which version", "Which IaC flavour"):
@@ -216,7 +217,8 @@ def prompts(
         screen.send(ENTER).until("change functions?").send(ENTER).until("Which AWS region?")
         screen.send("ireland").until("1 of").send(ENTER).until("dashboard?").send(ENTER)
         screen.until("Should stages").send(ENTER).until("be traced?").send(ENTER)
-        screen.until("optional parameters").send(ENTER).until("Choose one to change it.")
+        screen.until("optional parameters").send(ENTER).until("Cancel, and write nothing")
+        screen.until(lambda: screen.text.endswith("Ctrl-C end"))
         yield "review", screen.shown
     finally:
         screen.stop()
