@@ -1,8 +1,8 @@
 """The pictures in the README: the tool at work, in terminals. `make recording` draws them.
 
-Those of `list` and `show` change with each pattern, so `make golden` draws them (`--catalog`);
-`--failures` draws only the one of `prove` and `check`, `--daily` those of `choose`, `doctor` and
-`local up --watch`.
+Those of `list`, `show` and the prompts change with each pattern, so `make golden` draws them
+(`--catalog`); `--failures` draws only the one of `prove` and `check`, `--daily` those of `choose`,
+`doctor` and `local up --watch`.
 
 What is shown is what was on the screen, with two changes: where the project was made is written as
 the home folder, and long lists are cut short and say so.
@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from command import environment
+from conversation import DOWN, ENTER, Conversation
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 from screen import Enough, Shown, plain_environment, see
+
+from sls_patterns_cli.catalog import slugs
 
 if TYPE_CHECKING:
     import pexpect
@@ -52,7 +55,6 @@ FAILURES = (
 
 # What pyte calls colours, and Rich otherwise.
 COLOURS = {"brown": "yellow", "brightblack": "bright_black"}
-DOWN, ENTER = "\x1b[B", "\r"
 
 
 def terminal(home: Path) -> dict[str, str]:
@@ -117,13 +119,13 @@ def catalog(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
         for name, command in (("list", LIST), ("show", SHOW)):
             shown = see(command, home, variables, columns)
             yield f"{name}-{width}", columns, list(texts(command, shown, home))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, shown in prompts([sys.executable, "-m", "sls_patterns_cli"], folder, variables):
+            yield name, NARROW, list(texts(NEW[:2], shown, home))
 
 
 def record(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
     """Make a project and prove it; return the pictures."""
-    for columns, width in ((WIDE, "wide"), (NARROW, "80")):
-        asked = prompts(home, variables, columns)
-        yield f"prompts-{width}", columns, list(texts(NEW[:2], asked, home))
     made = see((*NEW, "--defaults"), home, variables, WIDE)
     assert made.code == 0, made.text
     project = home / NEW[-1]
@@ -197,25 +199,29 @@ def everything(home: Path, variables: Mapping[str, str]) -> Iterator[Picture]:
 DRAWN = {"--catalog": catalog, "--failures": failures, "--daily": daily}
 
 
-def prompts(home: Path, variables: Mapping[str, str], columns: int) -> Shown:
-    """Return the screen on which `new` has been asked for a datastore, and waits."""
-
-    def talk(process: "pexpect.spawn[bytes]") -> None:
-        for question, last, keys in (
-            ("Which pattern", "less scalable", DOWN + ENTER),
-            ("project's name", "scalable-webhook", ENTER),
-            ("Which topology", "direct", ENTER),
-            ("Which runtime", "typescript", ENTER),
-            ("Which version", "python3", ENTER),
-            ("Which IaC flavour", "cdk", ENTER),
-            ("Which datastore", "an hour", ""),
-        ):
-            process.expect(question)
-            process.expect(last)
-            process.send(keys)
-        raise Enough
-
-    return see(NEW[:2], home, variables, columns, talk=talk)
+def prompts(
+    program: Sequence[str | Path], folder: str | Path, variables: Mapping[str, str]
+) -> Iterator[tuple[str, Shown]]:
+    """Choose a pattern and answer the questions of `new`; return the screens of two of them."""
+    screen = Conversation([*program, "new"], Path(folder), variables, columns=NARROW)
+    try:
+        screen.until("type to filter").send("queue").until("? Which pattern? queue")
+        screen.until("> Scalable Webhook").until("═> process ─> events")
+        screen.until(lambda: not screen.lines[-1].startswith(f"{len(slugs())} of"))
+        screen.until(lambda: screen.text.endswith("Ctrl-C end"))
+        yield "picker", screen.shown
+        screen.send(ENTER).until("project's name?")
+        for question in ("Which topology", "Which runtime", "Which version", "Which IaC flavour"):
+            screen.send(ENTER).until(f"? {question}").until("Esc back")
+        screen.send(ENTER).until("? Which datastore").send(DOWN).until("> aurora-postgresql")
+        screen.send(ENTER).until("change functions?").send(ENTER).until("Which AWS region?")
+        screen.send("ireland").until("1 of").send(ENTER).until("dashboard?").send(ENTER)
+        screen.until("Should stages").send(ENTER).until("be traced?").send(ENTER)
+        screen.until("optional parameters").send(ENTER).until("Cancel, and write nothing")
+        screen.until(lambda: screen.text.endswith("Ctrl-C end"))
+        yield "review", screen.shown
+    finally:
+        screen.stop()
 
 
 def main() -> None:

@@ -62,8 +62,7 @@ def see(  # noqa: PLR0913 - what a terminal is
         program,
         arguments,
         cwd=str(folder),
-        # Otherwise each prompt asks the terminal where its cursor is, and none answers here.
-        env={"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+        env={"TERM": "xterm-256color", **environment},
         dimensions=(ROWS, columns),
         timeout=seconds,
     )

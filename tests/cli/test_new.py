@@ -161,7 +161,9 @@ def test_it_ends_with_the_tree_the_variant_and_what_comes_next(cli: Cli) -> None
         "pattern scalable-webhook, topology function, runtime python, runtime version python3.13, "
         "iac sam, datastore dynamodb, rollout all-at-once, region us-east-1, tracing xray"
     )
-    assert lines[lines.index(variant) + 2 :][:4] == [
+    assert lines[lines.index(variant) + 1 :][:6] == [
+        "Nothing was asked, without a terminal: what was not given has its default.",
+        "",
         "Next, after cd 'my hook':",
         "  make test                run the unit tests",
         "  sls-patterns local test  prove it on this machine, without AWS",

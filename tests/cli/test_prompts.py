@@ -1,4 +1,4 @@
-"""In a terminal `new` asks what is missing, with Copier's own prompts."""
+"""In a terminal `new` asks what is missing."""
 
 import signal
 import subprocess
@@ -56,8 +56,7 @@ def terminal(cli: Cli, *arguments: str) -> "pexpect.spawn[str]":
         cli.command[0],
         [*cli.command[1:], *arguments],
         cwd=str(cli.folder),
-        # Otherwise each prompt asks the terminal where its cursor is, and none answers here.
-        env=cli.environment | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "NO_COLOR": "1"},
+        env=cli.environment | {"TERM": "xterm", "NO_COLOR": "1"},
         encoding="utf-8",
         dimensions=(50, 150),
         timeout=30,
@@ -97,12 +96,14 @@ def test_everything_missing_is_asked_for(cli: Cli) -> None:
     process.expect("Which AWS region")
     process.send(CLEAR_LINE + "eu-west-1" + ENTER)
     process.expect("have a dashboard")
-    process.send("y")
+    process.send("y" + ENTER)
     process.expect("Should stages")
-    process.send("n")
+    process.send(ENTER)
     process.expect("Should requests be traced")
     process.send(ENTER)
     process.expect("optional parameters")
+    process.send(ENTER)
+    process.expect("answers right")
     process.send(ENTER)
     process.expect("Next, after cd asked-for")
     assert code(process) == 0
@@ -123,6 +124,8 @@ def test_a_wrong_answer_is_refused_in_the_prompt(cli: Cli) -> None:
     process.expect("lower-case letters")
     process.send(CLEAR_LINE + "right-name" + ENTER)
     process.expect("Which AWS region")
+    process.send(ENTER)
+    process.expect("answers right")
     process.send(ENTER)
     assert code(process) == 0
     assert answers(cli.folder / "right-name")["project_name"] == "right-name"

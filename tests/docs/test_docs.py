@@ -244,6 +244,15 @@ def test_a_picture_shows_what_the_command_prints(
     assert words[words.index("$") :] == ["$", *command, *shown.text.split()], "run `make golden`"
 
 
+def test_the_pictures_of_prompts_show_what_new_asks(cli: Cli) -> None:
+    shown = recording.prompts(cli.command, cli.folder, plain_environment(cli.environment))
+    for name, screen in shown:
+        words = in_picture(recording.PICTURES / f"{name}.svg")
+        assert words[words.index("$") :] == ["$", *recording.NEW[:2], *screen.text.split()], (
+            "run `make golden`"
+        )
+
+
 def test_the_picture_of_choose_shows_what_is_asked_and_named(cli: Cli) -> None:
     shown = see(
         [*cli.command, *recording.CHOOSE[1:]],
@@ -275,10 +284,9 @@ def test_the_picture_of_failures_shows_what_prove_and_check_find(cli: Cli) -> No
         assert SECONDS.sub("", words) in SECONDS.sub("", shown), "run `make recording`"
 
 
-def test_the_pictures_of_proofs_show_every_proof_and_those_of_prompts_every_choice() -> None:
+def test_the_pictures_of_proofs_show_every_proof() -> None:
     pattern = catalog.pattern(recording.SHOW[-1])
     proofs = {proof.id.partition(".")[2] for proof in pattern.topology().proofs}
     for name in ("local-test-wide", "local-test-80"):
         assert proofs <= {*in_picture(recording.PICTURES / f"{name}.svg")}
-    assert {*pattern.datastores} <= {*in_picture(recording.PICTURES / "prompts-80.svg")}
     assert proofs <= {*in_picture(ROOT / "docs/recording.svg")}

@@ -76,8 +76,13 @@ def slugs() -> tuple[str, ...]:
 
 
 def regions() -> tuple[str, ...]:
-    """The AWS regions that the template accepts."""
-    return tuple(_load("templates/regions.yml"))
+    """The AWS regions that this release knows."""
+    return tuple(places_of_regions())
+
+
+def places_of_regions() -> dict[str, str]:
+    """Where each of these regions is, as AWS names it."""
+    return dict(_load("templates/regions.yml"))
 
 
 def known(slug: str) -> str:

@@ -209,13 +209,17 @@ class Pattern:
         """When to use a topology of the pattern, and when not."""
         return topology.use or self.use, topology.avoid or self.avoid
 
-    def mentions(self, word: str) -> bool:
-        """Whether its name, its title or what it is for has a text, in any case of letters."""
+    @property
+    def searched(self) -> str:
+        """What a search for words looks at: its names, and what it and its topologies are for."""
         topologies = (
             text for each in self.topologies for text in (each.name, each.summary, each.use)
         )
-        texts = (self.slug, self.title, self.summary, self.use, *topologies)
-        return any(word.casefold() in text.casefold() for text in texts)
+        return "\n".join((self.slug, self.title, self.summary, self.use, *topologies))
+
+    def mentions(self, word: str) -> bool:
+        """Whether its name, its title or what it is for has a text, in any case of letters."""
+        return word.casefold() in self.searched.casefold()
 
     def as_dict(self) -> dict[str, Any]:
         """The pattern as `list --json` prints it."""

@@ -1,4 +1,4 @@
-"""A topology as rows of a tree: each node once, below the node that first leads to it."""
+"""A topology as a tree: each node once, below the node that first leads to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +33,61 @@ def rows(topology: Topology) -> Iterator[Row]:
     for node in (*starts, *topology.nodes):
         if node.name not in tree.drawn:
             yield from tree.below(node.name, "start", (), ())
+
+
+_ARROWS = {"start": "", "sync": "─> ", "async": "═> "}
+
+
+def picture(topology: Topology, width: int) -> list[str]:
+    """Draw the ways through the topology in few lines: its nodes alone, without dead-letter queues.
+
+    What a node calls stands beside it, below each other if it is more than one; below it where a
+    line would be longer than `width`, if that helps.
+    """
+    roots: list[_Drawn] = []
+    above: list[_Drawn] = []
+    for row in rows(topology):
+        if row.way == "failure" or row.repeated:
+            continue
+        drawn = _Drawn(row, [])
+        del above[len(row.rails) :]
+        (above[-1].onward if above else roots).append(drawn)
+        above.append(drawn)
+    return [line for root in roots for line in root.lines(width)]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    row: Row
+    onward: "list[_Drawn]"
+
+    def lines(self, width: int) -> list[str]:
+        name = self.row.name
+        if not self.onward:
+            return [name]
+        if len(self.onward) == 1:
+            return list(self._led(self.onward[0], f"{name} ", "", " " * (len(name) + 1), width))
+        beside = list(self._branches(f"{name} ", " " * (len(name) + 1), width))
+        if max(map(len, beside)) <= width:
+            return beside
+        return [name, *self._branches("", "", width)]
+
+    def _branches(self, first: str, others: str, width: int) -> Iterator[str]:
+        last = len(self.onward) - 1
+        for number, drawn in enumerate(self.onward):
+            start = first if number == 0 else others
+            branch = "┬" if number == 0 and first else "├└"[number == last]
+            yield from self._led(drawn, start, branch, others + "│ "[number == last], width)
+
+    def _led(
+        self, drawn: "_Drawn", start: str, branch: str, below: str, width: int
+    ) -> Iterator[str]:
+        """What is led to, behind an arrow; `below` stands before all lines but the first."""
+        arrow = _ARROWS[drawn.row.way]
+        first, *others = drawn.lines(width - len(start) - len(branch) - len(arrow))
+        yield f"{start}{branch}{arrow}{first}"
+        for line in others:
+            yield f"{below}{' ' * len(arrow)}{line}"
 
 
 class _Tree:

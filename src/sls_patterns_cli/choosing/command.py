@@ -1,9 +1,10 @@
 """`choose`: ask, and name the patterns that are left, with the reason."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.asking import ask as asking
+from sls_patterns_cli.asking.question import Option, Question
 from sls_patterns_cli.catalog.model import Pattern
 from sls_patterns_cli.choosing.questions import FEW, Answer, Answers, next_question, suitable
 from sls_patterns_cli.errors import UserError
@@ -19,31 +20,17 @@ def run(given: Answers, *, ask: bool, json: bool) -> int:
     if not suitable(patterns, answers):
         raise UserError("no pattern suits all of these answers; leave one out")
     while ask and (question := next_question(patterns, answers)):
-        answers[question.name] = _asked(
-            question.text, {text: answer for answer, text in question.answers.items()}
-        )
+        options = (Option(answer, text) for answer, text in question.answers.items())
+        answers[question.name] = asking.ask(Question(question.text, tuple(options)))
     left = suitable(patterns, answers)
     if ask and len(left) > FEW:
-        left = [_asked("What comes closest?", {_title(each): each for each in left})]
+        closest = (Option(each.slug, each.title, each.slug, (each.use,)) for each in left)
+        left = [catalog.pattern(asking.ask(Question("What comes closest?", tuple(closest))))]
     if json:
         output.show_json([_as_dict(each) for each in left])
     else:
         _show(left)
     return 0
-
-
-def _asked(text: str, choices: Mapping[str, Any]) -> Any:
-    """What somebody chooses in a terminal."""
-    import questionary
-
-    options = [questionary.Choice(title, answer) for title, answer in choices.items()]
-    return questionary.select(text, options, qmark="?", instruction=" ").unsafe_ask()
-
-
-def _title(pattern: Pattern) -> str:
-    from sls_patterns_cli.rendering.prompts import fitting
-
-    return fitting(f"{pattern.title}\n{pattern.use}")
 
 
 def _show(patterns: Sequence[Pattern]) -> None:

@@ -4,6 +4,7 @@
 
 import errno
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -455,7 +456,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
     json: Json = False,
 ) -> int:
     """Generate a new project; a terminal asks for what is left out."""
-    ask = not (defaults or json) and sys.stdin.isatty() and sys.stdout.isatty()
+    wants_questions = not (defaults or json)
+    ask = wants_questions and sys.stdin.isatty() and sys.stdout.isatty()
     options = {
         "pattern": ("PATTERN", pattern),
         "project_name": ("--name", name),
@@ -477,17 +479,26 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
     elif not ask:
         raise UserError(f"which pattern? choose from: {', '.join(catalog.slugs())}")
 
-    with interrupts.handled():
+    from sls_patterns_cli.cli import new_project
+
+    answered: dict[str, Any] = {}
+
+    def so_far() -> list[str]:
+        if not answered:
+            return []
+        typed = {question: answer for question, (_, answer) in given.items()}
+        return _command(typed | answered, options, dest, no_git=no_git)
+
+    with new_project.answers_kept(so_far), interrupts.handled():
         # Before any question, and before Copier is imported.
         target = None if dest is None else new_folder.absolute(dest)
         if target:
             new_folder.refuse_unless_free(target)
-        if not ask:
-            copier_without_prompts.import_copier()
+        copier_without_prompts.import_copier()
         from sls_patterns_cli.doctor import programs
         from sls_patterns_cli.rendering import render
 
-        project = render.create(given, target, ask=ask, repository=not no_git)
+        project = render.create(given, target, ask=ask, repository=not no_git, answered=answered)
     missing = programs.missing(project.answers)
     if json:
         output.show_json(
@@ -501,24 +512,23 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
             }
         )
     else:
-        again = None
-        if ask and project.answers.keys() - given.keys():
-            again = _without_questions(project.answers, options, dest, no_git=no_git)
         proven = catalog.vocabulary().datastores[project.answers["datastore"]].local
-        from sls_patterns_cli.cli import new_project
-
-        new_project.show_project(project, missing, again, proven=proven)
+        unasked = wants_questions and not ask and project.answers.keys() - given.keys()
+        new_project.show_project(project, missing, proven=proven, unasked=bool(unasked))
+        if answered:
+            whole = _command(project.answers, options, dest, no_git=no_git)
+            output.show(f"\nThe same without questions:\n  {shlex.join(whole)} --defaults")
     return 0
 
 
-def _without_questions(
+def _command(
     answered: Mapping[str, Any],
     options: Mapping[str, tuple[str, str | None]],
     dest: Path | None,
     *,
     no_git: bool,
 ) -> list[str]:
-    """The command that makes a project with these answers and asks nothing."""
+    """The command that gives these answers."""
     words = ["sls-patterns", "new", str(answered["pattern"])]
     if dest is not None:
         words.append(output.shown(dest) if str(dest).startswith("-") else str(dest))
@@ -527,7 +537,7 @@ def _without_questions(
             words += [options[question][0], str(answer)]
         elif question != "pattern":
             words += ["--data", f"{question}={answers.shown(answer)}"]
-    return [*words, *(["--no-git"] if no_git else []), "--defaults"]
+    return [*words, *["--no-git"] * no_git]
 
 
 Data = Annotated[

@@ -13,6 +13,7 @@ from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.model import Pattern, Topology
 from sls_patterns_cli.catalog.tree import Row, rows
 from sls_patterns_cli.cli.listing import OTHERS, listed, node_facts, other_topologies
+from sls_patterns_cli.terminal.output import IN_ASCII
 from sls_patterns_cli.terminal.rich_console import console, in_unicode
 
 WIDE = 100
@@ -22,8 +23,6 @@ NARROW = 60
 
 _ARROWS = {"start": "", "sync": "─> ", "async": "═> ", "failure": "─x "}
 _BRANCHES = {"sync": "├└", "async": "╞╘", "failure": "├└"}
-# Code pages without lines, such as cp1252, get what every one of them has.
-_ASCII = str.maketrans("│├└╞╘─═", "||`|`-=")
 
 
 def show_patterns(patterns: Sequence[Pattern]) -> None:
@@ -120,7 +119,7 @@ def _draw(output: Console, row: Row) -> None:
         branch = _BRANCHES[row.way][0 if more_follow else 1] + _ARROWS[row.way]
         onward = "│   " if more_follow else "    "
     if not in_unicode(output):
-        rails, branch, onward = (part.translate(_ASCII) for part in (rails, branch, onward))
+        rails, branch, onward = (part.translate(IN_ASCII) for part in (rails, branch, onward))
     colour = "red" if row.way == "failure" else "dim"
     start = Text.assemble("  ", (rails, "dim"), (branch, colour))
     goes_on = Text.assemble("  ", (rails + onward, "dim"))

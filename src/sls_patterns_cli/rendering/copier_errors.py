@@ -22,6 +22,14 @@ from sls_patterns_cli.system.new_folder import PREFIX
 EXCESSIVE = (OverflowError, MemoryError, RecursionError)
 """What a template ends with that loops, grows or includes itself without end."""
 
+_VALIDATION = re.compile(r"Validation error for question '(\w+)': (.*)", re.DOTALL)
+
+
+def without_question(error: str) -> str:
+    """What Copier says is wrong with an answer, without the name of the question."""
+    found = _VALIDATION.fullmatch(error)
+    return found[2] if found else error
+
 
 @contextmanager
 def explained(  # noqa: C901 - one clause for each kind of error
@@ -88,7 +96,7 @@ def _wrong_answer(error: ValueError, given: Given) -> UserError:
             allowed = ", ".join(map(str, ast.literal_eval(choice[2])))
             return UserError(f"{option}: {choice[1]} is not offered; choose from: {allowed}")
         return UserError(f"{option}: {detail}")
-    if found := re.fullmatch(r"Validation error for question '(\w+)': (.*)", text, re.DOTALL):
+    if found := _VALIDATION.fullmatch(text):
         question, detail = found.groups()
         return UserError(f"{given[question][0] if question in given else question}: {detail}")
     return UserError(text)

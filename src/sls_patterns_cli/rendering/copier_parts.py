@@ -1,5 +1,6 @@
 """What this tool takes from inside Copier, which is pinned: tests guard what we rely on."""
 
+from copier import _main as main
 from copier._jinja_ext import SandboxedEnvironment
 from copier._main import Worker, as_operation
 from copier._settings import SettingsModel
@@ -17,4 +18,5 @@ __all__ = [
     "Worker",
     "as_operation",
     "get_repo",
+    "main",
 ]

@@ -1,4 +1,7 @@
-"""Imports Copier without the libraries by which it asks: a quarter of the time that this takes."""
+"""Imports Copier without the libraries by which it asks: a quarter of the time that this takes.
+
+Where this tool asks, it asks by itself.
+"""
 
 import sys
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ class _Choice:
     title: str
     value: Any = None
     disabled: str | None = None
+    checked: bool = False
 
     def __post_init__(self) -> None:
         self.value = self.title if self.value is None else self.value
@@ -22,8 +26,12 @@ def _unavailable(*_: object, **__: object) -> None:
     raise AssertionError("nothing can be asked: Copier was imported without what asks")
 
 
+def _plain(*_: object) -> None:
+    """No highlighting, of computed answers which nobody sees."""
+
+
 STAND_INS: dict[str, dict[str, Any]] = {
-    "prompt_toolkit.lexers": {"PygmentsLexer": _unavailable},
+    "prompt_toolkit.lexers": {"PygmentsLexer": _plain},
     "pygments.lexers.data": {"JsonLexer": None, "YamlLexer": None},
     "questionary": {"confirm": _unavailable, "unsafe_prompt": _unavailable},
     "questionary.prompts.common": {"Choice": _Choice},
@@ -32,7 +40,7 @@ STAND_INS: dict[str, dict[str, Any]] = {
 
 
 def import_copier() -> None:
-    """Import Copier for a command that asks nothing; no effect if it is imported already."""
+    """Import Copier; no effect if it is imported already."""
     if "copier" in sys.modules:
         return
     absent = [name for name in STAND_INS if name not in sys.modules]

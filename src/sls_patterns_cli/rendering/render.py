@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -16,6 +16,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering.answers import Given, rendered
 from sls_patterns_cli.rendering.copier_errors import explained
 from sls_patterns_cli.rendering.copier_parts import (
+    Question,
     SandboxedEnvironment,
     SettingsModel,
     Template,
@@ -25,6 +26,9 @@ from sls_patterns_cli.rendering.template_cache import Key, TemplateCache
 from sls_patterns_cli.system import git, interrupts
 from sls_patterns_cli.system.new_folder import PREFIX, Staging, absolute, refuse_unless_free
 
+if TYPE_CHECKING:
+    from sls_patterns_cli.rendering.interview import Interview
+
 # Copier parses YAML with PyYAML's slow loader; the C one saves about 40 ms of each `new`.
 yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
 
@@ -33,6 +37,9 @@ PROOFS_SUFFIX = "-e2e"
 
 LIST = re.compile(r"\[[\w\s,.-]*\]")
 """A list of names as YAML has it."""
+
+Answered = MutableMapping[str, Any]
+"""What somebody has answered so far, by question."""
 
 Compiled = MutableMapping[Key, CodeType]
 """Jinja's code of templates, wherever they were."""
@@ -50,10 +57,18 @@ class Project:
     """Why there is no repository though one was wanted, and what to do, as one line."""
 
 
-def create(given: Given, target: Path | None, *, ask: bool, repository: bool) -> Project:
+def create(
+    given: Given,
+    target: Path | None,
+    *,
+    ask: bool,
+    repository: bool,
+    answered: Answered | None = None,
+) -> Project:
     """Make a project from the template: whole, or nothing at all.
 
     `given` answers questions; what it leaves open is asked for if `ask`, else defaults are taken.
+    `answered` is filled with what was asked for and answered, also if this fails.
     `target` is the new folder, by default one in the current folder with the project's name. With
     `repository` it becomes a git repository unless it lies in one. Raises UserError for a wrong
     answer or a target that is not free, KeyboardInterrupt if the user ended it, and what
@@ -66,17 +81,35 @@ def create(given: Given, target: Path | None, *, ask: bool, repository: bool) ->
             nonlocal place
             if answers["pattern"] in catalog.slugs():
                 catalog.refuse_stale(answers["pattern"])
-            _refuse_name_of_proofs(given, answers["project_name"])
-            place = target or absolute(Path(answers["project_name"]))
-            refuse_unless_free(place)
+            place = _free_place(given, target, answers["project_name"])
             return stack.enter_context(Staging(place))
 
+        def objection(question: str, answer: Any) -> str:
+            if question == "project_name":
+                try:
+                    _free_place(given, target, answer)
+                except UserError as error:
+                    return error.message
+            return ""
+
         worker = stack.enter_context(_worker(given, place, ask=ask))
-        worker.given, worker.stage = given, stage
+        worker.given, worker.stage, worker.target = given, stage, target
+        if ask:
+            from sls_patterns_cli.rendering.interview import Interview
+
+            worker.interview = Interview({} if answered is None else answered, objection)
         with explained(given, lambda: place):
             worker.run_copy()
             worker.keep_compiled()
             return _finish(worker, repository=repository)
+
+
+def _free_place(given: Given, target: Path | None, name: str) -> Path:
+    """Where a project of that name will be; raises UserError if it cannot be there."""
+    _refuse_name_of_proofs(given, name)
+    place = target or absolute(Path(name))
+    refuse_unless_free(place)
+    return place
 
 
 def _refuse_name_of_proofs(given: Given, name: str) -> None:
@@ -221,6 +254,8 @@ class _Worker(QuickWorker):
     given: Given
     stage: Callable[[Mapping[str, Any]], Staging]
     staging: Staging
+    target: Path | None
+    interview: "Interview | None" = None
 
     @cached_property
     def compiled(self) -> Compiled:
@@ -236,17 +271,35 @@ class _Worker(QuickWorker):
     def _ask(self) -> None:
         """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""
         refuse_unasked(self.given, self.template)
-        if self.defaults:
-            super()._ask()
+        if self.interview:
+            self._refuse_invalid()
+            with interrupts.allowed():
+                self.interview.conduct(super()._ask, self._place)
         else:
-            from sls_patterns_cli.rendering import prompts
-
-            with interrupts.allowed(), prompts.fitted():
-                super()._ask()
+            super()._ask()
         refuse_without_effect(self.given, self)
         self.staging = self.stage(self.answers.combined)
         self.dst_path = self.staging.folder
         del self.subproject
+
+    def _place(self) -> Path:
+        return self.target or absolute(Path(self.answers.combined["project_name"]))
+
+    def _refuse_invalid(self) -> None:
+        """Raise what Copier would raise in its turn, when somebody had answered other questions."""
+        for name, (_, answer) in self.given.items():
+            details = self.template.questions_data[name]
+            if "validator" in details:
+                question = Question(
+                    var_name=name,
+                    answers=self.answers,
+                    context=self._render_context(),
+                    jinja_env=self.jinja_env,
+                    **details,
+                )
+                question.validate_answer(answer)
+        if "project_name" in self.given:
+            _free_place(self.given, self.target, self.given["project_name"][1])
 
     @cached_property
     def template(self) -> Template:

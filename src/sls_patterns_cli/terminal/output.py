@@ -13,6 +13,9 @@ from typing import Any
 LOG_LINES = 40
 """How many lines of a failed program's log are shown."""
 
+IN_ASCII = str.maketrans("│├└┬╞╘─═↑↓·", "||`+|`-=^v,")
+"""What is drawn, for code pages without lines, such as cp1252: what every one of them has."""
+
 _BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
 
