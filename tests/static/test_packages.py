@@ -16,6 +16,7 @@ LAYERS = (
     {"rendering", "wiring"},
     {"cloudformation"},
     {"catalog"},
+    {"asking"},
     {"terminal"},
     {"system"},
     {"errors"},

@@ -15,7 +15,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import authorized
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import env_file, external, languages, openid, proofs
+from sls_patterns_cli.local import env_file, external, importing, languages, openid, proofs
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.deployment import Deployment, Generated
 from sls_patterns_cli.local.emulator import server as emulators
@@ -59,6 +59,8 @@ def test(  # no test of pytest's
     started = time.monotonic()
     progress = progress or Progress()
     with interrupts.handled(), interrupts.allowed(), _stack(path, progress) as stack:
+        with progress.stage("Import the functions"):
+            importing.refuse_broken(stack.emulator, stack.project.stack_name, stack.project.root)
         command, variables = stack.language.test_command(arguments)
         progress.log(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
         environment = {

@@ -8,9 +8,9 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator.control import PATH
 
 
-def ask(port: int, request: dict[str, Any]) -> Any:
-    """Return the answer; raises UserError where the emulator refuses."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+def ask(port: int, request: dict[str, Any], seconds: float = 30) -> Any:
+    """Return the answer, for which it waits so long; raises UserError if the emulator refuses."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request("POST", PATH, json.dumps(request))
         response = connection.getresponse()

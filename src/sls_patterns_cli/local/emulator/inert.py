@@ -1,5 +1,6 @@
 """Inert resources: they have a name and any attribute, and do nothing."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ministack.services.cloudformation import provisioners
@@ -28,12 +29,12 @@ LISTS = {"DnsEntries", "NetworkInterfaceIds", "CidrBlockAssociations", "Ipv6Cidr
 has those of each type."""
 
 
-def do(request: dict[str, Any]) -> Any:
-    """Make those of the types in a request inert that do not work here; return them."""
+def make_unserved_inert(types: Iterable[str]) -> list[str]:
+    """Make those of the types inert that do not work here; return them."""
     known = {*provisioners._RESOURCE_HANDLERS} - _inert
     inert = {
         each
-        for each in request["types"]
+        for each in types
         if each.startswith(NOT_SERVED) or not (each in known or each.startswith("Custom::"))
     }
     return sorted(make_inert(inert))

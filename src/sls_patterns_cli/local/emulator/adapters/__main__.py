@@ -27,7 +27,7 @@ def main(listen_fd: int, tether_fd: int) -> None:
     if proves:
         from sls_patterns_cli.local.emulator.proving.control import do
     else:
-        from sls_patterns_cli.local.emulator.inert import do
+        from sls_patterns_cli.local.emulator.answering import do
     application: Any = control.controlled(app, do)
     config = Config()
     config.bind = [f"fd://{listen_fd}"]
