@@ -120,7 +120,7 @@ LANGUAGES = (
 
 def _fill_in(pattern: Path, declared: dict[str, Any]) -> None:
     """Write whatever the templates include of a pattern and this one has not."""
-    for name in ("about", "cost", "failures"):
+    for name in ("about", "changes", "cost", "failures"):
         _write(pattern / f"readme/{name}.md.jinja", "A graph under test.\n")
     _write(pattern / "openapi.yml.jinja", "{}\n")
     for language in LANGUAGES:
