@@ -1,18 +1,17 @@
 """`local up` deploys SAM projects that this tool has not generated, as they are."""
 
 import json
-import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from command import Cli, environment
 from local.support import wait_until, write
+from local.up import Up
 
 pytestmark = pytest.mark.xdist_group("any-project")
 
@@ -180,32 +179,6 @@ SECONDS = 120
 """How long a busy machine may take to install, to build and to deploy."""
 
 
-class Up:
-    """A `local up` of a project in another process, and what it prints."""
-
-    def __init__(self, cli: Cli, root: Path, *options: str) -> None:
-        self.root = root
-        self._printed = cli.folder / "up.log"
-        with self._printed.open("w") as printed:
-            self.process = subprocess.Popen(
-                [*cli.command, "local", "up", str(root), *options],
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-                env=cli.environment,
-                start_new_session=True,
-            )
-        wait_until(lambda: "Ctrl-C stops" in self.printed or self.process.poll(), SECONDS)
-        assert self.process.poll() is None, self.printed
-
-    @property
-    def printed(self) -> str:
-        return self._printed.read_text()
-
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
-
-
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     return Cli(tmp_path_factory.mktemp("work"), environment(tmp_path_factory.mktemp("home")))
@@ -217,7 +190,9 @@ def up(user: Cli) -> Iterator[Up]:
     write(root, PROJECT)
     with ZipFile(root / "zipped.zip", "w") as archive:
         archive.writestr("zipped.py", "def handler(event, context):\n    return 'zipped'\n")
-    running = Up(user, root, "--trust-code", "--watch", "--parameter", "Greeting=greetings")
+    running = Up(
+        user, root, "--trust-code", "--watch", "--parameter", "Greeting=greetings", seconds=SECONDS
+    )
     wait_until(lambda: "Watching shop" in running.printed, SECONDS)
     yield running
     running.end()
@@ -451,7 +426,7 @@ ASSEMBLY = {
 def test_the_stacks_of_a_cdk_app_are_deployed_as_one(cli: Cli) -> None:
     root = cli.folder / "app"
     write(root, {name.replace("cdk.out", "made"): text for name, text in ASSEMBLY.items()})
-    up = Up(cli, root, "--trust-code")
+    up = Up(cli, root, "--trust-code", seconds=SECONDS)
     try:
         code, answer = invoked(cli, up, "Greet")
     finally:
@@ -465,7 +440,7 @@ def test_the_stacks_of_a_cdk_app_are_deployed_as_one(cli: Cli) -> None:
 
 def test_what_cdk_has_written_is_deployed_as_it_is(cli: Cli) -> None:
     write(cli.folder, ASSEMBLY)
-    up = Up(cli, cli.folder / "cdk.out", "--trust-code")
+    up = Up(cli, cli.folder / "cdk.out", "--trust-code", seconds=SECONDS)
     try:
         code, answer = invoked(Cli(cli.folder, cli.environment), up, "Greet")
     finally:

@@ -6,12 +6,12 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from command import Cli, environment
 from local.support import wait_until, write
+from local.up import Up
 
 pytestmark = pytest.mark.xdist_group("running-stack")
 
@@ -96,37 +96,6 @@ SECONDS = 60
 """How long a busy machine may take to deploy a change, or to deliver a message."""
 
 
-class Up:
-    """A `local up` of the project in another process, and what it prints."""
-
-    def __init__(self, cli: Cli, root: Path, *options: str) -> None:
-        self.root = root
-        self._printed = root.parent / f"{root.name}.log"
-        with self._printed.open("w") as printed:
-            self._process = subprocess.Popen(
-                [*cli.command, "local", "up", str(root), *options],
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-                env=cli.environment,
-                start_new_session=True,
-            )
-        wait_until(lambda: "Ctrl-C stops everything" in self.printed or self.code, SECONDS)
-        assert self.code is None, self.printed
-
-    @property
-    def printed(self) -> str:
-        return self._printed.read_text()
-
-    @property
-    def code(self) -> int | None:
-        return self._process.poll()
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> None:
-        if self.code is None:
-            self._process.send_signal(number)
-        self._process.wait(20)
-
-
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     return Cli(tmp_path_factory.mktemp("work"), environment(tmp_path_factory.mktemp("home")))
@@ -136,7 +105,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Cli:
 def up(user: Cli) -> Iterator[Up]:
     root = user.folder / "shop"
     write(root, PROJECT)
-    running = Up(user, root, "--watch", "--env", str(root / ".env"))
+    running = Up(user, root, "--watch", "--env", str(root / ".env"), seconds=SECONDS)
     wait_until(lambda: "Watching shop" in running.printed, SECONDS)
     yield running
     running.end()
@@ -316,7 +285,7 @@ def test_what_does_not_run_is_one_line(user: Cli) -> None:
 def test_a_stack_that_was_killed_does_not_run(user: Cli) -> None:
     root = user.folder / "killed"
     write(root, PROJECT)
-    up = Up(user, root)
+    up = Up(user, root, seconds=SECONDS)
     inside = Cli(root, user.environment)
     assert inside("local", "env").returncode == 0
     up.end(signal.SIGKILL)
@@ -327,7 +296,7 @@ def test_a_stack_that_was_killed_does_not_run(user: Cli) -> None:
 def test_a_stack_that_ends_takes_its_record_along(user: Cli) -> None:
     root = user.folder / "ended"
     write(root, PROJECT)
-    up = Up(user, root)
+    up = Up(user, root, seconds=SECONDS)
     assert (root / ".sls-patterns/running.json").exists()
     up.end()
     assert up.code == 0
