@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from command import Cli, environment
 from local.support import REGION, RUNTIME, Client, DeployStack
 
 from sls_patterns_cli.cloudformation.document import read
@@ -59,3 +60,9 @@ def client(emulator: Emulator) -> Client:
         return clients.setdefault(service, emulator.client(service))
 
     return of
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """Somebody without any settings, in a folder of their own."""
+    return Cli(tmp_path_factory.mktemp("work"), environment(tmp_path_factory.mktemp("home")))

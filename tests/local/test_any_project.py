@@ -9,7 +9,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from command import Cli, environment
+from command import Cli
 from local.support import wait_until, write
 from local.up import Up
 
@@ -177,11 +177,6 @@ PROJECT = {
 
 SECONDS = 120
 """How long a busy machine may take to install, to build and to deploy."""
-
-
-@pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli(tmp_path_factory.mktemp("work"), environment(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="module")

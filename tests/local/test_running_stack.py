@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from command import Cli, environment
+from command import Cli
 from local.support import wait_until, write
 from local.up import Up
 
@@ -94,11 +94,6 @@ PROJECT = {
 
 SECONDS = 60
 """How long a busy machine may take to deploy a change, or to deliver a message."""
-
-
-@pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    return Cli(tmp_path_factory.mktemp("work"), environment(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="module")

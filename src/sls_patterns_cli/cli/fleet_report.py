@@ -15,12 +15,8 @@ if TYPE_CHECKING:
     from sls_patterns_cli.updating.fleet import Result, State
     from sls_patterns_cli.updating.outcome import Outcome
 
-_STATES: "dict[State, str]" = {
-    "updated": "updated",
-    "to-settle": "to settle",
-    "unchanged": "unchanged",
-    "refused": "refused",
-}
+_STATES: "tuple[State, ...]" = ("updated", "to-settle", "unchanged", "refused")
+"""In the order in which they are counted."""
 
 
 def announced(
@@ -57,7 +53,7 @@ def _show(results: "list[Result]", *, made: bool) -> None:
     heading("Projects" if made else "Projects, as they would be")
     table([(shown(each.path), _versions(each), _told(each)) for each in results])
     counts = Counter(result.state for result in results)
-    parts = [f"{name} {counts[state]}" for state, name in _STATES.items() if counts[state]]
+    parts = [f"{_in_words(state)} {counts[state]}" for state in _STATES if counts[state]]
     paragraph(f"{len(results)} projects: {', '.join(parts)}")
     if made:
         for step in _steps(results):
@@ -78,7 +74,11 @@ def _told(result: "Result") -> str:
         return f"refused: {result.refused}"
     left = ", ".join(f"{name} {count}" for name, count in _counts(outcome).items() if count)
     where = f", on branch {result.branch}" if result.branch else ""
-    return f"{_STATES[result.state]}{where}{f': {left}' if left else ''}"
+    return f"{_in_words(result.state)}{where}{f': {left}' if left else ''}"
+
+
+def _in_words(state: "State") -> str:
+    return state.replace("-", " ")
 
 
 def _counts(outcome: "Outcome") -> dict[str, int]:

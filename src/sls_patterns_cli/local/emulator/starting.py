@@ -11,8 +11,7 @@ from ministack.core.responses import request_scope
 from ministack.services import lambda_svc
 
 from sls_patterns_cli.local.emulator.adapters.lambda_.environment_starts import STARTING_AT_MOST
-
-SERVED = ("python", "nodejs")
+from sls_patterns_cli.local.emulator.adapters.lambda_.function_processes import SERVED
 
 
 def start_functions() -> dict[str, str]:

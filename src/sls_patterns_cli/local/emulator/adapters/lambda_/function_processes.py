@@ -42,6 +42,9 @@ INTERPRETERS = "SLS_PATTERNS_INTERPRETERS"
 INIT_SECONDS = 60.0
 """How long an environment may take to start: ten seconds on AWS, which shares no processor."""
 
+SERVED = ("python", "nodejs")
+"""What the runtimes begin with whose functions run in processes of ours."""
+
 RUNTIME_PACKAGES = "SLS_PATTERNS_RUNTIME_PACKAGES"
 """The same, Lambda runtime to the folder of the packages that it has, where it has any."""
 
@@ -61,7 +64,7 @@ def apply() -> None:
 
 def _served(choose: Callable[..., Any]) -> Callable[..., Any]:
     def worker_class_for(config: dict[str, Any]) -> Any:
-        if str(config.get("Runtime", "")).startswith(("python", "nodejs")):
+        if str(config.get("Runtime", "")).startswith(SERVED):
             return FunctionProcess
         return choose(config)
 
