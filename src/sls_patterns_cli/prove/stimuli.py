@@ -7,6 +7,7 @@ of each in it, or None where the emulator has nothing to send to.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -17,6 +18,7 @@ from sls_patterns_cli.wiring.edges.rules import DEFAULT_BUS
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     BUS,
+    BUS_V2,
     DELIVERY,
     FUNCTION,
     LOG_FILTER,
@@ -37,6 +39,9 @@ Send = Callable[[Sequence[str]], None]
 """Sends a message for each text."""
 
 _numbers = count()
+
+ENVELOPE = {"source", "detail-type", "detail"}
+"""What a filter names of an event of PutEvents, and this tool can choose."""
 
 
 def stimulus(deployment: Deployment, edge: Edge) -> Send | None:
@@ -191,6 +196,50 @@ def _notifications(deployment: Deployment, topic: Resource, edge: Edge) -> Send:
             deployment.client("sns").publish(**given)
 
     return publish
+
+
+def _published(deployment: Deployment, bus: Resource, edge: Edge) -> Send:
+    """An event of PutEvents, or of PutRawEvents where a filter takes only such."""
+    arn = deployment.arn(bus.name)
+    declared = deployment.stack.resources[edge.declared_by]
+    wanted = _by_scope(deployment, declared)
+    data, system = wanted.get("DATA", {}), wanted.get("SYSTEM_METADATA", {})
+    given = {key: system[key] for key in ("EventGroupId", "DeduplicationId") if key in system}
+    is_envelope = "METADATA" not in wanted and data.keys() <= ENVELOPE
+
+    def put(texts: Sequence[str]) -> None:
+        client = deployment.client("eventbridgev2")
+        if is_envelope:
+            entry = {
+                "Source": data.get("source") or system.get("aws:Source", "sls-patterns"),
+                "DetailType": data.get("detail-type")
+                or system.get("aws:DetailType", "sls-patterns"),
+                "SystemMetadata": given,
+            }
+            details = [_body(data.get("detail"), text) for text in texts]
+            client.put_events(
+                EventBusArn=arn, Entries=[{**entry, "Detail": detail} for detail in details]
+            )
+            return
+        kind = system.get("ContentType", "application/json")
+        raw: dict[str, Any] = {
+            "Metadata": wanted.get("METADATA", {}),
+            "SystemMetadata": {"ContentType": kind, **given},
+        }
+        bodies = [_body(data, text).encode() for text in texts]
+        client.put_raw_events(EventBusArn=arn, Entries=[{**raw, "Data": body} for body in bodies])
+
+    return put
+
+
+def _by_scope(deployment: Deployment, declared: Resource) -> dict[str, dict[str, Any]]:
+    """Return what an event must have in each part that a subscriber filters."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in declared.items("FilterConfiguration", "Filters"):
+        with suppress(ValueError, TypeError):
+            pattern = json.loads(deployment.literal(each.get("Pattern")))
+            found[str(each.get("Scope"))] = matching(pattern)
+    return found
 
 
 def _objects(deployment: Deployment, bucket: Resource, edge: Edge) -> Send | None:
@@ -361,6 +410,7 @@ def _unique() -> str:
 _BY_TYPE: dict[str, Callable[[Deployment, Resource, Edge], Send | None]] = {
     QUEUE: _messages,
     TOPIC: _notifications,
+    BUS_V2: _published,
     BUCKET: _objects,
     STREAM: _records,
     TABLE: _items,

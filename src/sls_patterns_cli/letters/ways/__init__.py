@@ -1,5 +1,6 @@
 """The ways back: one class for each kind of letter."""
 
+from sls_patterns_cli.letters.ways.buses import SubscriberRecords
 from sls_patterns_cli.letters.ways.deliveries import (
     NotificationsToFirehose,
     NotificationsToFunction,
@@ -21,6 +22,7 @@ Kind = type[Way]
 BY_MECHANISM: dict[Mechanism, Kind] = {
     "sqs": Messages,
     "eventbridge": RuleEvents,
+    "eventbridge-v2": SubscriberRecords,
     "scheduler": ScheduledRuns,
     "step-functions": Executions,
     "firehose": UndeliveredRecords,

@@ -5,9 +5,27 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.cloudformation.stack import Stack
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.wiring.edges.invocations import invocation
-from sls_patterns_cli.wiring.model import BUS_V2, SUBSCRIBER, Edge, end_at, place_of
+from sls_patterns_cli.wiring.model import (
+    BUS_V2,
+    SUBSCRIBER,
+    Edge,
+    end_at,
+    function_at,
+    place_of,
+)
+
+
+def waited_for(stack: Stack, subscriber: Resource) -> Resource | None:
+    """Return the function that a subscriber waits for; None for a target of another kind."""
+    invoked = function_at(stack, subscriber.get("InvokeConfiguration", "TargetArn"))
+    return invoked[0] if invoked and _waits(subscriber) else None
+
+
+def _waits(subscriber: Resource) -> bool:
+    invoke = "InvokeConfiguration", "LambdaParameters", "InvocationType"
+    return bool(subscriber.get(*invoke) != "EVENT")
 
 
 def edges(stack: Stack) -> Iterator[Edge]:
@@ -16,5 +34,5 @@ def edges(stack: Stack) -> Iterator[Edge]:
         arn = subscriber.get("InvokeConfiguration", "TargetArn")
         end = end_at(stack, subscriber.get("OnFailureConfiguration", "Arn"))
         yield Edge(source, place_of(stack, arn).name, "eventbridge-v2", subscriber.name, end)
-        if subscriber.get("InvokeConfiguration", "LambdaParameters", "InvocationType") == "EVENT":
+        if not _waits(subscriber):
             yield from invocation(stack, source, arn, subscriber)
