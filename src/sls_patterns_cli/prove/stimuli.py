@@ -18,7 +18,6 @@ from sls_patterns_cli.wiring.edges.rules import DEFAULT_BUS
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     BUS,
-    BUS_V2,
     DELIVERY,
     FUNCTION,
     LOG_FILTER,
@@ -29,6 +28,7 @@ from sls_patterns_cli.wiring.model import (
     RULE,
     SCHEDULE,
     STREAM,
+    SUBSCRIBER,
     TABLE,
     TOPIC,
     Edge,
@@ -51,6 +51,8 @@ def stimulus(deployment: Deployment, edge: Edge) -> Send | None:
         return _fired(deployment, edge)
     if declared.type == RULE and (pattern := declared.get("EventPattern")):
         return _object_for(deployment, edge, pattern) or _event(deployment, declared, pattern)
+    if declared.type == SUBSCRIBER:
+        return _published(deployment, declared)
     source = deployment.resource(edge.source)
     make = _BY_TYPE.get(source.type) if source else None
     if make and source:
@@ -198,10 +200,9 @@ def _notifications(deployment: Deployment, topic: Resource, edge: Edge) -> Send:
     return publish
 
 
-def _published(deployment: Deployment, bus: Resource, edge: Edge) -> Send:
+def _published(deployment: Deployment, declared: Resource) -> Send:
     """An event of PutEvents, or of PutRawEvents where a filter takes only such."""
-    arn = deployment.arn(bus.name)
-    declared = deployment.stack.resources[edge.declared_by]
+    arn = deployment.literal(declared.get("EventBusArn"))
     wanted = _by_scope(deployment, declared)
     data, system = wanted.get("DATA", {}), wanted.get("SYSTEM_METADATA", {})
     given = {key: system[key] for key in ("EventGroupId", "DeduplicationId") if key in system}
@@ -410,7 +411,6 @@ def _unique() -> str:
 _BY_TYPE: dict[str, Callable[[Deployment, Resource, Edge], Send | None]] = {
     QUEUE: _messages,
     TOPIC: _notifications,
-    BUS_V2: _published,
     BUCKET: _objects,
     STREAM: _records,
     TABLE: _items,

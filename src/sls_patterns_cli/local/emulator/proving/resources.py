@@ -1,7 +1,7 @@
 """Resources that no edge begins or ends at are inert."""
 
 from sls_patterns_cli.local.emulator import inert
-from sls_patterns_cli.local.emulator.adapters.eventsv2 import operations
+from sls_patterns_cli.local.emulator.adapters.eventsv2 import operations, wire
 from sls_patterns_cli.local.emulator.adapters.iam import permissions
 from sls_patterns_cli.local.emulator.adapters.pipes import definitions
 from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES
@@ -49,7 +49,7 @@ def apply() -> None:
     """
     permissions.outsiders_may = True
     permissions.open_to_all.update(OUTSIDE_QUEUES)
-    definitions.takes_anything = operations.takes_anything = True
+    definitions.takes_anything = operations.takes_anything = wire.takes_any_text = True
 
 
 def make_inert(types: set[str]) -> set[str]:

@@ -28,6 +28,7 @@ from sls_patterns_cli.local.emulator.adapters.eventsv2.events import (
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may, throttling
 from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_assume
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background, calls
+from sls_patterns_cli.local.emulator.adapters.pipes.definitions import service_of
 from sls_patterns_cli.local.emulator.adapters.pipes.transformation import as_text
 
 EVENTS = "events.amazonaws.com"
@@ -74,7 +75,7 @@ class Delivery:
 
     @property
     def service(self) -> str:
-        return self.target.split(":")[2]
+        return service_of(self.target)
 
     @property
     def parameters(self) -> Configuration:
@@ -87,7 +88,7 @@ def most_in_a_batch(configuration: Configuration) -> int:
     """Return how many events a target gets at once."""
     given = configuration.get("BatchConfiguration") or {}
     most = int(given.get("MaxBatchSize", MOST_IN_A_BATCH))
-    service = configuration["InvokeConfiguration"]["TargetArn"].split(":")[2]
+    service = service_of(configuration["InvokeConfiguration"]["TargetArn"])
     return most if service == "lambda" else min(most, MOST_IN_A_BATCH)
 
 
@@ -159,6 +160,8 @@ def _called(delivery: Delivery, sent: list[Event], payload: Any) -> Iterator[Fai
     if delivery.parameters.get("InvocationType") == "EVENT":
         if not background.invoke(function, payload):
             yield from (Failure(event, REFUSED, f"{function} does not exist") for event in sent)
+        else:
+            journal.note(journal.Delivered(delivery.subscriber, delivery.target))
         return
     result = calls.call(function, payload)
     if result is None or result.get("error"):
@@ -167,6 +170,7 @@ def _called(delivery: Delivery, sent: list[Event], payload: Any) -> Iterator[Fai
         code = THROTTLED if throttled else REFUSED
         yield from (Failure(event, code, said) for event in sent)
         return
+    journal.note(journal.Delivered(delivery.subscriber, delivery.target))
     failed = _failed_items(result.get("body"))
     for event in sent:
         if event.id in failed:

@@ -25,11 +25,13 @@ from sls_patterns_cli.local.emulator.adapters.eventsv2.events import (
     why_not_an_expression,
 )
 from sls_patterns_cli.local.emulator.adapters.eventsv2.wire import RefusedError
+from sls_patterns_cli.local.emulator.adapters.pipes.definitions import service_of
 
 ENVELOPE_TYPE = "application/eventbridge+json"
 
 takes_anything = False
-"""Whether there may be subscribers with targets that are not here: `prove` has stand-ins."""
+"""Whether there may be subscribers of buses, and with targets, that are not here: `prove` has
+stand-ins for both."""
 
 Record = dict[str, Any]
 
@@ -229,7 +231,7 @@ def _of_target(bus: Bus, invoke: Record) -> str:
     target = invoke["TargetArn"]
     if target == bus.arn:
         return "InvokeConfiguration.TargetArn must not reference the subscriber's own event bus"
-    expected = delivery.PARAMETERS.get(target.split(":")[2])
+    expected = delivery.PARAMETERS.get(service_of(target))
     if expected is None and not takes_anything:
         return f"the local stack has no subscribers to {target}"
     given = invoke.keys() - {"TargetArn", "RoleArn", expected}
@@ -279,9 +281,12 @@ def _texts(value: Any) -> list[str]:
 
 
 def _bus(request: Record) -> Bus:
-    bus = buses.get(request["EventBusArn"])
+    arn = request["EventBusArn"]
+    if takes_anything and arn not in buses:
+        buses[arn] = Bus(arn, arn, {})
+    bus = buses.get(arn)
     if bus is None:
-        raise RefusedError("ResourceNotFoundException", f"{request['EventBusArn']} does not exist")
+        raise RefusedError("ResourceNotFoundException", f"{arn} does not exist")
     return bus
 
 

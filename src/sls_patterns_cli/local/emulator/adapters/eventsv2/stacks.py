@@ -75,7 +75,7 @@ def _identity(properties: Record) -> list[Any]:
 
 def _subscriber(described: Record) -> Any:
     arn, bus = described["SubscriberArn"], described["EventBusArn"]
-    return arn, {"SubscriberArn": arn, "BusName": bus.split("/")[1]}
+    return arn, {"SubscriberArn": arn, "BusName": operations.buses[bus].name}
 
 
 HANDLERS: dict[str, Record] = {
