@@ -21,6 +21,9 @@ ROLE = """
           - Effect: Allow
             Principal: {Service: events.amazonaws.com}
             Action: sts:AssumeRole
+            Condition:
+              StringEquals: {"aws:SourceAccount": !Ref "AWS::AccountId"}
+              ArnLike: {"aws:SourceArn": !Sub "arn:aws:events:*:${AWS::AccountId}:subscriber/*"}
       Policies:
         - PolicyName: deliver
           PolicyDocument:

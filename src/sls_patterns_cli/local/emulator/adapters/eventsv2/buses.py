@@ -29,6 +29,7 @@ from sls_patterns_cli.local.emulator.adapters import retries
 from sls_patterns_cli.local.emulator.adapters.eventsv2.delivery import (
     Delivery,
     Failure,
+    assumes,
     deliver,
     most_in_a_batch,
     put,
@@ -191,9 +192,9 @@ class Subscriber:
     def _give_up(self, failures: Sequence[Failure], tried: retries.Tried) -> None:
         invoke = self.configuration["InvokeConfiguration"]
         queue = str((self.configuration.get("OnFailureConfiguration") or {}).get("Arn", ""))
-        is_kept = bool(queue) and role_may(invoke["RoleArn"], SENDING["sqs"], queue)
-        if is_kept:
-            is_kept = self._keep(queue, failures, tried)
+        role = invoke["RoleArn"]
+        may = assumes(self.arn, role) and role_may(role, SENDING["sqs"], queue)
+        is_kept = bool(queue) and may and self._keep(queue, failures, tried)
         journal.note(
             journal.GivenUp(
                 "eventbridge-v2",

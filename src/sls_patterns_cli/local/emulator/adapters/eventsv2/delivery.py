@@ -30,6 +30,7 @@ from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_ass
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background, calls
 from sls_patterns_cli.local.emulator.adapters.pipes.definitions import service_of
 from sls_patterns_cli.local.emulator.adapters.pipes.transformation import as_text
+from sls_patterns_cli.local.emulator.source_keys import SENT_BY_SUBSCRIBERS
 
 EVENTS = "events.amazonaws.com"
 
@@ -104,10 +105,15 @@ def deliver(delivery: Delivery) -> list[Failure]:
     return list(_each(delivery, send))
 
 
+def assumes(subscriber: str, role: str) -> bool:
+    """Tell whether the service may act for a subscriber in the name of its role."""
+    return may_assume(EVENTS, role, subscriber, SENT_BY_SUBSCRIBERS)
+
+
 def _denied(delivery: Delivery) -> str:
     role = delivery.configuration["InvokeConfiguration"]["RoleArn"]
     action = SENDING.get(delivery.service, "")
-    if not may_assume(EVENTS, role, delivery.subscriber):
+    if not assumes(delivery.subscriber, role):
         return f"{EVENTS} may not assume {role}"
     if action and not role_may(role, action, delivery.target):
         return f"User: {role} is not authorized to perform: {action} on {delivery.target}"
