@@ -32,6 +32,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
         pytest.param("Shop=>Work", FAULTS, ("ended", "Undelivered", DAY), id="tried-for-a-day"),
         pytest.param("Shop=>Topic", DELIVERING, ("lost", None, None), id="dropped"),
         pytest.param("Shop=>Machine", DELIVERING, ("lost", None, None), id="the-role-may-not-keep"),
+        pytest.param(
+            "Shop=>Closed", DELIVERING, ("lost", None, None), id="nobody-assumes-the-role"
+        ),
         pytest.param(f"Bus=>{CLICKS}", DELIVERING, ("ended", "outside", None), id="outside"),
     ],
 )
