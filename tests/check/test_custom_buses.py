@@ -142,6 +142,26 @@ def without_deduplication_id(resources: dict[str, Any]) -> None:
     del subscriber(resources)["InvokeConfiguration"]["SqsParameters"]["MessageDeduplicationId"]
 
 
+def from_s3(resources: dict[str, Any]) -> None:
+    resources["Uploads"] = {
+        "Type": "AWS::EventsV2::EventSource",
+        "Properties": {
+            "Name": "uploads",
+            "EventBusArn": {"Ref": "Shop"},
+            "Configuration": {"AwsServiceEventsConfiguration": {"AwsService": "aws.s3"}},
+        },
+    }
+
+
+def from_s3_to_fifo(resources: dict[str, Any]) -> None:
+    from_s3(resources)
+    in_order(resources)
+    configuration = resources["Uploads"]["Properties"]["Configuration"]
+    configuration["AwsServiceEventsConfiguration"]["OnFailureConfiguration"] = {
+        "Arn": arn("Undelivered")
+    }
+
+
 def for_nobody(resources: dict[str, Any]) -> None:
     trust = resources["Deliver"]["Properties"]["AssumeRolePolicyDocument"]
     trust["Statement"][0]["Principal"]["Service"] = "scheduler.amazonaws.com"
@@ -156,6 +176,10 @@ def for_nobody(resources: dict[str, Any]) -> None:
             lambda each: subscriber(each).pop("OnFailureConfiguration"),
             [("SP104", "Keep")],
             id="what-fails-is-dropped",
+        ),
+        pytest.param(from_s3, [("SP104", "Uploads")], id="what-is-not-forwarded-is-dropped"),
+        pytest.param(
+            from_s3_to_fifo, [("SP201", "Undelivered")], id="a-source-needs-a-standard-queue"
         ),
         pytest.param(to_topic, [("SP201", "Alarms"), ("SP301", "Alarms")], id="a-topic-is-no-end"),
         pytest.param(

@@ -24,6 +24,7 @@ from sls_patterns_cli.wiring.edges.invocations import is_durable
 from sls_patterns_cli.wiring.edges.pipes import STREAM_SOURCES, source_mechanism, waits_for
 from sls_patterns_cli.wiring.model import (
     DELIVERY,
+    EVENT_SOURCE,
     FUNCTION,
     MACHINE,
     OUTSIDE,
@@ -133,6 +134,8 @@ class Trial:
         target = self.deployment.stack.resources.get(self.edge.target)
         if self.edge.mechanism == "lambda-async" and target and is_durable(target):
             return "durable executions are not emulated"
+        if self.deployment.stack.resources[self.edge.declared_by].type == EVENT_SOURCE:
+            return "event sources of a custom event bus are not emulated"
         if self.edge.end.kind == "unknown":
             return "its end is named by something that stands elsewhere"
         if self.edge.mechanism != "firehose":

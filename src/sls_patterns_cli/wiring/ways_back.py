@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sls_patterns_cli.cloudformation.stack import Stack, once_a_stack
 from sls_patterns_cli.wiring.edges.mappings import MECHANISMS, polls
-from sls_patterns_cli.wiring.model import BUS, PIPE, QUEUE, Edge
+from sls_patterns_cli.wiring.model import BUS, PIPE, QUEUE, SUBSCRIBER, Edge
 
 REDRIVE, REPLAY = "redrive", "replay"
 
@@ -20,7 +20,7 @@ def back(stack: Stack, edge: Edge) -> str | None:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-custom-bus-create.html
     """
-    if edge.mechanism == "eventbridge-v2":
+    if stack.resources[edge.declared_by].type == SUBSCRIBER and edge.mechanism == "eventbridge-v2":
         return REPLAY
     if edge.mechanism == "eventbridge" and _is_archived(stack, edge.source):
         return REPLAY

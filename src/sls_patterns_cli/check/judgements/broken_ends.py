@@ -118,7 +118,7 @@ def _unwritable(stack: Stack) -> Iterator[Fault]:
 
 def _wrong_order(stack: Stack, edge: Edge, end: Resource) -> str:
     """Say why a queue is FIFO and may not be, or is not and must be."""
-    if edge.mechanism == "eventbridge-v2":
+    if stack.resources[edge.declared_by].type == SUBSCRIBER:
         return ""
     if edge.mechanism in {"sqs", "pipe"}:
         source = stack.resources.get(edge.source)
@@ -256,10 +256,10 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
 def _powerless_subscribers(stack: Stack) -> Iterator[Fault]:
     """SP204: subscribers of custom buses deliver in the name of a role, whatever policies say."""
     for edge in edges(stack):
-        if edge.mechanism != "eventbridge-v2":
+        subscriber = stack.resources[edge.declared_by]
+        if edge.mechanism != "eventbridge-v2" or subscriber.type != SUBSCRIBER:
             continue
         target = stack.resources.get(edge.target)
-        subscriber = stack.resources[edge.declared_by]
         role = role_of(stack, subscriber)
         if role and not trusts(stack, role, EVENTS):
             yield Fault(

@@ -6,7 +6,7 @@ from sls_patterns_cli.check.judgements.fault import Fault, dead_letters
 from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.terminal.sentences import listed
 from sls_patterns_cli.wiring.edges import edges
-from sls_patterns_cli.wiring.model import BUCKET, QUEUE, SUBSCRIBER, Edge
+from sls_patterns_cli.wiring.model import BUCKET, EVENT_SOURCE, QUEUE, SUBSCRIBER, Edge
 
 DOCS = "https://docs.aws.amazon.com"
 SNS = f"{DOCS}/sns/latest/dg/sns-dead-letter-queues.html"
@@ -37,6 +37,11 @@ DELIVERIES = {
         "rule",
         "TopicRulePayload.ErrorAction",
         f"{DOCS}/iot/latest/developerguide/rule-error-handling.html",
+    ),
+    EVENT_SOURCE: (
+        "event source",
+        "OnFailureConfiguration.Arn of its configuration",
+        f"{TEMPLATES}/aws-properties-eventsv2-eventsource-onfailureconfiguration.html",
     ),
     SUBSCRIBER: (
         "subscriber",
