@@ -470,6 +470,54 @@ def test_what_aws_refuses_is_refused(
     assert refused.value.response["Error"]["Code"] == "InvalidInputException"
 
 
+def moved(target: str) -> str:
+    return f"""
+Resources:
+  Bus: {{Type: AWS::EventsV2::EventBus, Properties: {{Name: moved}}}}
+  First: {{Type: AWS::SQS::Queue}}
+  Second: {{Type: AWS::SQS::Queue}}
+  Move:
+    Type: AWS::EventsV2::Subscriber
+    Properties:
+      Name: move
+      Description: to {target}
+      EventBusArn: !Ref Bus
+      InvokeConfiguration: {{TargetArn: !GetAtt {target}.Arn, RoleArn: !GetAtt Deliver.Arn}}
+  Deliver:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {{Service: events.amazonaws.com}}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: deliver
+          PolicyDocument:
+            Statement: [{{Effect: Allow, Action: "sqs:SendMessage", Resource: "*"}}]
+Outputs:
+  Bus: {{Value: !Ref Bus}}
+  Second: {{Value: !Ref Second}}
+  Move: {{Value: !Ref Move}}
+"""
+
+
+def test_another_target_replaces_a_subscriber_and_another_description_does_not(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    first = deploy_stack(moved("First"), "moved")
+    same = deploy_stack(moved("First").replace("to First", "as before"), "moved")
+    other = deploy_stack(moved("Second"), "moved")
+
+    assert first["Move"] == same["Move"] != other["Move"]
+    buses = client("eventbridgev2")
+    listed = buses.list_subscribers(EventBusArn=other["Bus"])["Subscribers"]
+    assert [each["SubscriberArn"] for each in listed] == [other["Move"]]
+    publish(client, other["Bus"], "orders", {"number": 1})
+    (event,) = taken(client, other["Second"], 1)
+    assert event["detail"] == {"number": 1}
+
+
 def test_a_stack_with_a_subscriber_to_what_is_not_served_is_refused(
     deploy_stack: DeployStack,
 ) -> None:
