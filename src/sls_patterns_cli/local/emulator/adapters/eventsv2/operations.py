@@ -40,7 +40,8 @@ buses: dict[str, Bus] = {}
 
 def subscribers() -> list[Subscriber]:
     """Return all subscribers."""
-    return [each for bus in buses.values() for each in bus.subscribers.values()]
+    # Copies, as others may change them meanwhile.
+    return [each for bus in [*buses.values()] for each in [*bus.subscribers.values()]]
 
 
 def do(name: str, request: Record) -> Record:

@@ -8,10 +8,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import botocore.session
-from botocore.parsers import BaseCBORParser
-from botocore.serialize import RpcV2CBORSerializer
-
 takes_any_text = False
 """Whether texts need no form: `prove` has values for what it does not know."""
 
@@ -30,6 +26,8 @@ class RefusedError(Exception):
 
 @cache
 def _model() -> Any:
+    import botocore.session  # which would make each start of the emulator longer
+
     return botocore.session.Session().get_service_model("eventbridgev2")
 
 
@@ -47,6 +45,8 @@ def read(body: bytes) -> dict[str, Any]:
     """Return what the body of a request holds."""
     if not body:
         return {}
+    from botocore.parsers import BaseCBORParser
+
     parser = BaseCBORParser()
     found: dict[str, Any] = parser.parse_data_item(parser.get_peekable_stream_from_bytes(body))
     return found
@@ -124,17 +124,22 @@ def _invalid(path: str, why: str) -> RefusedError:
     return RefusedError("InvalidInputException", f"{path} {why}")
 
 
+@cache
+def _writer() -> Any:
+    from botocore.serialize import RpcV2CBORSerializer
+
+    return RpcV2CBORSerializer()
+
+
 def _written(value: Any, shape: Any) -> bytes:
-    writer: Any = RpcV2CBORSerializer()
-    written = bytearray()
+    writer, written = _writer(), bytearray()
     writer._serialize_data_item(written, value, shape)
     return bytes(written)
 
 
 def _texts(texts: Mapping[str, str]) -> bytes:
     """A map of texts, which is the body of an error."""
-    writer: Any = RpcV2CBORSerializer()
-    written = bytearray()
+    writer, written = _writer(), bytearray()
     written.extend(writer._get_initial_byte(writer.MAP_MAJOR_TYPE, len(texts)))
     for text in (each for pair in texts.items() for each in pair):
         writer._serialize_type_string(written, text, None, None)
