@@ -480,7 +480,7 @@ Resources:
     Type: AWS::EventsV2::Subscriber
     Properties:
       Name: move
-      Description: to {target}
+      RetryPolicy: {{MaxRetryAttempts: 1}}
       EventBusArn: !Ref Bus
       InvokeConfiguration: {{TargetArn: !GetAtt {target}.Arn, RoleArn: !GetAtt Deliver.Arn}}
   Deliver:
@@ -502,15 +502,20 @@ Outputs:
 """
 
 
-def test_another_target_replaces_a_subscriber_and_another_description_does_not(
+def test_another_target_replaces_a_subscriber_and_another_retry_policy_does_not(
     deploy_stack: DeployStack, client: Client
 ) -> None:
+    buses = client("eventbridgev2")
+    without = moved("First").replace("      RetryPolicy: {MaxRetryAttempts: 1}\n", "")
+
     first = deploy_stack(moved("First"), "moved")
-    same = deploy_stack(moved("First").replace("to First", "as before"), "moved")
+    before = buses.describe_subscriber(SubscriberArn=first["Move"])
+    same = deploy_stack(without, "moved")
+    after = buses.describe_subscriber(SubscriberArn=same["Move"])
     other = deploy_stack(moved("Second"), "moved")
 
+    assert (before["RetryPolicy"], after["RetryPolicy"]) == ({"MaxRetryAttempts": 1}, {})
     assert first["Move"] == same["Move"] != other["Move"]
-    buses = client("eventbridgev2")
     listed = buses.list_subscribers(EventBusArn=other["Bus"])["Subscribers"]
     assert [each["SubscriberArn"] for each in listed] == [other["Move"]]
     publish(client, other["Bus"], "orders", {"number": 1})

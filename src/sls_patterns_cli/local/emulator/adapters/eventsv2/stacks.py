@@ -13,6 +13,15 @@ from sls_patterns_cli.local.emulator.adapters.eventsv2 import operations, wire
 REPLACED_BY = ("Name", "EventBusArn", "Type", "StartingPosition", "PointInTimeConfiguration")
 """Of a subscriber, beside its target."""
 
+BLOCKS = (
+    "BatchConfiguration",
+    "FilterConfiguration",
+    "OnFailureConfiguration",
+    "RetryPolicy",
+    "Transformer",
+)
+"""What a template may leave out again, which an update of the API would keep."""
+
 Record = dict[str, Any]
 
 
@@ -59,7 +68,8 @@ def _update_subscriber(arn: str, old: Record, new: Record, stack: str) -> Any:
     if _identity(old) != _identity(new):
         _delete_subscriber(arn, old)
         return _create_subscriber("", new, stack)
-    return _subscriber(_done("UpdateSubscriber", {**new, "SubscriberArn": arn}))
+    emptied: Record = {name: {} for name in BLOCKS if name in old}
+    return _subscriber(_done("UpdateSubscriber", {**emptied, **new, "SubscriberArn": arn}))
 
 
 def _delete_subscriber(arn: str, _properties: Record) -> None:
