@@ -87,7 +87,7 @@ Resources:
       InvokeConfiguration:
         TargetArn: !GetAtt Work.Arn
         RoleArn: !GetAtt DeliveryRole.Arn
-        LambdaParameters: {InvocationType: REQUEST_RESPONSE}
+        LambdaParameters: {InvocationType: REQUEST_RESPONSE, Qualifier: $LATEST}
       RetryPolicy: {MaxRetryAttempts: 2, MaxEventAgeInSeconds: 3600}
       OnFailureConfiguration: {Arn: !GetAtt Undelivered.Arn}
   InOrder:

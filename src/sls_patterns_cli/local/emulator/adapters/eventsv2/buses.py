@@ -19,9 +19,9 @@ import contextvars
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from sls_patterns_cli.local.emulator import journal
@@ -43,6 +43,9 @@ DEDUPLICATED_SECONDS = 300
 
 LONGEST_MESSAGE = 1_024
 """Of the error in a record."""
+
+UNGROUPED = "ungrouped"
+"""The group in a FIFO queue of records about events that have none; AWS does not say it."""
 
 RUNNING, STOPPED = "RUNNING", "STOPPED"
 
@@ -211,11 +214,12 @@ class Subscriber:
         """Put a record into the queue, a FIFO queue one for each group; tell whether it is kept."""
         if not queue.endswith(".fifo"):
             return _kept(queue, self._record(failures, tried), {})
-        ordered = sorted(failures, key=lambda each: each.event.group or "")
+        groups = defaultdict[str, list[Failure]](list)
+        for failure in failures:
+            groups[failure.event.group or UNGROUPED].append(failure)
         return all(
             _kept(queue, self._record(of_group, tried), _in_group(group, of_group))
-            for group, found in groupby(ordered, key=lambda each: each.event.group or "none")
-            for of_group in [list(found)]
+            for group, of_group in groups.items()
         )
 
     def _record(self, failures: Sequence[Failure], tried: retries.Tried) -> str:

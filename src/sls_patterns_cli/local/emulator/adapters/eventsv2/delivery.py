@@ -25,7 +25,12 @@ from sls_patterns_cli.local.emulator.adapters.eventsv2.events import (
     transformed,
     value,
 )
-from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may, throttling
+from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
+    SENDING,
+    refusing,
+    role_may,
+    throttling,
+)
 from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_assume
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background, calls
 from sls_patterns_cli.local.emulator.adapters.pipes.definitions import service_of
@@ -95,7 +100,11 @@ def most_in_a_batch(configuration: Configuration) -> int:
 
 def deliver(delivery: Delivery) -> list[Failure]:
     """Hand a batch over; return what of it failed."""
-    if problem := _denied(delivery):
+    try:
+        problem = _denied(delivery)
+    except ExpressionError as error:
+        return _all(delivery, REFUSED, str(error))
+    if problem:
         return _all(delivery, DENIED, problem)
     if delivery.target in throttling:
         return _all(delivery, THROTTLED, f"{delivery.target} throttles")
@@ -115,9 +124,20 @@ def _denied(delivery: Delivery) -> str:
     action = SENDING.get(delivery.service, "")
     if not assumes(delivery.subscriber, role):
         return f"{EVENTS} may not assume {role}"
-    if action and not role_may(role, action, delivery.target):
-        return f"User: {role} is not authorized to perform: {action} on {delivery.target}"
+    target = _function(delivery) if delivery.service == "lambda" else delivery.target
+    if delivery.target in refusing or (action and not role_may(role, action, target)):
+        return f"User: {role} is not authorized to perform: {action} on {target}"
     return ""
+
+
+def _function(delivery: Delivery) -> str:
+    """Return the ARN of a function with the version or alias that is configured."""
+    qualifier = delivery.parameters.get("Qualifier")
+    return (
+        f"{delivery.target}:{value(qualifier, delivery.batch[0][1])}"
+        if qualifier
+        else delivery.target
+    )
 
 
 def _all(delivery: Delivery, code: str, message: str) -> list[Failure]:
@@ -160,9 +180,7 @@ def _invoked(delivery: Delivery) -> list[Failure]:
 
 
 def _called(delivery: Delivery, sent: list[Event], payload: Any) -> Iterator[Failure]:
-    function = delivery.target
-    if qualifier := delivery.parameters.get("Qualifier"):
-        function = f"{function}:{value(qualifier, delivery.batch[0][1])}"
+    function = _function(delivery)
     if delivery.parameters.get("InvocationType") == "EVENT":
         if not background.invoke(function, payload):
             yield from (Failure(event, REFUSED, f"{function} does not exist") for event in sent)
