@@ -25,7 +25,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     output,
 )
 
-ALIAS = "live"
+ALIAS = function.ALIAS
 """What callers invoke, as those of an internal API do whatever the answer is."""
 
 PERCENT = 10
