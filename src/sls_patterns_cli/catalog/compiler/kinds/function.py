@@ -263,7 +263,7 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
     if is_durable(node):
         yield managed_policy(
             "AWSLambdaBasicDurableExecutionRolePolicy",
-            "it lets a function write its log and the checkpoints of its executions, and no more",
+            "it lets a function write log and checkpoints",
         )
     else:
         yield managed_policy(

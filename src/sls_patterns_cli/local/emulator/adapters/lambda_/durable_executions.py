@@ -265,6 +265,8 @@ def _go_on(execution: Record) -> None:
     failed = bool(result.get("error"))
     error = _described(result) if failed else None
     lambda_durable.record_invocation_completed(arn, started, new_uuid(), error)
+    if execution["Status"] != "RUNNING":
+        return  # It was stopped meanwhile.
     answer: Any = result.get("body")
     answer = json.loads(answer) if isinstance(answer, str | bytes) and answer else answer
     answer = answer if isinstance(answer, dict) and not failed else {}
