@@ -34,6 +34,7 @@ ADAPTERS = (
     "lambda_.reserved_concurrency",
     "lambda_.function_aliases",
     "lambda_.asynchronous_invocation",
+    "lambda_.durable_executions",
     "sns.topic_delivery",
     "sns.endpoint_delivery",
     "logs.log_subscriptions",
