@@ -50,7 +50,7 @@ ADAPTERS = (
     "stepfunctions.execution_output",
     "stepfunctions.late_descriptions",
     "stepfunctions.express_logs",
-    "stepfunctions.map_results",
+    "stepfunctions.map_runs",
     "stepfunctions.execution_redrive",
     "stepfunctions.permissions",
     "s3.missing_objects",
