@@ -17,6 +17,7 @@ from typing import Any
 ADAPTERS = (
     "iam.secure_transport",
     "iam.batch_actions",
+    "iam.map_runs",
     "sqs.queue_waits",
     "sqs.queue_receipts",
     "sqs.queue_locking",
