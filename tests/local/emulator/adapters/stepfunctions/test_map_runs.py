@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
-from local.support import Client, DeployStack, objects, seen, wait_until
+from botocore.exceptions import ClientError
+from local.support import REGION, Client, DeployStack, objects, seen, wait_until
 
 STACK = """
 Resources:
@@ -64,6 +66,21 @@ Resources:
   Role:
     Type: AWS::IAM::Role
     Properties: {AssumeRolePolicyDocument: {Statement: []}}
+  Reader:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {AWS: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: read
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: states:DescribeMapRun
+                Resource: !Sub "arn:${AWS::Partition}:states:*:*:mapRun:${Machine.Name}/parts:*"
   Policy:
     Type: AWS::IAM::Policy
     Properties:
@@ -80,6 +97,7 @@ Outputs:
   Results: {Value: !Ref Results}
   Work: {Value: !Ref Work}
   Machine: {Value: !Ref Machine}
+  Reader: {Value: !GetAtt Reader.Arn}
 """
 
 
@@ -208,8 +226,9 @@ def test_a_redrive_runs_only_what_has_not_succeeded(
     [
         ('{"id": "a"}\nno JSON\n', "States.ItemReaderFailed"),
         (lines("x" * 262_144), "States.DataLimitExceeded"),
+        ("\n", "States.ItemReaderFailed"),
     ],
-    ids=["no JSON", "an item that is too large"],
+    ids=["no JSON", "an item that is too large", "no items"],
 )
 def test_an_object_that_cannot_be_handed_on_fails_the_map(
     text: str, error: str, deploy_stack: DeployStack, client: Client
@@ -217,3 +236,27 @@ def test_an_object_that_cannot_be_handed_on_fails_the_map(
     stack = deploy_stack(STACK.replace("KIND", "STANDARD"))
 
     assert run(stack, client, text, tolerated=100)["error"] == error
+
+
+@pytest.mark.parametrize("label", ["parts", "others"])
+def test_a_map_run_is_described_to_who_may_describe_it(
+    label: str, deploy_stack: DeployStack, client: Client
+) -> None:
+    definition = STACK.replace("KIND", "STANDARD").replace("Label: parts", f"Label: {label}")
+    stack = deploy_stack(definition)
+    described = map_run(client, run(stack, client, lines("a"))["executionArn"])["mapRunArn"]
+    session = client("sts").assume_role(RoleArn=stack["Reader"], RoleSessionName="test")
+    states = boto3.client(
+        "stepfunctions",
+        REGION,
+        endpoint_url=client("stepfunctions").meta.endpoint_url,
+        aws_access_key_id=session["Credentials"]["AccessKeyId"],
+        aws_secret_access_key=session["Credentials"]["SecretAccessKey"],
+        aws_session_token=session["Credentials"]["SessionToken"],
+    )
+
+    if label == "parts":
+        assert states.describe_map_run(mapRunArn=described)["status"] == "SUCCEEDED"
+    else:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            states.describe_map_run(mapRunArn=described)

@@ -110,7 +110,13 @@ def _text(value: Any) -> str:
 
 
 def _json_lines(text: str) -> Iterator[Any]:
-    """Read one line after the other, without a copy of all of them."""
+    """Read one line after the other, without a copy of all of them.
+
+    AWS does not document what it does with an object without lines. So a machine must not rely on
+    it, and here it fails.
+    """
+    if not text.strip():
+        raise stepfunctions._ExecutionError("States.ItemReaderFailed", "The object has no items")
     start = 0
     while start < len(text):
         end = text.find("\n", start)
