@@ -184,6 +184,8 @@ def _reader(
     reader = state.get("ItemReader") or {}
     given = reader.get("Parameters") or reader.get("Arguments") or {}
     bucket = stack.named(given.get("Bucket"), BUCKET)
+    if reader and not bucket:
+        yield Violation(rule, machine.name, "its ItemReader must read a bucket of this stack")
     if bucket and reader.get("Resource") != READS:
         yield is_but(
             rule, machine.name, "Resource of its ItemReader", reader.get("Resource"), READS
