@@ -9,7 +9,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from botocore.exceptions import ClientError
 
 from conservation.datastore import OUTAGE_SECONDS, Datastore, Item
 from conservation.stack import Stack
@@ -54,7 +56,9 @@ class Objects(Datastore):
         """Return how often the rows of each job were counted."""
         with self._lock:
             if time.monotonic() - self._looked_at > every_seconds:
-                self._read_new()
+                # The emulator may fail to list a bucket while a map run writes to it.
+                with suppress(ClientError):
+                    self._read_new()
                 self._looked_at = time.monotonic()
             return Counter({(RESULTS, job): rows // ROWS for job, rows in self._rows.items()})
 
