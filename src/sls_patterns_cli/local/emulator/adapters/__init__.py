@@ -17,6 +17,7 @@ from typing import Any
 ADAPTERS = (
     "iam.secure_transport",
     "iam.batch_actions",
+    "iam.map_runs",
     "sqs.queue_waits",
     "sqs.queue_receipts",
     "sqs.queue_locking",
@@ -51,7 +52,7 @@ ADAPTERS = (
     "stepfunctions.execution_output",
     "stepfunctions.late_descriptions",
     "stepfunctions.express_logs",
-    "stepfunctions.map_results",
+    "stepfunctions.map_runs",
     "stepfunctions.execution_redrive",
     "stepfunctions.permissions",
     "s3.missing_objects",
