@@ -58,6 +58,7 @@ QUEUE = Source(("visibility-too-short", "no-dead-letter-queue"), strikes=4, slow
 # What a function receives itself is visible again after 1.5 s, which may pass on a busy machine.
 POLLED_QUEUE = Source(QUEUE.defects, strikes=2, at_a_time=8)
 EVENT = Source(("events-not-retried", "failed-events-not-kept"), strikes=2)
+KEPT_EVENT = Source((*EVENT.defects, "failed-records-not-told"), strikes=2)
 BARE_EVENT = Source(("events-not-retried", "failed-events-without-queue"), strikes=2)
 # Lambda tries a record of a stream again for hours, and all that follow wait for it. So few strikes
 # in a row, that a busy machine gets on between them.
@@ -490,6 +491,14 @@ SERVICES = [
         send=_hand_off,
         ends=HAND_OFF,
         source=EVENT,
+        messages=300,
+    ),
+    Service(
+        "internal-handoff",
+        "s3-destination",
+        send=_hand_off,
+        ends=HAND_OFF,
+        source=KEPT_EVENT,
         messages=300,
     ),
     Service(

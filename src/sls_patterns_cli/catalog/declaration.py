@@ -591,7 +591,8 @@ def _failure(mechanism: Mechanism, source: Node, target: Node) -> Failure:
     called = {source.kind: source, target.kind: target, "source": source, "target": target}
     for hole, node in called.items():
         end = end and end.replace(f"{{{hole}}}", node.name)
-    return Failure(mechanism.id, mechanism.mechanism, end, called[mechanism.fails].name)
+    at = called[mechanism.fails]
+    return Failure(mechanism.where(at.attributes), end, at.name)
 
 
 def _refuse_what_is_not_carried(place: Place, pattern: Pattern) -> None:

@@ -1,7 +1,8 @@
 """Where Lambda puts what has failed, in the name of the function's role; it changes nothing itself.
 
 AWS: a destination is a queue, topic, bucket, function or event bus; a dead-letter queue may also be
-a topic. The function's role needs the permission for it.
+a topic. The function's role needs the permission for it. What a queue or topic is too small for is
+lost, and only the metric DestinationDeliveryFailures tells; a bucket holds it.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
@@ -11,7 +12,7 @@ import logging
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import eventbridge, sns
+from ministack.services import eventbridge, sns, sqs
 
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background
@@ -32,13 +33,17 @@ def keep(role: str, destination: str, record: Any, key: str, **attributes: str) 
         return _put(role, destination, key, body)
     if not role_may(role, SENDING.get(service, ""), destination):
         return False
-    match service:
-        case "sqs":
-            return send(destination, body, **attributes)
-        case "sns":
-            return _publish(destination, body)
-        case "lambda":
-            return background.invoke(destination, record)
+    try:
+        match service:
+            case "sqs":
+                return send(destination, body, **attributes)
+            case "sns":
+                return _publish(destination, body)
+            case "lambda":
+                return background.invoke(destination, record)
+    except (sqs._Err, sns.SnsPublishError) as error:
+        logger.warning("Lambda could not keep a record in %s: %s", destination, error)
+        return False
     return service == "events" and _put_event(destination, record)
 
 
