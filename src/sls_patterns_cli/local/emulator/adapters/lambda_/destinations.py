@@ -9,6 +9,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 
 import json
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ministack.core.responses import new_uuid
@@ -33,18 +35,23 @@ def keep(role: str, destination: str, record: Any, key: str, **attributes: str) 
         return _put(role, destination, key, body)
     if not role_may(role, SENDING.get(service, ""), destination):
         return False
-    try:
-        match service:
-            case "sqs":
-                return send(destination, body, **attributes)
-            case "sns":
-                return _publish(destination, body)
-            case "lambda":
-                return background.invoke(destination, record)
-    except (sqs._Err, sns.SnsPublishError) as error:
-        logger.warning("Lambda could not keep a record in %s: %s", destination, error)
-        return False
+    match service:
+        case "sqs":
+            return _fits(partial(send, destination, body, **attributes))
+        case "sns":
+            return _fits(partial(_publish, destination, body))
+        case "lambda":
+            return background.invoke(destination, record)
     return service == "events" and _put_event(destination, record)
+
+
+def _fits(deliver: Callable[[], bool]) -> bool:
+    """Return whether a message is delivered: one that is too large is not."""
+    try:
+        return deliver()
+    except (sqs._Err, sns.SnsPublishError) as error:
+        logger.warning("Lambda could not keep a record: %s", error)
+        return False
 
 
 def _publish(topic_arn: str, body: str) -> bool:
