@@ -418,9 +418,7 @@ CHECKS: Mapping[str, Callable[[Stack, Edge], Iterator[Violation]]] = {
 }
 
 
-def _kept_in(
-    stack: Stack, edge: Edge, bucket: Resource, function: Resource
-) -> Iterator[Violation]:
+def _kept_in(stack: Stack, edge: Edge, bucket: Resource, function: Resource) -> Iterator[Violation]:
     """Say what is missing where Lambda puts what a function could not process into a bucket.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
