@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -587,6 +587,18 @@ SERVICES = [
         source=OUTBOX,
         messages=150,
         senders=SENDERS,
+    ),
+    *(
+        Service(
+            "distributed-trigger",
+            topology,
+            datastore="none",
+            send=send,
+            ends=_upload_ends,
+            source=replace(EVENT, slow_seconds=SUBSCRIBERS.slow_seconds),
+            messages=150,
+        )
+        for topology, send in (("s3-topic", _trigger_by_object), ("logs-topic", _trigger_by_line))
     ),
     *(
         Service(
