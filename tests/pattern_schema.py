@@ -63,6 +63,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
         },
         "adapters": {**LISTED, "items": NAMED},
         "test_dependencies": packages,
+        "stacks": {**LISTED, "items": NAMED},
         "test_helpers": {**LISTED, "items": NAMED},
         "reads_json": {"type": "boolean"},
         "harness": parts,

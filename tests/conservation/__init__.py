@@ -16,7 +16,7 @@ from typing import Any
 
 from bursts import deployed
 
-from conservation import aurora, copy_of_table, dynamodb, objects, outbox
+from conservation import aurora, copy_of_table, dynamodb, objects, outbox, subscribers
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -35,6 +35,8 @@ BEYOND = {
     "streams": copy_of_table.disturbable,
     "outbox": outbox.disturbable,
     "s3-object": objects.disturbable,
+    "s3-topic": subscribers.disturbable,
+    "logs-topic": subscribers.disturbable,
 }
 
 
@@ -114,7 +116,7 @@ def conserve(
     answers = {name: getattr(service, name) for name in ("pattern", "topology", "datastore")}
     change = defect.apply if defect else None
     with deployed(folder, change=change, runtime=runtime, **answers) as made:
-        stack = Stack(made.emulator, made.outputs)
+        stack = Stack(made.emulator, made.outputs, made.project.root)
         disturbable = BEYOND.get(service.topology) or DATASTORES[service.datastore]
         with disturbable(stack, service.source.slow_seconds) as datastore:
             patience_seconds = PATIENCE_WITH_A_DEFECT_SECONDS if defect else PATIENCE_SECONDS

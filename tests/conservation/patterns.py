@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ QUEUE = Source(("visibility-too-short", "no-dead-letter-queue"), strikes=4, slow
 # What a function receives itself is visible again after 1.5 s, which may pass on a busy machine.
 POLLED_QUEUE = Source(QUEUE.defects, strikes=2, at_a_time=8)
 EVENT = Source(("events-not-retried", "failed-events-not-kept"), strikes=2)
+KEPT_EVENT = Source((*EVENT.defects, "failed-records-not-told"), strikes=2)
 BARE_EVENT = Source(("events-not-retried", "failed-events-without-queue"), strikes=2)
 # Lambda tries a record of a stream again for hours, and all that follow wait for it. So few strikes
 # in a row, that a busy machine gets on between them.
@@ -521,6 +522,14 @@ SERVICES = [
     ),
     Service(
         "internal-handoff",
+        "s3-destination",
+        send=_hand_off,
+        ends=HAND_OFF,
+        source=KEPT_EVENT,
+        messages=300,
+    ),
+    Service(
+        "internal-handoff",
         "dead-letter-queue",
         send=_hand_off,
         ends=HAND_OFF,
@@ -615,6 +624,18 @@ SERVICES = [
         source=OUTBOX,
         messages=150,
         senders=SENDERS,
+    ),
+    *(
+        Service(
+            "distributed-trigger",
+            topology,
+            datastore="none",
+            send=send,
+            ends=_upload_ends,
+            source=replace(EVENT, slow_seconds=SUBSCRIBERS.slow_seconds),
+            messages=150,
+        )
+        for topology, send in (("s3-topic", _trigger_by_object), ("logs-topic", _trigger_by_line))
     ),
     *(
         Service(

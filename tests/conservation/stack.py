@@ -4,14 +4,15 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli.local.emulator.server import Emulator
 
 
 class Stack:
-    def __init__(self, emulator: Emulator, outputs: Mapping[str, str]) -> None:
-        self.outputs = outputs
+    def __init__(self, emulator: Emulator, outputs: Mapping[str, str], project: Path) -> None:
+        self.outputs, self.project = outputs, project
         self.emulator, self.port = emulator.pid, emulator.port
         self.client: Callable[[str], Any] = cache(emulator.client)
 

@@ -22,6 +22,7 @@ from sls_patterns_cli.wiring.edges.executions import end_of, is_failure_rule
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     DELIVERY,
+    INVOKE_CONFIG,
     LOG_FILTER,
     MACHINE,
     MAPPING,
@@ -56,8 +57,8 @@ MECHANISMS = {
 class Edge:
     """From one resource to another, by logical ids, and how its failures are handled.
 
-    `declared_by` is the resource that makes the edge; `end` the queue (of E5 and E8 the one that
-    is told of what a bucket keeps), None where there is none; `qualifier` what a function is
+    `declared_by` is the resource that makes the edge; `end` the queue (where a bucket keeps what
+    failed, the one that is told of it), None where there is none; `qualifier` what a function is
     invoked by; `limit` the most consumers at a time, where the edge bounds them.
     """
 
@@ -100,6 +101,8 @@ def _counted(stack: Stack, found: model.Edge) -> Iterator[Edge]:
         case "E5" if _is_polled(stack, edge):
             yield replace(edge, end=told_of_objects(stack, end))
         case "E2" if edge.target in stack.resources:
+            if end and end.type == BUCKET:
+                edge = replace(edge, end=told_of_objects(stack, end))
             yield edge
             if _sets_lines_apart(stack, edge):
                 yield replace(edge, mechanism="E10")
@@ -172,11 +175,11 @@ def told_of_objects(stack: Stack, bucket: Resource | None, prefix: str = "") -> 
     return next((queue_of(stack, target.get("Arn")) for target in targets or []), None)
 
 
-def _tells_of_failed_records(stack: Stack, rule: Resource) -> bool:
-    """Tell whether the rule carries what a bucket keeps of failures (E5, E8)."""
+def _tells_of_what_failed(stack: Stack, rule: Resource) -> bool:
+    """Tell whether the rule carries what a bucket keeps of failures (E2, E5, E8)."""
     keeping = [
-        mapping.get("DestinationConfig", "OnFailure", "Destination")
-        for mapping in stack.of_type(MAPPING)
+        sender.get("DestinationConfig", "OnFailure", "Destination")
+        for sender in stack.of_type(MAPPING, INVOKE_CONFIG)
     ]
     keeping += [delivery_destination(each).get("BucketARN") for each in stack.of_type(DELIVERY)]
     kept_in = {bucket.name for arn in keeping if arn and (bucket := stack.by_arn(arn, BUCKET))}
@@ -231,7 +234,7 @@ def transforms(stack: Stack, delivery: Resource) -> Iterator[Resource]:
 def _carries_failures(stack: Stack, declared_by: Resource) -> bool:
     """Tell whether a rule leads to the end of a failure, and so is none of the edges."""
     return declared_by.type == RULE and (
-        is_failure_rule(declared_by) or _tells_of_failed_records(stack, declared_by)
+        is_failure_rule(declared_by) or _tells_of_what_failed(stack, declared_by)
     )
 
 

@@ -225,13 +225,19 @@ def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
             ("MaximumEventAgeInSeconds", EVENT_AGE),
         ):
             yield from _explicit(stack, config, (name,), allowed, "E2")
+    destination = config and config.get("DestinationConfig", "OnFailure", "Destination")
+    bucket = stack.by_arn(destination, BUCKET) if destination else None
+    if config and bucket:
+        yield from _kept_in(stack, edge, bucket, function)
+        for action, on in _keeping(bucket):
+            yield from _allowed_in_time(stack, config, function, action, on)
+        return
     if edge.end is None:
-        says = "OnFailure or DeadLetterConfig must name a queue of this stack"
+        says = "OnFailure or DeadLetterConfig must name a queue or bucket of this stack"
         yield Violation("E2", function.name, says)
         return
     yield from dead_letter_queue(stack, edge.end)
     yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E2")
-    destination = config and config.get("DestinationConfig", "OnFailure", "Destination")
     yield from watched(stack, function, DESTINATION if destination else LAMBDA_DEAD_LETTER)
     made = config if config and destination else function
     yield from _allowed_in_time(stack, made, function, "sqs:SendMessage", stack.resources[edge.end])
@@ -309,11 +315,7 @@ def _stream_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
         says = "OnFailure must name a bucket of this stack: queues and topics get no records"
         yield Violation("E5", mapping.name, says)
     else:
-        yield from _told_of_objects(stack, edge, bucket)
-        objects = f"${{{bucket.name}.Arn}}/*"
-        yield from _allowed(stack, function, "s3:PutObject", objects, "E5")
-        yield from _allowed(stack, function, "s3:ListBucket", bucket, "E5")
-        yield from watched(stack, function, DESTINATION)
+        yield from _kept_in(stack, edge, bucket, function)
     yield from watched(stack, function, ITERATOR_AGE)
     yield from _explicit(stack, mapping, ("MaximumRetryAttempts",), STREAM_RETRIES, "E5")
     age = range(LONGEST_OUTAGE, LONGEST_RECORD_AGE + 1)
@@ -414,6 +416,22 @@ CHECKS: Mapping[str, Callable[[Stack, Edge], Iterator[Violation]]] = {
     "E8": _delivery,
     "E10": _lines_apart,
 }
+
+
+def _kept_in(stack: Stack, edge: Edge, bucket: Resource, function: Resource) -> Iterator[Violation]:
+    """Say what is missing where Lambda puts what a function could not process into a bucket.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    yield from _told_of_objects(stack, edge, bucket)
+    for action, on in _keeping(bucket):
+        yield from _allowed(stack, function, action, on, edge.mechanism)
+    yield from watched(stack, function, DESTINATION)
+
+
+def _keeping(bucket: Resource) -> Iterator[tuple[str, Resource | str]]:
+    yield "s3:PutObject", f"${{{bucket.name}.Arn}}/*"
+    yield "s3:ListBucket", bucket
 
 
 def _told_of_objects(

@@ -279,6 +279,30 @@ def asynchronous(name: str, *statements: Any) -> Resources:
     }
 
 
+def kept_whole() -> dict[str, Any]:
+    """Return E2 with a function whose failed events end in a bucket."""
+    return template(
+        function(
+            "Work",
+            allow("s3:PutObject", {"Fn::Sub": "${Bad.Arn}/*"}),
+            allow("s3:ListBucket", get("Bad")),
+        ),
+        bucket("Bad", "Told"),
+        dead_letters("Told", admit("events", "sqs:SendMessage", get("Told"), get("BadRule"))),
+        {
+            "WorkInvokes": resource(
+                "AWS::Lambda::EventInvokeConfig",
+                FunctionName=ref("Work"),
+                Qualifier="$LATEST",
+                MaximumRetryAttempts=2,
+                MaximumEventAgeInSeconds=3600,
+                DestinationConfig={"OnFailure": {"Destination": get("Bad")}},
+            ),
+            "WorkUnkept": unkept("Work"),
+        },
+    )
+
+
 def unkept(function: str) -> dict[str, Any]:
     return alarm("AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", ref(function))
 
@@ -1503,6 +1527,7 @@ EXAMPLES = {
     "E9": e9,
     "E10": e10,
     "E11": e11,
+    "KEPT": kept_whole,
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,

@@ -52,3 +52,33 @@ def test_a_subscriber_hides_messages_for_as_long_as_the_service_itself(
         )
     }
     assert len(hidden) == 1
+
+
+# What is in the stack of the trigger.
+OUTSIDE = [
+    "E4 UploadsSubscription: TopicArn UploadsTopicArn must be a topic of this stack",
+    (
+        "alarm LostUploadsAlarm: TopicName is ${UploadsTopicArn} split at :, part 5, but must be "
+        "that of a resource AWS::SNS::Topic of this stack"
+    ),
+]
+
+
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
+@pytest.mark.parametrize("topology", ["s3-topic", "logs-topic"])
+def test_a_subscriber_of_the_trigger_is_a_whole_service(
+    topology: str, runtime: str, tmp_path: Path
+) -> None:
+    answers = {"pattern": "distributed-trigger", "topology": topology, "runtime": runtime}
+    project = render_project(tmp_path / "uploads", datastore="none", **answers)
+    text = (project / "stacks/subscriber.yaml").read_text()
+    assert says(text, tmp_path / "whole.yaml") == OUTSIDE
+
+    without_end = text.replace(
+        "      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt UploadsDeadLetterQueue.Arn\n"
+        "        maxReceiveCount: 5\n",
+        "",
+    )
+    assert "E1 UploadsQueue: RedrivePolicy must name a queue of this stack" in says(
+        without_end, tmp_path / "without_end.yaml"
+    )

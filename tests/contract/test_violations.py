@@ -59,6 +59,7 @@ FOUND = {
     "DASHBOARD": {("Orders", "Store", "E1", "Dead")},
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E10": {("AppLog", "Work", "E2", "Failed"), ("AppLog", "Work", "E10", "Failed")},
+    "KEPT": {("callers", "Work", "E2", "Told")},
     "E9": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E9", "Unpaid")},
     "E11": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E11", "Broken")},
     "E8": {
@@ -90,6 +91,7 @@ NOT_THE_CONTRACTS = {
     "E3": (r"Bus(\.Name)?", r"Rule.EventPattern.*"),
     "E4": (r"To\w+\.(Protocol|FilterPolicy(\.version)?)",),
     "E5": (),
+    "KEPT": (),
     "E6": (r"Hourly.(ScheduleExpression|FlexibleTimeWindow.*)",),
     "E7": (
         r"Saga.Definition.(StartAt|States)",
@@ -746,7 +748,7 @@ def test_the_older_dead_letter_config_of_a_function_is_an_end_too() -> None:
 
     assert says("E2", *older) == []
     assert says("E2", *older, ("Work.DeadLetterConfig", REMOVE)) == [
-        "E2 Work: OnFailure or DeadLetterConfig must name a queue of this stack"
+        "E2 Work: OnFailure or DeadLetterConfig must name a queue or bucket of this stack"
     ]
 
 

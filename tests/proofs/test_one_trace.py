@@ -77,7 +77,7 @@ def test_one_id_leads_from_the_first_function_to_the_last(
         runtime=runtime,
         tracing=tracing,
     ) as made:
-        stack = Stack(made.emulator, made.outputs)
+        stack = Stack(made.emulator, made.outputs, made.project.root)
         service.send(stack, GOOD)
 
         found = wait_until(
@@ -117,7 +117,7 @@ def assert_a_dead_letter_has_the_trace(stack: Stack, service: Service) -> None:
 def test_the_tasks_of_an_order_have_one_trace(runtime: str, tmp_path: Path) -> None:
     project = tmp_path / "project"
     with deployed(project, pattern="state-machine", topology="standard", runtime=runtime) as made:
-        stack = Stack(made.emulator, made.outputs)
+        stack = Stack(made.emulator, made.outputs, made.project.root)
         order = json.loads((project / "events/order.json").read_text())
         stack.client("stepfunctions").start_execution(
             stateMachineArn=stack.outputs["OrderStateMachineArn"],

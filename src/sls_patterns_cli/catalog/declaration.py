@@ -257,7 +257,8 @@ def _one_topology(
         _proof(place, proof, pattern.file) for proof in place.items(declared, "proofs", at_least=1)
     )
     place.different("proof", [proof.id for proof in proofs])
-    place.names(declared, "test_helpers", form=NAME, optional=True)
+    for key in ("stacks", "test_helpers"):
+        place.names(declared, key, form=NAME, optional=True)
     place.flag(declared, "reads_json")
     use, avoid, retired = (
         place.text(declared, key) if key in declared else "" for key in ("use", "avoid", "retired")
@@ -285,7 +286,7 @@ def _one_topology(
 
 
 _OPTIONAL = (
-    *("adapters", "test_dependencies", "test_helpers", "reads_json", "harness"),
+    *("adapters", "stacks", "test_dependencies", "test_helpers", "reads_json", "harness"),
     *("use", "avoid", "retired"),
 )
 
@@ -596,7 +597,8 @@ def _failure(mechanism: Mechanism, source: Node, target: Node) -> Failure:
     called = {source.kind: source, target.kind: target, "source": source, "target": target}
     for hole, node in called.items():
         end = end and end.replace(f"{{{hole}}}", node.name)
-    return Failure(mechanism.id, mechanism.mechanism, end, called[mechanism.fails].name)
+    at = called[mechanism.fails]
+    return Failure(mechanism.where(at.attributes), end, at.name)
 
 
 def _refuse_what_is_not_carried(place: Place, pattern: Pattern) -> None:

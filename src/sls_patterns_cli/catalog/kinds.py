@@ -5,7 +5,7 @@ A record says all that is known of a kind of node, a kind of edge, a way to fail
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Declaration = Mapping[str, Any]
@@ -182,6 +182,22 @@ class Mechanism:
     """The packages that this code needs."""
     retained: tuple[str, ...] = ()
     """What a deleted stack leaves of the end."""
+    forms: Mapping[str, "Mechanism"] = field(default_factory=dict)
+    """What it is where the function that failed says in `failed_events` how Lambda keeps events."""
+
+    def where(self, attributes: Declaration) -> "Mechanism":
+        """The mechanism at a node with these attributes."""
+        return self.forms.get(attributes.get("failed_events", ""), self)
+
+    @classmethod
+    def from_declaration(cls, name: str, declared: Declaration) -> "Mechanism":
+        """The mechanism as `graph.yml` declares it: a form says what differs."""
+        record = {key: value for key, value in declared.items() if key != "forms"}
+        plain = cls(name, **_typed(record))
+        forms = declared.get("forms", {})
+        return replace(
+            plain, forms={form: replace(plain, **_typed(each)) for form, each in forms.items()}
+        )
 
 
 @dataclass(frozen=True)
@@ -317,7 +333,7 @@ class Vocabulary:
                 name: EdgeKind(name, **_typed(record)) for name, record in declared["edges"].items()
             },
             failures={
-                name: Mechanism(name, **_typed(record))
+                name: Mechanism.from_declaration(name, record)
                 for name, record in declared["failures"].items()
             },
             redrives={
@@ -347,13 +363,13 @@ class Vocabulary:
         self,
         kinds: Iterable[str],
         edges: Iterable[EdgeKind],
-        mechanisms: Iterable[str],
+        mechanisms: Iterable[Mechanism],
         datastores: Iterable[str],
     ) -> tuple[str, ...]:
         """The clients of boto3 that code for these nodes, edges, failures and datastores uses."""
         found = [client for kind in kinds for client in self.nodes[kind].clients]
         found += [client for edge in edges for client in edge.clients]
-        found += [client for each in mechanisms for client in self.failures[each].clients]
+        found += [client for each in mechanisms for client in each.clients]
         found += [client for each in datastores for client in self.datastores[each].clients]
         return tuple(dict.fromkeys(found))
 

@@ -8,6 +8,7 @@ from sls_patterns_cli.catalog.kinds import (
     Call,
     Declaration,
     EdgeKind,
+    Mechanism,
     NodeKind,
     Packages,
     Uses,
@@ -34,11 +35,20 @@ class Node:
 class Failure:
     """How an edge fails: `end` names the dead-letter queue, None if the caller gets the error."""
 
-    id: str
-    mechanism: str
+    kind: Mechanism
     end: str | None
     at: str
     """The node where the failure shows."""
+
+    @property
+    def id(self) -> str:
+        """The mechanism's name, such as E1."""
+        return self.kind.id
+
+    @property
+    def mechanism(self) -> str:
+        """What happens, as a sentence."""
+        return self.kind.mechanism
 
     def as_dict(self) -> dict[str, Any]:
         """The failure as `show --json` prints it."""

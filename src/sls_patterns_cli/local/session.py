@@ -198,7 +198,12 @@ def _stack(
     _refuse_unless_local(project)
     emulators.require()
     language = languages.of(project, progress)
-    emulator = Emulator(project.region, {project.lambda_runtime: language.interpreter.executable})
+    runtime = project.lambda_runtime
+    settings = {}
+    if (project.root / "stacks").is_dir():
+        # Functions of stacks that are deployed beside it have no packages but those of the runtime.
+        settings[RUNTIME_PACKAGES] = json.dumps({runtime: str(language.runtime_packages())})
+    emulator = Emulator(project.region, {runtime: language.interpreter.executable}, settings)
     with emulators.unconfigured():
         try:
             emulator.launch()

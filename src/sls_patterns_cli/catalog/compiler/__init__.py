@@ -133,9 +133,7 @@ class _Compilation:
         self._kinds = [node.kind for node in topology.nodes]
         self._mechanisms = unique(each.id for edge in self._edges for each in edge.failures)
         self._ending = unique(each.id for edge in self._edges for each in edge.failures if each.end)
-        self._ends = _dead_letter_queues(
-            self._edges, self._nodes, self._facts, vocabulary, datastore
-        )
+        self._ends = _dead_letter_queues(self._edges, self._nodes, datastore)
         self._used = {
             *(each.target for each in self._edges if self._kind(each.source) == "function"),
             *(each.source for each in self._edges if each.attributes.get("by") == "poll"),
@@ -180,7 +178,7 @@ class _Compilation:
         found = list(alarms(self._graph, queues, section))
         brought = {node["name"] for node in self._datastore.nodes}
         own = [name for name in self._names("function") if name not in brought]
-        replayed = _replayed(self._ends)
+        replayed = _replayed(self._ends, self._vocabulary)
         ending = [each for each in edges if any(failure.end for failure in each.failures)]
         return {
             "ends": unique(each.end for edge in edges for each in edge.failures if each.end),
@@ -260,7 +258,7 @@ class _Compilation:
                 for retained in (
                     *(each.retained for each in self._datastores),
                     *(node.facts.retained for node in topology.nodes),
-                    *(self._vocabulary.failures[each].retained for each in self._mechanisms),
+                    *(each.kind.retained for edge in edges for each in edge.failures),
                 )
                 for name in retained
             ),
@@ -332,12 +330,12 @@ class _Compilation:
         edges, vocabulary = self._edges, self._vocabulary
         used = {_resource(self._nodes[name], self._datastore) for name in self._used}
         # Whose way back is that of the failure.
-        returned = unique(
-            failure.id
+        returned = [
+            failure.kind
             for each in edges
             if not _way_back(each, edges, self._nodes)
             for failure in each.failures
-        )
+        ]
         return {
             "clients": vocabulary.clients(
                 self._kinds,
@@ -360,7 +358,7 @@ class _Compilation:
                 # What only the proofs need.
                 *(self._proof_packages() if self._datastore.local else ()),
                 *(each.test_packages for each in self._datastores),
-                *(vocabulary.failures[each].packages for each in returned),
+                *(each.packages for each in returned),
             ),
             "tool_packages": self._by_runtime(*(each.kind.test_packages for each in edges)),
         }
@@ -520,16 +518,11 @@ def _moved(edges: tuple[Edge, ...], nodes: Mapping[str, Node]) -> list[Facts]:
 
 
 def _dead_letter_queues(
-    edges: tuple[Edge, ...],
-    nodes: Mapping[str, Node],
-    facts: Mapping[str, Facts],
-    vocabulary: Vocabulary,
-    datastore: Datastore,
+    edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
 ) -> list[Facts]:
     """The ends of failures; `edges` are the numbers of those that fail there, `at` where it shows.
 
-    `of_deployments`: what fails there was no message but a step of a deployment. `bare_events`:
-    it holds events as they were sent, not Lambda's records of them.
+    `of_deployments`: what fails there was no message but a step of a deployment.
     """
     brought = {node["name"] for node in datastore.nodes}
     queues: dict[str, Facts] = {}
@@ -541,16 +534,13 @@ def _dead_letter_queues(
                     {
                         "id": dead_letter_queue(failure.end.removesuffix("-dlq")),
                         "at": failure.at,
-                        "way_back": _way_back(each, edges, nodes)
-                        or vocabulary.failures[failure.id].way_back,
+                        "way_back": _way_back(each, edges, nodes) or failure.kind.way_back,
                         # SQS counts the time of a message that it moves from its first sending,
                         # of a FIFO queue from the move.
                         "expires_from": "move"
                         if failure.id != "E1" or nodes[each.source].attributes.get("fifo")
                         else "sending",
                         "of_deployments": True,
-                        "bare_events": failure.id == "E2"
-                        and facts[failure.at]["failed_events"] == "dead-letter-queue",
                         "edges": [],
                     },
                 )
@@ -562,12 +552,13 @@ def _dead_letter_queues(
     return list(queues.values())
 
 
-def _replayed(ends: Iterable[Facts]) -> list[str]:
+def _replayed(ends: Iterable[Facts], vocabulary: Vocabulary) -> list[str]:
     """The functions that process again what is in their dead-letter queue, outside its source."""
     return unique(
         end["at"]
         for end in ends
-        if not end["of_deployments"] and {"invocations", "changes"} & {*end["way_back"]}
+        if not end["of_deployments"]
+        and any("to-function" in vocabulary.redrives[each].after for each in end["way_back"])
     )
 
 
@@ -611,7 +602,6 @@ def _set_aside_queues(
                         "way_back": each.kind.set_aside,
                         "expires_from": "move",
                         "of_deployments": False,
-                        "bare_events": False,
                         "edges": [number],
                     }
                 )

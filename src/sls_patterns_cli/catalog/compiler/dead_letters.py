@@ -109,8 +109,6 @@ def _redrives(queue: Facts, to: str, vocabulary: Vocabulary) -> Iterator[tuple[s
     way_back = [*queue["way_back"]]
     if way_back == ["invocations"] and queue["of_deployments"]:
         way_back = ["deployments"]
-    elif way_back == ["invocations"] and queue["bare_events"]:
-        way_back = ["events"]
     for name in way_back:
         yield from with_bases(name)
 

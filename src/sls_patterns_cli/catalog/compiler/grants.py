@@ -50,6 +50,7 @@ CONSUMED: dict[str, OfEdge] = {
 """What the delivery from a node needs, by its resource."""
 
 OWN: dict[str, Callable[[CompiledNode], Iterator[Grant]]] = {
+    "function": function.grants,
     "state-machine": state_machine.grants,
     "delivery": delivery.grants,
     "redshift-serverless": redshift.grants,

@@ -22,8 +22,6 @@ class End(TypedDict):
     the move."""
     of_deployments: bool
     """What fails there was no message but a step of a deployment."""
-    bare_events: bool
-    """It holds events as they were sent, not Lambda's records of them."""
     edges: list[int]
 
 
@@ -105,6 +103,8 @@ class Function(TypedDict):
     """One more than `retries`."""
     reads_stream: bool
     invokes_itself: bool
+    grants: list[Grant]
+    """What it may do to keep events that failed in a bucket."""
     security_groups: NotRequired[list[str]]
     """Its security groups in the VPC, one for each store that it uses there."""
     callers: list[str]

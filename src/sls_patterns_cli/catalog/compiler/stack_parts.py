@@ -73,13 +73,15 @@ def _grants_by_statements(graph: Graph) -> bool:
     return any(grant["method"] is None for each in facts for grant in each.get("grants", ()))
 
 
+_EVENTS_IN_BUCKET = any_node(lambda node: node.get("failed_events") == "bucket")
+
 _IS_STANDARD = any_node(lambda node: node["kind"] == "state-machine" and not node.get("express"))
 
 _DELIVERY_RULES = _delivers("event-bus", "bucket")
 
-_FAILURE_RULES = either(_fails_as("E5"), of("delivery"), _IS_STANDARD)
+_REPORTED_BUCKETS = either(_fails_as("E5"), of("delivery"), _EVENTS_IN_BUCKET)
 
-_REPORTED_BUCKETS = either(_fails_as("E5"), of("delivery"))
+_FAILURE_RULES = either(_REPORTED_BUCKETS, _IS_STANDARD)
 
 _LIST_STREAMS = any_node(lambda node: node["resource"] == "dynamodb" and bool(node["outgoing"]))
 
@@ -133,7 +135,7 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
     "mapping-templates": lambda graph: any("action" in edge for edge in graph.edges),
     "routes": any_node(lambda node: bool(node.get("replaces"))),
     # Its test follows references to the ends of failures.
-    "referenced-ends": either(of("queue"), _IS_STANDARD, _fails_as("E5")),
+    "referenced-ends": either(of("queue"), _IS_STANDARD, _fails_as("E5"), _EVENTS_IN_BUCKET),
     "lists-streams": _LIST_STREAMS,
     "delivers-logs": any_node(
         lambda node: bool(node["kind"] == "state-machine" and node.get("express"))

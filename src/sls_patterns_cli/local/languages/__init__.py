@@ -1,6 +1,7 @@
 """The languages that projects are written in: how their code is built, and how their proofs run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from sls_patterns_cli.errors import UserError
@@ -23,6 +24,10 @@ class Language(Protocol):
 
     def program_environment(self) -> Mapping[str, str]:
         """The variables of infrastructure that is a program, with what it needs installed."""
+        ...
+
+    def runtime_packages(self) -> Path:
+        """The folder of the AWS SDK, which Lambda's runtime has besides the interpreter."""
         ...
 
     def package(self, code: Code) -> bytes:

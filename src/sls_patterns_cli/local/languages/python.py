@@ -52,6 +52,12 @@ class Python:
         self._environment()
         return os.environ
 
+    def runtime_packages(self) -> Path:
+        from sls_patterns_cli.local.workloads import runtime_packages
+
+        folder = self._project.work / "runtimes" / self.interpreter.version_text
+        return runtime_packages.python(folder, self.interpreter, (), self._progress)
+
     def package(self, code: Code) -> bytes:
         """The sources and, in the file REQUIREMENTS_FOLDER, where their requirements are.
 

@@ -36,6 +36,9 @@ class TypeScript:
         self._installed()
         return modules.environment_with_npx(self._project, self.interpreter)
 
+    def runtime_packages(self) -> Path:
+        return self._installed()
+
     def package(self, code: Code) -> bytes:
         if code.built:
             return zipped(code.folder)

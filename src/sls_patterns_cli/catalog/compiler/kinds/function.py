@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import queue
+from sls_patterns_cli.catalog.compiler.kinds import bucket, queue, rules
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
@@ -190,8 +190,28 @@ def lost(node: CompiledNode) -> Iterator[Metric]:
     """What shows that Lambda could not keep an event that failed (fact B1)."""
     if node["failed_events"] == "dead-letter-queue":
         yield metric(node, "DeadLetterErrors")
-    if node["failed_events"] == "destination" or node["reads_stream"]:
+    if node["failed_events"] in {"destination", "bucket"} or node["reads_stream"]:
         yield metric(node, "DestinationDeliveryFailures")
+    if node["failed_events"] == "bucket":
+        yield rules.not_sent(failed_events_rule(node))
+
+
+def failed_events_bucket(node: CompiledNode) -> str:
+    """The logical id of the bucket of the events that a function could not process."""
+    return f"{pascal(node['name'])}FailedEventsBucket"
+
+
+def failed_events_rule(node: CompiledNode) -> str:
+    """The logical id of the rule that reports these events."""
+    return f"{pascal(node['name'])}FailedEventsRule"
+
+
+def grants(node: CompiledNode) -> Iterator[Grant]:
+    """The permissions to keep events in a bucket (fact O60); those for a queue are in templates."""
+    if node["failed_events"] == "bucket":
+        kept_in = failed_events_bucket(node)
+        yield Grant(node["id"], ("s3:PutObject",), Reference(kept_in, "objects"))
+        yield Grant(node["id"], ("s3:ListBucket",), Reference(kept_in, "bucket_arn"))
 
 
 def concurrency() -> Alarm:
@@ -215,9 +235,20 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     if node.get("alias"):
         yield output(function, "AliasArn", "Its alias, which callers invoke", "alias_arn")
     yield output(function, "LogGroupName", "Its log group", "log_group.log_group_name")
+    in_bucket = node["failed_events"] == "bucket"
+    if in_bucket:
+        yield output(
+            failed_events_bucket(node),
+            "Name",
+            "The bucket of the events that it could not process",
+            "bucket_name",
+        )
     if node["invoked_asynchronously"]:
         yield queue.dead_letter_url(
-            dead_letter_queue(node["name"]), "The queue of the events that it could not process"
+            dead_letter_queue(node["name"]),
+            "The queue of messages about them"
+            if in_bucket
+            else "The queue of the events that it could not process",
         )
 
 
@@ -259,7 +290,10 @@ def inside_vpc() -> Acknowledgement:
 
 
 def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
-    """That a function has a policy of AWS, and a runtime that need not be the newest."""
+    """That a function has a policy of AWS, and a runtime that need not be the newest.
+
+    Of a bucket for its failed events, what is found of every bucket.
+    """
     if is_durable(node):
         yield managed_policy(
             "AWSLambdaBasicDurableExecutionRolePolicy",
@@ -271,6 +305,9 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
         )
     yield Acknowledgement("AwsSolutions-L1", "{version} was chosen", unless=NEWEST_RUNTIMES)
     yield sends_traces()
+    if node["failed_events"] == "bucket":
+        yield bucket.unlogged()
+        yield bucket.objects(failed_events_bucket(node), "keys vary")
 
 
 def sends_traces() -> Acknowledgement:

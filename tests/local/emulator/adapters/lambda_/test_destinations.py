@@ -86,6 +86,7 @@ Resources:
             DestinationConfig: {{OnFailure: {{Type: SQS, Destination: !GetAtt Told.Arn}}}}
 {failing("ToTopic", "!Ref Topic")}{failing("ToBucket", "!GetAtt Bucket.Arn")}
 {failing("ToBus", "!GetAtt Bus.Arn")}{failing("ToFunction", "!GetAtt Mend.Arn")}
+{failing("ToQueue", "!GetAtt Told.Arn")}
 {failing("Denied", "!GetAtt Told.Arn", "")}
 Outputs:
   Told: {{Value: !Ref Told}}
@@ -94,6 +95,7 @@ Outputs:
   ToTopic: {{Value: !Ref ToTopic}}
   ToBucket: {{Value: !Ref ToBucket}}
   ToBus: {{Value: !Ref ToBus}}
+  ToQueue: {{Value: !Ref ToQueue}}
   ToFunction: {{Value: !Ref ToFunction}}
   Denied: {{Value: !Ref Denied}}
 """
@@ -146,6 +148,23 @@ def test_a_bucket_gets_it_as_an_object(outputs: dict[str, str], client: Client) 
 
     assert key.startswith(f"aws/lambda/async/{outputs['ToBucket']}/")
     assert json.loads(content)["requestPayload"] == {"number": 3}
+
+
+def test_a_bucket_holds_a_record_that_no_message_does(
+    outputs: dict[str, str], client: Client
+) -> None:
+    event = {"number": 7, "text": "x" * 1_048_500}
+    for function in (outputs["ToQueue"], outputs["ToBucket"]):
+        client("lambda").invoke(
+            FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
+        )
+
+    def kept() -> bool:
+        return any(b'"number": 7' in each for each in objects(client, outputs["Bucket"]).values())
+
+    wait_until(kept)
+    invoke(client, outputs["ToQueue"], 8)
+    assert told(client, outputs["Told"])["requestPayload"] == {"number": 8}
 
 
 def test_a_function_is_invoked_with_it(outputs: dict[str, str], client: Client) -> None:

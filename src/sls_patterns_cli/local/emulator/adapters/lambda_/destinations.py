@@ -1,17 +1,20 @@
 """Where Lambda puts what has failed, in the name of the function's role; it changes nothing itself.
 
 AWS: a destination is a queue, topic, bucket, function or event bus; a dead-letter queue may also be
-a topic. The function's role needs the permission for it.
+a topic. The function's role needs the permission for it. What a queue or topic is too small for is
+lost, and only the metric DestinationDeliveryFailures tells; a bucket holds it.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
 """
 
 import json
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import eventbridge, sns
+from ministack.services import eventbridge, sns, sqs
 
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background
@@ -34,12 +37,21 @@ def keep(role: str, destination: str, record: Any, key: str, **attributes: str) 
         return False
     match service:
         case "sqs":
-            return send(destination, body, **attributes)
+            return _fits(partial(send, destination, body, **attributes))
         case "sns":
-            return _publish(destination, body)
+            return _fits(partial(_publish, destination, body))
         case "lambda":
             return background.invoke(destination, record)
     return service == "events" and _put_event(destination, record)
+
+
+def _fits(deliver: Callable[[], bool]) -> bool:
+    """Return whether a message is delivered: one that is too large is not."""
+    try:
+        return deliver()
+    except (sqs._Err, sns.SnsPublishError) as error:
+        logger.warning("Lambda could not keep a record: %s", error)
+        return False
 
 
 def _publish(topic_arn: str, body: str) -> bool:
