@@ -1,10 +1,11 @@
 """What must hold of a Firehose delivery stream and of what puts records into it."""
 
+import re
 from collections.abc import Iterator
 
 from contract.violations import Violation, is_but
 
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all, references
 from sls_patterns_cli.wiring.edges.apis import api_of, integrations
 from sls_patterns_cli.wiring.model import DELIVERY
 from sls_patterns_cli.wiring.policies import may
@@ -12,6 +13,10 @@ from sls_patterns_cli.wiring.policies import may
 FROM_STREAM = "KinesisStreamAsSource"
 BY_PUT = "DirectPut"
 ACTION = ":firehose:action/"
+TIME = re.compile(r"!\{timestamp:[^}]*\}")
+"""What Firehose replaces in a prefix."""
+PARTITION = re.compile(r"\$\{\w+\}")
+"""What Athena replaces in the template of a table's folders."""
 POLICIES = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
 
 
@@ -20,6 +25,7 @@ def delivery_violations(stack: Stack) -> Iterator[Violation]:
     for delivery in stack.of_type(DELIVERY):
         yield from _source(delivery)
         yield from _policies(stack, delivery)
+        yield from _folders(stack, delivery)
     yield from _puts(stack)
 
 
@@ -55,6 +61,24 @@ def _policies(stack: Stack, delivery: Resource) -> Iterator[Violation]:
         if concerns and policy.name not in before:
             says = f"may be created before {policy.name}, and is refused then"
             yield Violation("delivery", delivery.name, says)
+
+
+def _folders(stack: Stack, delivery: Resource) -> Iterator[Violation]:
+    """A table with computed partitions finds what is in their folders, and nothing else (fact O50).
+
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html
+    """
+    destination = delivery.get("ExtendedS3DestinationConfiguration") or {}
+    bucket = stack.by_arn(destination.get("BucketARN"))
+    for table in stack.of_type("AWS::Glue::Table"):
+        template = table.get("TableInput", "Parameters", "storage.location.template")
+        if bucket is None or bucket.name not in references(template):
+            continue
+        looks = PARTITION.sub("*", stack.text(template).split("/", 3)[-1])
+        writes = TIME.sub("*", str(destination.get("Prefix", "")))
+        if looks != writes:
+            says = f"looks into {looks}, but {delivery.name} writes into {writes}"
+            yield Violation("delivery", table.name, says)
 
 
 def _puts(stack: Stack) -> Iterator[Violation]:

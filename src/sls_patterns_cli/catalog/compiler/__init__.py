@@ -18,7 +18,15 @@ from sls_patterns_cli.catalog.compiler.dashboard import dashboard
 from sls_patterns_cli.catalog.compiler.difference import difference
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import api, aurora, cache, delivery, function, queue
+from sls_patterns_cli.catalog.compiler.kinds import (
+    api,
+    athena,
+    aurora,
+    cache,
+    delivery,
+    function,
+    queue,
+)
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.optional_parameters import (
     bound_of_datastore,
@@ -340,11 +348,17 @@ class _Compilation:
             for failure in each.failures
         )
         return {
-            "clients": vocabulary.clients(
-                self._kinds,
-                (each.kind for each in edges),
-                returned,
-                unique(each.name for each in self._datastores),
+            "clients": unique(
+                [
+                    *vocabulary.clients(
+                        self._kinds,
+                        (each.kind for each in edges),
+                        returned,
+                        unique(each.name for each in self._datastores),
+                    ),
+                    # By it proofs read the tables that deliveries fill.
+                    *(["athena"] if any(map(athena.is_queried, self._graph.nodes)) else []),
+                ]
             ),
             "packages": self._by_runtime(
                 self._pattern.packages,

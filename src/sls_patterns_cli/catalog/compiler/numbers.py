@@ -6,6 +6,7 @@ from typing import TypedDict
 from sls_patterns_cli.catalog.compiler import dead_letters, rollout
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
+    athena,
     aurora,
     cache,
     delivery,
@@ -72,6 +73,17 @@ class Warehouse(TypedDict):
     most_capacity: int
     password_length: int
     load_retries: Period
+
+
+class Query(TypedDict):
+    """Of Athena."""
+
+    scanned_gigabytes: int
+    scanned_bytes: int
+    dollars: str
+    """What a query costs that scans as much."""
+    terabyte_dollars: int
+    first_day: str
 
 
 class LogGroup(TypedDict):
@@ -147,6 +159,7 @@ class Numbers(TypedDict):
     call: Call
     delivery: Delivery
     warehouse: Warehouse
+    query: Query
     log_group: LogGroup
     api: Api
     redrive: Redrive
@@ -198,6 +211,13 @@ def numbers() -> Numbers:
             "most_capacity": redshift.MOST_CAPACITY,
             "password_length": redshift.PASSWORD_LENGTH,
             "load_retries": redshift.LOAD_RETRIES.as_dict(),
+        },
+        "query": {
+            "scanned_gigabytes": athena.MOST_SCANNED_GIGABYTES,
+            "scanned_bytes": athena.MOST_SCANNED_GIGABYTES * 1024**3,
+            "dollars": f"{athena.TERABYTE_DOLLARS * athena.MOST_SCANNED_GIGABYTES / 1024:.2f}",
+            "terabyte_dollars": athena.TERABYTE_DOLLARS,
+            "first_day": athena.FIRST_DAY,
         },
         "log_group": {"retries": log_group.RETRIES.as_dict()},
         "redrive": {
