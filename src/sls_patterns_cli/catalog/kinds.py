@@ -229,6 +229,8 @@ class Datastore:
     """What a deleted stack leaves of it."""
     protected: bool = False
     """Whether a deployment protects it from deletion."""
+    experimental: str = ""
+    """What has not been shown of it, as a sentence; empty where it is proven."""
     local: bool = True
     """Whether the local stack can run it; a service whose datastore it cannot run has no proofs."""
     loads_every: int | None = None

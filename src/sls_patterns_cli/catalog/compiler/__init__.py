@@ -170,6 +170,7 @@ class _Compilation:
         """The nodes and edges, and what proofs are made of."""
         return {
             "local": self._datastore.local,
+            "experimental": self._datastore.experimental,
             "harness": harness(self._topology, self._datastore, self._vocabulary),
             "refusals": [proof.declared() for proof in self._topology.refusals],
             "nodes": self._graph.facts,

@@ -195,6 +195,8 @@ class Stack:
 
     local: bool
     """Whether the local stack can run it."""
+    experimental: str
+    """What has not been shown of its datastore, as a sentence; empty where it is proven."""
     harness: dict[str, list[str]]
     """The modules that proofs share, and the parts of each, which the project's proofs use."""
     refusals: list[Facts]
