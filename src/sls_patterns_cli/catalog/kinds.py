@@ -221,6 +221,8 @@ class Datastore:
     """The kinds of nodes that can use it."""
     resource: str = ""
     """The kind of node whose folder in the flavours it shares; its own unless given."""
+    table_format: str = ""
+    """How the files of its table are made; empty where they are lines of JSON in folders."""
     variable: Mapping[str, str] | None = None
     """The variable by which a function knows it, as that of a kind of node."""
     access: tuple[str, ...] = ()

@@ -422,6 +422,7 @@ def _node(
         "outgoing": outgoing,
     }
     targets = [nodes[edges[number].target] for number in outgoing]
+    facts |= _table_format(node, datastore)
     facts |= _inside_vpc(node, facts["resource"], targets, datastore)
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
@@ -504,6 +505,12 @@ def _node(
             )
         )
     return facts
+
+
+def _table_format(node: Node, datastore: Datastore) -> Facts:
+    if node.kind != "datastore" or not datastore.table_format:
+        return {}
+    return {"table_format": datastore.table_format}
 
 
 def _inside_vpc(node: Node, resource: str, targets: Iterable[Node], datastore: Datastore) -> Facts:

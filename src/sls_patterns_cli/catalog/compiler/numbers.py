@@ -61,6 +61,7 @@ class Delivery(TypedDict):
     attempts: Number
     processing_megabytes: int
     bucket_retries: Period
+    table_retries: Period
 
 
 class Warehouse(TypedDict):
@@ -202,6 +203,7 @@ def numbers() -> Numbers:
             "attempts": delivery.PROCESSING_ATTEMPTS.as_dict(),
             "processing_megabytes": delivery.PROCESSING_MEGABYTES,
             "bucket_retries": delivery.BUCKET_RETRIES.as_dict(),
+            "table_retries": delivery.TABLE_RETRIES.as_dict(),
         },
         "warehouse": {
             "port": redshift.PORT,
