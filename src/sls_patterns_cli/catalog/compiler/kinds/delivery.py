@@ -58,7 +58,7 @@ def archive(node: CompiledNode) -> CompiledNode:
 
 def is_iceberg(node: CompiledNode) -> bool:
     """Whether it writes rows into a table of Apache Iceberg."""
-    return archive(node).get("table_format") == "iceberg"
+    return bool(archive(node).get("table_format") == "iceberg")
 
 
 def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
@@ -198,7 +198,7 @@ def grants(node: CompiledNode) -> Iterator[Grant]:
                 ),
                 Reference(source["id"], "stream_arn"),
             )
-    objects = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
+    objects: tuple[str, ...] = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
     if is_iceberg(node):
         name = pascal(archive(node)["name"])
         for table in (
