@@ -17,9 +17,9 @@ https://docs.aws.amazon.com/firehose/latest/dev/apache-iceberg-destination.html
 Emulator: makes an object of each record, never compresses, loses records that the function refuses,
 delivers them untransformed when it fails, asks for no permission, and keeps the sender waiting
 meanwhile. To Iceberg it delivers only what is put, to S3 Tables, with an extension of DuckDB that
-comes from the Internet. Here a table is in a bucket, and what cannot be written is kept at once. A
-record whose keys are not exactly the columns is refused: AWS documents that they should match, and
-not what becomes of one more. The error codes but that of a missing column are ours.
+comes from the Internet. Here a table is in a bucket, and retries take as much less time as all
+waits. A record whose keys are not exactly the columns is refused: AWS documents that they should
+match, and not what becomes of one more. The error codes but that of a missing column are ours.
 """
 
 import base64
@@ -36,7 +36,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import firehose, lambda_svc
 
-from sls_patterns_cli.local.emulator import journal
+from sls_patterns_cli.local.emulator import journal, timescale
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.glue import lakehouse
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
@@ -58,6 +58,11 @@ BATCH_BYTES = 1024 * 1024
 Stream = dict[str, Any]
 Destination = dict[str, Any]
 Records = list[tuple[str, bytes]]
+
+RETRY_SECONDS = 300
+"""How long rows are tried again unless RetryOptions say otherwise."""
+
+NOT_WRITTEN = "Iceberg.NotWritten"
 
 UNPROCESSED = (
     "processing-failed",
@@ -169,13 +174,19 @@ def _append(stream: Stream, settings: dict[str, Any], rows: list[bytes]) -> None
     """Write rows to the table; those that it does not take are kept as errors."""
     (table,) = settings["DestinationTableConfigurationList"]
     place = table["DestinationDatabaseName"], table["DestinationTableName"]
-    try:
-        _may_update(settings["RoleARN"], *place)
-        refused = lakehouse.append(settings["RoleARN"], *place, rows)
-    except Exception as error:  # noqa: BLE001 (whatever it is, nothing was written)
-        says = Failure("iceberg-failed", "Iceberg.NotWritten", f"{type(error).__name__}: {error}")
-        _keep(stream, settings, says, rows)
-        return
+    retries = (settings.get("RetryOptions") or {}).get("DurationInSeconds", RETRY_SECONDS)
+    until = time.monotonic() + int(retries) / timescale.FACTOR
+    while True:
+        try:
+            _may_update(settings["RoleARN"], *place)
+            refused = lakehouse.append(settings["RoleARN"], *place, rows)
+            break
+        except Exception as error:  # noqa: BLE001 (whatever it is, nothing was written)
+            if time.monotonic() > until:
+                says = f"{type(error).__name__}: {error}"
+                _keep(stream, settings, Failure("iceberg-failed", NOT_WRITTEN, says), rows)
+                return
+        time.sleep(BUFFER_SECONDS)
     for code, message in dict.fromkeys((error.code, str(error)) for _, error in refused):
         alike = [row for row, error in refused if (error.code, str(error)) == (code, message)]
         _keep(stream, settings, Failure("iceberg-failed", code, message), alike)
