@@ -19,6 +19,7 @@ GLUE = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:"
 CREATED = {"MetadataOperation": "CREATE", "Version": "2"}
 # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
 COMMITTING = ("glue:GetDatabase", "glue:GetTable", "glue:UpdateTable")
+DELETING = "s3:DeleteObject"
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_RetryOptions.html
 LONGEST_RETRY = 7200
 TIME = re.compile(r"!\{timestamp:[^}]*\}")
@@ -135,6 +136,8 @@ def _table(stack: Stack, delivery: Resource) -> Iterator[Violation]:
         yield is_but("delivery", table.name, "Location", place, must)
     name = table.get("TableInput", "Name")
     role = stack.by_arn(delivery.get(ROWS, "RoleARN"), "AWS::IAM::Role")
+    if bucket and not may(stack, role, DELETING, f"${{{bucket.name}.Arn}}/*"):
+        yield Violation("delivery", delivery.name, f"its role must be allowed {DELETING}")
     own = f"${{{database.name}}}"
     for part in ("catalog", f"database/{own}", f"table/{own}/{name}"):
         for action in COMMITTING:

@@ -790,6 +790,7 @@ def rows() -> dict[str, Any]:
         "S3Configuration": {name: value for name, value in destination.items() if name != "Prefix"},
     }
     granted = resources["DeliveryRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    granted.append(allow("s3:DeleteObject", {"Fn::Sub": "${Lake.Arn}/*"}))
     for part in ("catalog", "database/${Lakes}", "table/${Lakes}/clicks"):
         actions = ["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
         granted.append(allow(actions, {"Fn::Sub": f"{own}{part}"}))
