@@ -78,7 +78,11 @@ def choices(vocabulary: Vocabulary) -> str:
         "rollouts": {name: label(name, meaning) for name, meaning in ROLLOUTS.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
         "datastores": {
-            store.name: label(store.name, f"{store.title}; while idle it costs {store.idle}")
+            store.name: label(
+                store.name,
+                f"{store.title}; while idle it costs {store.idle}"
+                + (f". Experimental: {store.experimental}" if store.experimental else ""),
+            )
             for store in vocabulary.datastores.values()
         },
         "auth": {name: label(name, meaning) for name, meaning in vocabulary.auth.items()},

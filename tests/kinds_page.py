@@ -71,7 +71,9 @@ def _sections(vocabulary: Vocabulary, outputs: Mapping[str, Collection[str]]) ->
         ),
         (
             (
-                *(f"`{store.name}`", store.title, store.idle),
+                f"`{store.name}`",
+                store.title + (" (experimental)" if store.experimental else ""),
+                store.idle,
                 *(", ".join(store.used_by), ", ".join(store.access), ", ".join(store.retained)),
             )
             for store in vocabulary.datastores.values()

@@ -28,6 +28,7 @@ LASTING = {
     "AWS::SSM::Parameter",
     # Holds data or messages.
     "AWS::DynamoDB::Table",
+    "AWS::Glue::Table",
     "AWS::Kinesis::Stream",
     "AWS::KinesisFirehose::DeliveryStream",
     "AWS::RDS::DBCluster",
@@ -37,6 +38,8 @@ LASTING = {
     "AWS::SecretsManager::Secret",
     "AWS::SQS::Queue",
     # Has an address or a name that others use.
+    "AWS::Athena::WorkGroup",
+    "AWS::Glue::Database",
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGatewayV2::Api",
     "AWS::SNS::Topic",

@@ -16,7 +16,7 @@ from typing import Any
 
 from bursts import deployed
 
-from conservation import aurora, copy_of_table, dynamodb, objects, outbox, subscribers
+from conservation import aurora, copy_of_table, dynamodb, lake, objects, outbox, subscribers
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -28,7 +28,11 @@ FULL_SIZE = 2000
 PATIENCE_SECONDS, PATIENCE_WITH_A_DEFECT_SECONDS = 60, 10
 """How long nothing may go forward before it is taken for the end; a defect always leads there."""
 
-DATASTORES = {"dynamodb": dynamodb.disturbable, "aurora-postgresql": aurora.disturbable}
+DATASTORES = {
+    "dynamodb": dynamodb.disturbable,
+    "aurora-postgresql": aurora.disturbable,
+    "iceberg": lake.disturbable,
+}
 
 # By topologies: what is done is not in the datastore alone.
 BEYOND = {

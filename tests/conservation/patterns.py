@@ -74,6 +74,8 @@ STREAM = Source(
     slow_seconds=0.5,
     at_a_time=60,
 )
+# Firehose invokes a function four times, and waits for a table.
+DELIVERY = Source((), strikes=3, at_a_time=200)
 # A kill seldom meets a batch that is being published, so that a missing retry would seldom show.
 OUTBOX = Source(("failed-records-not-told",), strikes=6)
 # A job is uploaded, which is an event; each of its batches is tried three times.
@@ -184,6 +186,32 @@ def _post_signed(stack: Stack, message: Message, key: bytes) -> None:
         return answer.status == 202
 
     _insist(is_accepted, f"{message.id} was not accepted")
+
+
+def _put_into_stream(stack: Stack, message: Message) -> None:
+    """Put it as the API does, which a proof shows."""
+    stack.client("kinesis").put_record(
+        StreamName=stack.outputs["EventsStreamName"],
+        PartitionKey=message.id,
+        Data=_event_record(message),
+    )
+
+
+def _put_into_delivery(stack: Stack, message: Message) -> None:
+    stack.client("firehose").put_record(
+        DeliveryStreamName=stack.outputs["BatchesDeliveryStreamName"],
+        Record={"Data": _event_record(message)},
+    )
+
+
+def _event_record(message: Message) -> bytes:
+    page = None if message.is_poison else "/"
+    event = {"id": message.id, "type": "click", "page": page, "occurred_at": MOMENT}
+    return json.dumps({"received_at": int(time.time() * 1000), "event": event}).encode()
+
+
+def _in_table(*dead: str) -> Callable[[Message], set[str]]:
+    return lambda message: {*dead} if message.is_poison else {"Archive"}
 
 
 def _hand_off(stack: Stack, message: Message) -> None:
@@ -565,6 +593,26 @@ SERVICES = [
         source=POLLED_QUEUE,
         messages=40,
         in_order=True,
+    ),
+    *(
+        Service(
+            "streamer",
+            topology,
+            datastore="iceberg",
+            send=send,
+            ends=_in_table(*dead),
+            source=DELIVERY,
+            messages=300,
+            senders=SENDERS,
+        )
+        for topology, send, dead in (
+            (
+                "kinesis",
+                _put_into_stream,
+                ("BatchesDeadLetterQueue", "EventsToCountDeadLetterQueue"),
+            ),
+            ("direct", _put_into_delivery, ("BatchesDeadLetterQueue",)),
+        )
     ),
     Service(
         "router",

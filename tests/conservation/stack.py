@@ -1,13 +1,18 @@
 """A deployed service, as those see it who send to it and look for what became of it."""
 
 import base64
+import gzip
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli.local.emulator.server import Emulator
+
+RAW_DATA = re.compile(r'"rawData": ?"([A-Za-z0-9+/=]+)"')
+"""What Firehose keeps of a record."""
 
 
 class Stack:
@@ -62,7 +67,9 @@ class Stack:
         kept = self.client("s3").get_object(
             Bucket=told["bucket"]["name"], Key=told["object"]["key"]
         )
-        return str(kept["Body"].read().decode())
+        content = kept["Body"].read()
+        text = gzip.decompress(content) if told["object"]["key"].endswith(".gz") else content
+        return RAW_DATA.sub(lambda raw: base64.b64decode(raw[1]).decode(), text.decode())
 
     def message_count(self, queue: str) -> int:
         """Count the messages of a queue, those included that are being processed."""

@@ -161,6 +161,17 @@ DELIVERY = [
     ),
     Metric("AWS/Firehose", "DeliveryToS3.Success", "DeliveryStreamName", *_SUCCESS, periods=3),
 ]
+# DeliveryToIceberg.Success is the sum of commits, and no share (fact O57).
+DELIVERY_OF_ROWS = [
+    Metric(
+        "AWS/Firehose",
+        "DeliveryToIceberg.DataFreshness",
+        "DeliveryStreamName",
+        ("Maximum",),
+        periods=5,
+    ),
+    Metric("AWS/Firehose", "DeliveryToIceberg.FailedRowCount", "DeliveryStreamName", tier="ticket"),
+]
 # Of a delivery stream that reads a data stream ThrottledRecords says nothing (fact C4).
 DELIVERY_FROM_STREAM = [
     Metric("AWS/Firehose", "ThrottledGetRecords", "DeliveryStreamName", tier="ticket", periods=5),
@@ -219,6 +230,7 @@ ON_DASHBOARDS = {
         "SucceedProcessing.Records",
         "DeliveryToS3.Records",
         "DeliveryToRedshift.Records",
+        "DeliveryToIceberg.SuccessfulRowCount",
     ),
     ("AWS/Logs", "LogGroupName", *BY_SUBSCRIPTION): ("ForwardedLogEvents",),
     ("AWS/States", "StateMachineArn"): (
@@ -284,6 +296,7 @@ KNOWN = {
         *TOTALS,
         FAILED_RECORDS,
         *DELIVERY,
+        *DELIVERY_OF_ROWS,
         *DELIVERY_FROM_STREAM,
         *DELIVERY_BY_PUT,
         LOAD,

@@ -194,7 +194,10 @@ def delivery_destination(delivery: Resource) -> dict[str, Any]:
     for kind in ("ExtendedS3DestinationConfiguration", "S3DestinationConfiguration"):
         if delivery.get(kind):
             return dict(delivery.get(kind))
-    return dict(delivery.get("RedshiftDestinationConfiguration", "S3Configuration") or {})
+    for kind in ("RedshiftDestinationConfiguration", "IcebergDestinationConfiguration"):
+        if delivery.get(kind):
+            return dict(delivery.get(kind, "S3Configuration") or {})
+    return {}
 
 
 def error_prefix(destination: dict[str, Any]) -> str:
@@ -211,8 +214,9 @@ def delivery_end(stack: Stack, delivery: Resource) -> str | None:
 
 def processors(delivery: Resource) -> Iterator[dict[str, Any]]:
     """Return the parameters of what changes what Firehose delivers."""
-    for kind in ("ExtendedS3DestinationConfiguration", "RedshiftDestinationConfiguration"):
-        processing = delivery.get(kind, "ProcessingConfiguration") or {}
+    for kind in ("ExtendedS3", "Redshift", "Iceberg"):
+        destination = f"{kind}DestinationConfiguration"
+        processing = delivery.get(destination, "ProcessingConfiguration") or {}
         if processing.get("Enabled") not in (True, "true"):
             continue
         for processor in processing.get("Processors") or []:

@@ -8,6 +8,7 @@ from contract.alarms import (
     DELIVERY,
     DELIVERY_BY_PUT,
     DELIVERY_FROM_STREAM,
+    DELIVERY_OF_ROWS,
     DESTINATION,
     ITERATOR_AGE,
     LAMBDA_DEAD_LETTER,
@@ -390,7 +391,8 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
             name = "BufferSizeInMBs"
             yield is_but("E8", delivery.name, name, parameters.get(name), must)
     throttling = DELIVERY_FROM_STREAM if stream else DELIVERY_BY_PUT
-    for metric in [*DELIVERY, *throttling, *([TRANSFORM] if changing else [])]:
+    written = DELIVERY_OF_ROWS if delivery.get("IcebergDestinationConfiguration") else DELIVERY
+    for metric in [*written, *throttling, *([TRANSFORM] if changing else [])]:
         yield from watched(stack, delivery, metric)
 
 

@@ -23,6 +23,8 @@ ALARMS = {
     "DeliveryThrottling": ("Ticket", 5),
     "DeliveryToS3.DataFreshness": ("Page", 5),
     "DeliveryToS3.Success": ("Page", 3),
+    "DeliveryToIceberg.DataFreshness": ("Page", 5),
+    "DeliveryToIceberg.FailedRowCount": ("Ticket", 1),
     "DeliveryToRedshift.Success": ("Ticket", 3),
     "ExecuteProcessing.Success": ("Ticket", 3),
     "ThrottledGetRecords": ("Ticket", 5),
@@ -817,6 +819,54 @@ def e8() -> dict[str, Any]:
     )
 
 
+def rows() -> dict[str, Any]:
+    """Return Firehose that writes a stream's records into a table of Apache Iceberg."""
+    resources = e8()["Resources"]
+    delivery = resources["Delivery"]["Properties"]
+    destination = delivery.pop("ExtendedS3DestinationConfiguration")
+    own = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:"
+    delivery["IcebergDestinationConfiguration"] = {
+        "RoleARN": get("DeliveryRole"),
+        "AppendOnly": True,
+        "CatalogConfiguration": {"CatalogArn": {"Fn::Sub": f"{own}catalog"}},
+        "DestinationTableConfigurationList": [
+            {"DestinationDatabaseName": ref("Lakes"), "DestinationTableName": ref("Rows")}
+        ],
+        "RetryOptions": {"DurationInSeconds": 7200},
+        "s3BackupMode": "FailedDataOnly",
+        "ProcessingConfiguration": destination.pop("ProcessingConfiguration"),
+        "S3Configuration": {name: value for name, value in destination.items() if name != "Prefix"},
+    }
+    granted = resources["DeliveryRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    granted.append(allow("s3:DeleteObject", {"Fn::Sub": "${Lake.Arn}/*"}))
+    for part in ("catalog", "database/${Lakes}", "table/${Lakes}/clicks"):
+        actions = ["glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+        granted.append(allow(actions, {"Fn::Sub": f"{own}{part}"}))
+    late = resources["Late"]["Properties"]
+    late["MetricName"] = "DeliveryToIceberg.DataFreshness"
+    late["AlarmDescription"] = late["AlarmDescription"].replace("DeliveryToS3", "DeliveryToIceberg")
+    resources["Undelivered"] = alarm(
+        "AWS/Firehose", "DeliveryToIceberg.FailedRowCount", "DeliveryStreamName", ref("Delivery")
+    )
+    return template(
+        resources,
+        {
+            "Lakes": resource("AWS::Glue::Database", DatabaseInput={"Name": "lakes"}),
+            "Rows": resource(
+                "AWS::Glue::Table",
+                DatabaseName=ref("Lakes"),
+                OpenTableFormatInput={
+                    "IcebergInput": {"MetadataOperation": "CREATE", "Version": "2"}
+                },
+                TableInput={
+                    "Name": "clicks",
+                    "StorageDescriptor": {"Location": {"Fn::Sub": "s3://${Lake}/clicks"}},
+                },
+            ),
+        },
+    )
+
+
 def load() -> dict[str, Any]:
     """Return Firehose that loads a stream's records into a warehouse."""
     resources = e8()["Resources"]
@@ -1524,6 +1574,7 @@ EXAMPLES = {
     "E8": e8,
     "PUT": put,
     "LOAD": load,
+    "ROWS": rows,
     "E9": e9,
     "E10": e10,
     "E11": e11,

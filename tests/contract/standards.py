@@ -57,7 +57,7 @@ KNOWN_TYPES = re.compile(
     r"|AWS::KinesisFirehose::DeliveryStream|AWS::StepFunctions::StateMachine"
     r"|AWS::SecretsManager::(Secret|ResourcePolicy)|AWS::SSM::Parameter"
     r"|AWS::RedshiftServerless::\w+|AWS::CDK::Metadata|AWS::WAFv2::WebACLAssociation"
-    r"|AWS::Route53::RecordSet"
+    r"|AWS::Route53::RecordSet|AWS::Glue::(Database|Table)|AWS::Athena::WorkGroup"
     r"|AWS::CloudFormation::CustomResource|Custom::\w+"
 )
 

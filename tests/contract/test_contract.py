@@ -24,6 +24,10 @@ from sls_patterns_cli.cloudformation.document import Template, read
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (
+    # What a table holds, and who queries it by what, which proofs show.
+    r"AWS::Athena::WorkGroup(\..*)?",
+    r"AWS::Glue::Database(\..*)?",
+    r"AWS::Glue::Table(\.(?!OpenTableFormatInput).*)?",
     # An API's routes, in whose name it calls a service, its log and its limits.
     *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"ApiRole\w*(\..*)?", r"Api\w*LogGroup\w*"),
     # What a function runs and is told, and one that nothing asynchronous reaches.
@@ -103,6 +107,8 @@ NOT_THE_CONTRACTS_WITH = {
         # CDK has one for each zone, and one NAT gateway.
         r"VpcPublicSubnet2\w+(\..*)?",
     ),
+    # How the objects of what a table has refused are packed.
+    "iceberg": (r"AWS::KinesisFirehose::DeliveryStream\.\w+\.S3Configuration\.CompressionFormat",),
     "redshift-serverless": (
         r"AWS::EC2::(VPC(\..*)?|RouteTable)",
         r"AWS::EC2::\w+\.(VpcId|InternetGatewayId|MapPublicIpOnLaunch|SecurityGroupEgress.*)",

@@ -72,6 +72,11 @@ FOUND = {
         ("Delivery", "Lake", "E8", "Told"),
         ("Delivery", "Change", "E8", "Told"),
     },
+    "ROWS": {
+        ("Clicks", "Delivery", "E8", "Told"),
+        ("Delivery", "Lake", "E8", "Told"),
+        ("Delivery", "Change", "E8", "Told"),
+    },
     "PUT": {("Delivery", "Lake", "E8", "Told"), ("Delivery", "Change", "E8", "Told")},
 }
 
@@ -138,6 +143,11 @@ NOT_THE_CONTRACTS["LOAD"] = (
     *NOT_THE_CONTRACTS["E8"],
     r"Vpc|PublicTable|\w+\.(VpcId|InternetGatewayId)|.*\.DataTableName",
     r"Namespace\.NamespaceName",
+)
+# In which database the table is, CloudFormation needs to know.
+NOT_THE_CONTRACTS["ROWS"] = (
+    *NOT_THE_CONTRACTS["E8"],
+    r"Lakes\.DatabaseInput.*|Rows\.DatabaseName",
 )
 # The routes are the proofs', and what Step Functions itself refuses.
 NOT_THE_CONTRACTS["SYNC"] = (

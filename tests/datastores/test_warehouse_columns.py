@@ -12,6 +12,8 @@ from rendering import render_project
 from tools import run
 from variants import Variant
 
+from sls_patterns_cli.catalog import pattern
+
 EVENT = {
     "id": "a" * 64,
     "type": "page-view",
@@ -142,9 +144,17 @@ def test_a_time_that_a_datastore_may_not_read_is_refused(store: Store) -> None:
 
 
 def test_each_key_of_a_line_has_a_column(store: Store, sql: str) -> None:
+    """Of the warehouse, and of the tables that the pattern declares for the other datastores."""
     columns = set(re.findall(r"^ +(\w+) [A-Z]+", sql, re.MULTILINE))
+    archives = [
+        node
+        for topology in pattern("streamer").topologies
+        for node in topology.nodes
+        if node.name == "archive"
+    ]
 
     (stored,) = store("page", "/")
 
     assert stored
     assert columns == stored.keys()
+    assert [{*each.attributes["columns"]} for each in archives] == [columns] * len(archives)

@@ -280,6 +280,11 @@ def _one_topology(
         test_packages=_packages(place, declared, "test_dependencies", vocabulary),
         harness=_harness(place, declared, vocabulary),
         proven_with=tuple(each for each in datastores if vocabulary.datastores[each].local),
+        experimental={
+            each: vocabulary.datastores[each].experimental
+            for each in datastores
+            if vocabulary.datastores[each].experimental
+        },
         graphs=graphs,
         auth=auth,
     )

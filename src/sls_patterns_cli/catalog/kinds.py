@@ -237,6 +237,8 @@ class Datastore:
     """The kinds of nodes that can use it."""
     resource: str = ""
     """The kind of node whose folder in the flavours it shares; its own unless given."""
+    table_format: str = ""
+    """How the files of its table are made; empty where they are lines of JSON in folders."""
     variable: Mapping[str, str] | None = None
     """The variable by which a function knows it, as that of a kind of node."""
     access: tuple[str, ...] = ()
@@ -245,6 +247,8 @@ class Datastore:
     """What a deleted stack leaves of it."""
     protected: bool = False
     """Whether a deployment protects it from deletion."""
+    experimental: str = ""
+    """What has not been shown of it, as a sentence; empty where it is proven."""
     local: bool = True
     """Whether the local stack can run it; a service whose datastore it cannot run has no proofs."""
     loads_every: int | None = None

@@ -130,6 +130,8 @@ class Topology:
     use: str = ""
     avoid: str = ""
     """When to use it and when not; empty if that is as for the other topologies."""
+    experimental: Mapping[str, str] = field(default_factory=dict)
+    """What has not been shown of those of its datastores that are experimental, by datastore."""
     retired: str = ""
     """Why new projects are not offered it, and how projects that have it change to another one;
     empty if it is offered."""
@@ -163,6 +165,7 @@ class Topology:
             "summary": self.summary,
             "datastores": list(self.datastores),
             **({"retired": self.retired} if self.retired else {}),
+            **({"experimental": dict(self.experimental)} if self.experimental else {}),
         }
 
 
@@ -222,6 +225,15 @@ class Pattern:
     def datastores(self) -> tuple[str, ...]:
         """The datastores that any topology of new projects offers, in order."""
         return tuple(dict.fromkeys(name for each in self.offered for name in each.datastores))
+
+    @property
+    def experimental(self) -> dict[str, str]:
+        """What has not been shown of the datastores that are experimental, by datastore."""
+        return {
+            store: unshown
+            for topology in self.offered
+            for store, unshown in topology.experimental.items()
+        }
 
     def when(self, topology: Topology) -> tuple[str, str]:
         """When to use a topology of the pattern, and when not."""

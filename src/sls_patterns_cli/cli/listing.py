@@ -22,6 +22,8 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
         show(f"  {_options(pattern)}")
         for topology in retired(pattern):
             paragraph(f"{topology.name} is retired. {topology.retired}")
+        for store, unshown in pattern.experimental.items():
+            paragraph(f"{store} is experimental. {unshown}")
 
 
 def show_pattern(pattern: Pattern, topology: Topology) -> None:
@@ -40,6 +42,8 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
             ("datastore", ", ".join(topology.datastores)),
         ]
     )
+    for store, unshown in topology.experimental.items():
+        paragraph(f"{store} is experimental. {unshown}")
     heading(f"Topology {topology.name}")
     paragraph(topology.summary)
     if topology.retired:

@@ -61,6 +61,9 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     names = ("topology", "runtime", "iac", "datastore")
     offered = (*_options(pattern)[:3], topology.datastores)
     _pairs(output, [(n, Text(", ".join(o))) for n, o in zip(names, offered, strict=True)])
+    for store, unshown in topology.experimental.items():
+        text = Text.assemble((f"{store} is experimental. ", "bold"), unshown)
+        output.print(Padding(text, (0, 0, 0, 2)))
     _heading(output, f"Topology {topology.name}")
     output.print(Padding(Text(topology.summary), (0, 0, 0, 2)))
     if topology.retired:
@@ -90,8 +93,11 @@ def _options(pattern: Pattern) -> tuple[Sequence[str], ...]:
 
 
 def _summary(pattern: Pattern) -> Text:
-    """What a pattern does, and which of its topologies are retired."""
-    ends = (f"\n{each.name} is retired. {each.retired}" for each in retired(pattern))
+    """What a pattern does, and what of it is retired or experimental."""
+    ends = [f"\n{each.name} is retired. {each.retired}" for each in retired(pattern)]
+    ends += [
+        f"\n{store} is experimental. {unshown}" for store, unshown in pattern.experimental.items()
+    ]
     return Text.assemble(pattern.summary, *((text, "dim") for text in ends))
 
 

@@ -15,13 +15,21 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import authorized
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local import env_file, external, importing, languages, openid, proofs
+from sls_patterns_cli.local import (
+    env_file,
+    external,
+    importing,
+    languages,
+    openid,
+    proofs,
+    query_packages,
+)
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.deployment import Deployment, Generated
 from sls_patterns_cli.local.emulator import server as emulators
 from sls_patterns_cli.local.emulator import tether, timescale
 from sls_patterns_cli.local.emulator.asking import ask
-from sls_patterns_cli.local.emulator.server import RUNTIME_PACKAGES, Emulator
+from sls_patterns_cli.local.emulator.server import QUERY_PACKAGES, RUNTIME_PACKAGES, Emulator
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.logs import LogFollower, lines_between
 from sls_patterns_cli.local.project import Project
@@ -199,7 +207,7 @@ def _stack(
     emulators.require()
     language = languages.of(project, progress)
     runtime = project.lambda_runtime
-    settings = {}
+    settings = {QUERY_PACKAGES: str(query_packages.folder(project.work))}
     if (project.root / "stacks").is_dir():
         # Functions of stacks that are deployed beside it have no packages but those of the runtime.
         settings[RUNTIME_PACKAGES] = json.dumps({runtime: str(language.runtime_packages())})
@@ -226,6 +234,7 @@ def _any_stack(path: Path, progress: Progress, wish: Wish) -> Iterator[_Deployed
     workload.prepare()
     settings = {
         RUNTIME_PACKAGES: json.dumps(workload.runtime_packages()),
+        QUERY_PACKAGES: str(query_packages.folder(workload.work)),
         "MINISTACK_AUTOCREATE_AWS_MANAGED": "1",
     }
     executables = {name: each.executable for name, each in workload.interpreters.items()}
@@ -256,6 +265,7 @@ def _deployed_as_it_is(
     deployment = Deployment(workload, emulator, with_inert)
     with progress.stage("Build"):
         template = deployment.build()
+        query_packages.install_if_needed(workload.work, template, progress)
     with progress.stage("Start"):
         emulator.wait()
         progress.log(f"Local AWS at {emulator.url}; functions run on {workload.runs_on}")
@@ -297,6 +307,7 @@ def _deployed(
     deployment = Deployment(Generated(project, language), emulator)
     with progress.stage("Build"):
         template = deployment.build()
+        query_packages.install_if_needed(project.work, template, progress)
     with progress.stage("Start"):
         emulator.wait()
         progress.log(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")

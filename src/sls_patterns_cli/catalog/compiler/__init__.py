@@ -18,7 +18,15 @@ from sls_patterns_cli.catalog.compiler.dashboard import dashboard
 from sls_patterns_cli.catalog.compiler.difference import difference
 from sls_patterns_cli.catalog.compiler.grants import granted
 from sls_patterns_cli.catalog.compiler.harness import harness
-from sls_patterns_cli.catalog.compiler.kinds import api, aurora, cache, delivery, function, queue
+from sls_patterns_cli.catalog.compiler.kinds import (
+    api,
+    athena,
+    aurora,
+    cache,
+    delivery,
+    function,
+    queue,
+)
 from sls_patterns_cli.catalog.compiler.numbers import numbers
 from sls_patterns_cli.catalog.compiler.optional_parameters import (
     bound_of_datastore,
@@ -159,6 +167,7 @@ class _Compilation:
         """The nodes and edges, and what proofs are made of."""
         return {
             "local": self._datastore.local,
+            "experimental": self._datastore.experimental,
             "harness": harness(self._topology, self._datastore, self._vocabulary),
             "refusals": [proof.declared() for proof in self._topology.refusals],
             "nodes": self._graph.facts,
@@ -337,11 +346,17 @@ class _Compilation:
             for failure in each.failures
         ]
         return {
-            "clients": vocabulary.clients(
-                self._kinds,
-                (each.kind for each in edges),
-                returned,
-                unique(each.name for each in self._datastores),
+            "clients": unique(
+                [
+                    *vocabulary.clients(
+                        self._kinds,
+                        (each.kind for each in edges),
+                        returned,
+                        unique(each.name for each in self._datastores),
+                    ),
+                    # By it proofs read the tables that deliveries fill.
+                    *(["athena"] if any(map(athena.is_queried, self._graph.nodes)) else []),
+                ]
             ),
             "packages": self._by_runtime(
                 self._pattern.packages,
@@ -404,6 +419,7 @@ def _node(
         "outgoing": outgoing,
     }
     targets = [nodes[edges[number].target] for number in outgoing]
+    facts |= _table_format(node, datastore)
     facts |= _inside_vpc(node, facts["resource"], targets, datastore)
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
@@ -478,6 +494,12 @@ def _node(
             )
         )
     return facts
+
+
+def _table_format(node: Node, datastore: Datastore) -> Facts:
+    if node.kind != "datastore" or not datastore.table_format:
+        return {}
+    return {"table_format": datastore.table_format}
 
 
 def _inside_vpc(node: Node, resource: str, targets: Iterable[Node], datastore: Datastore) -> Facts:

@@ -533,6 +533,21 @@ def _from_delivery(_: Facts, source: CompiledNode, target: CompiledNode) -> Iter
         )
         yield _fails(target)
         return
+    if delivery.is_iceberg(source):
+        yield _graph(
+            f"Rows of {source['name']} reach {target['name']}",
+            delivery.metric(source, "DeliveryToIceberg.SuccessfulRowCount"),
+        )
+        yield _graph(
+            f"Rows that {target['name']} does not take",
+            delivery.metric(source, "DeliveryToIceberg.FailedRowCount"),
+        )
+        yield _graph(
+            f"How old rows are when they reach {target['name']}, in seconds",
+            delivery.metric(source, "DeliveryToIceberg.DataFreshness", "Maximum"),
+            limit=_alarm(source["late_after_minutes"] * 60),
+        )
+        return
     loaded = target["resource"] == "redshift-serverless"
     steps = ("DeliveryToS3", *(("DeliveryToRedshift",) if loaded else ()))
     yield _graph(

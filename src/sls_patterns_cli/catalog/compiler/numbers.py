@@ -6,6 +6,7 @@ from typing import TypedDict
 from sls_patterns_cli.catalog.compiler import dead_letters, rollout
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
+    athena,
     aurora,
     cache,
     delivery,
@@ -60,6 +61,7 @@ class Delivery(TypedDict):
     attempts: Number
     processing_megabytes: int
     bucket_retries: Period
+    table_retries: Period
 
 
 class Warehouse(TypedDict):
@@ -72,6 +74,17 @@ class Warehouse(TypedDict):
     most_capacity: int
     password_length: int
     load_retries: Period
+
+
+class Query(TypedDict):
+    """Of Athena."""
+
+    scanned_gigabytes: int
+    scanned_bytes: int
+    dollars: str
+    """What a query costs that scans as much."""
+    terabyte_dollars: int
+    first_day: str
 
 
 class LogGroup(TypedDict):
@@ -148,6 +161,7 @@ class Numbers(TypedDict):
     call: Call
     delivery: Delivery
     warehouse: Warehouse
+    query: Query
     log_group: LogGroup
     api: Api
     redrive: Redrive
@@ -191,6 +205,7 @@ def numbers() -> Numbers:
             "attempts": delivery.PROCESSING_ATTEMPTS.as_dict(),
             "processing_megabytes": delivery.PROCESSING_MEGABYTES,
             "bucket_retries": delivery.BUCKET_RETRIES.as_dict(),
+            "table_retries": delivery.TABLE_RETRIES.as_dict(),
         },
         "warehouse": {
             "port": redshift.PORT,
@@ -200,6 +215,13 @@ def numbers() -> Numbers:
             "most_capacity": redshift.MOST_CAPACITY,
             "password_length": redshift.PASSWORD_LENGTH,
             "load_retries": redshift.LOAD_RETRIES.as_dict(),
+        },
+        "query": {
+            "scanned_gigabytes": athena.MOST_SCANNED_GIGABYTES,
+            "scanned_bytes": athena.MOST_SCANNED_GIGABYTES * 1024**3,
+            "dollars": f"{athena.TERABYTE_DOLLARS * athena.MOST_SCANNED_GIGABYTES / 1024:.2f}",
+            "terabyte_dollars": athena.TERABYTE_DOLLARS,
+            "first_day": athena.FIRST_DAY,
         },
         "log_group": {"retries": log_group.RETRIES.as_dict()},
         "redrive": {

@@ -157,6 +157,8 @@ class Datastore(TypedDict):
     access: NotRequired[dict[str, list[str]]]
     """Of one that is a cache, by runtime: the parts of the access string of its user."""
     users_call_internet: NotRequired[bool]
+    table_format: NotRequired[str]
+    """How the files of its table are made, if they are no lines of JSON in folders."""
     grants: NotRequired[list[Grant]]
     """What the role of a warehouse may do."""
 
@@ -195,6 +197,8 @@ class Stack:
 
     local: bool
     """Whether the local stack can run it."""
+    experimental: str
+    """What has not been shown of its datastore, as a sentence; empty where it is proven."""
     harness: dict[str, list[str]]
     """The modules that proofs share, and the parts of each, which the project's proofs use."""
     refusals: list[Facts]

@@ -50,6 +50,7 @@ MODULES = (
         ),
         "integrations",
     ),
+    _module("athena", has_part("queried-tables")),
     _module("dynamodb", of("dynamodb")),
     _module("ec2", of("aurora-postgresql", "cache", "redshift-serverless")),
     _module("elasticache", of("cache")),
@@ -57,6 +58,7 @@ MODULES = (
         "events",
         either(of("event-bus"), has_part("delivery-rules"), has_part("failure-rules")),
     ),
+    _module("glue", has_part("queried-tables")),
     _module("iam", has_part("iam")),
     _module("kinesis", of("stream")),
     # Python imports the one class that it needs: its name is long already.

@@ -5,6 +5,7 @@ Each follows from the graph. Templates print what is named here, and look at no 
 
 from collections.abc import Callable
 
+from sls_patterns_cli.catalog.compiler.kinds import athena
 from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph
 
 
@@ -100,6 +101,7 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
     "reported-buckets": _REPORTED_BUCKETS,
     "notified-buckets": _delivers("bucket"),
     "delivery-streams": of("delivery"),
+    "queried-tables": any_node(athena.is_queried),
     "named-log-groups": either(
         of("http-api", "rest-api", "delivery", "log-group"),
         any_node(lambda node: bool(node["kind"] == "state-machine" and node.get("express"))),

@@ -30,6 +30,9 @@ HEALTH = "/_ministack/health"
 RUNTIME_PACKAGES = "SLS_PATTERNS_RUNTIME_PACKAGES"
 """A setting: a JSON object, Lambda runtime to the folder of the packages that it has."""
 
+QUERY_PACKAGES = "SLS_PATTERNS_QUERY_PACKAGES"
+"""A setting: the folder of the packages by which tables are written and queried."""
+
 START_SECONDS = 30.0
 """How long the start may take (it takes less than one second on an idle machine)."""
 

@@ -19,7 +19,7 @@ def named(lists: Iterable[Path]) -> list[str]:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Packages for functions: uv's arguments that name them, and how they are shown.
+    """Packages: uv's arguments that name them, and how they are shown.
 
     `stamp` is another one when other packages are wanted; uv runs in the folder `where`.
     """
@@ -30,8 +30,13 @@ class Wanted:
     where: Path
 
 
-def into_folder(folder: Path, python: Path, wanted: Wanted, progress: Progress) -> Path:
-    """Install packages into a folder, unless they are there, and return it; raises UserError."""
+def into_folder(
+    folder: Path, python: Path, wanted: Wanted, progress: Progress, *, compiled: bool = True
+) -> Path:
+    """Install packages into a folder, unless they are there, and return it; raises UserError.
+
+    Unless they are `compiled`, Python compiles each module that is imported.
+    """
     if is_current(folder, wanted.stamp):
         return folder
     # Before the folder, which counts as made from nothing until all of it is there.
@@ -39,8 +44,8 @@ def into_folder(folder: Path, python: Path, wanted: Wanted, progress: Progress) 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if wanted.arguments:
-        with progress.step(f"Installing {wanted.shown} for the functions"):
-            options = ("--compile-bytecode", "--target", str(folder))
+        with progress.step(f"Installing {wanted.shown}"):
+            options = (*(["--compile-bytecode"] if compiled else []), "--target", str(folder))
             install(wanted.where, python, wanted.arguments, *options)
     mark_current(folder, wanted.stamp)
     return folder

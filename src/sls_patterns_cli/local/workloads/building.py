@@ -102,7 +102,7 @@ class Builder:
         more = {}
         if lists := _lists(place):
             what = ", ".join(each.name for each in lists)
-            shown = f"{what} of {place.name}"
+            shown = f"{what} of {place.name} for the functions"
             wanted = uv.Wanted(uv.named(lists), shown, uv.fingerprint(lists), place)
             folder = self._folder(place, interpreter)
             uv.into_folder(folder, interpreter.executable, wanted, self.progress)

@@ -35,7 +35,9 @@ def python(folder: Path, interpreter: Interpreter, layers: Iterable[str], show: 
     """Install what a Python runtime has, with the packages of known layers; return the folder."""
     names = [*PYTHON]
     names += [package for part, package in LAYERS.items() if any(part in each for each in layers)]
-    wanted = uv.Wanted(names, "the runtime's packages", ",".join(names), folder.parent)
+    wanted = uv.Wanted(
+        names, "the runtime's packages for the functions", ",".join(names), folder.parent
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     return uv.into_folder(folder, interpreter.executable, wanted, show)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import rules
+from sls_patterns_cli.catalog.compiler.kinds import athena, rules
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     CompiledNode,
@@ -31,6 +31,8 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     """The name of a bucket, and where the events are that it could not deliver."""
     yield output(node["id"], "Name", f"The bucket of {node['does']}", "bucket_name")
     yield from rules.undelivered(node)
+    if athena.is_queried(node):
+        yield from athena.outputs(node)
 
 
 def unlogged() -> Acknowledgement:
@@ -52,6 +54,8 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
         yield objects(node["id"], "objects have no set names")
     elif any("access" in edge for edge in node.incoming):
         yield objects(node["id"], "which objects there will be is not known")
+    if athena.is_queried(node):
+        yield from athena.acknowledged(node)
 
 
 def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:

@@ -31,6 +31,14 @@ https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html"""
 BUCKET_RETRIES = Duration(24, "hours")
 """How long Firehose tries to write what it was sent into a bucket (fact Q6)."""
 
+TABLE_RETRIES = Duration(2, "hours")
+"""How long Firehose tries to write to a table: the most; then it keeps the rows (fact Y16).
+https://docs.aws.amazon.com/firehose/latest/APIReference/API_RetryOptions.html"""
+
+TABLE_ACTIONS = ("glue:GetDatabase", "glue:GetTable", "glue:UpdateTable")
+"""What a commit to a table needs, of the table, its database and the catalog.
+https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html"""
+
 LATE = Duration(15, "minutes")
 """How late records may be, beside what is collected before a delivery."""
 
@@ -46,6 +54,11 @@ def late_after_minutes(buffer_seconds: int) -> int:
 def archive(node: CompiledNode) -> CompiledNode:
     """The datastore to which it delivers."""
     return next(each for each in node.targets if each["kind"] == "datastore")
+
+
+def is_iceberg(node: CompiledNode) -> bool:
+    """Whether it writes rows into a table of Apache Iceberg."""
+    return bool(archive(node).get("table_format") == "iceberg")
 
 
 def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
@@ -77,25 +90,36 @@ def succeeds(node: CompiledNode, suffix: str, name: str, tier: Tier, *told: str)
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of a delivery stream."""
     minutes = node["late_after_minutes"]
+    written = "DeliveryToIceberg" if is_iceberg(node) else "DeliveryToS3"
     yield Alarm(
         f"{node['id']}FreshnessAlarm",
         PAGE,
         f"Records wait longer than {minutes} minutes",
         "see the log of the delivery stream",
         f"{LATE.text} and what is collected before a delivery, in 5 of 5 minutes",
-        {"age": metric(node, "DeliveryToS3.DataFreshness", "Maximum")},
+        {"age": metric(node, f"{written}.DataFreshness", "Maximum")},
         threshold=minutes * 60,
         periods=5,
     )
-    yield succeeds(
-        node,
-        "Success",
-        "DeliveryToS3.Success",
-        PAGE,
-        "Firehose cannot write to the bucket",
-        "check its role and the bucket's policy",
-        f"it retries for {BUCKET_RETRIES.text}, then records are lost",
-    )
+    if is_iceberg(node):
+        yield Alarm(
+            f"{node['id']}RowsAlarm",
+            TICKET,
+            "The table does not take rows",
+            "see errorCode and errorMessage in the dead-letter queue's messages",
+            "they are kept under errors/, and redriven once the cause is fixed",
+            {"failed": metric(node, "DeliveryToIceberg.FailedRowCount")},
+        )
+    else:
+        yield succeeds(
+            node,
+            "Success",
+            "DeliveryToS3.Success",
+            PAGE,
+            "Firehose cannot write to the bucket",
+            "check its role and the bucket's policy",
+            f"it retries for {BUCKET_RETRIES.text}, then records are lost",
+        )
     if any(source["kind"] == "stream" for source in node.sources):
         throttled, what = "ThrottledGetRecords", "Firehose is throttled when it reads the stream"
         yield Alarm(
@@ -174,11 +198,17 @@ def grants(node: CompiledNode) -> Iterator[Grant]:
                 ),
                 Reference(source["id"], "stream_arn"),
             )
-    yield Grant(
-        role,
-        ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
-        Reference(bucket, "objects"),
-    )
+    objects: tuple[str, ...] = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
+    if is_iceberg(node):
+        name = pascal(archive(node)["name"])
+        for table in (
+            Reference(f"{name}Database", "glue_catalog"),
+            Reference(f"{name}Database", "glue_database"),
+            Reference(f"{name}Database", "glue_table", f"{archive(node)['name']}-table"),
+        ):
+            yield Grant(role, TABLE_ACTIONS, table)
+        objects = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
+    yield Grant(role, objects, Reference(bucket, "objects"))
     yield Grant(
         role,
         ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),

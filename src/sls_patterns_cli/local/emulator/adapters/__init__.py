@@ -75,6 +75,8 @@ ADAPTERS = (
     "dynamodb.stream_batches",
     "pipes.definitions",
     "pipes.reading",
+    "glue.iceberg_tables",
+    "athena.queries",
     "firehose.stream_types",
     "firehose.put_limits",
     "firehose.delivery_failures",
