@@ -64,6 +64,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
         "adapters": {**LISTED, "items": NAMED},
         "test_dependencies": packages,
         "test_helpers": {**LISTED, "items": NAMED},
+        "events": {**LISTED, "items": NAMED},
         "reads_json": {"type": "boolean"},
         "harness": parts,
     }

@@ -257,7 +257,8 @@ def _one_topology(
         _proof(place, proof, pattern.file) for proof in place.items(declared, "proofs", at_least=1)
     )
     place.different("proof", [proof.id for proof in proofs])
-    place.names(declared, "test_helpers", form=NAME, optional=True)
+    for key in ("test_helpers", "events"):
+        place.names(declared, key, form=NAME, optional=True)
     place.flag(declared, "reads_json")
     use, avoid, retired = (
         place.text(declared, key) if key in declared else "" for key in ("use", "avoid", "retired")
@@ -285,7 +286,7 @@ def _one_topology(
 
 
 _OPTIONAL = (
-    *("adapters", "test_dependencies", "test_helpers", "reads_json", "harness"),
+    *("adapters", "test_dependencies", "test_helpers", "events", "reads_json", "harness"),
     *("use", "avoid", "retired"),
 )
 
