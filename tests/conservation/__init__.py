@@ -16,7 +16,7 @@ from typing import Any
 
 from bursts import deployed
 
-from conservation import aurora, copy_of_table, dynamodb, outbox
+from conservation import aurora, copy_of_table, dynamodb, outbox, third_party
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -31,7 +31,11 @@ PATIENCE_SECONDS, PATIENCE_WITH_A_DEFECT_SECONDS = 60, 10
 DATASTORES = {"dynamodb": dynamodb.disturbable, "aurora-postgresql": aurora.disturbable}
 
 # By topologies: what is done is not in the datastore alone.
-BEYOND = {"streams": copy_of_table.disturbable, "outbox": outbox.disturbable}
+BEYOND = {
+    "streams": copy_of_table.disturbable,
+    "outbox": outbox.disturbable,
+    "third-party": third_party.disturbable,
+}
 
 
 @dataclass(frozen=True)
