@@ -61,6 +61,7 @@ def _other_authorizations(_: Pattern, topology: Topology) -> Iterator[str]:
         yield from (each for each in (*answers(topology), "none") if each != topology.auth)
 
 
+@cache
 def is_retired(variant: Variant) -> bool:
     """Return whether new projects are not offered it."""
     return bool(catalog.pattern(variant.pattern).topology(variant.topology).retired)

@@ -87,6 +87,7 @@ ADAPTERS = (
     "apigateway.http_api_tokens",
     "apigateway.iam_authorization",
     "apigateway.http_api_cors",
+    "eventsv2.service",
 )
 """Names of the modules in this package, in the order in which they are applied."""
 
