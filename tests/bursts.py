@@ -10,7 +10,7 @@ import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,15 +113,22 @@ _http = urllib3.PoolManager(maxsize=SENDERS, retries=False)
 
 @contextmanager
 def deployed(
-    folder: Path, *, change: Callable[[Path], None] | None = None, **answers: str
+    folder: Path,
+    *,
+    change: Callable[[Path], None] | None = None,
+    parameters: Mapping[str, str] | None = None,
+    **answers: str,
 ) -> Iterator[session._Stack]:
-    """Deploy a project that has not run before, as it is or changed; anyone may call its API."""
+    """Deploy a project that has not run before, as it is or changed; anyone may call its API.
+
+    `parameters` are values for its template.
+    """
     project = render_project(folder, iac="sam", auth="none", **answers)
     if change:
         change(project)
     if answers["runtime"] == "typescript":
         link_modules(project)
-    with session._stack(project, Progress(lambda _line: None)) as stack:
+    with session._stack(project, Progress(lambda _line: None), parameters) as stack:
         yield stack
 
 

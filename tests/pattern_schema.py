@@ -65,6 +65,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
         "test_dependencies": packages,
         "stacks": {**LISTED, "items": NAMED},
         "test_helpers": {**LISTED, "items": NAMED},
+        "events": {**LISTED, "items": NAMED},
         "reads_json": {"type": "boolean"},
         "harness": parts,
     }

@@ -16,7 +16,16 @@ from typing import Any
 
 from bursts import deployed
 
-from conservation import aurora, copy_of_table, dynamodb, lake, objects, outbox, subscribers
+from conservation import (
+    aurora,
+    copy_of_table,
+    dynamodb,
+    lake,
+    objects,
+    outbox,
+    subscribers,
+    third_party,
+)
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -41,6 +50,7 @@ BEYOND = {
     "s3-object": objects.disturbable,
     "s3-topic": subscribers.disturbable,
     "logs-topic": subscribers.disturbable,
+    "third-party": third_party.disturbable,
 }
 
 

@@ -56,6 +56,8 @@ class Source:
 
 
 QUEUE = Source(("visibility-too-short", "no-dead-letter-queue"), strikes=4, slow_seconds=1.6)
+# Each message is written before it is made and after it, so a slow one takes twice as long.
+EFFECTS = Source(("key-of-the-attempt", "no-dead-letter-queue"), strikes=4, slow_seconds=0.8)
 # What a function receives itself is visible again after 1.5 s, which may pass on a busy machine.
 POLLED_QUEUE = Source(QUEUE.defects, strikes=2, at_a_time=8)
 EVENT = Source(("events-not-retried", "failed-events-not-kept"), strikes=2)
@@ -114,7 +116,7 @@ class Defect:
     find: str
     replace: str
     shows_as: str
-    """Which messages of the outcome are not where they should be: `lost` or `given_up`."""
+    """Which messages of the outcome are not as they should be: `lost`, `given_up`, `repeated`."""
     file: str = "template.yaml"
     """The pattern of the file's path."""
 
@@ -151,6 +153,12 @@ def _defects() -> dict[str, Defect]:
         "WHERE true",
         shows_as="lost",
         file="src/*/adapters/reports/aurora_postgresql.py",
+    )
+    defects["key-of-the-attempt"] = Defect(
+        r'f"\{charge\.id\}#charge"',
+        'f"{charge.id}#{now}"',
+        shows_as="repeated",
+        file="src/*/logic.py",
     )
     return defects
 
@@ -338,6 +346,20 @@ def _send_usage(stack: Stack, message: Message) -> None:
     )
 
 
+def _send_charge(stack: Stack, message: Message) -> None:
+    charge = {
+        "id": message.id,
+        "customer": message.group,
+        "cents": "much" if message.is_poison else 12950,
+        "currency": "EUR",
+    }
+    stack.client("sqs").send_message(
+        QueueUrl=stack.queues["ChargingQueue"],
+        MessageBody=json.dumps(charge),
+        MessageGroupId=message.group,
+    )
+
+
 def _trigger_by_line(stack: Stack, message: Message) -> None:
     """Invoke the trigger with the lines of a log, as CloudWatch Logs does.
 
@@ -515,6 +537,7 @@ WEBHOOK = _one_end("Events", "DeliveriesDeadLetterQueue")
 HAND_OFF = _one_end("Awards", "AwardDeadLetterQueue")
 ENTRY = _one_end("Ledger", "EntriesDeadLetterQueue")
 USAGE = _one_end("Records", "UsageDeadLetterQueue")
+CHARGE = _one_end("Charges", "ChargingDeadLetterQueue")
 
 SERVICES = [
     *(
@@ -642,6 +665,14 @@ SERVICES = [
             messages=300,
         )
         for datastore in ("aurora-postgresql", "dynamodb")
+    ),
+    Service(
+        "frugal-consumer",
+        "third-party",
+        send=_send_charge,
+        ends=CHARGE,
+        source=EFFECTS,
+        messages=200,
     ),
     Service(
         "fan-out-fan-in",

@@ -13,6 +13,7 @@ from contract.deadlines import deadline_violations
 from contract.deliveries import delivery_violations
 from contract.durable import durable_violations
 from contract.edges import Edge, edges
+from contract.effects import effect_violations
 from contract.ends import edge_violations, polled_violations
 from contract.fronts import front_violations
 from contract.keys import key_violations
@@ -63,6 +64,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from deadline_violations(stack)
         yield from delivery_violations(stack)
         yield from durable_violations(stack)
+        yield from effect_violations(stack)
         yield from proxy_violations(stack)
         yield from rollout_violations(stack)
         yield from token_violations(stack)

@@ -334,6 +334,32 @@ def e1() -> dict[str, Any]:
     )
 
 
+def effect() -> dict[str, Any]:
+    """Return a consumer that calls an HTTP system, and records what it did there."""
+    made = e1()
+    expires = {"AttributeName": "expires_at", "Enabled": True}
+    done = table()
+    done["Properties"]["TimeToLiveSpecification"] = expires
+    store, store_role = made["Resources"]["Store"], made["Resources"]["StoreRole"]
+    store["Properties"] |= {
+        "Timeout": 15,
+        "Environment": {
+            "Variables": {
+                "AWS_MAX_ATTEMPTS": "2",
+                "DONE_TABLE_NAME": ref("Done"),
+                "DONE_DAYS": "23",
+                "PAYMENTS_URL": ref("PaymentsUrl"),
+            }
+        },
+    }
+    made["Resources"]["Orders"]["Properties"]["VisibilityTimeout"] = 95
+    statements = store_role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements.append(allow("dynamodb:PutItem", get("Done")))
+    made["Resources"]["Done"] = done
+    address = {"Type": "String", "AllowedPattern": "https?://.+"}
+    return {**made, "Parameters": {"PaymentsUrl": address}}
+
+
 def e2() -> dict[str, Any]:
     """Return a function that a log group's subscription filter invokes."""
     return template(
@@ -1599,6 +1625,7 @@ EXAMPLES = {
     "CIRCUIT": circuit,
     "DASHBOARD": dashboard,
     "CLUSTER": cluster,
+    "EFFECT": effect,
 }
 
 

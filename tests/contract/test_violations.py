@@ -54,6 +54,7 @@ FOUND = {
     "SIGNED": set(),
     "SDK": set(),
     "CANARY": {("Orders", "Store", "E1", "Dead")},
+    "EFFECT": {("Orders", "Store", "E1", "Dead")},
     "CLUSTER": {("CloudFormation", "Migrate", "E2", "Failed")},
     "CIRCUIT": set(),
     "DASHBOARD": {("Orders", "Store", "E1", "Dead")},
@@ -105,6 +106,12 @@ NOT_THE_CONTRACTS = {
     ),
     "E8": (r".*\.Prefix", r".*\.Processors.0.Type"),
 }
+# Whom the function calls, and whether its records expire at all, is not said.
+NOT_THE_CONTRACTS["EFFECT"] = (
+    *NOT_THE_CONTRACTS["E1"],
+    r"Store\.Environment.*",
+    r"Done.*",
+)
 NOT_THE_CONTRACTS["TRACED"] = NOT_THE_CONTRACTS["E7"]
 # Which items there are, and what is sent of those that fail, the proofs say.
 NOT_THE_CONTRACTS["E9"] = (

@@ -44,6 +44,7 @@ OTHERS = (
     Store("notifier", "sns", "invoices", "Invoice", "INVOICE"),
     Store("frugal-consumer", "standard", "records", "StoredRecord", "RECORD"),
     Store("frugal-consumer", "standard", "records", "StoredRecord", "RECORD", "aurora-postgresql"),
+    Store("frugal-consumer", "third-party", "charges", "RecordedCharge", "CHARGE"),
     Store("gatekeeper", "request-authorizer", "grants", "Grant", "GRANT"),
     Store("internal-handoff", "destination", "awards", "Award", "AWARD"),
     Store("router", "function", "results", "Result", "RESULT"),

@@ -257,7 +257,7 @@ def _one_topology(
         _proof(place, proof, pattern.file) for proof in place.items(declared, "proofs", at_least=1)
     )
     place.different("proof", [proof.id for proof in proofs])
-    for key in ("stacks", "test_helpers"):
+    for key in ("stacks", "test_helpers", "events"):
         place.names(declared, key, form=NAME, optional=True)
     place.flag(declared, "reads_json")
     use, avoid, retired = (
@@ -291,7 +291,7 @@ def _one_topology(
 
 
 _OPTIONAL = (
-    *("adapters", "stacks", "test_dependencies", "test_helpers", "reads_json", "harness"),
+    *("adapters", "stacks", "test_dependencies", "test_helpers", "events", "reads_json", "harness"),
     *("use", "avoid", "retired"),
 )
 

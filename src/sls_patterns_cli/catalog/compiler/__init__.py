@@ -52,7 +52,7 @@ from sls_patterns_cli.terminal.sentences import listed
 ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
 # How many calls of an access process one record: with `write-once` a function reads what has the
 # record's id already, with `append` also what the record changes. Every other access takes one.
-ACCESS_CALLS = {"write-once": 2, "append": 3}
+ACCESS_CALLS = {"write-once": 2, "write-update": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
 # The group of the functions that use the datastore whose VPC it is.
@@ -684,8 +684,12 @@ def _message_seconds(
     """The seconds that a function's calls for one message or record take at most."""
     waits = datastore.waits.get("async", {})
     accesses: dict[str, int] = {}
+    declared = 0
     for edge in edges:
         if edge.source == consumer != edge.target:
+            if "seconds" in edge.attributes:
+                declared += edge.attributes["seconds"]
+                continue
             calls = ACCESS_CALLS.get(edge.attributes.get("access", ""), 1)
             accesses[edge.target] = max(calls, accesses.get(edge.target, 0))
     polls = any(edge.attributes.get("by") == "poll" for edge in edges if edge.target == consumer)
@@ -695,7 +699,7 @@ def _message_seconds(
         else function.CALL_SECONDS * calls
         for target, calls in accesses.items()
     )
-    return sum(of_calls) + (function.CALL_SECONDS * POLL_CALLS if polls else 0)
+    return sum(of_calls) + declared + (function.CALL_SECONDS * POLL_CALLS if polls else 0)
 
 
 def _visibility(

@@ -18,6 +18,7 @@ ACTIONS = {
     "read": ("GetItem",),
     "write": ("PutItem",),
     "write-once": ("GetItem", "PutItem"),
+    "write-update": ("PutItem", "UpdateItem"),
     "append": ("GetItem", "PutItem"),
     "update": ("UpdateItem",),
     "append-update": ("GetItem", "PutItem", "UpdateItem"),
