@@ -317,8 +317,8 @@ CIRCUIT = {
 WITHOUT_CACHE = Metric(
     "", "CacheUnavailable", "FunctionName", bad=1, others=("service",), tier="ticket", periods=3
 )
-# What a function reports of reads that it compares with the system that it replaces: each difference
-# counts, and so does a datastore that lets no read be compared.
+# What a function reports of reads that it compares with the system that it replaces: each
+# difference counts, and so does a datastore that lets no read be compared.
 COMPARED = (
     Metric("", "ShadowDifference", "FunctionName", others=("service",), tier="ticket"),
     Metric("", "ShadowFailure", "FunctionName", others=("service",), tier="ticket", periods=3),

@@ -1,4 +1,4 @@
-"""Systems outside the stack: a circuit may guard calls of them, or a function take over from them."""
+"""Systems outside the stack: a circuit may guard their calls, or a function take over from them."""
 
 from collections.abc import Iterator
 
