@@ -100,9 +100,8 @@ def readme(text: str) -> str:
 def options() -> Iterator[tuple[Iterable[str], ...]]:
     """Yield for each pattern its slug, topologies, runtimes, flavours and datastores."""
     for pattern in catalog.patterns():
-        stores = dict.fromkeys(name for each in pattern.topologies for name in each.datastores)
-        topologies = [topology.name for topology in pattern.topologies]
-        yield [pattern.slug], topologies, pattern.runtimes, pattern.flavours, stores
+        topologies = [topology.name for topology in pattern.offered]
+        yield [pattern.slug], topologies, pattern.runtimes, pattern.flavours, pattern.datastores
 
 
 def label(name: str, meaning: str) -> str:

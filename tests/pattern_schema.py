@@ -30,6 +30,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
         "summary": TEXT,
         "use": TEXT,
         "avoid": TEXT,
+        "retired": {**TEXT, "description": "why it is not offered, and how to change to another"},
         "datastores": _choices(vocabulary.datastores),
         "nodes": {
             "type": "array",

@@ -61,6 +61,12 @@ def _other_authorizations(_: Pattern, topology: Topology) -> Iterator[str]:
         yield from (each for each in (*answers(topology), "none") if each != topology.auth)
 
 
+@cache
+def is_retired(variant: Variant) -> bool:
+    """Return whether new projects are not offered it."""
+    return bool(catalog.pattern(variant.pattern).topology(variant.topology).retired)
+
+
 def topology_of(variant: Variant) -> Topology:
     """Return the topology with all answers of the variant."""
     topology = catalog.pattern(variant.pattern).topology(variant.topology)
@@ -203,7 +209,8 @@ def covering(variants: Iterable[Variant]) -> set[Variant]:
     """Return few variants that stand for all: a pattern's default one is always among them.
 
     Every topology occurs in each runtime, in each IaC flavour and with each datastore, and every
-    pattern in each runtime together with each flavour and with each datastore.
+    pattern in each runtime together with each flavour and with each datastore. One that is retired
+    occurs once.
     """
     return few_of(list(variants), _shown_by)
 
@@ -215,6 +222,8 @@ def standing_for_all(variants: Iterable[Variant]) -> list[ParameterSet]:
 
 
 def _shown_by(variant: Variant) -> set[tuple[str, ...]]:
+    if is_retired(variant):
+        return {(variant.pattern, variant.topology)}
     of_topology = (variant.runtime, variant.iac, variant.datastore)
     return {
         *((variant.pattern, variant.topology, option) for option in of_topology),
@@ -251,7 +260,7 @@ def _with_functions() -> Iterator[Variant]:
     """Yield a variant of each topology with functions in each flavour, the languages in turn."""
     languages = cycle(("python", "typescript"))
     for pattern in catalog.patterns():
-        for topology in pattern.topologies:
+        for topology in pattern.offered:
             if any(node.kind == "function" for node in topology.nodes):
                 store = topology.datastores[-1]
                 variants = product([next(languages)], pattern.flavours, [store])

@@ -356,6 +356,11 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         ["terraform"],
         f"{FILE}: flavours must be of: sam, cdk; got 'terraform'",
     ),
+    "retired topology as the default": (
+        in_topology("retired"),
+        "Take the other one.",
+        f"{FILE}: the first topology is the default; it cannot be retired",
+    ),
     "example for an answer that is not offered": (
         ("examples", 0, "of"),
         {"datastore": "s3"},

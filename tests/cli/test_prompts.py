@@ -147,7 +147,7 @@ def asked() -> list[str]:
     """The questions that are asked: those that leave a choice."""
     pattern = catalog.pattern("scalable-webhook")
     offered = {
-        "Which topology": pattern.topologies,
+        "Which topology": pattern.offered,
         "Which runtime": pattern.runtimes,
         "Which IaC flavour": pattern.flavours,
         "Which datastore": pattern.topologies[0].datastores,

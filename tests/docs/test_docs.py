@@ -133,10 +133,10 @@ def test_the_readme_names_every_pattern_with_its_options() -> None:
     assert rows == [
         [
             [pattern.slug],
-            [topology.name for topology in pattern.topologies],
+            [topology.name for topology in pattern.offered],
             list(pattern.runtimes),
             list(pattern.flavours),
-            list(dict.fromkeys(name for each in pattern.topologies for name in each.datastores)),
+            list(pattern.datastores),
         ]
         for pattern in catalog.patterns()
     ]

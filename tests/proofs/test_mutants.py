@@ -13,7 +13,7 @@ import yaml
 from _pytest.mark import ParameterSet
 from proofs.proving import own_id, prove
 from rendering import render_project
-from variants import Variant, proven_variants
+from variants import Variant, is_retired, proven_variants
 
 from sls_patterns_cli import catalog
 
@@ -103,13 +103,15 @@ def read(file: Path) -> Any:
 
 @cache
 def distinct_mutants() -> list[Mutant]:
-    """Return all mutants, those that take the least time first: SAM's, and of these Python's.
+    """Return all mutants, those that take the least time first: SAM's, and of these Python's; those
+    of retired topologies are last.
 
     A file that both flavours have, such as a handler, is changed in SAM alone: CDK synthesises each
     time. That both come to the same wiring is the parity tests' affair.
     """
     quickest_last = sorted(
-        proven_variants(), key=lambda each: (each.iac == "sam", each.runtime == "python")
+        proven_variants(),
+        key=lambda each: (not is_retired(each), each.iac == "sam", each.runtime == "python"),
     )
     distinct: dict[tuple[str, ...], Mutant] = {}
     for mutant in chain.from_iterable(map(mutants_of, reversed(quickest_last))):

@@ -70,6 +70,8 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
         for topology in place.items(declared, "topologies", at_least=1)
     )
     place.different("topology", [topology.name for topology in topologies])
+    if topologies[0].retired:
+        raise place.refuse("the first topology is the default; it cannot be retired")
     pattern = Pattern(
         slug=slug,
         title=place.text(declared, "title"),
@@ -257,7 +259,9 @@ def _one_topology(
     place.different("proof", [proof.id for proof in proofs])
     place.names(declared, "test_helpers", form=NAME, optional=True)
     place.flag(declared, "reads_json")
-    use, avoid = (place.text(declared, key) if key in declared else "" for key in ("use", "avoid"))
+    use, avoid, retired = (
+        place.text(declared, key) if key in declared else "" for key in ("use", "avoid", "retired")
+    )
     nodes, edges = graphs[datastores[0]]
     if auth:
         _refuse_unless_open(place, nodes, edges)
@@ -266,6 +270,7 @@ def _one_topology(
         summary=place.text(declared, "summary"),
         use=use,
         avoid=avoid,
+        retired=retired,
         datastores=datastores,
         nodes=nodes,
         edges=edges,
@@ -281,7 +286,7 @@ def _one_topology(
 
 _OPTIONAL = (
     *("adapters", "test_dependencies", "test_helpers", "reads_json", "harness"),
-    *("use", "avoid"),
+    *("use", "avoid", "retired"),
 )
 
 
@@ -617,7 +622,9 @@ def _examples(pattern: Place, declared: Declaration, offered: Pattern) -> tuple[
         "topology": tuple(topology.name for topology in offered.topologies),
         "runtime": offered.runtimes,
         "iac": offered.flavours,
-        "datastore": offered.datastores,
+        "datastore": tuple(
+            dict.fromkeys(name for each in offered.topologies for name in each.datastores)
+        ),
     }
     examples = []
     for number, example in enumerate(pattern.items(declared, "examples"), 1):

@@ -120,6 +120,9 @@ class Topology:
     use: str = ""
     avoid: str = ""
     """When to use it and when not; empty if that is as for the other topologies."""
+    retired: str = ""
+    """Why new projects are not offered it, and how projects that have it change to another one;
+    empty if it is offered."""
     without_credentials: "Topology | None" = None
     """The same where it does not sign in to third parties; None if it calls none that asks so."""
     refusals: tuple[Proof, ...] = ()
@@ -149,6 +152,7 @@ class Topology:
             "name": self.name,
             "summary": self.summary,
             "datastores": list(self.datastores),
+            **({"retired": self.retired} if self.retired else {}),
         }
 
 
@@ -200,10 +204,14 @@ class Pattern:
         raise UserError(f"{self.slug} has no topology {name!r}; choose from: {names}")
 
     @property
+    def offered(self) -> tuple[Topology, ...]:
+        """The topologies of new projects."""
+        return tuple(each for each in self.topologies if not each.retired)
+
+    @property
     def datastores(self) -> tuple[str, ...]:
-        """The datastores that any topology offers, in order."""
-        offered = (name for topology in self.topologies for name in topology.datastores)
-        return tuple(dict.fromkeys(offered))
+        """The datastores that any topology of new projects offers, in order."""
+        return tuple(dict.fromkeys(name for each in self.offered for name in each.datastores))
 
     def when(self, topology: Topology) -> tuple[str, str]:
         """When to use a topology of the pattern, and when not."""

@@ -146,7 +146,7 @@ def _complete(kind: str) -> Any:
             value
             for pattern in patterns
             for value in {
-                "topology": [topology.name for topology in pattern.topologies],
+                "topology": [topology.name for topology in pattern.offered],
                 "runtime": pattern.runtimes,
                 "iac": pattern.flavours,
                 "datastore": pattern.datastores,

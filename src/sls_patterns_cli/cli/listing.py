@@ -20,6 +20,8 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
         show(f"{pattern.slug}  {pattern.title}")
         paragraph(pattern.summary)
         show(f"  {_options(pattern)}")
+        for topology in retired(pattern):
+            paragraph(f"{topology.name} is retired. {topology.retired}")
 
 
 def show_pattern(pattern: Pattern, topology: Topology) -> None:
@@ -32,7 +34,7 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     heading("Options, the default first")
     table(
         [
-            ("topology", ", ".join(each.name for each in pattern.topologies)),
+            ("topology", ", ".join(each.name for each in pattern.offered)),
             ("runtime", ", ".join(pattern.runtimes)),
             ("iac", ", ".join(pattern.flavours)),
             ("datastore", ", ".join(topology.datastores)),
@@ -40,6 +42,8 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     )
     heading(f"Topology {topology.name}")
     paragraph(topology.summary)
+    if topology.retired:
+        paragraph(f"Retired. {topology.retired}")
     if others := other_topologies(pattern, topology):
         heading(OTHERS)
         table(others)
@@ -80,8 +84,17 @@ def listed(attributes: Mapping[str, Any]) -> str:
 
 
 def other_topologies(pattern: Pattern, topology: Topology) -> list[tuple[str, str]]:
-    """Each other topology of a pattern, and what it is."""
-    return [(each.name, each.summary) for each in pattern.topologies if each is not topology]
+    """Each other topology of a pattern, and what it is, or that it is retired."""
+    return [
+        (each.name, f"Retired. {each.retired}" if each.retired else each.summary)
+        for each in pattern.topologies
+        if each is not topology
+    ]
+
+
+def retired(pattern: Pattern) -> list[Topology]:
+    """The topologies that only projects from before have."""
+    return [each for each in pattern.topologies if each.retired]
 
 
 def _facts(attributes: Mapping[str, Any]) -> str:
@@ -89,6 +102,6 @@ def _facts(attributes: Mapping[str, Any]) -> str:
 
 
 def _options(pattern: Pattern) -> str:
-    topologies = [topology.name for topology in pattern.topologies]
+    topologies = [topology.name for topology in pattern.offered]
     offered = (topologies, pattern.runtimes, pattern.flavours, pattern.datastores)
     return " | ".join(", ".join(names) for names in offered)

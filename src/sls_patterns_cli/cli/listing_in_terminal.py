@@ -12,7 +12,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.model import Pattern, Topology
 from sls_patterns_cli.catalog.tree import Row, rows
-from sls_patterns_cli.cli.listing import OTHERS, listed, node_facts, other_topologies
+from sls_patterns_cli.cli.listing import OTHERS, listed, node_facts, other_topologies, retired
 from sls_patterns_cli.terminal.output import IN_ASCII
 from sls_patterns_cli.terminal.rich_console import console, in_unicode
 
@@ -31,7 +31,7 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
     if output.width < NARROW:
         for pattern in patterns:
             output.print(Text(pattern.slug, "bold cyan"))
-            output.print(Padding(Text(pattern.summary), (0, 0, 0, 2)))
+            output.print(Padding(_summary(pattern), (0, 0, 0, 2)))
             output.print(Padding(_offered(pattern), (0, 0, 1, 2)))
         return
     table = Table(box=SIMPLE_HEAD, header_style="bold", show_lines=True, pad_edge=False)
@@ -39,13 +39,13 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
     table.add_column("what it does")
     if output.width < WIDE:
         for pattern in patterns:
-            table.add_row(pattern.slug, Text.assemble(pattern.summary, "\n", _offered(pattern)))
+            table.add_row(pattern.slug, Text.assemble(_summary(pattern), "\n", _offered(pattern)))
     else:
         for heading in ("topology", "runtime", "iac", "datastore"):
             table.add_column(heading, no_wrap=True)
         for pattern in patterns:
             options = ("\n".join(names) for names in _options(pattern))
-            table.add_row(pattern.slug, pattern.summary, *options)
+            table.add_row(pattern.slug, _summary(pattern), *options)
     output.print(table)
 
 
@@ -63,6 +63,9 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     _pairs(output, [(n, Text(", ".join(o))) for n, o in zip(names, offered, strict=True)])
     _heading(output, f"Topology {topology.name}")
     output.print(Padding(Text(topology.summary), (0, 0, 0, 2)))
+    if topology.retired:
+        text = Text.assemble(("Retired. ", "bold"), topology.retired)
+        output.print(Padding(text, (0, 0, 0, 2)))
     if others := other_topologies(pattern, topology):
         _heading(output, OTHERS)
         _pairs(output, [(name, Text(summary)) for name, summary in others])
@@ -82,8 +85,14 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
 
 
 def _options(pattern: Pattern) -> tuple[Sequence[str], ...]:
-    topologies = [topology.name for topology in pattern.topologies]
+    topologies = [topology.name for topology in pattern.offered]
     return (topologies, pattern.runtimes, pattern.flavours, pattern.datastores)
+
+
+def _summary(pattern: Pattern) -> Text:
+    """What a pattern does, and which of its topologies are retired."""
+    ends = (f"\n{each.name} is retired. {each.retired}" for each in retired(pattern))
+    return Text.assemble(pattern.summary, *((text, "dim") for text in ends))
 
 
 def _offered(pattern: Pattern) -> Text:

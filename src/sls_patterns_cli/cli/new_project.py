@@ -52,6 +52,9 @@ def show_project(
         paragraph(variant, indent="")
     else:
         show(variant)
+    topology = catalog.pattern(project.answers["pattern"]).topology(project.answers["topology"])
+    if topology.retired:
+        show(f"The topology {topology.name} is retired. {topology.retired}")
     if unasked:
         show("Nothing was asked, without a terminal: what was not given has its default.")
     if (region := project.answers["region"]) not in catalog.regions():
