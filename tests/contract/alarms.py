@@ -330,6 +330,12 @@ CIRCUIT = {
 WITHOUT_CACHE = Metric(
     "", "CacheUnavailable", "FunctionName", bad=1, others=("service",), tier="ticket", periods=3
 )
+# What a function reports of reads that it compares with the system that it replaces: each
+# difference counts, and so does a datastore that lets no read be compared.
+COMPARED = (
+    Metric("", "ShadowDifference", "FunctionName", others=("service",), tier="ticket"),
+    Metric("", "ShadowFailure", "FunctionName", others=("service",), tier="ticket", periods=3),
+)
 # The requests that a function checked and refused: 1 for each, or 0 for one that it did not.
 REFUSALS = Metric(
     "",
@@ -347,7 +353,7 @@ REFUSALS = Metric(
 SIGN_INS = Metric("", "SignInFailed", "FunctionName", good=1, others=("service", "system"))
 OWN = {
     **CIRCUIT,
-    **{metric.name: metric for metric in (WITHOUT_CACHE, REFUSALS, SIGN_INS)},
+    **{metric.name: metric for metric in (WITHOUT_CACHE, *COMPARED, REFUSALS, SIGN_INS)},
 }
 SOURCES = {
     "ApiId": "AWS::ApiGatewayV2::Api",

@@ -1030,7 +1030,8 @@ def _public_network() -> Resources:
 
 ACCESS = (
     '{"id":"$context.requestId","error":"$context.integrationErrorMessage",'
-    '"invocation":"$context.awsEndpointRequestId","ip":"$context.identity.sourceIp",'
+    '"path":"$context.path","invocation":"$context.awsEndpointRequestId",'
+    '"ip":"$context.identity.sourceIp",'
     '"agent":"$context.identity.userAgent"}'
 )
 

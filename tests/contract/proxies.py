@@ -16,6 +16,7 @@ STAGES = {REST_STAGE: "Variables", "AWS::ApiGatewayV2::Stage": "StageVariables"}
 REFERENCE = re.compile(r"\$\{(?P<variable>stageVariables\.)?(?P<name>\w+)[^}]*\}")
 EVERYTHING = {"*/*", "*~1*"}
 AS_TEXT = "CONVERT_TO_TEXT"
+PATH = "$context.path"
 
 
 def proxy_violations(stack: Stack) -> Iterator[Violation]:
@@ -28,6 +29,7 @@ def proxy_violations(stack: Stack) -> Iterator[Violation]:
             # No function shows that the system fails.
             yield from watched(stack, api, API[api.type])
             yield from _address(stack, api, address)
+            yield from _logs_paths(stack, api)
             if api.type == REST:
                 yield from _passes_all(api)
         if kind in {"AWS", "MOCK"} and api.type == REST and _all_binary(api):
@@ -36,6 +38,16 @@ def proxy_violations(stack: Stack) -> Iterator[Violation]:
                 must = f"{AS_TEXT}: its templates read bodies that are binary (fact B11)"
                 yield is_but("proxy", api.name, "contentHandling", handling, must)
     yield from _definitions(stack)
+
+
+def _logs_paths(stack: Stack, api: Resource) -> Iterator[Violation]:
+    """All paths of the system have one route, which does not tell them apart."""
+    for stage in stack.of_type(*STAGES):
+        setting = "AccessLogSetting" if stage.type == REST_STAGE else "AccessLogSettings"
+        logged = stack.text(stage.get(setting, "Format"))
+        if api_of(stack, stage).name == api.name and PATH not in logged:
+            says = f"{setting}.Format must hold {PATH}, or nothing tells what is still used"
+            yield Violation("proxy", stage.name, f"{says} (fact O80)")
 
 
 def _passes_all(api: Resource) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
-from contract.alarms import CIRCUIT, SIGN_INS
+from contract.alarms import CIRCUIT, COMPARED, SIGN_INS
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
@@ -35,8 +35,8 @@ NOT_THE_CONTRACTS = (
     # They tell of answers and of the account, which are no failures of an asynchronous edge.
     r"Api(Errors|Latency|Refusals)Alarm\w*(\.(?!AlarmActions).*)?",
     r"(Concurrency|\w+FunctionRefusals)Alarm\w*(\.(?!AlarmActions).*)?",
-    # That a circuit and a token have their alarms is compared with the graph below.
-    r"\w+(Circuit(Open|Unguarded)|SignIn)Alarm\w*",
+    # That a circuit, a token and compared reads have their alarms is compared with the graph below.
+    r"\w+(Circuit(Open|Unguarded)|SignIn|Shadow(Difference|Failure))Alarm\w*",
     # A call is answered without the cache, by the database.
     r"\w+WithoutCacheAlarm\w*(\.(?!AlarmActions).*)?",
     # A user or a group without them is not deployed.
@@ -320,6 +320,20 @@ def test_each_circuit_of_the_graph_has_its_alarms(template: Template, topology: 
     guarded = {edge.target for edge in topology.edges if edge.attributes.get("circuit")}
 
     assert alarms_by(template, "circuit") == sorted(product(CIRCUIT, guarded))
+
+
+def test_each_system_that_a_function_takes_over_from_has_its_alarms(
+    template: Template, topology: Topology
+) -> None:
+    shadowed = [edge for edge in topology.edges if edge.attributes.get("by") == "shadow"]
+
+    watched = [
+        resource["Properties"]["MetricName"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+        and resource["Properties"].get("MetricName") in {each.name for each in COMPARED}
+    ]
+    assert sorted(watched) == sorted(each.name for each in COMPARED for _ in shadowed)
 
 
 def test_each_token_of_the_graph_has_its_alarm(template: Template, topology: Topology) -> None:

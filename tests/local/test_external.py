@@ -135,6 +135,17 @@ def test_a_path_can_have_an_answer_of_its_own(carrier: StandIn) -> None:
     assert HTTP.request("GET", f"{carrier.url}/others").status == 404
 
 
+def test_it_keeps_what_is_put_at_a_path(carrier: StandIn) -> None:
+    tell(carrier, keeps=True)
+
+    assert HTTP.request("GET", f"{carrier.url}/orders/1").status == 404
+    assert HTTP.request("PUT", f"{carrier.url}/orders/1", body=b'{"a": 1}').status == 200
+    assert HTTP.request("GET", f"{carrier.url}/orders/1").data == b'{"a": 1}'
+    assert HTTP.request("GET", f"{carrier.url}/orders/2").status == 404
+    assert HTTP.request("DELETE", f"{carrier.url}/orders/1").status == 200
+    assert HTTP.request("GET", f"{carrier.url}/orders/1").status == 404
+
+
 def test_an_address_that_must_be_https_is_one() -> None:
     secure = {"Type": "String", "AllowedPattern": "https://[^/]+"}
 

@@ -5,7 +5,8 @@ parameter of the stack. A second address controls it: proofs say there how it an
 what it was asked.
 
     PUT    /answer    {"status": 200, "headers": [[name, value]], "body": "text"}, and one of
-                      "seconds": N (it waits so long first), "hangs": true, "gone": true;
+                      "seconds": N (it waits so long first), "hangs": true, "gone": true,
+                      "keeps": true (it keeps what is PUT at a path, and answers GET with it);
                       with "base64": true the body is encoded so, with "path": "/keys" it is that
                       of this path alone
     PUT    /tokens    ["text"]: it answers 401 to what has none of these bearer tokens
@@ -47,6 +48,8 @@ class Answer:
     """It takes requests and does not answer, until it is told something else."""
     gone: bool = False
     """It refuses connections."""
+    keeps: bool = False
+    """It keeps what is PUT at a path and answers a GET with it, with 404 where there is nothing."""
     path: str = ""
     """For this path; without one, for each that has no answer of its own."""
 
@@ -78,6 +81,8 @@ class StandIn:
         self.instruction = Instruction()
         self.answers: dict[str, Answer] = {}
         """By path."""
+        self.kept: dict[str, bytes] = {}
+        """What was PUT, by path."""
         self.tokens: list[str] = []
         """Those that it demands; anybody may ask while there are none."""
         self.key = b""
@@ -211,8 +216,10 @@ class _System(_Handler):
     def serve(self) -> None:
         instruction = self.server.stand_in.instruction
         answer = self.server.stand_in.answers.get(self.path, instruction.answer)
-        body = base64.b64encode(self.read_body()).decode()
-        request = Request(self.command, self.path, self.headers.items(), body)
+        sent = self.read_body()
+        request = Request(
+            self.command, self.path, self.headers.items(), base64.b64encode(sent).decode()
+        )
         self.server.stand_in.requests.append(request)
         if answer.hangs:
             instruction.replaced.wait()
@@ -224,9 +231,23 @@ class _System(_Handler):
             self.write(HTTPStatus.UNAUTHORIZED, ())
             request.answered = True
             return
-        content = base64.b64decode(answer.body) if answer.base64 else answer.body.encode()
-        self.write(answer.status, answer.headers, content)
+        status, content = answer.status, answer.body.encode()
+        if answer.base64:
+            content = base64.b64decode(answer.body)
+        elif answer.keeps:
+            status, content = self._kept(sent)
+        self.write(status, answer.headers, content)
         request.answered = True
+
+    def _kept(self, sent: bytes) -> tuple[int, bytes]:
+        kept = self.server.stand_in.kept
+        if self.command == "PUT":
+            kept[self.path] = sent
+        elif self.command == "DELETE":
+            kept.pop(self.path, None)
+        elif self.path not in kept:
+            return HTTPStatus.NOT_FOUND, b"{}"
+        return HTTPStatus.OK, kept.get(self.path, b"{}")
 
     def __getattr__(self, name: str) -> Any:
         """Any method is one that it serves: http.server looks for `do_GET` and the like."""

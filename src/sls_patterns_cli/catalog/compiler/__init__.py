@@ -455,6 +455,7 @@ def _node(
         facts["proxied"] = any(
             nodes[edges[number].source].kind in {"http-api", "rest-api"} for number in incoming
         )
+        facts["called"] = any(nodes[edges[number].source].kind == "function" for number in incoming)
     if node.kind in {"http-api", "rest-api"}:
         facts["answers_for_datastore"] = any(
             nodes[edge.source] in targets

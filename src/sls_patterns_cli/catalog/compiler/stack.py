@@ -142,6 +142,7 @@ class External(TypedDict):
     """What is compiled of a system outside the stack beside its attributes."""
 
     proxied: bool
+    called: bool
 
 
 class Cache(TypedDict):

@@ -1,4 +1,4 @@
-"""Systems outside the stack, whose calls a circuit may guard."""
+"""Systems outside the stack: a circuit may guard their calls, or a function take over from them."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,13 @@ from sls_patterns_cli.catalog.compiler.records import (
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
-    """The alarms of a circuit, by the function that reports it (fact F4)."""
+    """The alarms of what the functions report that call a system (fact F4)."""
     for edge in node.incoming:
+        caller = node.graph.node(edge["from"])
+        if edge.get("by") == "shadow":
+            yield from _shadow(node, caller)
         if not edge.get("circuit"):
             continue
-        caller = node.graph.node(edge["from"])
         yield Alarm(
             f"{node['id']}CircuitOpenAlarm",
             PAGE,
@@ -38,3 +40,25 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             {"unguarded": reported(caller, "CircuitStateUnavailable", circuit=node["name"])},
             periods=3,
         )
+
+
+def _shadow(node: CompiledNode, caller: CompiledNode) -> Iterator[Alarm]:
+    """The alarms of reads that a function compares with what the system answers."""
+    yield Alarm(
+        f"{node['id']}ShadowDifferenceAlarm",
+        TICKET,
+        f"Answers of {node['name']} and of {caller['name']} differ",
+        "find the fields of 'shadow difference' in the function's log; move no more callers before",
+        "callers got the answer of the system that is replaced; each difference counts",
+        {"differences": reported(caller, "ShadowDifference")},
+        period=300,
+    )
+    yield Alarm(
+        f"{node['id']}ShadowFailureAlarm",
+        TICKET,
+        f"Answers of {node['name']} cannot be compared",
+        "find 'shadow failed' in the function's log: its datastore is slow, or refuses calls",
+        "callers are served all the same; 3 of 3 minutes",
+        {"failures": reported(caller, "ShadowFailure")},
+        periods=3,
+    )
