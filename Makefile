@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-all lint format golden pattern recording bench bench-burst bench-conservation bench-hostile lock tags package clean
+.PHONY: help install demo check test test-all lint format golden pattern recording bench bench-burst bench-large-objects bench-conservation bench-hostile lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -79,6 +79,9 @@ bench: install $(SAM)/bin/sam ## measure, and report ratios
 
 bench-burst: install ## measure bursts on the local stack; takes minutes
 	.venv/bin/python tests/bursts.py
+
+bench-large-objects: install ## process jobs of 10,000 and a million rows on the local stack and print the memory of functions
+	.venv/bin/python tests/large_objects.py
 
 bench-conservation: install ## send 2,000 messages to each messaging pattern while it is disturbed; PATTERN=<slug>: to one
 	PYTHONPATH=tests .venv/bin/python -m conservation $(PATTERN)

@@ -16,7 +16,7 @@ from typing import Any
 
 from bursts import deployed
 
-from conservation import aurora, copy_of_table, dynamodb, lake, outbox
+from conservation import aurora, copy_of_table, dynamodb, lake, objects, outbox
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -35,7 +35,11 @@ DATASTORES = {
 }
 
 # By topologies: what is done is not in the datastore alone.
-BEYOND = {"streams": copy_of_table.disturbable, "outbox": outbox.disturbable}
+BEYOND = {
+    "streams": copy_of_table.disturbable,
+    "outbox": outbox.disturbable,
+    "s3-object": objects.disturbable,
+}
 
 
 @dataclass(frozen=True)

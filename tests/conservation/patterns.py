@@ -21,6 +21,7 @@ from bursts import signed
 from rendering import ROOT
 
 from conservation.copy_of_table import CLOSED
+from conservation.objects import RESULTS, ROWS
 from conservation.outbox import SUBSCRIBER
 from conservation.schedule import Message
 from conservation.stack import Stack
@@ -76,6 +77,8 @@ STREAM = Source(
 DELIVERY = Source((), strikes=3, at_a_time=200)
 # A kill seldom meets a batch that is being published, so that a missing retry would seldom show.
 OUTBOX = Source(("failed-records-not-told",), strikes=6)
+# A job is uploaded, which is an event; each of its batches is tried three times.
+UPLOAD = Source(("failed-executions-not-kept", "failed-events-not-kept"), strikes=2)
 # Subscribers are both, and a message is in the hands of either.
 SUBSCRIBERS = Source((*QUEUE.defects, *EVENT.defects), strikes=2, slow_seconds=1.6)
 
@@ -128,6 +131,7 @@ def _defects() -> dict[str, Defect]:
     shown = {
         "no-dead-letter-queue": "lost",
         "failed-events-not-kept": "lost",
+        "failed-executions-not-kept": "given_up",  # with those that succeed in their place
         "failed-events-without-queue": "lost",
         "events-not-retried": "given_up",
         "stream-reports-not-heard": "lost",
@@ -457,6 +461,29 @@ def _copy_ends(message: Message) -> set[str]:
     return {"Reports"} if message.copy == 1 else set()
 
 
+def _upload_job(stack: Stack, message: Message) -> None:
+    """Upload a job of some rows; poison is no job by its key, or has a row that is not valid."""
+    key = f"{message.id}.{'txt' if _is_no_job(message) else 'jsonl'}"
+    units = "many" if message.is_poison else 1
+    rows = [{"id": f"row-{number}", "units": units} for number in range(ROWS)]
+    stack.client("s3").put_object(
+        Bucket=stack.outputs["JobsBucketName"],
+        Key=key,
+        Body="".join(f"{json.dumps(row)}\n" for row in rows),
+    )
+
+
+def _is_no_job(message: Message) -> bool:
+    return message.is_poison and message.number % 2 == 1
+
+
+def _job_ends(message: Message) -> set[str]:
+    if message.is_poison:
+        return {"StartDeadLetterQueue" if _is_no_job(message) else "ProcessDeadLetterQueue"}
+    # One result for the job, however often it is uploaded.
+    return {RESULTS} if message.copy == 1 else set()
+
+
 def _put_event(stack: Stack, bus: str, event: dict[str, Any]) -> None:
     entry = {
         "EventBusName": stack.outputs[bus],
@@ -606,6 +633,16 @@ SERVICES = [
             messages=300,
         )
         for datastore in ("aurora-postgresql", "dynamodb")
+    ),
+    Service(
+        "fan-out-fan-in",
+        "s3-object",
+        datastore="none",
+        send=_upload_job,
+        ends=_job_ends,
+        source=UPLOAD,
+        messages=150,
+        senders=SENDERS,
     ),
     Service(
         "eventually-consistent",

@@ -60,9 +60,9 @@ class Stack:
 
     def _told_by(self, body: str) -> str:
         """Return the object of which a message tells that it was created, else the message."""
-        if '"Object Created"' not in body:
+        told = json.loads(body).get("detail", {}) if '"Object Created"' in body else {}
+        if "object" not in told:
             return body
-        told = json.loads(body)["detail"]
         kept = self.client("s3").get_object(
             Bucket=told["bucket"]["name"], Key=told["object"]["key"]
         )

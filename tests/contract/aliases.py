@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, references
+from sls_patterns_cli.wiring.edges.invocations import is_durable
 
 ALIAS = "AWS::Lambda::Alias"
 VERSION = "AWS::Lambda::Version"
@@ -23,7 +24,7 @@ def alias_violations(stack: Stack) -> Iterator[Violation]:
     for alias in stack.of_type(ALIAS):
         yield from _leads_to_a_version(stack, alias)
     for version in stack.of_type(VERSION):
-        if version.deletion_policy == "Retain":
+        if version.deletion_policy == "Retain" and not _is_durable(stack, version):
             must = "Delete: $LATEST that is the same as a kept version cannot be published again"
             yield is_but("alias", version.name, "DeletionPolicy", "Retain", must)
         yield from _follows_parameters(stack, version)
@@ -68,6 +69,11 @@ def _follows_parameters(stack: Stack, version: Resource) -> Iterator[Violation]:
     for parameter in sorted(told - {*references(configuration)}):
         says = f"Description must not have {parameter}: Lambda publishes no function as it was"
         yield Violation("alias", version.name, says)
+
+
+def _is_durable(stack: Stack, version: Resource) -> bool:
+    published = stack.function(version.get("FunctionName"))
+    return published is not None and is_durable(published[0])
 
 
 def _permits(stack: Stack, permission: Resource) -> Iterator[Violation]:

@@ -11,6 +11,7 @@ from contract.dashboards import dashboard_violations
 from contract.databases import database_violations
 from contract.deadlines import deadline_violations
 from contract.deliveries import delivery_violations
+from contract.durable import durable_violations
 from contract.edges import Edge, edges
 from contract.ends import edge_violations, polled_violations
 from contract.fronts import front_violations
@@ -61,6 +62,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from dashboard_violations(stack)
         yield from deadline_violations(stack)
         yield from delivery_violations(stack)
+        yield from durable_violations(stack)
         yield from proxy_violations(stack)
         yield from rollout_violations(stack)
         yield from token_violations(stack)

@@ -1,4 +1,4 @@
-"""The asynchronous edges of a stack as the house counts them, E1 to E10, and where each ends.
+"""The asynchronous edges of a stack as the house counts them, E1 to E11, and where each ends.
 
 `wiring` finds the edges. The house adds those of custom resources, of its own callers, of maps and
 of transforms, and takes for an end only a queue of the stack.
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract.maps import mapped_items
+from contract.maps import mapped_items, tolerated_items
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, once_a_stack
 from sls_patterns_cli.wiring import edges as wiring
 from sls_patterns_cli.wiring import model
 from sls_patterns_cli.wiring.edges import invocations
-from sls_patterns_cli.wiring.edges.executions import is_failure_rule
+from sls_patterns_cli.wiring.edges.executions import end_of, is_failure_rule
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     DELIVERY,
@@ -278,6 +278,10 @@ def _items(stack: Stack) -> Iterator[Edge]:
         for _, function, queue in mapped_items(stack, machine):
             end = queue.name if queue else None
             yield Edge(machine.name, function.name, "E9", function.name, end)
+        for function in tolerated_items(stack, machine):
+            found = stack.resources.get(end_of(stack, machine).name)
+            end = found.name if found and found.type == QUEUE else None
+            yield Edge(machine.name, function.name, "E11", machine.name, end)
 
 
 def _transforms(stack: Stack) -> Iterator[Edge]:

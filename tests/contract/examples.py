@@ -652,6 +652,30 @@ def e9() -> dict[str, Any]:
     return stack
 
 
+def e11() -> dict[str, Any]:
+    """Return a standard state machine that maps batches of lines, and tolerates some failures."""
+    stack = e9()
+    resources = stack["Resources"]
+    saga = resources["Saga"]["Properties"]
+    items = saga["Definition"]["States"]["Items"]
+    items["ItemReader"]["ReaderConfig"]["InputType"] = "JSONL"
+    items |= {
+        "ItemBatcher": {"MaxItemsPerBatch": 100, "MaxInputBytesPerBatch": 200_000},
+        "ToleratedFailurePercentage": 5,
+    }
+    items["ResultWriter"]["WriterConfig"] = {"Transformation": "FLATTEN", "OutputType": "JSONL"}
+    processor = items["ItemProcessor"]
+    processor["ProcessorConfig"]["ExecutionType"] = "STANDARD"
+    del processor["States"]["Keep"], processor["States"]["Pay"]["Catch"]
+    del saga["DefinitionSubstitutions"]["unpaid"]
+    for name in dead_letters("Unpaid"):
+        del resources[name]
+    place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution"
+    statements = resources["SagaRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    statements[1] = allow("states:DescribeExecution", {"Fn::Sub": f"{place}:${{Saga.Name}}:*"})
+    return stack
+
+
 def vended(service: str, name: str) -> dict[str, Any]:
     """Return a log group that a service writes to by the account's resource policy."""
     named = {"Fn::Sub": f"/aws/vendedlogs/{service}/${{AWS::StackName}}-{name}"}
@@ -1529,6 +1553,7 @@ EXAMPLES = {
     "ROWS": rows,
     "E9": e9,
     "E10": e10,
+    "E11": e11,
     "REST": rest,
     "SYNC": sync,
     "HTTP": http,

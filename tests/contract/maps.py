@@ -60,6 +60,20 @@ def kept_items(
 def mapped_items(
     stack: Stack, machine: Resource
 ) -> Iterator[tuple[str, Resource, Resource | None]]:
-    """Return what `kept_items` does, of all distributed maps of a machine."""
+    """Return what `kept_items` does, of the distributed maps whose executions keep what fails."""
     for state in distributed_maps(definition(stack, machine)):
-        yield from kept_items(stack, state["ItemProcessor"])
+        if not tolerates(state):
+            yield from kept_items(stack, state["ItemProcessor"])
+
+
+def tolerated_items(stack: Stack, machine: Resource) -> Iterator[Resource]:
+    """Return the functions of distributed maps that fail if too many of their items do."""
+    for state in distributed_maps(definition(stack, machine)):
+        if tolerates(state):
+            for _, function, _ in kept_items(stack, state["ItemProcessor"]):
+                yield function
+
+
+def tolerates(state: dict[str, Any]) -> bool:
+    """Tell whether a map says how many of its items may fail, so that the others end it."""
+    return any(name.startswith("ToleratedFailure") for name in state)

@@ -65,6 +65,8 @@ KNOWN_TYPES = re.compile(
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
 BASIC_EXECUTION = "AWSLambdaBasicExecutionRole"
 VPC_EXECUTION = "AWSLambdaVPCAccessExecutionRole"
+# SAM and CDK give it to a durable function (fact O71).
+DURABLE_EXECUTION = "AWSLambdaBasicDurableExecutionRolePolicy"
 # What CodeDeploy calls to shift traffic is not documented by action and resource (fact I6).
 SHIFTING = "AWSCodeDeployRoleForLambdaLimited"
 
@@ -392,7 +394,9 @@ def _logs(stack: Stack, function: Resource, role: Resource) -> Iterator[Violatio
     )
     if group is None:
         yield Violation("logs", function.name, "must log to a log group of this stack")
-    elif not {BASIC_EXECUTION, VPC_EXECUTION} & set(managed_policies(stack, role)):
+    elif not {BASIC_EXECUTION, DURABLE_EXECUTION, VPC_EXECUTION} & set(
+        managed_policies(stack, role)
+    ):
         for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
             # The ARN of a log group ends in :*, which stands for its streams.
             if not may(stack, role, action, f"${{{group.name}.Arn}}"):
@@ -630,7 +634,13 @@ def _is_lambdas_own(stack: Stack, function: Resource, statement: Statement, acti
 def _role(stack: Stack, role: Resource) -> Iterator[Violation]:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege."""
     for name in managed_policies(stack, role):
-        if name not in {BASIC_EXECUTION, VPC_EXECUTION, SHIFTING, *traces.MANAGED}:
+        if name not in {
+            BASIC_EXECUTION,
+            DURABLE_EXECUTION,
+            VPC_EXECUTION,
+            SHIFTING,
+            *traces.MANAGED,
+        }:
             yield Violation("role", role.name, f"{name} must give way to named actions")
     for statement in role_statements(stack, role):
         if not statement.allow:

@@ -6,7 +6,7 @@ from typing import Any
 from contract.alarms import EXPRESS, STANDARD, watched
 from contract.aliases import invocable
 from contract.ends import dead_letter_queue, rule_to_end
-from contract.maps import distributed_maps, invoked, kept_items, qualified
+from contract.maps import distributed_maps, invoked, kept_items, qualified, tolerates
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
@@ -19,6 +19,9 @@ from sls_patterns_cli.wiring.policies import may, role_of, trusts
 # How executions fail, and with which error; one that times out or is aborted may have none.
 FAILED = {"FAILED": "SomeError", "TIMED_OUT": None, "ABORTED": None}
 NOT_FAILED = ("RUNNING", "SUCCEEDED")
+# What the input of an execution has: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+# A task adds its other parameters to the batch that it passes on.
+INPUT_BYTES, FOR_PARAMETERS = 262_144, 10_000
 # What the role of a machine that logs needs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 DELIVERING = (
     "logs:CreateLogDelivery",
@@ -85,15 +88,20 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         return
     if not isinstance(parsed.get("TimeoutSeconds"), int):
         yield is_but(rule, machine.name, "TimeoutSeconds", parsed.get("TimeoutSeconds"), "a number")
-    mapped = {
-        name for state in distributed_maps(parsed) for name, _, _ in _tasks(state["ItemProcessor"])
+    maps = distributed_maps(parsed)
+    mapped = {name for state in maps for name, _, _ in _tasks(state["ItemProcessor"])}
+    kept = {
+        name
+        for state in maps
+        for name, _, _ in _tasks(state["ItemProcessor"])
+        if not tolerates(state)
     }
     for name, state, forward in _tasks(parsed):
         yield from _task(stack, machine, f"{machine.name}.{name}", state, rule)
         # A machine with a distributed map has nothing to undo: a redrive goes on with what failed.
         # Of an express machine nothing can be redriven (fact R17).
         changes_something = rule == "E7x" and state.get("Resource") != READING
-        if (forward or changes_something) and (name in mapped or not mapped):
+        if (forward or changes_something) and (name in kept or not mapped):
             yield from _caught(machine, name, state, rule)
     yield from _turned(parsed, machine, rule)
     yield from _throttled(stack, machine, rule)
@@ -160,7 +168,10 @@ def _distributed_maps(stack: Stack, machine: Resource, rule: str) -> Iterator[Vi
         yield from _reader(stack, machine, state, rule)
         if state["ItemProcessor"]["ProcessorConfig"].get("ExecutionType") == "EXPRESS":
             yield from _in_time(machine, state["ItemProcessor"], rule)
-        yield from _failed_items(stack, machine, state["ItemProcessor"])
+        if tolerates(state):
+            yield from _tolerated_items(stack, machine, state)
+        else:
+            yield from _failed_items(stack, machine, state["ItemProcessor"])
 
 
 def _reader(
@@ -173,6 +184,8 @@ def _reader(
     reader = state.get("ItemReader") or {}
     given = reader.get("Parameters") or reader.get("Arguments") or {}
     bucket = stack.named(given.get("Bucket"), BUCKET)
+    if reader and not bucket:
+        yield Violation(rule, machine.name, "its ItemReader must read a bucket of this stack")
     if bucket and reader.get("Resource") != READS:
         yield is_but(
             rule, machine.name, "Resource of its ItemReader", reader.get("Resource"), READS
@@ -290,6 +303,33 @@ def _failed_items(
         if not may(stack, role, "sqs:SendMessage", queue):
             says = f"its role must be allowed sqs:SendMessage on {queue.name}"
             yield Violation("E9", machine.name, says)
+
+
+def _tolerated_items(stack: Stack, machine: Resource, state: dict[str, Any]) -> Iterator[Violation]:
+    """Ask whether a map ends if too many items fail, and whether all can be handed on and read.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html#maprun-fail-threshold
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+    percentage = state.get("ToleratedFailurePercentage", 0)
+    if not isinstance(percentage, (int, float)) or percentage >= 100:
+        must = "below 100, as nobody learns of failures that are all tolerated (fact O42)"
+        yield is_but("E11", machine.name, "ToleratedFailurePercentage", percentage, must)
+    most = INPUT_BYTES - FOR_PARAMETERS
+    size = (state.get("ItemBatcher") or {}).get("MaxInputBytesPerBatch")
+    if not isinstance(size, int) or size > most:
+        must = f"at most {most}, which leaves room for the other parameters of a task (fact O40)"
+        yield is_but("E11", machine.name, "MaxInputBytesPerBatch", size, must)
+    output = (state.get("ResultWriter", {}).get("WriterConfig") or {}).get("OutputType")
+    if output != "JSONL":
+        must = "JSONL, so that files of any size can be read (fact O43)"
+        yield is_but("E11", machine.name, "OutputType of its ResultWriter", output, must)
+    place = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+    own = f"{place}:execution:${{{machine.name}.Name}}:1"
+    if not may(stack, role_of(stack, machine), "states:DescribeExecution", own):
+        says = "its role must be allowed states:DescribeExecution on its executions (fact O41)"
+        yield Violation("E11", machine.name, says)
 
 
 def _task(

@@ -190,6 +190,21 @@ def using_stores(template: Template) -> Iterator[str]:
                     yield rf"{name}\.{path}PolicyDocument\.Statement\.{number}\.Action\.\d+"
 
 
+def describing(template: Template) -> Iterator[str]:
+    """What lets a function look at executions, without which the pattern's proofs fail."""
+    for name, resource in template["Resources"].items():
+        for number, policy in enumerate(resource.get("Properties", {}).get("Policies", [])):
+            for place, each in enumerate(policy["PolicyDocument"]["Statement"]):
+                actions = each.get("Action", [])
+                listed = actions if isinstance(actions, list) else [actions]
+                looks = all(
+                    str(act).startswith(("states:Describe", "states:List")) for act in listed
+                )
+                if looks and "StateMachine" not in name:
+                    path = rf"{name}\.Policies\.{number}\.PolicyDocument\.Statement\.{place}"
+                    yield rf"{path}(\..*)?"
+
+
 def unprotected(template: Template) -> Iterator[str]:
     """What says of a cache that it is not protected, as a table without these properties is."""
     for name, resource in template["Resources"].items():
@@ -354,6 +369,7 @@ def test_no_property_that_handles_failures_can_be_removed_unnoticed(
         *NOT_THE_CONTRACTS_WITH.get(variant.datastore, ()),
         *answering(topology),
         *using_stores(template),
+        *describing(template),
         *unprotected(template),
         *logging(template),
         *repeated(template),

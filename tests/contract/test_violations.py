@@ -60,6 +60,7 @@ FOUND = {
     "HTTP": {("Start", "Saga", "E7", "Broken"), ("Api", "Saga", "E7", "Broken")},
     "E10": {("AppLog", "Work", "E2", "Failed"), ("AppLog", "Work", "E10", "Failed")},
     "E9": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E9", "Unpaid")},
+    "E11": {("Start", "Saga", "E7", "Broken"), ("Saga", "Pay", "E11", "Broken")},
     "E8": {
         ("Clicks", "Delivery", "E8", "Told"),
         ("Delivery", "Lake", "E8", "Told"),
@@ -110,6 +111,10 @@ NOT_THE_CONTRACTS["E9"] = (
     r"Saga.Definition.States.Items(\.ItemReader.*|\.ResultWriter.(Resource|Parameters.Prefix))?",
     r".*\.ProcessorConfig(\..*)?|.*\.ItemProcessor",
     r"Items(\.NotificationConfiguration.*)?",
+)
+NOT_THE_CONTRACTS["E11"] = (
+    *NOT_THE_CONTRACTS["E9"],
+    r".*\.(MaxItemsPerBatch|WriterConfig\.Transformation)",
 )
 NOT_THE_CONTRACTS["DASHBOARD"] = (*NOT_THE_CONTRACTS["E1"], r"Dashboard(\.DashboardName)?")
 # Without the variable it is E2, and so another graph.

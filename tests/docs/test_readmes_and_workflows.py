@@ -23,7 +23,7 @@ def render(folder: Path, pattern: str, topology: str, runtime: str = "python") -
         ("distributed-trigger", "cloudwatch-logs", ["logs:CreateLogStream", "logs:PutLogEvents"]),
         ("distributed-trigger", "s3-events", ["s3:PutObject"]),
         ("notifier", "sns", ["lambda:InvokeFunction"]),
-        ("read-heavy-reporting-engine", "cache-aside", []),
+        ("read-heavy-reporting-engine", "invalidate-on-write", ["sns:Publish"]),
         ("router", "event-rules", ["events:PutEvents"]),
         ("frugal-consumer", "standard", ["sqs:SendMessage"]),
     ],
@@ -61,7 +61,8 @@ def test_a_redrive_says_where_it_does_not_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "topology"), [("notifier", "sns"), ("read-heavy-reporting-engine", "cache-aside")]
+    ("pattern", "topology"),
+    [("notifier", "sns"), ("read-heavy-reporting-engine", "invalidate-on-write")],
 )
 def test_a_deployment_has_time_for_a_smoke_test_that_waits(
     pattern: str, topology: str, tmp_path: Path

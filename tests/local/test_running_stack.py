@@ -57,6 +57,26 @@ Resources:
   Steps: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}
   Notices: {Type: AWS::SNS::Topic}
   Bus: {Type: AWS::Events::EventBus, Properties: {Name: shop}}
+  Ledger: {Type: AWS::EventsV2::EventBus, Properties: {Name: ledger}}
+  ToOrders:
+    Type: AWS::EventsV2::Subscriber
+    Properties:
+      Name: to-orders
+      EventBusArn: !Ref Ledger
+      Transformer: {Type: WITH_METADATA}
+      InvokeConfiguration: {TargetArn: !GetAtt Orders.Arn, RoleArn: !GetAtt Deliver.Arn}
+  Deliver:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: deliver
+          PolicyDocument:
+            Statement: [{Effect: Allow, Action: "sqs:SendMessage", Resource: !GetAtt Orders.Arn}]
   Records: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
   Files: {Type: AWS::S3::Bucket}
   Items:
@@ -194,6 +214,40 @@ def test_an_event_gets_into_a_bus_and_one_for_a_function_into_its_queue(up: Up, 
     for name in ("Bus", "Consume"):
         assert in_shop(user)("local", "send", name, "events/event.json").returncode == 0
     wait_until(lambda: sum("detail" in event for event in seen(up)) == 2, SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(
+            ["events/event.json", "--key", "a"], {"data": "shop", "group": "a"}, id="event"
+        ),
+        pytest.param(
+            ["events/placed.json", "--attribute", "kind=placed"],
+            {"metadata": {"kind": "placed"}},
+            id="raw",
+        ),
+    ],
+)
+def test_an_event_gets_into_a_custom_bus(
+    arguments: list[str], expected: dict[str, Any], up: Up, user: Cli
+) -> None:
+    done = in_shop(user)("local", "send", "Ledger", *arguments)
+    assert done.returncode == 0, done.stderr
+    id_ = done.stdout.split()[-1]
+
+    def arrived() -> list[Any]:
+        records = [record for event in seen(up) for record in event.get("Records", [])]
+        sent = [json.loads(record["body"]) for record in records if "body" in record]
+        return [each for each in sent if each.get("SystemMetadata", {}).get("aws:EventId") == id_]
+
+    (event,) = wait_until(arrived, SECONDS)
+    found = {
+        "data": event["Data"].get("source"),
+        "group": event["SystemMetadata"].get("EventGroupId"),
+        "metadata": event.get("Metadata"),
+    }
+    assert {key: value for key, value in found.items() if value} == expected
 
 
 @pytest.mark.usefixtures("up")

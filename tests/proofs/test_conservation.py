@@ -23,11 +23,13 @@ MESSAGES = {"E1", "E2", "E3", "E4", "E5", "E8"}
 and deliveries."""
 
 NOT_YET = {
-    "fan-out-fan-in",  # one message is a job of many parts, each with a result of its own
+    "fan-out-fan-in/workers",  # one message is a job of many parts, each with its own result
+    "fan-out-fan-in/distributed-map",
     "robust-api",  # two functions write one item, one after the other
+    "state-machine",  # an order has several effects, each of which a replay may write once more
     "read-heavy-reporting-engine",  # of its messages only the last counts: they invalidate
 }
-"""Patterns with messages that are not described yet."""
+"""Patterns with messages, or their topologies, that are not described yet."""
 
 
 def is_shown(service: Service) -> bool:
@@ -122,7 +124,8 @@ def test_each_topology_with_messages_is_described_in_the_order_of_the_catalogue(
     ]
 
     described = dict.fromkeys((service.pattern, service.topology) for service in SERVICES)
-    assert [each for each in with_messages if each[0] not in NOT_YET] == list(described)
+    expected = [each for each in with_messages if not {each[0], "/".join(each)} & NOT_YET]
+    assert expected == list(described)
 
 
 def test_a_schedule_is_the_same_each_time_and_has_every_kind_of_message() -> None:

@@ -44,6 +44,20 @@ def test_a_distributed_map_is_of_the_amazon_states_language(definition: str) -> 
     assert faults(definition) == NO_FAULT
 
 
+def test_a_map_of_batches_has_beside_that_only_what_aws_documents(tmp_path: Path) -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html"""
+    project = render_project(
+        tmp_path / "project", pattern="fan-out-fan-in", topology="s3-object", datastore="none"
+    )
+    (file,) = project.glob("statemachines/*.asl.json")
+
+    assert faults(re.sub(r"\$\{\w+\}", "filled-in", file.read_text())) == {
+        *NO_FAULT,
+        'Field "Label" not allowed in State Machine.States.Work',
+        'Field "WriterConfig" not allowed in State Machine.States.Work.ResultWriter',
+    }
+
+
 # https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
 EXPRESS_SECONDS = 300
 # A new account may have no more: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -49,7 +49,7 @@ HERE = Path(__file__).parent
 
 CHOSEN = {
     "read-heavy-reporting-engine": (
-        "cache-aside",
+        "invalidate-on-write",
         "[cors, domain, concurrency, capacity, vpc, cluster, kms, retention, boundary]",
     ),
     "simple-web-service": (
@@ -63,7 +63,7 @@ BOUNDED = {
     "read-heavy-reporting-engine": ["Record", "Report"],
     "simple-web-service": ["Catalog"],
 }
-"""The functions that use the database."""
+"""The functions that use the database, and that nothing else bounds."""
 
 STORES = {"read-heavy-reporting-engine": "Sales", "simple-web-service": "Products"}
 """The database."""

@@ -23,6 +23,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 ROOM_FOR_NAMES = 1800
 
 MANAGED = {
+    "AWSLambdaBasicDurableExecutionRolePolicy": [
+        "lambda:CheckpointDurableExecution",
+        "lambda:GetDurableExecutionState",
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    ],
     "AWSLambdaBasicExecutionRole": [
         "logs:CreateLogGroup",
         "logs:CreateLogStream",

@@ -94,7 +94,7 @@ def _order(resource: Resource, message: Message) -> dict[str, str]:
 
 def _to_bus(running: Running, bus: Resource, message: Message) -> str:
     event = message.document
-    if not (isinstance(event, dict) and {"source", "detail-type", "detail"} <= event.keys()):
+    if not _is_event(event):
         raise UserError("an event of EventBridge is JSON with source, detail-type and detail")
     sent = running.client("events").put_events(
         Entries=[
@@ -107,6 +107,39 @@ def _to_bus(running: Running, bus: Resource, message: Message) -> str:
             }
         ]
     )
+    return _event_id(bus, sent)
+
+
+def _to_custom_bus(running: Running, bus: Resource, message: Message) -> str:
+    event, to = message.document, {"EventBusArn": bus.physical_id}
+    client, order = running.client("eventbridgev2"), {}
+    if message.key:
+        order["EventGroupId"] = message.key
+    if _is_event(event) and not message.attributes:
+        entry = {
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": json.dumps(event["detail"]),
+            "Resources": event.get("resources", []),
+            "SystemMetadata": order,
+        }
+        sent = client.put_events(**to, Entries=[entry])
+    else:
+        raw = {
+            "Data": message.body,
+            "Metadata": dict(message.attributes),
+            "SystemMetadata": {"ContentType": "application/json", **order},
+        }
+        sent = client.put_raw_events(**to, Entries=[raw])
+    return _event_id(bus, sent)
+
+
+def _is_event(document: Any) -> bool:
+    return isinstance(document, dict) and {"source", "detail-type", "detail"} <= document.keys()
+
+
+def _event_id(bus: Resource, sent: Any) -> str:
+    """Return the id of the one event that was sent; raises UserError if the bus refused it."""
     (entry,) = sent["Entries"]
     if "EventId" not in entry:
         raise UserError(f"{bus.logical_id} refused it: {entry.get('ErrorMessage')}", 1)
@@ -169,6 +202,7 @@ def _to_function(running: Running, function: Resource, message: Message) -> str:
 SENDERS: dict[str, Callable[[Running, Resource, Message], str]] = {
     "AWS::DynamoDB::Table": _to_table,
     "AWS::Events::EventBus": _to_bus,
+    "AWS::EventsV2::EventBus": _to_custom_bus,
     "AWS::Kinesis::Stream": _to_stream,
     "AWS::KinesisFirehose::DeliveryStream": _to_delivery,
     "AWS::Lambda::Function": _to_function,

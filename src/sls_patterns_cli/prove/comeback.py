@@ -1,4 +1,7 @@
-"""Whether what has ended comes back: by `letters`, as an operator would bring it back."""
+"""Whether what has ended comes back: by `letters`, as an operator would bring it back.
+
+What a custom event bus could not deliver comes back by a new subscriber, as the bus has it.
+"""
 
 import time
 
@@ -10,6 +13,7 @@ from sls_patterns_cli.letters.ways.messages import Messages
 from sls_patterns_cli.letters.ways.way import Way
 from sls_patterns_cli.prove.deployment import STACK, Deployment, unqualified
 from sls_patterns_cli.wiring.model import FUNCTION, MACHINE, Edge
+from sls_patterns_cli.wiring.ways_back import REPLAY
 
 RETURNS_SECONDS = 3.0
 """Within this the consumer has processed here what was sent back."""
@@ -22,6 +26,8 @@ def came_back(deployment: Deployment, edge: Edge) -> str | None:
 
     A consumer that is here must have processed it. Such an end has letters of this edge only.
     """
+    if edge.mechanism == "eventbridge-v2":
+        return _replayed(deployment, edge)
     first = deployment.next_note()
     try:
         kind = _redriven(deployment, edge) or _sent_back(deployment, edge)
@@ -41,6 +47,28 @@ def came_back(deployment: Deployment, edge: Edge) -> str | None:
                 return kind
         time.sleep(LOOKS_EVERY_SECONDS)
     return None
+
+
+def _replayed(deployment: Deployment, edge: Edge) -> str | None:
+    """Let a new subscriber deliver what the bus has kept; return whether it has."""
+    client, first = deployment.client("eventbridgev2"), deployment.next_note()
+    given = client.describe_subscriber(SubscriberArn=deployment.arn(edge.declared_by))
+    same = "EventBusArn", "InvokeConfiguration", "FilterConfiguration", "Transformer", "Type"
+    replay = client.create_subscriber(
+        Name=f"{given['Name']}-{REPLAY}",
+        StartingPosition="POINT_IN_TIME",
+        PointInTimeConfiguration={"PointType": "HORIZON"},
+        **{name: given[name] for name in same if name in given},
+    )["SubscriberArn"]
+    until = time.monotonic() + RETURNS_SECONDS
+    kind = None
+    while kind is None and time.monotonic() < until:
+        notes = deployment.notes(first)
+        if any(note["kind"] == "Delivered" and note["by"] == replay for note in notes):
+            kind = REPLAY
+        time.sleep(LOOKS_EVERY_SECONDS)
+    client.delete_subscriber(SubscriberArn=replay)
+    return kind
 
 
 def _sent_back(deployment: Deployment, edge: Edge) -> str | None:

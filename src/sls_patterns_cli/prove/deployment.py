@@ -21,6 +21,7 @@ from sls_patterns_cli.wiring.edges.buckets import CDK_NOTIFICATIONS
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     BUS,
+    BUS_V2,
     DELIVERY,
     FUNCTION,
     LOG_GROUP,
@@ -31,6 +32,7 @@ from sls_patterns_cli.wiring.model import (
     RULE,
     SCHEDULE,
     STREAM,
+    SUBSCRIBER,
     SUBSCRIPTION,
     TABLE,
     TOPIC,
@@ -113,7 +115,7 @@ class Deployment:
             return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{id_.rpartition('/')[2]}"
         if resource.type == BUCKET:
             return f"arn:aws:s3:::{id_}"
-        if resource.type in {TOPIC, MACHINE, SUBSCRIPTION, MAPPING}:
+        if resource.type in {TOPIC, MACHINE, SUBSCRIPTION, MAPPING, BUS_V2, SUBSCRIBER}:
             return id_
         if resource.type == SCHEDULE:
             group = self.literal(resource.get("GroupName")) or "default"
@@ -147,7 +149,8 @@ class Deployment:
         resource, id_ = self.stack.resources.get(name), self.ids.get(name, UNKNOWN_VALUE)
         if resource and resource.type in self.inert:
             return attribute_of(resource.type, id_, attribute)
-        return self.arn(name) if attribute == "Arn" else id_.rpartition("/")[2]
+        is_arn = attribute in {"Arn", "EventBusArn", "SubscriberArn"}
+        return self.arn(name) if is_arn else id_.rpartition("/")[2]
 
     def _referred(self, reference: str) -> str:
         name, _, attribute = reference.partition(".")

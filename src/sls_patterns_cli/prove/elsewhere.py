@@ -27,6 +27,7 @@ UNKNOWN_REDRIVE = {"maxReceiveCount": 10}
 NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "DeadLetterConfig": ("Arn", "TargetArn"),
     "OnFailure": ("Destination",),
+    "OnFailureConfiguration": ("Arn",),
     "OnSuccess": ("Destination",),
     "RedrivePolicy": (ARN_OF_END,),
 }

@@ -7,6 +7,7 @@ of each in it, or None where the emulator has nothing to send to.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -27,6 +28,7 @@ from sls_patterns_cli.wiring.model import (
     RULE,
     SCHEDULE,
     STREAM,
+    SUBSCRIBER,
     TABLE,
     TOPIC,
     Edge,
@@ -38,6 +40,9 @@ Send = Callable[[Sequence[str]], None]
 
 _numbers = count()
 
+ENVELOPE = {"source", "detail-type", "detail"}
+"""What a filter names of an event of PutEvents, and this tool can choose."""
+
 
 def stimulus(deployment: Deployment, edge: Edge) -> Send | None:
     """Return what sends messages along an edge, or None where it cannot be done here."""
@@ -46,6 +51,8 @@ def stimulus(deployment: Deployment, edge: Edge) -> Send | None:
         return _fired(deployment, edge)
     if declared.type == RULE and (pattern := declared.get("EventPattern")):
         return _object_for(deployment, edge, pattern) or _event(deployment, declared, pattern)
+    if declared.type == SUBSCRIBER:
+        return _published(deployment, declared)
     source = deployment.resource(edge.source)
     make = _BY_TYPE.get(source.type) if source else None
     if make and source:
@@ -191,6 +198,49 @@ def _notifications(deployment: Deployment, topic: Resource, edge: Edge) -> Send:
             deployment.client("sns").publish(**given)
 
     return publish
+
+
+def _published(deployment: Deployment, declared: Resource) -> Send:
+    """An event of PutEvents, or of PutRawEvents where a filter takes only such."""
+    arn = deployment.literal(declared.get("EventBusArn"))
+    wanted = _by_scope(deployment, declared)
+    data, system = wanted.get("DATA", {}), wanted.get("SYSTEM_METADATA", {})
+    given = {key: system[key] for key in ("EventGroupId", "DeduplicationId") if key in system}
+    is_envelope = "METADATA" not in wanted and data.keys() <= ENVELOPE
+
+    def put(texts: Sequence[str]) -> None:
+        client = deployment.client("eventbridgev2")
+        if is_envelope:
+            entry = {
+                "Source": data.get("source") or system.get("aws:Source", "sls-patterns"),
+                "DetailType": data.get("detail-type")
+                or system.get("aws:DetailType", "sls-patterns"),
+                "SystemMetadata": given,
+            }
+            details = [_body(data.get("detail"), text) for text in texts]
+            client.put_events(
+                EventBusArn=arn, Entries=[{**entry, "Detail": detail} for detail in details]
+            )
+            return
+        kind = system.get("ContentType", "application/json")
+        raw: dict[str, Any] = {
+            "Metadata": wanted.get("METADATA", {}),
+            "SystemMetadata": {"ContentType": kind, **given},
+        }
+        bodies = [_body(data, text).encode() for text in texts]
+        client.put_raw_events(EventBusArn=arn, Entries=[{**raw, "Data": body} for body in bodies])
+
+    return put
+
+
+def _by_scope(deployment: Deployment, declared: Resource) -> dict[str, dict[str, Any]]:
+    """Return what an event must have in each part that a subscriber filters."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in declared.items("FilterConfiguration", "Filters"):
+        with suppress(ValueError, TypeError):
+            pattern = json.loads(deployment.literal(each.get("Pattern")))
+            found[str(each.get("Scope"))] = matching(pattern)
+    return found
 
 
 def _objects(deployment: Deployment, bucket: Resource, edge: Edge) -> Send | None:

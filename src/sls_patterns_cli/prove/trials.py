@@ -17,12 +17,14 @@ from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES
 from sls_patterns_cli.prove.deployment import Deployment, unqualified
 from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
 from sls_patterns_cli.prove.verdict import Fault, Outcome
+from sls_patterns_cli.wiring.edges.buses import waited_for
 from sls_patterns_cli.wiring.edges.deliveries import S3
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
 from sls_patterns_cli.wiring.edges.invocations import is_durable
 from sls_patterns_cli.wiring.edges.pipes import STREAM_SOURCES, source_mechanism, waits_for
 from sls_patterns_cli.wiring.model import (
     DELIVERY,
+    EVENT_SOURCE,
     FUNCTION,
     MACHINE,
     OUTSIDE,
@@ -38,6 +40,7 @@ FAULTS_OF: dict[Mechanism, tuple[Fault, ...]] = {
     "stream": ("error", "timeout", "throttle", "poison"),
     "lambda-async": ("error", "timeout", "throttle"),
     "eventbridge": ("denied", "throttle"),
+    "eventbridge-v2": ("error", "timeout", "throttle", "denied"),
     "sns": ("denied", "throttle"),
     "scheduler": ("denied", "throttle"),
     "step-functions": ("error",),
@@ -47,7 +50,7 @@ FAULTS_OF: dict[Mechanism, tuple[Fault, ...]] = {
 """What can go wrong on an edge, first what is tried if nobody says; of other mechanisms nothing is
 emulated."""
 
-DELIVERIES = "eventbridge", "sns", "scheduler"
+DELIVERIES = "eventbridge", "eventbridge-v2", "sns", "scheduler"
 
 WHOLE: dict[str, Any] = {"functions": {}, "machines": [], "denied": [], "throttled": []}
 """What is broken while nothing is."""
@@ -78,12 +81,20 @@ Note = dict[str, Any]
 def faults_of(stack: Stack, edge: Edge) -> tuple[Fault, ...]:
     """Return what can go wrong on an edge."""
     possible = FAULTS_OF.get(edge.mechanism, ())
-    if edge.mechanism != "pipe":
+    if edge.mechanism not in {"pipe", "eventbridge-v2"}:
         return possible
-    waited_for = waits_for(stack, stack.resources[edge.declared_by])
-    if waited_for and waited_for.type == FUNCTION:
+    consumer = _waited_for(stack, edge)
+    if consumer and consumer.type == FUNCTION:
         return possible
-    return ("error", "denied") if waited_for else ("denied",)
+    if edge.mechanism == "eventbridge-v2":
+        return "denied", "throttle"
+    return ("error", "denied") if consumer else ("denied",)
+
+
+def _waited_for(stack: Stack, edge: Edge) -> Resource | None:
+    """Return what a pipe or subscriber waits for."""
+    declared = stack.resources[edge.declared_by]
+    return waits_for(stack, declared) if edge.mechanism == "pipe" else waited_for(stack, declared)
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,8 @@ class Trial:
         target = self.deployment.stack.resources.get(self.edge.target)
         if self.edge.mechanism == "lambda-async" and target and is_durable(target):
             return "durable executions are not emulated"
+        if self.deployment.stack.resources[self.edge.declared_by].type == EVENT_SOURCE:
+            return "event sources of a custom event bus are not emulated"
         if self.edge.end.kind == "unknown":
             return "its end is named by something that stands elsewhere"
         if self.edge.mechanism != "firehose":
@@ -154,7 +167,7 @@ class Trial:
         consumer, delivery = self._consumer(), self.deployment.arn(self.edge.declared_by)
         if self.fault == "denied":
             broken["denied"] = [delivery]
-        elif self.edge.mechanism in DELIVERIES:
+        elif self.fault == "throttle" and self.edge.mechanism in DELIVERIES:
             broken["throttled"] = [delivery]
         elif consumer and consumer.type == MACHINE:
             broken["machines"] = [self.deployment.arn(consumer.name)]
@@ -173,8 +186,8 @@ class Trial:
         edge, stack = self.edge, self.deployment.stack
         if edge.mechanism in {"sqs", "stream", "lambda-async", "step-functions"}:
             return stack.resources[edge.target]
-        if edge.mechanism == "pipe":
-            return waits_for(stack, stack.resources[edge.declared_by])
+        if edge.mechanism in {"pipe", "eventbridge-v2"}:
+            return _waited_for(stack, edge)
         return transformer(self.deployment, edge) if edge.mechanism == "firehose" else None
 
     def _tries(self) -> str:

@@ -19,6 +19,7 @@ from sls_patterns_cli.cloudformation.stack import (
 MANAGED_POLICY = ":iam::aws:policy/"
 
 READING_POLICIES = {
+    "AWSLambdaBasicDurableExecutionRolePolicy",
     "AWSLambdaBasicExecutionRole",
     "AWSLambdaVPCAccessExecutionRole",
     "AWSLambdaSQSQueueExecutionRole",

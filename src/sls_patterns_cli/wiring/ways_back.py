@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sls_patterns_cli.cloudformation.stack import Stack, once_a_stack
 from sls_patterns_cli.wiring.edges.mappings import MECHANISMS, polls
-from sls_patterns_cli.wiring.model import BUS, BUS_V2, PIPE, QUEUE, Edge
+from sls_patterns_cli.wiring.model import BUS, PIPE, QUEUE, SUBSCRIBER, Edge
 
 REDRIVE, REPLAY = "redrive", "replay"
 
@@ -13,14 +13,15 @@ def back(stack: Stack, edge: Edge) -> str | None:
     """Return the way back: `redrive`, `replay`, the resource that takes it, or None.
 
     SQS moves messages back only to queues that sent them there, Step Functions redrives executions
-    that failed, and an archive or a custom bus sends events again:
+    that failed, an archive sends events again, and a custom bus to a subscriber that begins in the
+    past, as it keeps each event for a day if it does not say for how long:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
     https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-custom-bus-create.html
     """
-    bus = stack.resources.get(edge.source)
-    if edge.mechanism == "eventbridge-v2" and bus and bus.type == BUS_V2:
-        return REPLAY if bus.get("StorageConfiguration") else None
+    if stack.resources[edge.declared_by].type == SUBSCRIBER and edge.mechanism == "eventbridge-v2":
+        return REPLAY
     if edge.mechanism == "eventbridge" and _is_archived(stack, edge.source):
         return REPLAY
     if edge.end.kind == "none":

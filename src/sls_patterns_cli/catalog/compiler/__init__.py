@@ -33,7 +33,6 @@ from sls_patterns_cli.catalog.compiler.optional_parameters import (
     optional_parameters,
 )
 from sls_patterns_cli.catalog.compiler.outputs import outputs
-from sls_patterns_cli.catalog.compiler.quantities import Count
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Facts,
@@ -426,15 +425,7 @@ def _node(
     facts |= _inside_vpc(node, facts["resource"], targets, datastore)
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
-        facts["invoked_asynchronously"] = "E2" in failing
-        # A destination gets a record of the event, a dead-letter queue the event as it was sent.
-        facts["failed_events"] = (
-            node.attributes.get("failed_events", "destination") if "E2" in failing else None
-        )
-        if "E2" in failing:
-            facts.setdefault("retries", function.RETRIES)
-            facts["retried"] = function.retried(facts["retries"])
-            facts["attempts"] = Count(facts["retries"] + 1).as_dict()
+        facts |= function.invoked(node.attributes, asynchronously="E2" in failing)
         facts["reads_stream"] = "E5" in failing
         facts["invokes_itself"] = node in targets
         # Who calls it by its alias from outside: the stack has a parameter for each.

@@ -335,7 +335,7 @@ def _to_api(_: Facts, __: CompiledNode, target: CompiledNode) -> Iterator[Widget
 
 
 def _to_function(edge: Facts, _: CompiledNode, target: CompiledNode) -> Iterator[Widget]:
-    if edge["call"] == "async" and edge.get("by") != "map":
+    if edge["call"] == "async" and edge.get("by") not in {"map", "batches"}:
         yield _graph(
             f"Events come to the {target['name']} function, with attempts at them",
             function.metric(target, "AsyncEventsReceived"),

@@ -122,6 +122,7 @@ class Function(TypedDict):
     memory_megabytes: int
     unreserved_concurrency: int
     event_age: Period
+    execution_days: int
 
 
 class Call(TypedDict):
@@ -191,6 +192,7 @@ def numbers() -> Numbers:
             "memory_megabytes": function.MEMORY_MEGABYTES,
             "unreserved_concurrency": function.UNRESERVED_CONCURRENCY,
             "event_age": function.EVENT_AGE.as_dict(),
+            "execution_days": function.EXECUTION_DAYS,
         },
         "call": {
             "attempts": function.CALL_ATTEMPTS.as_dict(),

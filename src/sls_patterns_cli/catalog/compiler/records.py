@@ -90,6 +90,7 @@ Attribute = Literal[
     "log_group.log_group_name",
     "log_group_arn",
     "log_group_name",
+    "map_runs",
     "objects",
     "parameter",
     "parameter_function",
@@ -118,8 +119,8 @@ Attribute = Literal[
 """Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
 alias, what a caller names a function by, a parameter of the stack as a text, as the function that
 the ARN in it names, or as a list, the address of a cache, all objects of a bucket, all executions
-of a state machine or of the items of its map, what a table of Glue is in and itself, any resource
-at all, and the project's name, which is of no resource."""
+of a state machine or of the items of its map, the runs of that map, what a table of Glue is in and
+itself, any resource at all, and the project's name, which is of no resource."""
 
 Method = Literal[
     "grant",

@@ -25,7 +25,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     output,
 )
 
-ALIAS = "live"
+ALIAS = function.ALIAS
 """What callers invoke, as those of an internal API do whatever the answer is."""
 
 PERCENT = 10
@@ -110,7 +110,18 @@ def _alarms(node: CompiledNode, known: Mapping[str, Alarm], seen: set[str]) -> I
 
 
 def _errors(node: CompiledNode) -> Alarm:
-    """The alarm on the invocations of a function that fail; an internal API has it already."""
+    """The alarm on the invocations of a function that fail; an internal API has it already.
+
+    Of a durable function the executions fail, not the invocations (fact O75).
+    """
+    if function.is_durable(node):
+        return failure_rate(
+            f"{node['id']}ErrorsAlarm",
+            f"Executions of the {node['name']} function fail",
+            "see its dead-letter queue",
+            failed=function.metric(node, "DurableExecutionFailed"),
+            all_of_them=function.metric(node, "DurableExecutionStarted"),
+        )
     return failure_rate(
         f"{node['id']}ErrorsAlarm",
         f"Calls of the {node['name']} function fail"

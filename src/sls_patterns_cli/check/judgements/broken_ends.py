@@ -8,10 +8,15 @@ from sls_patterns_cli.wiring.edges import edges, ends
 from sls_patterns_cli.wiring.edges.invocations import configurations, is_durable, permissions
 from sls_patterns_cli.wiring.model import (
     BUCKET,
+    BUS_V2,
+    DELIVERY,
     FUNCTION,
+    MACHINE,
     QUEUE,
     RULE,
     SCHEDULE,
+    STREAM,
+    SUBSCRIBER,
     TOPIC,
     Edge,
     redriven,
@@ -23,6 +28,7 @@ from sls_patterns_cli.wiring.policies import (
     resource_policy,
     role_of,
     statements,
+    trusts,
 )
 
 ENDS = {
@@ -55,6 +61,19 @@ POLICIES = {
 
 SENDING = {QUEUE: "sqs:SendMessage", TOPIC: "sns:Publish", BUCKET: "s3:PutObject"}
 
+EVENTS = "events.amazonaws.com"
+
+DELIVERED_BY_ROLE = {
+    **SENDING,
+    FUNCTION: "lambda:InvokeFunction",
+    STREAM: "kinesis:PutRecords",
+    MACHINE: "states:StartExecution",
+    DELIVERY: "firehose:PutRecordBatch",
+}
+"""What the role of a subscriber of a custom bus needs, by its target:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-custom-bus-targets.html."""
+
+DAY_SECONDS = 86_400
 LONGEST_RETENTION = 1209600
 DEFAULT_RETENTION = 345600
 """Seconds: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html."""
@@ -65,8 +84,10 @@ def faults(stack: Stack) -> Iterator[Fault]:
     yield from _without_effect(stack)
     yield from _on_durable_functions(stack)
     yield from dict.fromkeys(_refusing_targets(stack))
+    yield from _powerless_subscribers(stack)
     yield from dict.fromkeys(_locked_queues(stack))
     yield from _short_retentions(stack)
+    yield from _short_buses(stack)
     yield from _fifo_targets(stack)
 
 
@@ -97,6 +118,8 @@ def _unwritable(stack: Stack) -> Iterator[Fault]:
 
 def _wrong_order(stack: Stack, edge: Edge, end: Resource) -> str:
     """Say why a queue is FIFO and may not be, or is not and must be."""
+    if stack.resources[edge.declared_by].type == SUBSCRIBER:
+        return ""
     if edge.mechanism in {"sqs", "pipe"}:
         source = stack.resources.get(edge.source)
         if source is None or source.type != QUEUE:
@@ -118,7 +141,7 @@ def _sender(stack: Stack, edge: Edge) -> Resource | None:
     """Return the resource with whose role an end is written."""
     if edge.mechanism in {"lambda-async", "stream", "kafka"}:
         return stack.resources.get(edge.target)
-    if edge.mechanism == "scheduler":
+    if edge.mechanism in {"scheduler", "eventbridge-v2"}:
         return stack.resources[edge.declared_by]
     if edge.mechanism == "pipe":
         source = stack.resources.get(edge.source)
@@ -230,6 +253,34 @@ def _refusing_targets(stack: Stack) -> Iterator[Fault]:
         )
 
 
+def _powerless_subscribers(stack: Stack) -> Iterator[Fault]:
+    """SP204: subscribers of custom buses deliver in the name of a role, whatever policies say."""
+    for edge in edges(stack):
+        subscriber = stack.resources[edge.declared_by]
+        if edge.mechanism != "eventbridge-v2" or subscriber.type != SUBSCRIBER:
+            continue
+        target = stack.resources.get(edge.target)
+        role = role_of(stack, subscriber)
+        if role and not trusts(stack, role, EVENTS):
+            yield Fault(
+                "SP204",
+                role.name,
+                f"{EVENTS} may not assume {role.name}: {subscriber.name} delivers nothing.",
+                f"Let it in AssumeRolePolicyDocument:\n- Effect: Allow\n"
+                f"  Principal: {{Service: {EVENTS}}}\n  Action: sts:AssumeRole",
+            )
+        action = DELIVERED_BY_ROLE.get(target.type) if target else None
+        if target and action and allowed(stack, role, action, target) is Grant.NO:
+            yield Fault(
+                "SP204",
+                target.name,
+                f"The role of {subscriber.name} may not {action}: nothing from {edge.source} is "
+                "delivered.",
+                f"Allow it in the role:\n- Effect: Allow\n  Action: {action}\n"
+                f"  Resource: {_arn(target)}",
+            )
+
+
 def _may_invoke(stack: Stack, service: str, function: Resource) -> bool:
     """Tell whether a permission lets a service invoke a function, by whatever qualifier."""
     for permission, owner in permissions(stack):
@@ -320,15 +371,37 @@ def _short_retentions(stack: Stack) -> Iterator[Fault]:
             )
 
 
+def _short_buses(stack: Stack) -> Iterator[Fault]:
+    """SP206: a record of what a subscriber could not deliver has no event, which the bus keeps."""
+    for edge in ends(stack):
+        bus, end = stack.resources.get(edge.source), stack.resources[edge.end.name]
+        if bus is None or bus.type != BUS_V2 or end.type != QUEUE:
+            continue
+        days = stack.number(bus.get("StorageConfiguration", "RetentionPeriodInDays"), 1)
+        after = stack.number(end.get("MessageRetentionPeriod"), DEFAULT_RETENTION)
+        if days is not None and after is not None and days * DAY_SECONDS < after:
+            needed = -(-after // DAY_SECONDS)
+            yield Fault(
+                "SP206",
+                end.name,
+                f"{end.name} keeps records of failures for {after} s, {bus.name} the events that "
+                f"they are about for {days} d: later nothing can bring them back.",
+                f"Keep the events as long:\nStorageConfiguration:\n"
+                f"  RetentionPeriodInDays: {needed:g}",
+            )
+
+
 def _fifo_targets(stack: Stack) -> Iterator[Fault]:
     """SP207."""
     for edge in edges(stack):
         queue = stack.resources.get(edge.target)
         declared = stack.resources[edge.declared_by]
+        given = declared.get("InvokeConfiguration", "SqsParameters", "MessageDeduplicationId")
         if (
             queue
             and queue.type == QUEUE
-            and declared.type in (RULE, SCHEDULE)
+            and declared.type in (RULE, SCHEDULE, SUBSCRIBER)
+            and given is None
             and queue.is_true("FifoQueue")
             and queue.get("ContentBasedDeduplication") in (None, False, "false")
         ):

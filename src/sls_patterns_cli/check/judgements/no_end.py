@@ -6,7 +6,7 @@ from sls_patterns_cli.check.judgements.fault import Fault, dead_letters
 from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.terminal.sentences import listed
 from sls_patterns_cli.wiring.edges import edges
-from sls_patterns_cli.wiring.model import BUCKET, QUEUE, Edge
+from sls_patterns_cli.wiring.model import BUCKET, EVENT_SOURCE, QUEUE, SUBSCRIBER, Edge
 
 DOCS = "https://docs.aws.amazon.com"
 SNS = f"{DOCS}/sns/latest/dg/sns-dead-letter-queues.html"
@@ -38,7 +38,12 @@ DELIVERIES = {
         "TopicRulePayload.ErrorAction",
         f"{DOCS}/iot/latest/developerguide/rule-error-handling.html",
     ),
-    "AWS::EventsV2::Subscriber": (
+    EVENT_SOURCE: (
+        "event source",
+        "OnFailureConfiguration.Arn of its configuration",
+        f"{TEMPLATES}/aws-properties-eventsv2-eventsource-onfailureconfiguration.html",
+    ),
+    SUBSCRIBER: (
         "subscriber",
         "OnFailureConfiguration.Arn",
         f"{TEMPLATES}/aws-properties-eventsv2-subscriber-onfailureconfiguration.html",
@@ -145,11 +150,12 @@ def _deliveries(stack: Stack, found: list[Edge]) -> Iterator[Fault]:
         if declared.type not in DELIVERIES or (source and source.type == QUEUE):
             continue
         what, where, url = DELIVERIES[declared.type]
+        lets = "in a role" if declared.type == SUBSCRIBER else "with a policy"
         yield Fault(
             "SP104",
             declared.name,
             f"What this {what} cannot deliver from {edge.source} to {edge.target} is lost.",
-            f"Name a queue in {where}, with a policy that lets the service send to it:\n"
+            f"Name a queue in {where}, {lets} that lets the service send to it:\n"
             f"{dead_letters(declared.name)}".rstrip(),
             sam="Give the event a dead-letter queue that the service may send to:\n"
             f"{SAM_LINES.get(declared.type, '')}".rstrip(),

@@ -1,5 +1,6 @@
 """The ways back: one class for each kind of letter."""
 
+from sls_patterns_cli.letters.ways.buses import SubscriberRecords
 from sls_patterns_cli.letters.ways.deliveries import (
     NotificationsToFirehose,
     NotificationsToFunction,
@@ -14,7 +15,15 @@ from sls_patterns_cli.letters.ways.messages import Messages
 from sls_patterns_cli.letters.ways.streams import PipeBatches, StreamBatches, StreamRecords
 from sls_patterns_cli.letters.ways.way import Context, NoWayBack, Way
 from sls_patterns_cli.wiring.edges.invocations import configuration
-from sls_patterns_cli.wiring.model import BUCKET, DELIVERY, FUNCTION, QUEUE, Edge, Mechanism
+from sls_patterns_cli.wiring.model import (
+    BUCKET,
+    DELIVERY,
+    FUNCTION,
+    QUEUE,
+    SUBSCRIBER,
+    Edge,
+    Mechanism,
+)
 
 Kind = type[Way]
 
@@ -56,4 +65,7 @@ def _kind(edge: Edge, context: Context) -> Kind | None:
     if edge.mechanism in {"stream", "kafka"} and type_ == FUNCTION:
         in_bucket = stack.resources[edge.end.name].type == BUCKET
         return StreamRecords if in_bucket else StreamBatches
+    if edge.mechanism == "eventbridge-v2":
+        declared = stack.resources[edge.declared_by]
+        return SubscriberRecords if declared.type == SUBSCRIBER else None
     return BY_MECHANISM.get(edge.mechanism) or BY_TARGET.get((edge.mechanism, type_))

@@ -16,7 +16,8 @@ class GivenUp:
     """Something was given up. `end` is where it is kept, the ARN, or empty if it is lost.
 
     `mechanism` is one of those of `wiring`; `by` is what gave up: the ARN of a queue, function,
-    rule, subscription, schedule, pipe or delivery stream, or the UUID of an event source mapping.
+    rule, subscriber, subscription, schedule, pipe or delivery stream, or the UUID of an event
+    source mapping.
     `seconds` is how long that takes on AWS, None where AWS does not document it.
     """
 
@@ -43,7 +44,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Delivered:
-    """A rule has delivered an event to a target; both are ARNs."""
+    """A rule or subscriber has delivered an event to a target; both are ARNs."""
 
     by: str
     target: str

@@ -23,3 +23,9 @@ SENT_KEYS = {
     "states.amazonaws.com": frozenset({"aws:sourceaccount", "aws:sourcearn"}),
 }
 """The keys that each service sends; a service that is missing here sends none."""
+
+SENT_BY_SUBSCRIBERS = frozenset({"aws:sourceaccount", "aws:sourcearn"})
+"""What EventBridge sends for a subscriber of a custom event bus; for rules AWS promises no key.
+
+https://github.com/aws/agent-toolkit-for-aws (skills, amazon-eventbridge-event-bus, walkthroughs)
+"""

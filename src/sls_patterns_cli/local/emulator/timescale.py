@@ -32,6 +32,9 @@ LEAST_RATE_SECONDS = 1.0
 CONNECTING = "PGCONNECT_TIMEOUT"
 """The variable of a function that says for how many seconds it tries to reach its database."""
 
+_EXECUTION_FACTOR = 60
+"""The limit of a durable execution includes its work: an hour is a minute here."""
+
 _CONNECTING_FACTOR = 60
 """Connecting is work as well, and must end before a message is shown again: 35 s are tried of 360 s
 of visibility."""
@@ -57,6 +60,11 @@ def rate(seconds: float) -> float:
 def connecting(seconds: float) -> float:
     """For how many seconds a function tries to reach its database here; `seconds` are AWS's."""
     return seconds / _CONNECTING_FACTOR
+
+
+def execution_limit(seconds: float) -> float:
+    """For how many seconds a durable execution may run here; `seconds` are those on AWS."""
+    return seconds / _EXECUTION_FACTOR
 
 
 def changes(template: dict[str, Any]) -> list[str]:
@@ -95,6 +103,9 @@ def _waits(
         if CONNECTING in variables:
             patience = int(variables[CONNECTING])
             yield "connecting", patience, connecting(patience)
+        if durable := properties.get("DurableConfig"):
+            limit = int(durable["ExecutionTimeout"])
+            yield "execution", limit, execution_limit(limit)
     if kind in ("AWS::Scheduler::Schedule", "AWS::Events::Rule"):
         expression = properties.get("ScheduleExpression", "")
         if match := _RATE.fullmatch(expression):

@@ -79,7 +79,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     if node["kind"] == "datastore":
         return
     for function in node.sources:
-        if any(target["kind"] == "datastore" for target in function.targets):
+        if is_served_without(function):
             yield Alarm(
                 f"{function['id']}WithoutCacheAlarm",
                 TICKET,
@@ -89,6 +89,15 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
                 {"unavailable": reported(function, "CacheUnavailable")},
                 periods=3,
             )
+
+
+def is_served_without(function: CompiledNode) -> bool:
+    """Whether callers of a function wait for its answer, which the datastore gives as well.
+
+    What nobody waits for fails instead, and is tried again.
+    """
+    waited_for = any(edge["call"] == "sync" for edge in function.incoming)
+    return waited_for and any(target["kind"] == "datastore" for target in function.targets)
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:

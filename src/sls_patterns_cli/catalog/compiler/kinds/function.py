@@ -22,6 +22,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     output,
     pascal,
 )
+from sls_patterns_cli.catalog.kinds import Declaration
 
 MEMORY_MEGABYTES = 256
 """Enough for the runtimes with Powertools and the SDK; its share of a CPU grows with it.
@@ -36,6 +37,11 @@ EVENT_AGE = Duration(6, "hours")
 
 PAUSES = ("one minute", "two more minutes")
 """How long Lambda waits before each retry."""
+
+EXECUTION_DAYS = 30
+"""How long AWS keeps a durable execution that has ended, and so its name: longer than the event of
+one that failed is in the dead-letter queue. Of 1 to 90 days:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-durableconfig.html"""
 
 SECONDS_TO_END = 300
 """How long until an event that fails is given up: after its retries, for which Lambda takes
@@ -60,6 +66,9 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 
 CALL_SECONDS = CALL_ATTEMPTS.number * ATTEMPT_SECONDS + (CALL_ATTEMPTS.number - 1) * PAUSE_SECONDS
 """How long a call to AWS takes at most."""
+
+ALIAS = "live"
+"""What callers invoke where versions matter: of gradual deployments and of durable functions."""
 
 NEWEST_RUNTIMES = ("python3.14", "nodejs24.x")
 """What cdk-nag takes for the newest version of each runtime."""
@@ -112,6 +121,34 @@ def reported(function: CompiledNode, name: str, statistic: str = "Sum", **others
 def is_called_by_others(function: CompiledNode) -> bool:
     """Whether other services invoke it by its alias, and so wait for its answer."""
     return bool(function["callers"])
+
+
+def invoked(attributes: Declaration, *, asynchronously: bool) -> Facts:
+    """How a function is invoked, and what becomes of an event that fails.
+
+    A destination gets a record of it, a dead-letter queue the event as it was sent. Of a durable
+    execution only a dead-letter queue hears, and nothing retries it (fact Y12); it stays with the
+    version that began it (fact O72).
+    """
+    durable = "durable" in attributes
+    facts: Facts = {"invoked_asynchronously": asynchronously}
+    if durable:
+        facts["alias"] = ALIAS
+    if not asynchronously:
+        return facts | {"failed_events": None}
+    kept = "dead-letter-queue" if durable else "destination"
+    retries = attributes.get("retries", 0 if durable else RETRIES)
+    return facts | {
+        "failed_events": attributes.get("failed_events", kept),
+        "retries": retries,
+        "retried": retried(retries),
+        "attempts": Count(retries + 1).as_dict(),
+    }
+
+
+def is_durable(node: CompiledNode) -> bool:
+    """Whether its invocations are executions that outlast them."""
+    return node.get("durable") is not None
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
@@ -221,11 +258,17 @@ def inside_vpc() -> Acknowledgement:
     )
 
 
-def acknowledged(_: CompiledNode) -> Iterator[Acknowledgement]:
+def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
     """That a function has a policy of AWS, and a runtime that need not be the newest."""
-    yield managed_policy(
-        "AWSLambdaBasicExecutionRole", "it lets a function write its log, and no more"
-    )
+    if is_durable(node):
+        yield managed_policy(
+            "AWSLambdaBasicDurableExecutionRolePolicy",
+            "it lets a function write log and checkpoints",
+        )
+    else:
+        yield managed_policy(
+            "AWSLambdaBasicExecutionRole", "it lets a function write its log, and no more"
+        )
     yield Acknowledgement("AwsSolutions-L1", "{version} was chosen", unless=NEWEST_RUNTIMES)
     yield sends_traces()
 
@@ -241,7 +284,7 @@ def sends_traces() -> Acknowledgement:
 
 def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
     """The permission to invoke a function; another function waits for what its alias leads to."""
-    by_alias = source["kind"] == "function" and edge["call"] == "sync"
+    by_alias = source["kind"] == "function" and (edge["call"] == "sync" or is_durable(target))
     itself = source["name"] == target["name"]
     yield Grant(
         source["id"],

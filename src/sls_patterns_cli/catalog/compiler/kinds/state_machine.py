@@ -114,16 +114,17 @@ def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:
         )
     yield Acknowledgement("AwsSolutions-SF2", "tracing bills for each request", traced=False)
     yield function.sends_traces()
-    described = any(edge.get("by") == "describe" for edge in node.incoming)
+    described = [edge for edge in node.incoming if _describes(edge)]
     for names in (
-        *((":*",) if described else ()),
-        *(("/*",) if node.get("map") == "distributed" else ()),
+        *(("execution:{}:*",) if described or _batches(node) else ()),
+        *(("execution:{}/*",) if node.get("map") == "distributed" else ()),
+        *(("mapRun:{}/*",) if any(edge.get("map_runs") for edge in described) else ()),
     ):
         yield Acknowledgement(
             "AwsSolutions-IAM5",
             "executions have no names before they are started",
             "Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
-            f"execution:<{node['id']}.Name>{names}",
+            + names.format(f"<{node['id']}.Name>"),
             of=node["id"],
         )
 
@@ -140,11 +141,20 @@ def start(grantee: str, machine: str, *, wait: bool) -> Grant:
 
 def called(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
     """The permission to start executions, or to look at them."""
-    if edge.get("by") == "describe":
-        executions = Reference(target["id"], "executions")
-        yield Grant(source["id"], ("states:DescribeExecution",), executions)
-    else:
+    if edge.get("by") != "describe":
         yield start(source["id"], target["id"], wait=edge.get("by") == "wait")
+    if _describes(edge):
+        listing = ("states:ListMapRuns",) if edge.get("map_runs") else ()
+        executions = Reference(target["id"], "executions")
+        yield Grant(source["id"], ("states:DescribeExecution", *listing), executions)
+        if edge.get("map_runs"):
+            map_runs = Reference(target["id"], "map_runs")
+            yield Grant(source["id"], ("states:DescribeMapRun",), map_runs)
+
+
+def _describes(edge: Facts) -> bool:
+    """Whether a function asks for executions of the machine."""
+    return edge.get("by") == "describe" or bool(edge.get("describes"))
 
 
 def grants(node: CompiledNode) -> Iterator[Grant]:
@@ -171,3 +181,15 @@ def grants(node: CompiledNode) -> Iterator[Grant]:
             Reference(machine, "item_executions"),
             policy="starts-parts",
         )
+    if _batches(node):
+        yield Grant(
+            machine,
+            ("states:DescribeExecution",),
+            Reference(machine, "executions"),
+            policy="starts-parts",
+        )
+
+
+def _batches(node: CompiledNode) -> bool:
+    """Whether its map hands items on in batches."""
+    return any(edge.get("by") == "batches" for edge in node.outgoing)

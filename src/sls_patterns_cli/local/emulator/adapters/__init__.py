@@ -17,6 +17,7 @@ from typing import Any
 ADAPTERS = (
     "iam.secure_transport",
     "iam.batch_actions",
+    "iam.map_runs",
     "sqs.queue_waits",
     "sqs.queue_receipts",
     "sqs.queue_locking",
@@ -34,6 +35,7 @@ ADAPTERS = (
     "lambda_.reserved_concurrency",
     "lambda_.function_aliases",
     "lambda_.asynchronous_invocation",
+    "lambda_.durable_executions",
     "sns.topic_delivery",
     "sns.endpoint_delivery",
     "logs.log_subscriptions",
@@ -50,7 +52,7 @@ ADAPTERS = (
     "stepfunctions.execution_output",
     "stepfunctions.late_descriptions",
     "stepfunctions.express_logs",
-    "stepfunctions.map_results",
+    "stepfunctions.map_runs",
     "stepfunctions.execution_redrive",
     "stepfunctions.permissions",
     "s3.missing_objects",
@@ -89,6 +91,7 @@ ADAPTERS = (
     "apigateway.http_api_tokens",
     "apigateway.iam_authorization",
     "apigateway.http_api_cors",
+    "eventsv2.service",
 )
 """Names of the modules in this package, in the order in which they are applied."""
 

@@ -1,11 +1,13 @@
 """How services try again what a target does not take at once; it changes nothing itself.
 
 AWS: EventBridge and Scheduler try for 24 hours and up to 185 times, or as a target's RetryPolicy
-says; they do not document the waits between. SNS tries queues and functions 100,015 times over 23
-days, other endpoints 50 times over 6 hours, and HTTP endpoints as the subscription or topic says,
-by default 3 times more, 20 seconds apart, for at most an hour.
+says, subscribers of a custom event bus 5 times within 300 seconds, unless they say otherwise; they
+do not document the waits between. SNS tries queues and functions 100,015 times over 23 days, other
+endpoints 50 times over 6 hours, and HTTP endpoints as the subscription or topic says, by default 3
+times more, 20 seconds apart, for at most an hour.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-custom-bus-retry.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 """
 
@@ -20,6 +22,8 @@ from sls_patterns_cli.local.emulator.timescale import FACTOR
 
 MOST_ATTEMPTS, OLDEST_SECONDS = 185, 86_400
 """Of EventBridge and Scheduler."""
+
+USUAL_OF_SUBSCRIBER, USUAL_AGE_OF_SUBSCRIBER_SECONDS = 5, 300
 
 LONGEST_HTTP_SECONDS = 3_600
 
@@ -77,6 +81,17 @@ def of_event(retry_policy: Mapping[str, Any]) -> Policy:
     """
     most = int(retry_policy.get("MaximumRetryAttempts", MOST_ATTEMPTS))
     oldest = int(retry_policy.get("MaximumEventAgeInSeconds", OLDEST_SECONDS))
+    return _backing_off(most, oldest)
+
+
+def of_subscriber(retry_policy: Mapping[str, Any]) -> Policy:
+    """Return how a subscriber of a custom event bus tries its target with this RetryPolicy."""
+    most = int(retry_policy.get("MaxRetryAttempts", USUAL_OF_SUBSCRIBER))
+    oldest = int(retry_policy.get("MaxEventAgeInSeconds", USUAL_AGE_OF_SUBSCRIBER_SECONDS))
+    return _backing_off(most, oldest)
+
+
+def _backing_off(most: int, oldest: int) -> Policy:
     doubling = [2.0**number for number in range(9)]
     longest = (OLDEST_SECONDS - sum(doubling)) / (MOST_ATTEMPTS - len(doubling))
     waits = (*doubling, *repeat(longest, MOST_ATTEMPTS - len(doubling)))

@@ -7,6 +7,7 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import eventbridge, pipes, scheduler, sns
 
 from sls_patterns_cli.local.emulator.adapters import rely_on, retries
+from sls_patterns_cli.local.emulator.adapters.eventsv2 import operations
 from sls_patterns_cli.local.emulator.adapters.sns import endpoint_delivery
 
 
@@ -35,20 +36,25 @@ def fire(arn: str) -> bool:
 
 
 def targets(arn: str) -> Iterator[str]:
-    """Yield the ARNs to which a schedule, rule, subscription or pipe delivers."""
+    """Yield the ARNs to which a schedule, rule, subscription, pipe or subscriber delivers."""
+    yield from (target for by, target in _deliveries() if by == arn)
+
+
+def _deliveries() -> Iterator[tuple[str, str]]:
+    """Yield the ARNs of what delivers, and of where."""
     for schedule in scheduler._schedules._data.values():
-        if schedule.get("Arn") == arn:
-            yield schedule["Target"]["Arn"]
+        yield schedule.get("Arn"), schedule["Target"]["Arn"]
     for key, rule in eventbridge._rules._data.items():
-        if rule.get("Arn") == arn:
-            yield from (target["Arn"] for target in eventbridge._targets._data.get(key, []))
+        for target in eventbridge._targets._data.get(key, []):
+            yield rule.get("Arn"), target["Arn"]
     for topic in sns._topics._data.values():
         for subscription in topic["subscriptions"]:
-            if arn in {subscription["arn"], topic["arn"]}:
-                yield subscription["endpoint"]
+            yield subscription["arn"], subscription["endpoint"]
+            yield topic["arn"], subscription["endpoint"]
     for pipe in pipes._pipes._data.values():
-        if pipe["Arn"] == arn:
-            yield pipe["Target"]
+        yield pipe["Arn"], pipe["Target"]
+    for subscriber in operations.subscribers():
+        yield subscriber.arn, subscriber.configuration["InvokeConfiguration"]["TargetArn"]
 
 
 def _start(targets: list[dict[str, Any]], source: str, by: dict[str, Any]) -> None:

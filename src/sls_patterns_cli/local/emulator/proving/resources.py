@@ -1,6 +1,7 @@
 """Resources that no edge begins or ends at are inert."""
 
 from sls_patterns_cli.local.emulator import inert
+from sls_patterns_cli.local.emulator.adapters.eventsv2 import operations, wire
 from sls_patterns_cli.local.emulator.adapters.iam import permissions
 from sls_patterns_cli.local.emulator.adapters.pipes import definitions
 from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES
@@ -9,6 +10,8 @@ REAL = {
     "AWS::DynamoDB::Table",
     "AWS::Events::EventBus",
     "AWS::Events::Rule",
+    "AWS::EventsV2::EventBus",
+    "AWS::EventsV2::Subscriber",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
@@ -40,13 +43,13 @@ REAL = {
 
 
 def apply() -> None:
-    """Let roles of other stacks act, and pipes lead anywhere.
+    """Let roles of other stacks act, and pipes and subscribers lead anywhere.
 
     Nothing is inert until the types of a template are known.
     """
     permissions.outsiders_may = True
     permissions.open_to_all.update(OUTSIDE_QUEUES)
-    definitions.takes_anything = True
+    definitions.takes_anything = operations.takes_anything = wire.takes_any_text = True
 
 
 def make_inert(types: set[str]) -> set[str]:

@@ -19,14 +19,20 @@ from sls_patterns_cli.local.emulator.adapters.iam import permissions
 from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS
 
 
-def may_assume(service: str, role_arn: str, source_arn: str = "") -> bool:
-    """Whether a service, such as `states.amazonaws.com`, may assume the role for `source_arn`."""
+def may_assume(
+    service: str, role_arn: str, source_arn: str = "", keys: frozenset[str] | None = None
+) -> bool:
+    """Whether a service, such as `states.amazonaws.com`, may assume the role for `source_arn`.
+
+    `keys` are those that it sends, if not the same for all that it does.
+    """
     account = get_account_id()
     role = iam._roles.get_scoped(account, None, role_arn.rsplit("/", 1)[-1])
     if role is None:
         return permissions.outsiders_may
     values = {"aws:sourceaccount": account, "aws:sourcearn": source_arn}
-    sent = {key: values[key] for key in SENT_KEYS.get(service, ())}
+    known = SENT_KEYS.get(service, frozenset()) if keys is None else keys
+    sent = {key: values[key] for key in known}
     context: Any = iam_evaluator.EvalContext(
         principal_arn="",
         principal_type="Service",

@@ -53,13 +53,20 @@ def _limited(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[A
         name: str, event: Any, headers: dict[str, str], *rest: Any, **options: Any
     ) -> Any:
         kind = headers.get("x-amz-invocation-type") or headers.get("X-Amz-Invocation-Type")
-        limit = ASYNCHRONOUS_BYTES if kind == "Event" else REQUEST_BYTES
-        if size(event) > limit:
-            message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-            return error_response_json("RequestTooLargeException", message, 413)
+        if refused := refusal(event, kind):
+            return refused
         return await invoke(name, event, headers, *rest, **options)
 
     return invoke_function
+
+
+def refusal(event: Any, kind: str | None) -> Any:
+    """Return the answer to an invocation of this kind whose event is too large, if it is."""
+    limit = ASYNCHRONOUS_BYTES if kind == "Event" else REQUEST_BYTES
+    if size(event) <= limit:
+        return None
+    message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+    return error_response_json("RequestTooLargeException", message, 413)
 
 
 def _limited_for_apis(execute: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import eventbridge, firehose, kinesis, lambda_svc, sns, sqs, stepfunctions
+from ministack.services import eventbridge, firehose, kinesis, sns, sqs, stepfunctions
 
 from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
@@ -23,7 +23,7 @@ from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
     refusing,
     role_may,
 )
-from sls_patterns_cli.local.emulator.adapters.lambda_ import background
+from sls_patterns_cli.local.emulator.adapters.lambda_ import background, calls
 from sls_patterns_cli.local.emulator.adapters.pipes.definitions import (
     API_DESTINATION,
     Pipe,
@@ -131,11 +131,9 @@ def _call(pipe: Pipe, arn: str, given: Any) -> Any:
 
 
 def _called(function_arn: str, given: Any) -> Any:
-    function, config, _name = lambda_svc._get_func_record_for_ref(function_arn)
-    if not function:
+    result = calls.call(function_arn, given)
+    if result is None:
         raise NotDeliveredError(f"{function_arn} does not exist")
-    invoked = lambda_svc._execution_record_for_config(function, config)
-    result = lambda_svc._execute_function(invoked, given)
     if result.get("error"):
         raise NotDeliveredError(str(result.get("body")))
     return result.get("body")

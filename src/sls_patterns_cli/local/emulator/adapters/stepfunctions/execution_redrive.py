@@ -8,8 +8,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecut
 
 Emulator: has no such action. Here the execution runs from its start, and each task or distributed
 map that has succeeded, or whose failure was caught, is answered with what came of it then. The
-definition is the machine's present one. Of a map that failed all items are run again, where AWS
-runs those that have not succeeded.
+definition is the machine's present one.
 """
 
 import contextvars

@@ -1,20 +1,14 @@
-"""A distributed map writes its results to a bucket where its ResultWriter says so.
+"""How a map run keeps what its executions gave; it changes nothing of the emulator itself.
 
-AWS: what the parts gave is written under the prefix, by how they ended, with a manifest that names
-the files, in the name of the machine's role; the state's result says where the manifest is.
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
-
-Emulator: takes no notice of ResultWriter; the state's result is the list of all results.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ministack.core.responses import new_uuid
 from ministack.services import s3, stepfunctions
 
-from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
 from sls_patterns_cli.local.emulator.adapters.stepfunctions.machines import machine_of
 
@@ -30,69 +24,70 @@ DESCRIBED = {
     "error": "Error",
     "cause": "Cause",
 }
-"""What a result file says of each execution."""
+"""What a result file says of an execution where nothing is transformed."""
 
-State = dict[str, Any]
-
-
-def apply() -> None:
-    replace(stepfunctions, "_run_distributed_map", "2b77d3ec0e04", _written)
+Execution = dict[str, Any]
 
 
-def _written(run: Callable[..., Any]) -> Callable[..., Any]:
-    def run_map(state: State, *arguments: Any) -> Any:
-        writer = state.get("ResultWriter")
-        if not writer:
-            return run(state, *arguments)
-        plain = {key: value for key, value in state.items() if not key.startswith("Result")}
-        raw_input, effective, _iterator, execution, context = arguments
-        _results, following = run(plain, *arguments)
-        where = stepfunctions._resolve_params_obj(writer["Parameters"], effective, context)
-        result = stepfunctions._apply_result_selector(state, _write(execution, where))
-        output = stepfunctions._apply_result_path(state, raw_input, result)
-        return stepfunctions._apply_output_path(state, output, context), following
+def write(
+    execution: Execution,
+    map_run: str,
+    parts: Iterable[Execution],
+    where: dict[str, str],
+    config: dict[str, str],
+) -> dict[str, Any]:
+    """Write the results of a map run in the name of the machine's role; return where they are.
 
-    return run_map
-
-
-def _write(execution: State, where: dict[str, str]) -> dict[str, Any]:
-    map_run = next(
-        run
-        for run in reversed(list(stepfunctions._map_runs.values()))
-        if run["executionArn"] == execution["executionArn"]
+    A redrive writes them anew, in the same folder.
+    """
+    folder = "/".join(
+        filter(None, (where.get("Prefix", "").strip("/"), map_run.rpartition(":")[2]))
     )
-    parts = [
-        part
-        for part in stepfunctions._executions.values()
-        if part.get("mapRunArn") == map_run["mapRunArn"]
-    ]
-    folder = "/".join(filter(None, (where.get("Prefix", "").strip("/"), new_uuid())))
-    role = machine_of(execution)["roleArn"]
+    role, lines = machine_of(execution)["roleArn"], config.get("OutputType") == "JSONL"
     files: dict[str, list[dict[str, Any]]] = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
     for status, named in files.items():
-        ended = [
-            {name: part.get(key) for key, name in DESCRIBED.items() if part.get(key) is not None}
-            for part in parts
-            if part["status"] == status
+        ended = (part for part in parts if part["status"] == status)
+        results = [
+            json.dumps(each) for each in _transformed(ended, config.get("Transformation", "NONE"))
         ]
-        if ended:
+        if results:
+            text = "\n".join([*results, ""]) if lines else f"[{','.join(results)}]"
             key = f"{folder}/{status}_0.json"
-            named.append({"Key": key, "Size": _put(role, where["Bucket"], key, ended)})
+            named.append({"Key": key, "Size": _put(role, where["Bucket"], key, text)})
     manifest = {
         "DestinationBucket": where["Bucket"],
-        "MapRunArn": map_run["mapRunArn"],
+        "MapRunArn": map_run,
         "ResultFiles": files,
     }
     key = f"{folder}/manifest.json"
-    _put(role, where["Bucket"], key, manifest)
+    _put(role, where["Bucket"], key, json.dumps(manifest))
     return {
-        "MapRunArn": map_run["mapRunArn"],
+        "MapRunArn": map_run,
         "ResultWriterDetails": {"Bucket": where["Bucket"], "Key": key},
     }
 
 
-def _put(role: str, bucket: str, key: str, content: Any) -> int:
-    body = json.dumps(content).encode()
+def outputs(parts: Iterable[Execution], transformation: str) -> list[Any]:
+    """Return what the executions gave, where nothing is written."""
+    succeeded = (part for part in parts if part["status"] == "SUCCEEDED")
+    return list(_transformed(succeeded, transformation))
+
+
+def _transformed(parts: Iterable[Execution], transformation: str) -> Iterator[Any]:
+    """Yield the results of executions; of those that failed they are never transformed."""
+    for part in parts:
+        if transformation == "NONE" or part["status"] != "SUCCEEDED":
+            yield {name: part[key] for key, name in DESCRIBED.items() if part.get(key) is not None}
+            continue
+        output = json.loads(part["output"])
+        if transformation == "FLATTEN" and isinstance(output, list):
+            yield from output
+        else:
+            yield output
+
+
+def _put(role: str, bucket: str, key: str, text: str) -> int:
+    body = text.encode()
     if not role_may(role, "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}"):
         raise stepfunctions._ExecutionError("States.ResultWriterFailed", f"Access denied to {key}")
     status, _headers, _answer = s3._put_object(bucket, key, body, {})

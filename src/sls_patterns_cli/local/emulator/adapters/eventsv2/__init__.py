@@ -1,0 +1,1 @@
+"""Amazon EventBridge's custom event bus, which keeps what it is sent."""
