@@ -40,9 +40,7 @@ class Reckoning:
     kills: int
 
 
-def charged(
-    folder: Path, runtime: str, change: Callable[[Path], None] | None = None
-) -> Reckoning:
+def charged(folder: Path, runtime: str, change: Callable[[Path], None] | None = None) -> Reckoning:
     """Charge each once, and kill the functions whenever a charge has been paid for first."""
     first: dict[str, str] = {}
     kills: list[int] = []
