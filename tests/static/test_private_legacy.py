@@ -98,7 +98,7 @@ def test_cfn_lint_finds_nothing(of: Callable[..., Templates], tmp_path: Path) ->
 
 
 def test_defaults_change_nothing(of: Callable[..., Templates]) -> None:
-    """But that the function's role may go into a VPC, and so out of it again (it is how Lambda deletes its interfaces)."""
+    """But that the function's role has the policy by which Lambda deletes its interfaces."""
     plain = of(optional=False)
 
     for each, template in of().items():
