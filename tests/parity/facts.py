@@ -78,6 +78,7 @@ PUBLIC_PARTS = {
         "DefaultRoute": "PublicInternetRoute",
     }.items()
 }
+REPLACED = re.compile(r"(.*) with (.) for (.)")
 REFERENCE = re.compile(r"\$\{(\w+)(?=[.}])")
 
 # What is read as policies, routes and permissions, or is no part of the service.
@@ -165,6 +166,8 @@ class _Reader:
 
     def text(self, value: Any) -> str:
         text = self.stack.text(value).replace("${AWS::StackName}", self.stack_name)
+        if replaced := REPLACED.fullmatch(text):
+            text = replaced[1].replace(replaced[3], replaced[2])
         for stage in self.stack.of_type(*STAGES):  # a reference to a stage is its name
             text = text.replace(f"${{{stage.name}}}", str(stage.get("StageName")))
         named = REFERENCE.sub(

@@ -144,8 +144,9 @@ def test_a_new_field_in_typescript_is_noticed_until_it_is_stored(
         return
 
     assert adapter in red(types, project)
+    if "optional" not in (project / adapter).read_text():
+        change(project / adapter, r"(\btext\b)(?=[^}]*\} from \"\.\./items\.ts\")", r"\1, optional")
     change(project / adapter, rf"(: Fields<{store.model}> = \{{)", r"\1 note: optional(text),")
-    change(project / adapter, r"(\btext\b)(?=[^}]*\} from \"\.\./items\.ts\")", r"\1, optional")
     assert red(types, project) == ""
     assert '"S": "kept"' in red(test, project)  # the item as it was expected lacks it
     if store in ALWAYS:

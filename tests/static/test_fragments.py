@@ -37,6 +37,10 @@ def attributes() -> set[str]:
         "adapter",
         "days",
         "at_a_time",
+        "most_bytes",
+        "most_items",
+        "seconds",
+        "tolerated_percentage",
     }
 
 

@@ -58,6 +58,7 @@ LOOKED_UP = {
     "node twice",
     "proof twice",
     "retries of what is not invoked asynchronously",
+    "retired topology as the default",
     "route that any token opens",
     "scope that nobody checks",
     "smoke test that runs on the local stack only",

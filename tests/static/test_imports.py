@@ -17,6 +17,8 @@ from variants import Variant, all_variants, standing_for_all
 OF_MODULES = {
     "airspeed": "airspeed-ext",
     "aws_cdk": "aws-cdk-lib",
+    "aws_durable_execution_sdk_python": "aws-durable-execution-sdk-python",
+    "aws_durable_execution_sdk_python_testing": "aws-durable-execution-sdk-python-testing",
     "aws_lambda_powertools": "aws-lambda-powertools",
     "botocore": "boto3",  # its lower half, of the same version
     "cdk_nag": "cdk-nag",

@@ -175,6 +175,8 @@ class Stack:
                 said = f"${{{name}.{attribute}}}"
             case ("Fn::Join", [str() as separator, list() as parts]):
                 said = separator.join(map(self.text, parts))
+            case ("Fn::Join", [str() as new, {"Fn::Split": [str() as separator, whole]}]):
+                said = f"{self.text(whole)} with {new} for {separator}"
             case ("Fn::Select", [index, {"Fn::Split": [str() as separator, whole]}]):
                 said = f"{self.text(whole)} split at {separator}, part {index}"
             case ("Fn::Sub", str() as template):

@@ -74,6 +74,17 @@ def invoke(clients: Clients, function: str, failed: str, payload: str) -> Outcom
     return PROCESSED
 
 
+def start_durably(clients: Clients, function: str, name: str, payload: str) -> Outcome:
+    """Start another durable execution; of the same name, there is only one (fact O76).
+
+    Nobody waits for it: it may take a year. `function` has a qualifier (fact O73).
+    """
+    clients("lambda").invoke(
+        FunctionName=function, InvocationType="Event", DurableExecutionName=name, Payload=payload
+    )
+    return SENT
+
+
 def invoke_asynchronously(clients: Clients, function: str, payload: str) -> Outcome:
     """Hand an event over as the service would that could not: its own retries and ends follow."""
     clients("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)

@@ -10,8 +10,9 @@ from typing import Any
 from sls_patterns_cli.letters.aws import INVOCATION_SECONDS, code_of
 from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter, Outcome
 from sls_patterns_cli.letters.stores import unwrapped
-from sls_patterns_cli.letters.targets import invoke
+from sls_patterns_cli.letters.targets import invoke, start_durably
 from sls_patterns_cli.letters.ways.way import Grant, Way
+from sls_patterns_cli.wiring.edges.invocations import is_durable
 
 
 class RetriedByFunction(Way):
@@ -103,7 +104,12 @@ class Events(RetriedByFunction):
         return unwrapped(letter).content
 
     def send_back(self, letter: Letter) -> Outcome:
-        return self.retry(unwrapped(letter).body)
+        event = unwrapped(letter).body
+        if not is_durable(self.context.stack.resources[self.edge.target]):
+            return self.retry(event)
+        function = self.context.id(self.edge.target)
+        qualified = f"{function}:{self.qualifier(self.edge.qualifier)}"
+        return start_durably(self.clients, qualified, letter.id, event)
 
     def reads(self) -> Iterator[Grant]:
         yield "lambda:GetFunctionConfiguration", self.edge.target
