@@ -19,6 +19,7 @@ from contract.fronts import front_violations
 from contract.keys import key_violations
 from contract.networks import network_violations
 from contract.pages import page_violations
+from contract.private_links import private_link_violations
 from contract.proxies import proxy_violations
 from contract.rollouts import rollout_violations
 from contract.stack import stacks
@@ -65,6 +66,7 @@ def _violations(template: Template) -> Iterator[Violation]:
         yield from delivery_violations(stack)
         yield from durable_violations(stack)
         yield from effect_violations(stack)
+        yield from private_link_violations(stack)
         yield from proxy_violations(stack)
         yield from rollout_violations(stack)
         yield from token_violations(stack)

@@ -1272,6 +1272,40 @@ def proxy() -> dict[str, Any]:
     )
 
 
+def private_proxy() -> dict[str, Any]:
+    """Return an HTTP API that hands requests on to a system in a VPC."""
+    return template(
+        {
+            "Api": resource("AWS::ApiGatewayV2::Api", Name="api"),
+            "Link": resource(
+                "AWS::ApiGatewayV2::VpcLink", Name="link", SubnetIds=["subnet-0123456789abcdef0"]
+            ),
+            "Legacy": resource(
+                "AWS::ApiGatewayV2::Integration",
+                ApiId=ref("Api"),
+                IntegrationType="HTTP_PROXY",
+                ConnectionType="VPC_LINK",
+                ConnectionId=ref("Link"),
+                IntegrationUri="arn:aws:elasticloadbalancing:us-east-1:111122223333:"
+                "listener/app/legacy/a1/b2",
+                TlsConfig={"ServerNameToVerify": "legacy.example.org"},
+                RequestParameters={
+                    "overwrite:path": "$request.path",
+                    "overwrite:header.host": "legacy.example.org",
+                },
+            ),
+            "ApiStage": resource(
+                "AWS::ApiGatewayV2::Stage",
+                ApiId=ref("Api"),
+                StageName="$default",
+                AccessLogSettings={"DestinationArn": get("ApiLog"), "Format": ACCESS},
+            ),
+            "ApiLog": vended("apis", "api"),
+            "ApiErrors": share("5xx", "ApiId", ref("Api")),
+        },
+    )
+
+
 def jwt() -> dict[str, Any]:
     """Return an HTTP API that checks tokens, from a definition."""
     authorizer = {
@@ -1612,6 +1646,7 @@ EXAMPLES = {
     "TRACED": traced,
     "ANSWERS": answering,
     "PROXY": proxy,
+    "PRIVATE": private_proxy,
     "JWT": jwt,
     "JWT resources": jwt_resources,
     "FRONT": front,

@@ -43,6 +43,7 @@ FOUND = {
     "SYNC": set(),
     "ANSWERS": set(),
     "PROXY": set(),
+    "PRIVATE": set(),
     "JWT": set(),
     "JWT resources": set(),
     "FRONT": set(),
@@ -166,6 +167,13 @@ NOT_THE_CONTRACTS["SYNC"] = (
 )
 # The same, and what an integration is at all; no alarm needs the policy of the alarms' topic.
 NOT_THE_CONTRACTS["PROXY"] = (r"Api", r"Api.Body(\.paths(\..*)?)?", r"AlarmsPolicy\..*")
+NOT_THE_CONTRACTS["PRIVATE"] = (
+    r"AlarmsPolicy\..*",
+    r"Api(\.Name)?",
+    r"ApiStage(\.(ApiId|StageName))?",
+    r"Legacy(\.(ApiId|ConnectionType|IntegrationType))?",
+    r"Link\..*",
+)
 # Whether a route is guarded at all, the proofs say.
 NOT_THE_CONTRACTS["JWT"] = (
     r"AlarmsPolicy\..*",

@@ -34,12 +34,11 @@ from sls_patterns_cli.catalog.compiler.kinds.api import (
 from sls_patterns_cli.catalog.compiler.kinds.aurora import (
     DATABASE,
     RESOURCE_ID,
-    SECURITY_GROUP,
     USER,
     endpoint,
 )
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
-from sls_patterns_cli.catalog.compiler.kinds.network import SUBNET, VPC
+from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, SUBNET, VPC
 from sls_patterns_cli.cloudformation.conditions import Choice
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Resource, Stack

@@ -16,6 +16,7 @@ OPTIONS: dict[Option, str] = {
     "waf": "a web ACL of AWS WAF in front of the API",
     "vpc": "a VPC of yours, and its subnets, instead of one that the stack creates",
     "cluster": "an Aurora cluster in a VPC of yours, instead of those that the stack creates",
+    "private-legacy": "a load balancer of yours, by which the API calls a legacy system in a VPC",
     "kms": "a customer managed key of yours for what the stack stores",
 }
 """What the parameters of each choice set."""

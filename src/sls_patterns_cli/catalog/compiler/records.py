@@ -199,6 +199,7 @@ Option = Literal[
     "waf",
     "vpc",
     "cluster",
+    "private-legacy",
     "kms",
 ]
 """What the optional parameters of a template set: the choices of the question `parameters`."""

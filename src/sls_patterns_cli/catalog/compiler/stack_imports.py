@@ -95,6 +95,9 @@ APIS = of("http-api", "rest-api")
 OPTIONAL: dict[Option, tuple[Module, ...]] = {
     "domain": (_module("apigatewayv2", APIS), _module("route53", APIS)),
     "waf": (_module("wafv2", of("rest-api")),),
+    "private-legacy": (
+        _module("iam", any_node(lambda node: bool(node.get("proxied") and node.get("called")))),
+    ),
 }
 """What optional parameters need."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
+from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, SUBNET
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
@@ -68,6 +69,9 @@ CERTIFICATE = r"none|arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[a-z0-9-]+"
 HOSTED_ZONE = r"none|Z[A-Z0-9]{1,31}"
 """The id of a hosted zone:
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZone.html"""
+
+LISTENER = r"none|arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener/(app|net)/\S+"
+"""The listener of a load balancer: an HTTP API names it, and not the load balancer (fact O81)."""
 
 WEB_ACL = r"none|arn:[a-z-]+:wafv2:[a-z0-9-]+:\d{12}:regional/webacl/\S+"
 """The ARN of a web ACL that may be in front of an API of its region: one of CloudFront may not."""
@@ -191,6 +195,8 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
         pattern=HOSTED_ZONE,
         default_is_off=True,
     )
+    if node["kind"] == "http-api" and node["replaces"]:
+        yield from private_legacy()
     # AWS WAF protects no HTTP API.
     if node["kind"] == "rest-api":
         yield OptionalParameter(
@@ -202,6 +208,38 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
             pattern=WEB_ACL,
             default_is_off=True,
         )
+
+
+def private_legacy() -> Iterator[OptionalParameter]:
+    """The load balancer of a legacy system in a VPC, and the place of what calls it there.
+
+    A REST API is not deployed again when a parameter changes (fact B6), so that its stage would go
+    on calling the system over the Internet.
+    """
+    yield OptionalParameter(
+        "ListenerArn",
+        "private-legacy",
+        "none",
+        "The HTTPS or TLS listener of the load balancer in front of the legacy system, by its ARN; "
+        "with none, the legacy system is called over the Internet",
+        pattern=LISTENER,
+    )
+    for zone in "AB":
+        yield OptionalParameter(
+            f"Subnet{zone}Id",
+            "private-legacy",
+            "none",
+            "A private subnet of the VPC of that load balancer"
+            + (", in another Availability Zone" if zone != "A" else ""),
+            pattern=SUBNET,
+        )
+    yield OptionalParameter(
+        "CallersSecurityGroupId",
+        "private-legacy",
+        "none",
+        "A security group of that VPC, which may call the load balancer",
+        pattern=f"none|{SECURITY_GROUP}",
+    )
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:

@@ -44,9 +44,6 @@ RESOURCE_ID = "cluster-[A-Z0-9]+"
 """The resource id of a cluster. Permissions for its name, for an instance or for a proxy let nobody
 sign in (fact O32)."""
 
-SECURITY_GROUP = "sg-([0-9a-f]{8}|[0-9a-f]{17})"
-"""The id of a security group."""
-
 DATABASE = "[A-Za-z_][A-Za-z0-9_-]{0,62}"
 USER = "[a-z_][a-z0-9_]{0,62}"
 """Names of 63 bytes at most; those of users need no quotes, and PostgreSQL reserves `none`:
@@ -161,7 +158,7 @@ def _existing(node: CompiledNode) -> Iterator[OptionalParameter]:
     yield text(
         "ClusterSecurityGroupId",
         "A security group of the cluster, to which the stack adds a rule for its functions",
-        SECURITY_GROUP,
+        network.SECURITY_GROUP,
     )
     yield text("ClusterDatabaseName", "The database in it, which exists", DATABASE)
     yield text("ClusterUser", "The user as which functions sign in", USER)

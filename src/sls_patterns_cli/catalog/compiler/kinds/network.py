@@ -10,6 +10,9 @@ VPC = r"none|vpc-([0-9a-f]{8}|[0-9a-f]{17})"
 SUBNET = r"none|subnet-([0-9a-f]{8}|[0-9a-f]{17})"
 """The id of a subnet."""
 
+SECURITY_GROUP = "sg-([0-9a-f]{8}|[0-9a-f]{17})"
+"""The id of a security group."""
+
 ZONES = {"redshift-serverless": "ABC"}
 """The Availability Zones of the subnets of a datastore, where it needs more than two (fact A15)."""
 
