@@ -12,6 +12,7 @@ from contract.standards import told_of
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.edges.invocations import is_durable
 from sls_patterns_cli.wiring.policies import may, role_of
 
 ATTEMPTS = "AWS_MAX_ATTEMPTS"
@@ -82,7 +83,8 @@ def _pauses(attempts: int) -> int:
 def _patience(stack: Stack, caller: Resource) -> Iterator[Violation]:
     """A function outlasts each function of this stack that it waits for (fact H1).
 
-    It knows such a function by an alias of which no asynchronous events are kept.
+    It knows such a function by an alias of which no asynchronous events are kept. A durable
+    function is started, and not waited for (fact O73).
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-sync.html
     """
     own = stack.number(caller.get("Timeout"), 3) or 0
@@ -92,6 +94,8 @@ def _patience(stack: Stack, caller: Resource) -> Iterator[Violation]:
         if alias is None or invoked is None or _kept(stack, *invoked):
             continue
         callee, _ = invoked
+        if is_durable(callee):
+            continue
         its = stack.number(callee.get("Timeout"), 3) or 0
         if own <= its:
             must = f"more than the {its} of {callee.name}, which it waits for"
