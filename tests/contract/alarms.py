@@ -74,6 +74,16 @@ ERRORS = Metric(
     share="page",
     total=("Invocations",),
 )
+# https://docs.aws.amazon.com/lambda/latest/dg/durable-monitoring.html
+FAILED_EXECUTIONS = Metric(
+    "AWS/Lambda",
+    "DurableExecutionFailed",
+    "FunctionName",
+    tier=None,
+    periods=3,
+    share="page",
+    total=("DurableExecutionStarted",),
+)
 THROTTLES = Metric("AWS/Lambda", "Throttles", "FunctionName", tier="ticket", periods=5)
 ITERATOR_AGE = Metric("AWS/Lambda", "IteratorAge", "FunctionName", ("Maximum",), periods=15)
 CONCURRENCY = Metric(
@@ -137,6 +147,7 @@ TOTALS = [
     Metric("AWS/ApiGateway", "Count", "ApiName", tier=None),
     Metric("AWS/ApiGateway", "Count", "ApiId", tier=None),
     Metric("AWS/Lambda", "Invocations", "FunctionName", tier=None),
+    Metric("AWS/Lambda", "DurableExecutionStarted", "FunctionName", tier=None),
     Metric("AWS/Lambda", "InvokedEventCount", "EventSourceMappingUUID", tier=None),
 ]
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
@@ -279,6 +290,7 @@ KNOWN = {
         ),
         CACHE_THROTTLES,
         ERRORS,
+        FAILED_EXECUTIONS,
         THROTTLES,
         ITERATOR_AGE,
         DESTINATION,

@@ -286,7 +286,7 @@ def test_the_readme_of_a_project_that_puts_into_firehose_tells_what_is_lost(
     tmp_path: Path,
 ) -> None:
     """Fact Q6: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html."""
-    readme = readme_of(tmp_path, pattern="streamer", topology="direct")
+    readme = readme_of(tmp_path, pattern="streamer", topology="direct", datastore="s3")
 
     assert "24 hours, and then **loses the events**" in readme
     assert "`BatchesDeliveryStreamSuccessAlarm`" in readme
@@ -297,7 +297,7 @@ def test_the_readme_of_a_project_that_stores_events_by_the_hour_says_which(
     topology: str, tmp_path: Path
 ) -> None:
     """Fact L9: https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html."""
-    readme = readme_of(tmp_path, pattern="streamer", topology=topology)
+    readme = readme_of(tmp_path, pattern="streamer", topology=topology, datastore="s3")
 
     assert "in which the oldest event of the object arrived" in readme
 

@@ -62,7 +62,7 @@ def test_a_redrive_says_where_it_does_not_wait(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "topology"),
-    [("notifier", "sns"), ("read-heavy-reporting-engine", "invalidate-on-write")],
+    [("notifier", "sns"), ("read-heavy-reporting-engine", "cache-aside")],
 )
 def test_a_deployment_has_time_for_a_smoke_test_that_waits(
     pattern: str, topology: str, tmp_path: Path
