@@ -287,8 +287,10 @@ def test_the_variant_keeps_the_contract(template: Template) -> None:
 LEFT_TO_OTHERS = (
     "E4 OrdersSubscription: TopicArn OrdersTopicArn must be a topic of this stack",
     "E4 UploadsSubscription: TopicArn UploadsTopicArn must be a topic of this stack",
-    "alarm LostUploadsAlarm: TopicName is ${UploadsTopicArn} split at :, part 5, "
-    "but must be that of a resource AWS::SNS::Topic of this stack",
+    (
+        "alarm LostUploadsAlarm: TopicName is ${UploadsTopicArn} split at :, part 5, "
+        "but must be that of a resource AWS::SNS::Topic of this stack"
+    ),
     "alarm OrdersQueue: no alarm watches AWS/SQS ApproximateNumberOfMessagesVisible",
 )
 
