@@ -100,7 +100,9 @@ def with_token(system: str) -> dict[str, Any]:
     return dict(topology)
 
 
-FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias"
+FUNCTION = (
+    "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias, durable"
+)
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
     "misspelt attribute": (
@@ -150,8 +152,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "wirte",
         (
             f"{TOPOLOGY}, edge work -> results: access must be one of: "
-            "read, write, write-once, append, update, read-many, read-update, read-write, "
-            "write-delete, manage, own; got 'wirte'"
+            "read, write, write-once, write-update, append, update, read-many, read-update, "
+            "read-write, write-delete, manage, own; got 'wirte'"
         ),
     ),
     "access that the datastore lacks": (
@@ -159,8 +161,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         "own",
         (
             f"{TOPOLOGY}, edge work -> results: access to dynamodb must be one of: "
-            "read, write, write-once, append, update, append-update, read-many, read-update, "
-            "write-delete, manage; got 'own'"
+            "read, write, write-once, write-update, append, update, append-update, read-many, "
+            "read-update, write-delete, manage; got 'own'"
         ),
     ),
     "FIFO queue that a standard topic would feed": (
@@ -321,7 +323,7 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
         in_topology("datastores"),
         ["mongodb"],
         (
-            f"{TOPOLOGY}: datastores must be of: none, dynamodb, s3, aurora-postgresql, "
+            f"{TOPOLOGY}: datastores must be of: none, dynamodb, s3, iceberg, aurora-postgresql, "
             "elasticache-valkey, redshift-serverless; got 'mongodb'"
         ),
     ),
