@@ -65,6 +65,7 @@ def deploy_project(emulator: Emulator, tmp_path: Path) -> Deploy:
 
 
 WAYS = {
+    "KeptInvocations": "invocation records",
     "EventsForFunction": "events of a rule",
     "EventsForQueue": "events of a rule",
     "FailedEvents": "events of a function",
