@@ -223,7 +223,7 @@ def in_picture(picture: Path) -> list[str]:
 def test_a_picture_is_small_and_shows_nothing_of_the_machine_it_was_made_on(picture: Path) -> None:
     shown = " ".join(in_picture(picture))
 
-    assert len(picture.read_bytes()) < 120_000
+    assert len(picture.read_bytes()) < 100_000
     assert "url(http" not in picture.read_text()
     for place in (str(ROOT), str(Path.home()), tempfile.gettempdir()):
         assert place not in shown

@@ -20,10 +20,8 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
         show(f"{pattern.slug}  {pattern.title}")
         paragraph(pattern.summary)
         show(f"  {_options(pattern)}")
-        for topology in retired(pattern):
-            paragraph(f"{topology.name} is retired. {topology.retired}")
-        for store, unshown in pattern.experimental.items():
-            paragraph(f"{store} is experimental. {unshown}")
+        for text in caveats(pattern):
+            paragraph(text)
 
 
 def show_pattern(pattern: Pattern, topology: Topology) -> None:
@@ -96,9 +94,13 @@ def other_topologies(pattern: Pattern, topology: Topology) -> list[tuple[str, st
     ]
 
 
-def retired(pattern: Pattern) -> list[Topology]:
-    """The topologies that only projects from before have."""
-    return [each for each in pattern.topologies if each.retired]
+def caveats(pattern: Pattern) -> list[str]:
+    """What of a pattern is retired or experimental, a sentence or two each."""
+    retired = [each for each in pattern.topologies if each.retired]
+    return [
+        *(f"{each.name} is retired. {each.retired}" for each in retired),
+        *(f"{name} is experimental. {text}" for name, text in pattern.experimental.items()),
+    ]
 
 
 def _facts(attributes: Mapping[str, Any]) -> str:

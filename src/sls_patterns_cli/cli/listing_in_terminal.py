@@ -12,7 +12,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.model import Pattern, Topology
 from sls_patterns_cli.catalog.tree import Row, rows
-from sls_patterns_cli.cli.listing import OTHERS, listed, node_facts, other_topologies, retired
+from sls_patterns_cli.cli.listing import OTHERS, caveats, listed, node_facts, other_topologies
 from sls_patterns_cli.terminal.output import IN_ASCII
 from sls_patterns_cli.terminal.rich_console import console, in_unicode
 
@@ -31,22 +31,29 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
     if output.width < NARROW:
         for pattern in patterns:
             output.print(Text(pattern.slug, "bold cyan"))
-            output.print(Padding(_summary(pattern), (0, 0, 0, 2)))
-            output.print(Padding(_offered(pattern), (0, 0, 1, 2)))
+            output.print(Padding(Text(pattern.summary), (0, 0, 0, 2)))
+            output.print(Padding(_offered(pattern), (0, 0, 0, 2)))
+            if caveats(pattern):
+                output.print(Padding(_caveats(pattern), (0, 0, 0, 2)))
+            output.print()
         return
     table = Table(box=SIMPLE_HEAD, header_style="bold", show_lines=True, pad_edge=False)
     table.add_column("pattern", style="bold cyan", no_wrap=True)
     table.add_column("what it does")
     if output.width < WIDE:
         for pattern in patterns:
-            table.add_row(pattern.slug, Text.assemble(_summary(pattern), "\n", _offered(pattern)))
+            table.add_row(pattern.slug, Text.assemble(pattern.summary, "\n", _offered(pattern)))
     else:
         for heading in ("topology", "runtime", "iac", "datastore"):
             table.add_column(heading, no_wrap=True)
         for pattern in patterns:
             options = ("\n".join(names) for names in _options(pattern))
-            table.add_row(pattern.slug, _summary(pattern), *options)
+            table.add_row(pattern.slug, pattern.summary, *options)
     output.print(table)
+    for pattern in patterns:
+        if caveats(pattern):
+            output.print(Text(pattern.slug, "bold cyan"))
+            output.print(Padding(_caveats(pattern), (0, 0, 0, 2)))
 
 
 def show_pattern(pattern: Pattern, topology: Topology) -> None:
@@ -92,13 +99,8 @@ def _options(pattern: Pattern) -> tuple[Sequence[str], ...]:
     return (topologies, pattern.runtimes, pattern.flavours, pattern.datastores)
 
 
-def _summary(pattern: Pattern) -> Text:
-    """What a pattern does, and what of it is retired or experimental."""
-    ends = [f"\n{each.name} is retired. {each.retired}" for each in retired(pattern)]
-    ends += [
-        f"\n{store} is experimental. {unshown}" for store, unshown in pattern.experimental.items()
-    ]
-    return Text.assemble(pattern.summary, *((text, "dim") for text in ends))
+def _caveats(pattern: Pattern) -> Text:
+    return Text("\n".join(caveats(pattern)), "dim")
 
 
 def _offered(pattern: Pattern) -> Text:
