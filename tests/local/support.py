@@ -62,6 +62,20 @@ def objects(client: Client, bucket: str) -> dict[str, bytes]:
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
 
+def ended(client: Client, arn: str) -> Any:
+    """Wait until an execution of a state machine has ended, and return it."""
+    states = client("stepfunctions")
+
+    def done() -> Any:
+        try:
+            execution = states.describe_execution(executionArn=arn)
+        except states.exceptions.ExecutionDoesNotExist:
+            return None
+        return execution if execution["status"] != "RUNNING" else None
+
+    return wait_until(done)
+
+
 def seen(client: Client, function: str) -> list[str]:
     """Return what the function has logged that it has seen."""
     logs, name = client("logs"), f"/aws/lambda/{function}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
-from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, SUBNET
+from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, subnets
 from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
@@ -224,15 +224,7 @@ def private_legacy() -> Iterator[OptionalParameter]:
         "with none, the legacy system is called over the Internet",
         pattern=LISTENER,
     )
-    for zone in "AB":
-        yield OptionalParameter(
-            f"Subnet{zone}Id",
-            "private-legacy",
-            "none",
-            "A private subnet of the VPC of that load balancer"
-            + (", in another Availability Zone" if zone != "A" else ""),
-            pattern=SUBNET,
-        )
+    yield from subnets("private-legacy", "AB", "A private subnet of the VPC of that load balancer")
     yield OptionalParameter(
         "CallersSecurityGroupId",
         "private-legacy",

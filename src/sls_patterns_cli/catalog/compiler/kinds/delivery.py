@@ -198,7 +198,7 @@ def grants(node: CompiledNode) -> Iterator[Grant]:
                 ),
                 Reference(source["id"], "stream_arn"),
             )
-    objects: tuple[str, ...] = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
+    deletes: tuple[str, ...] = ()
     if is_iceberg(node):
         name = pascal(archive(node)["name"])
         for table in (
@@ -207,8 +207,12 @@ def grants(node: CompiledNode) -> Iterator[Grant]:
             Reference(f"{name}Database", "glue_table", f"{archive(node)['name']}-table"),
         ):
             yield Grant(role, TABLE_ACTIONS, table)
-        objects = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
-    yield Grant(role, objects, Reference(bucket, "objects"))
+        deletes = ("s3:DeleteObject",)
+    yield Grant(
+        role,
+        ("s3:AbortMultipartUpload", *deletes, "s3:GetObject", "s3:PutObject"),
+        Reference(bucket, "objects"),
+    )
     yield Grant(
         role,
         ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.records import CompiledNode, OptionalParameter
+from sls_patterns_cli.catalog.compiler.records import CompiledNode, Option, OptionalParameter
 
 VPC = r"none|vpc-([0-9a-f]{8}|[0-9a-f]{17})"
 """The id of a VPC. A parameter of the type `AWS::EC2::VPC::Id` cannot be off (fact O15)."""
@@ -33,12 +33,17 @@ def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:
         pattern=VPC,
     )
     public = node["resource"] == "redshift-serverless"
-    for zone in ZONES.get(node["resource"], "AB"):
+    what = f"A {'public' if public else 'private'} subnet of that VPC"
+    yield from subnets("vpc", ZONES.get(node["resource"], "AB"), what)
+
+
+def subnets(option: Option, zones: str, what: str) -> Iterator[OptionalParameter]:
+    """A subnet for each zone, such as `A`, each in another Availability Zone."""
+    for zone in zones:
         yield OptionalParameter(
             f"Subnet{zone}Id",
-            "vpc",
+            option,
             "none",
-            f"A {'public' if public else 'private'} subnet of that VPC"
-            + (", in another Availability Zone" if zone != "A" else ""),
+            what + (", in another Availability Zone" if zone != "A" else ""),
             pattern=SUBNET,
         )

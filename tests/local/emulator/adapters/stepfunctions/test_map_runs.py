@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from local.support import REGION, Client, DeployStack, objects, seen, wait_until
+from local.support import REGION, Client, DeployStack, ended, objects, seen
 
 STACK = """
 Resources:
@@ -99,19 +99,6 @@ Outputs:
   Machine: {Value: !Ref Machine}
   Reader: {Value: !GetAtt Reader.Arn}
 """
-
-
-def ended(client: Client, arn: str) -> Any:
-    states = client("stepfunctions")
-
-    def done() -> Any:
-        try:
-            execution = states.describe_execution(executionArn=arn)
-        except states.exceptions.ExecutionDoesNotExist:
-            return None
-        return execution if execution["status"] != "RUNNING" else None
-
-    return wait_until(done)
 
 
 def run(stack: dict[str, str], client: Client, text: str, tolerated: float = 0) -> Any:

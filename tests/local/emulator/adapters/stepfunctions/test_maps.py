@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from local.support import Client, DeployStack, wait_until
+from local.support import Client, DeployStack, ended
 
 STACK = """
 Resources:
@@ -68,19 +68,6 @@ def run(stack: dict[str, str], client: Client) -> Any:
     client("s3").put_object(Bucket=stack["Items"], Key="items.json", Body=json.dumps(["a", "b"]))
     arn = states.start_execution(stateMachineArn=stack["Machine"], input="{}")["executionArn"]
     return ended(client, arn)
-
-
-def ended(client: Client, arn: str) -> Any:
-    states = client("stepfunctions")
-
-    def done() -> Any:
-        try:
-            execution = states.describe_execution(executionArn=arn)
-        except states.exceptions.ExecutionDoesNotExist:
-            return None
-        return execution if execution["status"] != "RUNNING" else None
-
-    return wait_until(done)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ministack.services import athena, glue
+from ministack.services import athena
 
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.glue import lakehouse
@@ -63,8 +63,7 @@ def _unless_managed(
 
 def _on_our_tables(run: Callable[..., Awaitable[Results]]) -> Callable[..., Awaitable[Results]]:
     async def run_duckdb(query: str, database: str, catalog: str | None = None) -> Results:
-        tables = [each for each in glue._tables.values() if each["DatabaseName"] == database]
-        if any(map(lakehouse.is_ours, tables)):
+        if any(map(lakehouse.is_ours, lakehouse.tables(database))):
             return await asyncio.to_thread(lakehouse.answer, query, database)
         return await run(query, database, catalog)
 

@@ -32,10 +32,10 @@ from sls_patterns_cli.local.emulator.adapters.eventsv2.delivery import (
     assumes,
     deliver,
     most_in_a_batch,
-    put,
 )
 from sls_patterns_cli.local.emulator.adapters.eventsv2.events import Event, matches, timestamp
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may
+from sls_patterns_cli.local.emulator.adapters.sqs import queues
 from sls_patterns_cli.local.emulator.timescale import FACTOR
 
 DAY_SECONDS = 86_400
@@ -259,7 +259,7 @@ def _in_group(group: str, failures: Sequence[Failure]) -> dict[str, Any]:
 
 def _kept(queue: str, record: str, request: dict[str, Any]) -> bool:
     try:
-        put(queue, record, request)
+        queues.put(queue, record, request)
     except ValueError:
         return False
     return True

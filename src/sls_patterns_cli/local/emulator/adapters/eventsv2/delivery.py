@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core.concurrency import esm_wake
-from ministack.services import sns, sqs, stepfunctions
+from ministack.services import stepfunctions
 
 from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters.eventsv2.events import (
@@ -35,6 +34,8 @@ from sls_patterns_cli.local.emulator.adapters.iam.role_assumption import may_ass
 from sls_patterns_cli.local.emulator.adapters.lambda_ import background, calls
 from sls_patterns_cli.local.emulator.adapters.pipes.definitions import service_of
 from sls_patterns_cli.local.emulator.adapters.pipes.transformation import as_text
+from sls_patterns_cli.local.emulator.adapters.sns import topics
+from sls_patterns_cli.local.emulator.adapters.sqs import queues
 from sls_patterns_cli.local.emulator.source_keys import SENT_BY_SUBSCRIBERS
 
 EVENTS = "events.amazonaws.com"
@@ -88,6 +89,10 @@ class Delivery:
         invoke = self.configuration["InvokeConfiguration"]
         found: Configuration = invoke.get(PARAMETERS.get(self.service, "")) or {}
         return found
+
+    def given(self, seen: Seen) -> Any:
+        """Return what the target gets of an event; raises ExpressionError."""
+        return transformed(seen, self.configuration.get("Transformer") or {})
 
 
 def most_in_a_batch(configuration: Configuration) -> int:
@@ -153,8 +158,7 @@ def _each(delivery: Delivery, send: Send) -> Iterator[Failure]:
             yield Failure(event, REFUSED, f"an event of {event.group} before it failed")
             continue
         try:
-            transformer = delivery.configuration.get("Transformer") or {}
-            send(delivery, seen, as_text(transformed(seen, transformer)))
+            send(delivery, seen, as_text(delivery.given(seen)))
         except (ExpressionError, ValueError) as error:
             stuck.add(event.group)
             yield Failure(event, REFUSED, str(error))
@@ -166,9 +170,7 @@ def _invoked(delivery: Delivery) -> list[Failure]:
     given, failures = [], []
     for event, seen in delivery.batch:
         try:
-            given.append(
-                (event, transformed(seen, delivery.configuration.get("Transformer") or {}))
-            )
+            given.append((event, delivery.given(seen)))
         except ExpressionError as error:
             failures.append(Failure(event, REFUSED, str(error)))
     if not given:
@@ -226,29 +228,11 @@ def _to_queue(delivery: Delivery, seen: Seen, body: str) -> None:
         }
         for name, each in (given.get("MessageAttributes") or {}).items()
     }
-    put(delivery.target, body, {**request, "MessageAttributes": attributes})
-
-
-def put(queue_arn: str, body: str, request: dict[str, Any]) -> None:
-    """Send a message to a queue; raises ValueError if that is refused."""
-    queue = sqs._queue_by_arn(queue_arn)
-    if queue is None:
-        raise ValueError(f"{queue_arn} does not exist")
-    message = {"QueueUrl": queue["url"], "MessageBody": body, **request}
-    try:
-        sqs._HANDLERS["SendMessage"](message, queue["url"])
-    except sqs._Err as error:
-        raise ValueError(str(error)) from error
-    esm_wake.set()
+    queues.put(delivery.target, body, {**request, "MessageAttributes": attributes})
 
 
 def _to_topic(delivery: Delivery, _seen: Seen, body: str) -> None:
-    try:
-        published = sns.publish_internal(delivery.target, body)
-    except sns.SnsPublishError as error:
-        raise ValueError(str(error)) from error
-    if published is None:
-        raise ValueError(f"{delivery.target} does not exist")
+    topics.publish(delivery.target, body)
 
 
 def _to_machine(delivery: Delivery, seen: Seen, body: str) -> None:

@@ -71,6 +71,10 @@ class EmulatedS3:
         s3._buckets[bucket]["objects"].pop(key, None)
 
 
+IN_EMULATED_S3 = {"py-io-impl": f"{__name__}.{EmulatedS3.__name__}"}
+"""Tells PyIceberg where the files of a table are."""
+
+
 class _Object:
     def __init__(self, location: str, role: str) -> None:
         self.location, self._role = location, role
@@ -230,14 +234,21 @@ def _catalog(role: str) -> Any:
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 (the emulator's administrator)
     )
-    properties = {"py-io-impl": f"{__name__}.{EmulatedS3.__name__}", "role": role}
-    return GlueCatalog("glue", client=client, **properties)
+    return GlueCatalog("glue", client=client, **IN_EMULATED_S3, role=role)
 
 
 def is_ours(table: Json) -> bool:
     """Tell whether a table of Glue is Iceberg's, or has partitions that are computed."""
-    given = table.get("Parameters") or {}
-    return given.get("table_type") == ICEBERG or given.get("projection.enabled") == "true"
+    return _is_iceberg(table) or _parameter(table, "projection.enabled") == "true"
+
+
+def _is_iceberg(table: Json) -> bool:
+    return _parameter(table, "table_type") == ICEBERG
+
+
+def _parameter(table: Json, name: str) -> str | None:
+    value: str | None = (table.get("Parameters") or {}).get(name)
+    return value
 
 
 def answer(query: str, database: str) -> Json:
@@ -249,7 +260,7 @@ def answer(query: str, database: str) -> Json:
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
-        for table in _tables(database):
+        for table in tables(database):
             rows = _rows(table)
             connection.register(table["Name"], rows)
         result = connection.execute(query)
@@ -261,7 +272,8 @@ def answer(query: str, database: str) -> Json:
         }
 
 
-def _tables(database: str) -> Iterator[Json]:
+def tables(database: str) -> Iterator[Json]:
+    """The tables of a database, as Glue has them."""
     return (each for each in glue._tables.values() if each["DatabaseName"] == database)
 
 
@@ -275,12 +287,11 @@ def _alter(database: str, name: str, added: str | None, kind: str, dropped: str 
 
 def _rows(table: Json) -> Any:
     """The rows of a table, as Arrow has them."""
-    if (table.get("Parameters") or {}).get("table_type") == ICEBERG:
+    if _is_iceberg(table):
         from pyiceberg.table import StaticTable
 
-        properties = {"py-io-impl": f"{__name__}.{EmulatedS3.__name__}"}
         place = table["Parameters"]["metadata_location"]
-        return StaticTable.from_metadata(place, properties).scan().to_arrow()
+        return StaticTable.from_metadata(place, IN_EMULATED_S3).scan().to_arrow()
     import pyarrow as pa
 
     names = [

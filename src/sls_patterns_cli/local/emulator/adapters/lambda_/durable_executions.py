@@ -39,7 +39,7 @@ from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import rely_on, replace
-from sls_patterns_cli.local.emulator.adapters.lambda_ import environment_starts, traces
+from sls_patterns_cli.local.emulator.adapters.lambda_ import calls, environment_starts, traces
 from sls_patterns_cli.local.emulator.adapters.lambda_.asynchronous_invocation import (
     _dead_letter_queue,
     _error,
@@ -292,9 +292,6 @@ def _go_on(execution: Record) -> None:
 
 def _invoke_version(execution: Record) -> Record:
     version = f"{execution['FunctionArn']}:{execution['Version']}"
-    function, config, _name = lambda_svc._get_func_record_for_ref(version)
-    if function is None:
-        return {"error": True, "body": {"errorMessage": f"There is no {version} any more."}}
     event = {
         "DurableExecutionArn": execution["DurableExecutionArn"],
         "CheckpointToken": execution["CheckpointToken"],
@@ -305,9 +302,8 @@ def _invoke_version(execution: Record) -> Record:
             "NextMarker": "",
         },
     }
-    record = lambda_svc._execution_record_for_config(function, config)
-    result: Record = lambda_svc._execute_function(record, event)
-    return result
+    gone = {"error": True, "body": {"errorMessage": f"There is no {version} any more."}}
+    return calls.call(version, event) or gone
 
 
 def _described(result: Record) -> Record:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import eventbridge, firehose, kinesis, sns, sqs, stepfunctions
+from ministack.services import eventbridge, firehose, kinesis, stepfunctions
 
 from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import (
@@ -34,6 +34,8 @@ from sls_patterns_cli.local.emulator.adapters.pipes.transformation import (
     rendered,
     value_of,
 )
+from sls_patterns_cli.local.emulator.adapters.sns import topics
+from sls_patterns_cli.local.emulator.adapters.sqs import queues
 
 CALLED = {
     "lambda": "LambdaFunctionParameters",
@@ -156,26 +158,20 @@ def _answer(action: Callable[[Record], Any], request: Record) -> Any:
 
 
 def _to_queue(pipe: Pipe, record: Any, payload: Any, options: Record) -> None:
-    queue = sqs._queue_by_arn(pipe["Target"])
-    if queue is None:
-        raise NotDeliveredError(f"{pipe['Target']} does not exist")
     given = options.get("SqsQueueParameters") or {}
     names = ("MessageGroupId", "MessageDeduplicationId")
     settled = {name: as_text(value_of(given[name], record)) for name in names if name in given}
-    request = {"QueueUrl": queue["url"], "MessageBody": as_text(payload), **settled}
     try:
-        sqs._HANDLERS["SendMessage"](request, queue["url"])
-    except sqs._Err as error:
+        queues.put(pipe["Target"], as_text(payload), settled)
+    except ValueError as error:
         raise NotDeliveredError(str(error)) from error
 
 
 def _to_topic(pipe: Pipe, _record: Any, payload: Any, _options: Record) -> None:
     try:
-        published = sns.publish_internal(pipe["Target"], as_text(payload))
-    except sns.SnsPublishError as error:
+        topics.publish(pipe["Target"], as_text(payload))
+    except ValueError as error:
         raise NotDeliveredError(str(error)) from error
-    if published is None:
-        raise NotDeliveredError(f"{pipe['Target']} does not exist")
 
 
 def _to_bus(pipe: Pipe, record: Any, payload: Any, options: Record) -> None:

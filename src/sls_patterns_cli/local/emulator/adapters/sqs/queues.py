@@ -13,17 +13,33 @@ def send(queue_arn: str, body: Any, **attributes: str) -> bool:
 
     As JSON unless it is text, with text attributes.
     """
+    return _sent(
+        queue_arn,
+        {
+            "MessageBody": body if isinstance(body, str) else json.dumps(body),
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        },
+    )
+
+
+def put(queue_arn: str, body: str, request: dict[str, Any]) -> None:
+    """Send a message with more of what SendMessage takes; raises ValueError if it is refused."""
+    try:
+        is_there = _sent(queue_arn, {"MessageBody": body, **request})
+    except sqs._Err as error:
+        raise ValueError(str(error)) from error
+    if not is_there:
+        raise ValueError(f"{queue_arn} does not exist")
+
+
+def _sent(queue_arn: str, request: dict[str, Any]) -> bool:
     queue = sqs._queue_by_arn(queue_arn)
     if queue is None:
         return False
-    request = {
-        "QueueUrl": queue["url"],
-        "MessageBody": body if isinstance(body, str) else json.dumps(body),
-        "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-        },
-    }
-    sqs._HANDLERS["SendMessage"](request, queue["url"])
+    sqs._HANDLERS["SendMessage"]({"QueueUrl": queue["url"], **request}, queue["url"])
     esm_wake.set()
     return True
 
