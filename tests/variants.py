@@ -188,12 +188,13 @@ T = TypeVar("T")
 
 def few_of(candidates: Sequence[T], shown_by: Callable[[T], set[tuple[str, ...]]]) -> set[T]:
     """Return few candidates that show whatever all of them show."""
-    missing = {what for each in candidates for what in shown_by(each)}
+    shown = [(each, shown_by(each)) for each in candidates]
+    missing = set[tuple[str, ...]]().union(*(parts for _, parts in shown))
     chosen: set[T] = set()
     while missing:
-        best = max(candidates, key=lambda each: len(missing.intersection(shown_by(each))))
+        best, parts = max(shown, key=lambda each: len(missing & each[1]))
         chosen.add(best)
-        missing.difference_update(shown_by(best))
+        missing -= parts
     return chosen
 
 

@@ -96,6 +96,7 @@ def known(slug: str) -> str:
     raise UserError(f"unknown pattern {slug!r}; {hint}")
 
 
+@cache
 def pattern(slug: str) -> Pattern:
     """The pattern named `slug`; raises UserError if there is none or its declaration is wrong."""
     from sls_patterns_cli.catalog.declaration import read_pattern
