@@ -77,7 +77,7 @@ def changed_patterns(files: list[str]) -> set[str]:
 
 BUSY = ("static", "parity", "contract")
 """Folders of tests that keep a processor busy; those that take longest at a time come first."""
-WAITING = ("test_mutants.py", "test_proofs.py")
+WAITING = ("test_the_proof_notices", "test_every_declared_proof_passes")
 CROWDED = "test_conservation.py"
 """Sends so many messages that one test keeps all processors busy."""
 
@@ -93,7 +93,7 @@ def proofs_among_others(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     busy: dict[str, list[pytest.Item]] = {folder: [] for folder in BUSY}
     others: list[pytest.Item] = []
     for item in items:
-        if item.path.name in WAITING:
+        if getattr(item, "originalname", None) in WAITING:
             waiting.append(item)
         elif item.path.name == CROWDED:
             crowded.append(item)

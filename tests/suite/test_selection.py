@@ -60,16 +60,23 @@ def test_the_parameters_of_a_test_say_of_which_pattern_it_is(
 def test_proofs_run_beside_tests_that_work_and_every_test_runs_once() -> None:
     names = (
         *("cli/test_new.py", "contract/test_contract.py", "proofs/test_proofs.py"),
-        *("proofs/test_proofs.py", "static/test_project.py", "static/test_golden.py"),
+        *("proofs/test_mutants.py", "static/test_project.py", "static/test_golden.py"),
         *("proofs/test_conservation.py", "proofs/test_conservation.py", "update/test_update.py"),
     )
-    items = [cast("pytest.Item", SimpleNamespace(path=Path(name))) for name in names]
+    waiting = {
+        "proofs/test_proofs.py": "test_every_declared_proof_passes",
+        "proofs/test_mutants.py": "test_the_proof_notices",
+    }
+    items = [
+        cast("pytest.Item", SimpleNamespace(path=Path(name), originalname=waiting.get(name)))
+        for name in names
+    ]
 
     ordered = proofs_among_others([*items])
 
     assert [f"{item.path}" for item in ordered] == [
         *("proofs/test_proofs.py", "proofs/test_conservation.py", "static/test_project.py"),
-        *("static/test_golden.py", "proofs/test_proofs.py", "proofs/test_conservation.py"),
+        *("static/test_golden.py", "proofs/test_mutants.py", "proofs/test_conservation.py"),
         "contract/test_contract.py",
         *("cli/test_new.py", "update/test_update.py"),
     ]
