@@ -225,6 +225,37 @@ def test_an_object_that_cannot_be_handed_on_fails_the_map(
     assert run(stack, client, text, tolerated=100)["error"] == error
 
 
+CSV = "{InputType: CSV, CSVHeaderLocation: FIRST_ROW}"
+
+
+def test_rows_of_csv_are_items_whose_values_are_texts(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    machine = STACK.replace("KIND", "EXPRESS").replace("{InputType: JSONL}", CSV)
+    stack = deploy_stack(machine)
+
+    execution = run(stack, client, 'id,more\r\n1,x\r\n"a,b","""\n"\r\n3\r\n', tolerated=50)
+
+    assert execution["status"] == "SUCCEEDED"
+    assert sorted(map(json.loads, seen(client, stack["Work"]))) == [["1", "a,b"], ["3"]]
+    assert map_run(client, execution["executionArn"])["itemCounts"]["succeeded"] == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [(CSV, "id\n"), (CSV, ""), (CSV, "id,id\n1,2\n"), ("{InputType: CSV}", "id\n1\n")],
+    ids=["a header alone", "nothing", "a name twice", "no place of the header"],
+)
+def test_csv_without_rows_or_with_a_wrong_header_fails_the_map(
+    config: str, text: str, deploy_stack: DeployStack, client: Client
+) -> None:
+    machine = STACK.replace("KIND", "STANDARD").replace("{InputType: JSONL}", config)
+
+    execution = run(deploy_stack(machine), client, text, tolerated=99)
+
+    assert execution["error"] == "States.ItemReaderFailed"
+
+
 @pytest.mark.parametrize("label", ["parts", "others"])
 def test_a_map_run_is_described_to_who_may_describe_it(
     label: str, deploy_stack: DeployStack, client: Client

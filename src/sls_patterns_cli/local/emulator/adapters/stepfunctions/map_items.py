@@ -14,6 +14,8 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
+from sls_patterns_cli.local.emulator.adapters.stepfunctions.csv_rows import rows
+
 INPUT_BYTES = 262_144
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 
@@ -92,39 +94,55 @@ class MapState:
         if not reader:
             path = self.definition.get("ItemsPath", "$")
             items = stepfunctions._resolve_path_or_ctx(path, self.given, self.context)
-        elif (reader.get("ReaderConfig") or {}).get("InputType") == "JSONL":
-            return self._lines(reader)
+        elif _is_read_by_line(reader):
+            return self._of_object(reader)
         else:
             items = stepfunctions._read_map_items(reader, self.given, self.context)
         return iter(items if isinstance(items, list) else [items])
 
-    def _lines(self, reader: State) -> Iterator[Any]:
-        where = self.resolved(reader["Parameters"])
-        text = stepfunctions._s3_object_text(where["Bucket"], where["Key"])
-        most = self.number("MaxItems", reader["ReaderConfig"])
-        return itertools.islice(_json_lines(text), int(most) if most else None)
+    def _of_object(self, reader: State) -> Iterator[Any]:
+        where, config = self.resolved(reader["Parameters"]), reader["ReaderConfig"]
+        lines = _lines(stepfunctions._s3_object_text(where["Bucket"], where["Key"]))
+        items = rows(lines, config) if config["InputType"] == "CSV" else _json_lines(lines)
+        most = self.number("MaxItems", config)
+        return itertools.islice(_readable(items), int(most) if most else None)
+
+
+def _is_read_by_line(reader: State) -> bool:
+    kind = (reader.get("ReaderConfig") or {}).get("InputType")
+    return kind in {"CSV", "JSONL"} and reader["Resource"].endswith("s3:getObject")
 
 
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _json_lines(text: str) -> Iterator[Any]:
-    """Read one line after the other, without a copy of all of them.
+def _readable(items: Iterator[Any]) -> Iterator[Any]:
+    """Yield the items; an object that cannot be read, or has none, fails the map.
 
-    AWS does not document what it does with an object without lines. So a machine must not rely on
+    AWS does not document what it does with an object without items. So a machine must not rely on
     it, and here it fails.
     """
-    if not text.strip():
-        raise stepfunctions._ExecutionError("States.ItemReaderFailed", "The object has no items")
+    try:
+        yield next(items)
+        yield from items
+    except StopIteration:
+        raise stepfunctions._ExecutionError(
+            "States.ItemReaderFailed", "The object has no items"
+        ) from None
+    except ValueError as error:
+        says = f"The object cannot be read: {error}"
+        raise stepfunctions._ExecutionError("States.ItemReaderFailed", says) from error
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield one line after the other, with its end, and without a copy of all of them."""
     start = 0
     while start < len(text):
-        end = text.find("\n", start)
-        end = end if end >= 0 else len(text)
-        line, start = text[start:end], end + 1
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                says = f"The object is not valid JSON Lines: {error}"
-                raise stepfunctions._ExecutionError("States.ItemReaderFailed", says) from error
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def _json_lines(lines: Iterator[str]) -> Iterator[Any]:
+    return (json.loads(line) for line in lines if line.strip())
