@@ -51,6 +51,11 @@ ROLLOUTS = {
         "take it back; each deployment takes that long"
     ),
 }
+JOB_ROWS = {
+    "json-lines": "a JSON object on each line; key <id>.jsonl",
+    "csv": "comma-separated values below a header; key <id>.csv",
+}
+"""What prompts say about the formats of a job's rows."""
 LAST = 1000  # where a pattern is that does not say where
 
 
@@ -75,6 +80,7 @@ def choices(vocabulary: Vocabulary) -> str:
     said = {
         "tracing": {name: label(name, meaning) for name, meaning in TRACING.items()},
         "dead_letters": {name: label(name, what) for name, what in DEAD_LETTERS.items()},
+        "job_rows": {name: label(name, what) for name, what in JOB_ROWS.items()},
         "rollouts": {name: label(name, meaning) for name, meaning in ROLLOUTS.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},
         "datastores": {

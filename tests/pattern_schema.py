@@ -57,7 +57,13 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
             "type": "array",
             "minItems": 1,
             "items": _mapping(
-                {"id": NAMED, "text": TEXT, "where": {"enum": [*WHERE]}, "smoke": TEXT},
+                {
+                    "id": NAMED,
+                    "text": TEXT,
+                    "where": {"enum": [*WHERE]},
+                    "smoke": TEXT,
+                    "tolerated": {"type": "boolean"},
+                },
                 required=("id", "text", "where"),
             ),
         },

@@ -7,7 +7,7 @@ once a pattern, topology and flavour.
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, cycle, product
 from pathlib import Path
@@ -73,6 +73,9 @@ def topology_of(variant: Variant) -> Topology:
     if variant.answers.get("external_auth") == "none":
         topology = topology.without_credentials or topology
     topology = topology.on(variant.datastore)
+    if variant.answers.get("tolerated_percentage") == "0":
+        proofs = tuple(proof for proof in topology.proofs if not proof.tolerated)
+        topology = replace(topology, proofs=proofs)
     auth = variant.answers.get("auth", topology.auth)
     if auth in (None, "none"):
         return topology
@@ -109,6 +112,21 @@ def _all_parameters(pattern: Pattern, topology: Topology) -> Iterator[str]:
         yield f"[{', '.join(options)}]"
 
 
+def _other_rows(_: Pattern, topology: Topology) -> Iterator[str]:
+    if tolerates(topology):
+        yield "csv"
+
+
+def _no_tolerance(_: Pattern, topology: Topology) -> Iterator[str]:
+    if tolerates(topology):
+        yield "0"
+
+
+def tolerates(topology: Topology) -> bool:
+    """Return whether a map hands on batches of rows, of which some may fail."""
+    return any("tolerated_percentage" in edge.attributes for edge in topology.edges)
+
+
 FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "auth": _other_authorizations,
     "dashboard": lambda *_: ["true"],
@@ -118,6 +136,8 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "rollout": rollouts,
     "dead_letters": _redriven_by_command,
     "parameters": _all_parameters,
+    "job_rows": _other_rows,
+    "tolerated_percentage": _no_tolerance,
 }
 """By further question: the values for a topology that are not the default of new projects."""
 

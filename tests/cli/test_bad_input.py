@@ -13,7 +13,8 @@ PATTERNS = ", ".join(pattern.slug for pattern in catalog.patterns())
 NEW = ("new", "scalable-webhook", "project")
 QUESTIONS = (
     "pattern, project_name, topology, external_auth, runtime, runtime_version, iac, datastore, "
-    "auth, rollout, region, dashboard, stages, tracing, parameters, dead_letters"
+    "auth, rollout, job_rows, tolerated_percentage, region, dashboard, stages, tracing, "
+    "parameters, dead_letters"
 )
 NAME_RULE = (
     "a name has up to 40 lower-case letters, digits and single hyphens, and starts with a letter"
@@ -111,6 +112,22 @@ LINES: dict[tuple[str, ...], str] = {
     (*NEW, "--data", "parameters=[capacity]"): (
         "--data parameters: 'capacity' is not offered; "
         "choose from: domain, concurrency, kms, retention, boundary"
+    ),
+    **{
+        ("new", "fan-out-fan-in", "project", "--data", f"tolerated_percentage={answer}"): (
+            f"--data tolerated_percentage: {answer} is not a percentage that may fail; "
+            "choose a whole number from 0 to 99"
+        )
+        for answer in ("-1", "100", "x", "1.5", "1" * 5_000)
+    },
+    ("new", "fan-out-fan-in", "project", "--data", "job_rows=xml"): (
+        "--data job_rows: 'xml' is not offered; choose from: json-lines, csv"
+    ),
+    (*NEW, "--data", "job_rows=csv"): (
+        "--data job_rows: 'csv' is not offered; choose from: json-lines"
+    ),
+    (*NEW, "--data", "tolerated_percentage=10"): (
+        "--data tolerated_percentage is not asked for with these answers"
     ),
     (*NEW, "--data", "region"): "--data 'region' is not of the form KEY=VALUE",
     (*NEW, "--data", "=us-east-1"): "--data '=us-east-1' is not of the form KEY=VALUE",

@@ -33,6 +33,24 @@ def test_every_proof_passes_where_everything_invokes_aliases(
     passes(variant, render_project(tmp_path / "project", **variant.answers, rollout="canary"))
 
 
+OF_BATCHES = [
+    Variant("fan-out-fan-in", "s3-object", runtime, iac, "none", further)
+    for runtime, iac in (("python", "sam"), ("typescript", "cdk"))
+    for further in (
+        (("job_rows", "csv"),),
+        (("tolerated_percentage", "0"),),
+        (("tolerated_percentage", "99"),),
+    )
+]
+
+
+@pytest.mark.parametrize("variant", parameters(OF_BATCHES, OF_BATCHES[:1]))
+def test_every_proof_passes_with_other_rows_and_whatever_is_tolerated(
+    variant: Variant, tmp_path: Path
+) -> None:
+    passes(variant, render_project(tmp_path / "project", **variant.answers))
+
+
 def passes(variant: Variant, project: Path) -> None:
     run = prove(project)
 

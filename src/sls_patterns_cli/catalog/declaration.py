@@ -40,7 +40,7 @@ WHERE = ("anywhere", "local")
 PUBLIC_APIS = {"http-api", "rest-api"}
 """The kinds of nodes that anyone reaches over the internet."""
 
-QUESTIONS = ("topology", "runtime", "iac", "datastore")
+QUESTIONS = ("topology", "runtime", "iac", "datastore", "job_rows")
 """The questions whose answers select examples."""
 
 
@@ -308,7 +308,7 @@ def _harness(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> 
 
 
 def _proof(topology: Place, declared: Declaration, file: str) -> Proof:
-    topology.only(declared, ("id", "text", "where"), ("smoke",))
+    topology.only(declared, ("id", "text", "where"), ("smoke", "tolerated"))
     name = topology.text(declared, "id", NAME)
     place = topology.at("proof", name)
     where = place.one_of(declared, "where", WHERE)
@@ -320,6 +320,7 @@ def _proof(topology: Place, declared: Declaration, file: str) -> Proof:
         text=place.text(declared, "text"),
         where=where,
         smoke=smoke,
+        tolerated=place.flag(declared, "tolerated"),
     )
 
 
@@ -632,6 +633,7 @@ def _examples(pattern: Place, declared: Declaration, offered: Pattern) -> tuple[
         "datastore": tuple(
             dict.fromkeys(name for each in offered.topologies for name in each.datastores)
         ),
+        "job_rows": ("json-lines", "csv"),
     }
     examples = []
     for number, example in enumerate(pattern.items(declared, "examples"), 1):

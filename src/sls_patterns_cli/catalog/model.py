@@ -84,23 +84,26 @@ class Edge:
 class Proof:
     """A behaviour that the project's end-to-end tests show; `where` it can be shown.
 
-    A proof that is safe on a stack in use says in `smoke` what it leaves there.
+    A proof that is safe on a stack in use says in `smoke` what it leaves there. One of failures
+    that are `tolerated` has nothing to show where none is.
     """
 
     id: str
     text: str
     where: str
     smoke: str | None
+    tolerated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The proof as `show --json` prints it."""
         return {"id": self.id, "text": self.text, "where": self.where, "smoke": self.smoke}
 
-    def declared(self) -> dict[str, str]:
+    def declared(self) -> dict[str, str | bool]:
         """The proof as a pattern declares it."""
         name = self.id.partition(".")[2]
         smoke = {"smoke": self.smoke} if self.smoke else {}
-        return {"id": name, "text": self.text, "where": self.where, **smoke}
+        tolerated = {"tolerated": True} if self.tolerated else {}
+        return {"id": name, "text": self.text, "where": self.where, **smoke, **tolerated}
 
 
 Graph = tuple[tuple[Node, ...], tuple[Edge, ...]]

@@ -35,6 +35,9 @@ yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[
 PROOFS_SUFFIX = "-e2e"
 """Ends the name of each stack that `make e2e` deploys, and whose data it destroys."""
 
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
+"""A number that is no text of thousands of digits, which Python refuses to read."""
+
 LIST = re.compile(r"\[[\w\s,.-]*\]")
 """A list of names as YAML has it."""
 
@@ -270,7 +273,7 @@ class _Worker(QuickWorker):
 
     def _ask(self) -> None:
         """Refuse what Copier drops in silence, and make the folder: its name may be an answer."""
-        refuse_unasked(self.given, self.template)
+        refuse_unasked(self.given, self)
         if self.interview:
             self._refuse_invalid()
             with interrupts.allowed():
@@ -317,25 +320,29 @@ TRUTHS = ("true", "false")
 """The answers to a question that is answered by yes or no."""
 
 
-def refuse_unasked(given: Given, template: Template) -> None:
+def refuse_unasked(given: Given, worker: Worker) -> None:
     """Raise UserError for what is no question, or one that Copier computes and never asks.
 
-    So it does for what is no answer to a question that is answered by yes or no, and for what is
-    no list where the question takes several.
+    So it does for what is no answer to a question that is answered by yes or no, or by a number,
+    and for what is no list where the question takes several.
     """
+    questions = worker.template.questions_data
     asked = [
-        question
-        for question, details in template.questions_data.items()
-        if details.get("when") is not False
+        question for question, details in questions.items() if details.get("when") is not False
     ]
     for question, (option, _) in given.items():
         if question not in asked:
             raise UserError(f"{option} is not a question; the questions are: {', '.join(asked)}")
     for question, (option, value) in given.items():
-        details = template.questions_data[question]
+        details = questions[question]
         # Copier would take any other text for true.
         if details.get("type") == "bool" and value not in TRUTHS:
             raise UserError(f"{option} is {value!r}; choose from: {', '.join(TRUTHS)}")
+        # Copier would say what Python's int() says; the question's own check says what is allowed.
+        if details.get("type") == "int" and not WHOLE_NUMBER.fullmatch(value):
+            check = worker.jinja_env.from_string(details.get("validator", ""))
+            says = check.render({question: value}).strip()
+            raise UserError(f"{option}: {says or f'{value!r} is not a whole number'}")
         if details.get("multiselect") and not LIST.fullmatch(value):
             raise UserError(f"{option}: {value!r} is not a list of names, such as [one, another]")
 

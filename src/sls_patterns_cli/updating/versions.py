@@ -110,7 +110,7 @@ class Versions:
             worker = self._renderer(dst_path=Path(name), vcs_ref=self._new.version, data=data)
             with worker, _apart(), explained(given), redirect_stderr(StringIO()):
                 worker.refuse_what_runs()
-                refuse_unasked(given, worker.template)
+                refuse_unasked(given, worker)
                 worker.run_copy()
                 refuse_without_effect(given, worker)
                 defaults = worker.defaults_of_new_projects()
