@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,10 +24,20 @@ FUNCTIONS = "start", "work", "combine"
 LOOKS_EVERY_SECONDS = 0.05
 
 
-def measure(folder: Path, runtime: str) -> Iterator[str]:
+HEADERS = {"json-lines": "", "csv": "id,units\n"}
+LINES = {"json-lines": '{{"id": "customer-{}", "units": {}}}\n', "csv": "customer-{},{}\n"}
+SUFFIXES = {"json-lines": "jsonl", "csv": "csv"}
+
+
+def measure(folder: Path, runtime: str, rows: str) -> Iterator[str]:
     """Upload one job after the other; say of each what it took."""
     with deployed(
-        folder, pattern="fan-out-fan-in", topology="s3-object", datastore="none", runtime=runtime
+        folder,
+        pattern="fan-out-fan-in",
+        topology="s3-object",
+        datastore="none",
+        runtime=runtime,
+        job_rows=rows,
     ) as stack:
         names = {stack.outputs[f"{name.capitalize()}FunctionName"]: name for name in FUNCTIONS}
         s3, functions = stack.emulator.client("s3"), stack.emulator.client("lambda")
@@ -39,12 +50,12 @@ def measure(folder: Path, runtime: str) -> Iterator[str]:
 
         for count in ROWS:
             job, units = f"job-{count}", range(1, count + 1)
-            text = "".join(
-                f'{{"id": "customer-{each}", "units": {each % 2000}}}\n' for each in units
-            )
+            lines = (LINES[rows].format(each, each % 2000) for each in units)
+            text = HEADERS[rows] + "".join(lines)
+            key = f"{job}.{SUFFIXES[rows]}"
             with watched(stack.emulator.pid, names) as peaks:
                 started = time.monotonic()
-                s3.put_object(Bucket=stack.outputs["JobsBucketName"], Key=f"{job}.jsonl", Body=text)
+                s3.put_object(Bucket=stack.outputs["JobsBucketName"], Key=key, Body=text)
                 while (state := described(job))["status"] in {"UNKNOWN", "RUNNING"}:
                     time.sleep(0.5)
                 seconds = time.monotonic() - started
@@ -93,10 +104,10 @@ def watched(emulator: int, names: dict[str, str]) -> Iterator[dict[str, int]]:
 
 
 def main() -> None:
-    for runtime in ("python", "typescript"):
+    for runtime, rows in product(("python", "typescript"), HEADERS):
         with TemporaryDirectory() as name:
-            for line in measure(Path(name) / "project", runtime):
-                print(f"{runtime}: {line}", flush=True)
+            for line in measure(Path(name) / "project", runtime, rows):
+                print(f"{runtime}, {rows}: {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ NOT_FAILED = ("RUNNING", "SUCCEEDED")
 # What the input of an execution has: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 # A task adds its other parameters to the batch that it passes on.
 INPUT_BYTES, FOR_PARAMETERS = 262_144, 10_000
+# Where the header of CSV is, and whether the machine has it.
+HEADERS = {("FIRST_ROW", False), ("GIVEN", True)}
 # What the role of a machine that logs needs: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 DELIVERING = (
     "logs:CreateLogDelivery",
@@ -306,7 +308,7 @@ def _failed_items(
 
 
 def _tolerated_items(stack: Stack, machine: Resource, state: dict[str, Any]) -> Iterator[Violation]:
-    """Ask whether a map ends if too many items fail, and whether all can be handed on and read.
+    """Ask whether a map ends if too many items fail, and whether all can be read and handed on.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html#maprun-fail-threshold
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
@@ -316,6 +318,11 @@ def _tolerated_items(stack: Stack, machine: Resource, state: dict[str, Any]) -> 
     if not isinstance(percentage, (int, float)) or percentage >= 100:
         must = "below 100, as nobody learns of failures that are all tolerated (fact O42)"
         yield is_but("E11", machine.name, "ToleratedFailurePercentage", percentage, must)
+    reader = (state.get("ItemReader") or {}).get("ReaderConfig") or {}
+    location, header = reader.get("CSVHeaderLocation"), reader.get("CSVHeaders")
+    if reader.get("InputType") == "CSV" and (location, bool(header)) not in HEADERS:
+        must = "FIRST_ROW, or GIVEN with CSVHeaders, as values have no other names (fact O47)"
+        yield is_but("E11", machine.name, "CSVHeaderLocation", location, must)
     most = INPUT_BYTES - FOR_PARAMETERS
     size = (state.get("ItemBatcher") or {}).get("MaxInputBytesPerBatch")
     if not isinstance(size, int) or size > most:

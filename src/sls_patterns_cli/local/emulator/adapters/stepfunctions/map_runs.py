@@ -1,19 +1,21 @@
 """A distributed map reads its items one after the other, and hands them on in batches.
 
-AWS: the items of a JSONL object are read one by one, and ItemBatcher groups them into the inputs of
-executions, by number and by bytes, of which there are at most 262,144. Once more items have failed
-than are tolerated, the map run fails and starts no other execution. What each execution gave is
-written as ResultWriter says, by how it ended, with a manifest that names the files. A redrive of
-the parent goes on with the executions of this map run that have not succeeded: a standard one
-continues, an express one is started again.
+AWS: the items of a JSONL or CSV object are read one by one, and ItemBatcher groups them into the
+inputs of executions, by number and by bytes, of which there are at most 262,144. Once more items
+have failed than are tolerated, the map run fails and starts no other execution. What each execution
+gave is written as ResultWriter says, by how it ended, with a manifest that names the files. A
+redrive of the parent goes on with the executions of this map run that have not succeeded: a
+standard one continues, an express one is started again.
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+https://docs.aws.amazon.com/step-functions/latest/dg/example-csv-parse-dist-map.html
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
 
-Emulator: reads all items at once, and takes no notice of ItemBatcher and ResultWriter. It compares
-the failures with the threshold once all items are done, and has no redrive. Here, what runs while
-the threshold is exceeded ends by itself, where AWS aborts it; and there is one file for a status.
+Emulator: reads all items at once, escapes nothing in CSV by a backslash, and takes no notice of
+ItemBatcher and ResultWriter. It compares the failures with the threshold once all items are done,
+and has no redrive. Here, what runs while the threshold is exceeded ends by itself, where AWS aborts
+it; and there is one file for a status.
 """
 
 import contextvars
