@@ -527,10 +527,6 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
 
 
 BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATTERNS]
-COMBINED = {
-    runtime: [each for each in combined_variants() if each.runtime == runtime]
-    for runtime in ("python", "typescript")
-}
 
 
 @pytest.mark.parametrize("pattern", BY_PATTERN)
@@ -538,9 +534,9 @@ COMBINED = {
     ("iac", "candidates"),
     [
         pytest.param("sam", [*VARIANTS, *combined_variants()], id="sam"),
-        pytest.param("cdk", [*VARIANTS, *COMBINED["python"]], id="cdk"),
-        # tests/parity/test_runtimes.py compares the languages.
-        pytest.param("cdk", COMBINED["typescript"], id="others", marks=pytest.mark.exhaustive),
+        pytest.param("cdk", VARIANTS, id="cdk"),
+        # test_optional_parameters.py compares the flavours with their parameters.
+        pytest.param("cdk", combined_variants(), id="others", marks=pytest.mark.exhaustive),
     ],
 )
 def test_cfn_lint_finds_nothing_in_any_template(
