@@ -22,6 +22,7 @@ from conservation import (
     dynamodb,
     lake,
     objects,
+    orders,
     outbox,
     subscribers,
     third_party,
@@ -51,6 +52,7 @@ BEYOND = {
     "s3-topic": subscribers.disturbable,
     "logs-topic": subscribers.disturbable,
     "third-party": third_party.disturbable,
+    "durable": orders.disturbable,
 }
 
 

@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -22,13 +23,11 @@ WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 VARIABLE = "AWS_ENDPOINT_URL_DYNAMODB"
 """https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html"""
 
-DOWN = json.dumps(
-    {
-        "__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
-        "message": "Requested resource not found",
-    }
-).encode()
+GONE = HTTPStatus.BAD_REQUEST, "ResourceNotFoundException"
 """What the SDKs do not try again by themselves: each call fails at once, as long as it lasts."""
+
+BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR, "InternalServerError"
+"""What they do try again, and code takes for a failure that passes."""
 
 
 class DynamoDb(Datastore):
@@ -62,10 +61,23 @@ class DynamoDb(Datastore):
             return Counter({(self._nodes[table], each): n for (table, each), n in counts.items()})
 
 
+def _nothing(_item: Mapping[str, Any]) -> None:
+    pass
+
+
 @contextmanager
-def disturbable(stack: Stack, slow_seconds: float) -> Iterator[Datastore]:
-    """Put our server between the functions and the emulator, for as long as the block."""
-    with _Server(stack.port, slow_seconds) as server:
+def disturbable(
+    stack: Stack,
+    slow_seconds: float,
+    down: tuple[HTTPStatus, str] = GONE,
+    note: Callable[[Mapping[str, Any]], None] = _nothing,
+) -> Iterator[Datastore]:
+    """Put our server between the functions and the emulator, for as long as the block.
+
+    While it is down, it answers with this status and error. `note` gets each item that a write
+    returns as it is then.
+    """
+    with _Server(stack.port, slow_seconds, down, note) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
@@ -82,20 +94,33 @@ def _send_functions_to(stack: Stack, url: str) -> None:
         for function in page["Functions"]:
             variables = function.get("Environment", {}).get("Variables", {})
             if any(name.endswith("_TABLE_NAME") for name in variables):
+                name = function["FunctionName"]
                 functions.update_function_configuration(
-                    FunctionName=function["FunctionName"],
-                    Environment={"Variables": {**variables, VARIABLE: url}},
+                    FunctionName=name, Environment={"Variables": {**variables, VARIABLE: url}}
                 )
+                # Whoever calls an alias gets a version, which stays as it was published.
+                for alias in functions.list_aliases(FunctionName=name)["Aliases"]:
+                    version = functions.publish_version(FunctionName=name)["Version"]
+                    functions.update_alias(
+                        FunctionName=name, Name=alias["Name"], FunctionVersion=version
+                    )
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, behind: int, slow_seconds: float) -> None:
+    def __init__(
+        self,
+        behind: int,
+        slow_seconds: float,
+        down: tuple[HTTPStatus, str],
+        note: Callable[[Mapping[str, Any]], None],
+    ) -> None:
         """`behind` is the port of the DynamoDB that keeps what is written."""
         super().__init__(("127.0.0.1", 0), _Call)
-        self.behind, self.slow_seconds = behind, slow_seconds
+        self.behind, self.slow_seconds, self.note = behind, slow_seconds, note
+        self.refusal = _refusal(*down)
         self.down = False
         self.refused = Counter[str]()
         """How often calls were refused in this outage, which lasts longer on a busy machine."""
@@ -124,12 +149,15 @@ class _Call(BaseHTTPRequestHandler):
         pause = self.server.slow_seconds / 2 if is_write and any(map(is_slow, ids)) else 0
         # Half of the time passes before the item is written: whoever dies may have written it.
         time.sleep(pause)
-        status, answer = (400, DOWN) if self._is_refused(ids, body) else self._forward(body)
+        refused = self._is_refused(ids, body)
+        status, answer = self.server.refusal if refused else self._forward(body)
         items: set[Item] = set()
         if is_write:
             items = {(table, each) for table in _tables(json.loads(body)) for each in ids}
         if status == 200:
             self._note(self.server.written, items)
+            if is_write and (returned := json.loads(answer).get("Attributes")):
+                self.server.note(returned)
         time.sleep(pause)
         is_there = status == 200 or b"ConditionalCheckFailed" in answer
         if is_there and not _is_gone(self.connection):
@@ -171,6 +199,11 @@ class _Call(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
         """Say nothing."""
+
+
+def _refusal(status: HTTPStatus, error: str) -> tuple[int, bytes]:
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{error}", "message": "down for a while"}
+    return status, json.dumps(body).encode()
 
 
 def _tables(call: dict[str, Any]) -> set[str]:

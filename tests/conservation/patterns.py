@@ -22,6 +22,8 @@ from rendering import ROOT
 
 from conservation.copy_of_table import CLOSED
 from conservation.objects import RESULTS, ROWS
+from conservation.orders import EFFECTS as FULFILLED
+from conservation.orders import UNDONE
 from conservation.outbox import SUBSCRIBER
 from conservation.schedule import Message
 from conservation.stack import Stack
@@ -82,6 +84,8 @@ DELIVERY = Source((), strikes=3, at_a_time=200)
 OUTBOX = Source(("failed-records-not-told",), strikes=6)
 # A job is uploaded, which is an event; each of its batches is tried three times.
 UPLOAD = Source(("failed-executions-not-kept", "failed-events-not-kept"), strikes=2)
+# A step is tried six times, and an invocation that dies is another one's affair.
+EXECUTION = Source(("failed-events-without-queue", "effects-not-kept"), strikes=2, slow_seconds=0.8)
 # Subscribers are both, and a message is in the hands of either.
 SUBSCRIBERS = Source((*QUEUE.defects, *EVENT.defects), strikes=2, slow_seconds=1.6)
 
@@ -159,6 +163,13 @@ def _defects() -> dict[str, Defect]:
         'f"{charge.id}#{now}"',
         shows_as="repeated",
         file="src/*/logic.py",
+    )
+    # A slow step is killed after its effect and before Lambda knows of it.
+    defects["effects-not-kept"] = Defect(
+        r"done_at = if_not_exists\(done_at, :now\)",
+        "done_at = :now",
+        shows_as="repeated",
+        file="src/*/adapters/effects/dynamodb.py",
     )
     return defects
 
@@ -507,6 +518,37 @@ def _job_ends(message: Message) -> set[str]:
     return {RESULTS} if message.copy == 1 else set()
 
 
+def _place_order(stack: Stack, message: Message) -> None:
+    """Place an order; poison is shipped nowhere, or no order, which gets only past the API."""
+    order = {
+        "customer": message.group,
+        "country": "XX" if message.is_poison else "DE",
+        "items": [{"sku": "tea", "quantity": 1, "price_cents": 1295}],
+    }
+    if _is_no_order(message):
+        _invoke(stack, "OrderFunctionAliasArn", {"order_id": message.id, "order": "much"})
+        return
+    url = f"{stack.outputs['ApiUrl']}/orders/{message.id}"
+
+    def is_accepted() -> bool:
+        answer = _http.request("PUT", url, body=json.dumps(order), timeout=60)
+        return answer.status == 202
+
+    _insist(is_accepted, f"{message.id} was not accepted")
+
+
+def _is_no_order(message: Message) -> bool:
+    return message.is_poison and message.number % 2 == 1
+
+
+def _order_ends(message: Message) -> set[str]:
+    if message.copy > 1:
+        return set()  # one execution for the order, however often it is placed
+    if _is_no_order(message):
+        return {"OrderDeadLetterQueue"}
+    return {UNDONE if message.is_poison else FULFILLED}
+
+
 def _put_event(stack: Stack, bus: str, event: dict[str, Any]) -> None:
     entry = {
         "EventBusName": stack.outputs[bus],
@@ -636,6 +678,15 @@ SERVICES = [
             ),
             ("direct", _put_into_delivery, ("BatchesDeadLetterQueue",)),
         )
+    ),
+    Service(
+        "state-machine",
+        "durable",
+        send=_place_order,
+        ends=_order_ends,
+        source=EXECUTION,
+        messages=100,
+        senders=SENDERS,
     ),
     Service(
         "router",

@@ -1,7 +1,7 @@
 """Every variant keeps the contract, and its asynchronous edges are those of its graph."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -119,14 +119,22 @@ NOT_THE_CONTRACTS_WITH = {
 }
 
 
-def parameters(variants: Iterable[Variant], exhaustive_in: str = "") -> list[ParameterSet]:
-    """Return variants as parameters; `make test` leaves out those of one flavour."""
-    exhaustive = {exhaustive_in: [pytest.mark.exhaustive]}
+def parameters(
+    variants: Iterable[Variant], exhaustive_in: Collection[str] = ()
+) -> list[ParameterSet]:
+    """Return variants as parameters; `make test` leaves out those of some flavours and runtimes."""
     return [
         pytest.param(
             variant,
             id=str(variant),
-            marks=[with_templates_of(variant.pattern), *exhaustive.get(variant.iac, ())],
+            marks=[
+                with_templates_of(variant.pattern),
+                *(
+                    []
+                    if {variant.iac, variant.runtime}.isdisjoint(exhaustive_in)
+                    else [pytest.mark.exhaustive]
+                ),
+            ],
         )
         for variant in variants
     ]
@@ -374,8 +382,10 @@ def shown() -> set[tuple[str, str]]:
     return set()
 
 
-# CDK's templates hold what SAM's do: tests/parity compares them.
-@pytest.mark.parametrize("variant", parameters(all_variants(), exhaustive_in="cdk"), indirect=True)
+# CDK's templates hold what SAM's do, and one runtime's what the other's do: tests/parity compares.
+@pytest.mark.parametrize(
+    "variant", parameters(all_variants(), exhaustive_in={"cdk", "typescript"}), indirect=True
+)
 def test_no_property_that_handles_failures_can_be_removed_unnoticed(
     variant: Variant, template: Template, topology: Topology, shown: set[tuple[str, str]]
 ) -> None:

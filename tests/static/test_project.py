@@ -418,31 +418,51 @@ def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
 
 
 def seen_by_unit_tests(project: Path) -> str:
-    """Return the digest of the code, its unit tests, and the files that these name."""
-    folders = ("src/**/*.*", "statemachines/*", "tests/*.*", "tests/unit/**/*.*")
+    """Return the digest of the code, its unit tests, and the files that these name.
+
+    What unit tests share stands beside them; what only a stack's tests share makes no difference.
+    """
+    folders = ("src/**/*.*", "statemachines/*", "tests/unit/**/*.*")
     found = {
         file
         for folder in folders
         for file in project.glob(folder)
         if file.is_file() and file.suffix != ".pyc"
     }
-    texts = "".join(file.read_text() for file in found if "tests" in file.parts)
-    found |= {file for file in project.glob("*.*") if file.is_file() and file.name in texts}
+    tests = "".join(file.read_text() for file in found if "tests" in file.parts)
+    shared = {each for each in project.glob("tests/*.*") if each.stem in tests}
+    tests += "".join(file.read_text() for file in shared)
+    named = {each for each in project.glob("*.*") if each.is_file() and each.name in tests}
     digest = hashlib.sha256()
-    for file in sorted(found):
+    for file in sorted(found | shared | named):
         digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
 ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}
+ONLY_STACK = {
+    "python": ("tests/infrastructure",),
+    "typescript": ("--project", "infrastructure"),
+}
 
 
-@pytest.mark.parametrize("variant", STANDING_FOR_ALL)
-def test_the_unit_tests_pass_without_aws(variant: Variant, projects: Projects) -> None:
-    # The next test runs those of stacks in TypeScript.
-    is_stack = (variant.runtime, variant.iac) == ("typescript", "cdk")
-    chosen = ONLY_UNIT["typescript"] if is_stack else ()
-    run_unit_tests(variant, projects[variant], *chosen)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_unit_tests_pass_without_aws(pattern: str, runtime: str, projects: Projects) -> None:
+    """Of variants that have the same code and the same unit tests, the first one runs them."""
+    distinct: dict[str, Variant] = {}
+    for variant in variants_in(pattern, runtime):
+        distinct.setdefault(seen_by_unit_tests(projects[variant]), variant)
+
+    for variant in distinct.values():
+        run_unit_tests(variant, projects[variant], *ONLY_UNIT[runtime])
+
+
+@pytest.mark.parametrize(
+    "variant", [p for p in STANDING_FOR_ALL if not built_by(p, "cdk", "typescript")]
+)
+def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, projects: Projects) -> None:
+    run_unit_tests(variant, projects[variant], *ONLY_STACK[variant.runtime])
 
 
 def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
@@ -460,20 +480,6 @@ def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
     printed = vitest(tmp_path, *chosen, NO_COLOR="1")
 
     assert re.search(rf"Test Files +{len(stacks)} passed", printed), printed
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_unit_tests_pass_of_code_that_no_variant_that_stands_for_others_has(
-    pattern: str, runtime: str, projects: Projects
-) -> None:
-    variants = variants_in(pattern, runtime)
-    seen = {seen_by_unit_tests(projects[each]) for each in COVERING.intersection(variants)}
-    for variant in variants:
-        digest = seen_by_unit_tests(projects[variant])
-        if digest not in seen:
-            run_unit_tests(variant, projects[variant], *ONLY_UNIT[runtime])
-        seen.add(digest)
 
 
 def test_a_project_lints_its_own_state_machines(projects: Projects) -> None:
@@ -521,10 +527,6 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
 
 
 BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATTERNS]
-COMBINED = {
-    runtime: [each for each in combined_variants() if each.runtime == runtime]
-    for runtime in ("python", "typescript")
-}
 
 
 @pytest.mark.parametrize("pattern", BY_PATTERN)
@@ -532,9 +534,9 @@ COMBINED = {
     ("iac", "candidates"),
     [
         pytest.param("sam", [*VARIANTS, *combined_variants()], id="sam"),
-        pytest.param("cdk", [*VARIANTS, *COMBINED["python"]], id="cdk"),
-        # tests/parity/test_runtimes.py compares the languages.
-        pytest.param("cdk", COMBINED["typescript"], id="others", marks=pytest.mark.exhaustive),
+        pytest.param("cdk", VARIANTS, id="cdk"),
+        # test_optional_parameters.py compares the flavours with their parameters.
+        pytest.param("cdk", combined_variants(), id="others", marks=pytest.mark.exhaustive),
     ],
 )
 def test_cfn_lint_finds_nothing_in_any_template(

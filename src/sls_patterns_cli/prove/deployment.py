@@ -51,6 +51,7 @@ ENOUGH: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     FUNCTION: (
         (
             "DeadLetterConfig",
+            "DurableConfig",
             "FunctionName",
             "Handler",
             "ReservedConcurrentExecutions",

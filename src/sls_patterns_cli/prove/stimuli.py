@@ -14,6 +14,7 @@ from typing import Any
 from sls_patterns_cli.cloudformation.stack import Resource, inside, mappings
 from sls_patterns_cli.prove.deployment import Deployment
 from sls_patterns_cli.prove.patterns import ANY, matching
+from sls_patterns_cli.wiring.edges.invocations import is_durable
 from sls_patterns_cli.wiring.edges.rules import DEFAULT_BUS
 from sls_patterns_cli.wiring.model import (
     BUCKET,
@@ -67,7 +68,9 @@ def direct(deployment: Deployment, edge: Edge) -> Send | None:
         return None
     if target.type == MACHINE:
         return _started(deployment, target)
-    qualifier = {} if edge.qualifier == "$LATEST" else {"Qualifier": edge.qualifier}
+    # A durable function is invoked by a qualifier, even by this one.
+    unqualified = edge.qualifier == "$LATEST" and not is_durable(target)
+    qualifier = {} if unqualified else {"Qualifier": edge.qualifier}
     name = deployment.ids[edge.target]
 
     def invoke(texts: Sequence[str]) -> None:

@@ -81,6 +81,8 @@ Note = dict[str, Any]
 def faults_of(stack: Stack, edge: Edge) -> tuple[Fault, ...]:
     """Return what can go wrong on an edge."""
     possible = FAULTS_OF.get(edge.mechanism, ())
+    if edge.mechanism == "lambda-async" and _is_durable(stack, edge.target):
+        return "error", "timeout"  # how long AWS tries to start one is not documented
     if edge.mechanism not in {"pipe", "eventbridge-v2"}:
         return possible
     consumer = _waited_for(stack, edge)
@@ -89,6 +91,11 @@ def faults_of(stack: Stack, edge: Edge) -> tuple[Fault, ...]:
     if edge.mechanism == "eventbridge-v2":
         return "denied", "throttle"
     return ("error", "denied") if consumer else ("denied",)
+
+
+def _is_durable(stack: Stack, name: str) -> bool:
+    function = stack.resources.get(name)
+    return function is not None and is_durable(function)
 
 
 def _waited_for(stack: Stack, edge: Edge) -> Resource | None:
@@ -131,9 +138,6 @@ class Trial:
         """Say why nobody can see here where an edge ends."""
         if not self.edge.can_end:
             return "AWS keeps nothing that fails on it, whatever is configured"
-        target = self.deployment.stack.resources.get(self.edge.target)
-        if self.edge.mechanism == "lambda-async" and target and is_durable(target):
-            return "durable executions are not emulated"
         if self.deployment.stack.resources[self.edge.declared_by].type == EVENT_SOURCE:
             return "event sources of a custom event bus are not emulated"
         if self.edge.end.kind == "unknown":
