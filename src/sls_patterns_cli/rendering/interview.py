@@ -22,6 +22,9 @@ from sls_patterns_cli.terminal.output import shown
 
 _CREATE, _CANCEL = object(), object()
 
+_NOT_READ = "Invalid input"
+"""What Copier says of a text that is none of the question's type: a number, as others take any."""
+
 Details = Mapping[str, Any]
 """A question, or answers, as Copier gives them to questionary and gets them."""
 
@@ -173,6 +176,8 @@ def _question(details: Details, objection: Callable[[str, Any], str]) -> Questio
 
     def object_to(answer: Any) -> str:
         valid = details.get("validate", lambda _: True)(answer)
+        if valid == _NOT_READ:
+            return f"{answer} is not a whole number"
         return without_question(valid) if isinstance(valid, str) else objection(name, answer)
 
     text = str(details["message"]).strip()
