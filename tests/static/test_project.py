@@ -32,15 +32,17 @@ from variants import (
     combined_variants,
     covering,
     few_further_variants,
-    standing_for_all,
+    is_retired,
+    parameters,
 )
 
 from sls_patterns_cli.local.languages import interpreters, modules
 
 HERE = Path(__file__).parent
-VARIANTS = list(all_variants())
-STANDING_FOR_ALL = standing_for_all(VARIANTS)
+VARIANTS = [each for each in all_variants() if not is_retired(each)]
+RETIRED = [each for each in all_variants() if is_retired(each)]
 COVERING = covering(VARIANTS)
+STANDING_FOR_ALL = parameters(all_variants(), COVERING)
 RUNTIMES = sorted({variant.runtime for variant in VARIANTS})
 PATTERNS = sorted({variant.pattern for variant in VARIANTS})
 # Each runtime and flavour once; the others install the same.
@@ -207,8 +209,12 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
 def variants_in(
     pattern: str, runtime: str, further: Iterable[Variant] | None = None
 ) -> list[Variant]:
-    """Return a pattern's variants in a runtime; `further` are those with other answers."""
-    all_of_them = (*VARIANTS, *(combined_variants() if further is None else further))
+    """Return a pattern's variants in a runtime; `further` are those with other answers.
+
+    Those of retired topologies have a test of their own.
+    """
+    others = combined_variants() if further is None else further
+    all_of_them = (*VARIANTS, *(each for each in others if not is_retired(each)))
     return [each for each in all_of_them if (each.pattern, each.runtime) == (pattern, runtime)]
 
 
@@ -279,9 +285,11 @@ def test_style_and_types_of_typescript_have_nothing_to_say(
     pattern: str, projects: Projects, tmp_path: Path
 ) -> None:
     variants = variants_in(pattern, "typescript")
+    plain = [each for each in variants if not each.further]
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
-    check_typescript(projects.of(variants).values(), formatted=long)
+    others = projects.of(each for each in variants if each.further).values()
+    check_typescript(projects.of(plain).values(), formatted=[*others, *long])
 
 
 @pytest.mark.exhaustive
@@ -298,6 +306,20 @@ def test_each_other_answer_alone_is_as_clean(
     check_style("python", tmp_path, python)
     check_types(python)
     check_typescript(typescript)
+
+
+@pytest.mark.exhaustive
+@CHECKED_BY_ONE
+@pytest.mark.parametrize("pattern", sorted({variant.pattern for variant in RETIRED}))
+def test_what_is_retired_is_as_clean(pattern: str, projects: Projects, tmp_path: Path) -> None:
+    retired = projects.of(each for each in RETIRED if each.pattern == pattern)
+    python = [project for each, project in retired.items() if each.runtime == "python"]
+    typescript = [project for each, project in retired.items() if each.runtime == "typescript"]
+
+    check_style("python", tmp_path, python)
+    check_types(python)
+    check_typescript(typescript)
+    lint_templates(distinct_templates(projects, retired), *CDK_WRITES)
 
 
 @pytest.mark.exhaustive
@@ -543,11 +565,16 @@ def test_cfn_lint_finds_nothing_in_any_template(
     pattern: str, iac: str, candidates: Sequence[Variant], projects: Projects
 ) -> None:
     chosen = [each for each in candidates if (each.pattern, each.iac) == (pattern, iac)]
-    # CDK writes down dependencies that there are anyway.
-    ignored = ("--ignore-checks", "W3005") if iac == "cdk" else ()
 
-    files = map(str, distinct_templates(projects, chosen))
-    fork_by(BIN / "python", HERE, "cfn-lint", *ignored, "--", *files)
+    lint_templates(distinct_templates(projects, chosen), *(CDK_WRITES if iac == "cdk" else ()))
+
+
+CDK_WRITES = ("--ignore-checks", "W3005")
+"""CDK writes down dependencies that there are anyway."""
+
+
+def lint_templates(files: Iterable[Path], *options: str) -> None:
+    fork_by(BIN / "python", HERE, "cfn-lint", *options, "--", *map(str, files))
 
 
 @pytest.mark.parametrize("pattern", BY_PATTERN)
