@@ -519,7 +519,7 @@ def _access_log(stack: Stack, stage: Resource) -> Iterator[Violation]:
         yield Violation("logs", stage.name, says)
     for variable in sorted(CALLER):
         if variable not in logged:
-            says = f"{name}.Format must hold {variable}, or nothing tells who called (fact C14)"
+            says = f"{name}.Format must hold {variable}, or nothing tells who called (fact C18)"
             yield Violation("logs", stage.name, says)
     if INVOCATION not in logged:
         must = "or nothing leads to the function's log"
