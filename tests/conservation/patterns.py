@@ -667,7 +667,7 @@ SERVICES = [
             send=send,
             ends=_in_table(*dead),
             source=DELIVERY,
-            messages=300,
+            messages=900,
             senders=SENDERS,
         )
         for topology, send, dead in (
