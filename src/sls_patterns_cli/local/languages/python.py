@@ -102,9 +102,9 @@ class Python:
         copied = source.is_relative_to(project.work)
         name = stamp[:12] if copied else source.name
         folder = project.work / "build" / f"{name}-{interpreter.version_text}"
-        shown = (
-            str(lists[0].name if copied else lists[0].relative_to(project.root)) if lists else ""
-        )
+        first = lists[0] if lists else source
+        which = first.name if copied else first.relative_to(project.root)
+        shown = f"{which} for the functions"
         wanted = uv.Wanted(uv.named(lists), shown, stamp, project.root)
         return uv.into_folder(folder, interpreter.executable, wanted, self._progress)
 
