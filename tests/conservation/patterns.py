@@ -187,11 +187,7 @@ def _post_webhook(stack: Stack, message: Message) -> None:
 
 def _post_webhook_directly(stack: Stack, message: Message) -> None:
     """Post it to an API that takes it in whoever has signed it."""
-    _post_signed(stack, message, b"forged" if _is_forged(message) else stack.signing_key)
-
-
-def _is_forged(message: Message) -> bool:
-    return message.is_poison and message.number % 2 == 1
+    _post_signed(stack, message, b"forged" if message.is_other_poison else stack.signing_key)
 
 
 def _post_signed(stack: Stack, message: Message, key: bytes) -> None:
@@ -312,7 +308,7 @@ def _send_entry(stack: Stack, message: Message) -> None:
 
 def _type_of(message: Message) -> str:
     """Each poison message with an odd number is of a type that nobody knows."""
-    if message.is_poison and message.number % 2:
+    if message.is_other_poison:
         return "unknown"
     return list(TASKS)[message.number % len(TASKS)]
 
@@ -398,7 +394,7 @@ def _trigger_by_object(stack: Stack, message: Message) -> None:
 
 def _trigger(stack: Stack, message: Message, event: dict[str, Any]) -> None:
     """Invoke the trigger; half of the poison reaches the consumers past it."""
-    if message.is_poison and message.number % 2:
+    if message.is_other_poison:
         upload = {"id": message.id, "key": message.id, "size": "much"}
         topic = stack.outputs["UploadsTopicArn"]
         stack.client("sns").publish(TopicArn=topic, Message=json.dumps(upload))
@@ -497,7 +493,7 @@ def _copy_ends(message: Message) -> set[str]:
 
 def _upload_job(stack: Stack, message: Message) -> None:
     """Upload a job of some rows; poison is no job by its key, or has a row that is not valid."""
-    key = f"{message.id}.{'txt' if _is_no_job(message) else 'jsonl'}"
+    key = f"{message.id}.{'txt' if message.is_other_poison else 'jsonl'}"
     units = "many" if message.is_poison else 1
     rows = [{"id": f"row-{number}", "units": units} for number in range(ROWS)]
     stack.client("s3").put_object(
@@ -507,13 +503,9 @@ def _upload_job(stack: Stack, message: Message) -> None:
     )
 
 
-def _is_no_job(message: Message) -> bool:
-    return message.is_poison and message.number % 2 == 1
-
-
 def _job_ends(message: Message) -> set[str]:
     if message.is_poison:
-        return {"StartDeadLetterQueue" if _is_no_job(message) else "ProcessDeadLetterQueue"}
+        return {"StartDeadLetterQueue" if message.is_other_poison else "ProcessDeadLetterQueue"}
     # One result for the job, however often it is uploaded.
     return {RESULTS} if message.copy == 1 else set()
 
@@ -525,7 +517,7 @@ def _place_order(stack: Stack, message: Message) -> None:
         "country": "XX" if message.is_poison else "DE",
         "items": [{"sku": "tea", "quantity": 1, "price_cents": 1295}],
     }
-    if _is_no_order(message):
+    if message.is_other_poison:
         _invoke(stack, "OrderFunctionAliasArn", {"order_id": message.id, "order": "much"})
         return
     url = f"{stack.outputs['ApiUrl']}/orders/{message.id}"
@@ -537,14 +529,10 @@ def _place_order(stack: Stack, message: Message) -> None:
     _insist(is_accepted, f"{message.id} was not accepted")
 
 
-def _is_no_order(message: Message) -> bool:
-    return message.is_poison and message.number % 2 == 1
-
-
 def _order_ends(message: Message) -> set[str]:
     if message.copy > 1:
         return set()  # one execution for the order, however often it is placed
-    if _is_no_order(message):
+    if message.is_other_poison:
         return {"OrderDeadLetterQueue"}
     return {UNDONE if message.is_poison else FULFILLED}
 
@@ -599,7 +587,7 @@ SERVICES = [
         "scalable-webhook",
         "direct",
         send=_post_webhook_directly,
-        ends=lambda m: {"RefusedQueue"} if _is_forged(m) else WEBHOOK(m),
+        ends=lambda m: {"RefusedQueue"} if m.is_other_poison else WEBHOOK(m),
         source=QUEUE,
         messages=300,
         senders=SENDERS,

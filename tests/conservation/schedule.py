@@ -31,6 +31,11 @@ class Message:
         return self.id.startswith("poison")
 
     @property
+    def is_other_poison(self) -> bool:
+        """Whether it is of the other half of the poison, where there are two kinds."""
+        return self.is_poison and self.number % 2 == 1
+
+    @property
     def number(self) -> int:
         return int(self.id[-5:])
 

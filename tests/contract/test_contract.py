@@ -123,21 +123,13 @@ def parameters(
     variants: Iterable[Variant], exhaustive_in: Collection[str] = ()
 ) -> list[ParameterSet]:
     """Return variants as parameters; `make test` leaves out those of some flavours and runtimes."""
-    return [
-        pytest.param(
-            variant,
-            id=str(variant),
-            marks=[
-                with_templates_of(variant.pattern),
-                *(
-                    []
-                    if {variant.iac, variant.runtime}.isdisjoint(exhaustive_in)
-                    else [pytest.mark.exhaustive]
-                ),
-            ],
-        )
-        for variant in variants
-    ]
+    found = []
+    for variant in variants:
+        marks = [with_templates_of(variant.pattern)]
+        if not {variant.iac, variant.runtime}.isdisjoint(exhaustive_in):
+            marks.append(pytest.mark.exhaustive)
+        found.append(pytest.param(variant, id=str(variant), marks=marks))
+    return found
 
 
 AUTHORIZED = [each for pattern in catalog.patterns() for each in authorized_variants_of(pattern)]

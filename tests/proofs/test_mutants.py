@@ -13,7 +13,7 @@ import yaml
 from _pytest.mark import ParameterSet
 from proofs.proving import own_id, prove
 from rendering import render_project
-from variants import Variant, is_retired, proven_variants
+from variants import Variant, is_retired, proven_variants, tolerates, topology_of
 
 from sls_patterns_cli import catalog
 
@@ -56,7 +56,7 @@ def mutated_variants() -> Iterator[Variant]:
     """Yield the proven variants, and those with an answer that mutants name."""
     yield from proven_variants()
     for variant in proven_variants():
-        if variant.topology == "s3-object":
+        if tolerates(topology_of(variant)):
             yield replace(variant, further=(("job_rows", "csv"),))
 
 

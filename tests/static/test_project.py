@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import policies
@@ -39,10 +39,11 @@ from variants import (
 from sls_patterns_cli.local.languages import interpreters, modules
 
 HERE = Path(__file__).parent
-VARIANTS = [each for each in all_variants() if not is_retired(each)]
-RETIRED = [each for each in all_variants() if is_retired(each)]
-COVERING = covering(VARIANTS)
-STANDING_FOR_ALL = parameters(all_variants(), COVERING)
+VARIANTS = list(all_variants())
+OFFERED = [each for each in VARIANTS if not is_retired(each)]
+RETIRED = [each for each in (*VARIANTS, *combined_variants()) if is_retired(each)]
+COVERING = covering(OFFERED)
+STANDING_FOR_ALL = parameters(VARIANTS, COVERING)
 RUNTIMES = sorted({variant.runtime for variant in VARIANTS})
 PATTERNS = sorted({variant.pattern for variant in VARIANTS})
 # Each runtime and flavour once; the others install the same.
@@ -209,13 +210,14 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
 def variants_in(
     pattern: str, runtime: str, further: Iterable[Variant] | None = None
 ) -> list[Variant]:
-    """Return a pattern's variants in a runtime; `further` are those with other answers.
-
-    Those of retired topologies have a test of their own.
-    """
-    others = combined_variants() if further is None else further
-    all_of_them = (*VARIANTS, *(each for each in others if not is_retired(each)))
+    """Return a pattern's variants in a runtime; `further` are those with other answers."""
+    all_of_them = (*VARIANTS, *(combined_variants() if further is None else further))
     return [each for each in all_of_them if (each.pattern, each.runtime) == (pattern, runtime)]
+
+
+def offered_in(pattern: str, runtime: str) -> list[Variant]:
+    """Return those of topologies that are not retired; the others have a test of their own."""
+    return [each for each in variants_in(pattern, runtime) if not is_retired(each)]
 
 
 def renamed(variants: Iterable[Variant], name: str, into: Path) -> list[Path]:
@@ -233,14 +235,14 @@ def test_types_of_python_have_nothing_to_say(pattern: str, projects: Projects) -
     for variant in with_functions.values():
         environment(projects[variant])  # has the plugins, also for projects that have no functions
 
-    check_types(projects.of(variants_in(pattern, "python")).values())
+    check_types(projects.of(offered_in(pattern, "python")).values())
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_style_of_python_has_nothing_to_say(
     pattern: str, projects: Projects, tmp_path: Path
 ) -> None:
-    variants = variants_in(pattern, "python")
+    variants = offered_in(pattern, "python")
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
     check_style("python", tmp_path, [*projects.of(variants).values(), *long])
@@ -284,7 +286,7 @@ def test_a_model_and_an_adapter_that_show_their_input_are_found() -> None:
 def test_style_and_types_of_typescript_have_nothing_to_say(
     pattern: str, projects: Projects, tmp_path: Path
 ) -> None:
-    variants = variants_in(pattern, "typescript")
+    variants = offered_in(pattern, "typescript")
     plain = [each for each in variants if not each.further]
 
     long = renamed(COVERING.intersection(variants), LONGEST_NAME, tmp_path)
@@ -319,7 +321,9 @@ def test_what_is_retired_is_as_clean(pattern: str, projects: Projects, tmp_path:
     check_style("python", tmp_path, python)
     check_types(python)
     check_typescript(typescript)
+    run_distinct_unit_tests(retired)
     lint_templates(distinct_templates(projects, retired), *CDK_WRITES)
+    assert list(unexplained_by_checkov(projects, retired)) == []
 
 
 @pytest.mark.exhaustive
@@ -471,13 +475,16 @@ ONLY_STACK = {
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_unit_tests_pass_without_aws(pattern: str, runtime: str, projects: Projects) -> None:
-    """Of variants that have the same code and the same unit tests, the first one runs them."""
-    distinct: dict[str, Variant] = {}
-    for variant in variants_in(pattern, runtime):
-        distinct.setdefault(seen_by_unit_tests(projects[variant]), variant)
+    run_distinct_unit_tests(projects.of(offered_in(pattern, runtime)))
 
+
+def run_distinct_unit_tests(projects: Mapping[Variant, Path]) -> None:
+    """Of variants that have the same code and the same unit tests, let the first one run them."""
+    distinct: dict[str, Variant] = {}
+    for variant, project in projects.items():
+        distinct.setdefault(seen_by_unit_tests(project), variant)
     for variant in distinct.values():
-        run_unit_tests(variant, projects[variant], *ONLY_UNIT[runtime])
+        run_unit_tests(variant, projects[variant], *ONLY_UNIT[variant.runtime])
 
 
 @pytest.mark.parametrize(
@@ -555,8 +562,8 @@ BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATT
 @pytest.mark.parametrize(
     ("iac", "candidates"),
     [
-        pytest.param("sam", [*VARIANTS, *combined_variants()], id="sam"),
-        pytest.param("cdk", VARIANTS, id="cdk"),
+        pytest.param("sam", [*OFFERED, *combined_variants()], id="sam"),
+        pytest.param("cdk", OFFERED, id="cdk"),
         # test_optional_parameters.py compares the flavours with their parameters.
         pytest.param("cdk", combined_variants(), id="others", marks=pytest.mark.exhaustive),
     ],
@@ -579,7 +586,13 @@ def lint_templates(files: Iterable[Path], *options: str) -> None:
 
 @pytest.mark.parametrize("pattern", BY_PATTERN)
 def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projects) -> None:
-    chosen = [each for each in VARIANTS if each.pattern == pattern]
+    chosen = [each for each in OFFERED if each.pattern == pattern]
+
+    assert list(unexplained_by_checkov(projects, chosen)) == []
+
+
+def unexplained_by_checkov(projects: Projects, chosen: Collection[Variant]) -> Iterator[str]:
+    """Yield what checkov finds in the templates of variants that their projects do not explain."""
     files = distinct_templates(projects, chosen)
     arguments = [word for file in files for word in ("--file", str(file))]
     folders = projects.of(chosen).values()
@@ -592,8 +605,7 @@ def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projec
     python = Path(tool("SLS_CHECKOV")).with_name("python")
     settings = ("--soft-fail", "--config-file", str(policies.CONFIG), "--output", "json")
     printed = fork_by(python, HERE, "checkov", *settings, *arguments)
-
-    assert list(policies.unexplained(printed, of_project)) == []
+    return policies.unexplained(printed, of_project)
 
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
