@@ -81,13 +81,14 @@ class Execution:
         found = self.event(number)["InitialExecutionState"]["Operations"]
         return {each["Id"]: each for each in found}
 
-    def checkpoint(self, number: int, *updates: dict[str, Any]) -> None:
-        """Checkpoint these updates in the name of an invocation."""
-        self._lambda.checkpoint_durable_execution(
+    def checkpoint(self, number: int, *updates: dict[str, Any], **given: str) -> str:
+        """Checkpoint these updates in the name of an invocation, and return the next token."""
+        answer = self._lambda.checkpoint_durable_execution(
             DurableExecutionArn=self.arn,
-            CheckpointToken=self.event(number)["CheckpointToken"],
             Updates=updates,
+            **{"CheckpointToken": self.event(number)["CheckpointToken"], **given},
         )
+        return str(answer["CheckpointToken"])
 
     def answer(self, number: int, answer: dict[str, Any] | None) -> None:
         self.event(number)
@@ -152,6 +153,24 @@ def test_what_was_killed_is_replayed_with_what_was_checkpointed(execution: Execu
     os.kill(execution.event(0)["pid"], signal.SIGKILL)
 
     assert execution.operations(1)["step-1"]["Status"] == "SUCCEEDED"
+    execution.answer(1, DONE)
+    execution.ends_as("SUCCEEDED")
+
+
+def test_a_checkpoint_that_is_sent_again_gets_the_answer_that_it_has_had(
+    execution: Execution,
+) -> None:
+    start, done = {**STEP, "Action": "START"}, {**STEP, "Action": "SUCCEED"}
+    token = execution.checkpoint(0, start, done, ClientToken="first")
+
+    assert execution.checkpoint(0, start, done, ClientToken="first") == token
+    with pytest.raises(ClientError, match="Invalid checkpoint token"):
+        execution.checkpoint(0, start, done, ClientToken="second")
+    execution.checkpoint(0, {**STEP, "Id": "step-2", "Action": "START"}, CheckpointToken=token)
+    execution.answer(0, None)
+
+    assert execution.operations(1)["step-1"]["StepDetails"]["Attempt"] == 1
+    assert set(execution.operations(1)) >= {"step-1", "step-2"}
     execution.answer(1, DONE)
     execution.ends_as("SUCCEEDED")
 

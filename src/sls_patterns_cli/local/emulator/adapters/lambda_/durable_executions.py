@@ -4,8 +4,13 @@ AWS: a function with `DurableConfig` is invoked by a version, an alias or `$LATE
 execution stays with the version that began it. Its name makes the start idempotent while AWS keeps
 it: the same payload gets the execution that there is, another one
 DurableExecutionAlreadyStartedException. A step that is to be tried again is PENDING, then READY.
+A checkpoint that is sent again with its ClientToken, as AWS's SDKs do when an answer does not come,
+gets the answer that it has had; any other with a token that is used up gets "Invalid checkpoint
+token".
 https://docs.aws.amazon.com/lambda/latest/dg/durable-invoking.html
 https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-idempotency.html
+https://docs.aws.amazon.com/lambda/latest/api/API_CheckpointDurableExecution.html
+https://github.com/aws/aws-durable-execution-sdk-js/issues/917
 
 An invocation that fails (its environment is killed, it takes too long) is tried again with what has
 been checkpointed; AWS's own local runner does so after 5 s, and gives up at the fifth failure in a
@@ -17,7 +22,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
 Emulator: runs one only where DurableConfig says `Enabled`, which AWS does not know, and forgets it
 of a template's functions. It replays with the code of `$LATEST`, forgets what was started
 asynchronously, knows no names, and sends nothing to a dead-letter queue. It does not know the
-policy of AWS that SAM and CDK give to a durable function.
+policy of AWS that SAM and CDK give to a durable function. It reads no ClientToken, so a checkpoint
+that is sent again fails its execution, and it refuses a token in other words than AWS.
+Here an execution knows its last checkpoint, where AWS knows all of 15 minutes.
 """
 
 import asyncio
@@ -88,10 +95,10 @@ def apply() -> None:
     rely_on(lambda_durable.create_execution_for_invoke, "e95d06d3690b")
     rely_on(lambda_durable.schedule_resume, "f2a1efd626b8")
     rely_on(lambda_durable._resume_loop, "598ec8a52100")
-    rely_on(lambda_durable.handle_checkpoint, "f18c34172b7d")
     replace(lambda_svc, "_invoke", "ab193779e5c2", _invoking)
     replace(lambda_svc, "invoke_async_with_retry", "289fe4d3cbd4", _handed_over)
     replace(lambda_svc, "invoke_durable_resume", "2e51e02417fd", _going_on)
+    replace(lambda_durable, "handle_checkpoint", "f18c34172b7d", _checkpointing)
     replace(lambda_durable, "_apply_update", "9f8f0bb73fb2", _updating)
     replace(lambda_durable, "_next_expiry", "945f09b60435", _expiring)
     replace(lambda_durable, "_resume_execution", "9e4e55100322", _resuming)
@@ -313,6 +320,27 @@ def _described(result: Record) -> Record:
         "ErrorType": str(body.get("errorType", "Unhandled")),
         "ErrorMessage": str(body.get("errorMessage", "")) or "no message",
     }
+
+
+def _checkpointing(checkpoint: Callable[..., Any]) -> Callable[..., Any]:
+    def handle_checkpoint(arn: str, body: bytes) -> Any:
+        execution = lambda_durable._executions.get(lambda_durable._parse_execution_arn(arn))
+        if execution is None:
+            return checkpoint(arn, body)
+        given = json.loads(body)
+        sent, answer = execution.get("_LastCheckpoint", (None, None))
+        if sent and given.get("ClientToken") == sent:
+            return answer
+        if given["CheckpointToken"] != execution["CheckpointToken"]:
+            message = "Invalid checkpoint token"
+            kind = "InvalidParameterValueException"
+            return error_response_json(kind, message, HTTPStatus.BAD_REQUEST)
+        answer = checkpoint(arn, body)
+        if answer[0] == HTTPStatus.OK:
+            execution["_LastCheckpoint"] = given.get("ClientToken"), answer
+        return answer
+
+    return handle_checkpoint
 
 
 def _updating(update: Callable[..., None]) -> Callable[..., None]:
