@@ -90,6 +90,7 @@ ADAPTERS = (
     "apigateway.http_api_authorizer",
     "apigateway.http_api_tokens",
     "apigateway.iam_authorization",
+    "apigateway.access_logs",
     "apigateway.http_api_cors",
     "eventsv2.service",
 )

@@ -11,7 +11,7 @@ import urllib3
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from local.support import DeployStack
+from local.support import Client, DeployStack
 
 from sls_patterns_cli.local.external import Answer, StandIn
 
@@ -39,12 +39,16 @@ API = (
   Api:
     Type: AWS::Serverless::HttpApi
     Properties:
+      AccessLogSettings:
+        DestinationArn: !GetAtt Calls.Arn
+        Format: '$context.status $context.authorizer.claims.sub'
       Auth:
         DefaultAuthorizer: Issuer
         Authorizers:
           Issuer:
             IdentitySource: $request.header.Authorization
             JwtConfiguration: {issuer: "ISSUER", audience: [shop, desk]}
+  Calls: {Type: "AWS::Logs::LogGroup", Properties: {LogGroupName: calls-with-tokens}}
 Outputs: {Endpoint: {Value: !GetAtt Api.ApiEndpoint}}
 """
 )
@@ -110,6 +114,16 @@ def test_the_function_gets_the_claims_and_scopes_as_text(provider: Provider, ask
     assert told["claims"]["sub"] == "me"
     assert told["claims"]["admin"] == "true"
     assert told["scopes"] == ["items:read", "more"]
+
+
+def test_the_access_log_names_the_subject_of_an_accepted_token(
+    provider: Provider, ask: Ask, client: Client
+) -> None:
+    ask(provider.token(sub="the shop"))
+    ask(provider.token(sub="nobody", aud="other"))
+
+    events = client("logs").filter_log_events(logGroupName="calls-with-tokens")["events"]
+    assert [each["message"] for each in events][-2:] == ["200 the shop", "401 -"]
 
 
 @pytest.mark.parametrize(

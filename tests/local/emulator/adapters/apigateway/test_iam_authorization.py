@@ -41,12 +41,20 @@ Resources:
           Properties: {RestApiId: !Ref Rest, Method: GET, Path: /open, Auth: {Authorizer: NONE}}
   Http:
     Type: AWS::Serverless::HttpApi
-    Properties: {Auth: {EnableIamAuthorizer: true, DefaultAuthorizer: AWS_IAM}}
+    Properties:
+      Auth: {EnableIamAuthorizer: true, DefaultAuthorizer: AWS_IAM}
+      AccessLogSettings:
+        DestinationArn: !GetAtt Calls.Arn
+        Format: "http $context.status $context.identity.userArn"
   Rest:
     Type: AWS::Serverless::Api
     Properties:
       StageName: live
       Auth: {DefaultAuthorizer: AWS_IAM, InvokeRole: NONE}
+      AccessLogSetting:
+        DestinationArn: !GetAtt Calls.Arn
+        Format: "rest $context.status $context.identity.userArn"
+  Calls: {Type: "AWS::Logs::LogGroup", Properties: {LogGroupName: signed-calls}}
   Caller:
     Type: AWS::IAM::Role
     Properties:
@@ -163,6 +171,20 @@ def test_a_signed_call_is_served(read: Call, write: Call, caller: Credentials) -
     status, content, _ = write.send(**{"content-type": "application/json", "x-more": "1"})
     assert (status, content["body"]) == (200, '{"item": 1}')
     assert replace(read, by=caller).send()[0] == 200
+
+
+def test_the_access_log_names_who_signed(
+    kind: str, read: Call, write: Call, caller: Credentials, client: Client
+) -> None:
+    replace(read, by=caller).send()
+    replace(write, by=caller).send()
+
+    events = client("logs").filter_log_events(logGroupName="signed-calls")["events"]
+    lines = [each["message"] for each in events if each["message"].startswith(kind)]
+    served, refused = lines[-2:]
+    assert served.startswith(f"{kind} 200 arn:aws:sts::")
+    assert served.endswith("/proof")
+    assert refused == f"{kind} 403 -"
 
 
 def test_the_function_is_told_who_calls(kind: str, read: Call, caller: Credentials) -> None:

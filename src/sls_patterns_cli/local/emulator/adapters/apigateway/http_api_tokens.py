@@ -71,13 +71,24 @@ def _strict(validate: Validate) -> Validate:
 
 def _complete(token: str) -> bool:
     """Whether a token says how it is signed, and until when it holds."""
-    header, claims = (_decoded(part) for part in [*token.split("."), ""][:2])
+    header, claims = _parts_of(token)
     times = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
     return (
         header.get("alg") == "RS256"
         and "exp" in claims
         and all(isinstance(time, int | float) and not isinstance(time, bool) for time in times)
     )
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """Return what a token says of its caller; nothing if it is no token."""
+    _, claims = _parts_of(token)
+    return claims
+
+
+def _parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    header, claims = (_decoded(part) for part in [*token.split("."), ""][:2])
+    return header, claims
 
 
 def _decoded(part: str) -> dict[str, Any]:
