@@ -39,6 +39,7 @@ ADAPTERS = (
     "sns.topic_delivery",
     "sns.endpoint_delivery",
     "logs.log_subscriptions",
+    "logs.insights_queries",
     "scheduler.schedule_delivery",
     "events.rule_delivery",
     "stepfunctions.task_timeouts",
