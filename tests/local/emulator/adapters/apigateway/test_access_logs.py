@@ -47,8 +47,8 @@ REST_API = f"""
 REST_ENDPOINT = '!Sub "https://${Api}.execute-api.${AWS::Region}.amazonaws.com/live"'
 
 
-def call(address: str) -> int:
-    return int(HTTP.request("GET", address, headers={"user-agent": 'the "shop"'}).status)
+def call(address: str, agent: str = "shop") -> int:
+    return int(HTTP.request("GET", address, headers={"user-agent": agent}).status)
 
 
 def calls(client: Client, stack: dict[str, str]) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def test_an_http_api_logs_the_route_the_path_and_who_calls(
     assert call(f"{stack['Endpoint']}/orders/7?fields=name") == 201
     assert call(f"{stack['Endpoint']}/other/system") == 201
 
-    told = {"method": "GET", "status": "201", "from": "127.0.0.1", "agent": 'the "shop"'}
+    told = {"method": "GET", "status": "201", "from": "127.0.0.1", "agent": "shop"}
     told |= {"subject": "-", "error": "-"}
     assert calls(client, stack) == [
         {"route": "GET /orders/{id}-", "path": "/orders/7", **told},
@@ -108,3 +108,14 @@ def test_an_update_changes_the_format_of_a_rest_api(
 
     (line,) = calls(client, stack)
     assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000", line["at"])
+
+
+def test_quotes_of_a_caller_break_the_line(client: Client, deploy_stack: DeployStack) -> None:
+    template = stack_of("HttpApi", HTTP_API, "!GetAtt Api.ApiEndpoint", "ApiId")
+    agent = '{"by":"$context.identity.userAgent"}'
+    stack = deploy_stack(template.replace(FORMAT, agent), "quotes")
+
+    call(f"{stack['Endpoint']}/orders/7", 'the "shop"')
+
+    (event,) = client("logs").filter_log_events(logGroupName=stack["Calls"])["events"]
+    assert event["message"] == '{"by":"the "shop""}'

@@ -1,9 +1,11 @@
 """Each call of an API is a line in the log group that its stage names, in the stage's format.
 
 AWS: the format has `$context` variables, and one without a value becomes `-`. What is refused is
-logged as well. The path has the name of the stage in front, unless that is `$default`.
+logged as well. Quotes in a value are not escaped, so a line of JSON with some is no JSON. The path
+has the name of the stage in front, unless that is `$default`.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+https://github.com/DataBiosphere/azul/issues/4348
 
 Emulator: keeps the settings of an HTTP API, forgets those of a REST API, and logs no call. Here a
 line is there at once, where AWS takes some minutes, and these alone have values: the call, its
@@ -11,7 +13,6 @@ route, status and time, its caller's address and user agent, the trace, and of a
 API has authorized itself the claims or the ARN.
 """
 
-import json
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -123,7 +124,7 @@ def _log(call: Call, headers: Headers, query: Any, response: Any, began: float) 
 
 def _value(context: dict[str, Any], variable: re.Match[str]) -> str:
     value = context.get(variable[1])
-    return "-" if value in (None, "") else json.dumps(str(value))[1:-1]
+    return "-" if value in (None, "") else str(value)
 
 
 def _request(call: Call, headers: Headers, response: Any, began: float) -> dict[str, Any]:

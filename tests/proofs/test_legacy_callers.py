@@ -1,0 +1,56 @@
+"""`make legacy-callers` lists who still uses which path of a legacy system."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import urllib3
+from local.support import wait_until
+from openapi.serving import Served, served
+from rendering import render_project
+from tools import run
+from variants import Variant, parameters
+
+pytestmark = pytest.mark.skipif(not shutil.which("aws"), reason="needs the AWS CLI")
+
+VARIANTS = [
+    Variant("strangler", topology, "python", "sam", "dynamodb")
+    for topology in ("gradual", "http-api", "rest-api")
+]
+HERE = "127.0.0.1"
+LISTED = {
+    "gradual": {(HERE, "/customers/7", "2", "shop"), ("local", "/orders", "1", "None")},
+    "http-api": {(HERE, "/customers/7", "2", "shop")},
+    "rest-api": {(HERE, "/live/customers/7", "2", "shop"), (HERE, "/live/", "1", "crawler")},
+}
+"""Who calls what of the legacy system how often, with what; functions do not say the last."""
+
+
+@pytest.mark.parametrize("variant", parameters(VARIANTS, VARIANTS[:1]))
+def test_make_lists_who_still_uses_the_legacy_system(variant: Variant, tmp_path: Path) -> None:
+    with served(render_project(tmp_path / "shop", **variant.answers)) as service:
+        call(service, "/customers/7", "shop")
+        call(service, "/customers/7?fields=name", "shop")
+        call(service, "/orders/2026-0001", "shop")
+        if variant.topology == "rest-api":
+            call(service, "/", "crawler")
+
+        wait_until(lambda: len(listed(service)) >= len(LISTED[variant.topology]))
+        rows = listed(service)
+
+    assert {(who, path, count, agent) for who, path, count, _, agent in rows} == LISTED[
+        variant.topology
+    ]
+    assert rows[0][2] == "2", "the most requests come first"
+
+
+def listed(service: Served) -> list[list[str]]:
+    """Return the rows that the command prints; it asks for what was before this second."""
+    printed = run(["make", "--silent", "legacy-callers"], service.project, **service.variables)
+    return [line.split("\t") for line in printed.splitlines()]
+
+
+def call(service: Served, path: str, agent: str) -> None:
+    variables = service.variables
+    headers = {"user-agent": agent, "authorization": f"Bearer {variables.get('TOKEN', '')}"}
+    urllib3.request("GET", variables["ApiUrl"] + path, headers=headers, retries=False, timeout=20)
