@@ -1,7 +1,9 @@
-"""`make legacy-callers` lists who still uses which path of a legacy system."""
+"""The commands of `strangler`: who still uses which path, and how far a path has moved."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -50,7 +52,42 @@ def listed(service: Served) -> list[list[str]]:
     return [line.split("\t") for line in printed.splitlines()]
 
 
-def call(service: Served, path: str, agent: str) -> None:
+def call(service: Served, path: str, agent: str) -> urllib3.BaseHTTPResponse:
     variables = service.variables
     headers = {"user-agent": agent, "authorization": f"Bearer {variables.get('TOKEN', '')}"}
-    urllib3.request("GET", variables["ApiUrl"] + path, headers=headers, retries=False, timeout=20)
+    address = variables["ApiUrl"] + path
+    return urllib3.request("GET", address, headers=headers, retries=False, timeout=20)
+
+
+def test_make_moves_a_path_and_back(tmp_path: Path) -> None:
+    with served(render_project(tmp_path / "shop", **VARIANTS[0].answers)) as service:
+
+        def make(*words: str) -> Any:
+            printed = run(["make", "--silent", *words], service.project, **service.variables)
+            return json.loads(printed)
+
+        def refused(*words: str) -> str:
+            with pytest.raises(pytest.fail.Exception) as failure:
+                make(*words)
+            return str(failure.value)
+
+        def side() -> str:
+            return call(service, "/orders/2026-0001", "shop").headers["x-served-by"]
+
+        assert make("shift") == []
+        assert side() == "legacy"
+        assert make("shift", "SHARE=100")["share_percent"] == {"N": "100"}
+        wait_until(lambda: side() == "new")
+        assert make("shadow", "SHARE=5")["shadow_percent"] == {"N": "5"}
+        assert make("tester", "CALLER=anna")["testers"] == {"SS": ["anna"]}
+        assert "testers" not in make("no-tester", "CALLER=anna")
+        assert [row["path"] for row in make("shift")] == [{"S": "/orders"}]
+        for share in ("101", "-1", "half"):
+            assert f"'{share}' is no percentage" in refused("shift", f"SHARE={share}")
+
+        make("shift", "SHARE=0")
+        wait_until(lambda: side() == "legacy")
+        assert "ConditionalCheckFailedException" in refused("moved")
+        make("shift", "SHARE=100")
+        assert make("moved")["moved"] == {"BOOL": True}
+        assert "ConditionalCheckFailedException" in refused("shift", "SHARE=0")
