@@ -37,7 +37,7 @@ def test_make_lists_who_still_uses_the_legacy_system(variant: Variant, tmp_path:
         if variant.topology == "rest-api":
             call(service, "/", "crawler")
 
-        wait_until(lambda: len(listed(service)) >= len(LISTED[variant.topology]))
+        wait_until(lambda: len(listed(service)) >= len(LISTED[variant.topology]), seconds=120)
         rows = listed(service)
 
     assert {(who, path, count, agent) for who, path, count, _, agent in rows} == LISTED[
