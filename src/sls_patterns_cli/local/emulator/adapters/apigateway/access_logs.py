@@ -26,12 +26,13 @@ from ministack import app
 from ministack.core.iam_evaluator import resolve_caller_identity
 from ministack.core.responses import new_uuid
 from ministack.core.router import extract_access_key_id
-from ministack.services import apigateway, apigateway_v1, cloudwatch_logs
+from ministack.services import apigateway, apigateway_v1
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.apigateway.http_api_tokens import claims_of
 from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
+from sls_patterns_cli.local.emulator.adapters.logs.lines import put_line
 
 VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_.]*[A-Za-z0-9_])")
 SETTINGS = {"destinationArn": "DestinationArn", "format": "Format"}
@@ -114,12 +115,9 @@ def _log(call: Call, headers: Headers, query: Any, response: Any, began: float) 
         **(_resource(call) if is_rest else _route(call)),
         **(_caller(call, headers, query) if response[0] not in REFUSED else {}),
     }
-    group = settings["destinationArn"].removesuffix(":*").rpartition(":")[2]
-    place = {"logGroupName": group, "logStreamName": f"{api}/{stage}".replace("$", "")}
+    stream = f"{api}/{stage}".replace("$", "")
     line = VARIABLE.sub(partial(_value, context), settings["format"])
-    event = {"timestamp": int(began * 1000), "message": line}
-    cloudwatch_logs._create_log_stream(place)  # refused where there is one
-    cloudwatch_logs._put_log_events({**place, "logEvents": [event]})
+    put_line(settings["destinationArn"], stream, line, began)
 
 
 def _value(context: dict[str, Any], variable: re.Match[str]) -> str:

@@ -331,7 +331,7 @@ def _checkpointing(checkpoint: Callable[..., Any]) -> Callable[..., Any]:
         sent, answer = execution.get("_LastCheckpoint", (None, None))
         if sent and given.get("ClientToken") == sent:
             return answer
-        if given["CheckpointToken"] != execution["CheckpointToken"]:
+        if given.get("CheckpointToken") != execution["CheckpointToken"]:
             message = "Invalid checkpoint token"
             kind = "InvalidParameterValueException"
             return error_response_json(kind, message, HTTPStatus.BAD_REQUEST)

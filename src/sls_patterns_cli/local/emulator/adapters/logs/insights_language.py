@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -435,20 +435,20 @@ class _Parser:
         return self.take().text.replace("`", "")
 
     def expression(self) -> Expression:
-        choices = [self.conjunction()]
-        while self.skip("or"):
-            choices.append(self.conjunction())
-        if len(choices) == 1:
-            return choices[0]
-        return lambda record: any(true(choice(record)) for choice in choices)
+        return self.chained("or", any, self.conjunction)
 
     def conjunction(self) -> Expression:
-        conditions = [self.negation()]
-        while self.skip("and"):
-            conditions.append(self.negation())
-        if len(conditions) == 1:
-            return conditions[0]
-        return lambda record: all(true(condition(record)) for condition in conditions)
+        return self.chained("and", all, self.negation)
+
+    def chained(
+        self, word: str, holds: Callable[[Iterable[bool]], bool], part: Callable[[], Expression]
+    ) -> Expression:
+        parts = [part()]
+        while self.skip(word):
+            parts.append(part())
+        if len(parts) == 1:
+            return parts[0]
+        return lambda record: holds(true(each(record)) for each in parts)
 
     def negation(self) -> Expression:
         return _not(self.negation()) if self.skip("not") else self.comparison()

@@ -9,15 +9,15 @@ Emulator: keeps the logging configuration and logs nothing.
 """
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import cloudwatch_logs, stepfunctions
+from ministack.services import stepfunctions
 
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
+from sls_patterns_cli.local.emulator.adapters.logs.lines import put_line
 from sls_patterns_cli.local.emulator.adapters.stepfunctions.machines import machine_of
 
 LEVELS = {"ERROR", "ALL"}
@@ -54,17 +54,7 @@ def _log_error(execution: dict[str, Any], event: dict[str, Any]) -> None:
         "execution_arn": execution["executionArn"],
     }
     for destination in logging["Destinations"]:
+        if not role_may(machine["roleArn"], "logs:CreateLogDelivery", "*"):
+            raise PermissionError(f"{machine['roleArn']} may not deliver logs")
         arn = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]
-        group = arn.removesuffix(":*").rpartition(":")[2]
-        _log(machine["roleArn"], group, json.dumps(entry))
-
-
-def _log(role: str, group: str, line: str) -> None:
-    if not role_may(role, "logs:CreateLogDelivery", "*"):
-        raise PermissionError(f"{role} may not deliver logs")
-    stream, now = f"states/{new_uuid()}", int(time.time() * 1000)
-    cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
-    event = {"timestamp": now, "message": line}
-    cloudwatch_logs._put_log_events(
-        {"logGroupName": group, "logStreamName": stream, "logEvents": [event]}
-    )
+        put_line(arn, f"states/{new_uuid()}", json.dumps(entry))
