@@ -4,12 +4,15 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import green
 import memory
+import parts
 import pytest
 import spending
 from command import Cli, environment
 from selection import (
     files_that_differ_from_main,
+    is_all_of_its_part,
     is_whole,
     of_what_changed,
     pattern_of,
@@ -43,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--changed", action="store_true", help="only the tests of patterns that differ from main"
     )
+    parser.addoption("--part", choices=parts.PARTS, help="only the tests of this part, of all")
+    parser.addoption(
+        "--unless-green",
+        action="store_true",
+        help="leave out the emulator's tests if they have passed with what is there now",
+    )
     parser.addoption("--costs", type=Path, help="a file to which each test adds its processor time")
 
 
@@ -55,8 +64,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
     if only := config.getoption("--pattern"):
         wanted = [each for each in items if (pattern_of(each) or NO_PATTERN) == only]
+    elif part := config.getoption("--part"):
+        wanted = [each for each in items if parts.part_of(each) == part]
     elif config.getoption("--changed"):
         wanted = of_what_changed(items, files_that_differ_from_main())
+    elif config.getoption("--unless-green") and green.is_green():
+        wanted = [each for each in items if not green.is_of_the_emulator(each)]
     else:
         return
     config.hook.pytest_deselected(items=[each for each in items if each not in wanted])
@@ -96,6 +109,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         costs = config.getoption("--costs")
         config.pluginmanager.register(spending.Spent(costs, whole=is_whole(config)))
+        if config.getoption("--part") == green.PART and is_all_of_its_part(config):
+            config.pluginmanager.register(green.Green())
 
 
 @pytest.hookimpl(trylast=True)  # when there is a terminal reporter

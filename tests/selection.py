@@ -27,6 +27,11 @@ def is_whole(config: pytest.Config) -> bool:
 
     Of a selection no pattern's share can be told: each pattern has other tests in it.
     """
+    return is_all_of_its_part(config) and not config.getoption("--part", None)
+
+
+def is_all_of_its_part(config: pytest.Config) -> bool:
+    """Return whether a run has all tests of the part that it is of, or of all parts."""
     asked = ("--pattern", "--changed", "keyword", "deselect", "lf")
     whole_suite = config.args_source is config.ArgsSource.TESTPATHS
     return whole_suite and not any(config.getoption(each, None) for each in asked)

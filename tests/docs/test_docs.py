@@ -31,9 +31,9 @@ RUN_ELSEWHERE = {
     "uvx --from 'sls-patterns-cli[local] @ SOURCE' sls-patterns local test": (
         "tests/package/test_one_line.py"
     ),
-    "make check": "tests/static/test_golden.py",
+    "make check": "tests/suite/test_selection.py",
     "make test": ".ci/run",
-    "make test-all PATTERN=scalable-webhook": ".github/workflows/all.yml",
+    "make test-all PART=emulator": ".github/workflows/all.yml",
     "make golden": "tests/static/test_golden.py",
     "make pattern NAME=claim-check FROM=frugal-consumer": "tests/suite/test_new_pattern.py",
     "make deploy": "tests/static/test_project.py",
