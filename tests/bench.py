@@ -1,6 +1,7 @@
-"""How fast the command line is, each figure beside what it is measured against.
+"""How fast the command line is, each figure beside what it is measured against; and what is heavy.
 
 Whole processes, alternating with their rival so that a busy machine hits both; the median counts.
+It ends with the line of this version in `docs/speed.md`.
 """
 
 import json
@@ -13,17 +14,26 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import speed
 from environments import UV, environment, link_modules, node, pins
 from update.publication import git, publish_three_releases
+
+from sls_patterns_cli import catalog
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
 OURS = str(BIN / "sls-patterns")
 ESBUILD = "node_modules/esbuild/bin/esbuild"
+COSTS = ROOT / "build/costs.txt"
+"""What each test of the last whole `make test` took."""
+
+LARGE_PARTS = ("contract", "proofs", "static", "update", "local")
+
 ROUNDS = 11
 ROUNDS_OF_UPDATES = 5
 """Copier's update takes seconds, most of it in git's processes."""
@@ -49,9 +59,11 @@ def medians(
     return {name: statistics.median(measured) for name, measured in times.items()}
 
 
-def report(taken: Mapping[str, float], ours: str, rival: str) -> None:
+def report(taken: Mapping[str, float], ours: str, rival: str) -> dict[str, float]:
+    """Print the ratio, and return it as a figure of the page."""
     mine, theirs = taken[ours], taken[rival]
     print(f"{ours}, against {rival}: {mine:.3f} s / {theirs:.3f} s = {mine / theirs:.2f}")
+    return {f"`{ours}` / {rival}": mine / theirs}
 
 
 def git_checkout_of_the_template(folder: Path) -> Path:
@@ -89,7 +101,7 @@ def sam_init(folder: Path) -> Command:
     ]
 
 
-def update_and_status(folder: Path) -> None:
+def update_and_status(folder: Path) -> dict[str, float]:
     """Measure both on a project two releases behind, with the same repository as the source."""
     template = publish_three_releases(folder / "releases").folder
     project = folder / "updated"
@@ -110,8 +122,7 @@ def update_and_status(folder: Path) -> None:
         rival: [BIN / "copier", "update", "--quiet", "--defaults", project],
     }
     taken = medians(commands, folder, tidy, ROUNDS_OF_UPDATES)
-    for command in ("update", "status"):
-        report(taken, command, rival)
+    return report(taken, "update", rival) | report(taken, "status", rival)
 
 
 def first_proof(folder: Path) -> float:
@@ -321,7 +332,7 @@ def packages(folder: Path) -> None:
             )
 
 
-def new_and_list(folder: Path) -> None:
+def new_and_list(folder: Path) -> dict[str, float]:
     template = git_checkout_of_the_template(folder)
 
     def tidy() -> None:
@@ -330,20 +341,18 @@ def new_and_list(folder: Path) -> None:
     answers = ["--defaults", "--data", "pattern=scalable-webhook"]
     commands: dict[str, Command] = {
         "new": [OURS, "new", "scalable-webhook", "project", "--defaults", "--no-git"],
-        "sam init of 15 files": sam_init(folder),
+        "sam init": sam_init(folder),
         "copier copy": [BIN / "copier", "copy", "--quiet", *answers, template, "project"],
         "--help": [OURS, "--help"],
         "list": [OURS, "list"],
-        "python -c pass": [sys.executable, "-c", "pass"],
+        "show": [OURS, "show", "scalable-webhook"],
+        "python": [sys.executable, "-c", "pass"],
     }
     taken = medians(commands, folder, tidy)
-    for ours, rival in (
-        ("new", "sam init of 15 files"),
-        ("new", "copier copy"),
-        ("--help", "python -c pass"),
-        ("list", "python -c pass"),
-    ):
-        report(taken, ours, rival)
+    figures = report(taken, "new", "sam init") | report(taken, "new", "copier copy")
+    for ours in ("--help", "list", "show"):
+        figures |= report(taken, ours, "python")
+    return figures
 
 
 def service_of_200_resources() -> dict[str, Any]:
@@ -374,28 +383,83 @@ def service_of_200_resources() -> dict[str, Any]:
     return {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
 
 
-def check(folder: Path) -> None:
+def check(folder: Path) -> dict[str, float]:
     """Measure `check` beside cfn-lint, which reads the same template."""
     (folder / "template.json").write_text(json.dumps(service_of_200_resources(), indent=1))
     commands: dict[str, Command] = {
-        "check of 200 resources": ["sh", "-c", f"{OURS} check template.json || true"],
+        "check": ["sh", "-c", f"{OURS} check template.json || true"],
         "cfn-lint": ["sh", "-c", f"{BIN / 'cfn-lint'} template.json || true"],
     }
     taken = medians(commands, folder, lambda: None, rounds=ROUNDS_OF_UPDATES)
-    report(taken, "check of 200 resources", "cfn-lint")
+    return report(taken, "check", "cfn-lint")
+
+
+def proofs(folder: Path) -> dict[str, float]:
+    """Return how long the proofs of a default project take on an idle machine, everything ready."""
+    project = folder / "all-proofs"
+    seconds([OURS, "new", "scalable-webhook", str(project), "--defaults"], folder)
+    seconds([OURS, "local", "test", str(project), "--", "-k", "test_accepted"], folder)
+    start = time.perf_counter()
+    seconds([OURS, "local", "test", str(project)], folder)
+    whole = time.perf_counter() - start
+    print(f"all proofs of scalable-webhook: {whole:.1f} s")
+    return {"`local test`, s": whole}
+
+
+def lines(folder: Path) -> dict[str, float]:
+    """Return how many lines a default project, the golden files and the tool have."""
+    sizes = {}
+    for slug in catalog.slugs():
+        project = folder / "defaults" / slug
+        seconds([OURS, "new", slug, str(project), "--defaults", "--no-git"], folder)
+        sizes[slug] = sum(map(lines_of, project.rglob("*")))
+    largest = max(sizes, key=lambda slug: sizes[slug])
+    figures = {
+        "project, median lines": statistics.median(sizes.values()),
+        "largest": sizes[largest],
+        "golden lines": sum(map(lines_of, (ROOT / "tests/golden").rglob("*"))),
+        "`src` lines": sum(map(lines_of, (ROOT / "src").rglob("*.py"))),
+    }
+    print(*(f"{name}: {figure:.0f}" for name, figure in figures.items()), sep="\n")
+    print(f"the largest is {largest}")
+    return figures
+
+
+def lines_of(file: Path) -> int:
+    is_lock = file.suffix == ".lock" or file.name == "package-lock.json"
+    return file.read_bytes().count(b"\n") if file.is_file() and not is_lock else 0
+
+
+def suite() -> dict[str, float]:
+    """Return the processor minutes of the last `make test` by its folders; name what takes much."""
+    if not COSTS.exists():
+        print("run `make test` first: its costs are not known")
+        return {}
+    costs = COSTS.read_text()
+    parts = speed.minutes_by_part(costs)
+    print(
+        *(f"tests/{part}: {minutes:.1f} processor minutes" for part, minutes in parts.items()),
+        sep="\n",
+    )
+    print(*speed.large_tests(costs), sep="\n")
+    named = {f"tests/{part}": parts.get(part, 0) for part in LARGE_PARTS}
+    whole = sum(parts.values())
+    return {"suite, min": whole, **named, "other tests": whole - sum(named.values())}
 
 
 def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
-        check(folder)
-        new_and_list(folder)
-        update_and_status(folder)
+        figures = check(folder) | new_and_list(folder) | update_and_status(folder)
         packages(folder)
         first_proof(folder)  # fills the caches
         shutil.rmtree(folder / "proven")
         warm = first_proof(folder)
         print(f"new to first proof, caches warm: {warm:.1f} s")
+        figures |= proofs(folder) | lines(folder) | suite()
+    release = metadata.version("sls-patterns-cli")
+    speed.PAGE.write_text(speed.with_line(speed.PAGE.read_text(), release, figures))
+    print(f"{speed.PAGE.name} has the line of {release}")
 
 
 if __name__ == "__main__":
