@@ -47,7 +47,7 @@ class Source:
     """What gives a function its messages."""
 
     defects: tuple[str, ...]
-    """Names in `DEFECTS`; `make test` shows the first one, for one pattern."""
+    """Names in `DEFECTS`."""
     strikes: int
     """How often a message may be struck and must be done all the same."""
     slow_seconds: float = 1.1

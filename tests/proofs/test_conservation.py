@@ -10,6 +10,7 @@ from _pytest.mark import ParameterSet
 from conservation import FULL_SIZE, conserve
 from conservation.patterns import DEFECTS, SERVICES, Service
 from conservation.schedule import schedule
+from proofs.test_mutants import first_of_each_wiring
 
 from sls_patterns_cli import catalog
 
@@ -33,33 +34,47 @@ NOT_YET = {
 """Patterns with messages, or their topologies, that are not described yet."""
 
 
-def is_shown(service: Service) -> bool:
-    """Whether `make test` shows it: once for each topology that is not retired."""
-    if catalog.pattern(service.pattern).topology(service.topology).retired:
-        return False
-    alike = [s for s in SERVICES if (s.pattern, s.topology) == (service.pattern, service.topology)]
-    return service.datastore == "dynamodb" or len(alike) == 1
+def only_here() -> dict[str, Service]:
+    """Return the defects that no proof and no rule notices, each with the first service to have it.
+
+    Those of the wiring are noticed by the contract or by a proof: `test_mutants` shows it.
+    """
+    first: dict[str, Service] = {}
+    for service in SERVICES:
+        for defect in service.source.defects:
+            if defect not in WIRING and not is_retired(service):
+                first.setdefault(defect, service)
+    return first
+
+
+WIRING = first_of_each_wiring()
+
+
+def is_retired(service: Service) -> bool:
+    return bool(catalog.pattern(service.pattern).topology(service.topology).retired)
 
 
 def services() -> Iterator[ParameterSet]:
+    """Each service in each runtime; `make test` runs those whose defects are noticed only here."""
+    often = list(only_here().values())
     for service in SERVICES:
         for runtime in RUNTIMES:
-            often = runtime == "python" and is_shown(service)
-            marks = [] if often else [pytest.mark.exhaustive]
+            is_often = runtime == "python" and service in often
+            marks = [] if is_often else [pytest.mark.exhaustive]
             yield pytest.param(service, runtime, id=f"{service}-{runtime}", marks=marks)
 
 
 def defects() -> Iterator[ParameterSet]:
-    """Each defect, once; `make test` shows those that are the first of a kind of source."""
-    shown = set()
     for service in SERVICES:
         for defect in service.source.defects:
-            is_first = defect == service.source.defects[0]
-            often = is_first and is_shown(service) and defect not in shown
-            if often:
-                shown.add(defect)
-            marks = () if often else pytest.mark.exhaustive
+            marks = () if only_here().get(defect) is service else pytest.mark.exhaustive
             yield pytest.param(service, defect, id=f"{service}-{defect}", marks=marks)
+
+
+def test_the_defects_that_are_noticed_only_here_always_run() -> None:
+    always = {each.values[1] for each in defects() if not each.marks}
+
+    assert always == DEFECTS.keys() - WIRING.keys()
 
 
 @pytest.mark.parametrize(("service", "runtime"), list(services()))
