@@ -159,29 +159,41 @@ def test_waits_are_reported_and_the_template_keeps_them() -> None:
         "Resources": {
             "Long": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 360}},
             "Default": {"Type": "AWS::SQS::Queue"},
+            "Chosen": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {"VisibilityTimeout": {"Ref": "Seconds"}},
+            },
             "Late": {
                 "Type": "AWS::SQS::Queue",
                 "Properties": {"VisibilityTimeout": 60, "DelaySeconds": 12},
+            },
+            "Stubborn": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {"VisibilityTimeout": 150, "RedrivePolicy": {"maxReceiveCount": 30}},
             },
             "Hourly": {"Type": "AWS::Scheduler::Schedule", "Properties": rate},
             "Nightly": {
                 "Type": "AWS::Scheduler::Schedule",
                 "Properties": {"ScheduleExpression": "cron(0 3 * * ? *)"},
             },
-            "Mapping": {
-                "Type": "AWS::Lambda::EventSourceMapping",
-                "Properties": {"EventSourceArn": {"Fn::GetAtt": ["Late", "Arn"]}},
+            **{
+                f"MappingOf{queue}": {
+                    "Type": "AWS::Lambda::EventSourceMapping",
+                    "Properties": {"EventSourceArn": {"Fn::GetAtt": [queue, "Arn"]}},
+                }
+                for queue in ("Late", "Stubborn")
             },
             "Table": {"Type": "AWS::DynamoDB::Table"},
         }
     }
     before = copy.deepcopy(template)
 
-    assert timescale.changes(template) == [
+    assert timescale.changes(template, timescale.Scale()) == [
         "Long visibility 360 s -> 1.5 s",
         "Default visibility 30 s -> 1.5 s",
         "Late visibility 60 s -> 0.25 s",
         "Late delay 12 s -> 0.05 s",
+        "Stubborn visibility 150 s -> 0.0417 s",
         "Hourly every 7200 s -> 30 s",
     ]
     assert template == before

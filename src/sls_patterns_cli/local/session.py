@@ -311,8 +311,8 @@ def _deployed(
     with progress.stage("Start"):
         emulator.wait()
         progress.log(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
-        if changes := timescale.changes(template):
-            progress.log(f"Time is divided by {timescale.FACTOR}: {', '.join(changes)}")
+        if changes := timescale.changes(template, emulator.scale):
+            progress.log(f"Time is divided by {emulator.scale.factor}: {', '.join(changes)}")
     with external.stood_in(template, parameters) as stand_ins:
         addresses = {name: stand_in.url for name, stand_in in stand_ins.items()}
         provider = openid.provider(template, stand_ins)

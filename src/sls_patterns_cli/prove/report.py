@@ -11,10 +11,11 @@ from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.cloudformation.stack import Stack, listed
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.emulator import proving, timescale
+from sls_patterns_cli.local.emulator import proving
 from sls_patterns_cli.local.emulator.asking import ask
 from sls_patterns_cli.local.emulator.names import REGION
 from sls_patterns_cli.local.emulator.server import Emulator, unconfigured
+from sls_patterns_cli.local.emulator.timescale import Scale
 from sls_patterns_cli.prove.comeback import came_back
 from sls_patterns_cli.prove.deployment import Deployment, deployed
 from sls_patterns_cli.prove.trials import Trial, faults_of
@@ -109,8 +110,8 @@ def _report(source: Source, found: list[Route], faults: Sequence[Fault], say: Sa
 
 @contextmanager
 def _on_emulator(source: Source, form: Form) -> Iterator[Deployment]:
-    settings = {proving.VARIABLE: "1", timescale.VARIABLE: str(TIME_FACTOR)}
-    with unconfigured(), Emulator(REGION, {}, settings) as emulator:
+    settings = {proving.VARIABLE: "1"}
+    with unconfigured(), Emulator(REGION, {}, settings, Scale(TIME_FACTOR)) as emulator:
         control = partial(ask, emulator.port)
         yield deployed(emulator, control, source.template, form.stack, form.values)
 

@@ -120,7 +120,8 @@ class Emulator:
     """A running emulator; `with` it, or `start` and `stop` it.
 
     `interpreters` maps Lambda runtimes to executables; `settings` are further variables of its
-    environment. Raises UserError when it does not start.
+    environment. Raises UserError when it does not start. Time is divided by `scale`, or as our own
+    environment says.
     """
 
     def __init__(
@@ -128,8 +129,10 @@ class Emulator:
         region: str,
         interpreters: Mapping[str, Path],
         settings: Mapping[str, str] | None = None,
+        scale: timescale.Scale | None = None,
     ) -> None:
         self.region = region
+        self.scale = scale or timescale.given(os.environ)
         self._interpreters = {runtime: str(path) for runtime, path in interpreters.items()}
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -158,7 +161,7 @@ class Emulator:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            timescale.VARIABLE: str(timescale.FACTOR),
+            timescale.VARIABLE: str(self.scale.factor),
         }
 
     def client(self, service: str) -> Any:
@@ -256,7 +259,8 @@ class Emulator:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "AUTH": "true",
-            "SFN_WAIT_SCALE": str(1 / timescale.FACTOR),
+            timescale.VARIABLE: str(self.scale.factor),
+            "SFN_WAIT_SCALE": str(self.scale.divided(1)),
             "LOG_LEVEL": "WARNING",
             "SLS_PATTERNS_INTERPRETERS": json.dumps(self._interpreters),
             **self._settings,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any
 
-from sls_patterns_cli.local.emulator.timescale import FACTOR
+from sls_patterns_cli.local.emulator.timescale import here
 
 MOST_ATTEMPTS, OLDEST_SECONDS = 185, 86_400
 """Of EventBridge and Scheduler."""
@@ -56,6 +56,8 @@ class Policy:
     waits: Iterable[float]
     oldest_seconds: float = math.inf
     is_documented: bool = True
+    way_seconds: float = 0
+    """How long all waits are together, where that is known."""
 
     def until(self, is_delivered: Callable[[], bool]) -> Tried:
         """Try until something is delivered, or the policy is exhausted."""
@@ -66,7 +68,7 @@ class Policy:
                 age, condition = self.oldest_seconds, "MaximumEventAgeInSeconds"
                 break
             if waits_here:
-                time.sleep(wait / FACTOR)
+                time.sleep(here().on_way(wait, self.way_seconds))
             age, attempts = age + wait, attempts + 1
             if delivered := is_delivered():
                 break
@@ -96,8 +98,9 @@ def _backing_off(most: int, oldest: int) -> Policy:
     longest = (OLDEST_SECONDS - sum(doubling)) / (MOST_ATTEMPTS - len(doubling))
     waits = (*doubling, *repeat(longest, MOST_ATTEMPTS - len(doubling)))
     is_whole = most >= MOST_ATTEMPTS
+    taken = waits if is_whole else waits[:most]
     # As many as there may be end with the age, which is documented.
-    return Policy(waits if is_whole else waits[:most], oldest, is_documented=is_whole)
+    return Policy(taken, oldest, is_documented=is_whole, way_seconds=min(sum(taken), oldest))
 
 
 def _phases(

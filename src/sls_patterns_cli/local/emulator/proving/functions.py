@@ -29,7 +29,7 @@ def apply() -> None:
     replace(lambda_svc, "_execute_function", "3ceb16d6480a", _stand_in)
     event_source_visibility.WORK_TAKES_TIME = False
     record_batches.PAUSE_SECONDS = PAUSE_SECONDS
-    record_batches.AGE_FACTOR = timescale.FACTOR
+    record_batches.AGE_FACTOR = timescale.here().factor
 
 
 def _stand_in(execute: Callable[..., Any]) -> Callable[..., Any]:

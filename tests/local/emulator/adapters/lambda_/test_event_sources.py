@@ -136,6 +136,49 @@ Outputs: {Queue: {Value: !Ref Queue}, DeadLetters: {Value: !Ref DeadLetters}}
     assert all(0.9 < wait < 2 for wait in waits), waits
 
 
+def test_a_way_of_days_to_a_dead_letter_queue_takes_as_long_as_its_attempts_here(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    """Divided by the factor alone, each of its 30 waits would take three minutes."""
+    outputs = deploy_stack("""
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      FifoQueue: true
+      VisibilityTimeout: 43200
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetters.Arn, maxReceiveCount: 30}
+  DeadLetters: {Type: "AWS::SQS::Queue", Properties: {FifoQueue: true}}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: |
+        import json
+        def handler(event, context):
+            (message,) = event["Records"]
+            print(json.dumps({"attempt": message["attributes"]["ApproximateReceiveCount"]}))
+            raise ValueError("poison")
+      LoggingConfig: {LogGroup: stubborn}
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Queue.Arn, BatchSize: 1}}}
+Outputs: {Queue: {Value: !Ref Queue}, DeadLetters: {Value: !Ref DeadLetters}}
+""")
+    client("sqs").send_message(
+        QueueUrl=outputs["Queue"],
+        MessageBody="stubborn",
+        MessageGroupId="one",
+        MessageDeduplicationId="one",
+    )
+
+    def dead() -> Any:
+        return client("sqs").receive_message(QueueUrl=outputs["DeadLetters"]).get("Messages")
+
+    (message,) = wait_until(dead)
+
+    assert message["Body"] == "stubborn"
+    attempts = [int(each["attempt"]) for each in log(client, "stubborn")]
+    assert sorted(attempts) == list(range(1, 31))
+
+
 def test_groups_of_a_fifo_queue_run_side_by_side_and_each_in_its_order(
     deploy_stack: DeployStack, client: Client
 ) -> None:

@@ -256,5 +256,5 @@ def test_a_schedule_comes_as_often_as_other_waits_are_short(client: Client) -> N
     (schedule, *_) = client("scheduler").list_schedules()["Schedules"]
     found = client("scheduler").get_schedule(Name=schedule["Name"])
     assert found["ScheduleExpression"] == "rate(1 minute)"
-    assert timescale.rate(60) == 1
-    assert timescale.rate(3600) == 3600 / timescale.FACTOR
+    assert timescale.here().rate(60) == 1
+    assert timescale.here().rate(3600) == 3600 / timescale.here().factor

@@ -6,7 +6,7 @@ import pytest
 from local.support import Client, DeployStack, wait_until
 
 from sls_patterns_cli.local.emulator.adapters.stepfunctions.retries import THROTTLED, wait_seconds
-from sls_patterns_cli.local.emulator.timescale import FACTOR
+from sls_patterns_cli.local.emulator.timescale import LONGEST_WAY_SECONDS, here
 
 STACK = """
 Resources:
@@ -75,6 +75,17 @@ def test_a_throttled_task_is_retried_and_fails_with_the_error_of_lambda(
 def test_a_wait_grows_up_to_its_limit(retries: int, seconds: int) -> None:
     retrier = {"IntervalSeconds": 2, "MaxDelaySeconds": 10, "ErrorEquals": ["States.ALL"]}
 
-    assert wait_seconds(retrier, retries) == seconds
+    assert wait_seconds(retrier, retries) == pytest.approx(seconds)
     # Waits for other work to end are divided by 60.
-    assert wait_seconds({**retrier, "ErrorEquals": [THROTTLED]}, retries) / FACTOR == seconds / 60
+    throttled = wait_seconds({**retrier, "ErrorEquals": [THROTTLED]}, retries)
+    assert throttled / here().factor == pytest.approx(seconds / 60)
+
+
+@pytest.mark.parametrize("attempts", [40, 10_000])
+def test_all_retries_together_wait_no_longer_than_the_longest_way(attempts: int) -> None:
+    retrier = {"MaxDelaySeconds": 600, "MaxAttempts": attempts, "ErrorEquals": ["States.ALL"]}
+
+    waits = [wait_seconds(retrier, number) for number in range(min(attempts, 1000))]
+
+    assert sum(waits) == pytest.approx(LONGEST_WAY_SECONDS)
+    assert waits[1] == pytest.approx(2 * waits[0])

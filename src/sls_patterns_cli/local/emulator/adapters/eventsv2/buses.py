@@ -36,7 +36,7 @@ from sls_patterns_cli.local.emulator.adapters.eventsv2.delivery import (
 from sls_patterns_cli.local.emulator.adapters.eventsv2.events import Event, matches, timestamp
 from sls_patterns_cli.local.emulator.adapters.iam.permissions import SENDING, role_may
 from sls_patterns_cli.local.emulator.adapters.sqs import queues
-from sls_patterns_cli.local.emulator.timescale import FACTOR
+from sls_patterns_cli.local.emulator.timescale import here
 
 DAY_SECONDS = 86_400
 DEDUPLICATED_SECONDS = 300
@@ -145,7 +145,7 @@ class Subscriber:
         """Wait for a batch of events that match, and return it; None once this is deleted."""
         most = most_in_a_batch(self.configuration)
         batching = self.configuration.get("BatchConfiguration") or {}
-        window = batching.get("MaxBatchWindowInSeconds", 0) / FACTOR
+        window = here().divided(batching.get("MaxBatchWindowInSeconds", 0))
         batch, until = list[Event](), None
         with self.bus.changed:
             while not self.is_deleted:

@@ -175,7 +175,7 @@ def _append(stream: Stream, settings: dict[str, Any], rows: list[bytes]) -> None
     (table,) = settings["DestinationTableConfigurationList"]
     place = table["DestinationDatabaseName"], table["DestinationTableName"]
     retries = (settings.get("RetryOptions") or {}).get("DurationInSeconds", RETRY_SECONDS)
-    until = time.monotonic() + int(retries) / timescale.FACTOR
+    until = time.monotonic() + timescale.here().divided(int(retries))
     while True:
         try:
             _may_update(settings["RoleARN"], *place)

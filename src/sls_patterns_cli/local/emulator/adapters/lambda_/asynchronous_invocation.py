@@ -38,7 +38,7 @@ from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.lambda_ import traces
 from sls_patterns_cli.local.emulator.adapters.lambda_.destinations import keep
-from sls_patterns_cli.local.emulator.timescale import FACTOR
+from sls_patterns_cli.local.emulator.timescale import here
 
 WAITS_SECONDS = (60, 120)
 
@@ -122,10 +122,11 @@ def _try_until_done(function: Record, event: Any, settings: Record) -> None:
             pause = WAITS_SECONDS[attempts - 1]
         # The age that the event has on AWS, which divides no wait.
         waited += pause
-        if time.monotonic() - started + waited * (1 - 1 / FACTOR) + pause / FACTOR > oldest:
+        left_out = waited - here().divided(waited)
+        if time.monotonic() - started + left_out + here().divided(pause) > oldest:
             condition, waited = "EventAgeExceeded", oldest
             break
-        time.sleep(pause / FACTOR)
+        time.sleep(here().divided(pause))
     role = function["config"]["Role"]
     destination, dead_letters = _destination(settings), _dead_letter_queue(function)
     kept = ""

@@ -54,7 +54,7 @@ from sls_patterns_cli.local.emulator.adapters.lambda_.asynchronous_invocation im
 )
 from sls_patterns_cli.local.emulator.adapters.lambda_.destinations import keep
 from sls_patterns_cli.local.emulator.adapters.lambda_.payload_limits import refusal
-from sls_patterns_cli.local.emulator.timescale import FACTOR, execution_limit
+from sls_patterns_cli.local.emulator.timescale import here
 
 FAILURES_IN_A_ROW = 5
 PAUSE_SECONDS = 5
@@ -243,7 +243,7 @@ def _start(
     execution["_Asynchronous"] = asynchronous
     execution["_Failures"] = 0
     limit = _durable_config(owner)["ExecutionTimeout"]
-    execution["_TimeoutDeadline"] = time.time() + execution_limit(limit)
+    execution["_TimeoutDeadline"] = time.time() + here().execution_limit(limit)
     _put(execution)
     return execution
 
@@ -288,7 +288,7 @@ def _go_on(execution: Record) -> None:
         if execution["_Failures"] == FAILURES_IN_A_ROW:
             lambda_durable.mark_execution_completed(arn, None, error or _described(result))
         else:
-            execution["_AgainAt"] = time.time() + PAUSE_SECONDS / FACTOR
+            execution["_AgainAt"] = time.time() + here().divided(PAUSE_SECONDS)
     else:
         execution["_Failures"] = 0
     if execution["Status"] == "RUNNING":
@@ -349,7 +349,7 @@ def _updating(update: Callable[..., None]) -> Callable[..., None]:
         for options, names in WAITS.items():
             if options in given:
                 waits = {
-                    name: value / FACTOR
+                    name: here().divided(value)
                     for name, value in given[options].items()
                     if name in names and value
                 }

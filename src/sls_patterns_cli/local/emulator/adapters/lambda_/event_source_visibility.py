@@ -14,8 +14,11 @@ With waits that are divided and cold starts that are not, a message would be del
 its attempts be used up, while the function starts. Here the timeout, divided, counts from the end
 of a failed invocation, and its end is acted upon at once. A timeout that is shorter than the
 function's counts from the receive and is not divided, as the work is not.
+A busy machine takes longer for an attempt, and for whatever ends the attempts. So all of them take
+at least as long as the work of ATTEMPTS_WORK, if their undivided timeouts are that long.
 """
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -25,10 +28,13 @@ from ministack.services import lambda_svc, sqs
 
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import wake_consumers_after
-from sls_patterns_cli.local.emulator.timescale import FACTOR
+from sls_patterns_cli.local.emulator.timescale import here
 
 WORK_TAKES_TIME = True
 """Where functions answer at once, no message is visible again before."""
+
+ATTEMPTS_WORK = 20
+"""Four times that of an attempt between two of five."""
 
 PAUSE_AFTER_FAILURE_SECONDS = 0.05
 """The emulator leaves a queue alone for a second after a batch failed; AWS only slows down."""
@@ -43,7 +49,8 @@ def _held(run: Callable[..., Any]) -> Callable[..., Any]:
     def run_batch(*arguments: Any) -> None:
         mapping, function, event, batch, url, name = arguments
         with sqs._queues_lock:
-            visibility = int(sqs._get_q(url)["attributes"]["VisibilityTimeout"])
+            attributes = sqs._get_q(url)["attributes"]
+            visibility = int(attributes["VisibilityTimeout"])
             hidden_until = math.inf
             if WORK_TAKES_TIME and visibility < function["config"]["Timeout"]:
                 hidden_until = time.time() + visibility
@@ -52,12 +59,27 @@ def _held(run: Callable[..., Any]) -> Callable[..., Any]:
                 message["visible_at"] = hidden_until
             # With the receipt handles of this delivery, which do not delete what has had another.
             delivered = [dict(message) for message in batch]
+        started = time.monotonic()
         try:
             run(mapping, function, event, delivered, url, name)
         finally:
-            _release(batch, hidden_until, visibility / FACTOR)
+            took = time.monotonic() - started
+            _release(batch, hidden_until, _visibility_here(visibility, _receives(attributes), took))
 
     return run_batch
+
+
+def _visibility_here(seconds: int, receives: int, work_seconds: float) -> float:
+    if not receives:
+        return here().divided(seconds)
+    for_work = min(here().divided(seconds), ATTEMPTS_WORK / receives * work_seconds)
+    return max(here().on_way(seconds, receives * seconds), for_work)
+
+
+def _receives(attributes: dict[str, str]) -> int:
+    """After how many receives a message goes to the dead-letter queue; 0 if there is none."""
+    policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+    return int(policy.get("maxReceiveCount", 0))
 
 
 def _release(batch: list[dict[str, Any]], hidden_until: float, visibility_seconds: float) -> None:

@@ -112,7 +112,7 @@ def _as_here(properties: dict[str, Any]) -> dict[str, Any]:
     if TLS_MODE in variables:
         changed[TLS_MODE] = "disable"
     if timescale.CONNECTING in variables:
-        patience = timescale.connecting(float(variables[timescale.CONNECTING]))
+        patience = timescale.here().connecting(float(variables[timescale.CONNECTING]))
         changed[timescale.CONNECTING] = f"{patience:.3g}"
     if changed == variables:
         return properties

@@ -44,7 +44,7 @@ def apply() -> None:
 def _divided(parse: Callable[[str], int | None]) -> Callable[[str], float | None]:
     def parse_rate(expression: str) -> float | None:
         seconds = parse(expression)
-        return None if seconds is None else timescale.rate(seconds)
+        return None if seconds is None else timescale.here().rate(seconds)
 
     return parse_rate
 

@@ -23,7 +23,7 @@ from ministack.services import sqs
 
 from sls_patterns_cli.local.emulator.adapters import replace
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import wake_consumers_after
-from sls_patterns_cli.local.emulator.timescale import FACTOR, visibility
+from sls_patterns_cli.local.emulator.timescale import here
 
 RECEIVE_FACTOR = 20
 """The longest receive, of 20 seconds, waits for one."""
@@ -48,7 +48,7 @@ def _divided(delay: Callable[[Any], int]) -> Callable[[Any], float]:
     """The delay of what the services themselves send."""
 
     def queue_delay(queue: Any) -> float:
-        seconds = delay(queue) / FACTOR
+        seconds = here().divided(delay(queue))
         if seconds:
             wake_consumers_after(seconds)
         return seconds
@@ -58,7 +58,7 @@ def _divided(delay: Callable[[Any], int]) -> Callable[[Any], float]:
 
 def _invisible(collect: Callable[..., Any]) -> Callable[..., Any]:
     def collect_messages(queue: Any, most: int, seconds: float) -> Any:
-        return collect(queue, most, visibility(seconds))
+        return collect(queue, most, here().visibility(seconds))
 
     return collect_messages
 
@@ -71,7 +71,7 @@ def _delayed(send: Callable[[Request, str], Answer]) -> Callable[[Request, str],
             messages = sqs._get_q(request.get("QueueUrl", url))["messages"]
             # A duplicate in a FIFO queue is answered and not kept.
             if messages and (message := messages[-1])["sent_at"] >= before:
-                delay = (message["visible_at"] - message["sent_at"]) / FACTOR
+                delay = here().divided(message["visible_at"] - message["sent_at"])
                 if delay > 0:
                     message["visible_at"] = message["sent_at"] + delay
                     wake_consumers_after(delay)
@@ -121,7 +121,7 @@ def _changed_in_batch(change: Callable[[Request, str], Answer]) -> Callable[[Req
 
 
 def _hide(url: str, change: Request) -> None:
-    seconds = visibility(int(change["VisibilityTimeout"]))
+    seconds = here().visibility(int(change["VisibilityTimeout"]))
     for message in sqs._get_q(url)["messages"]:
         if message["receipt_handle"] == change["ReceiptHandle"]:
             message["visible_at"] = time.time() + seconds

@@ -19,12 +19,18 @@ from typing import Any
 from ministack.services import stepfunctions
 
 from sls_patterns_cli.local.emulator.adapters import replace
-from sls_patterns_cli.local.emulator.timescale import FACTOR
+from sls_patterns_cli.local.emulator.timescale import here
 
 THROTTLED = "Lambda.TooManyRequestsException"
 
 THROTTLING_FACTOR = 60
-"""Divides the waits of retriers for throttling; FACTOR divides all others."""
+"""Divides the waits of retriers for throttling; all others are divided as on any way."""
+
+MOST_ATTEMPTS = 3
+"""Where a retrier does not say."""
+
+COUNTED_ATTEMPTS = 1_000
+"""Whoever retries more often does so for ever."""
 
 Retrier = dict[str, Any]
 
@@ -69,6 +75,16 @@ def _with_limit(find: Callable[..., Any]) -> Callable[..., Any]:
 
 def wait_seconds(retrier: Retrier, retries: int) -> float:
     """Return the seconds before the next attempt, which the emulator divides."""
+    factor = here().factor
+    wait = _wait_on_aws(retrier, retries)
+    if THROTTLED in retrier["ErrorEquals"]:
+        return wait * factor / THROTTLING_FACTOR
+    attempts = min(retrier.get("MaxAttempts", MOST_ATTEMPTS), COUNTED_ATTEMPTS)
+    way = sum(_wait_on_aws(retrier, number) for number in range(attempts))
+    return here().on_way(wait, way) * factor
+
+
+def _wait_on_aws(retrier: Retrier, retries: int) -> float:
     wait: float = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2) ** retries
-    wait = min(wait, retrier.get("MaxDelaySeconds", wait))
-    return wait * FACTOR / THROTTLING_FACTOR if THROTTLED in retrier["ErrorEquals"] else wait
+    longest: float = retrier.get("MaxDelaySeconds", wait)
+    return min(wait, longest)
