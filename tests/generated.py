@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import help_pages
 import yaml
 from dashboard_pictures import picture
 from decisions_page import PAGE as DESIGN
@@ -142,6 +143,7 @@ def _files() -> Iterator[tuple[Path, str]]:
     yield ROOT / "templates/choices.json", choices(catalog.vocabulary())
     yield ROOT / "docs/kinds.md", kinds_page(catalog.vocabulary(), map(graph_of, graphs.values()))
     yield PAGE, reports_page()
+    yield help_pages.FILE, help_pages.module()
     yield from release_pages()
     yield DESIGN, design_page(DESIGN.read_text(), decisions())
     yield README, readme(README.read_text())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.cli import plain_parameters
 from sls_patterns_cli.cli.extras import extra_missing
 from sls_patterns_cli.cli.letters import letters_app
 from sls_patterns_cli.cli.local import local_app
@@ -32,20 +33,14 @@ if TYPE_CHECKING:
     from sls_patterns_cli.updating.replaced import Replaced
 
 
-def _unset(*flags: str) -> dict[str, Any]:
-    """Context settings with a value for flags; for a flag without, Typer loads pydantic (70 ms)."""
-    return {"default_map": dict.fromkeys(("help", *flags), False)}
-
+plain_parameters.install()
 
 app = typer.Typer(
     help="Generate complete serverless projects for AWS, and prove them on this machine.",
     # Plain help and plain errors: importing rich costs more than all the rest.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={
-        **_unset("install_completion", "show_completion"),
-        "help_option_names": ["--help", "-h"],
-    },
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.add_typer(local_app, name="local")
 app.add_typer(letters_app, name="letters")
@@ -164,8 +159,8 @@ Pattern = Annotated[
 
 @app.command(
     "list",
-    # Typer would load pydantic (70 ms) for an argument, but not for what is left over.
-    context_settings={**_unset(), "allow_extra_args": True},
+    # Words are what is left over: help would say of an argument that it is a list of texts.
+    context_settings={"allow_extra_args": True},
     options_metavar="[OPTIONS] [WORD]...",
 )
 def list_patterns(context: typer.Context, json: Json = False) -> None:
@@ -257,7 +252,7 @@ def show(
         _listing().show_pattern(shown, arranged)
 
 
-@app.command(context_settings=_unset("json", "sarif", "strict"))
+@app.command()
 def check(  # noqa: PLR0913, PLR0917 - the options of a command
     paths: Annotated[
         list[Path] | None,
@@ -555,7 +550,7 @@ TemplateSource = Annotated[
 ]
 
 
-@app.command(context_settings=_unset())
+@app.command()
 def update(  # noqa: PLR0913, PLR0917 - the options of a command
     paths: Annotated[
         list[Path] | None,
@@ -655,7 +650,7 @@ def _show_outcome(outcome: "Outcome", *, json: bool, made: bool) -> int:
     return 3 if outcome.must_be_settled else 0
 
 
-@app.command(context_settings=_unset())
+@app.command()
 def fix(  # noqa: PLR0913, PLR0917 - the options of a command
     path: ProjectPath = Path(),
     waive: Annotated[
@@ -702,7 +697,7 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
     return _show_outcome(outcome, json=json, made=not dry_run)
 
 
-@app.command(context_settings=_unset())
+@app.command()
 def status(
     path: ProjectPath = Path(),
     source: TemplateSource = None,

@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ _SIGNALS = [
 ]
 
 
-@dataclass
 class _State:
     received: int | None = None
     """The first signal; it is the last, too, since a second must not stop the clearing up."""
