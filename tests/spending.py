@@ -161,10 +161,6 @@ class Spent:
             for line in table(self.seconds, self._too_much()):
                 terminalreporter.write_line(line)
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._too_much():
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
     def _too_much(self) -> set[str]:
         return too_much(self.seconds) if self._whole else set()
 

@@ -1,4 +1,4 @@
-"""What tests take is added up by pattern, and a pattern that takes too much fails the suite."""
+"""What tests take is added up by pattern, and a pattern that takes too much is named."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ SHARED_CHANGE = (*WHOLE, "--changed", "-k", "golden or contract", "tests/static"
 
 
 @pytest.mark.parametrize(
-    ("patterns", "pattern", "processor", "exhaustive", "arguments", "exit_code"),
+    ("patterns", "pattern", "processor", "exhaustive", "arguments", "named"),
     [
         (catalog.slugs(), "scalable-webhook", 301, 0, WHOLE, 1),
         (catalog.slugs(), "scalable-webhook", 300, 0, WHOLE, 0),
@@ -56,13 +56,13 @@ SHARED_CHANGE = (*WHOLE, "--changed", "-k", "golden or contract", "tests/static"
         (catalog.slugs(), "scalable-webhook", 301, 0, ("tests/static",), 0),
     ],
 )
-def test_a_pattern_that_takes_three_times_what_others_take_fails_the_suite(  # noqa: PLR0913, PLR0917
+def test_a_pattern_that_takes_three_times_what_others_take_is_named(  # noqa: PLR0913, PLR0917
     patterns: Iterable[str],
     pattern: str | None,
     processor: int,
     exhaustive: int,
     arguments: Sequence[str],
-    exit_code: int,
+    named: int,
 ) -> None:
     config = get_config(arguments)
     config.parse([*arguments])
@@ -74,16 +74,13 @@ def test_a_pattern_that_takes_three_times_what_others_take_fails_the_suite(  # n
             when="teardown", user_properties=[("spent", {"pattern": slug, **of_pattern})]
         )
         spent.pytest_runtest_logreport(cast("pytest.TestReport", report))
-    session: Any = SimpleNamespace(exitstatus=0)
     lines: list[str] = []
     reporter: Any = SimpleNamespace(section=lines.append, write_line=lines.append)
 
-    spent.pytest_sessionfinish(session)
     spent.pytest_terminal_summary(reporter)
 
-    assert session.exitstatus == exit_code
     said = [line for line in lines if "more than 3 times the median" in line]
-    assert len(said) == exit_code
+    assert len(said) == named
 
 
 def test_the_time_of_children_counts_and_what_is_shared_is_told_apart() -> None:
