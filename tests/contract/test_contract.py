@@ -12,6 +12,7 @@ from contract.alarms import CIRCUIT, COMPARED, SIGN_INS
 from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
+from contract.least_privilege import complaints
 from contract.stack import load, without_code
 from golden import render_all
 from synthesis import template_file, template_files, with_templates_of
@@ -281,6 +282,12 @@ def test_check_finds_nothing_in_a_variant(
 
 def test_the_variant_keeps_the_contract(template: Template) -> None:
     assert list(map(str, violations(template))) == []
+
+
+def test_each_role_may_do_what_the_graph_needs_and_nothing_else(
+    variant: Variant, template: Template
+) -> None:
+    assert complaints(template, variant) == []
 
 
 # What a stack that others copy leaves to them: a consumer, and the topic is another stack's.
