@@ -28,7 +28,8 @@ PAGES = {{
 def printed(*words: str, columns: int = COLUMNS) -> str:
     """Return what Typer prints as help of a command."""
     with mock.patch.dict(os.environ, COLUMNS=str(columns)), redirect_stdout(StringIO()) as shown:
-        assert commands.run([*words, "--help"]) == 0
+        arguments = [*words, "--help"]
+        assert commands.app(arguments, prog_name="sls-patterns", standalone_mode=False) == 0
     return shown.getvalue()
 
 

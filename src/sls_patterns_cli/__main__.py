@@ -4,6 +4,7 @@ import sys
 
 from sls_patterns_cli.cli import kept_help
 from sls_patterns_cli.system import interrupts
+from sls_patterns_cli.system.importing import much_imported
 
 
 def main() -> None:
@@ -11,7 +12,8 @@ def main() -> None:
     interrupts.end_at_once()
     if kept_help.show(sys.argv[1:]):
         sys.exit()
-    from sls_patterns_cli.cli import commands
+    with much_imported():
+        from sls_patterns_cli.cli import commands
 
     sys.exit(commands.run(sys.argv[1:]))
 

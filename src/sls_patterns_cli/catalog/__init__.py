@@ -1,17 +1,17 @@
 """The template, its version and the patterns in it."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sls_patterns_cli.catalog.kinds import Vocabulary
-from sls_patterns_cli.catalog.model import Pattern
 from sls_patterns_cli.errors import UserError
 
 if TYPE_CHECKING:
     from sls_patterns_cli.catalog.fix_declaration import ReleasedFix
+    from sls_patterns_cli.catalog.kinds import Vocabulary
+    from sls_patterns_cli.catalog.listed import Listed
+    from sls_patterns_cli.catalog.model import Pattern
 
 DISTRIBUTION = "sls-patterns-cli"
 
@@ -20,6 +20,9 @@ RESERVED_ADDRESS = "https://sls-patterns.invalid/sls-patterns.git"
 
 _FEW = 3
 """How many names an error suggests at most."""
+
+_OF_VOCABULARY = ("graph.yml", "proofs/harness.yml", "proofs/refusals/refusals.yml")
+"""What declares the vocabulary."""
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PACKAGED = PACKAGE / "_template"
@@ -89,6 +92,8 @@ def known(slug: str) -> str:
     """`slug` if a pattern has that name; else raise UserError with the nearest names."""
     if slug in slugs():
         return slug
+    from difflib import get_close_matches
+
     near = [each for each in slugs() if slug and slug.lower() in each]
     if not 0 < len(near) <= _FEW:
         near = get_close_matches(slug, slugs(), n=1)
@@ -97,7 +102,7 @@ def known(slug: str) -> str:
 
 
 @cache
-def pattern(slug: str) -> Pattern:
+def pattern(slug: str) -> "Pattern":
     """The pattern named `slug`; raises UserError if there is none or its declaration is wrong."""
     from sls_patterns_cli.catalog.declaration import read_pattern
 
@@ -124,31 +129,64 @@ def refuse_stale(slug: str) -> None:
     """
     if template_root() == PACKAGED:
         return
+    from sls_patterns_cli.system import kept
+
+    root = template_root()
+    graphs = (root / f"templates/patterns/{slug}/graphs").glob("*")
+    stale = kept.until_changed(
+        f"the first stale graph of {slug} in {root}",
+        [*_sources(), *graphs],
+        lambda: next(_stale(slug), None),
+    )
+    if stale:
+        raise UserError(f"{stale} is not what pattern.yml says; run `make golden`", exit_code=1)
+
+
+def _stale(slug: str) -> Iterator[str]:
+    """The compiled graphs of a pattern that are not what its declaration says."""
     from sls_patterns_cli.catalog.compiler import compiled
 
     for file, text in compiled(pattern(slug), vocabulary()).items():
         path = f"templates/patterns/{slug}/{file}"
         try:
-            current = (template_root() / path).read_text("utf-8") == text
+            if (template_root() / path).read_text("utf-8") == text:
+                continue
         except OSError:
-            current = False
-        if not current:
-            raise UserError(f"{path} is not what pattern.yml says; run `make golden`", exit_code=1)
+            pass
+        yield path
 
 
-def patterns() -> Iterator[Pattern]:
+def _sources() -> Iterator[Path]:
+    """The files from which patterns follow: their declarations, and the code that reads them."""
+    yield from PACKAGE.glob("catalog/**/*.py")
+    yield PACKAGE / "terminal/sentences.py"
+    templates = template_root() / "templates"
+    yield from (templates / path for path in ("patterns/index.yml", *_OF_VOCABULARY))
+    yield from templates.glob("patterns/*/pattern.yml")
+
+
+@cache
+def all_listed() -> "tuple[Listed, ...]":
+    """Every pattern as `list` prints it, in the order of `slugs`."""
+    from sls_patterns_cli.catalog.listed import Listed, listed
+    from sls_patterns_cli.system import kept
+
+    name = f"what is listed in {template_root()}"
+    values = kept.until_changed(name, _sources(), lambda: [*map(listed, patterns())])
+    return tuple(Listed(*value) for value in values)
+
+
+def patterns() -> "Iterator[Pattern]":
     """Every pattern, in the order of `slugs`."""
     return map(pattern, slugs())
 
 
 @cache
-def vocabulary() -> Vocabulary:
+def vocabulary() -> "Vocabulary":
     """The kinds of nodes and edges, how each edge fails, and what proofs share."""
-    return Vocabulary.from_declaration(
-        _load("templates/graph.yml"),
-        _load("templates/proofs/harness.yml"),
-        _load("templates/proofs/refusals/refusals.yml"),
-    )
+    from sls_patterns_cli.catalog.kinds import Vocabulary
+
+    return Vocabulary.from_declaration(*(_load(f"templates/{path}") for path in _OF_VOCABULARY))
 
 
 def _load(path: str, root: Path | None = None) -> Any:

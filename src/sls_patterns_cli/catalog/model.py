@@ -1,6 +1,6 @@
 """A pattern as immutable objects: its topologies, their graphs, and what is proven of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -230,6 +230,12 @@ class Pattern:
         return tuple(dict.fromkeys(name for each in self.offered for name in each.datastores))
 
     @property
+    def options(self) -> tuple[Sequence[str], ...]:
+        """The topologies, runtimes, flavours and datastores of new projects, the defaults first."""
+        topologies = [topology.name for topology in self.offered]
+        return (topologies, self.runtimes, self.flavours, self.datastores)
+
+    @property
     def experimental(self) -> dict[str, str]:
         """What has not been shown of the datastores that are experimental, by datastore."""
         return {
@@ -249,10 +255,6 @@ class Pattern:
             text for each in self.topologies for text in (each.name, each.summary, each.use)
         )
         return "\n".join((self.slug, self.title, self.summary, self.use, *topologies))
-
-    def mentions(self, word: str) -> bool:
-        """Whether its name, its title or what it is for has a text, in any case of letters."""
-        return word.casefold() in self.searched.casefold()
 
     def as_dict(self) -> dict[str, Any]:
         """The pattern as `list --json` prints it."""

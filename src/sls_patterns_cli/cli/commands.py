@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -15,20 +16,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.cli import plain_parameters
+from sls_patterns_cli.cli import kept_help, plain_parameters
 from sls_patterns_cli.cli.extras import extra_missing
 from sls_patterns_cli.cli.letters import letters_app
 from sls_patterns_cli.cli.local import local_app
 from sls_patterns_cli.cli.parameters import Json, ProjectPath, here, pairs
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering import answers, copier_without_prompts
-from sls_patterns_cli.system import interrupts, new_folder
+from sls_patterns_cli.system import interrupts
 from sls_patterns_cli.terminal import output
 from sls_patterns_cli.terminal.progress import Progress
 from sls_patterns_cli.terminal.suited_progress import suited_progress
-from sls_patterns_cli.updating.record import RECORD
 
 if TYPE_CHECKING:
+    from typer.models import CommandInfo
+
     from sls_patterns_cli.updating.outcome import Outcome
     from sls_patterns_cli.updating.replaced import Replaced
 
@@ -54,7 +56,8 @@ def run(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(arguments, prog_name="sls-patterns", standalone_mode=False)
+        called = _narrowed(arguments[0] if arguments else "")
+        code = called(arguments, prog_name="sls-patterns", standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
         output.show_error(error.message, error.log)
@@ -78,6 +81,21 @@ def run(arguments: Sequence[str]) -> int:
         output.show_error(f"{name or 'cannot write'}: {error.strerror}")
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _narrowed(name: str) -> typer.Typer:
+    """The app with the one command or group of that name, if it has it: Typer builds all it has."""
+    commands = [each for each in app.registered_commands if _name(each) == name]
+    groups = [each for each in app.registered_groups if each.name == name]
+    if kept_help.COMPLETION in os.environ or not (commands or groups):
+        return app
+    narrowed = copy(app)
+    narrowed.registered_commands, narrowed.registered_groups = commands, groups
+    return narrowed
+
+
+def _name(command: "CommandInfo") -> str:
+    return command.name or (command.callback.__name__ if command.callback else "")
 
 
 def _open_what_is_closed() -> None:
@@ -166,12 +184,12 @@ Pattern = Annotated[
 def list_patterns(context: typer.Context, json: Json = False) -> None:
     """List the patterns; with words, those that mention all of them."""
     words = context.args
-    patterns = [each for each in catalog.patterns() if all(map(each.mentions, words))]
+    patterns = [each for each in catalog.all_listed() if all(map(each.mentions, words))]
     if not patterns:
         wanted = " and ".join(map(repr, words))
         raise UserError(f"no pattern mentions {wanted}; the patterns: {', '.join(catalog.slugs())}")
     if json:
-        output.show_json([pattern.as_dict() for pattern in patterns])
+        output.show_json([pattern.as_dict for pattern in patterns])
     else:
         _listing().show_patterns(patterns)
 
@@ -475,6 +493,7 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         raise UserError(f"which pattern? choose from: {', '.join(catalog.slugs())}")
 
     from sls_patterns_cli.cli import new_project
+    from sls_patterns_cli.system import new_folder
 
     answered: dict[str, Any] = {}
 
@@ -685,6 +704,8 @@ def fix(  # noqa: PLR0913, PLR0917 - the options of a command
         from sls_patterns_cli.updating import update
 
         if waive is not None and reason is not None:
+            from sls_patterns_cli.updating.record import RECORD
+
             update.waive(path, waive, reason)
             output.show(f"Fix {waive} is waived; commit {RECORD}")
             return 0
@@ -739,6 +760,7 @@ def _prove(path: Path, wanted: str, source: str | None) -> int:
     try:
         from sls_patterns_cli.local import session
         from sls_patterns_cli.updating import proving
+        from sls_patterns_cli.updating.record import RECORD
 
         code = proving.prove(
             path, wanted, source, lambda files: session.test(path, files, suited_progress())

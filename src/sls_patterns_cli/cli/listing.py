@@ -2,30 +2,34 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog.authorization import refusals
-from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 from sls_patterns_cli.terminal.output import heading, paragraph, show, table
+
+if TYPE_CHECKING:
+    from sls_patterns_cli.catalog.listed import Listed
+    from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 
 OTHERS = "Other topologies; --topology NAME shows one"
 
 
-def show_patterns(patterns: Sequence[Pattern]) -> None:
+def show_patterns(patterns: Sequence["Listed"]) -> None:
     """Print each pattern's name, summary and options."""
     for number, pattern in enumerate(patterns):
         if number:
             show()
         show(f"{pattern.slug}  {pattern.title}")
         paragraph(pattern.summary)
-        show(f"  {_options(pattern)}")
-        for text in caveats(pattern):
+        show(f"  {' | '.join(map(', '.join, pattern.options))}")
+        for text in pattern.caveats:
             paragraph(text)
 
 
-def show_pattern(pattern: Pattern, topology: Topology) -> None:
+def show_pattern(pattern: "Pattern", topology: "Topology") -> None:
     """Print what a pattern offers, one topology's graph, and what is proven of it."""
+    from sls_patterns_cli.catalog.authorization import refusals
+
     show(f"{pattern.title} ({pattern.slug})")
     paragraph(pattern.summary, indent="")
     use, avoid = pattern.when(topology)
@@ -34,7 +38,7 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     heading("Options, the default first")
     table(
         [
-            ("topology", ", ".join(each.name for each in pattern.offered)),
+            ("topology", ", ".join(pattern.options[0])),
             ("runtime", ", ".join(pattern.runtimes)),
             ("iac", ", ".join(pattern.flavours)),
             ("datastore", ", ".join(topology.datastores)),
@@ -61,7 +65,7 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
         table([(proof.id, proof.text) for proof in proofs])
 
 
-def _show_edge(edge: Edge) -> None:
+def _show_edge(edge: "Edge") -> None:
     arrow = "=>" if edge.call == "async" else "->"
     show(f"  {edge.source} {arrow} {edge.target}{_facts(edge.attributes)}")
     for failure in edge.failures:
@@ -71,7 +75,7 @@ def _show_edge(edge: Edge) -> None:
             show(f"      ! {failure.end}: {failure.mechanism}")
 
 
-def node_facts(node: Node) -> str:
+def node_facts(node: "Node") -> str:
     """What a node does, with its other attributes in brackets."""
     facts = {key: value for key, value in node.attributes.items() if key != "does"}
     return f"{node.attributes.get('does', '')}{_facts(facts)}".strip()
@@ -85,7 +89,7 @@ def listed(attributes: Mapping[str, Any]) -> str:
     )
 
 
-def other_topologies(pattern: Pattern, topology: Topology) -> list[tuple[str, str]]:
+def other_topologies(pattern: "Pattern", topology: "Topology") -> list[tuple[str, str]]:
     """Each other topology of a pattern, and what it is, or that it is retired."""
     return [
         (each.name, f"Retired. {each.retired}" if each.retired else each.summary)
@@ -94,20 +98,5 @@ def other_topologies(pattern: Pattern, topology: Topology) -> list[tuple[str, st
     ]
 
 
-def caveats(pattern: Pattern) -> list[str]:
-    """What of a pattern is retired or experimental, a sentence or two each."""
-    retired = [each for each in pattern.topologies if each.retired]
-    return [
-        *(f"{each.name} is retired. {each.retired}" for each in retired),
-        *(f"{name} is experimental. {text}" for name, text in pattern.experimental.items()),
-    ]
-
-
 def _facts(attributes: Mapping[str, Any]) -> str:
     return f" ({listed(attributes)})" if attributes else ""
-
-
-def _options(pattern: Pattern) -> str:
-    topologies = [topology.name for topology in pattern.offered]
-    offered = (topologies, pattern.runtimes, pattern.flavours, pattern.datastores)
-    return " | ".join(", ".join(names) for names in offered)

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import refusals
+from sls_patterns_cli.catalog.listed import Listed
 from sls_patterns_cli.catalog.model import Pattern, Topology
 from sls_patterns_cli.catalog.tree import Row, rows
-from sls_patterns_cli.cli.listing import OTHERS, caveats, listed, node_facts, other_topologies
+from sls_patterns_cli.cli.listing import OTHERS, listed, node_facts, other_topologies
 from sls_patterns_cli.terminal.output import IN_ASCII
 from sls_patterns_cli.terminal.rich_console import console, in_unicode
 
@@ -25,7 +26,7 @@ _ARROWS = {"start": "", "sync": "─> ", "async": "═> ", "failure": "─x "}
 _BRANCHES = {"sync": "├└", "async": "╞╘", "failure": "├└"}
 
 
-def show_patterns(patterns: Sequence[Pattern]) -> None:
+def show_patterns(patterns: Sequence[Listed]) -> None:
     """Print the patterns as a table."""
     output = console()
     if output.width < NARROW:
@@ -33,7 +34,7 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
             output.print(Text(pattern.slug, "bold cyan"))
             output.print(Padding(Text(pattern.summary), (0, 0, 0, 2)))
             output.print(Padding(_offered(pattern), (0, 0, 0, 2)))
-            if caveats(pattern):
+            if pattern.caveats:
                 output.print(Padding(_caveats(pattern), (0, 0, 0, 2)))
             output.print()
         return
@@ -47,11 +48,11 @@ def show_patterns(patterns: Sequence[Pattern]) -> None:
         for heading in ("topology", "runtime", "iac", "datastore"):
             table.add_column(heading, no_wrap=True)
         for pattern in patterns:
-            options = ("\n".join(names) for names in _options(pattern))
+            options = map("\n".join, pattern.options)
             table.add_row(pattern.slug, pattern.summary, *options)
     output.print(table)
     for pattern in patterns:
-        if caveats(pattern):
+        if pattern.caveats:
             output.print(Text(pattern.slug, "bold cyan"))
             output.print(Padding(_caveats(pattern), (0, 0, 0, 2)))
 
@@ -66,7 +67,7 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     output.print(Text.assemble(("Do not use it ", "bold"), avoid))
     _heading(output, "Options, the default first")
     names = ("topology", "runtime", "iac", "datastore")
-    offered = (*_options(pattern)[:3], topology.datastores)
+    offered = (*pattern.options[:3], topology.datastores)
     _pairs(output, [(n, Text(", ".join(o))) for n, o in zip(names, offered, strict=True)])
     for store, unshown in topology.experimental.items():
         text = Text.assemble((f"{store} is experimental. ", "bold"), unshown)
@@ -94,17 +95,12 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
         _pairs(output, [(p.id.removeprefix(prefix), Text(p.text)) for p in proofs])
 
 
-def _options(pattern: Pattern) -> tuple[Sequence[str], ...]:
-    topologies = [topology.name for topology in pattern.offered]
-    return (topologies, pattern.runtimes, pattern.flavours, pattern.datastores)
+def _caveats(pattern: Listed) -> Text:
+    return Text("\n".join(pattern.caveats), "dim")
 
 
-def _caveats(pattern: Pattern) -> Text:
-    return Text("\n".join(caveats(pattern)), "dim")
-
-
-def _offered(pattern: Pattern) -> Text:
-    return Text(" | ".join(", ".join(names) for names in _options(pattern)), "dim")
+def _offered(pattern: Listed) -> Text:
+    return Text(" | ".join(map(", ".join, pattern.options)), "dim")
 
 
 def _heading(output: Console, text: str, more: str = "") -> None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ _TEMPORARY = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
 
 def make_temporary(parent: Path) -> Path:
     """Make a new folder that git ignores, whoever leaves it behind."""
-    folder = parent / f"{PREFIX}{secrets.token_hex(4)}"
+    folder = parent / f"{PREFIX}{os.urandom(4).hex()}"
     folder.mkdir()
     (folder / ".gitignore").write_text("*\n", "utf-8")
     return folder
