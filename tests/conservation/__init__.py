@@ -35,7 +35,7 @@ from conservation.traffic import End, Traffic
 
 FULL_SIZE = 2000
 
-PATIENCE_SECONDS, PATIENCE_WITH_A_DEFECT_SECONDS = 60, 10
+PATIENCE_SECONDS, PATIENCE_WITH_A_DEFECT_SECONDS = 60, 5
 """How long nothing may go forward before it is taken for the end; a defect always leads there."""
 
 DATASTORES = {
