@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from command import Cli, ForkedCli
+from command import Cli
 from rendering import ROOT
 
 PAGES = ROOT / "docs/rules"
@@ -44,17 +44,6 @@ def page(rule: str) -> Page:
     form = FORM.fullmatch(text)
     assert form, f"{rule}.md has another form than the other pages"
     return Page(**form.groupdict())
-
-
-def forked(cli: Cli) -> ForkedCli:
-    """The same command, started from a process that has imported what `check` does."""
-    imported = (
-        "samtranslator.translator.transform",
-        "sls_patterns_cli.cli.commands",
-        "sls_patterns_cli.check.command",
-        "sls_patterns_cli.check.text",
-    )
-    return ForkedCli(cli.folder, cli.environment, imported=imported)
 
 
 def findings(cli: Cli, *paths: str | Path) -> list[dict[str, Any]]:

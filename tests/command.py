@@ -1,4 +1,4 @@
-"""The command line as a process."""
+"""The command line as users run it: in a fork that has its imports, or as a process of its own."""
 
 import atexit
 import os
@@ -57,18 +57,48 @@ def without_extras(folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(blocked)}
 
 
+COMMAND = (sys.executable, "-m", "sls_patterns_cli")
+COPIER = (sys.executable, "-m", "copier")
+READ_AT_START = ("PYTHON", "LC_", "LANG")
+"""What variables are called that Python reads as it starts: a fork would not see them."""
+
+
 @dataclass(frozen=True)
 class Cli:
     """Runs sls-patterns in `folder`, for a user without any settings."""
 
     folder: Path
     environment: dict[str, str]
-    command: tuple[str, ...] = (sys.executable, "-m", "sls_patterns_cli")
+    command: tuple[str, ...] = COMMAND
 
     def __call__(
         self, *arguments: str | Path, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run it without a terminal; `environment` adds to its environment."""
+        """Run it without a terminal; `environment` adds to its environment.
+
+        It runs in a fork of a process that has imported what commands do, or as a process of its
+        own where the start makes a difference; `suite/test_command.py` compares them.
+        """
+        variables = self.environment | environment
+        if self.command not in {COMMAND, COPIER} or any(
+            name.startswith(READ_AT_START) and os.environ.get(name) != value
+            for name, value in variables.items()
+        ):
+            return self.as_process(*arguments, **environment)
+        request = {
+            "folder": str(self.folder),
+            "environment": variables,
+            "arguments": [str(each) for each in arguments],
+        }
+        answer = server((sys.executable, COMMANDS, self.command[-1])).ask(request)
+        return subprocess.CompletedProcess(
+            arguments, answer["code"], answer["stdout"], answer["stderr"]
+        )
+
+    def as_process(
+        self, *arguments: str | Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Do so as a shell starts it."""
         return subprocess.run(
             [*self.command, *arguments],
             cwd=self.folder,
@@ -94,31 +124,6 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
-
-
-UPDATE = ("copier", "sls_patterns_cli.cli.commands", "sls_patterns_cli.updating.update")
-LOCAL = ("boto3", "samtranslator.translator.transform", "sls_patterns_cli.local.session")
-"""What commands import."""
-
-
-@dataclass(frozen=True)
-class ForkedCli(Cli):
-    """The same, in a fork of a process that has imported what the command will."""
-
-    imported: tuple[str, ...] = UPDATE
-
-    def __call__(
-        self, *arguments: str | Path, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        request = {
-            "folder": str(self.folder),
-            "environment": self.environment | environment,
-            "arguments": [str(each) for each in arguments],
-        }
-        answer = server((sys.executable, "-P", COMMANDS, *self.imported)).ask(request)
-        return subprocess.CompletedProcess(
-            arguments, answer["code"], answer["stdout"], answer["stderr"]
         )
 
 

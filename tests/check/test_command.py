@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Cli, ForkedCli, without_extras
+from command import Cli, without_extras
 
 QUEUE = """\
 Resources:
@@ -42,14 +42,8 @@ ALARMED = """\
 WITH_AN_END = QUEUE.replace("Queue\n", f"Queue\n{MENDED}", 1)
 
 
-@pytest.fixture
-def forked(cli: Cli) -> ForkedCli:
-    imported = ("sls_patterns_cli.check.command", "sls_patterns_cli.check.text")
-    return ForkedCli(cli.folder, cli.environment, imported=imported)
-
-
-def checked(forked: ForkedCli, *paths: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(forked("check", *paths, "--json").stdout)
+def checked(cli: Cli, *paths: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(cli("check", *paths, "--json").stdout)
     return answer
 
 
@@ -58,10 +52,10 @@ def write(folder: Path, **files: str) -> None:
         (folder / f"{name}.yaml").write_text(text)
 
 
-def test_a_person_reads_edges_then_what_is_wrong_and_how_to_mend_it(forked: ForkedCli) -> None:
-    write(forked.folder, template=QUEUE)
+def test_a_person_reads_edges_then_what_is_wrong_and_how_to_mend_it(cli: Cli) -> None:
+    write(cli.folder, template=QUEUE)
 
-    done = forked("check", "template.yaml")
+    done = cli("check", "template.yaml")
 
     assert done.returncode == 1
     assert done.stderr == ""
@@ -80,18 +74,18 @@ def test_a_person_reads_edges_then_what_is_wrong_and_how_to_mend_it(forked: Fork
     )
 
 
-def test_long_names_leave_the_end_of_an_edge_readable(forked: ForkedCli) -> None:
+def test_long_names_leave_the_end_of_an_edge_readable(cli: Cli) -> None:
     queue, function = "QueueOf" + "Orders" * 6, "WorkerOf" + "Orders" * 6
-    write(forked.folder, template=QUEUE.replace("Orders", queue).replace("Worker", function))
+    write(cli.folder, template=QUEUE.replace("Orders", queue).replace("Worker", function))
 
-    lines = forked("check", "template.yaml").stdout.splitlines()
+    lines = cli("check", "template.yaml").stdout.splitlines()
 
     assert lines[2:4] == [f"  {queue} => {function}", "    sqs, ends nowhere"]
 
 
-def test_the_lines_that_it_says_to_add_mend_the_template(forked: ForkedCli) -> None:
-    write(forked.folder, template=QUEUE)
-    (finding,) = (f for f in checked(forked, "template.yaml")["findings"] if f["rule"] == "SP101")
+def test_the_lines_that_it_says_to_add_mend_the_template(cli: Cli) -> None:
+    write(cli.folder, template=QUEUE)
+    (finding,) = (f for f in checked(cli, "template.yaml")["findings"] if f["rule"] == "SP101")
     _, *lines = finding["mend"].splitlines()
     start = lines.index("Orders:")
     queue = "".join(f"  {line}\n" for line in lines[:start])
@@ -101,17 +95,15 @@ def test_the_lines_that_it_says_to_add_mend_the_template(forked: ForkedCli) -> N
         "  Orders:\n    Type: AWS::SQS::Queue\n",
         f"{queue}  Orders:\n    Type: AWS::SQS::Queue\n{policy}",
     )
-    write(forked.folder, template=mended)
+    write(cli.folder, template=mended)
 
-    assert [edge["end"] for edge in checked(forked, "template.yaml")["edges"]] == [
-        "OrdersDeadLetters"
-    ]
+    assert [edge["end"] for edge in checked(cli, "template.yaml")["edges"]] == ["OrdersDeadLetters"]
 
 
-def test_a_program_reads_the_same_keys_always(forked: ForkedCli) -> None:
-    write(forked.folder, template=WITH_AN_END)
+def test_a_program_reads_the_same_keys_always(cli: Cli) -> None:
+    write(cli.folder, template=WITH_AN_END)
 
-    answer = checked(forked, "template.yaml")
+    answer = checked(cli, "template.yaml")
 
     assert answer["edges"] == [
         {
@@ -139,39 +131,39 @@ def test_a_program_reads_the_same_keys_always(forked: ForkedCli) -> None:
     ],
 )
 def test_the_exit_code_says_what_was_found(
-    forked: ForkedCli, template: str, code: int, *, strictly: bool
+    cli: Cli, template: str, code: int, *, strictly: bool
 ) -> None:
-    write(forked.folder, template=template)
+    write(cli.folder, template=template)
 
-    done = forked("check", "template.yaml", *(["--strict"] if strictly else []))
+    done = cli("check", "template.yaml", *(["--strict"] if strictly else []))
 
     assert done.returncode == code, done.stdout
 
 
-def test_several_templates_are_checked_at_once(forked: ForkedCli) -> None:
-    write(forked.folder, one=QUEUE, other=WITH_AN_END)
+def test_several_templates_are_checked_at_once(cli: Cli) -> None:
+    write(cli.folder, one=QUEUE, other=WITH_AN_END)
 
-    assert len(checked(forked, "one.yaml", "other.yaml")["edges"]) == 2
+    assert len(checked(cli, "one.yaml", "other.yaml")["edges"]) == 2
 
 
-def test_a_folder_is_checked_without_what_others_wrote(forked: ForkedCli) -> None:
-    write(forked.folder, template=QUEUE, compose="services: {}\n")
+def test_a_folder_is_checked_without_what_others_wrote(cli: Cli) -> None:
+    write(cli.folder, template=QUEUE, compose="services: {}\n")
     for name in ("node_modules", ".aws-sam", "build"):
-        (forked.folder / name).mkdir()
-        write(forked.folder / name, template=QUEUE)
+        (cli.folder / name).mkdir()
+        write(cli.folder / name, template=QUEUE)
 
-    assert len(checked(forked)["edges"]) == 1
+    assert len(checked(cli)["edges"]) == 1
 
 
-def test_a_rule_is_explained_by_its_page(forked: ForkedCli) -> None:
-    done = forked("check", "--explain", "SP101")
+def test_a_rule_is_explained_by_its_page(cli: Cli) -> None:
+    done = cli("check", "--explain", "SP101")
 
     assert done.returncode == 0
     assert done.stdout.startswith("# SP101: ")
     assert "## Broken" in done.stdout
 
 
-def test_stacks_of_an_app_that_import_from_one_another_are_one(forked: ForkedCli) -> None:
+def test_stacks_of_an_app_that_import_from_one_another_are_one(cli: Cli) -> None:
     """CDK exports what another of its stacks needs."""
     queue = {
         "Resources": {
@@ -216,9 +208,9 @@ def test_stacks_of_an_app_that_import_from_one_another_are_one(forked: ForkedCli
         }
     }
     for name, content in (("manifest", manifest), ("Data", queue), ("Code", worker)):
-        (forked.folder / f"{name}.json").write_text(json.dumps(content, indent=1))
+        (cli.folder / f"{name}.json").write_text(json.dumps(content, indent=1))
 
-    answer = checked(forked, ".")
+    answer = checked(cli, ".")
 
     (edge,) = answer["edges"]
     assert (edge["source"], edge["target"], edge["end"]) == ("Orders", "Worker", "Failed")
@@ -226,7 +218,7 @@ def test_stacks_of_an_app_that_import_from_one_another_are_one(forked: ForkedCli
     assert unalarmed["file"] == "Data.json"
 
 
-def test_what_a_condition_takes_away_is_missing(forked: ForkedCli) -> None:
+def test_what_a_condition_takes_away_is_missing(cli: Cli) -> None:
     parameter = "Parameters: {Stage: {Type: String, Default: prod}}\n"
     condition = "Conditions: {IsProd: !Equals [!Ref Stage, prod]}\n"
     sometimes = WITH_AN_END.replace(
@@ -235,9 +227,9 @@ def test_what_a_condition_takes_away_is_missing(forked: ForkedCli) -> None:
         "!If [IsProd, {deadLetterTargetArn: !GetAtt Failed.Arn, maxReceiveCount: 5}, "
         "!Ref AWS::NoValue]",
     )
-    write(forked.folder, template=parameter + condition + sometimes)
+    write(cli.folder, template=parameter + condition + sometimes)
 
-    answer = checked(forked, "template.yaml")
+    answer = checked(cli, "template.yaml")
 
     assert [edge["end"] for edge in answer["edges"]] == [None]
     (finding,) = (each for each in answer["findings"] if each["rule"] == "SP101")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from checking import findings, forked
+from checking import findings
 from command import Cli
 
 Template = dict[str, Any]
@@ -100,7 +100,7 @@ def found(cli: Cli, change: Callable[[dict[str, Any]], None]) -> list[tuple[str,
     template = copy.deepcopy(GOOD)
     change(template["Resources"])
     (cli.folder / "template.json").write_text(json.dumps(template))
-    reported = findings(forked(cli), "template.json")
+    reported = findings(cli, "template.json")
     return [(each["rule"], each["resource"]) for each in reported]
 
 

@@ -5,19 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checking import findings, forked, page
-from command import Cli, ForkedCli
+from checking import findings, page
+from command import Cli
 
 from sls_patterns_cli.check.rules import RULES
 from sls_patterns_cli.cloudformation import sources
 
 RULES_OF_STACKS = [rule for rule in RULES if rule != "SP001"]
 """A suppression stands where people write; CDK writes no comments about its resources."""
-
-
-@pytest.fixture
-def check(cli: Cli) -> ForkedCli:
-    return forked(cli)
 
 
 def expanded(folder: Path, rule: str) -> dict[str, Any]:
@@ -43,15 +38,15 @@ def assembly(folder: Path, template: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES_OF_STACKS)
-def test_a_defect_is_found_in_plain_cloudformation(rule: str, check: ForkedCli) -> None:
-    template = expanded(check.folder.parent, rule)
-    (check.folder / "template.json").write_text(json.dumps(template, indent=2))
+def test_a_defect_is_found_in_plain_cloudformation(rule: str, cli: Cli) -> None:
+    template = expanded(cli.folder.parent, rule)
+    (cli.folder / "template.json").write_text(json.dumps(template, indent=2))
 
-    assert rule in {each["rule"] for each in findings(check, "template.json")}
+    assert rule in {each["rule"] for each in findings(cli, "template.json")}
 
 
 @pytest.mark.parametrize("rule", RULES_OF_STACKS)
-def test_a_defect_is_found_in_an_assembly_of_cdk(rule: str, check: ForkedCli) -> None:
-    assembly(check.folder, expanded(check.folder.parent, rule))
+def test_a_defect_is_found_in_an_assembly_of_cdk(rule: str, cli: Cli) -> None:
+    assembly(cli.folder, expanded(cli.folder.parent, rule))
 
-    assert rule in {each["rule"] for each in findings(check, ".")}
+    assert rule in {each["rule"] for each in findings(cli, ".")}

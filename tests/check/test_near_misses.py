@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from checking import findings, forked
+from checking import findings
 from command import Cli
 
 from sls_patterns_cli.check.rules import RULES
@@ -480,7 +480,7 @@ def test_a_target_refuses_what_nobody_lets_in(why: str, cli: Cli) -> None:
     refusing, resources = REFUSED[why]
     (cli.folder / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
 
-    found = findings(forked(cli), "template.yaml")
+    found = findings(cli, "template.yaml")
 
     assert {each["resource"] for each in found if each["rule"] == "SP204"} == {refusing}
 
@@ -495,4 +495,4 @@ def test_a_rule_is_silent(silent: str, resources: dict[str, Any], cli: Cli) -> N
     )
 
     assert silent in RULES
-    assert silent not in {each["rule"] for each in findings(forked(cli), "template.yaml")}
+    assert silent not in {each["rule"] for each in findings(cli, "template.yaml")}

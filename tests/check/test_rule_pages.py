@@ -3,16 +3,11 @@
 import re
 
 import pytest
-from checking import PAGES, findings, forked, page
-from command import Cli, ForkedCli
+from checking import PAGES, findings, page
+from command import Cli
 from rendering import ROOT
 
 from sls_patterns_cli.check.rules import RULES
-
-
-@pytest.fixture
-def check(cli: Cli) -> ForkedCli:
-    return forked(cli)
 
 
 def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
@@ -36,10 +31,10 @@ def test_a_page_is_about_its_rule(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_finds_the_broken_example_at_the_marked_line(rule: str, check: ForkedCli) -> None:
-    (check.folder / "template.yaml").write_text(page(rule).broken)
+def test_a_rule_finds_the_broken_example_at_the_marked_line(rule: str, cli: Cli) -> None:
+    (cli.folder / "template.yaml").write_text(page(rule).broken)
 
-    (only,) = (each for each in findings(check, "template.yaml") if each["rule"] == rule)
+    (only,) = (each for each in findings(cli, "template.yaml") if each["rule"] == rule)
 
     assert only["line"] == page(rule).line
     assert only["file"] == "template.yaml"
@@ -47,25 +42,23 @@ def test_a_rule_finds_the_broken_example_at_the_marked_line(rule: str, check: Fo
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_mended_example_has_no_error_and_nothing_of_the_rule(
-    rule: str, check: ForkedCli
-) -> None:
-    (check.folder / "template.yaml").write_text(page(rule).mended)
+def test_the_mended_example_has_no_error_and_nothing_of_the_rule(rule: str, cli: Cli) -> None:
+    (cli.folder / "template.yaml").write_text(page(rule).mended)
 
-    found = findings(check, "template.yaml")
+    found = findings(cli, "template.yaml")
 
     assert [each for each in found if each["rule"] == rule or each["severity"] == "error"] == []
 
 
-def test_a_page_is_printed(check: ForkedCli) -> None:
-    done = check("check", "--explain", "SP101")
+def test_a_page_is_printed(cli: Cli) -> None:
+    done = cli("check", "--explain", "SP101")
 
     assert (done.returncode, done.stdout) == (0, (PAGES / "SP101.md").read_text())
 
 
 @pytest.mark.parametrize("asked", ["SP999", "sp101", "../SP101"])
-def test_a_page_of_no_rule_is_refused(asked: str, check: ForkedCli) -> None:
-    done = check("check", "--explain", asked)
+def test_a_page_of_no_rule_is_refused(asked: str, cli: Cli) -> None:
+    done = cli("check", "--explain", asked)
 
     assert done.returncode == 2
     assert f"{asked!r} is no rule; the rules are: SP001, SP101" in done.stderr

@@ -4,22 +4,17 @@ import json
 from typing import Any
 
 import pytest
-from checking import findings, forked, page
-from command import Cli, ForkedCli
+from checking import findings, page
+from command import Cli
 
 FILE = ".sls-patterns-check.yml"
 REASON = "the producer repeats"
 ENTRY = f"suppress: [{{rule: SP101, resource: Orders, reason: {REASON}}}]"
 
 
-@pytest.fixture
-def check(cli: Cli) -> ForkedCli:
-    return forked(cli)
-
-
-def write(check: Cli, written: str, template: str = "template.yaml") -> None:
+def write(cli: Cli, written: str, template: str = "template.yaml") -> None:
     """Write a template and the folder that it is in."""
-    file = check.folder / template
+    file = cli.folder / template
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(written)
 
@@ -35,39 +30,39 @@ def suppressing(**reasons: Any) -> dict[str, Any]:
     return {"sls-patterns": {"suppress": reasons}}
 
 
-def reasons(check: Cli, *paths: str) -> dict[tuple[str, str], str | None]:
+def reasons(cli: Cli, *paths: str) -> dict[tuple[str, str], str | None]:
     return {
         (each["rule"], each["file"]): each.get("suppressed")
-        for each in findings(check, *(paths or ("template.yaml",)))
+        for each in findings(cli, *(paths or ("template.yaml",)))
     }
 
 
-def test_the_metadata_of_a_resource_suppresses_its_findings_of_that_rule(check: Cli) -> None:
-    write(check, with_metadata("Orders", suppressing(SP101=REASON)))
+def test_the_metadata_of_a_resource_suppresses_its_findings_of_that_rule(cli: Cli) -> None:
+    write(cli, with_metadata("Orders", suppressing(SP101=REASON)))
 
-    found = reasons(check)
+    found = reasons(cli)
     assert found["SP101", "template.yaml"] == REASON
     assert found["SP501", "template.yaml"] is None
-    assert check("check", "template.yaml").returncode == 0
+    assert cli("check", "template.yaml").returncode == 0
 
 
-def test_the_metadata_of_a_function_holds_for_what_sam_makes_of_its_events(check: Cli) -> None:
-    write(check, with_metadata("Worker", suppressing(SP401="one at a time")))
+def test_the_metadata_of_a_function_holds_for_what_sam_makes_of_its_events(cli: Cli) -> None:
+    write(cli, with_metadata("Worker", suppressing(SP401="one at a time")))
 
-    assert reasons(check)["SP401", "template.yaml"] == "one at a time"
-
-
-def test_metadata_of_other_tools_suppresses_nothing(check: Cli) -> None:
-    write(check, with_metadata("Orders", {"cfn-lint": {"config": {"ignore_checks": ["E3505"]}}}))
-
-    assert set(reasons(check).values()) == {None}
+    assert reasons(cli)["SP401", "template.yaml"] == "one at a time"
 
 
-def test_a_file_beside_the_template_suppresses_the_findings_of_a_resource(check: Cli) -> None:
-    write(check, page("SP101").broken)
-    write(check, page("SP101").broken, "other.yaml")
+def test_metadata_of_other_tools_suppresses_nothing(cli: Cli) -> None:
+    write(cli, with_metadata("Orders", {"cfn-lint": {"config": {"ignore_checks": ["E3505"]}}}))
+
+    assert set(reasons(cli).values()) == {None}
+
+
+def test_a_file_beside_the_template_suppresses_the_findings_of_a_resource(cli: Cli) -> None:
+    write(cli, page("SP101").broken)
+    write(cli, page("SP101").broken, "other.yaml")
     write(
-        check,
+        cli,
         "suppress:\n"
         "  - rule: SP101\n"
         "    resource: Orders\n"
@@ -79,7 +74,7 @@ def test_a_file_beside_the_template_suppresses_the_findings_of_a_resource(check:
         FILE,
     )
 
-    found = reasons(check, "template.yaml", "other.yaml")
+    found = reasons(cli, "template.yaml", "other.yaml")
     assert found["SP101", "template.yaml"] == REASON
     assert found["SP101", "other.yaml"] is None
     assert found["SP401", "template.yaml"] == found["SP401", "other.yaml"] == "one at a time"
@@ -95,34 +90,34 @@ def test_a_file_beside_the_template_suppresses_the_findings_of_a_resource(check:
     ],
 )
 def test_a_file_holds_for_the_folders_below_it(
-    at: str, path: str, reason: str | None, check: Cli
+    at: str, path: str, reason: str | None, cli: Cli
 ) -> None:
-    write(check, page("SP101").broken, "service/infra/template.yaml")
-    write(check, ENTRY, f"{at}/{FILE}")
+    write(cli, page("SP101").broken, "service/infra/template.yaml")
+    write(cli, ENTRY, f"{at}/{FILE}")
 
-    found = reasons(check, path)
+    found = reasons(cli, path)
 
     assert found["SP101", "service/infra/template.yaml"] == reason
 
 
-def test_a_file_holds_in_a_folder_that_is_elsewhere(check: ForkedCli) -> None:
-    write(check, page("SP101").broken, "service/infra/template.yaml")
+def test_a_file_holds_in_a_folder_that_is_elsewhere(cli: Cli) -> None:
+    write(cli, page("SP101").broken, "service/infra/template.yaml")
     write(
-        check, f"suppress: [{{rule: SP101, resource: Orders, reason: {REASON}}}]", f"service/{FILE}"
+        cli, f"suppress: [{{rule: SP101, resource: Orders, reason: {REASON}}}]", f"service/{FILE}"
     )
-    write(check, "suppress: [broken", FILE)
-    (check.folder / "elsewhere").mkdir()
-    elsewhere = forked(Cli(check.folder / "elsewhere", check.environment))
+    write(cli, "suppress: [broken", FILE)
+    (cli.folder / "elsewhere").mkdir()
+    elsewhere = Cli(cli.folder / "elsewhere", cli.environment)
 
     found = reasons(elsewhere, "../service")
 
     assert found["SP101", "../service/infra/template.yaml"] == REASON
 
 
-def test_what_matches_no_finding_is_a_finding_itself(check: Cli) -> None:
-    write(check, with_metadata("Orders", suppressing(SP104="once")))
+def test_what_matches_no_finding_is_a_finding_itself(cli: Cli) -> None:
+    write(cli, with_metadata("Orders", suppressing(SP104="once")))
     write(
-        check,
+        cli,
         "suppress:\n"
         "- {rule: SP103, resource: Gone, file: template.yaml, reason: once}\n"
         "- {rule: SP103, resource: Gone, file: other.yaml, reason: not checked}\n"
@@ -130,7 +125,7 @@ def test_what_matches_no_finding_is_a_finding_itself(check: Cli) -> None:
         FILE,
     )
 
-    stale = [each for each in findings(check, "template.yaml") if each["rule"] == "SP001"]
+    stale = [each for each in findings(cli, "template.yaml") if each["rule"] == "SP001"]
 
     assert [(each["file"], each["line"], each["resource"]) for each in stale] == [
         ("template.yaml", 3, "Orders"),
@@ -154,11 +149,11 @@ def test_what_matches_no_finding_is_a_finding_itself(check: Cli) -> None:
     ],
 )
 def test_metadata_without_a_rule_and_a_reason_is_refused(
-    metadata: dict[str, Any], error: str, check: Cli
+    metadata: dict[str, Any], error: str, cli: Cli
 ) -> None:
-    write(check, with_metadata("Orders", metadata))
+    write(cli, with_metadata("Orders", metadata))
 
-    refused(check, f"template.yaml:3: {error}")
+    refused(cli, f"template.yaml:3: {error}")
 
 
 @pytest.mark.parametrize(
@@ -184,15 +179,15 @@ def test_metadata_without_a_rule_and_a_reason_is_refused(
         pytest.param("[" * 2000, " is not YAML", id="deep"),
     ],
 )
-def test_a_file_of_another_form_is_refused(written: str, error: str, check: Cli) -> None:
-    write(check, page("SP101").broken)
-    write(check, written, FILE)
+def test_a_file_of_another_form_is_refused(written: str, error: str, cli: Cli) -> None:
+    write(cli, page("SP101").broken)
+    write(cli, written, FILE)
 
-    refused(check, f"{FILE}{error}")
+    refused(cli, f"{FILE}{error}")
 
 
-def refused(check: Cli, error: str) -> None:
-    done = check("check", "template.yaml")
+def refused(cli: Cli, error: str) -> None:
+    done = cli("check", "template.yaml")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"sls-patterns: {error}"), done.stderr
     assert done.stderr.count("\n") == 1

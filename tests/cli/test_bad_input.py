@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from command import Cli, ForkedCli
+from command import Cli
 
 from sls_patterns_cli import catalog
 
@@ -150,17 +150,12 @@ def everything_in(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*"))
 
 
-@pytest.fixture
-def forked(cli: Cli) -> ForkedCli:
-    return ForkedCli(cli.folder, cli.environment)
-
-
 @pytest.mark.parametrize("arguments", LINES, ids=" ".join)
-def test_bad_input_is_one_line(forked: ForkedCli, arguments: tuple[str, ...]) -> None:
-    done = forked(*arguments)
+def test_bad_input_is_one_line(cli: Cli, arguments: tuple[str, ...]) -> None:
+    done = cli(*arguments)
     assert done.stderr == f"sls-patterns: {LINES[arguments]}\n"
     assert (done.returncode, done.stdout) == (2, "")
-    assert everything_in(forked.folder) == []
+    assert everything_in(cli.folder) == []
 
 
 @pytest.mark.parametrize("region", ["mars-1", "", "us-east-1\n", "US-EAST-1", "us-east-1a"])
@@ -178,18 +173,18 @@ def test_an_unknown_region_is_refused_with_those_there_are(cli: Cli, region: str
     [(each.slug, topology.name) for each in catalog.patterns() for topology in each.topologies],
 )
 def test_a_datastore_that_the_topology_does_not_offer_is_refused(
-    forked: ForkedCli, pattern: str, topology: str
+    cli: Cli, pattern: str, topology: str
 ) -> None:
     offered = catalog.pattern(pattern).topology(topology).datastores
     datastore = next(each for each in catalog.vocabulary().datastores if each not in offered)
     arguments = ("--topology", topology, "--datastore", datastore)
-    done = forked("new", pattern, "project", *arguments)
+    done = cli("new", pattern, "project", *arguments)
     there = ", ".join(offered)
     assert done.stderr == (
         f"sls-patterns: --datastore: {datastore!r} is not offered; choose from: {there}\n"
     )
     assert done.returncode == 2
-    assert everything_in(forked.folder) == []
+    assert everything_in(cli.folder) == []
 
 
 def test_a_repository_that_was_just_cloned_is_a_free_destination(cli: Cli) -> None:

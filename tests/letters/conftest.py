@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Cli, ForkedCli
+from command import Cli
 from local.conftest import client, deploy_stack, emulator, interpreter
 from local.support import Client, DeployStack
 
@@ -18,14 +18,12 @@ __all__ = ["client", "deploy_stack", "emulator", "interpreter"]
 Letters = Callable[..., subprocess.CompletedProcess[str]]
 Put = Callable[..., str]
 
-IMPORTED = ("boto3", "sls_patterns_cli.cli.commands", "sls_patterns_cli.letters.command")
-
 
 @pytest.fixture
 def user(cli: Cli, emulator: Emulator) -> Cli:
     """The command line of somebody whose AWS is the local stack."""
     environment = cli.environment | emulator.client_environment({})
-    return ForkedCli(cli.folder, environment, imported=IMPORTED)
+    return Cli(cli.folder, environment)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from command import LOCAL, ForkedCli
+from command import Cli
 from environments import link_environment, link_modules, link_requirements
 from synthesis import synthesise_into
 
@@ -45,7 +45,7 @@ def prove(project: Path, *proofs: str) -> Run:
         link_requirements(project)
     if made.iac == "cdk":
         assemble(project, build=runtime == "typescript")
-    prove_locally = ForkedCli(project, {**os.environ}, imported=LOCAL)
+    prove_locally = Cli(project, {**os.environ})
     result = prove_locally(
         *("local", "test", project),
         *("--", *ARGUMENTS[runtime](report, [own_id(proof) for proof in proofs])),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import command
 import pytest
-from command import Cli, ForkedCli
+from command import Cli
 from update.projects import Owned, make_anew
 from update.publication import Publication, publish_three_releases
 
@@ -30,11 +30,6 @@ def pristine(
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return command.environment(tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture
-def cli(cli: Cli) -> Cli:
-    return ForkedCli(cli.folder, cli.environment)
 
 
 @pytest.fixture

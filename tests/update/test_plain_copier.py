@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import Cli
+from command import COPIER, Cli
 from update.projects import PACKAGE, Owned, snapshot
 from update.publication import Publication, git
-
-COPIER = (sys.executable, "-m", "copier")
 
 
 def copier(cli: Cli, folder: Path, *arguments: str | Path) -> None:
