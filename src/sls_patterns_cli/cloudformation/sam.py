@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sls_patterns_cli.cloudformation.document import Template
+from sls_patterns_cli.cloudformation.translator import import_translator
 from sls_patterns_cli.errors import UserError
 
 MACRO = "AWS::Serverless-2016-10-31"
@@ -29,6 +30,7 @@ def is_sam(template: Template) -> bool:
 
 def expand(template: Template, region: str) -> Template:
     """Turn SAM's resources into CloudFormation's, as the SAM transform does; raises UserError."""
+    import_translator(template)
     from samtranslator.model.exceptions import InvalidDocumentException
 
     try:
@@ -45,6 +47,7 @@ def expand_what_can_be(template: Template) -> tuple[Template, list[tuple[str, st
     needs a value is the default taken, or the parameter's name. Raises UserError for a template
     that SAM refuses as a whole.
     """
+    import_translator(template)
     from samtranslator.model.exceptions import InvalidDocumentException
 
     left, refused, values = copy.deepcopy(template), list[tuple[str, str]](), dict[str, Any]()
