@@ -121,8 +121,8 @@ def node() -> Interpreter:
     return interpreters.find("nodejs24.x")[0]
 
 
-def link_modules(*folders: Path) -> None:
-    """Give TypeScript projects the npm packages that they ask for, from one place.
+def link_modules(*folders: Path, of: Path | None = None) -> None:
+    """Give TypeScript projects, or folders with files `of` one, the npm packages that they ask for.
 
     All pin the same versions, so one place has what all patterns need. For a project that needs
     others, another is made that has these as well. None ever changes: other processes read it.
@@ -137,7 +137,7 @@ def link_modules(*folders: Path) -> None:
         if place is None:
             place = ENVIRONMENTS / f"{prefix}{len(made):03}"
             had = _packages(made[-1]) if made else _packages_of_all_patterns()
-            _install({**had, **wanted}, folders[0], place)
+            _install({**had, **wanted}, of or folders[0], place)
     for folder in folders:
         for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
             (folder / name).unlink(missing_ok=True)
