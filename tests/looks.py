@@ -3,15 +3,15 @@
 Who looks is a part of the key as well, which only that module knows.
 """
 
-import hashlib
+import ast
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
 from environments import FORKS, environment, link_modules, node
-from kept import Look
+from kept import Look, digest
 
 from sls_patterns_cli.local.languages import modules
 
@@ -41,6 +41,52 @@ def style_of_python(project: Path) -> Look:
 
 def types_of_python(project: Path) -> Look:
     return (HERE, *_python(project), *_told(project, *PYTHON))
+
+
+def contexts_of_modules(project: Path) -> set[tuple[str, ...]]:
+    """Return each module with all that its types follow from: the project's modules it reaches.
+
+    A name that is imported stands for each file that may be it.
+    """
+    files = dict(contents(project, ".py"))
+    named: dict[str, set[str]] = {}
+    for file in files:
+        parts = Path(file).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        for start in range(len(parts)):
+            named.setdefault(".".join(parts[start:]), set()).add(file)
+    imports = {
+        file: {each for name in _imported(text) for each in named.get(name, ())}
+        for file, text in files.items()
+    }
+    return {
+        (file, digest(*(part for each in reached for part in (each, files[each]))))
+        for file in files
+        for reached in [sorted(_reached(file, imports))]
+    }
+
+
+def _imported(text: str) -> Iterator[str]:
+    """Yield the names of modules that a module imports, and those of the packages they are in."""
+    for part in ast.walk(ast.parse(text)):
+        names = [each.name for each in part.names] if isinstance(part, IMPORTS) else []
+        if isinstance(part, ast.ImportFrom):
+            package = [part.module] if part.module else []
+            names = [*package, *(".".join([*package, each]) for each in names)]
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def _reached(file: str, imports: Mapping[str, set[str]]) -> set[str]:
+    reached, missing = set[str](), {file}
+    while missing:
+        reached |= missing
+        missing = set[str]().union(*(imports[each] for each in missing)) - reached
+    return reached
 
 
 def code_in_typescript(project: Path) -> Look:
@@ -74,10 +120,8 @@ def seen_by_unit_tests(project: Path) -> str:
     shared = {each for each in project.glob("tests/*.*") if each.stem in tests}
     tests += "".join(file.read_text() for file in shared)
     named = {each for each in project.glob("*.*") if each.is_file() and each.name in tests}
-    digest = hashlib.sha256()
-    for file in sorted(found | shared | named):
-        digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
+    files = sorted(found | shared | named)
+    return digest(*(part for each in files for part in (str(each.relative_to(project)), each)))
 
 
 def infrastructure(project: Path, template: Path) -> Look:

@@ -46,6 +46,7 @@ from variants import (
     combined_variants,
     covering,
     few_further_variants,
+    few_of,
     is_retired,
     parameters,
 )
@@ -99,29 +100,29 @@ def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
 
 
 def check_types(projects: Iterable[Path]) -> None:
-    """Run mypy over Python projects, but for those of which another holds every module."""
+    """Run mypy over few Python projects, in which each module comes with all that it imports."""
     of_each = {each: (CHECKER, *looks.types_of_python(each)) for each in projects}
     with kept_of("types of Python", of_each) as new:
-        run_mypy(new)
+        for project in sorted(few_of(new, contexts_of_types)):
+            run_mypy(project)
 
 
-def run_mypy(projects: Iterable[Path]) -> None:
-    checked: list[set[tuple[str, str]]] = []
-    for project in sorted(projects, key=lambda each: -len(list(each.rglob("*.py")))):
-        modules_and_settings = {*looks.contents(project, ".py"), ("mypy", mypy_settings(project))}
-        if any(modules_and_settings <= others for others in checked):
-            continue
-        checked.append(modules_and_settings)
-        python = environment(project)
-        mypy = (python / "mypy", "--config-file", with_plugins_of_all(project))
-        cache = python.parent / "mypy-cache"
-        # Projects have modules of the same names, so what one process writes there another reads.
-        with cache.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not cache.exists():
-                with CLOCK.of_no_pattern():
-                    run(mypy, project, MYPY_CACHE_DIR=str(cache))
-            run(mypy, project, MYPY_CACHE_DIR=str(cache))
+def contexts_of_types(project: Path) -> set[tuple[str, ...]]:
+    settings = mypy_settings(project)
+    return {(settings, *each) for each in looks.contexts_of_modules(project)}
+
+
+def run_mypy(project: Path) -> None:
+    python = environment(project)
+    mypy = (python / "mypy", "--config-file", with_plugins_of_all(project))
+    cache = python.parent / "mypy-cache"
+    # Projects have modules of the same names, so what one process writes there another reads.
+    with cache.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not cache.exists():
+            with CLOCK.of_no_pattern():
+                run(mypy, project, MYPY_CACHE_DIR=str(cache))
+        run(mypy, project, MYPY_CACHE_DIR=str(cache))
 
 
 PLUGINS = 'plugins = ["pydantic.mypy"]\n'
@@ -406,6 +407,23 @@ def test_every_version_of_the_runtime_is_as_clean(
         return
     check_style(runtime, tmp_path, [project])
     check_types([project])
+
+
+def test_what_one_of_many_python_projects_has_is_found(tmp_path: Path) -> None:
+    answers = {"pattern": "internal-api", "runtime": "python"}
+    good, bad = (render_project(tmp_path / each, **answers) for each in ("good", "bad"))
+    for project, b in {good: '"text"', bad: "1"}.items():
+        (project / "src/b.py").write_text(f"b = {b}\n")
+        # The same bytes in both, of which the types are wrong in one.
+        (project / "src/a.py").write_text("from b import b\n\na: str = b\n")
+    (bad / "src/c.py").write_text("import os\nc  = 1\n")
+
+    with pytest.raises(pytest.fail.Exception, match="Incompatible types in assignment"):
+        check_types([good, bad])
+    with pytest.raises(pytest.fail.Exception, match="F401"):
+        check_style("python", tmp_path, [good, bad])
+    check_types([good])
+    check_style("python", tmp_path, [good])
 
 
 @CHECKED_BY_ONE
