@@ -25,6 +25,8 @@ DAYS_UNUSED = 7
 
 Part = str | bytes | Path
 """A path stands for what is there: a file's bytes, or all files below a folder with their names."""
+Look = Sequence[Part]
+"""All that decides how a look ends."""
 
 T = TypeVar("T", bound=Hashable)
 
@@ -65,7 +67,7 @@ def kept(kind: str, *parts: Part) -> Iterator[bool]:
 
 
 @contextmanager
-def kept_of(kind: str, things: Mapping[T, Sequence[Part]]) -> Iterator[list[T]]:
+def kept_of(kind: str, things: Mapping[T, Look]) -> Iterator[list[T]]:
     """Give the block those of the things that it has to look at, the first of those that are equal.
 
     If the block does not raise, it keeps that nothing was wrong with all of them.

@@ -6,8 +6,9 @@
 //
 // What `npm run lint` and `npm run typecheck` say of a file follows from its text, from those of
 // the files that it imports, and from the settings for it. So a file is checked where these come
-// together for the first time. What was parsed of the packages serves all projects, and the types
-// that tsc has found serve ESLint.
+// together for the first time. Projects of the same settings are one program, so that the types of
+// the packages are worked out once for all of them; those that tsc has found serve ESLint. What was
+// parsed of the packages serves all programs.
 
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -56,8 +57,7 @@ function configOf(project) {
 /** What programs of the same settings share: where modules are, and the packages as parsed. */
 const packages = new Map();
 
-function programOf(config, settings) {
-  const { options } = config;
+function programOf(files, options, settings) {
   const host = ts.createCompilerHost(options);
   if (!packages.has(settings)) {
     const places = ts.createModuleResolutionCache("/", host.getCanonicalFileName, options);
@@ -71,25 +71,22 @@ function programOf(config, settings) {
     if (!parsed.has(key)) parsed.set(key, parse(file, language, ...rest));
     return parsed.get(key);
   };
+  host.getModuleResolutionCache = () => places;
   host.resolveModuleNameLiterals = (names, file, redirected, _options, source) =>
     names.map((name) => {
       const mode = ts.getModeForUsageLocation(source, name, options);
       return ts.resolveModuleName(name.text, file, options, host, places, redirected, mode);
     });
-  return ts.createProgram({
-    rootNames: config.fileNames,
-    options,
-    configFileParsingDiagnostics: ts.getConfigFileParsingDiagnostics(config),
-    host,
-  });
+  return ts.createProgram({ rootNames: files, options, host });
 }
 
 function complain(project, text) {
   complaints += `${project}\n${text}\n`;
 }
 
-/** Reads the project as a program only where it holds something new: that takes longest. */
-async function checkTypesAndLint(project) {
+/** Finds what is new in a project: a program takes longest, and is made of such files only. */
+async function newIn(project) {
+  process.chdir(project);
   const config = configOf(project);
   const settings = JSON.stringify({ ...config.options, configFilePath: undefined });
   const own = new Map(
@@ -101,53 +98,78 @@ async function checkTypesAndLint(project) {
   );
   const context = (file) =>
     [...closure(file), ...ambient].map(([name, text]) => [relative(project, name), text]);
-  let made;
-  const program = () => (made ??= programOf(config, settings));
 
   read.tsc += own.size;
-  const fresh = [...own.keys()].filter((file) => isNew("tsc", settings, context(file)));
-  const diagnostics = ts.getConfigFileParsingDiagnostics(config);
-  if (fresh.length > 0) {
-    diagnostics.push(...program().getOptionsDiagnostics(), ...program().getGlobalDiagnostics());
-  }
-  for (const file of fresh.map((name) => program().getSourceFile(name))) {
-    diagnostics.push(...program().getSyntacticDiagnostics(file));
-    diagnostics.push(...program().getSemanticDiagnostics(file));
-  }
-  if (diagnostics.length > 0) {
-    const host = {
-      getCanonicalFileName: (name) => name,
-      getCurrentDirectory: () => project,
-      getNewLine: () => "\n",
-    };
-    complain(project, ts.formatDiagnostics(diagnostics, host));
-  }
-
-  const plain = new ESLint({ cwd: project });
+  const typed = [...own.keys()].filter((file) => isNew("tsc", settings, context(file)));
+  const eslint = new ESLint({ cwd: project });
   const linted = [];
   for (const fileName of filesIn(project, [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"])) {
-    if (await plain.isPathIgnored(fileName)) continue;
+    if (await eslint.isPathIgnored(fileName)) continue;
     read.eslint += 1;
-    const { rules, linterOptions } = await plain.calculateConfigForFile(fileName);
+    const { rules, linterOptions } = await eslint.calculateConfigForFile(fileName);
     if (isNew("eslint", rules, linterOptions, settings, context(fileName))) linted.push(fileName);
   }
-  if (linted.length > 0) {
-    // The types are tsc's, where the project's own settings would have them found anew.
-    const parserOptions = {
-      programs: [program()],
-      projectService: false,
-      tsconfigRootDir: project,
-    };
-    const overrideConfig = { languageOptions: { parserOptions } };
-    const eslint = new ESLint({ cwd: project, overrideConfig });
-    const results = await eslint.lintFiles(linted);
-    if (results.some(({ messages }) => messages.length > 0)) {
-      complain(project, await (await eslint.loadFormatter("stylish")).format(results));
+  // Only projects that say nothing of types in general say nothing to each other.
+  const shared = ambient.length > 0 ? `${project} ${settings}` : settings;
+  const files = [...typed, ...linted, ...ambient.map(([name]) => name)];
+  return { project, config, settings, shared, typed, linted, files };
+}
+
+async function checkTypesAndLint(projects) {
+  const groups = new Map();
+  for (const project of projects) {
+    const found = await newIn(project);
+    const diagnostics = ts.getConfigFileParsingDiagnostics(found.config);
+    if (diagnostics.length > 0) complainOf(diagnostics, project);
+    if (found.typed.length > 0 || found.linted.length > 0) {
+      groups.set(found.shared, [...(groups.get(found.shared) ?? []), found]);
+    }
+  }
+  for (const group of groups.values()) {
+    const { config, settings } = group[0];
+    const program = programOf([...new Set(group.flatMap(({ files }) => files))], config.options, settings);
+    const ofAll = [...program.getOptionsDiagnostics(), ...program.getGlobalDiagnostics()];
+    if (ofAll.length > 0) complainOf(ofAll, group[0].project);
+    for (const { project, typed, linted } of group) {
+      checkTypes(program, project, typed);
+      if (linted.length > 0) await lint(program, project, linted);
     }
   }
 }
 
+function checkTypes(program, project, files) {
+  const diagnostics = files
+    .map((name) => program.getSourceFile(name))
+    .flatMap((file) => [
+      ...program.getSyntacticDiagnostics(file),
+      ...program.getSemanticDiagnostics(file),
+    ]);
+  if (diagnostics.length > 0) complainOf(diagnostics, project);
+}
+
+function complainOf(diagnostics, project) {
+  const host = {
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => project,
+    getNewLine: () => "\n",
+  };
+  complain(project, ts.formatDiagnostics(diagnostics, host));
+}
+
+async function lint(program, project, files) {
+  process.chdir(project);
+  // The types are tsc's, where the project's own settings would have them found anew.
+  const parserOptions = { programs: [program], projectService: false, tsconfigRootDir: project };
+  const overrideConfig = { languageOptions: { parserOptions } };
+  const eslint = new ESLint({ cwd: project, overrideConfig });
+  const results = await eslint.lintFiles(files);
+  if (results.some(({ messages }) => messages.length > 0)) {
+    complain(project, await (await eslint.loadFormatter("stylish")).format(results));
+  }
+}
+
 async function checkFormat(project) {
+  process.chdir(project);
   for (const file of filesIn(project, [".js", ".json", ".ts"])) {
     const options = await prettier.resolveConfig(file);
     const text = readFileSync(file, "utf8");
@@ -164,10 +186,7 @@ async function checkFormat(project) {
 for await (const line of createInterface({ input: process.stdin })) {
   const { linted, formatted } = JSON.parse(line);
   [read, complaints] = [{ eslint: 0, prettier: 0, tsc: 0 }, ""];
-  for (const project of [...linted, ...formatted]) {
-    process.chdir(project);
-    if (linted.includes(project)) await checkTypesAndLint(project);
-    await checkFormat(project);
-  }
+  await checkTypesAndLint(linted);
+  for (const project of [...linted, ...formatted]) await checkFormat(project);
   console.log(JSON.stringify({ read, complaints }));
 }

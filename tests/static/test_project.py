@@ -2,7 +2,6 @@
 
 import ast
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -13,14 +12,29 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
+import looks
 import policies
 import pytest
 import yaml
 from _pytest.mark import ParameterSet
+from contract import stack
 from contract.stack import load, without_code
-from environments import UV, environment, fork, fork_by, link_modules, link_uv, node, npm, pins
+from environments import (
+    UV,
+    environment,
+    fork,
+    fork_by,
+    link_modules,
+    link_uv,
+    node,
+    npm,
+    pins,
+)
+from kept import Part, kept, kept_of
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
@@ -32,13 +46,17 @@ from variants import (
     combined_variants,
     covering,
     few_further_variants,
+    few_of,
     is_retired,
     parameters,
 )
 
 from sls_patterns_cli.local.languages import interpreters, modules
 
-HERE = Path(__file__).parent
+CHECKER = Path(__file__)
+"""Part of the key of all that it keeps: who looks."""
+HERE = CHECKER.parent
+PROGRAM = HERE / "check.mjs"
 VARIANTS = list(all_variants())
 OFFERED = [each for each in VARIANTS if not is_retired(each)]
 RETIRED = [each for each in (*VARIANTS, *combined_variants()) if is_retired(each)]
@@ -71,31 +89,40 @@ def other_versions() -> list[tuple[str, str]]:
 
 def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
     """Run the formatter, and in Python the linter, over projects below the folder."""
-    if runtime == "python":
-        run([BIN / "ruff", "check", "--no-cache", *projects], folder)
-        run([BIN / "ruff", "format", "--no-cache", "--check", *projects], folder)
-    else:
+    if runtime == "typescript":
         check_typescript((), formatted=projects)
+        return
+    of_each = {each: (CHECKER, *looks.style_of_python(each)) for each in projects}
+    with kept_of("style of Python", of_each) as new:
+        if new:
+            run([BIN / "ruff", "check", "--no-cache", *new], folder)
+            run([BIN / "ruff", "format", "--no-cache", "--check", *new], folder)
 
 
 def check_types(projects: Iterable[Path]) -> None:
-    """Run mypy over Python projects, but for those of which another holds every module."""
-    checked: list[set[tuple[str, str]]] = []
-    for project in sorted(projects, key=lambda each: -len(list(each.rglob("*.py")))):
-        told = {*contents(project, ".py"), ("mypy", mypy_settings(project))}
-        if any(told <= others for others in checked):
-            continue
-        checked.append(told)
-        python = environment(project)
-        mypy = (python / "mypy", "--config-file", with_plugins_of_all(project))
-        cache = python.parent / "mypy-cache"
-        # Projects have modules of the same names, so what one process writes there another reads.
-        with cache.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not cache.exists():
-                with CLOCK.of_no_pattern():
-                    run(mypy, project, MYPY_CACHE_DIR=str(cache))
-            run(mypy, project, MYPY_CACHE_DIR=str(cache))
+    """Run mypy over few Python projects, in which each module comes with all that it imports."""
+    of_each = {each: (CHECKER, *looks.types_of_python(each)) for each in projects}
+    with kept_of("types of Python", of_each) as new:
+        for project in sorted(few_of(new, contexts_of_types)):
+            run_mypy(project)
+
+
+def contexts_of_types(project: Path) -> set[tuple[str, ...]]:
+    settings = mypy_settings(project)
+    return {(settings, *each) for each in looks.contexts_of_modules(project)}
+
+
+def run_mypy(project: Path) -> None:
+    python = environment(project)
+    mypy = (python / "mypy", "--config-file", with_plugins_of_all(project))
+    cache = python.parent / "mypy-cache"
+    # Projects have modules of the same names, so what one process writes there another reads.
+    with cache.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not cache.exists():
+            with CLOCK.of_no_pattern():
+                run(mypy, project, MYPY_CACHE_DIR=str(cache))
+        run(mypy, project, MYPY_CACHE_DIR=str(cache))
 
 
 PLUGINS = 'plugins = ["pydantic.mypy"]\n'
@@ -109,7 +136,7 @@ def with_plugins_of_all(project: Path) -> Path:
     settings = project / "pyproject.toml"
     text = settings.read_text()
     if PLUGINS not in text:
-        settings = project / ".mypy.toml"
+        settings = project.with_name(f"{project.name}.mypy.toml")
         settings.write_text(text.replace("[tool.mypy]\n", f"[tool.mypy]\n{PLUGINS}"))
     return settings
 
@@ -130,6 +157,20 @@ def check_typescript(linted: Iterable[Path], formatted: Iterable[Path] = ()) -> 
         sorted(each, key=lambda p: not (p / "app.ts").exists()) for each in (linted, formatted)
     )
     link_modules(*linted, *formatted)
+    of_each = {
+        (what, each): (what, CHECKER, PROGRAM, *looks.code_in_typescript(each))
+        for what, some in (("linted", linted), ("formatted", formatted))
+        for each in some
+    }
+    with kept_of("TypeScript", of_each) as new:
+        if new:
+            ask_checker(
+                [each for what, each in new if what == "linted"],
+                [each for what, each in new if what == "formatted"],
+            )
+
+
+def ask_checker(linted: list[Path], formatted: list[Path]) -> None:
     folders = {"linted": [*map(str, linted)], "formatted": [*map(str, formatted)]}
 
     answer = typescript_checker([*linted, *formatted][0]).ask(folders)
@@ -143,16 +184,7 @@ def check_typescript(linted: Iterable[Path], formatted: Iterable[Path] = ()) -> 
 def typescript_checker(project: Path) -> Server:
     """Return what checks projects that have the node_modules of this one."""
     place = (project / modules.FOLDER).resolve().parent
-    return server((node().executable, *KEEPING_MUCH, HERE / "check.mjs", place))
-
-
-def contents(project: Path, *suffixes: str) -> Iterator[tuple[str, str]]:
-    """Return path and text of the project's files with one of these suffixes."""
-    for folder, folders, files in os.walk(project):
-        folders[:] = [each for each in folders if each != modules.FOLDER]
-        for file in (Path(folder) / name for name in files):
-            if file.suffix in suffixes:
-                yield file.relative_to(project).as_posix(), file.read_text()
+    return server((node().executable, *KEEPING_MUCH, PROGRAM, place))
 
 
 def path_with_node(folder: Path) -> str:
@@ -322,8 +354,8 @@ def test_what_is_retired_is_as_clean(pattern: str, projects: Projects, tmp_path:
     check_types(python)
     check_typescript(typescript)
     run_distinct_unit_tests(retired)
-    lint_templates(distinct_templates(projects, retired), *CDK_WRITES)
-    assert list(unexplained_by_checkov(projects, retired)) == []
+    lint_templates(projects, retired, *CDK_WRITES)
+    check_with_checkov(projects, retired)
 
 
 @pytest.mark.exhaustive
@@ -377,6 +409,23 @@ def test_every_version_of_the_runtime_is_as_clean(
     check_types([project])
 
 
+def test_what_one_of_many_python_projects_has_is_found(tmp_path: Path) -> None:
+    answers = {"pattern": "internal-api", "runtime": "python"}
+    good, bad = (render_project(tmp_path / each, **answers) for each in ("good", "bad"))
+    for project, b in {good: '"text"', bad: "1"}.items():
+        (project / "src/b.py").write_text(f"b = {b}\n")
+        # The same bytes in both, of which the types are wrong in one.
+        (project / "src/a.py").write_text("from b import b\n\na: str = b\n")
+    (bad / "src/c.py").write_text("import os\nc  = 1\n")
+
+    with pytest.raises(pytest.fail.Exception, match="Incompatible types in assignment"):
+        check_types([good, bad])
+    with pytest.raises(pytest.fail.Exception, match="F401"):
+        check_style("python", tmp_path, [good, bad])
+    check_types([good])
+    check_style("python", tmp_path, [good])
+
+
 @CHECKED_BY_ONE
 def test_what_one_of_many_typescript_projects_has_is_found(tmp_path: Path) -> None:
     variant = Variant("simple-web-service", "http-api", "typescript", "sam", "dynamodb")
@@ -408,7 +457,7 @@ def test_every_npm_package_that_is_imported_is_a_dependency(
         # A project without code has none for Lambda.
         for_lambda = manifest.get("dependencies", {})
         for_development = manifest["devDependencies"]
-        for path, text in contents(project, ".ts", ".js"):
+        for path, text in looks.contents(project, ".ts", ".js"):
             for name in packages_imported(text):
                 declared = name in for_lambda
                 if not path.startswith("src/"):
@@ -443,28 +492,6 @@ def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
     assert " passed" in printed
 
 
-def seen_by_unit_tests(project: Path) -> str:
-    """Return the digest of the code, its unit tests, and the files that these name.
-
-    What unit tests share stands beside them; what only a stack's tests share makes no difference.
-    """
-    folders = ("src/**/*.*", "statemachines/*", "tests/unit/**/*.*")
-    found = {
-        file
-        for folder in folders
-        for file in project.glob(folder)
-        if file.is_file() and file.suffix != ".pyc"
-    }
-    tests = "".join(file.read_text() for file in found if "tests" in file.parts)
-    shared = {each for each in project.glob("tests/*.*") if each.stem in tests}
-    tests += "".join(file.read_text() for file in shared)
-    named = {each for each in project.glob("*.*") if each.is_file() and each.name in tests}
-    digest = hashlib.sha256()
-    for file in sorted(found | shared | named):
-        digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
 ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}
 ONLY_STACK = {
     "python": ("tests/infrastructure",),
@@ -482,16 +509,21 @@ def run_distinct_unit_tests(projects: Mapping[Variant, Path]) -> None:
     """Of variants that have the same code and the same unit tests, let the first one run them."""
     distinct: dict[str, Variant] = {}
     for variant, project in projects.items():
-        distinct.setdefault(seen_by_unit_tests(project), variant)
-    for variant in distinct.values():
-        run_unit_tests(variant, projects[variant], *ONLY_UNIT[variant.runtime])
+        distinct.setdefault(looks.seen_by_unit_tests(project), variant)
+    of_each = {each: (CHECKER, *looks.unit_tests(projects[each])) for each in distinct.values()}
+    with kept_of("unit tests", of_each) as new:
+        for variant in new:
+            run_unit_tests(variant, projects[variant], *ONLY_UNIT[variant.runtime])
 
 
 @pytest.mark.parametrize(
     "variant", [p for p in STANDING_FOR_ALL if not built_by(p, "cdk", "typescript")]
 )
 def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, projects: Projects) -> None:
-    run_unit_tests(variant, projects[variant], *ONLY_STACK[variant.runtime])
+    project = projects[variant]
+    with kept("tests of a stack", CHECKER, *looks.tests_of_stack(project)) as is_new:
+        if is_new:
+            run_unit_tests(variant, project, *ONLY_STACK[variant.runtime])
 
 
 def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
@@ -501,12 +533,18 @@ def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
         for variant in VARIANTS
         if (variant.runtime, variant.iac) == ("typescript", "cdk")
     ]
-    link_modules(*stacks)
-    for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both where it runs
-        (tmp_path / name).symlink_to((stacks[0] / name).resolve())
+    of_each = {each: (CHECKER, *looks.tests_of_stack(each)) for each in stacks}
+    with kept_of("tests of stacks", of_each) as new:
+        if new:
+            run_tests_of_stacks(new, tmp_path)
 
-    chosen = ("run", "tests/infrastructure", "--testTimeout=60000", *ONE_PROCESS)
-    printed = vitest(tmp_path, *chosen, NO_COLOR="1")
+
+def run_tests_of_stacks(stacks: Sequence[Path], folder: Path) -> None:
+    for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both where it runs
+        (folder / name).symlink_to((stacks[0] / name).resolve())
+    chosen = [str((each / "tests/infrastructure").relative_to(folder)) for each in stacks]
+
+    printed = vitest(folder, "run", *chosen, "--testTimeout=60000", *ONE_PROCESS, NO_COLOR="1")
 
     assert re.search(rf"Test Files +{len(stacks)} passed", printed), printed
 
@@ -573,29 +611,38 @@ def test_cfn_lint_finds_nothing_in_any_template(
 ) -> None:
     chosen = [each for each in candidates if (each.pattern, each.iac) == (pattern, iac)]
 
-    lint_templates(distinct_templates(projects, chosen), *(CDK_WRITES if iac == "cdk" else ()))
+    lint_templates(projects, chosen, *(CDK_WRITES if iac == "cdk" else ()))
 
 
 CDK_WRITES = ("--ignore-checks", "W3005")
 """CDK writes down dependencies that there are anyway."""
 
 
-def lint_templates(files: Iterable[Path], *options: str) -> None:
-    fork_by(BIN / "python", HERE, "cfn-lint", *options, "--", *map(str, files))
+def lint_templates(projects: Projects, chosen: Iterable[Variant], *options: str) -> None:
+    versions = [metadata.version(each) for each in ("cfn-lint", "aws-sam-translator")]
+    with new_templates(projects, chosen, "cfn-lint", *versions, *options) as new:
+        if new:
+            fork_by(BIN / "python", HERE, "cfn-lint", *options, "--", *map(str, new))
 
 
 @pytest.mark.parametrize("pattern", BY_PATTERN)
 def test_checkov_finds_nothing_that_has_no_reason(pattern: str, projects: Projects) -> None:
     chosen = [each for each in OFFERED if each.pattern == pattern]
 
-    assert list(unexplained_by_checkov(projects, chosen)) == []
+    check_with_checkov(projects, chosen)
 
 
-def unexplained_by_checkov(projects: Projects, chosen: Collection[Variant]) -> Iterator[str]:
-    """Yield what checkov finds in the templates of variants that their projects do not explain."""
-    files = distinct_templates(projects, chosen)
+def check_with_checkov(projects: Projects, chosen: Iterable[Variant]) -> None:
+    """Let checkov find nothing in the templates of variants that their projects do not explain."""
+    chosen = list(chosen)
+    version, reader = tool("SLS_CHECKOV"), Path(policies.__file__)
+    with new_templates(projects, chosen, "checkov", version, policies.CONFIG, reader) as new:
+        if new:
+            assert list(unexplained_by_checkov(new, projects.of(chosen).values())) == []
+
+
+def unexplained_by_checkov(files: Iterable[Path], folders: Collection[Path]) -> Iterator[str]:
     arguments = [word for file in files for word in ("--file", str(file))]
-    folders = projects.of(chosen).values()
     of_project = {
         file.resolve(): folder
         for folder, template in template_files(folders).items()
@@ -619,14 +666,30 @@ def test_the_command_of_checkov_names_the_template(iac: str, projects: Projects)
     assert f" --file {template}\n" in (project / ".checkov.yaml").read_text()
 
 
-def distinct_templates(projects: Projects, variants: Iterable[Variant]) -> list[Path]:
+@contextmanager
+def new_templates(
+    projects: Projects, variants: Iterable[Variant], tool: str, *settings: Part
+) -> Iterator[list[Path]]:
+    """Give the block the distinct templates of variants that the tool has not found good so far."""
+    folders = projects.of(variants)
+    templates = template_files(folders.values())
+    reader = (CHECKER, Path(stack.__file__))
+    of_each = {
+        variant: (*settings, *reader, *looks.infrastructure(folder, templates[folder]))
+        for variant, folder in folders.items()
+    }
+    with kept_of(tool, of_each) as new:
+        yield distinct_templates({each: folders[each] for each in new}, templates)
+
+
+def distinct_templates(
+    folders: Mapping[Variant, Path], templates: Mapping[Path, Path]
+) -> list[Path]:
     """Return a template of each distinct content, those for others to copy included.
 
     Templates that differ in the code of their functions alone are one content; of each runtime
     there is one at least.
     """
-    folders = projects.of(variants)
-    templates = template_files(folders.values())
     contents = {without_code(load(folder)): templates[folder] for folder in folders.values()}
     runtimes = {variant.runtime: templates[folder] for variant, folder in folders.items()}
     copied = {
