@@ -7,6 +7,7 @@ standard output has its exit code and what it printed. What one child has compil
 next ones have.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -99,6 +100,8 @@ def main() -> None:
     program = PROGRAMS[sys.argv[1]]()
     compiled = Compiled()
     compiled.use()
+    gc.collect()
+    gc.freeze()
     with os.fdopen(os.dup(1), "w") as answers, open(os.devnull) as nothing:  # noqa: PTH123
         for line in sys.stdin:
             with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as errors:

@@ -6,25 +6,19 @@ from pathlib import Path
 import command
 import pytest
 from command import Cli
-from update.projects import Owned, make_anew
-from update.publication import Publication, publish_three_releases
+from update.projects import Owned, made_once
+from update.publication import Publication, prepared_publication, publish_three_releases
 
 
 @pytest.fixture(scope="session")
-def publication(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publication() -> Publication:
     """v0.1.0, v0.2.0, v0.3.0; not to be changed."""
-    return publish_three_releases(tmp_path_factory.mktemp("publication") / "template")
+    return prepared_publication(publish_three_releases)
 
 
 @pytest.fixture(scope="session")
-def pristine(
-    publication: Publication,
-    environment: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    # Updates read what this compiles.
-    Cli(tmp_path_factory.mktemp("new"), environment)("new", "scalable-webhook", "--no-git")
-    return make_anew(publication, tmp_path_factory)
+def pristine(publication: Publication) -> Path:
+    return made_once(publication)
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,14 @@
 import json
 import stat
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-import pytest
-from command import Cli
-from copier import run_copy
-from update.publication import Publication, git
+from command import COPIER, Cli
+from prepared import prepared
+from update.publication import CLEAN, Publication, git
 
 PACKAGE = "src/scalable_webhook"
 
@@ -79,17 +79,24 @@ def make(
     """A project that plain Copier makes of a release, committed."""
     data = {"pattern": "scalable-webhook", "project_name": "scalable-webhook", **answers}
     origin = str(publication.folder)
-    run_copy(origin, folder, data=data, vcs_ref=version, defaults=True, quiet=True)
+    options = [part for name, value in data.items() for part in ("--data", f"{name}={value}")]
+    copier = Cli(folder.parent, CLEAN, COPIER)
+    done = copier("copy", *options, "--vcs-ref", version, "--defaults", "--quiet", origin, folder)
+    assert done.returncode == 0, done.stderr
     git(folder, "init", "--quiet", "--initial-branch=main")
     project = Owned(folder, cli)
     project.commit()
     return project
 
 
-def make_anew(publication: Publication, folders: pytest.TempPathFactory) -> Path:
+def made_once(publication: Publication) -> Path:
     """The folder of a project of v0.1.0 that tests copy."""
-    folder = folders.mktemp("pristine") / "project"
-    return make(publication, folder, Cli(folder, {})).folder
+    folder = prepared(
+        "project of v0.1.0",
+        lambda place: make(publication, place / "project", Cli(place, CLEAN)),
+        *(Path(__file__), str(publication.folder), metadata.version("copier")),
+    )
+    return folder / "project"
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:

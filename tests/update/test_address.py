@@ -12,7 +12,7 @@ import yaml
 from command import Cli, environment
 from update.git_server import served
 from update.projects import PACKAGE, Owned
-from update.publication import git, publish_three_releases
+from update.publication import git, prepared_publication, publish_three_releases
 from update.test_wheels import OFFLINE, Wheels, build
 
 from sls_patterns_cli.catalog import RESERVED_ADDRESS
@@ -43,7 +43,7 @@ class Published:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     folder = tmp_path_factory.mktemp("published")
-    publication = publish_three_releases(folder / "template")
+    publication = prepared_publication(publish_three_releases)
     git(folder, "clone", "--quiet", "--bare", publication.folder, folder / "sls-patterns.git")
     with served(folder) as server:
         address = f"{server}/sls-patterns.git"

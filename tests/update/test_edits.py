@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import Cli
-from update.projects import Owned, make
-from update.publication import git, publish
+from update.projects import Owned, made_once
+from update.publication import Publication, git, prepared_publication, publish
 
 FILE = "NOTES.md"
 """What both sides change."""
@@ -18,10 +17,9 @@ AFTER = BEFORE.replace("two", "2, as of 0.2.0")
 MERGED = AFTER + "mine\n"
 
 
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of v0.1.0, whose template changes, removes and adds a document in v0.2.0."""
-    publication = publish(tmp_path_factory.mktemp("publication") / "template")
+def publish_notes(folder: Path) -> Publication:
+    """v0.2.0 changes, removes and adds documents of v0.1.0."""
+    publication = publish(folder)
     changed = [FILE, "guides/a.md", *map(note_of, (*MERGES, *ASIDES))]
     for path in (*changed, "OLD.md"):
         publication.write(f"templates/project/{path}.jinja", BEFORE)
@@ -31,8 +29,12 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publication.write("templates/project/guides/b.md.jinja", AFTER)
     publication.file("templates/project/OLD.md.jinja").unlink()
     publication.release("0.2.0")
-    folder = tmp_path_factory.mktemp("pristine") / "project"
-    return make(publication, folder, Cli(folder, {})).folder
+    return publication
+
+
+@pytest.fixture(scope="module")
+def pristine() -> Path:
+    return made_once(prepared_publication(publish_notes))
 
 
 Edit = Callable[[Owned, str], None]

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 from command import Cli
-from update.projects import PACKAGE, Owned, make, make_anew, snapshot
-from update.publication import MENDS_OF_PATTERN, WEBHOOK, Publication, git, publish_without_mends
+from update.projects import PACKAGE, Owned, made_once, make, snapshot
+from update.publication import (
+    MENDS_OF_PATTERN,
+    WEBHOOK,
+    Publication,
+    git,
+    prepared_publication,
+    publish_without_mends,
+)
 
 LOGIC, MODELS = f"{PACKAGE}/logic.py", f"{PACKAGE}/models.py"
 RECEIVE, TEST = f"{PACKAGE}/handlers/receive.py", "tests/unit/test_receive.py"
@@ -31,10 +38,9 @@ LATER = """
 FIRST, OTHER, THIRD = "0.2.0-1", "0.2.0-2", "0.3.0-1"
 
 
-@pytest.fixture(scope="module")
-def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publish_mends(folder: Path) -> Publication:
     """v0.2.0 mends three files of the user's in two fixes, v0.3.0 one of them again."""
-    publication = publish_without_mends(tmp_path_factory.mktemp("publication") / "template")
+    publication = publish_without_mends(folder)
     publication.write(MENDS_OF_PATTERN, MENDS)
     for file in ("logic.py", "models.py", "handlers/receive.py"):
         publication.append(f"{WEBHOOK}/{file}.jinja", STAMP)
@@ -48,8 +54,13 @@ def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
 
 
 @pytest.fixture(scope="module")
-def pristine(mending: Publication, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_anew(mending, tmp_path_factory)
+def mending() -> Publication:
+    return prepared_publication(publish_mends)
+
+
+@pytest.fixture(scope="module")
+def pristine(mending: Publication) -> Path:
+    return made_once(mending)
 
 
 def states(report: dict[str, list[dict[str, str]]]) -> dict[str, str]:

@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 from command import Cli
 from copier import run_copy
-from update.projects import PACKAGE, Owned, make, make_anew
-from update.publication import MENDS_OF_PATTERN, WEBHOOK, Publication, git, publish_without_mends
+from update.projects import PACKAGE, Owned, made_once, make
+from update.publication import (
+    MENDS_OF_PATTERN,
+    WEBHOOK,
+    Publication,
+    git,
+    prepared_publication,
+    publish_without_mends,
+)
 from update.test_plain_copier import copier
 
 from sls_patterns_cli.catalog.fix_declaration import between, read_fixes
@@ -30,10 +37,9 @@ MENDS = f"""
 """
 
 
-@pytest.fixture(scope="module")
-def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publish_mends(folder: Path) -> Publication:
     """v0.2.0 mends two files of the user's, and brings the proof; v0.3.0 changes a document."""
-    publication = publish_without_mends(tmp_path_factory.mktemp("publication") / "template")
+    publication = publish_without_mends(folder)
     publication.write(MENDS_OF_PATTERN, MENDS)
     for file in ("logic.py", "models.py"):
         publication.append(f"{WEBHOOK}/{file}.jinja", MENDED)
@@ -45,8 +51,13 @@ def mending(tmp_path_factory: pytest.TempPathFactory) -> Publication:
 
 
 @pytest.fixture(scope="module")
-def pristine(mending: Publication, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_anew(mending, tmp_path_factory)
+def mending() -> Publication:
+    return prepared_publication(publish_mends)
+
+
+@pytest.fixture(scope="module")
+def pristine(mending: Publication) -> Path:
+    return made_once(mending)
 
 
 def take_over(project: Owned, *paths: str) -> None:

@@ -13,7 +13,13 @@ import pytest
 from command import Cli, environment
 from environments import environment as project_environment
 from update.projects import PACKAGE, Owned
-from update.publication import CLEAN, Publication, git, publish_three_releases
+from update.publication import (
+    CLEAN,
+    Publication,
+    git,
+    prepared_publication,
+    publish_three_releases,
+)
 
 UV = Path(sys.executable).with_name("uv")
 # What leads to any host but this machine ends at once.
@@ -51,7 +57,6 @@ class Wheels:
             "pip",
             "install",
             "--no-deps",
-            "--compile-bytecode",
             "--python",
             folder,
             wheel,
@@ -67,7 +72,7 @@ class Wheels:
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
     folder = tmp_path_factory.mktemp("wheels")
-    publication = publish_three_releases(folder / "template")
+    publication = prepared_publication(publish_three_releases)
     older = folder / "older"
     git(folder, "clone", "--quiet", "--branch=v0.1.0", publication.folder, older)
     # As of then: the tags of what came later did not exist.
