@@ -3,7 +3,9 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import changes
 import green
 import memory
 import parts
@@ -11,7 +13,6 @@ import pytest
 import spending
 from command import Cli, environment
 from selection import (
-    files_that_differ_from_main,
     is_all_of_its_part,
     is_whole,
     of_what_changed,
@@ -22,6 +23,8 @@ from selection import (
 from sls_patterns_cli import catalog
 
 NO_PATTERN = "none"
+CHANGES = "changes"
+CHANGED = pytest.StashKey[changes.Changes]()
 
 # What runs in the background or under nohup ignores them, and so would all that the tests start.
 for number in (signal.SIGINT, signal.SIGHUP):
@@ -44,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"only the tests of this pattern; {NO_PATTERN}: only those of no single pattern",
     )
     parser.addoption(
-        "--changed", action="store_true", help="only the tests of patterns that differ from main"
+        "--changed", action="store_true", help="only the tests that concern what differs from main"
     )
     parser.addoption("--part", choices=parts.PARTS, help="only the tests of this part, of all")
     parser.addoption(
@@ -67,13 +70,28 @@ def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
     elif part := config.getoption("--part"):
         wanted = [each for each in items if parts.part_of(each) == part]
     elif config.getoption("--changed"):
-        wanted = of_what_changed(items, files_that_differ_from_main())
+        wanted = of_what_changed(items, _changes(config))
     elif config.getoption("--unless-green") and green.is_green():
         wanted = [each for each in items if not green.is_of_the_emulator(each)]
     else:
         return
     config.hook.pytest_deselected(items=[each for each in items if each not in wanted])
     items[:] = wanted
+
+
+def _changes(config: pytest.Config) -> changes.Changes:
+    """Return what differs from main: looked for once, and handed to the workers."""
+    if hasattr(config, "workerinput"):
+        return changes.Changes(**config.workerinput[CHANGES])
+    found = config.stash.get(CHANGED, None) or changes.changes()
+    config.stash[CHANGED] = found
+    return found
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none with one process
+def pytest_configure_node(node: Any) -> None:
+    if node.config.getoption("--changed"):
+        node.workerinput[CHANGES] = vars(_changes(node.config))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""Which test files a Python file of this repository concerns.
+"""Which test files a file of this repository concerns that is no template.
 
 Everything here imports almost everything else in the end, so the whole of it tells nothing. A
 module concerns the tests that import it themselves or by a helper beside them, and those in the
@@ -26,11 +26,18 @@ FOLDERS = {
 
 
 def concerned(changed: Iterable[str]) -> set[Path]:
-    """Return the test files that changed Python files concern; files are named from the root."""
-    modules = {name: file for name, file in _modules().items() if str(file) in set(changed)}
-    tests = {ROOT / file for file in modules.values() if file.name.startswith("test_")}
-    for name, file in modules.items():
-        tests |= _importing(name) | _beside(file)
+    """Return the test files that changed files concern; files are named from the root."""
+    tests = set[Path]()
+    names = {str(file): name for name, file in _modules().items()}
+    for file in map(Path, changed):
+        if name := names.get(str(file)):
+            tests |= _importing(name) | _beside(file)
+            if file.name.startswith("test_"):
+                tests.add(ROOT / file)
+        elif file.parts[0] == "tests" and len(file.parts) > len(("tests", "file")):
+            tests |= set((ROOT / file).parent.glob("test_*.py"))  # data of the tests beside it
+        elif file.suffix == ".md" and file.parts[0] not in {"templates", "tests"}:
+            tests |= set((ROOT / "tests/docs").glob("test_*.py"))
     return tests
 
 

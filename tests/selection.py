@@ -1,12 +1,17 @@
-"""Which tests are of which pattern, and which patterns have changed."""
+"""Which tests are of which pattern, and which tests a change concerns."""
 
-import subprocess
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from fnmatch import fnmatch
+from functools import partial
 from itertools import chain
 from operator import itemgetter
+from pathlib import Path
 
+import imported
 import pytest
-from rendering import ROOT
+from changes import ROOT, Changes
+from variants import few_of
 
 from sls_patterns_cli import catalog
 
@@ -37,46 +42,95 @@ def is_all_of_its_part(config: pytest.Config) -> bool:
     return whole_suite and not any(config.getoption(each, None) for each in asked)
 
 
-def files_that_differ_from_main() -> list[str]:
-    """Return the files of this branch and of the working tree that are not those of main."""
+INFRASTRUCTURE = (
+    *("template.yaml", "infrastructure/*", "app.*", "cdk.json", "stacks/*", "stand-ins/*"),
+    *("statemachines/*", "migrations/*"),
+)
+PYTHON = ("*.py", "*pyproject.toml", "*requirements*.txt")
+TYPESCRIPT = ("*.ts", "*.js", "*package.json", "*tsconfig.json")
+SOURCES = ("src/*",)
+UNIT_TESTS = ("tests/unit/*", "tests/__init__.py")
+PROOFS = ("tests/e2e/*",)
 
-    def git(*arguments: str) -> list[str]:
-        done = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        return done.stdout.splitlines()
+READS: Mapping[str, tuple[str, ...]] = {
+    "contract/": INFRASTRUCTURE,
+    "docs/test_generated_readme.py": ("README.md", *INFRASTRUCTURE),
+    "docs/test_readmes_and_workflows.py": ("README.md", ".github/*", *INFRASTRUCTURE),
+    "openapi/": ("openapi.yml", *INFRASTRUCTURE, *SOURCES),
+    "parity/": ("dashboard.svg", *INFRASTRUCTURE),
+    "proofs/test_mutants.py::test_every_mutant_changes_its_project": (*INFRASTRUCTURE, *SOURCES),
+    "proofs/test_proofs.py": (*INFRASTRUCTURE, *SOURCES, *PROOFS),
+    "proofs/test_safety.py": PROOFS,
+    "static/test_golden.py": ("*",),
+    "static/test_imports.py": (*PYTHON, *TYPESCRIPT),
+    "static/test_optional_parameters.py": INFRASTRUCTURE,
+    "static/test_project.py": (*INFRASTRUCTURE, "Makefile"),
+    "static/test_project.py::test_every_npm_package_that_is_imported_is_a_dependency": TYPESCRIPT,
+    "static/test_project.py::test_no_error_of_validation_holds_the_input": SOURCES,
+    "static/test_project.py::test_no_name_makes_code_that_the_formatter_would_change": (
+        *PYTHON,
+        *TYPESCRIPT,
+    ),
+    "static/test_project.py::test_style_and_types_of_typescript_have_nothing_to_say": TYPESCRIPT,
+    "static/test_project.py::test_style_of_python_has_nothing_to_say": PYTHON,
+    "static/test_project.py::test_the_tests_of_a_stack_pass_without_aws": INFRASTRUCTURE,
+    "static/test_project.py::test_the_unit_tests_pass_without_aws": (*SOURCES, *UNIT_TESTS),
+    "static/test_project.py::test_types_of_python_have_nothing_to_say": PYTHON,
+    "static/test_proof_modules.py": PROOFS,
+    "static/test_traces.py": SOURCES,
+}
+"""By folder, file or test: which files of a project it reads. `make check` runs no other test of a
+pattern, as no other is about what a project holds."""
 
-    fork = git("merge-base", "HEAD", "main") or git("merge-base", "HEAD", "origin/main")
-    base = fork[0] if fork else "HEAD"
-    return [*git("diff", "--name-only", base), *git("ls-files", "--others", "--exclude-standard")]
+DEAR = "proofs/test_proofs.py"
+"""Takes up to a minute a project, so `make check` runs it after the change of a single pattern."""
 
 
-def of_what_changed(items: list[pytest.Item], files: list[str]) -> list[pytest.Item]:
-    """Return the tests of patterns that a change to these files concerns, and those of none.
+def reads(item: pytest.Item) -> tuple[str, ...]:
+    """Return which files of a rendered project a test reads; none if it is about no project."""
+    file = item.path.relative_to(ROOT / "tests").as_posix()
+    name = getattr(item, "originalname", None)
+    for place in (f"{file}::{name}", file, f"{file.partition('/')[0]}/"):
+        if place in READS:
+            return READS[place]
+    return ()
 
-    What a shared template changes is in the golden files; so each of them is compared then, and
-    the other tests are those of the patterns whose golden file is not the same.
+
+def of_what_changed(items: list[pytest.Item], changes: Changes) -> list[pytest.Item]:
+    """Return the tests that a change concerns.
+
+    Of those of patterns, as few as read each changed content once; of all others those that import
+    what has changed, or are named as its package.
     """
-    patterns = {None, *changed_patterns(files)}
-    shared = any(
-        file == "copier.yml"
-        or (file.startswith("templates/") and not file.startswith("templates/patterns/"))
-        for file in files
-    )
-    return [
-        item
-        for item in items
-        if pattern_of(item) in patterns or (shared and item.path.name == "test_golden.py")
-    ]
+    files = imported.concerned(changes.files)
+    wanted = {item for item in items if _is_concerned(item, files)}
+    of_tests: dict[tuple[Path, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if pattern_of(item) and item not in wanted and reads(item):
+            of_tests[item.path, getattr(item, "originalname", item.name)].append(item)
+    patterns = {name.partition("/")[0] for name in changes.rendered}
+    for of_test in of_tests.values():
+        if len(patterns) == 1 or reads(of_test[0]) != READS[DEAR]:
+            wanted |= few_of(of_test, partial(_shown, changes))
+    return [item for item in items if item in wanted]
 
 
-def changed_patterns(files: list[str]) -> set[str]:
-    """Return the patterns whose own files or golden files are among these."""
+def _is_concerned(item: pytest.Item, files: Collection[Path]) -> bool:
+    """Tell whether a test's file is among these; a test of a pattern has to be in a changed one."""
+    return item.path in files and not (pattern_of(item) and reads(item))
+
+
+def _shown(changes: Changes, item: pytest.Item) -> set[tuple[str, ...]]:
+    """Return the changed contents that a test reads, of its variant or of its whole pattern."""
+    named = [str(getattr(each, "variant", each)) for each in item.callspec.params.values()]  # type: ignore[attr-defined]
+    variants = [name for name in named if name in changes.rendered]
+    if not variants and not any("/" in name for name in named):
+        variants = list(changes.of_pattern(str(pattern_of(item))))
     return {
-        slug
-        for slug in catalog.slugs()
-        for file in files
-        if file.startswith(f"templates/patterns/{slug}/") or file == f"tests/golden/{slug}.txt"
+        (Path(path).name, digest)
+        for variant in variants
+        for path, digest in changes.rendered[variant].items()
+        if any(fnmatch(path, pattern) for pattern in reads(item))
     }
 
 

@@ -1,42 +1,133 @@
-"""The tests that run are those of the patterns that are asked for or that changed."""
+"""`make check` runs the tests that a change concerns, and each test is of the pattern it names."""
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from changes import ROOT, Changes, patterns_to_render
 from proofs.test_mutants import mutants_of
-from selection import of_what_changed, pattern_of, proofs_among_others
+from selection import READS, of_what_changed, pattern_of, proofs_among_others
 from variants import all_variants
 
-OF_STATE_MACHINE = ("golden state-machine", "contract state-machine")
+from sls_patterns_cli import catalog
+
 VARIANT = next(each for each in all_variants() if each.pattern == "scalable-webhook")
 
 
+def item(file: str, name: str, **parameters: object) -> pytest.Item:
+    call = SimpleNamespace(params=parameters)
+    path = ROOT / "tests" / file
+    return cast("pytest.Item", Fake(path=path, originalname=name, name=name, callspec=call))
+
+
+class Fake(SimpleNamespace):
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+OF_TWO_PATTERNS = [
+    variant
+    for variant in all_variants()
+    if variant.pattern in {"scalable-webhook", "fifoer"} and variant.iac == "sam"
+]
+STYLE = "test_style_of_python_has_nothing_to_say"
+UNIT = "test_the_unit_tests_pass_without_aws"
+ITEMS = [
+    *(
+        item("static/test_golden.py", "golden", pattern=each)
+        for each in ("scalable-webhook", "fifoer")
+    ),
+    *(
+        item("static/test_project.py", STYLE, pattern=each)
+        for each in ("scalable-webhook", "fifoer")
+    ),
+    *(item("static/test_project.py", UNIT, variant=each) for each in OF_TWO_PATTERNS),
+    *(item("contract/test_contract.py", "contract", variant=each) for each in OF_TWO_PATTERNS),
+    *(item("docs/test_generated_readme.py", "readme", variant=each) for each in OF_TWO_PATTERNS),
+    *(item("proofs/test_proofs.py", "proofs", variant=each) for each in OF_TWO_PATTERNS),
+    item("local/emulator/adapters/sqs/test_queues.py", "queues"),
+    item("cli/test_new.py", "new", pattern="fifoer"),
+    item("docs/test_docs.py", "docs"),
+]
+
+
+def chosen(rendered: dict[str, dict[str, str]], *files: str) -> Counter[str]:
+    wanted = of_what_changed(ITEMS, Changes(list(files), rendered))
+    return Counter(each.name for each in wanted)
+
+
+def with_content(path: str, *slugs: str, runtime: str = "python") -> dict[str, dict[str, str]]:
+    """Return the same new content of a file in each variant of these patterns and this runtime."""
+    return {
+        str(each): {path: "new"}
+        for each in OF_TWO_PATTERNS
+        if each.pattern in slugs and each.runtime == runtime
+    }
+
+
+def test_a_new_content_is_read_once_by_each_test_that_reads_such_files() -> None:
+    handler = with_content("src/webhooks/handlers/receive.py", "scalable-webhook")
+
+    assert len(handler) > 1
+    assert chosen(handler) == {"golden": 1, STYLE: 1, UNIT: 1, "proofs": 1}
+    template = {"golden": 1, "contract": 1, "readme": 1, "proofs": 1}
+    assert chosen(with_content("template.yaml", "fifoer")) == template
+    assert chosen(with_content("README.md", "fifoer")) == {"golden": 1, "readme": 1}
+
+
+def test_contents_that_differ_are_each_read() -> None:
+    first, second, *_ = (str(each) for each in OF_TWO_PATTERNS if each.pattern == "fifoer")
+    of_two = {first: {"template.yaml": "one"}, second: {"template.yaml": "other"}}
+
+    assert chosen(of_two)["contract"] == 2
+
+
+def test_what_patterns_share_is_proven_by_make_test() -> None:
+    shared = with_content("src/service/adapters/clock.py", "scalable-webhook", "fifoer")
+
+    assert chosen(shared) == {"golden": 1, STYLE: 1, UNIT: 1}
+
+
 @pytest.mark.parametrize(
-    ("changed", "tests"),
+    ("file", "tests"),
     [
-        ("templates/patterns/state-machine/mutants.yml", {"any", *OF_STATE_MACHINE}),
-        ("tests/golden/scalable-webhook.txt", {"any", "contract scalable-webhook"}),
-        ("templates/graph.yml", {"any", "golden state-machine"}),
-        ("copier.yml", {"any", "golden state-machine"}),
-        ("templates/patterns/index.yml", {"any"}),
-        ("src/sls_patterns_cli/cli/commands.py", {"any"}),
+        ("src/sls_patterns_cli/local/emulator/adapters/sqs/queue_waits.py", {"queues"}),
+        ("tests/local/emulator/adapters/sqs/test_queues.py", {"queues"}),
+        ("docs/check.md", {"docs"}),
+        ("templates/patterns/fifoer/mutants.yml", set()),
     ],
 )
-def test_tests_run_of_the_patterns_that_a_change_concerns(changed: str, tests: set[str]) -> None:
-    def test(name: str, file: str, **parameters: str) -> pytest.Item:
-        call = SimpleNamespace(params=parameters)
-        return cast("pytest.Item", SimpleNamespace(name=name, path=Path(file), callspec=call))
+def test_what_is_not_rendered_concerns_what_imports_it_or_is_named_like_it(
+    file: str, tests: set[str]
+) -> None:
+    assert set(chosen({}, file)) == tests
 
-    items = [
-        test("any", "test_any.py"),
-        test("golden state-machine", "test_golden.py", pattern="state-machine"),
-        test("contract state-machine", "test_contract.py", pattern="state-machine"),
-        test("contract scalable-webhook", "test_contract.py", pattern="scalable-webhook"),
-    ]
 
-    assert {item.name for item in of_what_changed(items, [changed])} == tests
+@pytest.mark.parametrize(
+    ("file", "patterns"),
+    [
+        ("templates/patterns/fifoer/pattern.yml", {"fifoer"}),
+        ("templates/graph.yml", set(catalog.slugs())),
+        ("copier.yml", set(catalog.slugs())),
+        ("src/sls_patterns_cli/catalog/compiler/grants.py", set(catalog.slugs())),
+        ("src/sls_patterns_cli/letters/redriving.py", set()),
+        ("docs/check.md", set()),
+    ],
+)
+def test_only_patterns_that_may_render_otherwise_are_rendered(
+    file: str, patterns: set[str]
+) -> None:
+    assert patterns_to_render([file]) == patterns
+
+
+def test_whatever_reads_projects_is_named() -> None:
+    """A file of tests that is gone reads nothing any more."""
+    for place in READS:
+        file = ROOT / "tests" / place.partition("::")[0]
+        assert file.exists(), place
+        if "::" in place:
+            assert f"def {place.partition('::')[2]}(" in file.read_text(), place
 
 
 @pytest.mark.parametrize(
