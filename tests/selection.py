@@ -76,7 +76,7 @@ def changed_patterns(files: list[str]) -> set[str]:
         slug
         for slug in catalog.slugs()
         for file in files
-        if file.startswith(f"templates/patterns/{slug}/") or file == f"tests/golden/{slug}.txt"
+        if file.startswith((f"templates/patterns/{slug}/", f"tests/golden/{slug}/"))
     }
 
 

@@ -17,7 +17,7 @@ VARIANT = next(each for each in all_variants() if each.pattern == "scalable-webh
     ("changed", "tests"),
     [
         ("templates/patterns/state-machine/mutants.yml", {"any", *OF_STATE_MACHINE}),
-        ("tests/golden/scalable-webhook.txt", {"any", "contract scalable-webhook"}),
+        ("tests/golden/scalable-webhook/variants.txt", {"any", "contract scalable-webhook"}),
         ("templates/graph.yml", {"any", "golden state-machine"}),
         ("copier.yml", {"any", "golden state-machine"}),
         ("templates/patterns/index.yml", {"any"}),
