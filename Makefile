@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-all lint format golden pattern recording bench bench-burst bench-large-objects bench-conservation bench-hostile lock tags package clean
+.PHONY: help install demo check test test-all lint format golden golden-diff pattern recording bench bench-burst bench-large-objects bench-conservation bench-hostile lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -67,7 +67,10 @@ golden: install ## write the golden files and all other generated files; read th
 	.venv/bin/python tests/logical_ids.py
 	.venv/bin/python tests/landing_zones.py
 	.venv/bin/python tests/recording.py --catalog
-	.venv/bin/python tests/golden_summary.py
+	.venv/bin/python tests/golden_diff.py HEAD
+
+golden-diff: install ## show what this branch changes in generated projects, each change once; BASE=<commit>: since that commit
+	@.venv/bin/python tests/golden_diff.py $(BASE) $(OF)
 
 format: install ## format the code here and the templates that are code, and name those that are not
 	.venv/bin/ruff format --quiet

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import help_pages
+import writing
 import yaml
 from dashboard_pictures import picture
 from decisions_page import PAGE as DESIGN
@@ -175,11 +176,10 @@ def stray() -> set[Path]:
 def write() -> None:
     """Write all that is generated, and remove what is of a pattern no more."""
     # What Copier asks from: it cannot look into folders.
-    INDEX.write_text(index(), newline="\n")
+    writing.write(INDEX, index())
     catalog.slugs.cache_clear()
     for file, text in generated().items():
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, newline="\n")
+        writing.write(file, text)
     for file in stray():
         file.unlink()
 

@@ -1,113 +1,126 @@
 """The golden files: what every variant renders to, as it was reviewed.
 
-They hold every byte of every variant, one text archive for each pattern. An archive holds
-the default variant whole. Of the others it holds what differs, each distinct content once: as a
-difference from the most similar content of that path before it, so that a reviewer sees what a
-flavour or a datastore changes. A line above each names the path and the variants that have it.
+They stand for every byte of every variant. Each pattern has a folder with a line for each variant,
+with the digest of all that it holds, a line for each distinct content of a path, and the whole
+text of one file of each kind that has logic to read. How the others change, `make golden-diff`
+shows.
 
 `make golden` writes them.
 """
 
-import difflib
+import hashlib
+import json
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from rendering import render_project
+import writing
+from rendering import kept_from, render_project, template
 from variants import Variant, further_variants_of, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Pattern
 
 GOLDEN = Path(__file__).parent / "golden"
-RULE = "─" * 8
+CONTENTS, VARIANTS, LOGICAL_IDS = "contents.txt", "variants.txt", "logical-ids.txt"
+WHOLE = (
+    "template.yaml",
+    "README.md",
+    "Makefile",
+    "infrastructure/stack.py",
+    "infrastructure/stack.ts",
+)
+"""The paths whose text in the first variant that has them is kept whole."""
+REWORDED = GOLDEN / "reworded.yml"
+DIGITS = 16
+"""Of a digest of SHA-256: 64 bits."""
+LONGEST = 160
+"""Characters of a line; READMEs have whole paragraphs in a line."""
+FOLD = "\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}"
+
+Project = Mapping[str, str]
+"""The texts of a project by its paths."""
+Projects = Mapping[str, Project]
+"""The projects of a pattern by what its variants are called."""
 
 
-def archive(projects: dict[str, Path]) -> str:
-    """Return the archive of rendered projects, keyed by the names of their variants.
+def golden_files(projects: Projects) -> dict[str, str]:
+    """Return the golden files of a pattern; the order of its variants decides what is whole."""
+    digests = {
+        variant: {path: digest(text) for path, text in sorted(project.items())}
+        for variant, project in projects.items()
+    }
+    contents = dict.fromkeys(
+        sorted(
+            ((path, each) for of in digests.values() for path, each in of.items()),
+            key=lambda content: content[0],
+        )
+    )
+    return {
+        CONTENTS: "".join(f"{path} {each[:DIGITS]}\n" for path, each in contents),
+        VARIANTS: "".join(
+            f"{variant} {digest(json.dumps(of))[:DIGITS]}\n" for variant, of in digests.items()
+        ),
+        **{
+            Path(path).name: text if path.endswith(".md") else folded(text)
+            for path in WHOLE
+            if (text := next((each[path] for each in projects.values() if path in each), None))
+        },
+    }
 
-    The first is whole; the order of the others decides what differs from what.
 
-    Raises:
-        ValueError: a file has no text, does not end its last line, or holds a line like ours.
-    """
-    contents: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for variant, project in projects.items():
-        for path, content in _files(project):
-            contents[path][content].append(variant)
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folded(text: str) -> str:
+    """Return a text whose longest lines go on below, where a review can show them."""
+    room = LONGEST - len(FOLD)
     return "".join(
-        entry for path in sorted(contents) for entry in _entries(path, contents[path], projects)
+        f"{line[:LONGEST]}\n"
+        + "".join(f"{FOLD}{line[at : at + room]}\n" for at in range(LONGEST, len(line), room))
+        for line in text.splitlines()
     )
 
 
-def _entries(path: str, contents: dict[str, list[str]], projects: Collection[str]) -> Iterator[str]:
-    """Return the contents of a path in an order in which one that changes stays where it is."""
-    before: list[str] = []
-    for content, variants in contents.items():
-        names = "all" if len(variants) == len(projects) else ", ".join(variants)
-        differences = [(difference(base, content), base) for base in before]
-        shortest, base = min(differences, key=lambda each: each[0].count("\n"), default=("", ""))
-        if before and shortest.count("\n") < content.count("\n"):
-            yield f"{RULE} {path} ({names}) differs from {contents[base][0]}\n{shortest}"
-        else:
-            yield f"{RULE} {path} ({names})\n{content}"
-        before.append(content)
+def read(project: Path) -> dict[str, str]:
+    """Return the files of a rendered project.
 
-
-def difference(base: str, content: str) -> str:
-    """Return what `patched` makes the content from: a unified diff without line numbers.
-
-    A line that is added to the base would change the numbers of all that follow it. As much of
-    what surrounds a change is repeated as it takes to find its place.
+    Raises:
+        ValueError: a file has no text, or is not as careful people write it.
     """
-    lines = base.splitlines(), content.splitlines()
-    for context in range(1, max(map(len, lines)) + 2):
-        hunks = list(difflib.unified_diff(*lines, n=context, lineterm=""))[2:]
-        told = "".join(f"{'@@' if line.startswith('@@') else line.rstrip()}\n" for line in hunks)
-        with suppress(ValueError):
-            if patched(base, told) == content:
-                return told
-    raise AssertionError("a difference that repeats all of its base has one place")
+    return dict(_files(project))
 
 
-def patched(base: str, difference: str) -> str:
-    """Return the base with each hunk of a difference at the first place where it fits."""
-    lines, made, done = base.splitlines(), list[str](), 0
-    for hunk in f"\n{difference}".split("\n@@\n")[1:]:
-        told = [(line[:1], line[1:]) for line in hunk.splitlines()]
-        old = [text for sign, text in told if sign != "+"]
-        while lines[done : done + len(old)] != old:
-            if done >= len(lines):
-                raise ValueError(f"there is no place for\n{hunk}")
-            made.append(lines[done])
-            done += 1
-        made += [text for sign, text in told if sign != "-"]
-        done += len(old)
-    return "".join(f"{line}\n" for line in [*made, *lines[done:]])
-
-
-def _files(project: Path) -> Iterable[tuple[str, str]]:
+def _files(project: Path) -> Iterator[tuple[str, str]]:
     for file in sorted(project.rglob("*")):
-        if file.is_dir():
-            continue
         path = file.relative_to(project).as_posix()
         if file.is_symlink():
             raise ValueError(f"{path} is a symbolic link")
-        content = file.read_bytes().decode()
-        if content and not content.endswith("\n"):
-            raise ValueError(f"{path} does not end its last line")
-        if content.endswith("\n\n") or content.startswith("\n"):
-            raise ValueError(f"{path} begins or ends with an empty line")
-        if "\r" in content or any(line.startswith(RULE) for line in content.splitlines()):
-            raise ValueError(f"{path} holds a carriage return or a line of the archive's own")
-        if any(line != line.rstrip() for line in content.splitlines()):
-            raise ValueError(f"{path} has spaces at the end of a line")
-        if path.endswith(".json") and not _indented(content):
-            raise ValueError(f"{path} is not indented by its braces")
-        yield path, content
+        if not file.is_dir():
+            content = file.read_bytes().decode()
+            if wrong := _carelessness(content, is_json=path.endswith(".json")):
+                raise ValueError(f"{path} {wrong}")
+            yield path, content
+
+
+@cache
+def _carelessness(content: str, *, is_json: bool) -> str | None:
+    """Return what is wrong with a file; variants share most of theirs."""
+    lines = content.splitlines()
+    if content and not content.endswith("\n"):
+        return "does not end its last line"
+    if content.endswith("\n\n") or content.startswith("\n"):
+        return "begins or ends with an empty line"
+    if "\r" in content or any(line.startswith(FOLD) for line in lines):
+        return "holds a carriage return or a line like those that go on below"
+    if any(line != line.rstrip() for line in lines):
+        return "has spaces at the end of a line"
+    if is_json and not _indented(content):
+        return "is not indented by its braces"
+    return None
 
 
 def _indented(json: str) -> bool:
@@ -130,33 +143,50 @@ def render_all(variants: Iterable[Variant], into: Path, **answers: str) -> dict[
     }
 
 
-def golden_file(pattern: str) -> Path:
-    return GOLDEN / f"{pattern}.txt"
-
-
 def golden_variants(pattern: Pattern) -> list[Variant]:
-    """Return the variants that the archive of the pattern holds."""
+    """Return the variants that the golden files of the pattern stand for."""
     return [*variants_of(pattern), *further_variants_of(pattern)]
 
 
-def rendered(pattern: Pattern, into: Path) -> str:
-    """Return the archive of all variants of the pattern, rendered anew."""
-    projects = render_all(golden_variants(pattern), into)
-    return archive({variant.options: project for variant, project in projects.items()})
+def rendered(pattern: Pattern) -> dict[str, dict[str, str]]:
+    """Return the projects of all variants of the pattern."""
+    return {
+        variant.options: read(kept_from(template(), **variant.answers))
+        for variant in golden_variants(pattern)
+    }
+
+
+def golden_folder(pattern: str) -> Path:
+    return GOLDEN / pattern
+
+
+def reviewed(pattern: str) -> dict[str, str]:
+    """Return the golden files of a pattern as they were reviewed, but for its logical ids."""
+    return {
+        file.name: file.read_bytes().decode()
+        for file in golden_folder(pattern).iterdir()
+        if file.name != LOGICAL_IDS
+    }
 
 
 def write() -> None:
-    """Write the archives, and remove those of patterns that are gone."""
-    GOLDEN.mkdir(exist_ok=True)
+    """Write the golden files that differ, and remove those of patterns that are gone."""
     patterns = {pattern.slug: pattern for pattern in catalog.patterns()}
-    with TemporaryDirectory() as folder:
-        for slug, pattern in patterns.items():
-            golden_file(slug).write_text(rendered(pattern, Path(folder)), newline="\n")
-            print(f"{golden_file(slug).name}: {len(golden_variants(pattern))} variants")
-    for file in GOLDEN.glob("*.txt"):
-        if file.stem not in patterns:
-            file.unlink()
-            print(f"{file.name}: removed")
+    for slug, pattern in patterns.items():
+        projects = rendered(pattern)
+        made = golden_files(projects)
+        changed = [writing.write(golden_folder(slug) / name, text) for name, text in made.items()]
+        gone = reviewed(slug).keys() - made
+        for name in gone:
+            (golden_folder(slug) / name).unlink()
+        if any(changed) or gone:
+            print(f"{slug}: {len(projects)} variants")
+    for folder in set(GOLDEN.iterdir()) - {*map(golden_folder, patterns), REWORDED}:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink()
+        print(f"{folder.name}: removed")
 
 
 if __name__ == "__main__":

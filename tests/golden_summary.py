@@ -1,28 +1,21 @@
-"""What a change does to the golden files, as facts: `57 times: RetentionInDays: 30 -> 14`.
+"""What a change does to generated files, as facts: `57 times: RetentionInDays: 30 -> 14`.
 
-Compares the archives of a commit with those of the working tree. Equal changes are told once, with
-how many files they are in and of how many patterns; grouped by language and flavour, those that are
-in most files first. `make golden` ends with it, and CI prints it for a pull request.
+Equal changes are told once, with how many files and variants they are in and of how many patterns;
+grouped by language and flavour, those that are in most files first. `golden_diff` finds what is
+compared.
 """
 
 import difflib
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
-from golden import GOLDEN, RULE, patched
-
-ROOT = Path(__file__).parents[1]
-
-Contents = dict[tuple[str, str], str]
-"""What the files of a pattern's variants hold, by variant and path."""
+from golden import Projects
 
 LANGUAGES = {
     "": "make",
@@ -50,6 +43,12 @@ class Fact:
 
     files: set[tuple[str, str, str]] = field(default_factory=set)
     """Pattern, path and content: variants that have the same file count once."""
+    variants: set[tuple[str, str]] = field(default_factory=set)
+    """Those that have such a file, by pattern and name."""
+
+    def add(self, pattern: str, variant: str, path: str = "", content: str = "") -> None:
+        self.files.add((pattern, path, content))
+        self.variants.add((pattern, variant))
 
     @property
     def patterns(self) -> set[str]:
@@ -60,40 +59,24 @@ Facts = dict[tuple[str, str], Fact]
 """Facts by group and text."""
 
 
-def contents(archive: str) -> Contents:
-    """Return what the files in an archive of `golden` hold."""
-    entries = re.split(
-        rf"^{RULE} (\S+) \((.+?)\)(?: differs from (\S+))?\n", archive, flags=re.MULTILINE
-    )
-    told = list(zip(*[iter(entries[1:])] * 4, strict=True))
-    every = {name for _, names, *_ in told if names != "all" for name in names.split(", ")}
-    found: Contents = {}
-    for path, names, base, text in told:
-        content = patched(found[base, path], text) if base else text
-        for variant in every if names == "all" else names.split(", "):
-            found[variant, path] = content
-    return found
-
-
-def facts(before: Mapping[str, str], after: Mapping[str, str]) -> Facts:
-    """Return what differs between archives, each by its pattern."""
+def facts(before: Mapping[str, Projects], after: Mapping[str, Projects]) -> Facts:
+    """Return what differs between the projects of patterns."""
     found: Facts = defaultdict(Fact)
     for pattern in sorted({*before, *after}):
-        old, new = contents(before.get(pattern, "")), contents(after.get(pattern, ""))
-        of_old, of_new = ({variant for variant, _ in each} for each in (old, new))
-        for sign, variants in (("-", of_old - of_new), ("+", of_new - of_old)):
+        old, new = before.get(pattern, {}), after.get(pattern, {})
+        for sign, variants in (("-", old.keys() - new), ("+", new.keys() - old)):
             for variant in variants:
-                found["variants", f"{sign} {variant}"].files.add((pattern, "", ""))
-        for variant, path in sorted({*old, *new}):
-            if variant not in of_old & of_new:
-                continue
-            one, other = old.get((variant, path)), new.get((variant, path))
-            file = (pattern, path, f"{one}\0{other}")
-            if one is None or other is None:
-                found["files", f"{'+' if one is None else '-'} {path}"].files.add(file)
-            elif one != other:
-                for change in differences(one, other):
-                    found[kind(path, variant), change].files.add(file)
+                found["variants", f"{sign} {variant}"].add(pattern, variant)
+        for variant in sorted(old.keys() & new):
+            for path in sorted({*old[variant], *new[variant]}):
+                one, other = old[variant].get(path), new[variant].get(path)
+                if one is None or other is None:
+                    change = f"{'+' if one is None else '-'} {path}"
+                    found["files", change].add(pattern, variant, path, other or one or "")
+                elif one != other:
+                    for change in differences(one, other):
+                        fact = found[kind(path, variant), change]
+                        fact.add(pattern, variant, path, f"{one}\0{other}")
     return found
 
 
@@ -230,28 +213,5 @@ def summary(found: Facts) -> Iterator[str]:
             of = next(iter(fact.patterns)) if len(fact.patterns) == 1 else len(fact.patterns)
             unit = "" if isinstance(of, str) else " patterns"
             times = "time" if len(fact.files) == 1 else "times"
-            yield f"{len(fact.files):>5} {times}: {text} ({of}{unit})"
-
-
-def archives_of(commit: str) -> dict[str, str]:
-    """Return the archives that a commit has, by pattern."""
-    folder = GOLDEN.relative_to(ROOT).as_posix()
-    listed = git("ls-tree", "--name-only", commit, f"{folder}/").split()
-    names = [name for name in listed if name.endswith(".txt")]
-    return {PurePosixPath(name).stem: git("show", f"{commit}:{name}") for name in names}
-
-
-def archives_here() -> dict[str, str]:
-    """Return the archives of the working tree, by pattern."""
-    return {file.stem: file.read_bytes().decode() for file in GOLDEN.glob("*.txt")}
-
-
-def git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True)
-    return done.stdout.decode()
-
-
-if __name__ == "__main__":
-    base = sys.argv[1] if len(sys.argv) > 1 else "HEAD"
-    for line in summary(facts(archives_of(base), archives_here())):
-        print(line)
+            within = "" if len(fact.variants) == 1 else f", {len(fact.variants)} variants"
+            yield f"{len(fact.files):>5} {times}: {text} ({of}{unit}{within})"

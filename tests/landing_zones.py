@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import writing
 from contract.stack import load
 from rendering import ROOT, render_project
 from variants import all_variants, covering
@@ -250,5 +251,5 @@ def _templates() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    writing.write(PAGE, page())
     sys.stdout.write(f"{PAGE}\n")

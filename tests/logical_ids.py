@@ -6,18 +6,19 @@ holds data or has an address is replaced by an empty one.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import writing
 from contract.stack import load
-from golden import GOLDEN, render_all
+from golden import LOGICAL_IDS, golden_folder, render_all
 from synthesis import template_files
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Pattern
 
-IDS = GOLDEN / "logical-ids"
 LASTING = {
     # "Already exists" under another id: https://github.com/aws/serverless-application-model/issues/2011
     "AWS::Lambda::EventInvokeConfig",
@@ -48,23 +49,33 @@ LASTING = {
 
 
 def ids_file(pattern: str) -> Path:
-    return IDS / f"{pattern}.txt"
+    return golden_folder(pattern) / LOGICAL_IDS
 
 
 def logical_ids(pattern: Pattern, into: Path) -> str:
-    """Return the lasting ids of every variant of the pattern, those of both runtimes together."""
+    """Return the lasting ids of every variant of the pattern, those of the same stacks together."""
     projects = render_all(variants_of(pattern), into)
     template_files(projects.values())
-    stacks: dict[str, list[str]] = defaultdict(list)
+    variants: dict[str, list[Variant]] = defaultdict(list)
     for variant, project in projects.items():
-        resources = load(project)["Resources"]
-        lines = sorted(
-            f"  {resource['Type'].removeprefix('AWS::')} {name}\n"
-            for name, resource in resources.items()
-            if resource["Type"] in LASTING
-        )
-        stacks["".join(lines)].append(_stack(variant))
-    return "".join(f"{', '.join(dict.fromkeys(of))}\n{ids}" for ids, of in stacks.items())
+        for name, resource in load(project)["Resources"].items():
+            if resource["Type"] in LASTING:
+                variants[f"{resource['Type'].removeprefix('AWS::')} {name}"].append(variant)
+    of_stacks: dict[str, list[str]] = defaultdict(list)
+    for lasting, having in sorted(variants.items()):
+        of_stacks[_stacks(having, list(projects))].append(f"  {lasting}\n")
+    return "".join(f"{stacks}\n{''.join(ids)}" for stacks, ids in of_stacks.items())
+
+
+def _stacks(having: Collection[Variant], every: Collection[Variant]) -> str:
+    """Return the stacks of variants, without a runtime where those of both have it."""
+    if len(having) == len(every):
+        return "all"
+    names = dict[str, None]()
+    for variant in having:
+        both = [each for each in every if _stack(each) == _stack(variant)]
+        names[_stack(variant) if set(both) <= set(having) else variant.options] = None
+    return ", ".join(names)
 
 
 def _stack(variant: Variant) -> str:
@@ -72,16 +83,10 @@ def _stack(variant: Variant) -> str:
 
 
 def write() -> None:
-    """Write the files, and remove those of patterns that are gone."""
-    IDS.mkdir(parents=True, exist_ok=True)
-    slugs = {pattern.slug for pattern in catalog.patterns()}
+    """Write the files that differ."""
     with TemporaryDirectory() as folder:
-        for slug in slugs:
-            text = logical_ids(catalog.pattern(slug), Path(folder))
-            ids_file(slug).write_text(text, newline="\n")
-    for file in IDS.glob("*.txt"):
-        if file.stem not in slugs:
-            file.unlink()
+        for pattern in catalog.patterns():
+            writing.write(ids_file(pattern.slug), logical_ids(pattern, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import writing
 from command import environment
 from conversation import DOWN, ENTER, Conversation
 from rich.console import Console
@@ -231,7 +232,7 @@ def main() -> None:
         of = DRAWN[sys.argv[1]] if len(sys.argv) > 1 else everything
         for name, columns, lines in of(home, terminal(home)):
             file = (DOCS if name == "recording" else PICTURES) / f"{name}.svg"
-            file.write_text(draw(lines, columns, name), encoding="utf-8", newline="\n")
+            writing.write(file, draw(lines, columns, name))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "build/rendered"
 PUBLIC = "https://git.example.com/sls-patterns.git"
+TOOL = ROOT / "src/sls_patterns_cli/rendering"
 ONE_DAY = 24 * 60 * 60
 
 
@@ -60,7 +62,7 @@ def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
     source = {"_commit": version, "_src_path": address}
     # By default it would be the folder's, whose name is the tests' own affair.
     data = {"project_name": answers["pattern"], "new_project": True, **answers, **source}
-    kept = _kept(origin) / _digest(json.dumps(data, sort_keys=True).encode())
+    kept = _kept(origin, answers["pattern"]) / _digest(json.dumps(data, sort_keys=True).encode())
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
@@ -85,19 +87,31 @@ def _worker() -> type["Worker"]:
 
 
 @cache
-def _kept(origin: Path) -> Path:
-    """Return the folder of what this template renders; remove those that nobody uses any more."""
+def _kept(origin: Path, pattern: str) -> Path:
+    """Return the folder of what this template renders of a pattern, with the tool as it is.
+
+    Another pattern's files change nothing of it. Folders that nobody uses any more are removed.
+    """
     RENDERED.mkdir(parents=True, exist_ok=True)
     for folder in RENDERED.iterdir():
         if folder.stat().st_mtime < time.time() - ONE_DAY:
             shutil.rmtree(folder, ignore_errors=True)
-    files = sorted(file for file in origin.rglob("*") if file.is_file())
-    contents = (f"{file.relative_to(origin)}\0".encode() + file.read_bytes() for file in files)
+    contents = (f"{path}\0".encode() + file.read_bytes() for path, file in _files(origin, pattern))
     versions = (f"{name} {metadata.version(name)}" for name in ("copier", "jinja2"))
     place = RENDERED / _digest(sys.version.encode(), *map(str.encode, versions), *contents)
     place.mkdir(exist_ok=True)
     os.utime(place)
     return place
+
+
+def _files(origin: Path, pattern: str) -> Iterator[tuple[str, Path]]:
+    """Yield what decides how a pattern is rendered: its template, and the code of the tool."""
+    patterns = origin / "templates/patterns"
+    others = {each for each in patterns.iterdir() if each.is_dir() and each.name != pattern}
+    for folder, said in ((origin, ""), (TOOL, "tool/")):
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and file.suffix != ".pyc" and others.isdisjoint(file.parents):
+                yield f"{said}{file.relative_to(folder).as_posix()}", file
 
 
 def _digest(*parts: bytes) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 import yaml
-from golden import GOLDEN
+from golden import REWORDED
 from packaging.version import Version
 from releases import COMING, VERSIONS, template_of
 from rendering import kept_from, template
@@ -16,7 +16,7 @@ from variants import Variant
 
 from sls_patterns_cli.updating.wording import is_same
 
-REASONS = GOLDEN / "reworded.yml"
+REASONS = REWORDED
 
 
 def last_release() -> str | None:

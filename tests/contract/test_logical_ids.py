@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from logical_ids import IDS, ids_file, logical_ids
+from golden import GOLDEN, LOGICAL_IDS
+from logical_ids import ids_file, logical_ids
 from synthesis import with_templates_of
 
 from sls_patterns_cli import catalog
@@ -23,4 +24,4 @@ def test_what_a_deployed_stack_cannot_lose_keeps_its_logical_id(
 
 
 def test_no_list_of_logical_ids_is_of_a_pattern_that_is_gone() -> None:
-    assert sorted(file.stem for file in IDS.glob("*.txt")) == PATTERNS
+    assert sorted(file.parent.name for file in GOLDEN.glob(f"*/{LOGICAL_IDS}")) == PATTERNS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command import Cli
-from golden import archive
+from golden import read
 from rendering import ROOT, render_project
 
 UV = Path(sys.executable).with_name("uv")
@@ -52,7 +52,7 @@ def test_it_makes_the_project_that_copier_makes_of_this_repository(
     expected = render_project(
         tmp_path / "expected", pattern="scalable-webhook", project_name="project"
     )
-    assert archive({"any": project}) == archive({"any": expected})
+    assert read(project) == read(expected)
 
 
 def test_its_distribution_is_a_command_as_well(installed: Path, cli: Cli) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
-from golden import GOLDEN
-from golden_summary import contents
-from rendering import ROOT
+from golden import golden_variants
+from rendering import ROOT, kept_from, template
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import answers, authorized
@@ -113,15 +112,15 @@ def test_a_share_goes_off_for_many_failures_and_not_for_few_requests() -> None:
 
 def test_alarms_are_a_quarter_of_the_largest_templates_at_most() -> None:
     shares = defaultdict[str, list[tuple[int, float]]](list)
-    for archive in GOLDEN.glob("*.txt"):
-        for (variant, path), text in contents(archive.read_text()).items():
-            if path == "template.yaml":
-                parts = re.split(r"\n(?=  \w+:\n|\w+:\n|\n)", text)
-                alarms = [part for part in parts if "Type: AWS::CloudWatch::Alarm" in part]
-                lines = sum(len(part.strip("\n").splitlines()) for part in alarms)
-                total = len(text.splitlines())
-                graph = f"{archive.stem} {re.sub('python|typescript', '', variant)}"
-                shares[graph].append((total, lines / total))
+    for variant in (each for pattern in catalog.patterns() for each in golden_variants(pattern)):
+        if variant.iac == "sam":
+            text = (kept_from(template(), **variant.answers) / "template.yaml").read_text()
+            parts = re.split(r"\n(?=  \w+:\n|\w+:\n|\n)", text)
+            alarms = [part for part in parts if "Type: AWS::CloudWatch::Alarm" in part]
+            lines = sum(len(part.strip("\n").splitlines()) for part in alarms)
+            total = len(text.splitlines())
+            graph = f"{variant.pattern} {re.sub('python|typescript', '', variant.options)}"
+            shares[graph].append((total, lines / total))
 
     for graph in sorted(shares, key=lambda graph: max(shares[graph]))[-LARGEST:]:
         assert max(share for _, share in shares[graph]) <= MOST_OF_A_TEMPLATE, graph

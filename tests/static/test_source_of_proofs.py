@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import rendering
 import yaml
-from golden import GOLDEN
+from golden import rendered
 from rendering import PUBLIC
 from tools import BIN, run
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog import RESERVED_ADDRESS as RESERVED
 
 CI = "hook/.github/workflows/ci.yml"
@@ -103,7 +104,9 @@ def test_no_generated_file_installs_this_tool_by_a_name_that_a_stranger_could_re
     direct = re.compile(
         r'"sls-patterns-cli\[(check|letters|local|check,local)\] @ (\$SLS_PATTERNS_SOURCE|git\+https://\S+)"'
     )
-    for file in sorted(GOLDEN.glob("*.txt")):
-        found = [line for line in file.read_text().splitlines() if installs.search(line)]
+    for pattern in catalog.patterns():
+        texts = {text for files in rendered(pattern).values() for text in files.values()}
+        lines = (line for text in texts for line in text.splitlines())
+        found = [line for line in lines if installs.search(line)]
         assert found
         assert [line for line in found if not direct.search(line)] == []

@@ -1,0 +1,232 @@
+"""The infrastructure: resources, what flows between them, alarms and outputs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infrastructure.alarms import Alarms, When, metric
+from infrastructure.bundling import function_code
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From when on alarms go off: what is normal differs from service to service."""
+
+    claimed_concurrency: float = 900
+    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
+    another stack watches it.
+    """
+    oldest_message_seconds: float = 900
+    """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
+
+
+class FifoerStack(cdk.Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        alarm_topic_arn: str | None = None,
+        ticket_topic_arn: str | None = None,
+        thresholds: Thresholds | None = None,
+        **options: Any,
+    ) -> None:
+        """Define the stack.
+
+        Alarms that need somebody now go to a topic of the stack unless `alarm_topic_arn` names
+        another; those that can wait go to `ticket_topic_arn` if it is given, or else there, too.
+        """
+        super().__init__(scope, construct_id, **options)
+
+        entries_dead_letter_queue = self._dead_letter_queue(
+            "EntriesDeadLetterQueue",
+            fifo_name=f"{self.stack_name}-entries-dlq.fifo",
+        )
+        entries_queue = sqs.Queue(
+            self,
+            "EntriesQueue",
+            # A generated name of a FIFO queue may be too long.
+            queue_name=f"{self.stack_name}-entries.fifo",
+            fifo=True,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(4),
+            # Six times the function's timeout.
+            visibility_timeout=cdk.Duration.seconds(120),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=entries_dead_letter_queue,
+                max_receive_count=5,
+            ),
+        )
+
+        post_function = self._function(
+            "PostFunction",
+            name="post",
+            description="Posts each entry to its account",
+            timeout=cdk.Duration.seconds(20),
+        )
+
+        ledger_table = dynamodb.Table(
+            self,
+            "LedgerTable",
+            partition_key=dynamodb.Attribute(
+                name="id",
+                type=dynamodb.AttributeType.STRING,
+            ),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True,
+            ),
+            # The stack of the proofs can be deleted.
+            deletion_protection=not self.stack_name.endswith("-e2e"),
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+
+        # entries -> post
+        entries_queue.grant(
+            post_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
+        )
+        post_function.add_event_source_mapping(
+            "EntriesQueue",
+            event_source_arn=entries_queue.queue_arn,
+            batch_size=1,
+            report_batch_item_failures=True,
+            max_concurrency=10,
+        )
+
+        # post -> ledger
+        ledger_table.grant(post_function, "dynamodb:GetItem", "dynamodb:PutItem")
+        post_function.add_environment("LEDGER_TABLE_NAME", ledger_table.table_name)
+
+        thresholds = thresholds or Thresholds()
+        alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
+        # A message is there after all its retries, and is deleted after 14 days.
+        alarms.page(
+            "DeadLettersAlarm",
+            "Page: Failed messages are in EntriesDeadLetterQueue. First: run make dead-letters, "
+            "then see When a message fails in the README",
+            metric(
+                "AWS/SQS",
+                "ApproximateNumberOfMessagesVisible",
+                "Maximum",
+                QueueName=entries_dead_letter_queue.queue_name,
+            ),
+        )
+        # AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+        alarms.page(
+            "EntriesQueueAgeAlarm",
+            "Page: Messages wait too long for the post function. First: look for errors and "
+            "throttles",
+            metric(
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                "Maximum",
+                QueueName=entries_queue.queue_name,
+            ),
+            When(above=thresholds.oldest_message_seconds, periods=15),
+        )
+        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+        alarms.ticket(
+            "FunctionErrorsAlarm",
+            "Ticket: Invocations of PostFunction fail. First: see their logs",
+            metric("AWS/Lambda", "Errors", "Sum", FunctionName=post_function.function_name),
+            When(periods=3),
+        )
+        if thresholds.claimed_concurrency:
+            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+            alarms.ticket(
+                "ConcurrencyAlarm",
+                "Ticket: The concurrency of the account is almost used up. First: find the "
+                "function that takes it",
+                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+                When(above=thresholds.claimed_concurrency, periods=10),
+            )
+
+        self._output(
+            "EntriesQueueUrl",
+            "The queue that holds ledger entries in the order of each account",
+            entries_queue.queue_url,
+        )
+        self._output(
+            "EntriesDeadLetterQueueUrl",
+            "Its dead-letter queue",
+            entries_dead_letter_queue.queue_url,
+        )
+        self._output("EntriesDeadLetterQueueArn", "Its ARN", entries_dead_letter_queue.queue_arn)
+        self._output(
+            "PostFunctionName",
+            "The function that posts each entry to its account",
+            post_function.function_name,
+        )
+        self._output(
+            "PostFunctionLogGroupName", "Its log group", post_function.log_group.log_group_name
+        )
+        self._output(
+            "LedgerTableName",
+            "The table of the accounts and their entries",
+            ledger_table.table_name,
+        )
+        self._output(
+            "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn
+        )
+
+    def _function(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        timeout: cdk.Duration,
+    ) -> lambda_.Function:
+        return lambda_.Function(
+            self,
+            construct_id,
+            description=description,
+            code=function_code(),
+            handler=f"fifoer.handlers.{name}.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=256,
+            timeout=timeout,
+            tracing=lambda_.Tracing.ACTIVE,
+            logging_format=lambda_.LoggingFormat.JSON,
+            log_group=self._log_group(f"{construct_id}LogGroup"),
+            environment={
+                "POWERTOOLS_SERVICE_NAME": "fifoer",
+                "POWERTOOLS_METRICS_NAMESPACE": "Fifoer",
+                "AWS_MAX_ATTEMPTS": "2",  # of a call: 4 seconds each, 1 second between them
+            },
+        )
+
+    def _dead_letter_queue(self, construct_id: str, *, fifo_name: str | None = None) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            construct_id,
+            # A generated name of a FIFO queue may be too long.
+            queue_name=fifo_name,
+            fifo=True if fifo_name else None,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+            # The default, which landing zones may require.
+            redrive_allow_policy=sqs.RedriveAllowPolicy(
+                redrive_permission=sqs.RedrivePermission.ALLOW_ALL
+            ),
+        )
+
+    def _log_group(self, construct_id: str) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            construct_id,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+
+    def _output(self, name: str, description: str, value: str) -> None:
+        cdk.CfnOutput(self, name, description=description, value=value)

@@ -1,0 +1,209 @@
+/** The infrastructure: resources, what flows between them, alarms and outputs. */
+
+import { join } from "node:path";
+
+import * as cdk from "aws-cdk-lib";
+import * as dynamodb from "aws-cdk-lib/aws-dynamodb";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import * as nodejs from "aws-cdk-lib/aws-lambda-nodejs";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+
+import { Alarms, metric } from "./alarms.ts";
+
+/** From when on alarms go off: what is normal differs from service to service. */
+const THRESHOLDS = {
+  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
+  claimedConcurrency: 900,
+  /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
+  oldestMessageSeconds: 900,
+};
+
+interface Props extends cdk.StackProps {
+  /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
+  readonly alarmTopicArn?: string | undefined;
+  /** Where alarms go that can wait; without it they go to the same topic. */
+  readonly ticketTopicArn?: string | undefined;
+  readonly thresholds?: Partial<typeof THRESHOLDS>;
+}
+
+export class FifoerStack extends cdk.Stack {
+  constructor(scope: Construct, id: string, props: Props = {}) {
+    super(scope, id, props);
+
+    const entriesDeadLetterQueue = this.deadLetterQueue("EntriesDeadLetterQueue", {
+      fifo: true,
+      queueName: `${this.stackName}-entries-dlq.fifo`,
+    });
+    const entriesQueue = new sqs.Queue(this, "EntriesQueue", {
+      // A generated name of a FIFO queue may be too long.
+      queueName: `${this.stackName}-entries.fifo`,
+      fifo: true,
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: cdk.Duration.days(4),
+      // Six times the function's timeout.
+      visibilityTimeout: cdk.Duration.seconds(120),
+      deadLetterQueue: {
+        queue: entriesDeadLetterQueue,
+        maxReceiveCount: 5,
+      },
+    });
+
+    const postFunction = this.lambdaFunction("PostFunction", {
+      name: "post",
+      description: "Posts each entry to its account",
+      timeout: cdk.Duration.seconds(20),
+    });
+
+    const ledgerTable = new dynamodb.Table(this, "LedgerTable", {
+      partitionKey: {
+        name: "id",
+        type: dynamodb.AttributeType.STRING,
+      },
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: true,
+      },
+      deletionProtection: !this.stackName.endsWith("-e2e"), // the stack of the proofs can be deleted
+      removalPolicy: cdk.RemovalPolicy.RETAIN,
+    });
+
+    // entries -> post
+    entriesQueue.grant(
+      postFunction,
+      "sqs:ReceiveMessage",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+    );
+    postFunction.addEventSourceMapping("EntriesQueue", {
+      eventSourceArn: entriesQueue.queueArn,
+      batchSize: 1,
+      reportBatchItemFailures: true,
+      maxConcurrency: 10,
+    });
+
+    // post -> ledger
+    ledgerTable.grant(postFunction, "dynamodb:GetItem", "dynamodb:PutItem");
+    postFunction.addEnvironment("LEDGER_TABLE_NAME", ledgerTable.tableName);
+
+    const thresholds = { ...THRESHOLDS, ...props.thresholds };
+    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    // A message is there after all its retries, and is deleted after 14 days.
+    alarms.page("DeadLettersAlarm", {
+      description:
+        "Page: Failed messages are in EntriesDeadLetterQueue. First: run make dead-letters, then " +
+        "see When a message fails in the README",
+      value: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+        QueueName: entriesDeadLetterQueue.queueName,
+      }),
+    });
+    // AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+    alarms.page("EntriesQueueAgeAlarm", {
+      description:
+        "Page: Messages wait too long for the post function. First: look for errors and " +
+        "throttles",
+      value: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
+        QueueName: entriesQueue.queueName,
+      }),
+      threshold: thresholds.oldestMessageSeconds,
+      periods: 15,
+    });
+    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    alarms.ticket("FunctionErrorsAlarm", {
+      description: "Ticket: Invocations of PostFunction fail. First: see their logs",
+      value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: postFunction.functionName }),
+      periods: 3,
+    });
+    if (thresholds.claimedConcurrency) {
+      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+      alarms.ticket("ConcurrencyAlarm", {
+        description:
+          "Ticket: The concurrency of the account is almost used up. First: find the function " +
+          "that takes it",
+        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+        threshold: thresholds.claimedConcurrency,
+        periods: 10,
+      });
+    }
+
+    new cdk.CfnOutput(this, "EntriesQueueUrl", {
+      description: "The queue that holds ledger entries in the order of each account",
+      value: entriesQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "EntriesDeadLetterQueueUrl", {
+      description: "Its dead-letter queue",
+      value: entriesDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "EntriesDeadLetterQueueArn", {
+      description: "Its ARN",
+      value: entriesDeadLetterQueue.queueArn,
+    });
+    new cdk.CfnOutput(this, "PostFunctionName", {
+      description: "The function that posts each entry to its account",
+      value: postFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "PostFunctionLogGroupName", {
+      description: "Its log group",
+      value: postFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "LedgerTableName", {
+      description: "The table of the accounts and their entries",
+      value: ledgerTable.tableName,
+    });
+    new cdk.CfnOutput(this, "AlarmTopicArn", {
+      description: "Where the alarms go that need somebody now",
+      value: alarms.topic.topicArn,
+    });
+  }
+
+  private lambdaFunction(
+    id: string,
+    options: lambda.FunctionOptions & { name: string },
+  ): lambda.Function {
+    const { name, ...props } = options;
+    return new nodejs.NodejsFunction(this, id, {
+      ...props,
+      entry: join(import.meta.dirname, "../src/handlers", `${name}.ts`),
+      bundling: {
+        // ES modules, so that esbuild drops unused code.
+        mainFields: ["module", "main"],
+        // The version that was tested, not the one in Lambda's runtime.
+        bundleAwsSDK: true,
+        sourceMap: true,
+        sourcesContent: false, // names and lines are enough for a stack trace
+      },
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: 256,
+      tracing: lambda.Tracing.ACTIVE,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      logGroup: this.logGroup(`${id}LogGroup`),
+      environment: {
+        POWERTOOLS_SERVICE_NAME: "fifoer",
+        POWERTOOLS_METRICS_NAMESPACE: "Fifoer",
+        NODE_OPTIONS: "--enable-source-maps",
+        AWS_MAX_ATTEMPTS: "2", // of a call: 4 seconds each, 1 second between them
+      },
+    });
+  }
+
+  private deadLetterQueue(id: string, options: sqs.QueueProps = {}): sqs.Queue {
+    return new sqs.Queue(this, id, {
+      ...options,
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: cdk.Duration.days(14),
+      // The default, which landing zones may require.
+      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.ALLOW_ALL },
+    });
+  }
+
+  private logGroup(id: string): logs.LogGroup {
+    return new logs.LogGroup(this, id, {
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: cdk.RemovalPolicy.DESTROY,
+    });
+  }
+}

@@ -1,0 +1,447 @@
+"""The infrastructure: resources, what flows between them, alarms and outputs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.bundling import function_code
+
+MIGRATIONS = Path(__file__).parents[1] / "src/frugal_consumer/migrations"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From when on alarms go off: what is normal differs from service to service."""
+
+    claimed_concurrency: float = 900
+    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
+    another stack watches it.
+    """
+    oldest_message_seconds: float = 1080
+    """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
+
+
+class FrugalConsumerStack(cdk.Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        alarm_topic_arn: str | None = None,
+        ticket_topic_arn: str | None = None,
+        thresholds: Thresholds | None = None,
+        **options: Any,
+    ) -> None:
+        """Define the stack.
+
+        Alarms that need somebody now go to a topic of the stack unless `alarm_topic_arn` names
+        another; those that can wait go to `ticket_topic_arn` if it is given, or else there, too.
+        """
+        super().__init__(scope, construct_id, **options)
+
+        # Two private subnets, with gateway endpoints for S3 and DynamoDB only.
+        vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/23"),
+            max_azs=2,
+            # It is unused; to close it CDK would add a function that may change groups.
+            restrict_default_security_group=False,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Private",
+                    subnet_type=ec2.SubnetType.PRIVATE_ISOLATED,
+                    cidr_mask=24,
+                ),
+            ],
+            gateway_endpoints={
+                "S3Endpoint": ec2.GatewayVpcEndpointOptions(
+                    service=ec2.GatewayVpcEndpointAwsService.S3,
+                ),
+                "DynamoDBEndpoint": ec2.GatewayVpcEndpointOptions(
+                    service=ec2.GatewayVpcEndpointAwsService.DYNAMODB,
+                ),
+            },
+        )
+        function_security_group = ec2.SecurityGroup(
+            self,
+            "FunctionSecurityGroup",
+            vpc=vpc,
+            description="The functions that use the database",
+        )
+        records_security_group = ec2.SecurityGroup(
+            self,
+            "RecordsSecurityGroup",
+            vpc=vpc,
+            description="The database, for the functions that use it",
+        )
+        records_security_group.add_ingress_rule(
+            ec2.Peer.security_group_id(function_security_group.security_group_id),
+            ec2.Port.tcp(5432),
+            "PostgreSQL",
+        )
+        records_subnet_group = rds.SubnetGroup(
+            self,
+            "RecordsSubnetGroup",
+            description="The private subnets",
+            vpc=vpc,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+        )
+        records_capacity = rds.CfnDBCluster.ServerlessV2ScalingConfigurationProperty(
+            min_capacity=0,  # pauses when nobody uses it; waking up takes about 15 seconds
+            max_capacity=4,
+        )
+        # There is no password: users sign in with a token that IAM authorizes.
+        # A rds.DatabaseCluster would always have one.
+        records_cluster = rds.CfnDBCluster(
+            self,
+            "RecordsCluster",
+            engine="aurora-postgresql",
+            engine_version="16.8",  # AWS supports it until 2029; raise it here
+            database_name="records",
+            enable_iam_database_authentication=True,
+            master_username="master",
+            master_user_authentication_type="iam-db-auth",
+            serverless_v2_scaling_configuration=records_capacity,
+            # The stack of the proofs can be deleted.
+            deletion_protection=not self.stack_name.endswith("-e2e"),
+            storage_encrypted=True,
+            backup_retention_period=7,  # days
+            copy_tags_to_snapshot=True,
+            enable_cloudwatch_logs_exports=["postgresql"],
+            db_subnet_group_name=records_subnet_group.subnet_group_name,
+            vpc_security_group_ids=[records_security_group.security_group_id],
+        )
+        records_cluster.apply_removal_policy(cdk.RemovalPolicy.SNAPSHOT)
+        records_instance = rds.CfnDBInstance(
+            self,
+            "RecordsInstance",
+            engine="aurora-postgresql",
+            db_cluster_identifier=records_cluster.ref,
+            db_instance_class="db.serverless",
+            publicly_accessible=False,
+            # Off the pinned version, the next deployment would downgrade it.
+            auto_minor_version_upgrade=False,
+        )
+
+        usage_dead_letter_queue = self._dead_letter_queue(
+            "UsageDeadLetterQueue",
+        )
+        usage_queue = sqs.Queue(
+            self,
+            "UsageQueue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(4),
+            # Six times the function's timeout.
+            visibility_timeout=cdk.Duration.seconds(360),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=usage_dead_letter_queue,
+                max_receive_count=5,
+            ),
+        )
+
+        store_function = self._function(
+            "StoreFunction",
+            name="store",
+            description="Stores each usage record once",
+            timeout=cdk.Duration.seconds(60),
+            vpc=vpc,
+            security_groups=[function_security_group],
+        )
+
+        migrate_function = self._function(
+            "MigrateFunction",
+            name="migrate",
+            description="Applies the schema at each deployment",
+            timeout=cdk.Duration.seconds(240),
+            vpc=vpc,
+            security_groups=[function_security_group],
+        )
+        migrate_dead_letter_queue = self._dead_letter_queue(
+            "MigrateDeadLetterQueue",
+        )
+        migrate_invokes = self._keep_failed_events(
+            "MigrateFunctionInvokes",
+            migrate_function,
+            migrate_dead_letter_queue,
+            retries=0,
+        )
+
+        # usage -> store
+        usage_queue.grant(
+            store_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
+        )
+        store_function.add_event_source_mapping(
+            "UsageQueue",
+            event_source_arn=usage_queue.queue_arn,
+            batch_size=10,
+            report_batch_item_failures=True,
+            max_concurrency=2,
+        )
+
+        # store -> records
+        self._let_sign_in(
+            store_function,
+            records_cluster,
+            user="service",
+            patience=35,
+        )
+        # What a function that has ended began must not go on, nor hold its locks.
+        store_function.add_environment("PGOPTIONS", "-c statement_timeout=5s -c lock_timeout=2s")
+
+        # migrate -> records
+        self._let_sign_in(
+            migrate_function,
+            records_cluster,
+            user="master",
+            patience=180,
+        )
+        records_schema = cdk.CustomResource(
+            self,
+            "RecordsSchema",
+            resource_type="Custom::Schema",
+            service_token=migrate_function.function_arn,
+            service_timeout=cdk.Duration.minutes(5),
+            # CloudFormation calls the function when one of these has changed.
+            properties={
+                "ClusterResourceId": records_cluster.attr_db_cluster_resource_id,
+                "Digest": cdk.FileSystem.fingerprint(str(MIGRATIONS)),
+                "Migrations": sorted(file.name for file in MIGRATIONS.glob("*.sql")),
+            },
+        )
+        # The function answers CloudFormation through the endpoint of S3.
+        records_schema.node.add_dependency(
+            vpc,
+            records_instance,
+            migrate_invokes,
+        )
+        # New code must not run on the old schema.
+        store_function.node.add_dependency(records_schema)
+
+        thresholds = thresholds or Thresholds()
+        alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
+        # A message is there after all its retries, and is deleted after 14 days.
+        alarms.page(
+            "DeadLettersAlarm",
+            "Page: Failed messages are in UsageDeadLetterQueue and MigrateDeadLetterQueue. First: "
+            "run make dead-letters, then see When a message fails in the README",
+            math(
+                "m1 + m2",
+                m1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=usage_dead_letter_queue.queue_name,
+                ),
+                m2=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=migrate_dead_letter_queue.queue_name,
+                ),
+            ),
+        )
+        # Nothing else shows it.
+        alarms.page(
+            "LostEventsAlarm",
+            "Page: A failed event could not be kept, and is lost, at MigrateFunction. First: "
+            "check the permissions to send to the dead-letter queue",
+            metric(
+                "AWS/Lambda",
+                "DestinationDeliveryFailures",
+                "Sum",
+                FunctionName=migrate_function.function_name,
+            ),
+        )
+        # AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+        alarms.page(
+            "UsageQueueAgeAlarm",
+            "Page: Messages wait too long for the store function. First: look for errors and "
+            "throttles",
+            metric(
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                "Maximum",
+                QueueName=usage_queue.queue_name,
+            ),
+            When(above=thresholds.oldest_message_seconds, periods=15),
+        )
+        # 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
+        alarms.ticket(
+            "RecordsClusterCapacityAlarm",
+            "Ticket: The database is at the limit of its capacity. First: raise its maximum, or "
+            "find the query",
+            metric("AWS/RDS", "ACUUtilization", "Average", DBClusterIdentifier=records_cluster.ref),
+            When(above=90, minutes=5, periods=3),
+        )
+        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+        alarms.ticket(
+            "FunctionErrorsAlarm",
+            "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
+            math(
+                "m1 + m2",
+                m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=store_function.function_name),
+                m2=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=migrate_function.function_name
+                ),
+            ),
+            When(periods=3),
+        )
+        if thresholds.claimed_concurrency:
+            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+            alarms.ticket(
+                "ConcurrencyAlarm",
+                "Ticket: The concurrency of the account is almost used up. First: find the "
+                "function that takes it",
+                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+                When(above=thresholds.claimed_concurrency, periods=10),
+            )
+
+        self._output(
+            "UsageQueueUrl",
+            "The queue that holds usage records until they are stored",
+            usage_queue.queue_url,
+        )
+        self._output(
+            "UsageDeadLetterQueueUrl", "Its dead-letter queue", usage_dead_letter_queue.queue_url
+        )
+        self._output("UsageDeadLetterQueueArn", "Its ARN", usage_dead_letter_queue.queue_arn)
+        self._output(
+            "StoreFunctionName",
+            "The function that stores each usage record once",
+            store_function.function_name,
+        )
+        self._output(
+            "StoreFunctionLogGroupName", "Its log group", store_function.log_group.log_group_name
+        )
+        self._output("RecordsClusterId", "The database cluster", records_cluster.ref)
+        self._output(
+            "RecordsClusterEndpoint",
+            "The database of the usage records",
+            records_cluster.attr_endpoint_address,
+        )
+        self._output("RecordsClusterPort", "Its port", records_cluster.attr_endpoint_port)
+        self._output(
+            "MigrateFunctionName",
+            "The function that applies the schema at each deployment",
+            migrate_function.function_name,
+        )
+        self._output(
+            "MigrateFunctionLogGroupName",
+            "Its log group",
+            migrate_function.log_group.log_group_name,
+        )
+        self._output(
+            "MigrateDeadLetterQueueUrl",
+            "The queue of the events that it could not process",
+            migrate_dead_letter_queue.queue_url,
+        )
+        self._output(
+            "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn
+        )
+
+    def _function(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        timeout: cdk.Duration,
+        **options: Any,
+    ) -> lambda_.Function:
+        return lambda_.Function(
+            self,
+            construct_id,
+            description=description,
+            code=function_code(),
+            handler=f"frugal_consumer.handlers.{name}.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=256,
+            timeout=timeout,
+            tracing=lambda_.Tracing.ACTIVE,
+            logging_format=lambda_.LoggingFormat.JSON,
+            log_group=self._log_group(f"{construct_id}LogGroup"),
+            environment={
+                "POWERTOOLS_SERVICE_NAME": "frugal-consumer",
+                "POWERTOOLS_METRICS_NAMESPACE": "FrugalConsumer",
+            },
+            **options,
+        )
+
+    def _keep_failed_events(
+        self, construct_id: str, function: lambda_.Function, queue: sqs.Queue, *, retries: int
+    ) -> lambda_.CfnEventInvokeConfig:
+        queue.grant(function, "sqs:SendMessage")
+        return lambda_.CfnEventInvokeConfig(
+            self,
+            construct_id,
+            function_name=function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=retries,
+            maximum_event_age_in_seconds=21600,  # 6 hours
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(
+                    destination=queue.queue_arn
+                )
+            ),
+        )
+
+    def _let_sign_in(
+        self, function: lambda_.Function, cluster: rds.CfnDBCluster, *, user: str, patience: int
+    ) -> None:
+        iam.Grant.add_to_principal(
+            grantee=function,
+            actions=["rds-db:connect"],
+            resource_arns=[
+                self.format_arn(
+                    service="rds-db",
+                    resource="dbuser",
+                    resource_name=f"{cluster.attr_db_cluster_resource_id}/{user}",
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                ),
+            ],
+        )
+        function.add_environment("PGHOST", cluster.attr_endpoint_address)
+        function.add_environment("PGPORT", cluster.attr_endpoint_port)
+        function.add_environment("PGDATABASE", str(cluster.database_name))
+        function.add_environment("PGUSER", user)
+        function.add_environment("PGSSLMODE", "verify-full")
+        function.add_environment("PGSSLROOTCERT", "/var/task/rds-ca.pem")  # src/rds-ca.pem
+        # Seconds, of all attempts; a paused database takes 15 or more to resume.
+        function.add_environment("PGCONNECT_TIMEOUT", str(patience))
+
+    def _dead_letter_queue(self, construct_id: str) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            construct_id,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+            # The default, which landing zones may require.
+            redrive_allow_policy=sqs.RedriveAllowPolicy(
+                redrive_permission=sqs.RedrivePermission.ALLOW_ALL
+            ),
+        )
+
+    def _log_group(self, construct_id: str) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            construct_id,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+
+    def _output(self, name: str, description: str, value: str) -> None:
+        cdk.CfnOutput(self, name, description=description, value=value)

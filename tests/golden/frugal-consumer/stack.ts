@@ -1,0 +1,390 @@
+/** The infrastructure: resources, what flows between them, alarms and outputs. */
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import * as cdk from "aws-cdk-lib";
+import * as ec2 from "aws-cdk-lib/aws-ec2";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import * as nodejs from "aws-cdk-lib/aws-lambda-nodejs";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as rds from "aws-cdk-lib/aws-rds";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+
+import { Alarms, math, metric } from "./alarms.ts";
+
+const MIGRATIONS = join(import.meta.dirname, "../src/migrations");
+
+/** From when on alarms go off: what is normal differs from service to service. */
+const THRESHOLDS = {
+  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
+  claimedConcurrency: 900,
+  /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
+  oldestMessageSeconds: 1080,
+};
+
+interface Props extends cdk.StackProps {
+  /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
+  readonly alarmTopicArn?: string | undefined;
+  /** Where alarms go that can wait; without it they go to the same topic. */
+  readonly ticketTopicArn?: string | undefined;
+  readonly thresholds?: Partial<typeof THRESHOLDS>;
+}
+
+export class FrugalConsumerStack extends cdk.Stack {
+  constructor(scope: Construct, id: string, props: Props = {}) {
+    super(scope, id, props);
+
+    // Two private subnets, with gateway endpoints for S3 and DynamoDB only.
+    const vpc = new ec2.Vpc(this, "Vpc", {
+      ipAddresses: ec2.IpAddresses.cidr("10.0.0.0/23"),
+      maxAzs: 2,
+      // It is unused; to close it CDK would add a function that may change groups.
+      restrictDefaultSecurityGroup: false,
+      subnetConfiguration: [
+        {
+          name: "Private",
+          subnetType: ec2.SubnetType.PRIVATE_ISOLATED,
+          cidrMask: 24,
+        },
+      ],
+      gatewayEndpoints: {
+        S3Endpoint: { service: ec2.GatewayVpcEndpointAwsService.S3 },
+        DynamoDBEndpoint: { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB },
+      },
+    }) as ec2.IVpc; // which its class does not fit under exactOptionalPropertyTypes
+    const functionSecurityGroup = new ec2.SecurityGroup(this, "FunctionSecurityGroup", {
+      vpc,
+      description: "The functions that use the database",
+    });
+    const recordsSecurityGroup = new ec2.SecurityGroup(this, "RecordsSecurityGroup", {
+      vpc,
+      description: "The database, for the functions that use it",
+    });
+    recordsSecurityGroup.addIngressRule(
+      ec2.Peer.securityGroupId(functionSecurityGroup.securityGroupId),
+      ec2.Port.tcp(5432),
+      "PostgreSQL",
+    );
+    const recordsSubnetGroup = new rds.SubnetGroup(this, "RecordsSubnetGroup", {
+      description: "The private subnets",
+      vpc,
+      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
+    });
+    // There is no password: users sign in with a token that IAM authorizes.
+    // A rds.DatabaseCluster would always have one.
+    const recordsCluster = new rds.CfnDBCluster(this, "RecordsCluster", {
+      engine: "aurora-postgresql",
+      engineVersion: "16.8", // AWS supports it until 2029; raise it here
+      databaseName: "records",
+      enableIamDatabaseAuthentication: true,
+      masterUsername: "master",
+      masterUserAuthenticationType: "iam-db-auth",
+      serverlessV2ScalingConfiguration: {
+        minCapacity: 0, // pauses when nobody uses it; waking up takes about 15 seconds
+        maxCapacity: 4,
+      },
+      deletionProtection: !this.stackName.endsWith("-e2e"), // the stack of the proofs can be deleted
+      storageEncrypted: true,
+      backupRetentionPeriod: 7, // days
+      copyTagsToSnapshot: true,
+      enableCloudwatchLogsExports: ["postgresql"],
+      dbSubnetGroupName: recordsSubnetGroup.subnetGroupName,
+      vpcSecurityGroupIds: [recordsSecurityGroup.securityGroupId],
+    });
+    recordsCluster.applyRemovalPolicy(cdk.RemovalPolicy.SNAPSHOT);
+    const recordsInstance = new rds.CfnDBInstance(this, "RecordsInstance", {
+      engine: "aurora-postgresql",
+      dbClusterIdentifier: recordsCluster.ref,
+      dbInstanceClass: "db.serverless",
+      publiclyAccessible: false,
+      autoMinorVersionUpgrade: false, // off the pinned version, the next deployment would downgrade it
+    });
+
+    const usageDeadLetterQueue = this.deadLetterQueue("UsageDeadLetterQueue");
+    const usageQueue = new sqs.Queue(this, "UsageQueue", {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: cdk.Duration.days(4),
+      // Six times the function's timeout.
+      visibilityTimeout: cdk.Duration.seconds(360),
+      deadLetterQueue: {
+        queue: usageDeadLetterQueue,
+        maxReceiveCount: 5,
+      },
+    });
+
+    const storeFunction = this.lambdaFunction("StoreFunction", {
+      name: "store",
+      description: "Stores each usage record once",
+      timeout: cdk.Duration.seconds(60),
+      vpc,
+      securityGroups: [functionSecurityGroup],
+    });
+
+    const migrateFunction = this.lambdaFunction("MigrateFunction", {
+      name: "migrate",
+      description: "Applies the schema at each deployment",
+      timeout: cdk.Duration.seconds(240),
+      vpc,
+      securityGroups: [functionSecurityGroup],
+    });
+    const migrateDeadLetterQueue = this.deadLetterQueue("MigrateDeadLetterQueue");
+    const migrateInvokes = this.keepFailedEvents("MigrateFunctionInvokes", {
+      invoked: migrateFunction,
+      queue: migrateDeadLetterQueue,
+      retries: 0,
+    });
+
+    // usage -> store
+    usageQueue.grant(
+      storeFunction,
+      "sqs:ReceiveMessage",
+      "sqs:DeleteMessage",
+      "sqs:GetQueueAttributes",
+    );
+    storeFunction.addEventSourceMapping("UsageQueue", {
+      eventSourceArn: usageQueue.queueArn,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+      maxConcurrency: 2,
+    });
+
+    // store -> records
+    this.letSignIn(storeFunction, recordsCluster, "service", 35);
+    // What a function that has ended began must not go on, nor hold its locks.
+    storeFunction.addEnvironment("PGOPTIONS", "-c statement_timeout=5s -c lock_timeout=2s");
+
+    // migrate -> records
+    this.letSignIn(migrateFunction, recordsCluster, "master", 180);
+    const recordsSchema = new cdk.CustomResource(this, "RecordsSchema", {
+      resourceType: "Custom::Schema",
+      serviceToken: migrateFunction.functionArn,
+      serviceTimeout: cdk.Duration.minutes(5),
+      // CloudFormation calls the function when one of these has changed.
+      properties: {
+        ClusterResourceId: recordsCluster.attrDbClusterResourceId,
+        Digest: cdk.FileSystem.fingerprint(MIGRATIONS),
+        Migrations: readdirSync(MIGRATIONS)
+          .filter((file) => file.endsWith(".sql"))
+          .sort(),
+      },
+    });
+    // The function answers CloudFormation through the endpoint of S3.
+    recordsSchema.node.addDependency(vpc, recordsInstance, migrateInvokes);
+    // New code must not run on the old schema.
+    storeFunction.node.addDependency(recordsSchema);
+
+    const thresholds = { ...THRESHOLDS, ...props.thresholds };
+    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    // A message is there after all its retries, and is deleted after 14 days.
+    alarms.page("DeadLettersAlarm", {
+      description:
+        "Page: Failed messages are in UsageDeadLetterQueue and MigrateDeadLetterQueue. First: " +
+        "run make dead-letters, then see When a message fails in the README",
+      value: math("m1 + m2", {
+        m1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: usageDeadLetterQueue.queueName,
+        }),
+        m2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: migrateDeadLetterQueue.queueName,
+        }),
+      }),
+    });
+    // Nothing else shows it.
+    alarms.page("LostEventsAlarm", {
+      description:
+        "Page: A failed event could not be kept, and is lost, at MigrateFunction. First: check " +
+        "the permissions to send to the dead-letter queue",
+      value: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+        FunctionName: migrateFunction.functionName,
+      }),
+    });
+    // AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+    alarms.page("UsageQueueAgeAlarm", {
+      description:
+        "Page: Messages wait too long for the store function. First: look for errors and " +
+        "throttles",
+      value: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
+        QueueName: usageQueue.queueName,
+      }),
+      threshold: thresholds.oldestMessageSeconds,
+      periods: 15,
+    });
+    // 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
+    alarms.ticket("RecordsClusterCapacityAlarm", {
+      description:
+        "Ticket: The database is at the limit of its capacity. First: raise its maximum, or find " +
+        "the query",
+      value: metric("AWS/RDS", "ACUUtilization", "Average", {
+        DBClusterIdentifier: recordsCluster.ref,
+      }),
+      threshold: 90,
+      minutes: 5,
+      periods: 3,
+    });
+    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    alarms.ticket("FunctionErrorsAlarm", {
+      description:
+        "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
+      value: math("m1 + m2", {
+        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: storeFunction.functionName }),
+        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: migrateFunction.functionName }),
+      }),
+      periods: 3,
+    });
+    if (thresholds.claimedConcurrency) {
+      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+      alarms.ticket("ConcurrencyAlarm", {
+        description:
+          "Ticket: The concurrency of the account is almost used up. First: find the function " +
+          "that takes it",
+        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+        threshold: thresholds.claimedConcurrency,
+        periods: 10,
+      });
+    }
+
+    new cdk.CfnOutput(this, "UsageQueueUrl", {
+      description: "The queue that holds usage records until they are stored",
+      value: usageQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "UsageDeadLetterQueueUrl", {
+      description: "Its dead-letter queue",
+      value: usageDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "UsageDeadLetterQueueArn", {
+      description: "Its ARN",
+      value: usageDeadLetterQueue.queueArn,
+    });
+    new cdk.CfnOutput(this, "StoreFunctionName", {
+      description: "The function that stores each usage record once",
+      value: storeFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "StoreFunctionLogGroupName", {
+      description: "Its log group",
+      value: storeFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "RecordsClusterId", {
+      description: "The database cluster",
+      value: recordsCluster.ref,
+    });
+    new cdk.CfnOutput(this, "RecordsClusterEndpoint", {
+      description: "The database of the usage records",
+      value: recordsCluster.attrEndpointAddress,
+    });
+    new cdk.CfnOutput(this, "RecordsClusterPort", {
+      description: "Its port",
+      value: recordsCluster.attrEndpointPort,
+    });
+    new cdk.CfnOutput(this, "MigrateFunctionName", {
+      description: "The function that applies the schema at each deployment",
+      value: migrateFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "MigrateFunctionLogGroupName", {
+      description: "Its log group",
+      value: migrateFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "MigrateDeadLetterQueueUrl", {
+      description: "The queue of the events that it could not process",
+      value: migrateDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "AlarmTopicArn", {
+      description: "Where the alarms go that need somebody now",
+      value: alarms.topic.topicArn,
+    });
+  }
+
+  private lambdaFunction(
+    id: string,
+    options: lambda.FunctionOptions & { name: string },
+  ): lambda.Function {
+    const { name, ...props } = options;
+    return new nodejs.NodejsFunction(this, id, {
+      ...props,
+      entry: join(import.meta.dirname, "../src/handlers", `${name}.ts`),
+      bundling: {
+        // ES modules, so that esbuild drops unused code.
+        mainFields: ["module", "main"],
+        // The version that was tested, not the one in Lambda's runtime.
+        bundleAwsSDK: true,
+        sourceMap: true,
+        sourcesContent: false, // names and lines are enough for a stack trace
+      },
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: 256,
+      tracing: lambda.Tracing.ACTIVE,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      logGroup: this.logGroup(`${id}LogGroup`),
+      environment: {
+        POWERTOOLS_SERVICE_NAME: "frugal-consumer",
+        POWERTOOLS_METRICS_NAMESPACE: "FrugalConsumer",
+        NODE_OPTIONS: "--enable-source-maps",
+      },
+    });
+  }
+
+  private keepFailedEvents(
+    id: string,
+    options: { invoked: lambda.Function; queue: sqs.Queue; retries: number },
+  ): lambda.CfnEventInvokeConfig {
+    const { invoked, queue, retries } = options;
+    queue.grant(invoked, "sqs:SendMessage");
+    return new lambda.CfnEventInvokeConfig(this, id, {
+      functionName: invoked.functionName,
+      qualifier: "$LATEST",
+      maximumRetryAttempts: retries,
+      maximumEventAgeInSeconds: 21600, // 6 hours
+      destinationConfig: { onFailure: { destination: queue.queueArn } },
+    });
+  }
+
+  private letSignIn(
+    inside: lambda.Function,
+    cluster: rds.CfnDBCluster,
+    user: string,
+    patienceSeconds: number,
+  ): void {
+    iam.Grant.addToPrincipal({
+      grantee: inside,
+      actions: ["rds-db:connect"],
+      resourceArns: [
+        this.formatArn({
+          service: "rds-db",
+          resource: "dbuser",
+          resourceName: `${cluster.attrDbClusterResourceId}/${user}`,
+          arnFormat: cdk.ArnFormat.COLON_RESOURCE_NAME,
+        }),
+      ],
+    });
+    inside.addEnvironment("PGHOST", cluster.attrEndpointAddress);
+    inside.addEnvironment("PGPORT", cluster.attrEndpointPort);
+    inside.addEnvironment("PGDATABASE", String(cluster.databaseName));
+    inside.addEnvironment("PGUSER", user);
+    inside.addEnvironment("PGSSLMODE", "verify-full");
+    // Lambda's own, with those of RDS.
+    inside.addEnvironment("NODE_EXTRA_CA_CERTS", "/var/runtime/ca-cert.pem");
+    // Of all attempts; a paused database takes 15 seconds or more to resume.
+    inside.addEnvironment("PGCONNECT_TIMEOUT", String(patienceSeconds));
+  }
+
+  private deadLetterQueue(id: string): sqs.Queue {
+    return new sqs.Queue(this, id, {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: cdk.Duration.days(14),
+      // The default, which landing zones may require.
+      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.ALLOW_ALL },
+    });
+  }
+
+  private logGroup(id: string): logs.LogGroup {
+    return new logs.LogGroup(this, id, {
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: cdk.RemovalPolicy.DESTROY,
+    });
+  }
+}

@@ -1,0 +1,184 @@
+/** The infrastructure: resources, what flows between them, alarms and outputs. */
+
+import { join } from "node:path";
+
+import * as cdk from "aws-cdk-lib";
+import * as dynamodb from "aws-cdk-lib/aws-dynamodb";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import * as nodejs from "aws-cdk-lib/aws-lambda-nodejs";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+
+import { Alarms, metric } from "./alarms.ts";
+
+/** From when on alarms go off: what is normal differs from service to service. */
+const THRESHOLDS = {
+  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
+  claimedConcurrency: 900,
+};
+
+interface Props extends cdk.StackProps {
+  /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
+  readonly alarmTopicArn?: string | undefined;
+  /** Where alarms go that can wait; without it they go to the same topic. */
+  readonly ticketTopicArn?: string | undefined;
+  readonly thresholds?: Partial<typeof THRESHOLDS>;
+}
+
+export class InternalHandoffStack extends cdk.Stack {
+  constructor(scope: Construct, id: string, props: Props = {}) {
+    super(scope, id, props);
+
+    const awardFunction = this.lambdaFunction("AwardFunction", {
+      name: "award",
+      description: "Awards loyalty points for each purchase once",
+      timeout: cdk.Duration.seconds(20),
+    });
+    const awardDeadLetterQueue = this.deadLetterQueue("AwardDeadLetterQueue");
+    this.keepFailedEvents("AwardFunctionInvokes", {
+      invoked: awardFunction,
+      queue: awardDeadLetterQueue,
+      retries: 2,
+    });
+
+    const awardsTable = new dynamodb.Table(this, "AwardsTable", {
+      partitionKey: {
+        name: "id",
+        type: dynamodb.AttributeType.STRING,
+      },
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: true,
+      },
+      deletionProtection: !this.stackName.endsWith("-e2e"), // the stack of the proofs can be deleted
+      removalPolicy: cdk.RemovalPolicy.RETAIN,
+    });
+
+    // award -> awards
+    awardsTable.grant(awardFunction, "dynamodb:GetItem", "dynamodb:PutItem");
+    awardFunction.addEnvironment("AWARDS_TABLE_NAME", awardsTable.tableName);
+
+    const thresholds = { ...THRESHOLDS, ...props.thresholds };
+    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    // A message is there after all its retries, and is deleted after 14 days.
+    alarms.page("DeadLettersAlarm", {
+      description:
+        "Page: Failed messages are in AwardDeadLetterQueue. First: run make dead-letters, then " +
+        "see When a message fails in the README",
+      value: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+        QueueName: awardDeadLetterQueue.queueName,
+      }),
+    });
+    // Nothing else shows it.
+    alarms.page("LostEventsAlarm", {
+      description:
+        "Page: A failed event could not be kept, and is lost, at AwardFunction. First: check the " +
+        "permissions to send to the dead-letter queue",
+      value: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+        FunctionName: awardFunction.functionName,
+      }),
+    });
+    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    alarms.ticket("FunctionErrorsAlarm", {
+      description: "Ticket: Invocations of AwardFunction fail. First: see their logs",
+      value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: awardFunction.functionName }),
+      periods: 3,
+    });
+    if (thresholds.claimedConcurrency) {
+      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+      alarms.ticket("ConcurrencyAlarm", {
+        description:
+          "Ticket: The concurrency of the account is almost used up. First: find the function " +
+          "that takes it",
+        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+        threshold: thresholds.claimedConcurrency,
+        periods: 10,
+      });
+    }
+
+    new cdk.CfnOutput(this, "AwardFunctionName", {
+      description: "The function that awards loyalty points for each purchase once",
+      value: awardFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "AwardFunctionLogGroupName", {
+      description: "Its log group",
+      value: awardFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "AwardDeadLetterQueueUrl", {
+      description: "The queue of the events that it could not process",
+      value: awardDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "AwardsTableName", {
+      description: "The table of the points awarded",
+      value: awardsTable.tableName,
+    });
+    new cdk.CfnOutput(this, "AlarmTopicArn", {
+      description: "Where the alarms go that need somebody now",
+      value: alarms.topic.topicArn,
+    });
+  }
+
+  private lambdaFunction(
+    id: string,
+    options: lambda.FunctionOptions & { name: string },
+  ): lambda.Function {
+    const { name, ...props } = options;
+    return new nodejs.NodejsFunction(this, id, {
+      ...props,
+      entry: join(import.meta.dirname, "../src/handlers", `${name}.ts`),
+      bundling: {
+        // ES modules, so that esbuild drops unused code.
+        mainFields: ["module", "main"],
+        // The version that was tested, not the one in Lambda's runtime.
+        bundleAwsSDK: true,
+        sourceMap: true,
+        sourcesContent: false, // names and lines are enough for a stack trace
+      },
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: 256,
+      tracing: lambda.Tracing.ACTIVE,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      logGroup: this.logGroup(`${id}LogGroup`),
+      environment: {
+        POWERTOOLS_SERVICE_NAME: "internal-handoff",
+        POWERTOOLS_METRICS_NAMESPACE: "InternalHandoff",
+        NODE_OPTIONS: "--enable-source-maps",
+        AWS_MAX_ATTEMPTS: "2", // of a call: 4 seconds each, 1 second between them
+      },
+    });
+  }
+
+  private keepFailedEvents(
+    id: string,
+    options: { invoked: lambda.Function; queue: sqs.Queue; retries: number },
+  ): void {
+    const { invoked, queue, retries } = options;
+    queue.grant(invoked, "sqs:SendMessage");
+    new lambda.CfnEventInvokeConfig(this, id, {
+      functionName: invoked.functionName,
+      qualifier: "$LATEST",
+      maximumRetryAttempts: retries,
+      maximumEventAgeInSeconds: 21600, // 6 hours
+      destinationConfig: { onFailure: { destination: queue.queueArn } },
+    });
+  }
+
+  private deadLetterQueue(id: string): sqs.Queue {
+    return new sqs.Queue(this, id, {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: cdk.Duration.days(14),
+      // The default, which landing zones may require.
+      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.ALLOW_ALL },
+    });
+  }
+
+  private logGroup(id: string): logs.LogGroup {
+    return new logs.LogGroup(this, id, {
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: cdk.RemovalPolicy.DESTROY,
+    });
+  }
+}

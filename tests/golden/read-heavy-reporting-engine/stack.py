@@ -1,0 +1,839 @@
+"""The infrastructure: resources, what flows between them, alarms and outputs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_elasticache as elasticache
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.bundling import function_code
+
+MIGRATIONS = Path(__file__).parents[1] / "src/read_heavy_reporting_engine/migrations"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From when on alarms go off: what is normal differs from service to service."""
+
+    claimed_concurrency: float = 900
+    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
+    another stack watches it.
+    """
+    error_percent: float = 5
+    """Which share of the calls may fail, in percent; AWS recommends 5."""
+    latency_milliseconds: float = 2500
+    """How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500."""
+    oldest_message_seconds: float = 1080
+    """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
+
+
+class ReadHeavyReportingEngineStack(cdk.Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        alarm_topic_arn: str | None = None,
+        ticket_topic_arn: str | None = None,
+        thresholds: Thresholds | None = None,
+        **options: Any,
+    ) -> None:
+        """Define the stack.
+
+        Alarms that need somebody now go to a topic of the stack unless `alarm_topic_arn` names
+        another; those that can wait go to `ticket_topic_arn` if it is given, or else there, too.
+        """
+        super().__init__(scope, construct_id, **options)
+
+        # Two private subnets, with gateway endpoints for S3 and DynamoDB only.
+        vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/23"),
+            max_azs=2,
+            # It is unused; to close it CDK would add a function that may change groups.
+            restrict_default_security_group=False,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Private",
+                    subnet_type=ec2.SubnetType.PRIVATE_ISOLATED,
+                    cidr_mask=24,
+                ),
+            ],
+            gateway_endpoints={
+                "S3Endpoint": ec2.GatewayVpcEndpointOptions(
+                    service=ec2.GatewayVpcEndpointAwsService.S3,
+                ),
+                "DynamoDBEndpoint": ec2.GatewayVpcEndpointOptions(
+                    service=ec2.GatewayVpcEndpointAwsService.DYNAMODB,
+                ),
+            },
+        )
+        function_security_group = ec2.SecurityGroup(
+            self,
+            "FunctionSecurityGroup",
+            vpc=vpc,
+            description="The functions that use the database",
+        )
+        sales_security_group = ec2.SecurityGroup(
+            self,
+            "SalesSecurityGroup",
+            vpc=vpc,
+            description="The database, for the functions that use it",
+        )
+        sales_security_group.add_ingress_rule(
+            ec2.Peer.security_group_id(function_security_group.security_group_id),
+            ec2.Port.tcp(5432),
+            "PostgreSQL",
+        )
+        sales_subnet_group = rds.SubnetGroup(
+            self,
+            "SalesSubnetGroup",
+            description="The private subnets",
+            vpc=vpc,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+        )
+        sales_capacity = rds.CfnDBCluster.ServerlessV2ScalingConfigurationProperty(
+            min_capacity=0,  # pauses when nobody uses it; waking up takes about 15 seconds
+            max_capacity=4,
+        )
+        # There is no password: users sign in with a token that IAM authorizes.
+        # A rds.DatabaseCluster would always have one.
+        sales_cluster = rds.CfnDBCluster(
+            self,
+            "SalesCluster",
+            engine="aurora-postgresql",
+            engine_version="16.8",  # AWS supports it until 2029; raise it here
+            database_name="sales",
+            enable_iam_database_authentication=True,
+            master_username="master",
+            master_user_authentication_type="iam-db-auth",
+            serverless_v2_scaling_configuration=sales_capacity,
+            # The stack of the proofs can be deleted.
+            deletion_protection=not self.stack_name.endswith("-e2e"),
+            storage_encrypted=True,
+            backup_retention_period=7,  # days
+            copy_tags_to_snapshot=True,
+            enable_cloudwatch_logs_exports=["postgresql"],
+            db_subnet_group_name=sales_subnet_group.subnet_group_name,
+            vpc_security_group_ids=[sales_security_group.security_group_id],
+        )
+        sales_cluster.apply_removal_policy(cdk.RemovalPolicy.SNAPSHOT)
+        sales_instance = rds.CfnDBInstance(
+            self,
+            "SalesInstance",
+            engine="aurora-postgresql",
+            db_cluster_identifier=sales_cluster.ref,
+            db_instance_class="db.serverless",
+            publicly_accessible=False,
+            # Off the pinned version, the next deployment would downgrade it.
+            auto_minor_version_upgrade=False,
+        )
+        # Heavy reads do not slow down writes: from tier 2 on, it has a capacity of its own.
+        sales_reader = rds.CfnDBInstance(
+            self,
+            "SalesReader",
+            engine="aurora-postgresql",
+            db_cluster_identifier=sales_cluster.ref,
+            db_instance_class="db.serverless",
+            promotion_tier=2,
+            publicly_accessible=False,
+            auto_minor_version_upgrade=False,
+        )
+        # The first instance is the writer.
+        sales_reader.add_resource_dependency(sales_instance)
+
+        reports_client_security_group = ec2.SecurityGroup(
+            self,
+            "ReportsClientSecurityGroup",
+            vpc=vpc,
+            description="The functions that use the cache",
+        )
+        reports_security_group = ec2.SecurityGroup(
+            self,
+            "ReportsSecurityGroup",
+            vpc=vpc,
+            description="The cache, for the functions that use it",
+        )
+        reports_security_group.add_ingress_rule(
+            ec2.Peer.security_group_id(reports_client_security_group.security_group_id),
+            ec2.Port.tcp_range(6379, 6380),
+            "Valkey; clients find readers at the second port",
+        )
+        # It must have a name, of 40 characters at most; the stack's own may be longer.
+        reports_unique = cdk.Fn.select(
+            4, cdk.Fn.split("-", cdk.Fn.select(2, cdk.Fn.split("/", self.stack_id)))
+        )
+        reports_name = f"reports-{reports_unique}"
+        # A role with the permission to connect signs in as this user, which has the cache's name.
+        reports_user = elasticache.CfnUser(
+            self,
+            "ReportsUser",
+            engine="valkey",
+            user_id=reports_name,
+            user_name=reports_name,
+            authentication_mode={"Type": "iam"},
+            # The keys, the commands of the code, and what its client asks of a cluster.
+            access_string=(
+                "on ~report:* ~lock:* -@all "
+                "+del +eval +get +hdel +hget +hset +pexpire +set "
+                "+command +cluster|slots"
+            ),
+        )
+        reports_user_group = elasticache.CfnUserGroup(
+            self,
+            "ReportsUserGroup",
+            engine="valkey",
+            user_group_id=reports_user.ref,
+            user_ids=[reports_user.ref],
+        )
+        # Above these it evicts what was used least recently, and throttles: they bound the bill.
+        reports_limits = elasticache.CfnServerlessCache.CacheUsageLimitsProperty(
+            data_storage=elasticache.CfnServerlessCache.DataStorageProperty(maximum=1, unit="GB"),
+            ecpu_per_second=elasticache.CfnServerlessCache.ECPUPerSecondProperty(maximum=10000),
+        )
+        reports_cache = elasticache.CfnServerlessCache(
+            self,
+            "ReportsCache",
+            serverless_cache_name=reports_name,
+            description="The cache of reports",
+            engine="valkey",
+            major_engine_version="8",
+            user_group_id=reports_user_group.ref,
+            cache_usage_limits=reports_limits,
+            subnet_ids=[subnet.subnet_id for subnet in vpc.isolated_subnets],
+            security_group_ids=[reports_security_group.security_group_id],
+        )
+        reports_cache_url = (
+            f"rediss://{reports_cache.ref}@{reports_cache.attr_endpoint_address}"
+            f":{reports_cache.attr_endpoint_port}"
+        )
+
+        api = apigatewayv2.HttpApi(
+            self,
+            "Api",
+            api_name=self.stack_name,
+            create_default_stage=False,
+            default_authorizer=authorizers.HttpIamAuthorizer(),
+        )
+        api_log_group = self._log_group(
+            "ApiLogGroup",
+            f"/aws/vendedlogs/apis/{self.stack_name}-api",
+        )
+        apigatewayv2.CfnStage(
+            self,
+            "ApiStage",
+            api_id=api.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            default_route_settings=apigatewayv2.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=25,
+                throttling_burst_limit=50,
+            ),
+            access_log_settings=apigatewayv2.CfnStage.AccessLogSettingsProperty(
+                destination_arn=api_log_group.log_group_arn,
+                format=self.to_json_string(
+                    {
+                        "requestId": "$context.requestId",
+                        "time": "$context.requestTime",
+                        "route": "$context.routeKey",
+                        "status": "$context.status",
+                        "latency": "$context.responseLatency",
+                        "error": "$context.error.message",
+                        "integrationRequestId": "$context.awsEndpointRequestId",
+                        "sourceIp": "$context.identity.sourceIp",
+                        "subject": "$context.identity.userArn",
+                        "integrationError": "$context.integrationErrorMessage",
+                        "userAgent": "$context.identity.userAgent",
+                    }
+                ),
+            ),
+        )
+
+        report_function = self._function(
+            "ReportFunction",
+            name="report",
+            description="Serves reports, from the cache if possible",
+            timeout=cdk.Duration.seconds(28),
+            vpc=vpc,
+            security_groups=[function_security_group, reports_client_security_group],
+        )
+
+        record_function = self._function(
+            "RecordFunction",
+            name="record",
+            description="Records sales, and invalidates their reports",
+            timeout=cdk.Duration.seconds(28),
+            vpc=vpc,
+            security_groups=[function_security_group, reports_client_security_group],
+        )
+
+        data_changes_topic = sns.Topic(
+            self,
+            "DataChangesTopic",
+            enforce_ssl=True,
+            master_key=kms.Alias.from_alias_name(self, "DataChangesTopicKey", "alias/aws/sns"),
+        )
+        # Where other stacks find the topic that they subscribe to.
+        data_changes_topic_parameter = ssm.StringParameter(
+            self,
+            "DataChangesTopicParameter",
+            parameter_name=f"/topics/{self.stack_name}/data-changes",
+            string_value=data_changes_topic.topic_arn,
+        )
+        data_changes_to_stale_reports_dead_letter_queue = self._dead_letter_queue(
+            "DataChangesToStaleReportsDeadLetterQueue",
+        )
+
+        stale_reports_dead_letter_queue = self._dead_letter_queue(
+            "StaleReportsDeadLetterQueue",
+        )
+        stale_reports_queue = sqs.Queue(
+            self,
+            "StaleReportsQueue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(4),
+            # Six times the function's timeout.
+            visibility_timeout=cdk.Duration.seconds(360),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=stale_reports_dead_letter_queue,
+                max_receive_count=5,
+            ),
+        )
+
+        invalidate_function = self._function(
+            "InvalidateFunction",
+            name="invalidate",
+            description="Invalidates reports that other services changed",
+            timeout=cdk.Duration.seconds(60),
+            vpc=vpc,
+            security_groups=[function_security_group, reports_client_security_group],
+        )
+
+        migrate_function = self._function(
+            "MigrateFunction",
+            name="migrate",
+            description="Applies the schema at each deployment",
+            timeout=cdk.Duration.seconds(240),
+            vpc=vpc,
+            security_groups=[function_security_group],
+        )
+        migrate_dead_letter_queue = self._dead_letter_queue(
+            "MigrateDeadLetterQueue",
+        )
+        migrate_invokes = self._keep_failed_events(
+            "MigrateFunctionInvokes",
+            migrate_function,
+            migrate_dead_letter_queue,
+            retries=0,
+        )
+
+        # api -> report
+        api.add_routes(
+            path="/shops/{shop}/reports/{month}",
+            methods=[apigatewayv2.HttpMethod.GET],
+            integration=integrations.HttpLambdaIntegration(
+                "ReportFunctionIntegration",
+                report_function,
+            ),
+        )
+
+        # api -> record
+        api.add_routes(
+            path="/sales/{sale_id}",
+            methods=[apigatewayv2.HttpMethod.PUT],
+            integration=integrations.HttpLambdaIntegration(
+                "RecordFunctionIntegration",
+                record_function,
+            ),
+        )
+
+        # report -> reports
+        iam.Grant.add_to_principal(
+            grantee=report_function,
+            actions=["elasticache:Connect"],
+            resource_arns=[reports_cache.attr_arn],
+        )
+        iam.Grant.add_to_principal(
+            grantee=report_function,
+            actions=["elasticache:Connect"],
+            resource_arns=[reports_user.attr_arn],
+        )
+        # The user has the cache's name. Without TLS, which is the second s, a client would hang.
+        report_function.add_environment("REPORTS_URL", reports_cache_url)
+
+        # report -> sales
+        self._let_sign_in(
+            report_function,
+            sales_cluster,
+            user="service",
+            patience=22,
+            host=sales_cluster.attr_read_endpoint_address,
+        )
+        # What a function that has ended began must not go on, nor hold its locks.
+        report_function.add_environment("PGOPTIONS", "-c statement_timeout=20s -c lock_timeout=5s")
+
+        # record -> sales
+        self._let_sign_in(
+            record_function,
+            sales_cluster,
+            user="service",
+            patience=22,
+        )
+        # What a function that has ended began must not go on, nor hold its locks.
+        record_function.add_environment("PGOPTIONS", "-c statement_timeout=20s -c lock_timeout=5s")
+
+        # record -> reports
+        iam.Grant.add_to_principal(
+            grantee=record_function,
+            actions=["elasticache:Connect"],
+            resource_arns=[reports_cache.attr_arn],
+        )
+        iam.Grant.add_to_principal(
+            grantee=record_function,
+            actions=["elasticache:Connect"],
+            resource_arns=[reports_user.attr_arn],
+        )
+        # The user has the cache's name. Without TLS, which is the second s, a client would hang.
+        record_function.add_environment("REPORTS_URL", reports_cache_url)
+
+        # data-changes -> stale-reports
+        data_changes_topic.add_subscription(
+            subscriptions.SqsSubscription(
+                stale_reports_queue,
+                raw_message_delivery=True,
+                dead_letter_queue=data_changes_to_stale_reports_dead_letter_queue,
+            )
+        )
+
+        # stale-reports -> invalidate
+        stale_reports_queue.grant(
+            invalidate_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
+        )
+        invalidate_function.add_event_source_mapping(
+            "StaleReportsQueue",
+            event_source_arn=stale_reports_queue.queue_arn,
+            batch_size=10,
+            report_batch_item_failures=True,
+            max_concurrency=2,
+        )
+
+        # invalidate -> sales
+        self._let_sign_in(
+            invalidate_function,
+            sales_cluster,
+            user="service",
+            patience=35,
+        )
+        # What a function that has ended began must not go on, nor hold its locks.
+        invalidate_function.add_environment(
+            "PGOPTIONS", "-c statement_timeout=5s -c lock_timeout=2s"
+        )
+
+        # invalidate -> reports
+        iam.Grant.add_to_principal(
+            grantee=invalidate_function,
+            actions=["elasticache:Connect"],
+            resource_arns=[reports_cache.attr_arn],
+        )
+        iam.Grant.add_to_principal(
+            grantee=invalidate_function,
+            actions=["elasticache:Connect"],
+            resource_arns=[reports_user.attr_arn],
+        )
+        # The user has the cache's name. Without TLS, which is the second s, a client would hang.
+        invalidate_function.add_environment("REPORTS_URL", reports_cache_url)
+
+        # migrate -> sales
+        self._let_sign_in(
+            migrate_function,
+            sales_cluster,
+            user="master",
+            patience=180,
+        )
+        sales_schema = cdk.CustomResource(
+            self,
+            "SalesSchema",
+            resource_type="Custom::Schema",
+            service_token=migrate_function.function_arn,
+            service_timeout=cdk.Duration.minutes(5),
+            # CloudFormation calls the function when one of these has changed.
+            properties={
+                "ClusterResourceId": sales_cluster.attr_db_cluster_resource_id,
+                "Digest": cdk.FileSystem.fingerprint(str(MIGRATIONS)),
+                "Migrations": sorted(file.name for file in MIGRATIONS.glob("*.sql")),
+            },
+        )
+        # The function answers CloudFormation through the endpoint of S3.
+        sales_schema.node.add_dependency(
+            vpc,
+            sales_instance,
+            migrate_invokes,
+        )
+        # New code must not run on the old schema.
+        report_function.node.add_dependency(sales_schema)
+        record_function.node.add_dependency(sales_schema)
+        invalidate_function.node.add_dependency(sales_schema)
+
+        thresholds = thresholds or Thresholds()
+        alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
+        # A message is there after all its retries, and is deleted after 14 days.
+        alarms.page(
+            "DeadLettersAlarm",
+            "Page: Failed messages are in DataChangesToStaleReportsDeadLetterQueue, "
+            "StaleReportsDeadLetterQueue and MigrateDeadLetterQueue. First: run make "
+            "dead-letters, then see When a message fails in the README",
+            math(
+                "m1 + m2 + m3",
+                m1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=data_changes_to_stale_reports_dead_letter_queue.queue_name,
+                ),
+                m2=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=stale_reports_dead_letter_queue.queue_name,
+                ),
+                m3=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=migrate_dead_letter_queue.queue_name,
+                ),
+            ),
+        )
+        # Nothing else shows it.
+        alarms.page(
+            "LostEventsAlarm",
+            "Page: A failed event could not be kept, and is lost, at DataChangesTopic and "
+            "MigrateFunction. First: check the permissions to send to the dead-letter queue",
+            math(
+                "m1 + m2",
+                m1=metric(
+                    "AWS/SNS",
+                    "NumberOfNotificationsFailedToRedriveToDlq",
+                    "Sum",
+                    TopicName=data_changes_topic.topic_name,
+                ),
+                m2=metric(
+                    "AWS/Lambda",
+                    "DestinationDeliveryFailures",
+                    "Sum",
+                    FunctionName=migrate_function.function_name,
+                ),
+            ),
+        )
+        # A share in 3 of 3 minutes, each with at least 10 calls, so that no single call sets it
+        # off.
+        alarms.page(
+            "ApiErrorsAlarm",
+            "Page: The API answers too many requests with a 5xx status. First: see its access "
+            "log, then the logs of its functions",
+            math(
+                "IF(calls >= 10, 100 * failed / calls, 0)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+            ),
+            When(above=thresholds.error_percent, periods=3),
+        )
+        # AWS recommends the 90th percentile in 5 of 5 minutes.
+        alarms.ticket(
+            "ApiLatencyAlarm",
+            "Ticket: The API is slow. First: compare its latency with the durations of its "
+            "functions",
+            metric("AWS/ApiGateway", "Latency", "p90", ApiId=api.api_id),
+            When(above=thresholds.latency_milliseconds, periods=5),
+        )
+        # AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+        alarms.page(
+            "StaleReportsQueueAgeAlarm",
+            "Page: Messages wait too long for the invalidate function. First: look for errors and "
+            "throttles",
+            metric(
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                "Maximum",
+                QueueName=stale_reports_queue.queue_name,
+            ),
+            When(above=thresholds.oldest_message_seconds, periods=15),
+        )
+        # 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
+        alarms.ticket(
+            "SalesClusterCapacityAlarm",
+            "Ticket: The database is at the limit of its capacity. First: raise its maximum, or "
+            "find the query",
+            metric("AWS/RDS", "ACUUtilization", "Average", DBClusterIdentifier=sales_cluster.ref),
+            When(above=90, minutes=5, periods=3),
+        )
+        # Callers work without the cache meanwhile; AWS recommends 5 of 5 minutes for throttles.
+        alarms.ticket(
+            "ReportsCacheThrottlesAlarm",
+            "Ticket: The cache is throttled. First: raise ECPUPerSecond of its CacheUsageLimits",
+            metric("AWS/ElastiCache", "ThrottledCmds", "Sum", clusterId=reports_cache.ref),
+            When(periods=5),
+        )
+        # Callers are still served; 3 of 3 minutes, since a cache may fail over.
+        alarms.ticket(
+            "ReportFunctionWithoutCacheAlarm",
+            "Ticket: The report function works without its cache. First: check the cache and its "
+            "security group",
+            metric(
+                "ReadHeavyReportingEngine",
+                "CacheUnavailable",
+                "Sum",
+                FunctionName=report_function.function_name,
+                service="read-heavy-reporting-engine",
+            ),
+            When(periods=3),
+        )
+        # Callers are still served; 3 of 3 minutes, since a cache may fail over.
+        alarms.ticket(
+            "RecordFunctionWithoutCacheAlarm",
+            "Ticket: The record function works without its cache. First: check the cache and its "
+            "security group",
+            metric(
+                "ReadHeavyReportingEngine",
+                "CacheUnavailable",
+                "Sum",
+                FunctionName=record_function.function_name,
+                service="read-heavy-reporting-engine",
+            ),
+            When(periods=3),
+        )
+        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+        alarms.ticket(
+            "FunctionErrorsAlarm",
+            "Ticket: Invocations of ReportFunction, RecordFunction, InvalidateFunction and "
+            "MigrateFunction fail. First: see their logs",
+            math(
+                "m1 + m2 + m3 + m4",
+                m1=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=report_function.function_name
+                ),
+                m2=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=record_function.function_name
+                ),
+                m3=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=invalidate_function.function_name
+                ),
+                m4=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=migrate_function.function_name
+                ),
+            ),
+            When(periods=3),
+        )
+        if thresholds.claimed_concurrency:
+            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+            alarms.ticket(
+                "ConcurrencyAlarm",
+                "Ticket: The concurrency of the account is almost used up. First: find the "
+                "function that takes it",
+                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+                When(above=thresholds.claimed_concurrency, periods=10),
+            )
+
+        self._output("ApiUrl", "The address of the API", api.api_endpoint)
+        self._output("ApiId", "The id of the API", api.api_id)
+        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
+        self._output(
+            "ReportFunctionName",
+            "The function that serves reports, from the cache if possible",
+            report_function.function_name,
+        )
+        self._output(
+            "ReportFunctionLogGroupName", "Its log group", report_function.log_group.log_group_name
+        )
+        self._output(
+            "RecordFunctionName",
+            "The function that records sales, and invalidates their reports",
+            record_function.function_name,
+        )
+        self._output(
+            "RecordFunctionLogGroupName", "Its log group", record_function.log_group.log_group_name
+        )
+        self._output(
+            "DataChangesTopicArn",
+            "The topic of reports that other services changed",
+            data_changes_topic.topic_arn,
+        )
+        self._output(
+            "DataChangesTopicParameterName",
+            "The parameter that holds its ARN",
+            data_changes_topic_parameter.parameter_name,
+        )
+        self._output(
+            "DataChangesToStaleReportsDeadLetterQueueUrl",
+            "The queue of the messages that could not be delivered to stale-reports",
+            data_changes_to_stale_reports_dead_letter_queue.queue_url,
+        )
+        self._output(
+            "StaleReportsQueueUrl",
+            "The queue that holds reports that other services changed until they are invalidated",
+            stale_reports_queue.queue_url,
+        )
+        self._output(
+            "StaleReportsDeadLetterQueueUrl",
+            "Its dead-letter queue",
+            stale_reports_dead_letter_queue.queue_url,
+        )
+        self._output(
+            "StaleReportsDeadLetterQueueArn", "Its ARN", stale_reports_dead_letter_queue.queue_arn
+        )
+        self._output(
+            "InvalidateFunctionName",
+            "The function that invalidates reports that other services changed",
+            invalidate_function.function_name,
+        )
+        self._output(
+            "InvalidateFunctionLogGroupName",
+            "Its log group",
+            invalidate_function.log_group.log_group_name,
+        )
+        self._output("SalesClusterId", "The database cluster", sales_cluster.ref)
+        self._output(
+            "SalesClusterEndpoint",
+            "The database of the sales, and the version of each report",
+            sales_cluster.attr_endpoint_address,
+        )
+        self._output("SalesClusterPort", "Its port", sales_cluster.attr_endpoint_port)
+        self._output("ReportsCacheName", "The cache of reports", reports_cache.ref)
+        self._output(
+            "MigrateFunctionName",
+            "The function that applies the schema at each deployment",
+            migrate_function.function_name,
+        )
+        self._output(
+            "MigrateFunctionLogGroupName",
+            "Its log group",
+            migrate_function.log_group.log_group_name,
+        )
+        self._output(
+            "MigrateDeadLetterQueueUrl",
+            "The queue of the events that it could not process",
+            migrate_dead_letter_queue.queue_url,
+        )
+        self._output(
+            "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn
+        )
+
+    def _function(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        timeout: cdk.Duration,
+        **options: Any,
+    ) -> lambda_.Function:
+        return lambda_.Function(
+            self,
+            construct_id,
+            description=description,
+            code=function_code(),
+            handler=f"read_heavy_reporting_engine.handlers.{name}.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=256,
+            timeout=timeout,
+            tracing=lambda_.Tracing.ACTIVE,
+            logging_format=lambda_.LoggingFormat.JSON,
+            log_group=self._log_group(f"{construct_id}LogGroup"),
+            environment={
+                "POWERTOOLS_SERVICE_NAME": "read-heavy-reporting-engine",
+                "POWERTOOLS_METRICS_NAMESPACE": "ReadHeavyReportingEngine",
+            },
+            **options,
+        )
+
+    def _keep_failed_events(
+        self, construct_id: str, function: lambda_.Function, queue: sqs.Queue, *, retries: int
+    ) -> lambda_.CfnEventInvokeConfig:
+        queue.grant(function, "sqs:SendMessage")
+        return lambda_.CfnEventInvokeConfig(
+            self,
+            construct_id,
+            function_name=function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=retries,
+            maximum_event_age_in_seconds=21600,  # 6 hours
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(
+                    destination=queue.queue_arn
+                )
+            ),
+        )
+
+    def _let_sign_in(
+        self,
+        function: lambda_.Function,
+        cluster: rds.CfnDBCluster,
+        *,
+        user: str,
+        patience: int,
+        host: str | None = None,
+    ) -> None:
+        iam.Grant.add_to_principal(
+            grantee=function,
+            actions=["rds-db:connect"],
+            resource_arns=[
+                self.format_arn(
+                    service="rds-db",
+                    resource="dbuser",
+                    resource_name=f"{cluster.attr_db_cluster_resource_id}/{user}",
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                ),
+            ],
+        )
+        function.add_environment("PGHOST", host or cluster.attr_endpoint_address)
+        function.add_environment("PGPORT", cluster.attr_endpoint_port)
+        function.add_environment("PGDATABASE", str(cluster.database_name))
+        function.add_environment("PGUSER", user)
+        function.add_environment("PGSSLMODE", "verify-full")
+        function.add_environment("PGSSLROOTCERT", "/var/task/rds-ca.pem")  # src/rds-ca.pem
+        # Seconds, of all attempts; a paused database takes 15 or more to resume.
+        function.add_environment("PGCONNECT_TIMEOUT", str(patience))
+
+    def _dead_letter_queue(self, construct_id: str) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            construct_id,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+            # The default, which landing zones may require.
+            redrive_allow_policy=sqs.RedriveAllowPolicy(
+                redrive_permission=sqs.RedrivePermission.ALLOW_ALL
+            ),
+        )
+
+    def _log_group(self, construct_id: str, name: str | None = None) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            construct_id,
+            log_group_name=name,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+
+    def _output(self, name: str, description: str, value: str) -> None:
+        cdk.CfnOutput(self, name, description=description, value=value)

@@ -1,0 +1,452 @@
+/** The infrastructure: resources, what flows between them, alarms and outputs. */
+
+import { join } from "node:path";
+
+import * as cdk from "aws-cdk-lib";
+import * as apigatewayv2 from "aws-cdk-lib/aws-apigatewayv2";
+import * as authorizers from "aws-cdk-lib/aws-apigatewayv2-authorizers";
+import * as integrations from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import * as dynamodb from "aws-cdk-lib/aws-dynamodb";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import * as nodejs from "aws-cdk-lib/aws-lambda-nodejs";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+
+import { Alarms, math, metric } from "./alarms.ts";
+
+/** From when on alarms go off: what is normal differs from service to service. */
+const THRESHOLDS = {
+  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
+  claimedConcurrency: 900,
+  /** Which share of the calls may fail, in percent; AWS recommends 5. */
+  errorPercent: 5,
+  /** How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500. */
+  latencyMilliseconds: 2500,
+  /** Which share of the requests may be refused, in percent, before it looks like an error of ours. */
+  refusedPercent: 50,
+};
+
+interface Props extends cdk.StackProps {
+  /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
+  readonly alarmTopicArn?: string | undefined;
+  /** Where alarms go that can wait; without it they go to the same topic. */
+  readonly ticketTopicArn?: string | undefined;
+  readonly thresholds?: Partial<typeof THRESHOLDS>;
+}
+
+export class RobustApiStack extends cdk.Stack {
+  constructor(scope: Construct, id: string, props: Props = {}) {
+    super(scope, id, props);
+
+    const issuerUrl = new cdk.CfnParameter(this, "IssuerUrl", {
+      allowedPattern: "https://.+",
+      description:
+        "The issuer, exactly as in the iss claim of its tokens, with a final slash if there is one",
+    }).valueAsString;
+    const issuerAudience = new cdk.CfnParameter(this, "IssuerAudience", {
+      type: "CommaDelimitedList",
+      default: "robust-api",
+      description: "The audiences that tokens may be for, as in their claim aud (or client_id)",
+    }).valueAsList;
+
+    const api = new apigatewayv2.HttpApi(this, "Api", {
+      apiName: this.stackName,
+      createDefaultStage: false,
+      defaultAuthorizer: new authorizers.HttpJwtAuthorizer("Issuer", issuerUrl, {
+        jwtAudience: issuerAudience,
+      }),
+    });
+    const apiLogGroup = this.logGroup("ApiLogGroup", `/aws/vendedlogs/apis/${this.stackName}-api`);
+    new apigatewayv2.CfnStage(this, "ApiStage", {
+      apiId: api.apiId,
+      stageName: "$default",
+      autoDeploy: true,
+      defaultRouteSettings: {
+        throttlingRateLimit: 100,
+        throttlingBurstLimit: 200,
+      },
+      accessLogSettings: {
+        destinationArn: apiLogGroup.logGroupArn,
+        format: this.toJsonString({
+          requestId: "$context.requestId",
+          time: "$context.requestTime",
+          route: "$context.routeKey",
+          status: "$context.status",
+          latency: "$context.responseLatency",
+          error: "$context.error.message",
+          integrationRequestId: "$context.awsEndpointRequestId",
+          sourceIp: "$context.identity.sourceIp",
+          subject: "$context.authorizer.claims.sub",
+          authorizerError: "$context.authorizer.error",
+          integrationError: "$context.integrationErrorMessage",
+          userAgent: "$context.identity.userAgent",
+        }),
+      },
+    });
+
+    const ordersFunction = this.lambdaFunction("OrdersFunction", {
+      name: "orders",
+      description: "Stores orders and reads them",
+      timeout: cdk.Duration.seconds(10),
+    });
+
+    const invoicesFunction = this.lambdaFunction("InvoicesFunction", {
+      name: "invoices",
+      description: "Accepts requests for invoices",
+      timeout: cdk.Duration.seconds(10),
+    });
+
+    const shippingFunction = this.lambdaFunction("ShippingFunction", {
+      name: "shipping",
+      description: "Returns shipping costs",
+      timeout: cdk.Duration.seconds(12),
+    });
+
+    const writeInvoiceFunction = this.lambdaFunction("WriteInvoiceFunction", {
+      name: "write-invoice",
+      description: "Writes the invoice of an order once",
+      timeout: cdk.Duration.seconds(20),
+    });
+    const writeInvoiceDeadLetterQueue = this.deadLetterQueue("WriteInvoiceDeadLetterQueue");
+    this.keepFailedEvents("WriteInvoiceFunctionInvokes", {
+      invoked: writeInvoiceFunction,
+      queue: writeInvoiceDeadLetterQueue,
+      retries: 2,
+    });
+
+    const ratesFunction = this.lambdaFunction("RatesFunction", {
+      name: "rates",
+      description: "Quotes shipping rates to other functions, as an internal API",
+      timeout: cdk.Duration.seconds(10),
+    });
+    const ratesFunctionAlias = ratesFunction.addAlias("live");
+
+    const orderBookTable = new dynamodb.Table(this, "OrderBookTable", {
+      partitionKey: {
+        name: "id",
+        type: dynamodb.AttributeType.STRING,
+      },
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: true,
+      },
+      deletionProtection: !this.stackName.endsWith("-e2e"), // the stack of the proofs can be deleted
+      removalPolicy: cdk.RemovalPolicy.RETAIN,
+    });
+
+    const tariffsTable = new dynamodb.Table(this, "TariffsTable", {
+      partitionKey: {
+        name: "id",
+        type: dynamodb.AttributeType.STRING,
+      },
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: true,
+      },
+      deletionProtection: !this.stackName.endsWith("-e2e"), // the stack of the proofs can be deleted
+      removalPolicy: cdk.RemovalPolicy.RETAIN,
+    });
+
+    // api -> orders
+    api.addRoutes({
+      path: "/orders/{order_id}",
+      methods: [apigatewayv2.HttpMethod.PUT],
+      integration: new integrations.HttpLambdaIntegration(
+        "OrdersFunctionIntegration",
+        ordersFunction,
+      ),
+      authorizationScopes: ["orders:write"],
+    });
+    api.addRoutes({
+      path: "/orders/{order_id}",
+      methods: [apigatewayv2.HttpMethod.GET],
+      integration: new integrations.HttpLambdaIntegration(
+        "OrdersFunctionIntegration",
+        ordersFunction,
+      ),
+      authorizationScopes: ["orders:read"],
+    });
+
+    // api -> invoices
+    api.addRoutes({
+      path: "/orders/{order_id}/invoice",
+      methods: [apigatewayv2.HttpMethod.POST],
+      integration: new integrations.HttpLambdaIntegration(
+        "InvoicesFunctionIntegration",
+        invoicesFunction,
+      ),
+      authorizationScopes: ["orders:write"],
+    });
+
+    // api -> shipping
+    api.addRoutes({
+      path: "/shipping/{country}",
+      methods: [apigatewayv2.HttpMethod.GET],
+      integration: new integrations.HttpLambdaIntegration(
+        "ShippingFunctionIntegration",
+        shippingFunction,
+      ),
+      authorizationScopes: ["shipping:read"],
+    });
+
+    // orders -> order-book
+    orderBookTable.grant(ordersFunction, "dynamodb:GetItem", "dynamodb:PutItem");
+    ordersFunction.addEnvironment("ORDER_BOOK_TABLE_NAME", orderBookTable.tableName);
+
+    // invoices -> write-invoice
+    iam.Grant.addToPrincipal({
+      grantee: invoicesFunction,
+      actions: ["lambda:InvokeFunction"],
+      resourceArns: [writeInvoiceFunction.functionArn],
+    });
+    invoicesFunction.addEnvironment(
+      "WRITE_INVOICE_FUNCTION_NAME",
+      writeInvoiceFunction.functionName,
+    );
+
+    // write-invoice -> order-book
+    orderBookTable.grant(writeInvoiceFunction, "dynamodb:GetItem", "dynamodb:UpdateItem");
+    writeInvoiceFunction.addEnvironment("ORDER_BOOK_TABLE_NAME", orderBookTable.tableName);
+
+    // shipping -> rates
+    iam.Grant.addToPrincipal({
+      grantee: shippingFunction,
+      actions: ["lambda:InvokeFunction"],
+      resourceArns: [ratesFunctionAlias.functionArn],
+    });
+    shippingFunction.addEnvironment("RATES_ALIAS_ARN", ratesFunctionAlias.functionArn);
+
+    // rates -> tariffs
+    tariffsTable.grant(ratesFunction, "dynamodb:GetItem");
+    ratesFunction.addEnvironment("TARIFFS_TABLE_NAME", tariffsTable.tableName);
+
+    const thresholds = { ...THRESHOLDS, ...props.thresholds };
+    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    // A message is there after all its retries, and is deleted after 14 days.
+    alarms.page("DeadLettersAlarm", {
+      description:
+        "Page: Failed messages are in WriteInvoiceDeadLetterQueue. First: run make dead-letters, " +
+        "then see When a message fails in the README",
+      value: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+        QueueName: writeInvoiceDeadLetterQueue.queueName,
+      }),
+    });
+    // Nothing else shows it.
+    alarms.page("LostEventsAlarm", {
+      description:
+        "Page: A failed event could not be kept, and is lost, at WriteInvoiceFunction. First: " +
+        "check the permissions to send to the dead-letter queue",
+      value: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+        FunctionName: writeInvoiceFunction.functionName,
+      }),
+    });
+    // A share in 3 of 3 minutes, each with at least 10 calls, so that no single call sets it off.
+    alarms.page("ApiErrorsAlarm", {
+      description:
+        "Page: The API answers too many requests with a 5xx status. First: see its access log, " +
+        "then the logs of its functions",
+      value: math("IF(calls >= 10, 100 * failed / calls, 0)", {
+        calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+        failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+      }),
+      threshold: thresholds.errorPercent,
+      periods: 3,
+    });
+    // AWS recommends the 90th percentile in 5 of 5 minutes.
+    alarms.ticket("ApiLatencyAlarm", {
+      description:
+        "Ticket: The API is slow. First: compare its latency with the durations of its functions",
+      value: metric("AWS/ApiGateway", "Latency", "p90", { ApiId: api.apiId }),
+      threshold: thresholds.latencyMilliseconds,
+      periods: 5,
+    });
+    // A share of at least 20 requests in five minutes, three times in a row: anyone can send one
+    // that is refused.
+    alarms.ticket("ApiRefusalsAlarm", {
+      description:
+        "Ticket: Api refuses most requests. First: check issuer and audience, and the provider's " +
+        "keys",
+      value: math("IF(requests >= 20, 100 * refused / requests, 0)", {
+        requests: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+        refused: metric("AWS/ApiGateway", "4xx", "Sum", { ApiId: api.apiId }),
+      }),
+      threshold: thresholds.refusedPercent,
+      minutes: 5,
+      periods: 3,
+    });
+    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    alarms.ticket("FunctionErrorsAlarm", {
+      description:
+        "Ticket: Invocations of OrdersFunction, InvoicesFunction, ShippingFunction, " +
+        "WriteInvoiceFunction and RatesFunction fail. First: see their logs",
+      value: math("m1 + m2 + m3 + m4 + m5", {
+        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: ordersFunction.functionName }),
+        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: invoicesFunction.functionName }),
+        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: shippingFunction.functionName }),
+        m4: metric("AWS/Lambda", "Errors", "Sum", {
+          FunctionName: writeInvoiceFunction.functionName,
+        }),
+        m5: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: ratesFunction.functionName }),
+      }),
+      periods: 3,
+    });
+    if (thresholds.claimedConcurrency) {
+      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+      alarms.ticket("ConcurrencyAlarm", {
+        description:
+          "Ticket: The concurrency of the account is almost used up. First: find the function " +
+          "that takes it",
+        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+        threshold: thresholds.claimedConcurrency,
+        periods: 10,
+      });
+    }
+
+    new cdk.CfnOutput(this, "ApiUrl", {
+      description: "The address of the API",
+      value: api.apiEndpoint,
+    });
+    new cdk.CfnOutput(this, "ApiId", {
+      description: "The id of the API",
+      value: api.apiId,
+    });
+    new cdk.CfnOutput(this, "ApiLogGroupName", {
+      description: "The access log of the API",
+      value: apiLogGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "OrdersFunctionName", {
+      description: "The function that stores orders and reads them",
+      value: ordersFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "OrdersFunctionLogGroupName", {
+      description: "Its log group",
+      value: ordersFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "InvoicesFunctionName", {
+      description: "The function that accepts requests for invoices",
+      value: invoicesFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "InvoicesFunctionLogGroupName", {
+      description: "Its log group",
+      value: invoicesFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "ShippingFunctionName", {
+      description: "The function that returns shipping costs",
+      value: shippingFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "ShippingFunctionLogGroupName", {
+      description: "Its log group",
+      value: shippingFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "WriteInvoiceFunctionName", {
+      description: "The function that writes the invoice of an order once",
+      value: writeInvoiceFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "WriteInvoiceFunctionLogGroupName", {
+      description: "Its log group",
+      value: writeInvoiceFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "WriteInvoiceDeadLetterQueueUrl", {
+      description: "The queue of the events that it could not process",
+      value: writeInvoiceDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "RatesFunctionName", {
+      description: "The function that quotes shipping rates to other functions, as an internal API",
+      value: ratesFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "RatesFunctionAliasArn", {
+      description: "Its alias, which callers invoke",
+      value: ratesFunctionAlias.functionArn,
+    });
+    new cdk.CfnOutput(this, "RatesFunctionLogGroupName", {
+      description: "Its log group",
+      value: ratesFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "OrderBookTableName", {
+      description: "The table of the orders and their invoices",
+      value: orderBookTable.tableName,
+    });
+    new cdk.CfnOutput(this, "TariffsTableName", {
+      description: "The table of the tariff of each country",
+      value: tariffsTable.tableName,
+    });
+    new cdk.CfnOutput(this, "IssuerId", {
+      description: "The issuer of the tokens",
+      value: issuerUrl,
+    });
+    new cdk.CfnOutput(this, "IssuerAudiences", {
+      description: "The audiences of the tokens",
+      value: cdk.Fn.join(",", issuerAudience),
+    });
+    new cdk.CfnOutput(this, "AlarmTopicArn", {
+      description: "Where the alarms go that need somebody now",
+      value: alarms.topic.topicArn,
+    });
+  }
+
+  private lambdaFunction(
+    id: string,
+    options: lambda.FunctionOptions & { name: string },
+  ): lambda.Function {
+    const { name, ...props } = options;
+    return new nodejs.NodejsFunction(this, id, {
+      ...props,
+      entry: join(import.meta.dirname, "../src/handlers", `${name}.ts`),
+      bundling: {
+        // ES modules, so that esbuild drops unused code.
+        mainFields: ["module", "main"],
+        // The version that was tested, not the one in Lambda's runtime.
+        bundleAwsSDK: true,
+        sourceMap: true,
+        sourcesContent: false, // names and lines are enough for a stack trace
+      },
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: 256,
+      tracing: lambda.Tracing.ACTIVE,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      logGroup: this.logGroup(`${id}LogGroup`),
+      environment: {
+        POWERTOOLS_SERVICE_NAME: "robust-api",
+        POWERTOOLS_METRICS_NAMESPACE: "RobustApi",
+        NODE_OPTIONS: "--enable-source-maps",
+        AWS_MAX_ATTEMPTS: "2", // of a call: 4 seconds each, 1 second between them
+      },
+    });
+  }
+
+  private keepFailedEvents(
+    id: string,
+    options: { invoked: lambda.Function; queue: sqs.Queue; retries: number },
+  ): void {
+    const { invoked, queue, retries } = options;
+    queue.grant(invoked, "sqs:SendMessage");
+    new lambda.CfnEventInvokeConfig(this, id, {
+      functionName: invoked.functionName,
+      qualifier: "$LATEST",
+      maximumRetryAttempts: retries,
+      maximumEventAgeInSeconds: 21600, // 6 hours
+      destinationConfig: { onFailure: { destination: queue.queueArn } },
+    });
+  }
+
+  private deadLetterQueue(id: string): sqs.Queue {
+    return new sqs.Queue(this, id, {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: cdk.Duration.days(14),
+      // The default, which landing zones may require.
+      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.ALLOW_ALL },
+    });
+  }
+
+  private logGroup(id: string, name?: string): logs.LogGroup {
+    return new logs.LogGroup(this, id, {
+      ...(name && { logGroupName: name }),
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: cdk.RemovalPolicy.DESTROY,
+    });
+  }
+}

@@ -1,0 +1,320 @@
+/** The infrastructure: resources, what flows between them, alarms and outputs. */
+
+import { join } from "node:path";
+
+import * as cdk from "aws-cdk-lib";
+import * as dynamodb from "aws-cdk-lib/aws-dynamodb";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import * as nodejs from "aws-cdk-lib/aws-lambda-nodejs";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+
+import { Alarms, math, metric } from "./alarms.ts";
+
+/** From when on alarms go off: what is normal differs from service to service. */
+const THRESHOLDS = {
+  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
+  claimedConcurrency: 900,
+};
+
+interface Props extends cdk.StackProps {
+  /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
+  readonly alarmTopicArn?: string | undefined;
+  /** Where alarms go that can wait; without it they go to the same topic. */
+  readonly ticketTopicArn?: string | undefined;
+  readonly thresholds?: Partial<typeof THRESHOLDS>;
+}
+
+export class RouterStack extends cdk.Stack {
+  constructor(scope: Construct, id: string, props: Props = {}) {
+    super(scope, id, props);
+
+    const routeFunction = this.lambdaFunction("RouteFunction", {
+      name: "route",
+      description: "Routes each task to the function for its type",
+      timeout: cdk.Duration.seconds(10),
+    });
+    const routeDeadLetterQueue = this.deadLetterQueue("RouteDeadLetterQueue");
+    this.keepFailedEvents("RouteFunctionInvokes", {
+      invoked: routeFunction,
+      queue: routeDeadLetterQueue,
+      retries: 2,
+    });
+
+    const invoiceFunction = this.lambdaFunction("InvoiceFunction", {
+      name: "invoice",
+      description: "Writes the invoice of an order once",
+      timeout: cdk.Duration.seconds(20),
+    });
+    const invoiceDeadLetterQueue = this.deadLetterQueue("InvoiceDeadLetterQueue");
+    this.keepFailedEvents("InvoiceFunctionInvokes", {
+      invoked: invoiceFunction,
+      queue: invoiceDeadLetterQueue,
+      retries: 2,
+    });
+
+    const labelFunction = this.lambdaFunction("LabelFunction", {
+      name: "label",
+      description: "Makes the shipping label of an order once",
+      timeout: cdk.Duration.seconds(20),
+    });
+    const labelDeadLetterQueue = this.deadLetterQueue("LabelDeadLetterQueue");
+    this.keepFailedEvents("LabelFunctionInvokes", {
+      invoked: labelFunction,
+      queue: labelDeadLetterQueue,
+      retries: 2,
+    });
+
+    const refundFunction = this.lambdaFunction("RefundFunction", {
+      name: "refund",
+      description: "Refunds an amount of an order once",
+      timeout: cdk.Duration.seconds(20),
+    });
+    const refundDeadLetterQueue = this.deadLetterQueue("RefundDeadLetterQueue");
+    this.keepFailedEvents("RefundFunctionInvokes", {
+      invoked: refundFunction,
+      queue: refundDeadLetterQueue,
+      retries: 2,
+    });
+
+    const resultsTable = new dynamodb.Table(this, "ResultsTable", {
+      partitionKey: {
+        name: "id",
+        type: dynamodb.AttributeType.STRING,
+      },
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: true,
+      },
+      deletionProtection: !this.stackName.endsWith("-e2e"), // the stack of the proofs can be deleted
+      removalPolicy: cdk.RemovalPolicy.RETAIN,
+    });
+
+    // route -> invoice
+    iam.Grant.addToPrincipal({
+      grantee: routeFunction,
+      actions: ["lambda:InvokeFunction"],
+      resourceArns: [invoiceFunction.functionArn],
+    });
+    routeFunction.addEnvironment("INVOICE_FUNCTION_NAME", invoiceFunction.functionName);
+
+    // route -> label
+    iam.Grant.addToPrincipal({
+      grantee: routeFunction,
+      actions: ["lambda:InvokeFunction"],
+      resourceArns: [labelFunction.functionArn],
+    });
+    routeFunction.addEnvironment("LABEL_FUNCTION_NAME", labelFunction.functionName);
+
+    // route -> refund
+    iam.Grant.addToPrincipal({
+      grantee: routeFunction,
+      actions: ["lambda:InvokeFunction"],
+      resourceArns: [refundFunction.functionArn],
+    });
+    routeFunction.addEnvironment("REFUND_FUNCTION_NAME", refundFunction.functionName);
+
+    // invoice -> results
+    resultsTable.grant(invoiceFunction, "dynamodb:GetItem", "dynamodb:PutItem");
+    invoiceFunction.addEnvironment("RESULTS_TABLE_NAME", resultsTable.tableName);
+
+    // label -> results
+    resultsTable.grant(labelFunction, "dynamodb:GetItem", "dynamodb:PutItem");
+    labelFunction.addEnvironment("RESULTS_TABLE_NAME", resultsTable.tableName);
+
+    // refund -> results
+    resultsTable.grant(refundFunction, "dynamodb:GetItem", "dynamodb:PutItem");
+    refundFunction.addEnvironment("RESULTS_TABLE_NAME", resultsTable.tableName);
+
+    const thresholds = { ...THRESHOLDS, ...props.thresholds };
+    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    // A message is there after all its retries, and is deleted after 14 days.
+    alarms.page("DeadLettersAlarm", {
+      description:
+        "Page: Failed messages are in RouteDeadLetterQueue, InvoiceDeadLetterQueue, " +
+        "LabelDeadLetterQueue and RefundDeadLetterQueue. First: run make dead-letters, then see " +
+        "When a message fails in the README",
+      value: math("m1 + m2 + m3 + m4", {
+        m1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: routeDeadLetterQueue.queueName,
+        }),
+        m2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: invoiceDeadLetterQueue.queueName,
+        }),
+        m3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: labelDeadLetterQueue.queueName,
+        }),
+        m4: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: refundDeadLetterQueue.queueName,
+        }),
+      }),
+    });
+    // Nothing else shows it.
+    alarms.page("LostEventsAlarm", {
+      description:
+        "Page: A failed event could not be kept, and is lost, at RouteFunction, InvoiceFunction, " +
+        "LabelFunction and RefundFunction. First: check the permissions to send to the " +
+        "dead-letter queue",
+      value: math("m1 + m2 + m3 + m4", {
+        m1: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+          FunctionName: routeFunction.functionName,
+        }),
+        m2: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+          FunctionName: invoiceFunction.functionName,
+        }),
+        m3: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+          FunctionName: labelFunction.functionName,
+        }),
+        m4: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+          FunctionName: refundFunction.functionName,
+        }),
+      }),
+    });
+    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    alarms.ticket("FunctionErrorsAlarm", {
+      description:
+        "Ticket: Invocations of RouteFunction, InvoiceFunction, LabelFunction and RefundFunction " +
+        "fail. First: see their logs",
+      value: math("m1 + m2 + m3 + m4", {
+        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: routeFunction.functionName }),
+        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: invoiceFunction.functionName }),
+        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: labelFunction.functionName }),
+        m4: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: refundFunction.functionName }),
+      }),
+      periods: 3,
+    });
+    if (thresholds.claimedConcurrency) {
+      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+      alarms.ticket("ConcurrencyAlarm", {
+        description:
+          "Ticket: The concurrency of the account is almost used up. First: find the function " +
+          "that takes it",
+        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+        threshold: thresholds.claimedConcurrency,
+        periods: 10,
+      });
+    }
+
+    new cdk.CfnOutput(this, "RouteFunctionName", {
+      description: "The function that routes each task to the function for its type",
+      value: routeFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "RouteFunctionLogGroupName", {
+      description: "Its log group",
+      value: routeFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "RouteDeadLetterQueueUrl", {
+      description: "The queue of the events that it could not process",
+      value: routeDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "InvoiceFunctionName", {
+      description: "The function that writes the invoice of an order once",
+      value: invoiceFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "InvoiceFunctionLogGroupName", {
+      description: "Its log group",
+      value: invoiceFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "InvoiceDeadLetterQueueUrl", {
+      description: "The queue of the events that it could not process",
+      value: invoiceDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "LabelFunctionName", {
+      description: "The function that makes the shipping label of an order once",
+      value: labelFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "LabelFunctionLogGroupName", {
+      description: "Its log group",
+      value: labelFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "LabelDeadLetterQueueUrl", {
+      description: "The queue of the events that it could not process",
+      value: labelDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "RefundFunctionName", {
+      description: "The function that refunds an amount of an order once",
+      value: refundFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "RefundFunctionLogGroupName", {
+      description: "Its log group",
+      value: refundFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "RefundDeadLetterQueueUrl", {
+      description: "The queue of the events that it could not process",
+      value: refundDeadLetterQueue.queueUrl,
+    });
+    new cdk.CfnOutput(this, "ResultsTableName", {
+      description: "The table of the results of the tasks",
+      value: resultsTable.tableName,
+    });
+    new cdk.CfnOutput(this, "AlarmTopicArn", {
+      description: "Where the alarms go that need somebody now",
+      value: alarms.topic.topicArn,
+    });
+  }
+
+  private lambdaFunction(
+    id: string,
+    options: lambda.FunctionOptions & { name: string },
+  ): lambda.Function {
+    const { name, ...props } = options;
+    return new nodejs.NodejsFunction(this, id, {
+      ...props,
+      entry: join(import.meta.dirname, "../src/handlers", `${name}.ts`),
+      bundling: {
+        // ES modules, so that esbuild drops unused code.
+        mainFields: ["module", "main"],
+        // The version that was tested, not the one in Lambda's runtime.
+        bundleAwsSDK: true,
+        sourceMap: true,
+        sourcesContent: false, // names and lines are enough for a stack trace
+      },
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: 256,
+      tracing: lambda.Tracing.ACTIVE,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      logGroup: this.logGroup(`${id}LogGroup`),
+      environment: {
+        POWERTOOLS_SERVICE_NAME: "router",
+        POWERTOOLS_METRICS_NAMESPACE: "Router",
+        NODE_OPTIONS: "--enable-source-maps",
+        AWS_MAX_ATTEMPTS: "2", // of a call: 4 seconds each, 1 second between them
+      },
+    });
+  }
+
+  private keepFailedEvents(
+    id: string,
+    options: { invoked: lambda.Function; queue: sqs.Queue; retries: number },
+  ): void {
+    const { invoked, queue, retries } = options;
+    queue.grant(invoked, "sqs:SendMessage");
+    new lambda.CfnEventInvokeConfig(this, id, {
+      functionName: invoked.functionName,
+      qualifier: "$LATEST",
+      maximumRetryAttempts: retries,
+      maximumEventAgeInSeconds: 21600, // 6 hours
+      destinationConfig: { onFailure: { destination: queue.queueArn } },
+    });
+  }
+
+  private deadLetterQueue(id: string): sqs.Queue {
+    return new sqs.Queue(this, id, {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: cdk.Duration.days(14),
+      // The default, which landing zones may require.
+      redriveAllowPolicy: { redrivePermission: sqs.RedrivePermission.ALLOW_ALL },
+    });
+  }
+
+  private logGroup(id: string): logs.LogGroup {
+    return new logs.LogGroup(this, id, {
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: cdk.RemovalPolicy.DESTROY,
+    });
+  }
+}

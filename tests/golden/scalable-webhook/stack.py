@@ -1,0 +1,383 @@
+"""The infrastructure: resources, what flows between them, alarms and outputs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.bundling import function_code
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From when on alarms go off: what is normal differs from service to service."""
+
+    claimed_concurrency: float = 900
+    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
+    another stack watches it.
+    """
+    error_percent: float = 5
+    """Which share of the calls may fail, in percent; AWS recommends 5."""
+    latency_milliseconds: float = 2500
+    """How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500."""
+    oldest_message_seconds: float = 900
+    """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
+    refused_percent: float = 50
+    """Which share of the requests may be refused, in percent, before it looks like an error of
+    ours.
+    """
+
+
+class ScalableWebhookStack(cdk.Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        alarm_topic_arn: str | None = None,
+        ticket_topic_arn: str | None = None,
+        thresholds: Thresholds | None = None,
+        **options: Any,
+    ) -> None:
+        """Define the stack.
+
+        Alarms that need somebody now go to a topic of the stack unless `alarm_topic_arn` names
+        another; those that can wait go to `ticket_topic_arn` if it is given, or else there, too.
+        """
+        super().__init__(scope, construct_id, **options)
+
+        api = apigatewayv2.HttpApi(
+            self,
+            "Api",
+            api_name=self.stack_name,
+            create_default_stage=False,
+        )
+        api_log_group = self._log_group(
+            "ApiLogGroup",
+            f"/aws/vendedlogs/apis/{self.stack_name}-api",
+        )
+        apigatewayv2.CfnStage(
+            self,
+            "ApiStage",
+            api_id=api.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            default_route_settings=apigatewayv2.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=500,
+                throttling_burst_limit=1000,
+            ),
+            access_log_settings=apigatewayv2.CfnStage.AccessLogSettingsProperty(
+                destination_arn=api_log_group.log_group_arn,
+                format=self.to_json_string(
+                    {
+                        "requestId": "$context.requestId",
+                        "time": "$context.requestTime",
+                        "route": "$context.routeKey",
+                        "status": "$context.status",
+                        "latency": "$context.responseLatency",
+                        "error": "$context.error.message",
+                        "integrationRequestId": "$context.awsEndpointRequestId",
+                        "sourceIp": "$context.identity.sourceIp",
+                        "integrationError": "$context.integrationErrorMessage",
+                        "userAgent": "$context.identity.userAgent",
+                    }
+                ),
+            ),
+        )
+
+        receive_function = self._function(
+            "ReceiveFunction",
+            name="receive",
+            description="Checks the signature, enqueues the delivery, returns 202",
+            timeout=cdk.Duration.seconds(20),
+        )
+
+        signing_secret = secretsmanager.Secret(
+            self,
+            "SigningSecret",
+            description="The key that sender and service share",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=32,
+                exclude_punctuation=True,
+            ),
+        )
+
+        deliveries_dead_letter_queue = self._dead_letter_queue(
+            "DeliveriesDeadLetterQueue",
+        )
+        deliveries_queue = sqs.Queue(
+            self,
+            "DeliveriesQueue",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(4),
+            # Six times the function's timeout.
+            visibility_timeout=cdk.Duration.seconds(150),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=deliveries_dead_letter_queue,
+                max_receive_count=5,
+            ),
+        )
+
+        process_function = self._function(
+            "ProcessFunction",
+            name="process",
+            description="Stores each event once",
+            timeout=cdk.Duration.seconds(25),
+        )
+
+        events_table = dynamodb.Table(
+            self,
+            "EventsTable",
+            partition_key=dynamodb.Attribute(
+                name="id",
+                type=dynamodb.AttributeType.STRING,
+            ),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True,
+            ),
+            # The stack of the proofs can be deleted.
+            deletion_protection=not self.stack_name.endswith("-e2e"),
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+
+        # api -> receive
+        api.add_routes(
+            path="/webhooks",
+            methods=[apigatewayv2.HttpMethod.POST],
+            integration=integrations.HttpLambdaIntegration(
+                "ReceiveFunctionIntegration",
+                receive_function,
+            ),
+        )
+
+        # receive -> signing-secret
+        iam.Grant.add_to_principal(
+            grantee=receive_function,
+            actions=["secretsmanager:GetSecretValue"],
+            resource_arns=[signing_secret.secret_arn],
+        )
+        receive_function.add_environment("SIGNING_SECRET_ARN", signing_secret.secret_arn)
+
+        # receive -> deliveries
+        deliveries_queue.grant(receive_function, "sqs:SendMessage")
+        receive_function.add_environment("DELIVERIES_QUEUE_URL", deliveries_queue.queue_url)
+
+        # deliveries -> process
+        deliveries_queue.grant(
+            process_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
+        )
+        process_function.add_event_source_mapping(
+            "DeliveriesQueue",
+            event_source_arn=deliveries_queue.queue_arn,
+            batch_size=10,
+            report_batch_item_failures=True,
+            max_concurrency=2,
+        )
+
+        # process -> events
+        events_table.grant(process_function, "dynamodb:GetItem", "dynamodb:PutItem")
+        process_function.add_environment("EVENTS_TABLE_NAME", events_table.table_name)
+
+        thresholds = thresholds or Thresholds()
+        alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
+        # A message is there after all its retries, and is deleted after 14 days.
+        alarms.page(
+            "DeadLettersAlarm",
+            "Page: Failed messages are in DeliveriesDeadLetterQueue. First: run make "
+            "dead-letters, then see When a message fails in the README",
+            metric(
+                "AWS/SQS",
+                "ApproximateNumberOfMessagesVisible",
+                "Maximum",
+                QueueName=deliveries_dead_letter_queue.queue_name,
+            ),
+        )
+        # A share in 3 of 3 minutes, each with at least 10 calls, so that no single call sets it
+        # off.
+        alarms.page(
+            "ApiErrorsAlarm",
+            "Page: The API answers too many requests with a 5xx status. First: see its access "
+            "log, then the logs of its functions",
+            math(
+                "IF(calls >= 10, 100 * failed / calls, 0)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+            ),
+            When(above=thresholds.error_percent, periods=3),
+        )
+        # AWS recommends the 90th percentile in 5 of 5 minutes.
+        alarms.ticket(
+            "ApiLatencyAlarm",
+            "Ticket: The API is slow. First: compare its latency with the durations of its "
+            "functions",
+            metric("AWS/ApiGateway", "Latency", "p90", ApiId=api.api_id),
+            When(above=thresholds.latency_milliseconds, periods=5),
+        )
+        # A share of at least 20 requests in five minutes, three times in a row: anyone can send
+        # one that is refused.
+        alarms.page(
+            "ReceiveFunctionRefusalsAlarm",
+            "Page: ReceiveFunction refuses most requests. First: compare the secret with the "
+            "sender's: one of the two has changed",
+            math(
+                "IF(requests >= 20, 100 * refused / requests, 0)",
+                requests=metric(
+                    "AWS/Lambda", "Invocations", "Sum", FunctionName=receive_function.function_name
+                ),
+                refused=metric(
+                    "ScalableWebhook",
+                    "RefusedDeliveries",
+                    "Sum",
+                    FunctionName=receive_function.function_name,
+                    service="scalable-webhook",
+                ),
+            ),
+            When(above=thresholds.refused_percent, minutes=5, periods=3),
+        )
+        # AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+        alarms.page(
+            "DeliveriesQueueAgeAlarm",
+            "Page: Messages wait too long for the process function. First: look for errors and "
+            "throttles",
+            metric(
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                "Maximum",
+                QueueName=deliveries_queue.queue_name,
+            ),
+            When(above=thresholds.oldest_message_seconds, periods=15),
+        )
+        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+        alarms.ticket(
+            "FunctionErrorsAlarm",
+            "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their "
+            "logs",
+            math(
+                "m1 + m2",
+                m1=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=receive_function.function_name
+                ),
+                m2=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=process_function.function_name
+                ),
+            ),
+            When(periods=3),
+        )
+        if thresholds.claimed_concurrency:
+            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
+            alarms.ticket(
+                "ConcurrencyAlarm",
+                "Ticket: The concurrency of the account is almost used up. First: find the "
+                "function that takes it",
+                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
+                When(above=thresholds.claimed_concurrency, periods=10),
+            )
+
+        self._output("ApiUrl", "The address of the API", api.api_endpoint)
+        self._output("ApiId", "The id of the API", api.api_id)
+        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
+        self._output(
+            "ReceiveFunctionName",
+            "The function that checks the signature, enqueues the delivery, returns 202",
+            receive_function.function_name,
+        )
+        self._output(
+            "ReceiveFunctionLogGroupName",
+            "Its log group",
+            receive_function.log_group.log_group_name,
+        )
+        self._output(
+            "SigningSecretArn", "The key that sender and service share", signing_secret.secret_arn
+        )
+        self._output(
+            "DeliveriesQueueUrl",
+            "The queue that holds verified deliveries until they are stored",
+            deliveries_queue.queue_url,
+        )
+        self._output(
+            "DeliveriesDeadLetterQueueUrl",
+            "Its dead-letter queue",
+            deliveries_dead_letter_queue.queue_url,
+        )
+        self._output(
+            "DeliveriesDeadLetterQueueArn", "Its ARN", deliveries_dead_letter_queue.queue_arn
+        )
+        self._output(
+            "ProcessFunctionName",
+            "The function that stores each event once",
+            process_function.function_name,
+        )
+        self._output(
+            "ProcessFunctionLogGroupName",
+            "Its log group",
+            process_function.log_group.log_group_name,
+        )
+        self._output("EventsTableName", "The table of the events received", events_table.table_name)
+        self._output(
+            "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn
+        )
+
+    def _function(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        timeout: cdk.Duration,
+    ) -> lambda_.Function:
+        return lambda_.Function(
+            self,
+            construct_id,
+            description=description,
+            code=function_code(),
+            handler=f"scalable_webhook.handlers.{name}.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=256,
+            timeout=timeout,
+            tracing=lambda_.Tracing.ACTIVE,
+            logging_format=lambda_.LoggingFormat.JSON,
+            log_group=self._log_group(f"{construct_id}LogGroup"),
+            environment={
+                "POWERTOOLS_SERVICE_NAME": "scalable-webhook",
+                "POWERTOOLS_METRICS_NAMESPACE": "ScalableWebhook",
+                "AWS_MAX_ATTEMPTS": "2",  # of a call: 4 seconds each, 1 second between them
+            },
+        )
+
+    def _dead_letter_queue(self, construct_id: str) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            construct_id,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+            # The default, which landing zones may require.
+            redrive_allow_policy=sqs.RedriveAllowPolicy(
+                redrive_permission=sqs.RedrivePermission.ALLOW_ALL
+            ),
+        )
+
+    def _log_group(self, construct_id: str, name: str | None = None) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            construct_id,
+            log_group_name=name,
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+
+    def _output(self, name: str, description: str, value: str) -> None:
+        cdk.CfnOutput(self, name, description=description, value=value)
