@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rendering import ROOT
@@ -56,6 +57,27 @@ def test_a_tag_counts_more_than_the_history(own: Publication) -> None:
     git(own.folder, "tag", "--annotate", "--message=released", "v0.1.0")
     git(own.folder, "tag", "v0.9.0", git(own.folder, "commit-tree", "-m", "x", "HEAD:src").strip())
     assert history.releases(own.folder) == {"v0.1.0": commit_of(own, "v0.1.0")}
+
+
+def test_a_longer_history_takes_no_more_processes(
+    own: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.version("0.1.0")
+    calls: list[Any] = []
+    run = subprocess.run
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "run", counted)
+    assert len(history.releases(own.folder)) == 1
+    few = len(calls)
+    for number in range(2, 6):
+        own.release(f"0.{number}.0")
+    calls.clear()
+    assert len(history.releases(own.folder)) == 5
+    assert len(calls) == few
 
 
 def test_tags_are_written_where_they_are_missing(own: Publication) -> None:

@@ -47,6 +47,14 @@ def test_a_checkout_finds_the_versions_in_its_history(
     before = bundle.stat()
     there.status()
     assert bundle.stat() == before  # made once
+    tagless.version("0.4.0.dev1")
+    there.status()
+    assert bundle.stat() == before  # the same releases
+    tagless.version("0.4.0")
+    project.commit()
+    assert there.update()["to"] == "v0.4.0"
+    assert not bundle.exists()
+    assert len([*bundle.parent.glob("*.bundle")]) == 1
 
 
 def test_the_recorded_address_needs_no_network(project: Owned, checkout: Cli) -> None:

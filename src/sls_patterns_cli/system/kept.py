@@ -20,8 +20,16 @@ def until_changed(name: str, files: Iterable[Path], make: Callable[[], Any]) -> 
     """
     try:
         key = digest(files)
+    except OSError:  # a file that cannot be read
+        return make()
+    return while_same(name, key, make)
+
+
+def while_same(name: str, key: str, make: Callable[[], Any]) -> Any:
+    """The same for what follows from `key`."""
+    try:
         folder = user_cache_path("sls-patterns", appauthor=False) / "kept"
-    except (OSError, RuntimeError):  # a file that cannot be read, a user without a home folder
+    except RuntimeError:  # a user without a home folder
         return make()
     file = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -126,10 +127,13 @@ def _set_in_history(repository: Path) -> Iterator[tuple[str, str]]:
         repository,
         *("log", "--first-parent", "--reverse", "--format=%H", "HEAD", "--", "pyproject.toml"),
     )
+    commits = listed.split()
+    texts = _contents(repository, [f"{commit}:pyproject.toml" for commit in commits])
+    complete = _with_template(repository, commits)
     seen = set()
-    for commit in listed.split():
-        version = _version(_git(repository, "show", f"{commit}:pyproject.toml", missing=""))
-        if version and version not in seen and _holds_template(repository, commit):
+    for commit, text in zip(commits, texts, strict=True):
+        version = _version((text or b"").decode(errors="replace"))
+        if version and version not in seen and commit in complete:
             seen.add(version)
             yield version, commit
 
@@ -146,16 +150,41 @@ def _version(pyproject: str) -> str | None:
 def _tagged(repository: Path) -> dict[str, str]:
     """The tags that name a version of the template, with their commits."""
     listed = _git(repository, "for-each-ref", "--format=%(refname:strip=2)", "refs/tags/v*")
+    tags = {f"refs/tags/{tag}": tag for tag in listed.split() if _FINAL.fullmatch(tag)}
+    commits = {reference: f"{reference}^{{commit}}" for reference in tags}
+    found = _objects(repository, [*commits.values()])
     return {
-        tag: _git(repository, "rev-parse", f"refs/tags/{tag}^{{commit}}")
-        for tag in listed.split()
-        if _FINAL.fullmatch(tag) and _holds_template(repository, f"refs/tags/{tag}")
+        tags[reference]: found[commits[reference]] for reference in _with_template(repository, tags)
     }
 
 
-def _holds_template(repository: Path, commit: str) -> bool:
-    listed = _git(repository, "ls-tree", "--name-only", commit, "--", *TEMPLATE)
-    return set(listed.split()) == set(TEMPLATE)
+def _with_template(repository: Path, commits: Iterable[str]) -> list[str]:
+    """Those of the commits that hold a template."""
+    parts = {commit: [f"{commit}:{part}" for part in TEMPLATE] for commit in commits}
+    found = _objects(repository, [name for names in parts.values() for name in names])
+    return [commit for commit, names in parts.items() if found.keys() >= {*names}]
+
+
+def _objects(repository: Path, names: Sequence[str]) -> dict[str, str]:
+    """The ids of the objects that git knows by these names.
+
+    One process asks for all of them: one for each would take most of the time of `status`.
+    """
+    given = "".join(f"{name}\n" for name in names)
+    printed = _git(repository, "cat-file", "--batch-check=%(objectname)", given=given)
+    lines = zip(names, printed.splitlines(), strict=True)
+    return {name: line for name, line in lines if " " not in line}
+
+
+def _contents(repository: Path, names: Sequence[str]) -> Iterator[bytes | None]:
+    """What is in such objects; None for what git does not know."""
+    given = "".join(f"{name}\n" for name in names)
+    printed = BytesIO(_run(repository, "cat-file", "--batch=%(objectsize)", given=given))
+    for _ in names:
+        size = printed.readline().strip()
+        yield printed.read(int(size)) if size.isdigit() else None
+        if size.isdigit():
+            printed.readline()
 
 
 def _numbers(version: str) -> tuple[int, ...]:

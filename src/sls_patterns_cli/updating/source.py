@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering.copier_parts import get_repo
-from sls_patterns_cli.system import git
+from sls_patterns_cli.system import git, kept
 from sls_patterns_cli.updating import history
 
 PATTERNS = "templates/patterns/"
@@ -201,15 +201,21 @@ def _package(scratch: Path) -> Source:
 
 
 def _bundle_of(repository: Path, scratch: Path) -> Path:
-    """The bundle of an editable install, made once for each state of the repository's tags."""
+    """The bundle of an editable install, made once for the same releases of the repository."""
     state = git.output(repository, "show-ref", "--head", "--tags")
-    name = f"{hashlib.sha256(bytes(repository) + state).hexdigest()[:32]}.bundle"
+    commits = kept.while_same(
+        f"the releases of {repository}",
+        hashlib.sha256(state).hexdigest(),
+        lambda: history.releases(repository),
+    )
+    own = hashlib.sha256(bytes(repository)).hexdigest()[:16]
+    name = f"{own}-{hashlib.sha256(repr(commits).encode()).hexdigest()[:16]}.bundle"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sls-patterns"
     if (cache / name).is_file():
         return cache / name
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        for outdated in cache.glob("*.bundle"):
+        for outdated in cache.glob(f"{own}-*.bundle"):
             outdated.unlink(missing_ok=True)
     except OSError:
         cache = scratch  # a home that cannot be written to
