@@ -1,6 +1,6 @@
 """The failure-edge contract, recomputed from CloudFormation alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from contract.aliases import alias_violations
 from contract.answers import answer_violations
@@ -22,8 +22,8 @@ from contract.pages import page_violations
 from contract.private_links import private_link_violations
 from contract.proxies import proxy_violations
 from contract.rollouts import rollout_violations
-from contract.stack import stacks
-from contract.standards import standard_violations
+from contract.stack import Stacks, stacks
+from contract.standards import STANDARDS
 from contract.state_machines import state_machine_violations
 from contract.tokens import token_violations
 from contract.traces import trace_violations
@@ -31,6 +31,53 @@ from contract.violations import Violation
 from contract.warehouses import warehouse_violations
 
 from sls_patterns_cli.cloudformation.document import Template
+from sls_patterns_cli.cloudformation.stack import Stack
+
+Rule = Callable[[Template, Stack], Iterator[Violation]]
+
+
+def _edge_violations(_: Template, stack: Stack) -> Iterator[Violation]:
+    for edge in edges(stack):
+        yield from edge_violations(stack, edge)
+
+
+def _of_stack(rule: Callable[[Stack], Iterator[Violation]]) -> Rule:
+    return lambda _, stack: rule(stack)
+
+
+RULES: tuple[Rule, ...] = (
+    _edge_violations,
+    condition_violations,
+    *map(
+        _of_stack,
+        (
+            polled_violations,
+            alias_violations,
+            answer_violations,
+            state_machine_violations,
+            *STANDARDS,
+            database_violations,
+            cache_violations,
+            network_violations,
+            dashboard_violations,
+            deadline_violations,
+            delivery_violations,
+            durable_violations,
+            effect_violations,
+            private_link_violations,
+            proxy_violations,
+            rollout_violations,
+            token_violations,
+            authorization_violations,
+            page_violations,
+            front_violations,
+            key_violations,
+            trace_violations,
+            warehouse_violations,
+        ),
+    ),
+)
+_LAST_BROKEN = list(RULES)
 
 
 def violations(template: Template) -> list[Violation]:
@@ -38,9 +85,18 @@ def violations(template: Template) -> list[Violation]:
     return list(dict.fromkeys(_violations(template)))
 
 
-def keeps(template: Template) -> bool:
-    """Tell whether no rule is broken; one that is ends the search."""
-    return next(_violations(template), None) is None
+def keeps(template: Template, stacks_of: Stacks = stacks) -> bool:
+    """Tell whether no rule is broken; one that is ends the search.
+
+    What was broken last is asked first: templates that are tried one after another differ little.
+    """
+    for stack in stacks_of(template):
+        for rule in _LAST_BROKEN:
+            if next(rule(template, stack), None):
+                _LAST_BROKEN.remove(rule)
+                _LAST_BROKEN.insert(0, rule)
+                return False
+    return True
 
 
 def asynchronous_edges(template: Template) -> set[Edge]:
@@ -50,29 +106,5 @@ def asynchronous_edges(template: Template) -> set[Edge]:
 
 def _violations(template: Template) -> Iterator[Violation]:
     for stack in stacks(template):
-        for edge in edges(stack):
-            yield from edge_violations(stack, edge)
-        yield from condition_violations(template, stack)
-        yield from polled_violations(stack)
-        yield from alias_violations(stack)
-        yield from answer_violations(stack)
-        yield from state_machine_violations(stack)
-        yield from standard_violations(stack)
-        yield from database_violations(stack)
-        yield from cache_violations(stack)
-        yield from network_violations(stack)
-        yield from dashboard_violations(stack)
-        yield from deadline_violations(stack)
-        yield from delivery_violations(stack)
-        yield from durable_violations(stack)
-        yield from effect_violations(stack)
-        yield from private_link_violations(stack)
-        yield from proxy_violations(stack)
-        yield from rollout_violations(stack)
-        yield from token_violations(stack)
-        yield from authorization_violations(stack)
-        yield from page_violations(stack)
-        yield from front_violations(stack)
-        yield from key_violations(stack)
-        yield from trace_violations(stack)
-        yield from warehouse_violations(stack)
+        for rule in RULES:
+            yield from rule(template, stack)

@@ -1,7 +1,7 @@
 """The templates of rendered projects, and the stacks that each may become."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from synthesis import template_file
@@ -10,6 +10,8 @@ from sls_patterns_cli.cloudformation import conditions, sam
 from sls_patterns_cli.cloudformation.document import Template, read
 from sls_patterns_cli.cloudformation.stack import Stack, stack_of
 from sls_patterns_cli.local.flavours import cdk
+
+Stacks = Callable[[Template], Iterator[Stack]]
 
 # Properties of a function that follow from its runtime.
 OF_CODE = {"Code", "Environment", "Handler", "Runtime"}
@@ -24,6 +26,30 @@ def stacks(template: Template) -> Iterator[Stack]:
     if not complete:
         raise ValueError("the conditions are too many to try all choices of")
     return (stack_of(template, choice) for choice in choices)
+
+
+def stacks_like(template: Template) -> Stacks:
+    """Return what makes the stacks of templates that differ from this one in few resources.
+
+    What the conditions make of the other resources is worked out once.
+    """
+    choices, _ = _choices(template)
+    made = [*zip(choices, stacks(template), strict=True)]
+
+    def of(other: Template) -> Iterator[Stack]:
+        known = template["Resources"]
+        own = {name: new for name, new in other["Resources"].items() if new is not known.get(name)}
+        for choice, stack in made:
+            like = stack_of({**other, "Resources": own}, choice)
+            resources = {**stack.resources, **like.resources}
+            like.resources = {
+                name: resources[name]
+                for name in other["Resources"]
+                if name in (like if name in own else stack).resources
+            }
+            yield like
+
+    return of
 
 
 def default_stack(template: Template) -> Stack:

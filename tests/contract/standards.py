@@ -170,41 +170,11 @@ PARTS_OF_RECORDS = {
 TRANSACTION = "dynamodb:Transact"
 
 
-def standard_violations(stack: Stack) -> Iterator[Violation]:
-    """Say where the stack falls short of what every stack must have."""
+def _types(stack: Stack) -> Iterator[Violation]:
     for resource in stack.resources.values():
         if not KNOWN_TYPES.fullmatch(resource.type):
             says = f"{resource.type} is unknown to the contract, and so is how it fails"
             yield Violation("edge", resource.name, says)
-    yield from _ends_of_edges(stack)
-    yield from _encryption(stack)
-    yield from _landing_zone(stack)
-    yield from _transport(stack)
-    yield from _stored_data(stack)
-    for group in stack.of_type("AWS::Logs::LogGroup"):
-        if group.get("RetentionInDays") is None:
-            yield is_but("logs", group.name, "RetentionInDays", None, "a number of days")
-    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
-        yield from heard(stack, alarm)
-        yield from known(stack, alarm)
-    for function in stack.functions:
-        yield from _function(stack, function)
-    yield from name_violations(stack)
-    yield from _log_subscriptions(stack)
-    yield from _filter_policies(stack)
-    yield from _custom_resources(stack)
-    yield from _integrations(stack)
-    for stage in stack.of_type(*STAGES):
-        yield from _access_log(stack, stage)
-    yield from _answers_for_tables(stack)
-    yield from _content_types(stack)
-    yield from _metrics_of_methods(stack)
-    yield from _trust(stack)
-    for role in stack.of_type("AWS::IAM::Role"):
-        yield from _role(stack, role)
-    yield from _dangling(stack)
-    yield from _permissions(stack)
-    yield from _permissions_of_routes(stack)
 
 
 def _ends_of_edges(stack: Stack) -> Iterator[Violation]:
@@ -793,3 +763,58 @@ def _invoked_by_api(stack: Stack, value: object) -> Iterator[str]:
                 text = stack.text(inner)
                 yield text.split("/functions/")[-1].removesuffix("/invocations")
             yield from _invoked_by_api(stack, inner)
+
+
+def _retention(stack: Stack) -> Iterator[Violation]:
+    for group in stack.of_type("AWS::Logs::LogGroup"):
+        if group.get("RetentionInDays") is None:
+            yield is_but("logs", group.name, "RetentionInDays", None, "a number of days")
+
+
+def _alarms(stack: Stack) -> Iterator[Violation]:
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
+        yield from heard(stack, alarm)
+        yield from known(stack, alarm)
+
+
+def _functions(stack: Stack) -> Iterator[Violation]:
+    for function in stack.functions:
+        yield from _function(stack, function)
+
+
+def _access_logs(stack: Stack) -> Iterator[Violation]:
+    for stage in stack.of_type(*STAGES):
+        yield from _access_log(stack, stage)
+
+
+def _roles(stack: Stack) -> Iterator[Violation]:
+    for role in stack.of_type("AWS::IAM::Role"):
+        yield from _role(stack, role)
+
+
+STANDARDS = (
+    _types,
+    _ends_of_edges,
+    _encryption,
+    _landing_zone,
+    _transport,
+    _stored_data,
+    _retention,
+    _alarms,
+    _functions,
+    name_violations,
+    _log_subscriptions,
+    _filter_policies,
+    _custom_resources,
+    _integrations,
+    _access_logs,
+    _answers_for_tables,
+    _content_types,
+    _metrics_of_methods,
+    _trust,
+    _roles,
+    _dangling,
+    _permissions,
+    _permissions_of_routes,
+)
+"""Each says where a stack falls short of what every stack must have."""
