@@ -20,8 +20,8 @@ FOLDERS = Path(__file__).parents[1] / "build/prepared"
 
 
 def prepared(kind: str, make: Callable[[Path], object], *parts: kept.Part) -> Path:
-    """Return a folder that `make` has filled, only to be read."""
-    place = _folders() / kept.digest(kind, *parts)[:16]
+    """Return a folder that `make` has filled, only to be read: what is in it may name its place."""
+    place = _folders() / kept.digest(kind, str(FOLDERS), *parts)[:16]
     made = place.with_suffix(".made")
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -76,7 +76,7 @@ def test_a_signal_while_files_are_written_leaves_nothing(
 def test_a_signal_at_any_time_leaves_nothing_or_all(cli: Cli, number: signal.Signals) -> None:
     command = ("new", "scalable-webhook", "--name", "hook")
     started = time.monotonic()
-    assert cli(*command, "first").returncode == 0
+    assert cli.as_process(*command, "first").returncode == 0
     whole, seconds = everything_of(cli.folder / "first"), time.monotonic() - started
     for moment in range(1, MOMENTS):
         project = cli.folder / f"project-{moment}"

@@ -46,7 +46,7 @@ def template(cli: Cli) -> Path:
 def test_each_edge_is_a_sentence_and_the_last_line_is_the_sum(cli: Cli, template: Path) -> None:
     template.write_text(ENDS)
 
-    result = cli("prove")
+    result = cli.as_process("prove")
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [

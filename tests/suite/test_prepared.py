@@ -1,11 +1,16 @@
 """A folder is made once for what makes it, whole, and again without caches."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import kept
 import prepared
+import proving_stacks
 import pytest
+from update import publication
+from update.test_fixes import publish_mends
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +92,58 @@ def test_what_nobody_uses_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared.prepared("new", Maker())
 
     assert not old.exists()
+
+
+def test_what_is_proven_is_seen_again_for_another_template_option_or_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+
+    def prove(*arguments: object) -> CompletedProcess[str]:
+        runs.append(arguments)
+        return CompletedProcess([], 0, json.dumps({"deployed": True, "edges": []}), "")
+
+    template = tmp_path / "template.yaml"
+    for text, options, tool in (
+        ("a", (), "1"),
+        ("a", (), "1"),
+        ("b", (), "1"),
+        ("a", ("--fault=poison",), "1"),
+        ("a", (), "2"),
+    ):
+        template.write_text(text)
+        monkeypatch.setattr(proving_stacks, "_tool", lambda tool=tool: tool)
+        assert proving_stacks.proven(prove, template, *options) == []  # type: ignore[arg-type]
+
+    assert len(runs) == 4
+
+
+def test_what_fails_is_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text("a")
+    answers = iter([{"deployed": False, "edges": []}, {"deployed": True, "edges": []}])
+
+    def prove(*_: object) -> CompletedProcess[str]:
+        return CompletedProcess([], 0, json.dumps(next(answers)), "")
+
+    with pytest.raises(AssertionError):
+        proving_stacks.proven(prove, tmp_path / "template.yaml")  # type: ignore[arg-type]
+
+    assert proving_stacks.proven(prove, tmp_path / "template.yaml") == []  # type: ignore[arg-type]
+
+
+def test_a_publication_follows_the_code_that_makes_it_and_what_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[object, ...]] = []
+
+    def note(_kind: str, _make: object, *parts: kept.Part) -> Path:
+        made.append(parts)
+        return Path()
+
+    monkeypatch.setattr(publication, "prepared", note)
+    publication.prepared_publication(publication.publish_three_releases)
+    publication.prepared_publication(publish_mends)
+    monkeypatch.setattr(publication, "what_is_published", lambda: "changed")
+    publication.prepared_publication(publish_mends)
+
+    assert len(set(made)) == 3

@@ -39,10 +39,14 @@ CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("
 
 
 def git(folder: Path, *arguments: str | Path) -> str:
+    return git_bytes(folder, *arguments).decode()
+
+
+def git_bytes(folder: Path, *arguments: str | Path) -> bytes:
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=CLEAN, capture_output=True, text=True, check=False
+        ["git", *arguments], cwd=folder, env=CLEAN, capture_output=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
 
@@ -127,7 +131,7 @@ def prepared_publication(publish_it: Callable[[Path], Publication]) -> Publicati
 
 def pack(publication: Publication) -> None:
     """Let git read it as it reads a clone: of single objects a fetch takes five times as long."""
-    git(publication.folder, "repack", "-a", "-d", "--quiet")
+    git(publication.folder, "repack", "-a", "-d", "-l", "--quiet")
 
 
 @cache

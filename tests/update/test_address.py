@@ -2,14 +2,13 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
-from command import Cli, environment
+from command import COPIER, Cli, environment
 from update.git_server import served
 from update.projects import PACKAGE, Owned
 from update.publication import git, prepared_publication, publish_three_releases
@@ -20,7 +19,7 @@ from sls_patterns_cli.catalog import RESERVED_ADDRESS
 pytestmark = pytest.mark.xdist_group("wheels")
 
 ANSWERS = ".copier-answers.yml"
-RENOVATE = ("copier", "update", "--skip-answered", "--defaults", "--answers-file", ANSWERS)
+RENOVATE = ("update", "--skip-answered", "--defaults", "--answers-file", ANSWERS)
 """https://github.com/renovatebot/renovate/blob/main/lib/modules/manager/copier/artifacts.ts"""
 
 
@@ -78,13 +77,8 @@ def test_renovate_updates_a_project_from_the_recorded_address(
     project.append(f"{PACKAGE}/handlers/receive.py", "\n# my handler\n")
     project.commit()
 
-    done = subprocess.run(
-        [sys.executable, "-m", *RENOVATE, "--vcs-ref", newest],
-        cwd=project.folder,
-        env=project.cli.environment | {"COPIER_CACHE_DIR": str(tmp_path / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = Cli(project.folder, project.cli.environment, COPIER)(
+        *RENOVATE, "--vcs-ref", newest, COPIER_CACHE_DIR=str(tmp_path / "cache")
     )
 
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from command import Cli
-from copier import run_copy
 from update.projects import PACKAGE, Owned, made_once, make
 from update.publication import (
     MENDS_OF_PATTERN,
@@ -174,10 +173,11 @@ def test_the_status_tells_what_would_be_to_review(project: Owned) -> None:
 
 
 def test_plain_copier_brings_the_proof_and_leaves_the_mend(mending: Publication, cli: Cli) -> None:
-    answers = {"pattern": "scalable-webhook", "project_name": "scalable-webhook"}
     folder = cli.folder / "plain"
+    answers = ("--data", "pattern=scalable-webhook", "--data", "project_name=scalable-webhook")
     origin = f"git+file://{mending.folder}"
-    run_copy(origin, folder, data=answers, vcs_ref="v0.1.0", defaults=True, quiet=True)
+    copy = ("copy", *answers, "--vcs-ref", "v0.1.0", "--defaults", "--quiet")
+    copier(cli, cli.folder, *copy, origin, folder)
     git(folder, "init", "--quiet")
     plain = Owned(folder, cli)
     plain.commit()

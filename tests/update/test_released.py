@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import product
@@ -11,23 +11,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from _pytest.mark import ParameterSet
 from command import Cli
 from environments import environment
 from packaging.version import Version
+from prepared import prepared
 from proofs.proving import own_id, prove
-from releases import COMING, RELEASED, VERSIONS, template_of, variants_of
-from rendering import PUBLIC, ROOT, render_from
+from releases import (
+    COMING,
+    RELEASED,
+    VERSIONS,
+    patterns_of,
+    released_repository,
+    template_of,
+    variants_of,
+)
+from rendering import PUBLIC, render_from
 from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
-from update.publication import git, publish
+from update.publication import git, pack, publish, what_is_published
 from update.test_plain_copier import copier
 from variants import Variant, few_of, parameters
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cloudformation.document import read
+
+# In one worker, which compiles the templates of each version once.
+pytestmark = pytest.mark.xdist_group("released projects")
+
+BEFORE = [version for version in VERSIONS if Version(version) < COMING]
+"""The versions from which there is an update to the working tree."""
 
 TURN = 7
 """Steps from one release's project to the next one's, so that all patterns have their turn."""
@@ -54,32 +68,44 @@ class Made:
 
 def of_versions(versions: Iterable[str]) -> Iterator[Made]:
     """Every pattern of a version in each of its runtimes and flavours, as it has them first."""
-    folder = "templates/patterns/"
     for version in versions:
-        commit = RELEASED[version]
-        for entry in git(ROOT, "ls-tree", "-d", "--name-only", commit, folder).splitlines():
-            declared = yaml.safe_load(git(ROOT, "show", f"{commit}:{entry}/pattern.yml"))
+        for slug, declared in patterns_of(version).items():
             topology = declared["topologies"][0]
             for runtime, iac in product(declared["runtimes"], declared["flavours"]):
-                slug, datastore = entry.removeprefix(folder), topology["datastores"][0]
+                datastore = topology["datastores"][0]
                 yield Made(version, Variant(slug, topology["name"], runtime, iac, datastore))
 
 
-def standing_for_all() -> list[ParameterSet]:
-    """Return them as a test's parameters; `make test` runs those that cover the others.
+def few(versions: Sequence[str]) -> list[str]:
+    """Return the versions whose updates `make test` shows: the newest three, and the oldest."""
+    return [*versions[:1], *versions[1:][-3:]]
 
-    Every pattern is among these, and every version in each runtime together with each flavour.
-    Both templates were released and stay as they are: the update is what a change may break.
+
+def to_the_newest() -> list[ParameterSet]:
+    """Return every project that updates to the newest version; `make test` takes few of these.
+
+    The few versions are there in each runtime and in each flavour. Both templates were released
+    and stay as they are: the update is what a change may break.
     """
-    candidates = list(of_versions(VERSIONS[:-1]))
     chosen = few_of(
-        candidates,
+        [
+            made
+            for number, version in enumerate(few(VERSIONS[:-1]))
+            for made in turned(list(of_versions([version])), number)
+        ],
         lambda made: {
-            (made.variant.pattern,),
-            (made.version, made.variant.runtime, made.variant.iac),
+            (made.version, made.variant.runtime),
+            (made.version, made.variant.iac),
+            (made.variant.runtime, made.variant.iac),
         },
     )
-    return parameters(candidates, chosen)
+    return parameters(of_versions(VERSIONS[:-1]), chosen)
+
+
+def turned(candidates: list[Made], number: int) -> list[Made]:
+    """Return them from another one on for each number, which changes with the release to come."""
+    start = (number + COMING.minor) * TURN % len(candidates)
+    return candidates[start:] + candidates[:start]
 
 
 def to_be_proven() -> list[Made]:
@@ -88,7 +114,7 @@ def to_be_proven() -> list[Made]:
     Every pattern of each version is among these, and every pattern in each runtime together with
     each flavour, of the oldest version: what came later comes to these as well.
     """
-    candidates = list(of_versions(each for each in VERSIONS if Version(each) < COMING))
+    candidates = list(of_versions(BEFORE))
     chosen = few_of(
         candidates,
         lambda made: {
@@ -99,37 +125,38 @@ def to_be_proven() -> list[Made]:
     return [made for made in candidates if made in chosen]
 
 
-def one_of_each_version() -> list[Made]:
+def one_of_each_version() -> list[ParameterSet]:
     """Return one of each release; which patterns these are changes with each release to come.
 
-    In one flavour, as it makes no difference to the tests that belong to the user.
+    In one flavour, as it makes no difference to the tests that belong to the user, and in one
+    runtime after the other. `make test` takes those of the few versions.
     """
     chosen = []
-    for number, version in enumerate(each for each in VERSIONS if Version(each) < COMING):
-        candidates = [made for made in of_versions([version]) if made.variant.iac == "sam"]
-        chosen.append(candidates[(number + COMING.minor) * TURN % len(candidates)])
-    return chosen
+    for number, version in enumerate(BEFORE):
+        runtime = ("python", "typescript")[number % 2]
+        in_sam = [made for made in of_versions([version]) if made.variant.iac == "sam"]
+        in_runtime = [made for made in in_sam if made.variant.runtime == runtime]
+        chosen.append(turned(in_runtime or in_sam, number)[0])
+    return parameters(chosen, [made for made in chosen if made.version in few(BEFORE)])
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This repository with all tags, as plain Copier needs them."""
-    folder = tmp_path_factory.mktemp("released") / "template.git"
-    git(ROOT, "clone", "--quiet", "--bare", "--no-tags", "--shared", ROOT, folder)
-    for version, commit in RELEASED.items():
-        git(folder, "tag", version, commit)
-    return folder
+def clone() -> Path:
+    return released_repository()
 
 
 @pytest.fixture(scope="module")
-def coming(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def coming() -> Path:
     """All releases, and the working tree as the release that it leads to."""
-    folder = publish(tmp_path_factory.mktemp("coming") / "template", whole=True).folder
-    (folder / ".git/objects/info/alternates").write_text(f"{clone / 'objects'}\n")
-    for version, commit in RELEASED.items():
-        git(folder, "tag", "--force", version, commit)
-    git(folder, "tag", "--force", f"v{COMING}")
-    return folder
+
+    def make(place: Path) -> None:
+        publication = publish(place / "template", whole=True)
+        git(publication.folder, "fetch", "--quiet", "--tags", released_repository())
+        git(publication.folder, "tag", "--force", f"v{COMING}")
+        pack(publication)
+
+    parts = (Path(__file__), json.dumps(RELEASED), what_is_published(), str(COMING))
+    return prepared("version to come", make, *parts) / "template"
 
 
 def generated(cli: Cli, version: str, **answers: str) -> Owned:
@@ -142,7 +169,7 @@ def generated(cli: Cli, version: str, **answers: str) -> Owned:
 
 
 @pytest.mark.skipif(len(VERSIONS) < 2, reason="fewer than two versions were released")
-@pytest.mark.parametrize("made", standing_for_all())
+@pytest.mark.parametrize("made", to_the_newest())
 def test_a_released_version_updates_to_the_newest(cli: Cli, clone: Path, made: Made) -> None:
     project = generated(cli, made.version, **made.variant.answers)
     (logic,), (model,), (test,), (edited, *handlers) = (
@@ -264,8 +291,7 @@ def updated(cli: Cli, coming: Path, made: Made) -> tuple[Owned, Any]:
     return project, report
 
 
-@pytest.mark.xdist_group("released projects")  # one worker publishes what is to come
-@pytest.mark.parametrize("made", one_of_each_version(), ids=str)
+@pytest.mark.parametrize("made", one_of_each_version())
 def test_an_updated_project_passes_its_own_unit_tests(cli: Cli, coming: Path, made: Made) -> None:
     project, _ = updated(cli, coming, made)
 
@@ -311,9 +337,8 @@ def check(project: Owned, made: Made, waiting: AbstractSet[str] = frozenset()) -
 WEB_SERVICE = {"pattern": "simple-web-service", "project_name": "shop"}
 OPEN = [
     version
-    for version in VERSIONS
-    if Version(version) < COMING
-    and any(each.pattern == WEB_SERVICE["pattern"] for each in variants_of(version))
+    for version in BEFORE
+    if any(each.pattern == WEB_SERVICE["pattern"] for each in variants_of(version))
 ]
 """The versions whose web service anyone may call."""
 
@@ -323,8 +348,7 @@ def authorizing(project: Owned) -> bool:
     return any("Auth" in each.get("Properties", {}) for each in template["Resources"].values())
 
 
-@pytest.mark.xdist_group("released projects")
-@pytest.mark.parametrize("version", OPEN)
+@pytest.mark.parametrize("version", parameters(OPEN, {*OPEN[:1], *OPEN[-1:]}))
 def test_an_update_lets_call_whom_the_version_of_the_project_did(
     cli: Cli, coming: Path, version: str
 ) -> None:
@@ -351,8 +375,7 @@ def update_by_copier(cli: Cli, project: Owned, coming: Path) -> None:
     copier(cli, project.folder, "update", "--defaults", "--quiet", "--vcs-ref", f"v{COMING}")
 
 
-@pytest.mark.xdist_group("released projects")
-@pytest.mark.parametrize("version", sorted({*OPEN[:1], *OPEN[-1:]}))
+@pytest.mark.parametrize("version", parameters(sorted({*OPEN[:1], *OPEN[-1:]}), OPEN[-1:]))
 def test_plain_copier_lets_call_whom_the_version_of_the_project_did(
     cli: Cli, coming: Path, version: str
 ) -> None:
@@ -364,7 +387,6 @@ def test_plain_copier_lets_call_whom_the_version_of_the_project_did(
     assert not authorizing(project)
 
 
-@pytest.mark.xdist_group("released projects")
 @pytest.mark.parametrize("runtime", ["python", "typescript"])
 def test_an_update_can_ask_callers_for_tokens_and_leaves_handlers_to_the_user(
     cli: Cli, coming: Path, runtime: str
@@ -393,15 +415,20 @@ def with_topology(pattern: str, topology: str) -> list[str]:
     """Return the versions that had a topology."""
     return [
         version
-        for version in VERSIONS
-        if Version(version) < COMING
-        and any((v.pattern, v.topology) == (pattern, topology) for v in variants_of(version))
+        for version in BEFORE
+        if any((v.pattern, v.topology) == (pattern, topology) for v in variants_of(version))
     ]
 
 
 SIGNING_IN = {"circuit-breaker": "http-api", "aggregator": "http"}
+SHOWN = {("circuit-breaker", "command"), ("aggregator", "copier")}
+"""Of each pattern one way to update, which is that of both."""
+
 UPDATES = [
-    (pattern, versions[at], by)
+    pytest.param(
+        *(pattern, versions[at], by),
+        marks=() if (pattern, by) in SHOWN else pytest.mark.exhaustive,
+    )
     for pattern, topology in SIGNING_IN.items()
     for versions in [with_topology(pattern, topology)]
     for at, by in ((0, "command"), (-1, "copier"))
@@ -409,7 +436,6 @@ UPDATES = [
 ]
 
 
-@pytest.mark.xdist_group("released projects")
 @pytest.mark.parametrize(("pattern", "version", "by"), UPDATES)
 def test_an_update_signs_in_nowhere_if_the_project_did_not(
     cli: Cli, coming: Path, pattern: str, version: str, by: str
@@ -431,7 +457,6 @@ def test_an_update_signs_in_nowhere_if_the_project_did_not(
     assert not project.exists("src/shop/adapters/bearer_token.py")
 
 
-@pytest.mark.xdist_group("released projects")
 @pytest.mark.parametrize("version", with_topology("internal-handoff", "destination")[-1:])
 def test_an_update_keeps_the_tool_for_dead_letters_until_the_command_is_asked_for(
     cli: Cli, coming: Path, version: str
@@ -463,7 +488,6 @@ def test_an_update_keeps_the_tool_for_dead_letters_until_the_command_is_asked_fo
     assert not project.exists("tools")
 
 
-@pytest.mark.xdist_group("released projects")
 @pytest.mark.parametrize("version", with_topology("scalable-webhook", "function")[-1:])
 def test_an_update_generates_no_secret_again(cli: Cli, coming: Path, version: str) -> None:
     """Fact J11: any change in the block that generates it would replace what was stored."""

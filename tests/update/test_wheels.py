@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from command import Cli, environment
+from command import COPIER, Cli, environment
 from environments import environment as project_environment
 from update.projects import PACKAGE, Owned
 from update.publication import (
@@ -57,6 +57,7 @@ class Wheels:
             "pip",
             "install",
             "--no-deps",
+            "--compile-bytecode",
             "--python",
             folder,
             wheel,
@@ -121,15 +122,14 @@ def test_a_project_of_the_older_wheel_is_updated_by_the_newer(
     plain = Owned(tmp_path / "plain", Cli(tmp_path / "plain", quiet, ()))
     rewritten = f"url.file://{wheels.publication.folder}.insteadOf"
     address = "https://sls-patterns.invalid/sls-patterns.git"
-    done = subprocess.run(
-        [sys.executable, "-m", "copier", "update", "--defaults", "--quiet"],
-        cwd=plain.folder,
-        env=quiet
-        | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": rewritten, "GIT_CONFIG_VALUE_0": address}
-        | {"COPIER_CACHE_DIR": str(tmp_path / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
+    settings = {
+        "GIT_CONFIG_KEY_0": rewritten,
+        "GIT_CONFIG_VALUE_0": address,
+    }
+    done = Cli(plain.folder, quiet | settings, COPIER)(
+        *("update", "--defaults", "--quiet"),
+        GIT_CONFIG_COUNT="1",
+        COPIER_CACHE_DIR=str(tmp_path / "cache"),
     )
     assert done.returncode == 0, done.stderr
     assert plain.exists("deploy.toml")

@@ -3,12 +3,14 @@
 Nor versions: a pin that both sides raised becomes the newer. The projects are of a real release.
 """
 
+from pathlib import Path
+
 import pytest
 from command import Cli
-from releases import RELEASED, template_of
+from releases import RELEASED, released_repository, template_of
 from rendering import ROOT, render_from
 from update.projects import Owned
-from update.publication import WEBHOOK, Publication, git
+from update.publication import WEBHOOK, Publication, git, prepared_publication
 
 RELEASE = "v0.6.1"
 
@@ -23,14 +25,12 @@ ARROWS = "Thick arrows are asynchronous calls"
 ATTEMPTS = 'AWS_MAX_ATTEMPTS: "2" # of a call; each takes 4 seconds at most'
 
 
-@pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def publish_newer(folder: Path) -> Publication:
     """The release, and one that rewords its files, raises pins, and changes code beside words."""
-    folder = tmp_path_factory.mktemp("newer") / "template"
-    git(ROOT, "clone", "--quiet", "--no-checkout", "--no-tags", "--shared", ROOT, folder)
-    git(folder, "checkout", "--quiet", "--detach", RELEASED[RELEASE])
+    git(ROOT, "clone", "--quiet", "--no-tags", f"--branch={RELEASE}", released_repository(), folder)
     git(folder, "tag", RELEASE)
     publication = Publication(folder)
+    publication.write("pyproject.toml", f'version = "{RELEASE}"\n')
     adapter = f"{WEBHOOK}/adapters/deliveries.py.jinja"
     publication.replace(adapter, QUEUE, '"""Where deliveries wait until they are processed."""\n')
     publication.append(adapter, "\n    def close(self) -> None:\n        self._sqs.close()\n")
@@ -51,6 +51,11 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Publication:
     publication.replace("templates/runtimes/typescript/packages.yml", "zod: 4.6.7", "zod: 4.8.0")
     publication.release("0.6.2")
     return publication
+
+
+@pytest.fixture(scope="module")
+def newer() -> Publication:
+    return prepared_publication(publish_newer)
 
 
 def released(cli: Cli, **answers: str) -> Owned:
