@@ -17,7 +17,12 @@ Contents = dict[str, dict[str, str]]
 """By variant, as `pattern/options`: the digests of files by their paths."""
 
 PATTERNS = "templates/patterns/"
-RENDERS = ("templates/", "copier.yml", "src/sls_patterns_cli/catalog/")
+RENDERS = (
+    "templates/",
+    "copier.yml",
+    "src/sls_patterns_cli/catalog/",
+    "src/sls_patterns_cli/rendering/",
+)
 """What decides what is rendered."""
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import writing
+from changes import merge_base
 from golden import CONTENTS, VARIANTS, Projects, golden_files, golden_folder, rendered
 from golden_summary import facts, summary
 from rendering import ROOT
@@ -200,14 +201,6 @@ def _reviewed_projects(pattern: str, reviewed: Mapping[str, str]) -> Projects:
         return next(said, commits[0]).projects(pattern)
     except ValueError:
         return {}
-
-
-def merge_base() -> str:
-    """Return the commit that this branch left main at; HEAD where that cannot be told."""
-    for main in ("main", "origin/main"):
-        if found := git("merge-base", "HEAD", main).strip():
-            return found
-    return "HEAD"
 
 
 def git(*arguments: str) -> str:

@@ -111,6 +111,7 @@ def test_what_is_not_rendered_concerns_what_imports_it_or_is_named_like_it(
         ("templates/graph.yml", set(catalog.slugs())),
         ("copier.yml", set(catalog.slugs())),
         ("src/sls_patterns_cli/catalog/compiler/grants.py", set(catalog.slugs())),
+        ("src/sls_patterns_cli/rendering/answers.py", set(catalog.slugs())),
         ("src/sls_patterns_cli/letters/redriving.py", set()),
         ("docs/check.md", set()),
     ],
