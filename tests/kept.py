@@ -36,6 +36,12 @@ def is_off() -> bool:
     return os.environ.get(SWITCH, "") not in {"", "0"}
 
 
+def of_this_run(folder: Path) -> Path:
+    """Return a folder of what is kept: of this run alone if nothing of another may be used."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")
+    return folder / run if is_off() else folder
+
+
 def digest(*parts: Part) -> str:
     """Return the key of what these parts are, in their order."""
     whole = hashlib.sha256()

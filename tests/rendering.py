@@ -19,6 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kept import of_this_run
+
 from sls_patterns_cli.catalog import RESERVED_ADDRESS
 
 if TYPE_CHECKING:
@@ -92,13 +94,14 @@ def _kept(origin: Path, pattern: str) -> Path:
 
     Another pattern's files change nothing of it. Folders that nobody uses any more are removed.
     """
-    RENDERED.mkdir(parents=True, exist_ok=True)
+    rendered = of_this_run(RENDERED)
+    rendered.mkdir(parents=True, exist_ok=True)
     for folder in RENDERED.iterdir():
         if folder.stat().st_mtime < time.time() - ONE_DAY:
             shutil.rmtree(folder, ignore_errors=True)
     contents = (f"{path}\0".encode() + file.read_bytes() for path, file in _files(origin, pattern))
     versions = (f"{name} {metadata.version(name)}" for name in ("copier", "jinja2"))
-    place = RENDERED / _digest(sys.version.encode(), *map(str.encode, versions), *contents)
+    place = rendered / _digest(sys.version.encode(), *map(str.encode, versions), *contents)
     place.mkdir(exist_ok=True)
     os.utime(place)
     return place

@@ -83,8 +83,7 @@ def _alone(app: str) -> Iterator[None]:
 
 def kept_here() -> Path:
     """Return the folder of what is kept: of this run alone if nothing may be from another one."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")
-    return SYNTHESISED / run if kept.is_off() else SYNTHESISED
+    return kept.of_this_run(SYNTHESISED)
 
 
 def synthesise(folders: list[Path]) -> None:

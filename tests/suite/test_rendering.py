@@ -84,6 +84,20 @@ def test_another_patterns_files_are_not(change: Callable[[Path], None], origin: 
     assert place(origin) == before
 
 
+def test_without_a_cache_nothing_of_another_run_is_used(
+    origin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = place(origin)
+    monkeypatch.setenv("SLS_NO_CACHE", "1")
+    places = set[Path]()
+    for run in ("one", "other"):
+        monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", run)
+        places |= {place(origin), place(origin)}
+
+    assert len(places) == 2
+    assert kept not in places
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_is_rendered_the_same_without_the_others(pattern: str, tmp_path: Path) -> None:
     alone = tmp_path / "template"
