@@ -10,7 +10,7 @@ from command import Cli
 
 from sls_patterns_cli import catalog
 
-LIST_MAY_IMPORT = {"sls_patterns_cli", "typer", "annotated_doc", "shellingham", "platformdirs"}
+LIST_MAY_IMPORT = {"sls_patterns_cli", "typer", "annotated_doc", "shellingham"}
 
 
 def succeed(cli: Cli, *arguments: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,17 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def kept(tmp_path: Path) -> Path:
+    """The file that keeps a value."""
+    return tmp_path / "some/where/kept.json"
 
 
-def test_a_value_is_made_once(files: list[Path], cache: Path) -> None:
+def test_a_value_is_made_once(files: list[Path], kept: Path) -> None:
     make = Maker()
-    values = [until_changed("it", order, make) for order in (files, files, reversed(files))]
+    values = [until_changed(kept, order, make) for order in (files, files, reversed(files))]
     assert values == [{"number": 1, "text": "ä€"}] * 3
-    assert until_changed("another", files, make)["number"] == 2
-    assert until_changed("it", files, make)["number"] == 1
-    assert all(file.stat().st_mode & 0o077 == 0 for file in cache.rglob("*.json"))
+    assert until_changed(kept.with_name("another"), files, make)["number"] == 2
+    assert kept.stat().st_mode & 0o077 == 0
 
 
 CHANGES: dict[str, Callable[[Path], Any]] = {
@@ -68,42 +68,59 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_it_is_made_anew_when_a_file_changes(files: list[Path], cache: Path, change: str) -> None:
+def test_it_is_made_anew_when_a_file_changes(files: list[Path], kept: Path, change: str) -> None:
     make, folder = Maker(), files[0].parent
     before = digest(files)
-    until_changed("it", files, make)
+    until_changed(kept, files, make)
     CHANGES[change](folder)
 
     assert digest(folder.iterdir()) != before
-    assert until_changed("it", folder.iterdir(), make)["number"] == 2
-    assert len([*cache.rglob("*.json")]) == 1
+    assert until_changed(kept, folder.iterdir(), make)["number"] == 2
+    assert [*kept.parent.iterdir()] == [kept]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", "\ud800"])
-def test_a_broken_file_is_made_anew(files: list[Path], cache: Path, content: str) -> None:
+def test_a_broken_file_is_made_anew(files: list[Path], kept: Path, content: str) -> None:
     make = Maker()
-    until_changed("it", files, make)
-    (kept,) = cache.rglob("*.json")
+    until_changed(kept, files, make)
     kept.write_bytes(content.encode(errors="surrogatepass"))
-    assert until_changed("it", files, make)["number"] == 2
-    assert until_changed("it", files, make)["number"] == 2
+    assert until_changed(kept, files, make)["number"] == 2
+    assert until_changed(kept, files, make)["number"] == 2
 
 
-def test_without_a_place_or_a_file_nothing_is_kept(files: list[Path], cache: Path) -> None:
+def test_without_a_place_or_a_file_nothing_is_kept(files: list[Path], kept: Path) -> None:
     make = Maker()
-    cache.write_text("a file")
-    assert [until_changed("it", files, make)["number"] for _ in range(2)] == [1, 2]
-    assert until_changed("it", [*files, files[0].with_name("gone")], make)["number"] == 3
+    kept.parent.parent.write_text("a file")
+    assert [until_changed(kept, files, make)["number"] for _ in range(2)] == [1, 2]
+    gone = files[0].with_name("gone")
+    other = files[0].with_name("kept")
+    assert [until_changed(other, [*files, gone], make)["number"] for _ in range(2)] == [3, 4]
 
 
-def test_what_fails_is_not_kept(files: list[Path], cache: Path) -> None:
+@pytest.mark.parametrize("value", [{1: 2}, (1,), [date(2026, 1, 1)], {"a": {"b"}}])
+def test_what_json_would_change_is_not_kept(files: list[Path], kept: Path, value: Any) -> None:
+    for _ in range(2):
+        assert until_changed(kept, files, lambda: value) is value
+    assert not kept.exists()
+
+
+def test_what_fails_is_not_kept(files: list[Path], kept: Path) -> None:
     def fail() -> None:
         raise LookupError
 
     for _ in range(2):
         with pytest.raises(LookupError):
-            until_changed("it", files, fail)
-    assert not [*cache.rglob("*.json")]
+            until_changed(kept, files, fail)
+    assert not kept.exists()
+
+
+def test_a_package_keeps_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert catalog.kept_folder() == ROOT / "build/kept"
+    monkeypatch.setattr(catalog, "template_root", lambda: catalog.PACKAGED)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert catalog.kept_folder().is_relative_to(tmp_path)
 
 
 @pytest.fixture
@@ -114,7 +131,7 @@ def checkout(tmp_path: Path) -> Cli:
     shutil.copy(ROOT / "copier.yml", tmp_path)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "home").mkdir()
-    variables = {"PYTHONPATH": str(tmp_path / "src"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    variables = {"PYTHONPATH": str(tmp_path / "src")}
     cli = Cli(tmp_path, environment(tmp_path / "home") | variables)
     assert cli("list").stdout == cli("list").stdout
     assert new(cli).returncode == 0
@@ -178,16 +195,16 @@ def test_code_that_reads_and_compiles_patterns_is_among_what_is_looked_at(tmp_pa
     """What of this tool is imported to work out what is kept, is in the key."""
     program = """
 import json, sys
+from pathlib import Path
 from sls_patterns_cli import catalog
+catalog.kept_folder = lambda: Path(sys.argv[2])
 catalog.all_listed()
 catalog.refuse_stale(sys.argv[1])
 files = [str(module.__file__) for name, module in sys.modules.items() if "sls_patterns_cli" in name]
 print(json.dumps([files, [str(file) for file in catalog._sources()]]))
 """
-    variables = environment(tmp_path) | {"XDG_CACHE_HOME": str(tmp_path)}
-    told = subprocess.run(
-        [sys.executable, "-c", program, SLUG], env=variables, capture_output=True, check=True
-    ).stdout
+    command = [sys.executable, "-c", program, SLUG, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, check=True).stdout
     imported, sources = map(set, json.loads(told))
     names = {Path(each).relative_to(catalog.PACKAGE).as_posix() for each in imported - sources}
     packages = {name for name in names if name.endswith("__init__.py")}

@@ -42,6 +42,21 @@ def template_root() -> Path:
     raise UserError("this installation has no template; install sls-patterns again", exit_code=1)
 
 
+def kept_folder() -> Path:
+    """Where is kept what follows from the template, or from a checkout's history.
+
+    A checkout has it in itself; where a package is, it may be that nobody can write.
+    """
+    if template_root() != PACKAGED:
+        return template_root() / "build/kept"
+    from platformdirs import user_cache_path
+
+    try:
+        return user_cache_path("sls-patterns", appauthor=False) / "kept"
+    except RuntimeError:  # a user without a home folder
+        return PACKAGED / "kept"
+
+
 @cache
 def template_address() -> str:
     """The git address that projects record; for this tool it stands for the versions in here."""
@@ -119,7 +134,7 @@ def released_fixes(slug: str, root: Path | None = None) -> "tuple[ReleasedFix, .
 
     path = f"templates/patterns/{slug}/mends.yml"
     root = root or template_root()
-    return read_fixes(slug, _load(path, root)) if (root / path).is_file() else ()
+    return read_fixes(slug, _parsed(path, root)) if (root / path).is_file() else ()
 
 
 def refuse_stale(slug: str) -> None:
@@ -131,10 +146,9 @@ def refuse_stale(slug: str) -> None:
         return
     from sls_patterns_cli.system import kept
 
-    root = template_root()
-    graphs = (root / f"templates/patterns/{slug}/graphs").glob("*")
+    graphs = (template_root() / f"templates/patterns/{slug}/graphs").glob("*")
     stale = kept.until_changed(
-        f"the first stale graph of {slug} in {root}",
+        kept_folder() / f"stale-graph-of-{slug}.json",
         [*_sources(), *graphs],
         lambda: next(_stale(slug), None),
     )
@@ -171,8 +185,9 @@ def all_listed() -> "tuple[Listed, ...]":
     from sls_patterns_cli.catalog.listed import Listed, listed
     from sls_patterns_cli.system import kept
 
-    name = f"what is listed in {template_root()}"
-    values = kept.until_changed(name, _sources(), lambda: [*map(listed, patterns())])
+    values = kept.until_changed(
+        kept_folder() / "listed.json", _sources(), lambda: [[*listed(each)] for each in patterns()]
+    )
     return tuple(Listed(*value) for value in values)
 
 
@@ -189,13 +204,22 @@ def vocabulary() -> "Vocabulary":
     return Vocabulary.from_declaration(*(_load(f"templates/{path}") for path in _OF_VOCABULARY))
 
 
-def _load(path: str, root: Path | None = None) -> Any:
-    """The content of a YAML file of the template, or of another one in `root`."""
+def _load(path: str) -> Any:
+    """The content of a YAML file of the template, which is read more quickly as JSON."""
+    from sls_patterns_cli.system import kept
+
+    file = template_root() / path
+    copy = kept_folder() / f"{path.replace('/', '-')}.json"
+    return kept.until_changed(copy, [file], lambda: _parsed(path, template_root()))
+
+
+def _parsed(path: str, root: Path) -> Any:
+    """The content of a YAML file of the template in `root`."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(((root or template_root()) / path).read_bytes(), Loader=loader)  # noqa: S506 - safe
+        return yaml.load((root / path).read_bytes(), Loader=loader)  # noqa: S506 - safe
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", exit_code=1) from error
     except yaml.YAMLError as error:

@@ -30,7 +30,7 @@ def listed(pattern: "Pattern") -> Listed:
         pattern.slug,
         pattern.title,
         pattern.summary,
-        pattern.options,
+        [[*each] for each in pattern.options],
         list(_caveats(pattern)),
         pattern.searched,
         pattern.as_dict(),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from sls_patterns_cli.system.importing import much_imported
+
 
 @dataclass
 class _Choice:
@@ -48,7 +50,8 @@ def import_copier() -> None:
         sys.modules[name] = ModuleType(name)
         vars(sys.modules[name]).update(STAND_INS[name])
     try:
-        import copier  # noqa: F401
+        with much_imported():
+            import copier  # noqa: F401
     finally:
         for name in absent:
             del sys.modules[name]

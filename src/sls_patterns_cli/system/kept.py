@@ -1,6 +1,6 @@
 """Keeps what follows from files and takes long to work out, until one of the files changes.
 
-It is JSON in the user's cache folder. What cannot be kept is worked out each time.
+It is JSON. What cannot be kept is worked out each time.
 """
 
 import hashlib
@@ -10,35 +10,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
 
+def until_changed(file: Path, sources: Iterable[Path], make: Callable[[], Any]) -> Any:
+    """What `make` returns, which follows from the contents of `sources` alone; `file` keeps it.
 
-def until_changed(name: str, files: Iterable[Path], make: Callable[[], Any]) -> Any:
-    """What `make` returns, a value that JSON has, which follows from the contents of `files` alone.
-
-    `name` tells it from all else that is kept. Nothing is kept if `make` raises.
+    Nothing is kept if `make` raises, or returns what is another value once it was JSON.
     """
     try:
-        key = digest(files)
-    except OSError:  # a file that cannot be read
+        key = digest(sources)
+    except OSError:  # a source that cannot be read
         return make()
-    return while_same(name, key, make)
+    return while_same(file, key, make)
 
 
-def while_same(name: str, key: str, make: Callable[[], Any]) -> Any:
+def while_same(file: Path, key: str, make: Callable[[], Any]) -> Any:
     """The same for what follows from `key`."""
-    try:
-        folder = user_cache_path("sls-patterns", appauthor=False) / "kept"
-    except RuntimeError:  # a user without a home folder
-        return make()
-    file = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(file.read_bytes())
-        if kept["name"] == name and kept["key"] == key:
+        if kept["key"] == key:
             return kept["value"]
     value = make()
-    with suppress(OSError):
-        _write(file, json.dumps({"name": name, "key": key, "value": value}))
+    with suppress(OSError, ValueError, TypeError):
+        text = json.dumps({"key": key, "value": value})
+        if json.loads(text)["value"] == value:
+            _write(file, text)
     return value
 
 

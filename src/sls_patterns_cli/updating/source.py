@@ -204,7 +204,7 @@ def _bundle_of(repository: Path, scratch: Path) -> Path:
     """The bundle of an editable install, made once for the same releases of the repository."""
     state = git.output(repository, "show-ref", "--head", "--tags")
     commits = kept.while_same(
-        f"the releases of {repository}",
+        catalog.kept_folder() / "releases.json",
         hashlib.sha256(state).hexdigest(),
         lambda: history.releases(repository),
     )
