@@ -1,13 +1,15 @@
 """The templates of rendered projects, and the stacks that each may become."""
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from synthesis import template_file
 
 from sls_patterns_cli.cloudformation import conditions, sam
-from sls_patterns_cli.cloudformation.document import Template, read
+from sls_patterns_cli.cloudformation.document import Template, template_of
 from sls_patterns_cli.cloudformation.stack import Stack, stack_of
 from sls_patterns_cli.local.flavours import cdk
 
@@ -68,15 +70,27 @@ def load(project: Path) -> Template:
     file = template_file(project)
     if file.suffix == ".json":
         return cdk.read(file.parent).template
-    template = read(file)
+    definitions = sorted(project.glob("statemachines/*"))
+    loaded = _packaged(file.read_text(), *((each.name, each.read_text()) for each in definitions))
+    template: Template = pickle.loads(loaded)  # noqa: S301 (of this process)
+    return template
+
+
+@cache
+def _packaged(text: str, *definitions: tuple[str, str]) -> bytes:
+    """Return a template of SAM as CloudFormation, to be unpacked by each that may change its own.
+
+    Several tests of a worker ask for the same, and variants have equal ones.
+    """
+    template = template_of(text, "template.yaml")
     shared = template.get("Globals", {}).get("Function", {})
     for function in (shared, *(r.get("Properties", {}) for r in template["Resources"].values())):
         if "CodeUri" in function:
             function["CodeUri"] = "s3://packaged/code.zip"  # as `sam package` does
         if isinstance(function.get("DefinitionUri"), str):
-            definition = (project / function.pop("DefinitionUri")).read_text()
+            definition = dict(definitions)[Path(function.pop("DefinitionUri")).name]
             function["Definition"] = json.loads(definition)
-    return expand(template)
+    return pickle.dumps(expand(template))
 
 
 def expand(template: Template) -> Template:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from itertools import product
-from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -13,10 +12,13 @@ from contract.changes import WITHOUT_MEANING, removals
 from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
 from contract.least_privilege import complaints
-from contract.stack import load, stacks_like, without_code
-from golden import render_all
-from synthesis import template_file, template_files, with_templates_of
-from variants import Variant, all_variants, authorized_variants_of, topology_of, variants_of
+from contract.made import Made
+from contract.stack import stacks_like, without_code
+from kept import kept
+from rendering import kept_from
+from rendering import template as origin
+from synthesis import template_files, with_templates_of
+from variants import Variant, all_variants, authorized_variants_of, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Topology
@@ -136,35 +138,19 @@ def parameters(
 AUTHORIZED = [each for pattern in catalog.patterns() for each in authorized_variants_of(pattern)]
 
 
-@pytest.fixture(scope="module", params=parameters([*all_variants(), *AUTHORIZED]))
-def variant(request: pytest.FixtureRequest) -> Variant:
-    chosen: Variant = request.param
-    return chosen
-
-
-@pytest.fixture(scope="module")
-def template(variant: Variant, projects: Callable[[str], dict[Variant, Path]]) -> Template:
-    return load(projects(variant.pattern)[variant])
-
-
 @pytest.fixture(scope="session")
-def projects(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[Variant, Path]]:
-    """Return what makes a pattern's projects, synthesised together where that is needed."""
+def made() -> Callable[[Variant], Made]:
+    """Return what makes a variant, synthesised together with the others of its pattern."""
 
     @cache
-    def of(pattern: str) -> dict[Variant, Path]:
-        declared = catalog.pattern(pattern)
-        variants = [*variants_of(declared), *authorized_variants_of(declared)]
-        rendered = render_all(variants, tmp_path_factory.mktemp("contract"))
-        template_files(rendered.values())
-        return rendered
+    def of(pattern: str) -> dict[Variant, Made]:
+        declaration = catalog.pattern(pattern)
+        variants = [*variants_of(declaration), *authorized_variants_of(declaration)]
+        projects = {each: kept_from(origin(), **each.answers) for each in variants}
+        files = template_files(projects.values())
+        return {each: Made(each, folder, files[folder]) for each, folder in projects.items()}
 
-    return of
-
-
-@pytest.fixture(scope="module")
-def topology(variant: Variant) -> Topology:
-    return topology_of(variant)
+    return lambda variant: of(variant.pattern)[variant]
 
 
 def answering(topology: Topology) -> Iterator[str]:
@@ -268,26 +254,20 @@ def included(template: Template) -> Iterator[str]:
                     yield rf"{name}\.ManagedPolicyArns\.{index}"
 
 
-def test_check_finds_nothing_in_a_variant(
-    variant: Variant, projects: Callable[[str], dict[Variant, Path]]
-) -> None:
+def nothing_that_check_finds(made: Made) -> None:
     """Anybody's rules hold for what is generated: `make lint` of a project is strict about them."""
-    file = template_file(projects(variant.pattern)[variant])
-
-    (report,) = reports(file if variant.iac == "sam" else file.parent)
+    (report,) = reports(made.file if made.variant.iac == "sam" else made.file.parent)
 
     assert [each for each in report.findings if each.severity != "note"] == []
     assert report.unread == []
 
 
-def test_the_variant_keeps_the_contract(template: Template) -> None:
-    assert list(map(str, violations(template))) == []
+def no_broken_rule(made: Made) -> None:
+    assert list(map(str, violations(made.template))) == []
 
 
-def test_each_role_may_do_what_the_graph_needs_and_nothing_else(
-    variant: Variant, template: Template
-) -> None:
-    assert complaints(template, variant) == []
+def roles_that_may_do_what_the_graph_needs_and_nothing_else(made: Made) -> None:
+    assert complaints(made.template, made.variant) == []
 
 
 # What a stack that others copy leaves to them: a consumer, and the topic is another stack's.
@@ -302,19 +282,15 @@ LEFT_TO_OTHERS = (
 )
 
 
-def test_a_stack_that_others_copy_keeps_the_contract_as_well(
-    variant: Variant, projects: Callable[[str], dict[Variant, Path]]
-) -> None:
-    for file in projects(variant.pattern)[variant].glob("stacks/*.yaml"):
+def no_broken_rule_in_a_stack_that_others_copy(made: Made) -> None:
+    for file in made.project.glob("stacks/*.yaml"):
         broken = set(map(str, violations(read(file))))
         assert broken <= set(LEFT_TO_OTHERS)
         assert asynchronous_edges(read(file))
 
 
-def test_its_asynchronous_edges_and_their_ends_are_those_of_the_graph(
-    template: Template, topology: Topology
-) -> None:
-    assert differences(asynchronous_edges(template), topology) == []
+def the_asynchronous_edges_and_ends_of_the_graph(made: Made) -> None:
+    assert differences(asynchronous_edges(made.template), made.topology) == []
 
 
 def alarms_by(template: Template, dimension: str) -> list[tuple[str, str]]:
@@ -328,38 +304,36 @@ def alarms_by(template: Template, dimension: str) -> list[tuple[str, str]]:
     )
 
 
-def test_each_circuit_of_the_graph_has_its_alarms(template: Template, topology: Topology) -> None:
-    guarded = {edge.target for edge in topology.edges if edge.attributes.get("circuit")}
+def alarms_of_each_circuit(made: Made) -> None:
+    guarded = {edge.target for edge in made.topology.edges if edge.attributes.get("circuit")}
 
-    assert alarms_by(template, "circuit") == sorted(product(CIRCUIT, guarded))
+    assert alarms_by(made.template, "circuit") == sorted(product(CIRCUIT, guarded))
 
 
-def test_each_system_that_a_function_takes_over_from_has_its_alarms(
-    template: Template, topology: Topology
-) -> None:
-    shadowed = [edge for edge in topology.edges if edge.attributes.get("by") == "shadow"]
+def alarms_of_each_system_that_a_function_takes_over_from(made: Made) -> None:
+    shadowed = [edge for edge in made.topology.edges if edge.attributes.get("by") == "shadow"]
 
     watched = [
         resource["Properties"]["MetricName"]
-        for resource in template["Resources"].values()
+        for resource in made.template["Resources"].values()
         if resource["Type"] == "AWS::CloudWatch::Alarm"
         and resource["Properties"].get("MetricName") in {each.name for each in COMPARED}
     ]
     assert sorted(watched) == sorted(each.name for each in COMPARED for _ in shadowed)
 
 
-def test_each_token_of_the_graph_has_its_alarm(template: Template, topology: Topology) -> None:
-    systems = (edge.attributes.get("signs_in_to") for edge in topology.edges)
+def an_alarm_of_each_token(made: Made) -> None:
+    systems = (edge.attributes.get("signs_in_to") for edge in made.topology.edges)
 
-    assert alarms_by(template, "system") == sorted(
+    assert alarms_by(made.template, "system") == sorted(
         (SIGN_INS.name, system) for system in systems if system
     )
 
 
-def test_what_is_kept_for_a_number_of_days_expires(template: Template, topology: Topology) -> None:
+def an_end_of_what_is_kept_for_a_number_of_days(made: Made) -> None:
     resources = [
         (each["Type"], each["Properties"])
-        for each in template["Resources"].values()
+        for each in made.template["Resources"].values()
         if "Properties" in each
     ]
     expiring = [
@@ -370,9 +344,40 @@ def test_what_is_kept_for_a_number_of_days_expires(template: Template, topology:
 
     # A bucket has no rule: it would delete the objects of released projects.
     in_bucket = any(kind == "AWS::S3::Bucket" for kind, _ in resources)
-    for node in topology.nodes:
+    for node in made.topology.nodes:
         if "days" in node.attributes and not (in_bucket and node.kind == "datastore"):
             assert {"AttributeName": node.attributes["expires"], "Enabled": True} in expiring
+
+
+PARTS: tuple[Callable[[Made], None], ...] = (
+    no_broken_rule,
+    no_broken_rule_in_a_stack_that_others_copy,
+    nothing_that_check_finds,
+    roles_that_may_do_what_the_graph_needs_and_nothing_else,
+    the_asynchronous_edges_and_ends_of_the_graph,
+    alarms_of_each_circuit,
+    alarms_of_each_system_that_a_function_takes_over_from,
+    an_alarm_of_each_token,
+    an_end_of_what_is_kept_for_a_number_of_days,
+)
+
+
+@pytest.mark.parametrize("variant", parameters([*all_variants(), *AUTHORIZED]))
+def test_the_variant_keeps_the_contract(variant: Variant, made: Callable[[Variant], Made]) -> None:
+    """One test, since a variant is loaded once for all parts; each part that fails is shown."""
+    one = made(variant)
+    with kept("contract", *one.looked_at()) as is_new:
+        failures = [*failed(one)] if is_new else []
+        if failures:
+            raise ExceptionGroup(str(variant), failures)
+
+
+def failed(made: Made) -> Iterator[Exception]:
+    for part in PARTS:
+        try:
+            part(made)
+        except Exception as failure:  # noqa: BLE001 (raised with those of the other parts)
+            yield failure
 
 
 @pytest.fixture(scope="session")
@@ -382,15 +387,21 @@ def shown() -> set[tuple[str, str]]:
 
 
 # CDK's templates hold what SAM's do, and one runtime's what the other's do: tests/parity compares.
-@pytest.mark.parametrize(
-    "variant", parameters(all_variants(), exhaustive_in={"cdk", "typescript"}), indirect=True
-)
+@pytest.mark.parametrize("variant", parameters(all_variants(), exhaustive_in={"cdk", "typescript"}))
 def test_no_property_that_handles_failures_can_be_removed_unnoticed(
-    variant: Variant, template: Template, topology: Topology, shown: set[tuple[str, str]]
+    variant: Variant, made: Callable[[Variant], Made], shown: set[tuple[str, str]]
 ) -> None:
-    content = without_code(template), repr(topology)
-    if content in shown:
-        return
+    one = made(variant)
+    with kept("removals", *one.looked_at()) as is_new:
+        content = (without_code(one.template), repr(one.topology)) if is_new else ("", "")
+        if is_new and content not in shown:
+            assert unnoticed(one) == []
+            shown.add(content)
+
+
+def unnoticed(made: Made) -> list[str]:
+    """Return what can be removed from a template without breaking a rule or changing an edge."""
+    variant, template, topology = made.variant, made.template, made.topology
     ignore = (
         *WITHOUT_MEANING,
         *NOT_THE_CONTRACTS,
@@ -407,11 +418,8 @@ def test_no_property_that_handles_failures_can_be_removed_unnoticed(
         *included(template),
     )
     stacks_of = stacks_like(template)
-    unnoticed = [
+    return [
         what
         for what, without in removals(template, ignore)
         if keeps(without, stacks_of) and not differences(asynchronous_edges(without), topology)
     ]
-
-    assert unnoticed == []
-    shown.add(content)

@@ -1,0 +1,56 @@
+"""A variant as it is made, and all that decides what the contract finds in it."""
+
+import sys
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import metadata
+from pathlib import Path
+
+from contract.stack import load
+from kept import Look, digest
+from rendering import ROOT
+from variants import Variant, topology_of
+
+from sls_patterns_cli.catalog.model import Topology
+from sls_patterns_cli.cloudformation.document import Template
+
+RULES = Path(__file__).parent
+VARIANTS = RULES.with_name("variants.py")
+SOURCE, TEMPLATES = ROOT / "src/sls_patterns_cli", ROOT / "templates"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A variant, where it is rendered, and its template: as that is, or as CDK synthesised it."""
+
+    variant: Variant
+    project: Path
+    file: Path
+
+    @cached_property
+    def template(self) -> Template:
+        return load(self.project)
+
+    @cached_property
+    def topology(self) -> Topology:
+        return topology_of(self.variant)
+
+    def looked_at(self) -> Look:
+        """Return all that decides what is found in it."""
+        written = [self.file] if self.variant.iac == "sam" else sorted(self.file.parent.glob("*.*"))
+        others = (*self.project.glob("stacks/*"), *self.project.glob("statemachines/*"))
+        return (judges(), *declared(self.variant.pattern), str(self.variant), *written, *others)
+
+
+@cache
+def judges() -> str:
+    """Return the digest of what judges a template: the rules, and what they read templates with."""
+    versions = (sys.version, metadata.version("aws-sam-translator"), metadata.version("pyyaml"))
+    return digest(*versions, RULES, VARIANTS, SOURCE)
+
+
+def declared(pattern: str) -> list[Path]:
+    """Return the files that declare a pattern, and the words that they may use."""
+    folders = (TEMPLATES / "proofs", TEMPLATES / "patterns" / pattern)
+    shared = [*TEMPLATES.glob("*.yml"), TEMPLATES / "patterns/index.yml"]
+    return sorted([*shared, *(file for each in folders for file in each.rglob("*.yml"))])
