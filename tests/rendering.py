@@ -24,7 +24,7 @@ from kept import of_this_run
 from sls_patterns_cli.catalog import RESERVED_ADDRESS
 
 if TYPE_CHECKING:
-    from copier._main import Worker
+    from sls_patterns_cli.rendering.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "build/rendered"
@@ -73,19 +73,23 @@ def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
 
 
 def _render(origin: Path, destination: Path, data: dict[str, object]) -> None:
+    renderer = _renderer(origin)
     with tempfile.TemporaryDirectory(dir=destination.parent) as folder:
         made = Path(folder) / "project"
-        with _worker()(str(origin), made, data=data, defaults=True, quiet=True) as worker:
-            worker.run_copy()
+        made.mkdir()
+        renderer.write(renderer.answers(data, made), made)
         made.rename(destination)
 
 
 @cache
-def _worker() -> type["Worker"]:
-    """Return Copier's worker of this process, which compiles each template once."""
-    from sls_patterns_cli.rendering.render import QuickWorker
+def _renderer(origin: Path) -> "Renderer":
+    """Return the renderer of this process, which reads and compiles each template once."""
+    from sls_patterns_cli.rendering.renderer import Renderer
+    from sls_patterns_cli.rendering.template_cache import TemplateCache
 
-    return type("Worker", (QuickWorker,), {"compiled": {}})
+    cache = TemplateCache(ROOT / "build/templates")
+    atexit.register(cache.save)
+    return Renderer(origin, cache)
 
 
 @cache

@@ -1,79 +1,42 @@
-"""Guards what render.py overrides in Copier: each test fails when Copier changes it."""
+"""How `new` renders: with Jinja alone, and with nothing that costs time."""
 
 import os
 import shutil
 import subprocess
 import sys
-from functools import cached_property
-from importlib import import_module
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
 from command import Cli
-from copier._main import Worker
-from copier._template import Template
-from questionary import Choice
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.rendering import copier_without_prompts, render
+from sls_patterns_cli.rendering import render
 
 WEBHOOK = {"pattern": ("PATTERN", "scalable-webhook")}
 
 
-def parameters(function: Any) -> list[str]:
-    return [
-        parameter.name
-        for parameter in signature(function).parameters.values()
-        if parameter.kind is not Parameter.KEYWORD_ONLY
-    ]
-
-
-def test_copier_still_has_what_is_overridden() -> None:
-    assert parameters(Worker._ask) == ["self"]
-    assert parameters(Worker._render_template) == ["self"]
-    assert parameters(Worker._render_context) == ["self"]
-    assert parameters(Worker._render_string) == ["self", "string", "extra_context"]
-    assert isinstance(vars(Worker)["answers_relpath"], property)
-    assert parameters(Worker._sync_git_index_executable_bit) == ["self", "dst_relpath", "src_mode"]
-    for owner, name in ((Worker, "template"), (Worker, "jinja_env"), (Worker, "subproject")):
-        assert isinstance(vars(owner)[name], cached_property)
-    assert isinstance(vars(Template)["vcs"], cached_property)
-    assert "unsafe_prompt" in Worker._ask.__code__.co_names
-    compile_parameters = parameters(jinja2.Environment.compile)
-    assert compile_parameters == ["self", "source", "name", "filename", "raw", "defer_init"]
-
-
-def test_a_command_that_asks_nothing_loads_nothing_that_asks() -> None:
+def test_new_imports_neither_copier_nor_what_it_needs(tmp_path: Path) -> None:
     program = """
 import sys
-from sls_patterns_cli.rendering import copier_without_prompts
-copier_without_prompts.import_copier()
-import copier
-print(*{name.partition(".")[0] for name in sys.modules})
+from sls_patterns_cli.__main__ import main
+try:
+    main()
+finally:
+    print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
 """
     loaded = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout.split()
+        [sys.executable, "-c", program, "new", "scalable-webhook", "--defaults"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr.split()
 
-    assert "copier" in loaded
-    assert not {"prompt_toolkit", "pygments", "questionary"}.intersection(loaded)
-
-
-def test_what_stands_in_for_prompts_is_there_and_does_the_same() -> None:
-    for module, names in copier_without_prompts.STAND_INS.items():
-        assert all(hasattr(import_module(module), name) for name in names)
-    stand_in = copier_without_prompts.STAND_INS["questionary.prompts.common"]["Choice"]
-    for arguments in (("a", "b"), ("a", None), ("a", 0, "why not")):
-        ours, theirs = stand_in(*arguments), Choice(*arguments)
-        assert (ours.title, ours.value, ours.disabled) == (
-            theirs.title,
-            theirs.value,
-            theirs.disabled,
-        )
+    assert "jinja2" in loaded
+    assert not {"copier", "prompt_toolkit", "pathspec", "pygments"}.intersection(loaded)
 
 
 def test_git_runs_for_the_first_commit_alone(cli: Cli, tmp_path: Path) -> None:

@@ -504,11 +504,10 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
         return _command(typed | answered, options, dest, no_git=no_git)
 
     with new_project.answers_kept(so_far), interrupts.handled():
-        # Before any question, and before Copier is imported.
+        # Before any question.
         target = None if dest is None else new_folder.absolute(dest)
         if target:
             new_folder.refuse_unless_free(target)
-        copier_without_prompts.import_copier()
         from sls_patterns_cli.doctor import programs
         from sls_patterns_cli.rendering import render
 

@@ -1,13 +1,12 @@
-"""Asks the template's questions in the place of Copier: with a way back, and a review at the end.
+"""Asks the template's questions: with a way back, and a review at the end.
 
-Copier keeps saying what `questions.yml` says: which question comes next, what it offers, and which
-answers are valid. To go back, or to change an answer, Copier goes through its questions once more,
-and gets the answers from before to those that stay as they are.
+The renderer says what `questions.yml` says: which question comes next, what it offers, and which
+answers are valid. To go back, or to change an answer, it goes through its questions once more, and
+gets the answers from before to those that stay as they are.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,17 +15,12 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.asking.ask import ask
 from sls_patterns_cli.asking.question import Back, Option, Question
 from sls_patterns_cli.catalog.tree import picture
-from sls_patterns_cli.rendering import copier_parts
-from sls_patterns_cli.rendering.copier_errors import without_question
+from sls_patterns_cli.rendering import questions
 from sls_patterns_cli.terminal.output import shown
 
 _CREATE, _CANCEL = object(), object()
 
-_NOT_READ = "Invalid input"
-"""What Copier says of a text that is none of the question's type: a number, as others take any."""
-
-Details = Mapping[str, Any]
-"""A question, or answers, as Copier gives them to questionary and gets them."""
+Answers = dict[str, Any]
 
 
 class _Remembered(NamedTuple):
@@ -62,55 +56,43 @@ class Interview:
         """The questions that are not asked again in this pass if their answers are still valid."""
         self._before_change: _Before | None = None
 
-    def conduct(self, ask_all: Callable[[], None], place: Callable[[], Path]) -> None:
-        """Let Copier `ask_all` questions until somebody agrees to the answers.
+    def conduct(
+        self,
+        ask_all: Callable[[Callable[[questions.Question], Any]], Answers],
+        place: Callable[[Answers], Path],
+    ) -> Answers:
+        """Let the renderer `ask_all` questions until somebody agrees to the answers.
 
         `place` is where the project will be. If nothing had to be asked, nobody is asked to agree.
         Raises KeyboardInterrupt if somebody ends it.
         """
-        with self._in_place_of_questionary():
-            while True:
-                self._asked.clear()
-                self._answered.clear()
-                try:
-                    ask_all()
-                    self._before_change = None
-                    self._kept = {*self._asked}
-                    if not self._asked or self._is_agreed(place()):
-                        return
-                except Back:
-                    self._go_back()
-                except BaseException:
-                    if self._before_change:
-                        self._answered.clear()
-                        self._answered.update(self._before_change.answered)
-                    raise
+        while True:
+            self._asked.clear()
+            self._answered.clear()
+            try:
+                answers = ask_all(self._answer)
+                self._before_change = None
+                self._kept = {*self._asked}
+                if not self._asked or self._is_agreed(place(answers)):
+                    return answers
+            except Back:
+                self._go_back()
+            except BaseException:
+                if self._before_change:
+                    self._answered.clear()
+                    self._answered.update(self._before_change.answered)
+                raise
 
-    @contextmanager
-    def _in_place_of_questionary(self) -> Iterator[None]:
-        names = vars(copier_parts.main)
-        original = names["unsafe_prompt"]
-        names["unsafe_prompt"] = self._prompt
-        try:
-            yield
-        finally:
-            names["unsafe_prompt"] = original
-
-    def _prompt(
-        self, questions: Sequence[Details], answers: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """Answer Copier's question; `answers` has the default. Copier passes computed ones, too."""
-        (details,) = questions
-        if not details["when"](answers):
-            return answers
-        name = details["name"]
-        self._asked[name] = question = _question(details, self._objection)
+    def _answer(self, asked: questions.Question) -> Any:
+        """What somebody answers, or has answered before."""
+        name = asked.name
+        self._asked[name] = question = _question(asked, self._objection)
         if not (name in self._kept and self._is_valid(name, question)):
             can_go_back = len(self._asked) > 1 or self._before_change is not None
             answer = ask(self._preset(name, question), back=can_go_back)
             self._remembered[name] = _Remembered(answer, question.default)
-        self._answered[name] = details["filter"](self._remembered[name].answer)
-        return {name: self._answered[name]}
+        self._answered[name] = asked.cast(self._remembered[name].answer)
+        return self._answered[name]
 
     def _is_valid(self, name: str, question: Question) -> bool:
         """Whether there is a remembered answer that can be given now.
@@ -170,36 +152,35 @@ class Interview:
         return answer is _CREATE
 
 
-def _question(details: Details, objection: Callable[[str, Any], str]) -> Question:
-    """Copier's question in this tool's form."""
-    name, kind, default = details["name"], details["type"], details.get("default")
+def _question(asked: questions.Question, objection: Callable[[str, Any], str]) -> Question:
+    """The template's question in the form in which it is asked."""
+    name = asked.name
+    default = asked.default if asked.has_default else None
 
     def object_to(answer: Any) -> str:
-        valid = details.get("validate", lambda _: True)(answer)
-        if valid == _NOT_READ:
+        try:
+            meaning = asked.meaning(answer)
+        except ValueError:
             return f"{answer} is not a whole number"
-        return without_question(valid) if isinstance(valid, str) else objection(name, answer)
+        return asked.objection(meaning) or objection(name, answer)
 
-    text = str(details["message"]).strip()
-    if kind == "confirm":
-        return Question(text, (Option(True, "yes"), Option(False, "no")), default)  # noqa: FBT003
-    if kind == "input":
-        options = tuple(_SUGGESTED[name]()) if name in _SUGGESTED else ()
-        return Question(text, options, default, free=True, objection=object_to)
-    options = tuple(_option(name, choice) for choice in details["choices"])
-    if kind == "checkbox":
-        chosen = [choice.value for choice in details["choices"] if choice.checked]
-        return Question(text, options, chosen, several=True, objection=object_to)
-    return Question(text, options, default and default.value, objection=object_to)
+    if asked.choices:
+        options = tuple(_option(name, title, value) for title, value in asked.choices)
+        return Question(asked.text, options, default, several=asked.several, objection=object_to)
+    if asked.type == "bool":
+        return Question(asked.text, (Option(True, "yes"), Option(False, "no")), default)  # noqa: FBT003
+    options = tuple(_SUGGESTED[name]()) if name in _SUGGESTED else ()
+    text = "" if default is None else str(default)
+    return Question(asked.text, options, text, free=True, objection=object_to)
 
 
-def _option(question: str, choice: Any) -> Option:
+def _option(question: str, title: str, value: Any) -> Option:
     """An option of a choice, whose first line is its name, and the others what it means."""
-    name, *lines = str(choice.title).splitlines()
+    name, *lines = title.splitlines()
     meaning = " ".join(line.strip() for line in lines)
     if question != "pattern":
-        return Option(choice.value, name, paragraphs=(meaning,) if meaning else ())
-    pattern = catalog.pattern(choice.value)
+        return Option(value, name, paragraphs=(meaning,) if meaning else ())
+    pattern = catalog.pattern(value)
     width = shutil.get_terminal_size().columns - len("     ")
     return Option(
         pattern.slug,

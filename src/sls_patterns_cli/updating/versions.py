@@ -17,12 +17,8 @@ from sls_patterns_cli.rendering.answers import ANSWERS_FILE, Given
 from sls_patterns_cli.rendering.copier_errors import explained
 from sls_patterns_cli.rendering.copier_parts import SettingsModel, Subproject, as_operation
 from sls_patterns_cli.rendering.copier_parts import Template as CopierTemplate
-from sls_patterns_cli.rendering.render import (
-    Compiled,
-    QuickWorker,
-    refuse_unasked,
-    refuse_without_effect,
-)
+from sls_patterns_cli.rendering.quick_worker import QuickWorker
+from sls_patterns_cli.rendering.refusals import refuse_unasked, refuse_without_effect
 from sls_patterns_cli.rendering.template_cache import TemplateCache
 from sls_patterns_cli.system import git
 from sls_patterns_cli.system.new_folder import PREFIX
@@ -48,15 +44,15 @@ class Versions:
     def __init__(self, address: str, old: Template, new: Template, *others: Template) -> None:
         self._new = new
         # Most templates are the same in both, and in the version of the last `new`.
-        compiled: Compiled = dict(TemplateCache().load())
+        cache = TemplateCache()
         pinned = {template.version: template for template in (old, new, *others)}
 
         class PinnedWorker(QuickWorker):
             """Takes the versions from where they are, which saves Copier cloning four times."""
 
             @cached_property
-            def compiled(self) -> Compiled:
-                return compiled
+            def template_cache(self) -> TemplateCache:
+                return cache
 
             @cached_property
             def template(self) -> CopierTemplate:
@@ -110,9 +106,10 @@ class Versions:
             worker = self._renderer(dst_path=Path(name), vcs_ref=self._new.version, data=data)
             with worker, _apart(), explained(given), redirect_stderr(StringIO()):
                 worker.refuse_what_runs()
-                refuse_unasked(given, worker)
+                questions = worker.template.questions_data
+                refuse_unasked(given, questions, worker.jinja_env)
                 worker.run_copy()
-                refuse_without_effect(given, worker)
+                refuse_without_effect(given, questions, worker.answers.hidden)
                 defaults = worker.defaults_of_new_projects()
                 return replace(_rendering(worker), of_new_projects=defaults)
 
