@@ -12,6 +12,7 @@ import parts
 import pytest
 import spending
 from command import Cli, environment
+from kept import digest
 from selection import (
     is_all_of_its_part,
     is_whole,
@@ -56,6 +57,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="leave out the emulator's tests if they have passed with what is there now",
     )
     parser.addoption("--costs", type=Path, help="a file to which each test adds its processor time")
+
+
+LONGEST_NAME = 200
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a long text by its start: each worker sends the names of all tests."""
+    if not isinstance(val, str | bytes) or len(val) <= LONGEST_NAME:
+        return None
+    start = val[:40] if isinstance(val, str) else val[:40].decode(errors="backslashreplace")
+    return f"{start}... {digest(val)[:8]}"
 
 
 @pytest.hookimpl(trylast=True)  # of what is left

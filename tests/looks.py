@@ -94,7 +94,8 @@ def code_in_typescript(project: Path) -> Look:
     return (HERE, str(node()), *_told(project, *TYPESCRIPT))  # package-lock.json is among these
 
 
-def tests_of_stack(project: Path) -> Look:
+def all_but_pages(project: Path) -> Look:
+    """Return all of a project that is not for people to read, and what it runs on."""
     runs_on = runner(project)  # first, as it adds package-lock.json
     files = [each for each in sorted(contents(project)) if not each[0].endswith(FOR_PEOPLE)]
     return (HERE, *runs_on, *(part for each in files for part in each))

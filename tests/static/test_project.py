@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import looks
 import policies
@@ -34,7 +35,7 @@ from environments import (
     npm,
     pins,
 )
-from kept import Part, kept, kept_of
+from kept import Look, Part, kept, kept_of
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
@@ -51,6 +52,7 @@ from variants import (
     parameters,
 )
 
+from sls_patterns_cli.cloudformation import document
 from sls_patterns_cli.local.languages import interpreters, modules
 
 CHECKER = Path(__file__)
@@ -79,6 +81,11 @@ def built_by(parameters: ParameterSet, *tools: str) -> bool:
     (variant,) = parameters.values
     assert isinstance(variant, Variant)
     return (variant.iac, variant.runtime)[: len(tools)] == tools
+
+
+def bundled_by(iac: str) -> list[ParameterSet]:
+    chosen = [each for each in VARIANTS if (each.iac, each.runtime) == (iac, "typescript")]
+    return parameters(chosen, ())
 
 
 def other_versions() -> list[tuple[str, str]]:
@@ -521,7 +528,7 @@ def run_distinct_unit_tests(projects: Mapping[Variant, Path]) -> None:
 )
 def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, projects: Projects) -> None:
     project = projects[variant]
-    with kept("tests of a stack", CHECKER, *looks.tests_of_stack(project)) as is_new:
+    with kept("tests of a stack", CHECKER, *looks.all_but_pages(project)) as is_new:
         if is_new:
             run_unit_tests(variant, project, *ONLY_STACK[variant.runtime])
 
@@ -533,7 +540,7 @@ def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
         for variant in VARIANTS
         if (variant.runtime, variant.iac) == ("typescript", "cdk")
     ]
-    of_each = {each: (CHECKER, *looks.tests_of_stack(each)) for each in stacks}
+    of_each = {each: (CHECKER, *looks.all_but_pages(each)) for each in stacks}
     with kept_of("tests of stacks", of_each) as new:
         if new:
             run_tests_of_stacks(new, tmp_path)
@@ -550,31 +557,46 @@ def run_tests_of_stacks(stacks: Sequence[Path], folder: Path) -> None:
 
 
 def test_a_project_lints_its_own_state_machines(projects: Projects) -> None:
-    linted, seen = 0, set[bytes]()
+    statelint = metadata.version("statelint")
+    linted: dict[tuple[Path, Path], Look] = {}
     for variant, project in projects.of(VARIANTS).items():
         for definition in project.glob("statemachines/*"):
             if '"DISTRIBUTED"' in definition.read_text():
                 continue  # no linter knows its reader: `test_distributed_maps.py`
             if variant.runtime == "typescript":
                 scripts = json.loads((project / "package.json").read_text())["scripts"]
-                # It does not take `${Partition}` for a part of an ARN.
-                filled_in = f"$(sed 's/${{Partition}}/aws/' statemachines/{definition.name})"
-                command = f'asl-validator --json-definition "{filled_in}"'
-                assert scripts["lint"].endswith(f" && {command}")
-                if definition.read_bytes() not in seen:
-                    link_modules(project)
-                    program = project / "node_modules/.bin/asl-validator"
-                    rest = command.removeprefix("asl-validator")
-                    run(["sh", "-c", f"{node().executable} {program}{rest}"], project)
-                seen.add(definition.read_bytes())
-                continue
-            command = f"statelint statemachines/{definition.name}"
-            assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
-            assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
-            run([BIN / "statelint", *command.split()[1:]], project)
-            linted += 1
+                assert scripts["lint"].endswith(f" && {asl_validator(definition)}")
+                link_modules(project)
+            else:
+                command = f"statelint statemachines/{definition.name}"
+                assert f"\t.venv/bin/{command}\n" in (project / "Makefile").read_text()
+                assert "statelint==3.1.0\n" in (project / "requirements-dev.txt").read_text()
+            linted[project, definition] = (
+                CHECKER,
+                statelint,
+                *looks.runner(project),
+                definition,
+            )
 
     assert linted
+    with kept_of("state machines", linted) as new:
+        for project, definition in new:
+            lint_definition(project, definition)
+
+
+def asl_validator(definition: Path) -> str:
+    # It does not take `${Partition}` for a part of an ARN.
+    filled_in = f"$(sed 's/${{Partition}}/aws/' statemachines/{definition.name})"
+    return f'asl-validator --json-definition "{filled_in}"'
+
+
+def lint_definition(project: Path, definition: Path) -> None:
+    if not (project / modules.MANIFEST).exists():
+        run([BIN / "statelint", f"statemachines/{definition.name}"], project)
+        return
+    program = project / "node_modules/.bin/asl-validator"
+    rest = asl_validator(definition).removeprefix("asl-validator")
+    run(["sh", "-c", f"{node().executable} {program}{rest}"], project)
 
 
 def test_the_linter_of_a_typescript_project_reads_jsonata(
@@ -715,7 +737,11 @@ def test_the_feature_flags_of_cdk_are_those_that_its_version_recommends(tmp_path
 def test_zizmor_finds_nothing_in_the_workflows(projects: Projects) -> None:
     workflows = [project / ".github/workflows" for project in projects.of(VARIANTS).values()]
 
-    run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", *workflows], HERE)
+    zizmor = metadata.version("zizmor")
+    with kept_of("zizmor", {each: (CHECKER, zizmor, each) for each in workflows}) as new:
+        if new:
+            command = ("--offline", "--quiet", "--persona", "pedantic")
+            run([BIN / "zizmor", *command, *new], HERE)
 
 
 @pytest.mark.parametrize("iac", ["sam", "cdk"])
@@ -772,19 +798,82 @@ def handlers_of(project: Path) -> list[Path]:
     ]
 
 
-# It builds those in TypeScript, and reads each template for that.
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam", "python")])
 def test_sam_validates_the_template(variant: Variant, projects: Projects) -> None:
-    sam(projects[variant], "validate")  # a test of its own reads it with cfn-lint
-
-
-@pytest.mark.parametrize(
-    "variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam", "typescript")]
-)
-def test_sam_bundles_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
     project = projects[variant]
+    look = looks.infrastructure(project, project / "template.yaml")
+    with kept(
+        "sam validate", CHECKER, tool("SLS_SAM"), project / "samconfig.toml", *look
+    ) as is_new:
+        if is_new:
+            sam(project, "validate")  # a test of its own reads it with cfn-lint
+
+
+def test_each_function_in_typescript_is_bundled_as_all_are(projects: Projects) -> None:
+    """So few bundles stand for all; each handler is there, and has a function."""
+    builds = {
+        variant: functions_built(project)
+        for variant, project in projects.of(VARIANTS).items()
+        if (variant.iac, variant.runtime) == ("sam", "typescript")
+    }
+
+    settings = {json.dumps(each, sort_keys=True) for built in builds.values() for *_, each in built}
+    assert len(settings) == 1
+    for variant, built in builds.items():
+        source = projects[variant] / "src"
+        assert {source / entry for _, entry, _ in built} == {*handlers_of(projects[variant])}
+        for handler, entry, _ in built:
+            name, _, exported = handler.rpartition(".")
+            assert Path(name).name == Path(entry).stem
+            assert re.search(
+                rf"^export .*\b{exported}\b", (source / entry).read_text(), re.MULTILINE
+            )
+
+
+def functions_built(project: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return handler, entry point and other settings of each function that SAM bundles."""
+    template = document.read(project / "template.yaml")
+    shared = template.get("Globals", {}).get("Function", {})
+    found = []
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties = {**shared, **resource["Properties"]}
+            build = dict(resource["Metadata"])
+            settings = dict(build.pop("BuildProperties"))
+            (entry,) = settings.pop("EntryPoints")
+            built = {"from": properties["CodeUri"], **build, **settings}
+            found.append((properties["Handler"], entry, built))
+    return found
+
+
+def with_each_package(projects: Projects, iac: str) -> list[Path]:
+    """Return few TypeScript projects whose functions have each package that any project has."""
+    folders = projects.of(v for v in OFFERED if (v.iac, v.runtime) == (iac, "typescript"))
+    return sorted(few_of([*folders.values()], packages_for_lambda))
+
+
+def packages_for_lambda(project: Path) -> set[tuple[str, ...]]:
+    manifest = json.loads((project / modules.MANIFEST).read_text())
+    return {*manifest.get("dependencies", {}).items()}
+
+
+def test_sam_bundles_each_package_for_lambda(projects: Projects, tmp_path: Path) -> None:
+    chosen = with_each_package(projects, "sam")
+    of_each = {each: (CHECKER, tool("SLS_SAM"), *looks.all_but_pages(each)) for each in chosen}
+    with kept_of("bundles of SAM", of_each) as new:
+        for number, project in enumerate(new):
+            (folder := tmp_path / str(number)).mkdir()
+            bundle_with_sam(project, folder)
+
+
+@pytest.mark.parametrize("variant", bundled_by("sam"))
+def test_sam_bundles_every_variant(variant: Variant, projects: Projects, tmp_path: Path) -> None:
+    bundle_with_sam(projects[variant], tmp_path)
+
+
+def bundle_with_sam(project: Path, folder: Path) -> None:
     link_modules(project)
-    path = f"{project / modules.FOLDER / '.bin'}{os.pathsep}{path_with_node(tmp_path)}"
+    path = f"{project / modules.FOLDER / '.bin'}{os.pathsep}{path_with_node(folder)}"
 
     sam(project, "build", PATH=path)
 
@@ -996,15 +1085,25 @@ def files_of_bundles(project: Path) -> set[str]:
     return {file.stem + end for file in handlers_of(project) for end in (".js", ".js.map")}
 
 
-@pytest.mark.parametrize(
-    "variant", [p for p in STANDING_FOR_ALL if built_by(p, "cdk", "typescript")]
-)
-def test_cdk_bundles_for_lambda(variant: Variant, projects: Projects, tmp_path: Path) -> None:
-    synthesise_into(tmp_path / "built", projects[variant], build=True)
+def test_cdk_bundles_each_package_for_lambda(projects: Projects, tmp_path: Path) -> None:
+    chosen = with_each_package(projects, "cdk")
+    of_each = {each: (CHECKER, *looks.all_but_pages(each)) for each in chosen}
+    with kept_of("bundles of CDK", of_each) as new:
+        for number, project in enumerate(new):
+            bundle_with_cdk(project, tmp_path / str(number))
+
+
+@pytest.mark.parametrize("variant", bundled_by("cdk"))
+def test_cdk_bundles_every_variant(variant: Variant, projects: Projects, tmp_path: Path) -> None:
+    bundle_with_cdk(projects[variant], tmp_path / "built")
+
+
+def bundle_with_cdk(project: Path, output: Path) -> None:
+    synthesise_into(output, project, build=True)
 
     # A definition of a state machine is a file.
-    packages = [asset for asset in (tmp_path / "built").glob("asset.*") if asset.is_dir()]
-    assert len(packages) == len(handlers_of(projects[variant]))
+    packages = [asset for asset in output.glob("asset.*") if asset.is_dir()]
+    assert len(packages) == len(handlers_of(project))
     for package in packages:
         assert {file.name for file in package.iterdir()} == {"index.js", "index.js.map"}
         assert '= require("@' not in (package / "index.js").read_text()  # nothing is left out
@@ -1024,7 +1123,8 @@ def test_make_installs_lints_and_tests_as_the_readme_says(
     project = render_project(tmp_path / "project", **variant.answers)
 
     path = path_with_node(tmp_path)
-    # What is started once need not be compiled whole.
-    printed = run(["make", "install", "lint", "test"], project, PATH=path, PIP_NO_COMPILE="1")
-
-    assert " passed" in printed
+    with kept("make install lint test", CHECKER, sys.version, str(node()), project) as is_new:
+        if is_new:
+            # What is started once need not be compiled whole.
+            made = ["make", "install", "lint", "test"]
+            assert " passed" in run(made, project, PATH=path, PIP_NO_COMPILE="1")

@@ -84,7 +84,7 @@ def test_unit_tests_read_the_code_themselves_and_their_settings(
 
 
 @pytest.mark.parametrize("runtime", ["python", "typescript"])
-def test_the_tests_of_a_stack_read_all_but_pages(runtime: str, tmp_path: Path) -> None:
+def test_builds_and_tests_of_a_stack_read_all_but_pages(runtime: str, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **ANSWERS, runtime=runtime)
     every = {
         each.relative_to(project).as_posix()
@@ -92,7 +92,7 @@ def test_the_tests_of_a_stack_read_all_but_pages(runtime: str, tmp_path: Path) -
         if each.is_file() and ".github" not in each.parts
     }
 
-    found = files_that_change(looks.tests_of_stack, project)
+    found = files_that_change(looks.all_but_pages, project)
 
     assert {each for each in every if not each.endswith(looks.FOR_PEOPLE)} <= found
     assert "README.md" not in found
@@ -115,10 +115,10 @@ def test_what_reads_a_template_reads_definitions_and_the_settings_of_checkov(
     [
         (looks.types_of_python, "python"),
         (looks.unit_tests, "python"),
-        (looks.tests_of_stack, "python"),
+        (looks.all_but_pages, "python"),
         (looks.code_in_typescript, "typescript"),
         (looks.unit_tests, "typescript"),
-        (looks.tests_of_stack, "typescript"),
+        (looks.all_but_pages, "typescript"),
     ],
 )
 def test_another_set_of_packages_is_another_key(
