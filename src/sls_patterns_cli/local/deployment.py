@@ -1,9 +1,10 @@
 """A workload on the emulator: built, deployed, and deployed again after changes."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.local import deploy, flavours
@@ -60,10 +61,21 @@ class Deployment:
     _parameters: Mapping[str, str] = field(init=False)
     _assembly: Assembly = field(init=False)
 
+    @property
+    def template(self) -> Template:
+        """What was built."""
+        return self._assembly.template
+
     def build(self) -> Template:
         """Build the packages and return the template that names them; raises UserError."""
         self._assembly = self.workload.assemble()
-        return self._assembly.template
+        return self.template
+
+    def on(self, emulator: Emulator) -> Self:
+        """The same workload, as it was built, to be deployed to another emulator."""
+        other = copy(self)
+        other.emulator = emulator
+        return other
 
     def deploy(self, parameters: Mapping[str, str]) -> None:
         """Deploy what was built, with the parameters that have no default; raises UserError."""

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from sls_patterns_cli.local import (
     openid,
     proofs,
     query_packages,
+    shares,
 )
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.deployment import Deployment, Generated
@@ -61,7 +62,8 @@ def test(  # no test of pytest's
 ) -> int:
     """Deploy the project in `path` locally, run its proofs and tear everything down.
 
-    `arguments` go to the proofs' test runner. Returns its exit code; raises UserError, and
+    `arguments` go to the proofs' test runner, which has the terminal then. Without any, proofs that
+    take long run on two stacks side by side. Returns its exit code; raises UserError, and
     SystemExit with 128 plus its number where a signal ends it.
     """
     started = time.monotonic()
@@ -70,25 +72,47 @@ def test(  # no test of pytest's
         with progress.stage("Import the functions"):
             importing.refuse_broken(stack.emulator, stack.project.stack_name, stack.project.root)
         command, variables = stack.language.test_command(arguments)
-        progress.log(f"Ready after {time.monotonic() - started:.1f} s; running the proofs")
-        environment = {
-            **stack.emulator.client_environment(variables),
-            **stack.controls,
-            **stack.credentials,
-            "STACK_NAME": stack.project.stack_name,
-            "PATH": _path_with_this_tool(stack.project, variables),
-            # Proofs that deploy another version of the project run it with that version's folder.
-            "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
-            "FORCE": "1",  # proofs refuse a stack that may be in use, and nobody uses this one
-        }
-        environment.pop("VIRTUAL_ENV", None)
-        # With arguments for the test runner, the terminal shows that runner's own output.
-        if progress.live and not arguments:
-            reporting, more = stack.language.reporter()
-            logged = partial(lines_between, stack.emulator, stack.project.stack_name)
-            command, environment = [*command, *reporting], {**environment, **more}
-            return proofs.run(stack.project, command, environment, progress, logged)
-        return tether.run(command, cwd=stack.project.root, env=environment).returncode
+        shared = shares.of(stack.project)
+        with ExitStack() as others:
+            stacks = [stack]
+            if not arguments:
+                stacks += [others.enter_context(_another(stack)) for _ in shared[1:]]
+            beside = " on two stacks" if len(stacks) > 1 else ""
+            took = time.monotonic() - started
+            progress.log(f"Ready after {took:.1f} s; running the proofs{beside}")
+            if arguments:
+                environment = _environment(stack, variables)
+                return tether.run(command, cwd=stack.project.root, env=environment).returncode
+            runs = [
+                _run(each, share, command, variables)
+                for each, share in zip(stacks, shared, strict=True)
+            ]
+            return proofs.run(stack.project, runs, progress)
+
+
+def _run(
+    stack: "_Stack", share: shares.Share, command: Sequence[str], variables: Mapping[str, str]
+) -> proofs.Run:
+    """The test runner that runs a share of the proofs on a stack."""
+    reporting, more = stack.language.reporter(share)
+    logged = partial(lines_between, stack.emulator, stack.project.stack_name)
+    return proofs.Run([*command, *reporting], {**_environment(stack, variables), **more}, logged)
+
+
+def _environment(stack: "_Stack", variables: Mapping[str, str]) -> dict[str, str]:
+    """In which proofs run on a stack; `variables` are those of the test runner."""
+    environment = {
+        **stack.emulator.client_environment(variables),
+        **stack.controls,
+        **stack.credentials,
+        "STACK_NAME": stack.project.stack_name,
+        "PATH": _path_with_this_tool(stack.project, variables),
+        # Proofs that deploy another version of the project run it with that version's folder.
+        "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
+        "FORCE": "1",  # proofs refuse a stack that may be in use, and nobody uses this one
+    }
+    environment.pop("VIRTUAL_ENV", None)
+    return environment
 
 
 def _path_with_this_tool(project: Project, variables: Mapping[str, str]) -> str:
@@ -313,6 +337,30 @@ def _deployed(
         progress.log(f"Local AWS at {emulator.url}; functions run on {language.interpreter}")
         if changes := timescale.changes(template, emulator.scale):
             progress.log(f"Time is divided by {emulator.scale.factor}: {', '.join(changes)}")
+    with _standing(project, language, deployment, progress, parameters) as stack:
+        yield stack
+
+
+@contextmanager
+def _another(stack: _Stack) -> Iterator[_Stack]:
+    """The same stack on an emulator of its own, with stand-ins of its own."""
+    quiet = Progress(lambda _line: None)
+    with stack.emulator.another() as emulator:
+        deployment = stack.deployment.on(emulator)
+        with _standing(stack.project, stack.language, deployment, quiet, {}) as other:
+            yield other
+
+
+@contextmanager
+def _standing(
+    project: Project,
+    language: Language,
+    deployment: Deployment,
+    progress: Progress,
+    parameters: Mapping[str, str],
+) -> Iterator[_Stack]:
+    """What was built, deployed beside stand-ins for the systems outside of it."""
+    emulator, template = deployment.emulator, deployment.template
     with external.stood_in(template, parameters) as stand_ins:
         addresses = {name: stand_in.url for name, stand_in in stand_ins.items()}
         provider = openid.provider(template, stand_ins)

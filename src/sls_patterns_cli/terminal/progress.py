@@ -36,12 +36,18 @@ class Progress:
 
     def item(self, name: str, seconds: float, outcome: str) -> None:
         """Show one of many things that the stage has done: `passed`, `failed` or `skipped`."""
+        self.log(f"  {name} {outcome} ({seconds:.1f} s)")
 
     def fail(self) -> None:
         """Show the stage as failed, though nothing was raised in it."""
 
     def failure(self, name: str, text: str, log: Sequence[str]) -> None:
         """Show what failed, what is said about it, and what was logged meanwhile."""
+        self.log(f"{name} failed")
+        for line in text.strip().splitlines():
+            self.log(f"  {line}")
+        for line in log:
+            self.log(f"    {line}")
 
     def running(self, text: str) -> None:
         """Show what the stage is doing now."""

@@ -127,7 +127,7 @@ class Emulator:
     def __init__(
         self,
         region: str,
-        interpreters: Mapping[str, Path],
+        interpreters: Mapping[str, Path | str],
         settings: Mapping[str, str] | None = None,
         scale: timescale.Scale | None = None,
     ) -> None:
@@ -139,6 +139,10 @@ class Emulator:
         self._tether: tether.Tether | None = None
         self._temporary: Path | None = None
         self.port = 0
+
+    def another(self) -> Self:
+        """One like this that has not been started."""
+        return type(self)(self.region, self._interpreters, self._settings, self.scale)
 
     @property
     def url(self) -> str:

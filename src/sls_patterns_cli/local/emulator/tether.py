@@ -11,17 +11,20 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 GRACE_SECONDS = 5.0
 """How long a process gets to end after SIGTERM before it is killed."""
 
 
 WATCH_SECONDS = 0.1
-"""How often `run` calls `watch`."""
+"""How often `run_side_by_side` calls `watch`."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,10 @@ def run(
     cwd: Path,
     env: Mapping[str, str],
     capture: bool = False,
-    watch: Callable[[], None] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command that ends when we do; returns its exit code and, with `capture`, its output.
 
-    Without `capture` the command has our terminal. `watch` is called again and again meanwhile.
+    Without `capture` the command has our terminal.
     """
     tether = Tether.open()
     output = subprocess.PIPE if capture else None
@@ -95,7 +97,7 @@ def run(
             text=True,
         )
         try:
-            text = _output(process, watch)
+            text = process.communicate()[0]
         except BaseException:
             end(process)
             raise
@@ -104,13 +106,58 @@ def run(
     return subprocess.CompletedProcess(list(command), process.returncode, text or "")
 
 
-def _output(process: "subprocess.Popen[str]", watch: Callable[[], None] | None) -> str | None:
-    while watch:
+def run_side_by_side(
+    commands: Sequence[tuple[Sequence[str], Mapping[str, str]]],
+    *,
+    cwd: Path,
+    watch: Callable[[], None],
+) -> "list[subprocess.CompletedProcess[str]]":
+    """Run commands at the same time, each with its environment; they all end when we do.
+
+    `watch` is called again and again meanwhile. Returns their exit codes and outputs.
+    """
+    tether = Tether.open()
+    processes: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as files:
+        outputs = [files.enter_context(tempfile.TemporaryFile()) for _ in commands]
         try:
-            return process.communicate(timeout=WATCH_SECONDS)[0]
-        except subprocess.TimeoutExpired:
-            watch()
-    return process.communicate()[0]
+            for (command, env), output in zip(commands, outputs, strict=True):
+                process = subprocess.Popen(
+                    [sys.executable, "-P", str(Path(__file__)), str(tether.read_fd), *command],
+                    cwd=cwd,
+                    env=dict(env),
+                    pass_fds=(tether.read_fd,),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+                processes.append(process)
+            for process in processes:
+                while not _has_ended(process, WATCH_SECONDS):
+                    watch()
+        except BaseException:
+            for process in processes:
+                end(process)
+            raise
+        finally:
+            tether.close()
+        return [
+            subprocess.CompletedProcess(list(command), process.returncode, _text(output))
+            for (command, _), process, output in zip(commands, processes, outputs, strict=True)
+        ]
+
+
+def _has_ended(process: "subprocess.Popen[bytes]", patience_seconds: float) -> bool:
+    try:
+        process.wait(patience_seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def _supervise(read_fd: int, command: Sequence[str]) -> int:

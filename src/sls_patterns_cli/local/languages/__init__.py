@@ -8,6 +8,7 @@ from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.project import Project
+from sls_patterns_cli.local.shares import Share
 from sls_patterns_cli.terminal.progress import Progress
 
 
@@ -38,8 +39,11 @@ class Language(Protocol):
         """What runs the proofs, and its environment before the stack's own variables."""
         ...
 
-    def reporter(self) -> tuple[list[str], Mapping[str, str]]:
-        """Arguments and variables with which `test_command` writes results for `proofs.run`."""
+    def reporter(self, share: Share) -> tuple[list[str], Mapping[str, str]]:
+        """Arguments and variables with which `test_command` runs a share of the proofs.
+
+        It writes results for `proofs.run`.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.languages.packages import zipped
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.local.proofs import REPORTERS
+from sls_patterns_cli.local.shares import Share
 from sls_patterns_cli.terminal.progress import Progress
 
 REQUIREMENTS = "requirements.txt"
@@ -73,9 +74,10 @@ class Python:
     def test_command(self, arguments: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
         return [str(self._environment()), "-m", "pytest", *self._selection(arguments)], os.environ
 
-    def reporter(self) -> tuple[list[str], Mapping[str, str]]:
+    def reporter(self, share: Share) -> tuple[list[str], Mapping[str, str]]:
         path = [str(REPORTERS), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return ["-p", "sls_patterns_events"], {"PYTHONPATH": os.pathsep.join(path)}
+        variables = {"PYTHONPATH": os.pathsep.join(path), **share.variables}
+        return ["-p", "sls_patterns_events"], variables
 
     def _selection(self, arguments: Sequence[str]) -> list[str]:
         """The test runner's arguments: all proofs, unless some of the arguments name tests."""

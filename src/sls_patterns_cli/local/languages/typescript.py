@@ -1,5 +1,6 @@
 """TypeScript: packages come from npm, esbuild bundles the functions, vitest runs the proofs."""
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -11,6 +12,7 @@ from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.local.languages.packages import zipped
 from sls_patterns_cli.local.project import Project
 from sls_patterns_cli.local.proofs import REPORTERS
+from sls_patterns_cli.local.shares import Share
 from sls_patterns_cli.terminal.progress import Progress
 
 PROOFS = "e2e"
@@ -52,5 +54,13 @@ class TypeScript:
         command = [str(self.interpreter.executable), str(vitest), "run", "--project", PROOFS]
         return [*command, *arguments], modules.environment(self.interpreter)
 
-    def reporter(self) -> tuple[list[str], Mapping[str, str]]:
-        return ["--reporter", str(REPORTERS / "vitest-events.mjs")], {}
+    def reporter(self, share: Share) -> tuple[list[str], Mapping[str, str]]:
+        names = "|".join(map(_named, sorted(share.ids)))
+        pattern = f"^(?!(?:{names})$)" if share.others else f"^(?:{names})$"
+        chosen = ["--testNamePattern", pattern] if share.ids else []
+        return ["--reporter", str(REPORTERS / "vitest-events.mjs"), *chosen], share.variables
+
+
+def _named(test: str) -> str:
+    """A pattern for the full name of a test; before version 5, vitest joined it by spaces alone."""
+    return "(?: >)? ".join(map(re.escape, test.split(" > ")))

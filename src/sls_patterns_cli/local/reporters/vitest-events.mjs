@@ -1,4 +1,5 @@
-// A vitest reporter that writes what becomes of each test to a file, as lines of JSON.
+// A vitest reporter that writes what becomes of each test to a file, as lines of JSON. Of several
+// stacks, each runs its share of the tests: the others' are skipped there, and not reported.
 import { appendFileSync } from "node:fs";
 
 const OUTCOMES = { passed: "passed", failed: "failed", skipped: "skipped", pending: "skipped" };
@@ -7,6 +8,10 @@ function write(event) {
   appendFileSync(process.env.SLS_PATTERNS_EVENTS, `${JSON.stringify(event)}\n`);
 }
 
+const share = JSON.parse(process.env.SLS_PATTERNS_SHARE);
+
+const isOurs = (test) => share.ids.includes(test.fullName) !== share.others;
+
 const seconds = () => Date.now() / 1000;
 
 function textOf(errors) {
@@ -14,20 +19,21 @@ function textOf(errors) {
 }
 
 function failure(name, errors) {
-  write({ event: "started", name, at: seconds() });
+  write({ event: "started", id: name, name, at: seconds() });
   write({ event: "ended", outcome: "failed", seconds: 0, at: seconds(), text: textOf(errors) });
 }
 
 export default class {
   onTestModuleCollected(module) {
-    write({ event: "found", count: [...module.children.allTests()].length });
+    write({ event: "found", count: [...module.children.allTests()].filter(isOurs).length });
   }
 
   onTestCaseReady(test) {
-    write({ event: "started", name: test.name, at: seconds() });
+    if (isOurs(test)) write({ event: "started", id: test.fullName, name: test.name, at: seconds() });
   }
 
   onTestCaseResult(test) {
+    if (!isOurs(test)) return;
     const { state, errors = [] } = test.result();
     write({
       event: "ended",
