@@ -100,30 +100,30 @@ def test_another_python_than_the_functions_have_is_told(cli: Cli, path: Path) ->
     assert "python3.13" not in findings(cli, "here", PATH=str(path))
 
 
-def test_a_project_is_found_from_a_folder_below_it(cli: Cli) -> None:
+def test_a_project_is_found_from_a_folder_below_it(cli: Cli, path: Path) -> None:
     assert cli("new", "notifier", "here", "--region", "eu-west-1").returncode == 0
     below = Cli(cli.folder / "here/tests", cli.environment)
-    assert findings(below)["region"]["found"].startswith("eu-west-1")
+    assert findings(below, PATH=str(path))["region"]["found"].startswith("eu-west-1")
 
 
-def test_the_lock_file_of_a_project_is_asked_for_until_it_is_there(cli: Cli) -> None:
+def test_the_lock_file_of_a_project_is_asked_for_until_it_is_there(cli: Cli, path: Path) -> None:
     assert cli("new", "notifier", "here").returncode == 0
-    assert findings(cli, "here")["src/requirements.lock"]["state"] == "note"
+    assert findings(cli, "here", PATH=str(path))["src/requirements.lock"]["state"] == "note"
     (cli.folder / "here/src/requirements.lock").touch()
-    assert findings(cli, "here")["src/requirements.lock"]["state"] == "ok"
+    assert findings(cli, "here", PATH=str(path))["src/requirements.lock"]["state"] == "ok"
 
 
 @pytest.mark.parametrize(
     ("version", "state"), [("v0.6.0", "note"), ("v99.0.0", "mend"), ("main", "note")]
 )
-def test_the_age_of_a_project_is_told(version: str, state: str, cli: Cli) -> None:
+def test_the_age_of_a_project_is_told(version: str, state: str, cli: Cli, path: Path) -> None:
     assert cli("new", "notifier", "here").returncode == 0
-    assert findings(cli, "here")["template"]["state"] == "ok"
+    assert findings(cli, "here", PATH=str(path))["template"]["state"] == "ok"
     answers = cli.folder / "here/.copier-answers.yml"
     lines = answers.read_text().splitlines()
     kept = [line for line in lines if not line.startswith("_commit")]
     answers.write_text("\n".join([*kept, f"_commit: {version}"]))
-    assert findings(cli, "here")["template"]["state"] == state
+    assert findings(cli, "here", PATH=str(path))["template"]["state"] == state
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_age_of_a_project_is_told(version: str, state: str, cli: Cli) -> Non
     ],
 )
 def test_credentials_are_found_and_nothing_of_them_is_printed(
-    files: dict[str, str], environment: dict[str, str], found: str, cli: Cli
+    files: dict[str, str], environment: dict[str, str], found: str, cli: Cli, path: Path
 ) -> None:
     home = Path(cli.environment["HOME"], ".aws")
     home.mkdir()
@@ -151,8 +151,9 @@ def test_credentials_are_found_and_nothing_of_them_is_printed(
     without = Cli(
         cli.folder, {k: v for k, v in cli.environment.items() if not k.startswith("AWS_")}
     )
-    assert findings(without, **environment)["credentials"]["found"].startswith(found)
-    assert SECRET not in without("doctor", **environment).stdout
+    told = findings(without, PATH=str(path), **environment)
+    assert told["credentials"]["found"].startswith(found)
+    assert SECRET not in without("doctor", PATH=str(path), **environment).stdout
 
 
 def test_extras_that_are_not_installed_are_named(cli: Cli, tmp_path: Path) -> None:

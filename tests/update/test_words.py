@@ -27,8 +27,10 @@ ATTEMPTS = 'AWS_MAX_ATTEMPTS: "2" # of a call; each takes 4 seconds at most'
 
 def publish_newer(folder: Path) -> Publication:
     """The release, and one that rewords its files, raises pins, and changes code beside words."""
-    git(ROOT, "clone", "--quiet", "--no-tags", f"--branch={RELEASE}", released_repository(), folder)
-    git(folder, "tag", RELEASE)
+    tag = f"refs/tags/{RELEASE}"
+    git(ROOT, "init", "--quiet", folder)
+    git(folder, "fetch", "--quiet", "--no-tags", released_repository(), f"{tag}:{tag}")
+    git(folder, "checkout", "--quiet", "--detach", RELEASE)
     publication = Publication(folder)
     publication.write("pyproject.toml", f'version = "{RELEASE}"\n')
     adapter = f"{WEBHOOK}/adapters/deliveries.py.jinja"
