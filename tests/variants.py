@@ -242,26 +242,6 @@ def standing_for_all(variants: Iterable[Variant]) -> list[ParameterSet]:
     return parameters(candidates, covering(candidates))
 
 
-def proven_by_few(variants: Iterable[Variant]) -> list[ParameterSet]:
-    """Return the variants as a proof run's parameters; `make test` runs few.
-
-    Every topology occurs in each runtime and with each datastore, and every pattern in each
-    flavour, whose wiring parity compares. One that is retired occurs once.
-    """
-    candidates = list(variants)
-    return parameters(candidates, few_of(candidates, _proven_by))
-
-
-def _proven_by(variant: Variant) -> set[tuple[str, ...]]:
-    if is_retired(variant):
-        return {(variant.pattern, variant.topology)}
-    return {
-        (variant.pattern, variant.topology, variant.runtime),
-        (variant.pattern, variant.topology, variant.datastore),
-        (variant.pattern, variant.iac),
-    }
-
-
 def _shown_by(variant: Variant) -> set[tuple[str, ...]]:
     if is_retired(variant):
         return {(variant.pattern, variant.topology)}

@@ -4,18 +4,35 @@ from pathlib import Path
 
 import pytest
 from proofs.proving import own_id, prove
+from proofs.test_mutants import mutants_of
 from rendering import render_project
 from variants import (
     Variant,
+    few_of,
     invoked_in_every_way,
     parameters,
-    proven_by_few,
     proven_variants,
     topology_of,
 )
 
 
-@pytest.mark.parametrize("variant", proven_by_few(proven_variants()))
+def noticed_by(variant: Variant) -> set[tuple[str, ...]]:
+    """Return what the proofs of a variant notice: each kind of mutant, in code of its language.
+
+    Each topology is proven at least once, and each pattern in both languages and both flavours.
+    """
+    kinds = {
+        (variant.pattern, mutant.proof, mutant.what, "" if mutant.wiring else variant.runtime)
+        for mutant in mutants_of(variant)
+    }
+    options = (variant.topology, variant.runtime, variant.iac)
+    return kinds | {(variant.pattern, option) for option in options}
+
+
+PROVEN = list(proven_variants())
+
+
+@pytest.mark.parametrize("variant", parameters(PROVEN, few_of(PROVEN, noticed_by)))
 def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
     passes(variant, render_project(tmp_path / "project", **variant.answers))
 
