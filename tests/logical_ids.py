@@ -7,18 +7,30 @@ holds data or has an address is replaced by an empty one.
 
 from collections import defaultdict
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import writing
 from contract.stack import load
-from golden import LOGICAL_IDS, golden_folder, render_all
+from golden import LOGICAL_IDS, VARIANTS, golden_folder, render_all
+from kept import kept
+from rendering import ROOT
 from synthesis import template_files
 from variants import Variant, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Pattern
 
+HERE = Path(__file__).parent
+DECIDE = (
+    Path(__file__),
+    HERE / "contract/stack.py",
+    HERE / "synthesis.py",
+    ROOT / "src/sls_patterns_cli/cloudformation",
+    ROOT / "requirements.lock",
+)
+"""What decides the ids, beside the projects themselves, whose digests are golden."""
 LASTING = {
     # "Already exists" under another id: https://github.com/aws/serverless-application-model/issues/2011
     "AWS::Lambda::EventInvokeConfig",
@@ -82,11 +94,20 @@ def _stack(variant: Variant) -> str:
     return f"{variant.topology}-{variant.iac}-{variant.datastore}"
 
 
+class _StaleError(Exception):
+    """What was reviewed is not what the stacks have: it is nothing to keep."""
+
+
 def write() -> None:
-    """Write the files that differ."""
+    """Write the files that differ; whose variants are as they were, was looked at before."""
     with TemporaryDirectory() as folder:
         for pattern in catalog.patterns():
-            writing.write(ids_file(pattern.slug), logical_ids(pattern, Path(folder)))
+            file = ids_file(pattern.slug)
+            said = file.read_text() if file.exists() else ""
+            look = (pattern.slug, file.with_name(VARIANTS), said, *DECIDE)
+            with suppress(_StaleError), kept("logical ids", *look) as is_new:
+                if is_new and writing.write(file, logical_ids(pattern, Path(folder))):
+                    raise _StaleError
 
 
 if __name__ == "__main__":
