@@ -210,3 +210,28 @@ print(json.dumps([files, [str(file) for file in catalog._sources()]]))
     packages = {name for name in names if name.endswith("__init__.py")}
     assert names - packages == {"errors.py", "system/kept.py"}
     assert {*map(str, ROOT.glob("templates/patterns/*/pattern.yml"))} <= sources
+
+
+def test_what_is_told_of_a_new_project_is_what_its_pattern_declares() -> None:
+    for pattern in catalog.patterns():
+        entry = catalog.entry(pattern.slug)
+        for topology in pattern.topologies:
+            assert entry.retired.get(topology.name, "") == topology.retired
+            assert tuple(entry.proven_with[topology.name]) == topology.proven_with
+
+
+def test_a_second_project_reads_and_compiles_no_pattern(cli: Cli) -> None:
+    program = (
+        "import sys; from sls_patterns_cli.cli import commands; code = commands.run(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    make = Cli(cli.folder, cli.environment, (sys.executable, "-c", program))
+    arguments = ("new", SLUG, "--defaults", "--no-git", "--name")
+    assert make(*arguments, "first").returncode == 0
+    done = make(*arguments, "second")
+
+    assert done.returncode == 0
+    modules = {*done.stderr.split()}
+    assert "sls_patterns_cli.system.kept" in modules
+    of_catalog = {each for each in modules if each.startswith("sls_patterns_cli.catalog.")}
+    assert of_catalog == {"sls_patterns_cli.catalog.listed"}

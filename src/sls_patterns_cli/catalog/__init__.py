@@ -191,6 +191,11 @@ def all_listed() -> "tuple[Listed, ...]":
     return tuple(Listed(*value) for value in values)
 
 
+def entry(slug: str) -> "Listed":
+    """The pattern named `slug` as `list` prints it."""
+    return next(each for each in all_listed() if each.slug == slug)
+
+
 def patterns() -> "Iterator[Pattern]":
     """Every pattern, in the order of `slugs`."""
     return map(pattern, slugs())

@@ -1,4 +1,4 @@
-"""A pattern as `list` prints it, which is kept: to read all patterns takes longer."""
+"""What `list` prints of a pattern, and `new`, which is kept: to read all patterns takes longer."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Listed(NamedTuple):
-    """What of a pattern is listed and searched."""
+    """What of a pattern is listed and searched, and told of a new project."""
 
     slug: str
     title: str
@@ -18,6 +18,10 @@ class Listed(NamedTuple):
     caveats: Sequence[str]
     searched: str
     as_dict: dict[str, Any]
+    retired: dict[str, str]
+    """Why a topology is retired, by its name."""
+    proven_with: dict[str, Sequence[str]]
+    """With which datastores a topology has proofs, by its name."""
 
     def mentions(self, word: str) -> bool:
         """Whether its name, its title or what it is for has a text, in any case of letters."""
@@ -34,6 +38,8 @@ def listed(pattern: "Pattern") -> Listed:
         list(_caveats(pattern)),
         pattern.searched,
         pattern.as_dict(),
+        {each.name: each.retired for each in pattern.topologies if each.retired},
+        {each.name: [*each.proven_with] for each in pattern.topologies},
     )
 
 

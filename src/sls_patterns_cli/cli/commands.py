@@ -525,7 +525,8 @@ def new(  # noqa: PLR0913, PLR0917 - the options of a command
             }
         )
     else:
-        proven = catalog.vocabulary().datastores[project.answers["datastore"]].local
+        proven_with = catalog.entry(project.answers["pattern"]).proven_with
+        proven = project.answers["datastore"] in proven_with[project.answers["topology"]]
         unasked = wants_questions and not ask and project.answers.keys() - given.keys()
         new_project.show_project(project, missing, proven=proven, unasked=bool(unasked))
         if answered:

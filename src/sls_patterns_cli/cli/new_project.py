@@ -52,9 +52,9 @@ def show_project(
         paragraph(variant, indent="")
     else:
         show(variant)
-    topology = catalog.pattern(project.answers["pattern"]).topology(project.answers["topology"])
-    if topology.retired:
-        show(f"The topology {topology.name} is retired. {topology.retired}")
+    topology = project.answers["topology"]
+    if retired := catalog.entry(project.answers["pattern"]).retired.get(topology):
+        show(f"The topology {topology} is retired. {retired}")
     if unasked:
         show("Nothing was asked, without a terminal: what was not given has its default.")
     if (region := project.answers["region"]) not in catalog.regions():
