@@ -13,11 +13,13 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sls_patterns_cli import rendering
 from sls_patterns_cli.catalog import RESERVED_ADDRESS
 
 if TYPE_CHECKING:
@@ -55,17 +57,22 @@ def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answ
 
 def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
     """Render such a project; return the folder that is kept, only to be read."""
-    # What offers the command, is a build with an address.
-    address = PUBLIC if answers.get("dead_letters") == "command" else RESERVED_ADDRESS
-    source = {"_commit": version, "_src_path": address}
-    # By default it would be the folder's, whose name is the tests' own affair.
-    data = {"project_name": answers["pattern"], "new_project": True, **answers, **source}
+    data = data_of(version, **answers)
     kept = _kept(origin) / _digest(json.dumps(data, sort_keys=True).encode())
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             _render(origin, kept, data)
     return kept
+
+
+def data_of(version: str = "v0.0.0", **answers: str) -> dict[str, object]:
+    """Return what is known of a project before its questions are answered."""
+    # What offers the command, is a build with an address.
+    address = PUBLIC if answers.get("dead_letters") == "command" else RESERVED_ADDRESS
+    source = {"_commit": version, "_src_path": address}
+    # By default it would be the folder's, whose name is the tests' own affair.
+    return {"project_name": answers["pattern"], "new_project": True, **answers, **source}
 
 
 def _render(origin: Path, destination: Path, data: dict[str, object]) -> None:
@@ -83,9 +90,7 @@ def _renderer(origin: Path) -> "Renderer":
     from sls_patterns_cli.rendering.renderer import Renderer
     from sls_patterns_cli.rendering.template_cache import TemplateCache
 
-    cache = TemplateCache(ROOT / "build/templates")
-    atexit.register(cache.save)
-    return Renderer(origin, cache)
+    return Renderer(origin, TemplateCache(_kept(origin) / "templates"))
 
 
 @cache
@@ -95,13 +100,26 @@ def _kept(origin: Path) -> Path:
     for folder in RENDERED.iterdir():
         if folder.stat().st_mtime < time.time() - ONE_DAY:
             shutil.rmtree(folder, ignore_errors=True)
-    files = sorted(file for file in origin.rglob("*") if file.is_file())
-    contents = (f"{file.relative_to(origin)}\0".encode() + file.read_bytes() for file in files)
-    versions = (f"{name} {metadata.version(name)}" for name in ("copier", "jinja2"))
-    place = RENDERED / _digest(sys.version.encode(), *map(str.encode, versions), *contents)
+    place = RENDERED / _digest(*_what_renders(), *_contents(origin))
     place.mkdir(exist_ok=True)
     os.utime(place)
     return place
+
+
+def _what_renders() -> Iterator[bytes]:
+    """Yield what decides what becomes of a template: the renderer, its libraries, and Python."""
+    yield sys.version.encode()
+    for name in ("jinja2", "jinja2-ansible-filters", "pyyaml"):
+        yield f"{name} {metadata.version(name)}".encode()
+    yield from _contents(Path(rendering.__path__[0]))
+
+
+def _contents(folder: Path) -> Iterator[bytes]:
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        if "__pycache__" not in file.parts:
+            yield (
+                f"{file.relative_to(folder)}\0{file.stat().st_mode}\0".encode() + file.read_bytes()
+            )
 
 
 def _digest(*parts: bytes) -> str:
