@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from kept import of_this_run
 
+from sls_patterns_cli import rendering
 from sls_patterns_cli.catalog import RESERVED_ADDRESS
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "build/rendered"
 PUBLIC = "https://git.example.com/sls-patterns.git"
-TOOL = ROOT / "src/sls_patterns_cli/rendering"
 ONE_DAY = 24 * 60 * 60
 
 
@@ -59,17 +59,22 @@ def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answ
 
 def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
     """Render such a project; return the folder that is kept, only to be read."""
-    # What offers the command, is a build with an address.
-    address = PUBLIC if answers.get("dead_letters") == "command" else RESERVED_ADDRESS
-    source = {"_commit": version, "_src_path": address}
-    # By default it would be the folder's, whose name is the tests' own affair.
-    data = {"project_name": answers["pattern"], "new_project": True, **answers, **source}
+    data = data_of(version, **answers)
     kept = _kept(origin, answers["pattern"]) / _digest(json.dumps(data, sort_keys=True).encode())
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
             _render(origin, kept, data)
     return kept
+
+
+def data_of(version: str = "v0.0.0", **answers: str) -> dict[str, object]:
+    """Return what is known of a project before its questions are answered."""
+    # What offers the command, is a build with an address.
+    address = PUBLIC if answers.get("dead_letters") == "command" else RESERVED_ADDRESS
+    source = {"_commit": version, "_src_path": address}
+    # By default it would be the folder's, whose name is the tests' own affair.
+    return {"project_name": answers["pattern"], "new_project": True, **answers, **source}
 
 
 def _render(origin: Path, destination: Path, data: dict[str, object]) -> None:
@@ -87,9 +92,7 @@ def _renderer(origin: Path) -> "Renderer":
     from sls_patterns_cli.rendering.renderer import Renderer
     from sls_patterns_cli.rendering.template_cache import TemplateCache
 
-    cache = TemplateCache(ROOT / "build/templates")
-    atexit.register(cache.save)
-    return Renderer(origin, cache)
+    return Renderer(origin, TemplateCache(of_this_run(RENDERED) / "templates"))
 
 
 @cache
@@ -103,22 +106,30 @@ def _kept(origin: Path, pattern: str) -> Path:
     for folder in RENDERED.iterdir():
         if folder.stat().st_mtime < time.time() - ONE_DAY:
             shutil.rmtree(folder, ignore_errors=True)
-    contents = (f"{path}\0".encode() + file.read_bytes() for path, file in _files(origin, pattern))
-    versions = (f"{name} {metadata.version(name)}" for name in ("copier", "jinja2"))
-    place = rendered / _digest(sys.version.encode(), *map(str.encode, versions), *contents)
+    place = rendered / _digest(*_what_renders(), *_contents(origin, _others(origin, pattern)))
     place.mkdir(exist_ok=True)
     os.utime(place)
     return place
 
 
-def _files(origin: Path, pattern: str) -> Iterator[tuple[str, Path]]:
-    """Yield what decides how a pattern is rendered: its template, and the code of the tool."""
-    patterns = origin / "templates/patterns"
-    others = {each for each in patterns.iterdir() if each.is_dir() and each.name != pattern}
-    for folder, said in ((origin, ""), (TOOL, "tool/")):
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and file.suffix != ".pyc" and others.isdisjoint(file.parents):
-                yield f"{said}{file.relative_to(folder).as_posix()}", file
+def _others(origin: Path, pattern: str) -> set[Path]:
+    """Return the folders of other patterns, none of whose files this pattern is rendered from."""
+    return {each for each in (origin / "templates/patterns").glob("*/") if each.name != pattern}
+
+
+def _what_renders() -> Iterator[bytes]:
+    """Yield what decides what becomes of a template: the renderer, its libraries, and Python."""
+    yield sys.version.encode()
+    for name in ("jinja2", "jinja2-ansible-filters", "pyyaml"):
+        yield f"{name} {metadata.version(name)}".encode()
+    yield from _contents(Path(rendering.__path__[0]))
+
+
+def _contents(folder: Path, without: Collection[Path] = ()) -> Iterator[bytes]:
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        if "__pycache__" not in file.parts and not set(without) & {*file.parents}:
+            name = f"{file.relative_to(folder)}\0{file.stat().st_mode}\0"
+            yield name.encode() + file.read_bytes()
 
 
 def _digest(*parts: bytes) -> str:

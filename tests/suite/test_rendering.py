@@ -1,111 +1,83 @@
-"""What tests render is kept under a digest of all that decides it, and of nothing else."""
+"""What is kept of rendered projects is used again only if it would become the same again."""
 
 import shutil
-from collections.abc import Callable
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import rendering
-from golden import read
-from rendering import kept_from, template
-from variants import all_variants
+from rendering import kept_from
 
-from sls_patterns_cli import catalog
+from sls_patterns_cli import rendering as renderer
 
-PATTERNS = sorted(catalog.slugs())
+QUESTIONS = """
+_subdirectory: project
+---
+pattern: {type: str, default: p}
+project_name: {type: str, default: n}
+"""
 
 
 @pytest.fixture
 def origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a copy of the template, of which nothing is kept yet."""
+    """A template, what is rendered of which is kept in a folder of the test's own."""
     monkeypatch.setattr(rendering, "RENDERED", tmp_path / "rendered")
-    shutil.copytree(template(), tmp_path / "template")
+    (tmp_path / "template/project").mkdir(parents=True)
+    (tmp_path / "template/copier.yml").write_text(QUESTIONS)
+    (tmp_path / "template/project/name.jinja").write_text("{{ project_name }}\n")
     return tmp_path / "template"
 
 
-def place(origin: Path) -> Path:
-    """Return where renders of a pattern are kept, as the template and the tool are now."""
+def kept(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
+    """Do as a new process does."""
     rendering._kept.cache_clear()
-    return rendering._kept(origin, "router")
+    rendering._renderer.cache_clear()
+    return kept_from(origin, version, **{"pattern": "p", **answers})
 
 
-def append(file: Path) -> None:
-    file.write_text(f"{file.read_text()}\n")
+def test_the_same_is_rendered_once(origin: Path) -> None:
+    place = kept(origin)
+    (place / "name").write_text("seen before\n")
+
+    assert (kept(origin) / "name").read_text() == "seen before\n"
 
 
-def remove(file: Path) -> None:
-    file.unlink()
+def test_other_answers_are_rendered_for_themselves(origin: Path) -> None:
+    assert len({kept(origin), kept(origin, "v0.0.1"), kept(origin, project_name="o")}) == 3
 
 
-def rename(file: Path) -> None:
-    file.rename(file.with_name("other.jinja"))
+@pytest.mark.parametrize("change", ["text", "mode", "name", "question"])
+def test_another_template_is_rendered_anew(origin: Path, change: str) -> None:
+    before = kept(origin)
+    file = origin / "project/name.jinja"
+    if change == "text":
+        file.write_text("{{ project_name }}!\n")
+    elif change == "mode":
+        file.chmod(0o755)
+    elif change == "name":
+        file.rename(file.with_name("other.jinja"))
+    else:
+        (origin / "copier.yml").write_text(f"{QUESTIONS}more: {{type: str, default: d}}\n")
+
+    assert kept(origin) != before
 
 
-@pytest.mark.parametrize("change", [append, remove, rename])
-@pytest.mark.parametrize(
-    "path",
-    [
-        "copier.yml",
-        "templates/patterns/index.yml",
-        "templates/patterns/router/pattern.yml",
-        "templates/project/README.md.jinja",
-        "templates/iac/sam/references.jinja",
-    ],
-)
-def test_what_decides_a_render_is_in_its_key(
-    path: str, change: Callable[[Path], None], origin: Path
+@pytest.mark.parametrize("change", ["renderer", "library", "python"])
+def test_what_renders_otherwise_renders_anew(
+    origin: Path, change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = place(origin)
-    change(origin / path)
+    before = kept(origin)
+    if change == "renderer":
+        copy = tmp_path / "copy"
+        shutil.copytree(renderer.__path__[0], copy)
+        monkeypatch.setattr(renderer, "__path__", [str(copy)])
+        assert kept(origin) == before
+        with (copy / "renderer.py").open("a") as module:
+            module.write("# changed\n")
+    elif change == "library":
+        monkeypatch.setattr(metadata, "version", lambda _: "0.0.0")
+    else:
+        monkeypatch.setattr(sys, "version", "0.0.0")
 
-    assert place(origin) != before
-
-
-def test_the_code_that_renders_is_in_its_key(
-    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tool = tmp_path / "tool"
-    shutil.copytree(rendering.TOOL, tool)
-    monkeypatch.setattr(rendering, "TOOL", tool)
-    before = place(origin)
-    (tool / "__pycache__").mkdir(exist_ok=True)
-    (tool / "__pycache__/any.pyc").write_bytes(b"")
-    assert place(origin) == before
-    append(tool / "answers.py")
-
-    assert place(origin) != before
-
-
-@pytest.mark.parametrize("change", [append, remove, rename])
-def test_another_patterns_files_are_not(change: Callable[[Path], None], origin: Path) -> None:
-    before = place(origin)
-    change(origin / "templates/patterns/notifier/pattern.yml")
-
-    assert place(origin) == before
-
-
-def test_without_a_cache_nothing_of_another_run_is_used(
-    origin: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = place(origin)
-    monkeypatch.setenv("SLS_NO_CACHE", "1")
-    places = set[Path]()
-    for run in ("one", "other"):
-        monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", run)
-        places |= {place(origin), place(origin)}
-
-    assert len(places) == 2
-    assert kept not in places
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_pattern_is_rendered_the_same_without_the_others(pattern: str, tmp_path: Path) -> None:
-    alone = tmp_path / "template"
-    others = shutil.ignore_patterns(*(each for each in PATTERNS if each != pattern))
-    shutil.copytree(template(), alone, ignore=others)
-    of_pattern = {v.iac: v for v in all_variants() if v.pattern == pattern}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(rendering, "RENDERED", tmp_path / "rendered")
-        made = {v: read(kept_from(alone, **v.answers)) for v in of_pattern.values()}
-
-    assert made == {v: read(kept_from(template(), **v.answers)) for v in of_pattern.values()}
+    assert kept(origin) != before

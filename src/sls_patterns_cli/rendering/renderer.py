@@ -35,16 +35,16 @@ class Renderer:
     def __init__(self, root: Path, cache: TemplateCache) -> None:
         self._root = root
         declared = _declared(root / "copier.yml")
-        self._settings = {name: declared.pop(name) for name in [*declared] if name[0] == "_"}
+        self.settings = {name: declared.pop(name) for name in [*declared] if name[0] == "_"}
         self.questions: dict[str, Any] = declared
-        self.jinja = Environment(root, self._settings.get("_envops", {}), cache)
+        self.jinja = Environment(root, self.settings.get("_envops", {}), cache)
 
     def begun(self, given: Context, place: Path) -> dict[str, Any]:
         """What a template can refer to before any question; the project will be at `place`."""
         known = {name: given[name] for name in given if name in self.questions}
         return {
             **given,
-            "_external_data": {name: {} for name in self._settings.get("_external_data", {})},
+            "_external_data": {name: {} for name in self.settings.get("_external_data", {})},
             "_copier_answers": {"_src_path": str(self._root), **known},
             "_copier_conf": {"dst_path": place, "answers_file": ANSWERS_FILE},
         }
@@ -79,8 +79,8 @@ class Renderer:
     def write(self, answers: Context, folder: Path) -> None:
         """Write the project with these answers into an empty folder."""
         operation = {**answers, "_copier_operation": "copy"}
-        excluded = self.jinja.filled(self._settings.get("_exclude", []), operation)
-        self._write(self._settings.get("_subdirectory", ""), [(folder, answers)], excluded)
+        excluded = self.jinja.filled(self.settings.get("_exclude", []), operation)
+        self._write(self.settings.get("_subdirectory", ""), [(folder, answers)], excluded)
 
     def _write(
         self, source: str, places: list[tuple[Path, Context]], excluded: Sequence[str]
