@@ -5,13 +5,16 @@ Who looks is a part of the key as well, which only that module knows.
 
 import ast
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from environments import FORKS, environment, link_modules, node
+from environments import FORKS, environment, link_modules, node, pins
 from kept import Look, digest
+from packaging.utils import canonicalize_name
 
 from sls_patterns_cli.local.languages import modules
 
@@ -145,7 +148,39 @@ def _settings_of_tests(project: Path) -> Look:
 
 
 def _python(project: Path) -> Look:
-    return (sys.version, environment(project).with_name("installed.txt"))
+    """Return the interpreter, and the packages that the project's own pins bring.
+
+    The environment has those of others too, and gets more as these are rendered.
+    """
+    place = environment(project).parent
+    there = _distributions(place, (place / "installed.txt").read_text())
+    found, missing = (
+        set[str](),
+        {_name(each) for file in _requirements(project) for each in pins(file)},
+    )
+    while missing := (missing & there.keys()) - found:
+        found |= missing
+        missing = {needed for each in missing for needed in there[each][1]}
+    return (sys.version, *(there[each][0] for each in sorted(found)))
+
+
+def _requirements(project: Path) -> list[Path]:
+    files = (project / "requirements-dev.txt", project / "src/requirements.txt")
+    return [file for file in files if file.exists()]
+
+
+@cache
+def _distributions(place: Path, _installed: str) -> dict[str, tuple[str, set[str]]]:
+    """Return by name which version of each package is there, and the names that it requires."""
+    folders = [str(each) for each in place.glob("lib/python*/site-packages")]
+    return {
+        _name(each.name): (f"{each.name}=={each.version}", {*map(_name, each.requires or ())})
+        for each in metadata.distributions(path=folders)
+    }
+
+
+def _name(requirement: str) -> str:
+    return canonicalize_name(re.split(r"[^\w.-]", requirement, maxsplit=1)[0])
 
 
 def _told(project: Path, *suffixes: str) -> list[str]:

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Collection
-from pathlib import Path
 
 import pytest
-from rendering import render_project
+from rendering import kept_from, template
 from variants import Variant, all_variants
 
 OF_SAM = [each for each in all_variants() if each.iac == "sam"]
@@ -22,11 +21,11 @@ IMPORTED = re.compile(
     "variants", [OF_EACH_PATTERN, pytest.param(OF_SAM, marks=pytest.mark.exhaustive)]
 )
 def test_only_a_project_that_tells_temporary_failures_has_code_for_it(
-    variants: Collection[Variant], tmp_path: Path
+    variants: Collection[Variant],
 ) -> None:
     wrong = []
     for variant in variants:
-        project = render_project(tmp_path / str(variant), **variant.answers)
+        project = kept_from(template(), **variant.answers)
         modules = {file: file.read_text() for file in project.glob("src/**/*.[pt][ys]")}
         offered = any("emporary" in text for file, text in modules.items() if file.stem == "sdk")
         if offered != any(map(IMPORTED.search, modules.values())):
@@ -35,10 +34,10 @@ def test_only_a_project_that_tells_temporary_failures_has_code_for_it(
     assert wrong == []
 
 
-def test_only_a_project_that_reads_json_texts_has_code_for_it(tmp_path: Path) -> None:
+def test_only_a_project_that_reads_json_texts_has_code_for_it() -> None:
     wrong = []
     for variant in OF_EACH_TOPOLOGY:
-        project = render_project(tmp_path / str(variant), **variant.answers)
+        project = kept_from(template(), **variant.answers)
         offered = (project / "src/json.ts").exists()
         used = any("/json.ts" in file.read_text() for file in project.glob("src/**/*.ts"))
         if offered != used:

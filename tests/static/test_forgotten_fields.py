@@ -6,8 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import looks
 import pytest
 from environments import environment, link_modules, node
+from kept import Look, kept
 from rendering import render_project
 from variants import Variant
 
@@ -89,6 +91,16 @@ WHOLE = "each_field_of or with_all_that"
 @pytest.mark.parametrize("store", STORES)
 def test_a_new_field_in_python_is_stored_or_a_unit_test_fails(store: Store, tmp_path: Path) -> None:
     project = store.project(tmp_path, "python")
+    with kept("fields in Python", *all_that_decides(store, project)) as is_new:
+        if is_new:
+            add_field_in_python(store, project)
+
+
+def all_that_decides(store: Store, project: Path) -> Look:
+    return (Path(__file__), repr(store), *looks.runner(project), project)
+
+
+def add_field_in_python(store: Store, project: Path) -> None:
     (models,) = project.glob("src/*/models.py")
     name = f"{store.store}_{store.datastore}".replace("-", "_")
     unit_test = project / f"tests/unit/test_{name}.py"
@@ -122,6 +134,12 @@ def test_a_new_field_in_typescript_is_noticed_until_it_is_stored(
     store: Store, tmp_path: Path
 ) -> None:
     project = store.project(tmp_path, "typescript")
+    with kept("fields in TypeScript", *all_that_decides(store, project)) as is_new:
+        if is_new:
+            add_field_in_typescript(store, project)
+
+
+def add_field_in_typescript(store: Store, project: Path) -> None:
     link_modules(project)
     unit_test = f"tests/unit/{store.store}-{store.datastore}.test.ts"
     adapter = f"src/adapters/{store.store}/{store.datastore}.ts"

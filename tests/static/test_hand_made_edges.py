@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import looks
 import pytest
 from environments import fork
+from kept import kept
 from rendering import render_project
 from static.test_project import run_vitest
 
@@ -216,7 +218,13 @@ def test_an_edge_without_end_fails_a_test_that_names_it(
     runtime: str, iac: str, tmp_path: Path
 ) -> None:
     project = project_with_edges(runtime, iac, tmp_path, ended=False)
+    look = (Path(__file__), runtime, iac, *looks.all_but_pages(project))
+    with kept("edges without end", *look) as is_new:
+        if is_new:
+            fails_for_each_edge(project, runtime, iac)
 
+
+def fails_for_each_edge(project: Path, runtime: str, iac: str) -> None:
     with pytest.raises(pytest.fail.Exception) as failed:
         run_wiring_test(project, runtime)
 

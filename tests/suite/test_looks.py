@@ -1,5 +1,6 @@
 """A key of what is kept changes with each file that the look reads, and with what reads it."""
 
+import json
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -125,15 +126,25 @@ def test_another_set_of_packages_is_another_key(
     look: LookAt, runtime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = render_project(tmp_path / "project", **ANSWERS, runtime=runtime)
-    before = digest(*look(project))
     place = tmp_path / "place"
     (place / "bin").mkdir(parents=True)
-    (place / "installed.txt").write_text("another==1.0\n")
-    (place / "package-lock.json").write_text("{}\n")
     monkeypatch.setattr(looks, "environment", lambda _: place / "bin")
     monkeypatch.setattr(looks, "link_modules", lambda _: relink(project, place))
 
-    assert digest(*look(project)) != before
+    def key(**versions: str) -> str:
+        (place / "installed.txt").write_text(json.dumps(versions))
+        (place / "package-lock.json").write_text(json.dumps(versions))
+        for name, version in versions.items():
+            of = place / f"lib/python3.13/site-packages/{name}.dist-info"
+            of.mkdir(parents=True, exist_ok=True)
+            needs = "Requires-Dist: lib (>=1)\n" if name == "mypy" else ""
+            (of / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n{needs}")
+        return digest(*look(project))
+
+    before = key(mypy="1", lib="1")
+    assert key(mypy="2", lib="1") != before
+    assert key(mypy="1", lib="2") != before
+    assert (key(mypy="1", lib="1", others="1") == before) == (runtime == "python")
 
 
 def relink(project: Path, place: Path) -> None:
