@@ -1,5 +1,6 @@
 """From a CDK app to what is deployed: the program stands for one, and writes what CDK writes."""
 
+import hashlib
 import json
 import os
 import re
@@ -123,9 +124,11 @@ def app(tmp_path: Path) -> Path:
 def test_code_is_taken_from_its_folder_and_looked_for_in_our_bucket(app: Path) -> None:
     assembly = assemble(app)
 
-    assert assembly.packages == {"abc.zip": unbuilt(Code(app / "src"))}
+    package = unbuilt(Code(app / "src"))
+    key = f"{hashlib.sha256(package).hexdigest()}.zip"
+    assert assembly.packages == {key: package}
     code = assembly.template["Resources"]["One"]["Properties"]["Code"]
-    assert code == {"S3Bucket": CODE_BUCKET, "S3Key": "abc.zip"}
+    assert code == {"S3Bucket": CODE_BUCKET, "S3Key": key}
 
 
 def test_a_definition_that_is_a_file_is_put_into_the_template(app: Path) -> None:
@@ -137,10 +140,10 @@ def test_a_definition_that_is_a_file_is_put_into_the_template(app: Path) -> None
 def test_an_app_that_is_a_folder_is_what_was_synthesised(app: Path) -> None:
     """As the CDK CLI takes it: https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html."""
     run = assemble(app)
-    made = {**os.environ, "CDK_OUTDIR": str(app / "made.out"), "CDK_CONTEXT_JSON": "{}"}
+    made = {**os.environ, "CDK_OUTDIR": str(app / "cdk/made.out"), "CDK_CONTEXT_JSON": "{}"}
     subprocess.run([sys.executable, app / "app.py"], cwd=app, env=made, check=True)
     (app / "app.py").unlink()
-    (app / "cdk.json").write_text('{"app": "made.out"}')
+    (app / "cdk.json").write_text('{"app": "cdk/made.out"}')
 
     assert assemble(app).template == run.template
 

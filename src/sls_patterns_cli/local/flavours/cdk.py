@@ -4,9 +4,9 @@ import json
 import re
 import shlex
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sls_patterns_cli.cloudformation.document import Template, read_json
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.assembly import Assembly, without_bootstrap
 from sls_patterns_cli.local.emulator import tether
-from sls_patterns_cli.local.flavours import runtimes
+from sls_patterns_cli.local.flavours import kept, runtimes
 from sls_patterns_cli.local.languages import Language
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.project import Project
@@ -50,7 +50,7 @@ class Cdk:
         self._language = language
 
     def assemble(self) -> Assembly:
-        """The project's stack as `cdk synth` writes it, or has written it.
+        """The project's stack as `cdk synth` writes it, or has written it (`kept`).
 
         Code that CDK bundles for any machine is taken as it is, other code left to be built for
         this one. It is expected in CODE_BUCKET rather than in the one of CDK's bootstrap stack,
@@ -60,15 +60,22 @@ class Cdk:
         synthesised = self._project.root / settings["app"]
         if synthesised.is_dir():
             return self._packaged(read(synthesised))
-        self._project.work.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="cdk-", dir=self._project.work) as folder:
-            output = Path(folder).resolve()
-            without = {} if self._language.bundled_by_cdk else WITHOUT_BUNDLING
-            context = {**settings.get("context", {}), **without}
-            region = {"CDK_DEFAULT_REGION": self._project.region}
-            variables = {**self._language.program_environment(), **region}
+        without = {} if self._language.bundled_by_cdk else WITHOUT_BUNDLING
+        context = {**settings.get("context", {}), **without}
+        region = {"CDK_DEFAULT_REGION": self._project.region}
+        variables = {**self._language.program_environment(), **region}
+        asked = kept.Asked(self._project, settings, context, variables)
+
+        def write(output: Path) -> None:
             run_app(self._project.root, settings["app"], output, variables, context)
+
+        with kept.alone(self._project):
+            output = kept.current(asked) or kept.keep(asked, write, self._unbundled)
             return self._packaged(read(output))
+
+    def _unbundled(self, output: Path) -> Collection[Path]:
+        """The folders of the project whose code CDK has left as it is."""
+        return () if self._language.bundled_by_cdk else set(read(output).code.values())
 
     def _packaged(self, made: Synthesised) -> Assembly:
         self._refuse_other_runtimes(made)
@@ -76,7 +83,13 @@ class Cdk:
             key: self._language.package(Code(folder, built=self._language.bundled_by_cdk))
             for key, folder in made.code.items()
         }
-        return Assembly(without_bootstrap(made.template, made.buckets), packages)
+        template = without_bootstrap(made.template, made.buckets)
+        if self._language.bundled_by_cdk:
+            return Assembly(template, packages)
+        # The code may have changed since CDK has named it.
+        keys = {key: f"{sha256(package).hexdigest()}.zip" for key, package in packages.items()}
+        named = {keys[key]: package for key, package in packages.items()}
+        return Assembly(kept.renamed(template, keys), named)
 
     def _refuse_other_runtimes(self, made: Synthesised) -> None:
         """Raise UserError for a function of the project that is not of the project's runtime.
