@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from compiling import Compiled
+from plumbum import local
 
 from sls_patterns_cli import __main__ as sls_patterns
 from sls_patterns_cli.rendering import copier_without_prompts
@@ -57,9 +58,7 @@ def run(
 ) -> int:
     """Do as the program does."""
     try:
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environment)
+        enter(folder, environment)
         sys.argv = [sys.argv[0], *arguments]
         program()
     except SystemExit as end:
@@ -67,6 +66,15 @@ def run(
     except BaseException:  # noqa: BLE001 (told as the interpreter does)
         traceback.print_exc()
     return 1
+
+
+def enter(folder: str, environment: dict[str, str]) -> None:
+    """Be in the folder with this environment; plumbum, by which Copier runs git, has its own."""
+    local.cwd.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    local.env.clear()
+    local.env.update(environment)
 
 
 def fork(

@@ -6,9 +6,10 @@ from typing import Any
 import command
 import pytest
 import typer
-from command import Cli
+from command import COPIER, Cli
 from compiling import Compiled, settings
 from jinja2 import Environment
+from update.publication import git
 
 from sls_patterns_cli.cli.commands import app
 
@@ -97,6 +98,27 @@ def test_a_fork_has_its_own_folder_and_environment(cli: Cli) -> None:
     assert "shop is not a project" not in cli("status").stderr
     told = other("doctor", "--json", AWS_ACCESS_KEY_ID="mine", AWS_PROFILE="").stdout
     assert "in the environment" in told
+
+
+def test_git_of_copier_in_a_fork_has_its_folder_and_environment(cli: Cli) -> None:
+    template = cli.folder / "template"
+    template.mkdir()
+    (template / "copier.yml").write_text("")
+    (template / "made.txt").write_text("")
+    git(template, "init", "--quiet")
+    git(template, "add", "--all")
+    git(template, "commit", "--quiet", "--message=made")
+    rewritten = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{template}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://nowhere.invalid/template.git",
+    }
+    copier = Cli(cli.folder, cli.environment | rewritten, COPIER)
+
+    done = copier("copy", "--vcs-ref=HEAD", "git+https://nowhere.invalid/template.git", "made")
+
+    assert done.returncode == 0, done.stderr
+    assert (cli.folder / "made/made.txt").exists()
 
 
 def jinja(**options: Any) -> Environment:

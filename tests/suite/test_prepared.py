@@ -143,7 +143,8 @@ def test_a_publication_follows_the_code_that_makes_it_and_what_is_published(
     monkeypatch.setattr(publication, "prepared", note)
     publication.prepared_publication(publication.publish_three_releases)
     publication.prepared_publication(publish_mends)
+    publication.prepared_publication(publish_mends, "what else decides")
     monkeypatch.setattr(publication, "what_is_published", lambda: "changed")
     publication.prepared_publication(publish_mends)
 
-    assert len(set(made)) == 3
+    assert len(set(made)) == 4

@@ -119,12 +119,14 @@ def _unneeded(folder: str, names: list[str]) -> set[str]:
     return _unpublished(folder, names) | others
 
 
-def prepared_publication(publish_it: Callable[[Path], Publication]) -> Publication:
-    """Return what `publish_it` makes, not to be changed."""
+def prepared_publication(
+    publish_it: Callable[[Path], Publication], *parts: kept.Part
+) -> Publication:
+    """Return what `publish_it` makes, not to be changed; `parts` are what else decides it."""
     folder = prepared(
         publish_it.__name__,
         lambda place: pack(publish_it(place / "template")),
-        *(Path(__file__), Path(inspect.getfile(publish_it)), what_is_published()),
+        *(Path(__file__), Path(inspect.getfile(publish_it)), what_is_published(), *parts),
     )
     return Publication(folder / "template")
 

@@ -15,7 +15,6 @@ from _pytest.mark import ParameterSet
 from command import Cli
 from environments import environment
 from packaging.version import Version
-from prepared import prepared
 from proofs.proving import own_id, prove
 from releases import (
     COMING,
@@ -30,7 +29,7 @@ from rendering import PUBLIC, render_from
 from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
-from update.publication import git, pack, publish, what_is_published
+from update.publication import Publication, git, prepared_publication, publish
 from update.test_plain_copier import copier
 from variants import Variant, few_of, parameters
 
@@ -145,18 +144,17 @@ def clone() -> Path:
     return released_repository()
 
 
+def publish_coming(folder: Path) -> Publication:
+    """All releases, and the working tree as the release that it leads to."""
+    publication = publish(folder, whole=True)
+    git(folder, "fetch", "--quiet", "--tags", released_repository())
+    git(folder, "tag", "--force", f"v{COMING}")
+    return publication
+
+
 @pytest.fixture(scope="module")
 def coming() -> Path:
-    """All releases, and the working tree as the release that it leads to."""
-
-    def make(place: Path) -> None:
-        publication = publish(place / "template", whole=True)
-        git(publication.folder, "fetch", "--quiet", "--tags", released_repository())
-        git(publication.folder, "tag", "--force", f"v{COMING}")
-        pack(publication)
-
-    parts = (Path(__file__), json.dumps(RELEASED), what_is_published(), str(COMING))
-    return prepared("version to come", make, *parts) / "template"
+    return prepared_publication(publish_coming, json.dumps(RELEASED)).folder
 
 
 def generated(cli: Cli, version: str, **answers: str) -> Owned:
