@@ -9,6 +9,7 @@ from pathlib import Path
 from contract.stack import load
 from kept import Look, digest
 from rendering import ROOT
+from synthesis import template_file
 from variants import Variant, topology_of
 
 from sls_patterns_cli.catalog.model import Topology
@@ -37,9 +38,16 @@ class Made:
 
     def looked_at(self) -> Look:
         """Return all that decides what is found in it."""
-        written = [self.file] if self.variant.iac == "sam" else sorted(self.file.parent.glob("*.*"))
-        others = (*self.project.glob("stacks/*"), *self.project.glob("statemachines/*"))
-        return (judges(), *declared(self.variant.pattern), str(self.variant), *written, *others)
+        deployed = written(self.project, self.file)
+        return (judges(), *declared(self.variant.pattern), str(self.variant), *deployed)
+
+
+def written(project: Path, file: Path | None = None) -> list[Path]:
+    """Return the files of what a project deploys: its template and what is read with that."""
+    file = file or template_file(project)
+    folders = ("stacks", "statemachines")
+    beside = [each for folder in folders for each in sorted(project.glob(f"{folder}/*"))]
+    return [*(sorted(file.parent.glob("*.*")) if file.suffix == ".json" else [file]), *beside]
 
 
 @cache

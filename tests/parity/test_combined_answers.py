@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import metadata
 from itertools import product
 from pathlib import Path
 
 import pytest
 from contract.check import violations
+from contract.made import declared, judges, written
 from contract.stack import load
-from environments import fork_by
+from environments import FORKS, fork_by
+from kept import Look, kept, kept_of
 from parity.differences import unexplained
 from parity.facts import facts
 from rendering import render_project
@@ -78,23 +81,33 @@ def of(tmp_path_factory: pytest.TempPathFactory) -> Of:
     return projects
 
 
+def alike_and_good(projects: Projects, pattern: str, named: str) -> None:
+    """Let the flavours keep the contract, and differ in an alarm that a stage may not have."""
+    templates = {iac: load(project) for iac, project in projects.items()}
+
+    assert {iac: list(map(str, violations(each))) for iac, each in templates.items()} == {
+        "sam": [],
+        "cdk": [],
+    }
+    found = {iac: facts(each, pattern) for iac, each in templates.items()}
+    differing = [each.replace(IN_SAM_ALONE, "") for each in unexplained(found)]
+    said = {re.sub(r"^only \w+ has |,(?=\))", "", each) for each in differing}
+    # An alarm that a stage may not have.
+    assert len(said) == (1 if "stages" in ANSWERS[named] else 0), differing
+
+
 @pytest.mark.parametrize("named", ANSWERS)
 @pytest.mark.parametrize("pattern", TOPOLOGIES)
 class TestTogether:
     def test_answers_keep_the_contract_in_both_flavours_alike(
         self, pattern: str, named: str, of: Of
     ) -> None:
-        templates = {iac: load(project) for iac, project in of(pattern, named).items()}
-
-        assert {iac: list(map(str, violations(each))) for iac, each in templates.items()} == {
-            "sam": [],
-            "cdk": [],
-        }
-        found = {iac: facts(each, pattern) for iac, each in templates.items()}
-        differing = [each.replace(IN_SAM_ALONE, "") for each in unexplained(found)]
-        said = {re.sub(r"^only \w+ has |,(?=\))", "", each) for each in differing}
-        # An alarm that a stage may not have.
-        assert len(said) == (1 if "stages" in ANSWERS[named] else 0), differing
+        projects = of(pattern, named)
+        deployed = [part for made in projects.values() for part in written(made)]
+        looked_at: Look = (HERE, judges(), *declared(pattern), named, *deployed)
+        with kept("combined answers", *looked_at) as is_new:
+            if is_new:
+                alike_and_good(projects, pattern, named)
 
     def test_answers_have_the_picture_of_their_dashboard(
         self, pattern: str, named: str, of: Of, tmp_path: Path
@@ -112,13 +125,16 @@ class TestTogether:
 
 
 def test_cfn_lint_finds_nothing(of: Of) -> None:
-    files = [
-        template_file(project)
-        for pattern, named in product(TOPOLOGIES, ANSWERS)
-        for project in of(pattern, named).values()
-    ]
+    projects = [made for each in product(TOPOLOGIES, ANSWERS) for made in of(*each).values()]
+    versions = [metadata.version(each) for each in ("cfn-lint", "aws-sam-translator")]
+    options = ("--ignore-checks", "W3005")
+    looked_at: dict[Path, Look] = {
+        template_file(made): (FORKS, *versions, *options, *written(made)) for made in projects
+    }
 
-    fork_by(BIN / "python", HERE, "cfn-lint", "--ignore-checks", "W3005", "--", *map(str, files))
+    with kept_of("cfn-lint", looked_at) as new:
+        if new:
+            fork_by(BIN / "python", HERE, "cfn-lint", *options, "--", *map(str, new))
 
 
 def test_the_code_of_the_stack_is_formatted(of: Of, tmp_path: Path) -> None:
