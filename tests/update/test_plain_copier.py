@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from command import COPIER, Cli
 from update.projects import PACKAGE, Owned, snapshot
 from update.publication import Publication, git
+
+from sls_patterns_cli.rendering.renderer import Renderer
+from sls_patterns_cli.rendering.template_cache import TemplateCache
 
 
 def copier(cli: Cli, folder: Path, *arguments: str | Path) -> None:
@@ -70,6 +74,39 @@ def test_copier_update_with_another_answer_and_deleted_files_gives_the_same(
     assert not plain.exists("README.md")
     assert not plain.exists(f"{PACKAGE}/adapters/events/dynamodb.py")
     assert plain.exists(f"{PACKAGE}/adapters/events/aurora_postgresql.py")
+
+
+@pytest.mark.parametrize("by", ["copier", "command"])
+def test_a_project_of_the_renderer_is_updated_as_one_of_copier(
+    pair: tuple[Owned, Owned], cli: Cli, by: str
+) -> None:
+    plain, rendered = pair
+    template = cli.folder / "template"
+    git(cli.folder, "clone", "--quiet", "--branch", "v0.1.0", cli.folder / "origin.git", template)
+    for path in rendered.folder.iterdir():
+        if path.name != ".git":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    data = {
+        **yaml.safe_load(plain.read(".copier-answers.yml")),
+        "pattern": "scalable-webhook",
+        "new_project": True,
+    }
+    renderer = Renderer(template, TemplateCache(cli.folder / "nothing-is-kept"))
+    renderer.write(renderer.answers(data, rendered.folder), rendered.folder)
+    assert rendered.changed() == []
+
+    for project in pair:
+        project.append(f"{PACKAGE}/logic.py", "# my rule\n")
+        project.prepend("template.yaml", "# my wiring\n")
+        project.commit()
+        if by == "copier":
+            copier(cli, project.folder, "update", "--defaults")
+        else:
+            assert project.update()["to"] == "v0.3.0"
+
+    assert snapshot(rendered.folder) == snapshot(plain.folder)
+    assert rendered.changed() == plain.changed()
+    assert "MemorySize: 512" in rendered.read("template.yaml")
 
 
 def test_a_handler_that_the_template_removes_stays(pair: tuple[Owned, Owned]) -> None:
