@@ -38,12 +38,13 @@ def test_a_checkout_finds_the_versions_in_its_history(
     for version in ("v0.1.0", "v0.2.0", "v0.3.0"):
         git(tagless.folder, "tag", "--delete", version)
     record(project, "v0.1.0")
-    paths = {"PYTHONPATH": str(tagless.folder / "src")}
+    cache = tmp_path / "cache"  # no other test's checkout keeps its versions there
+    paths = {"PYTHONPATH": str(tagless.folder / "src"), "XDG_CACHE_HOME": str(cache)}
     there = Owned(project.folder, Cli(checkout.folder, checkout.environment | paths))
     assert there.update()["to"] == "v0.3.0"
     assert f"_src_path: {RECORDED}\n" in project.read(ANSWERS)
     assert "_commit: v0.3.0\n" in project.read(ANSWERS)
-    (bundle,) = Path(checkout.environment["XDG_CACHE_HOME"]).glob("sls-patterns/*.bundle")
+    (bundle,) = cache.glob("sls-patterns/*.bundle")
     before = bundle.stat()
     there.status()
     assert bundle.stat() == before  # made once
