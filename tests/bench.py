@@ -20,10 +20,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import speed
+import spending
 from environments import UV, environment, link_modules, node, pins
+from local.support import REGION, RUNTIME
 from update.publication import git, publish_three_releases
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.cloudformation.document import read
+from sls_patterns_cli.cloudformation.sam import expand
+from sls_patterns_cli.local import deploy
+from sls_patterns_cli.local.emulator.server import Emulator
+from sls_patterns_cli.local.languages import interpreters
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
@@ -406,6 +413,45 @@ def proofs(folder: Path) -> dict[str, float]:
     return {"`local test`, s": whole}
 
 
+INVOCATIONS = 100
+FUNCTION = f"""
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: {RUNTIME}
+      Handler: index.handler
+      InlineCode: |
+        def handler(event, context):
+            return event
+Outputs:
+  Name: {{Value: !Ref Function}}
+"""
+
+
+def invocation(folder: Path) -> dict[str, float]:
+    """Return the processor time of an invocation on the local stack: emulator and function."""
+    file = folder / "function.yaml"
+    file.write_text(FUNCTION)
+    executable = interpreters.find(RUNTIME)[0].executable
+    clock = spending.Clock()
+    with Emulator(REGION, {RUNTIME: executable}) as emulator:
+        name = deploy.deploy(emulator, "bench", expand(read(file), REGION))["Name"]
+        functions = emulator.client("lambda")
+        functions.invoke(FunctionName=name)  # starts it
+        clock.watch(emulator.pid)
+        emulators = clock.now()["processor"] - spending.Clock().now()["processor"]
+        for _ in range(INVOCATIONS):
+            functions.invoke(FunctionName=name)
+        spent = clock.now()["processor"] - spending.Clock().now()["processor"] - emulators
+    milliseconds = 1000 * spent / INVOCATIONS
+    print(
+        f"an invocation of a function on the local stack: {milliseconds:.1f} ms of processor time"
+    )
+    return {"invocation, ms": milliseconds}
+
+
 def lines(folder: Path) -> dict[str, float]:
     """Return how many lines a default project, the golden files and the tool have."""
     sizes = {}
@@ -456,7 +502,7 @@ def main() -> None:
         shutil.rmtree(folder / "proven")
         warm = first_proof(folder)
         print(f"new to first proof, caches warm: {warm:.1f} s")
-        figures |= proofs(folder) | lines(folder) | suite()
+        figures |= proofs(folder) | invocation(folder) | lines(folder) | suite()
     release = metadata.version("sls-patterns-cli")
     speed.PAGE.write_text(speed.with_line(speed.PAGE.read_text(), release, figures))
     print(f"{speed.PAGE.name} has the line of {release}")

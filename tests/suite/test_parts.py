@@ -75,3 +75,20 @@ def test_a_part_that_is_none_is_refused_with_those_that_there_are() -> None:
 
 def test_they_are_listed_for_the_workflow_that_runs_each() -> None:
     assert run("--list").stdout.splitlines() == list(PARTS)
+
+
+@pytest.mark.parametrize(
+    ("selection", "runs"),
+    [
+        ("PART=emulator", "tests/parts.py emulator --"),
+        ("PATTERN=scalable-webhook", "--pattern scalable-webhook"),
+        ("", "tests/parts.py  --"),
+    ],
+)
+def test_everything_runs_without_what_other_runs_have_kept(selection: str, runs: str) -> None:
+    command = ["make", "--dry-run", "test-all", *filter(None, [selection])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    last = done.stdout.splitlines()[-1]
+    assert runs in last
+    assert "SLS_NO_CACHE=1" in last
