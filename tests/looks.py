@@ -128,6 +128,14 @@ def seen_by_unit_tests(project: Path) -> str:
     return digest(*(part for each in files for part in (str(each.relative_to(project)), each)))
 
 
+def texts_of_unit_tests(project: Path) -> set[tuple[str, ...]]:
+    """Return each file that unit tests run or are, with its text."""
+    return {each for each in contents(project) if each[0].startswith(RUN_BY_UNIT_TESTS)}
+
+
+RUN_BY_UNIT_TESTS = ("src/", "statemachines/", "tests/unit/")
+
+
 def infrastructure(project: Path, template: Path) -> Look:
     """Return what tools read of a template, and what the project says that they need not report."""
     beside = [*project.glob("stacks/*.yaml"), *project.glob("statemachines/*")]

@@ -35,19 +35,24 @@ NOT_YET = {
 
 
 def only_here() -> dict[str, Service]:
-    """Return the defects that no proof and no rule notices, each with the first service to have it.
+    """Return the defects that only this notices, each with the first service to have it.
 
-    Those of the wiring are noticed by the contract or by a proof: `test_mutants` shows it.
+    Other wiring is noticed by the contract or by a proof (`test_mutants`), code by unit tests
+    (`test_unit_tests_notice`).
     """
     first: dict[str, Service] = {}
     for service in SERVICES:
         for defect in service.source.defects:
-            if defect not in WIRING and not is_retired(service):
+            if defect in ONLY_HERE and not is_retired(service):
                 first.setdefault(defect, service)
     return first
 
 
-WIRING = first_of_each_wiring()
+ONLY_HERE = {
+    name
+    for name, defect in DEFECTS.items()
+    if defect.file == "template.yaml" and name not in first_of_each_wiring()
+}
 
 
 def is_retired(service: Service) -> bool:
@@ -74,7 +79,7 @@ def defects() -> Iterator[ParameterSet]:
 def test_the_defects_that_are_noticed_only_here_always_run() -> None:
     always = {each.values[1] for each in defects() if not each.marks}
 
-    assert always == DEFECTS.keys() - WIRING.keys()
+    assert always == ONLY_HERE
 
 
 @pytest.mark.parametrize(("service", "runtime"), list(services()))

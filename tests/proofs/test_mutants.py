@@ -45,6 +45,11 @@ class Mutant:
         return file, broken
 
     @property
+    def is_of_code(self) -> bool:
+        """Whether it is of a file that each language has in its own words."""
+        return Path(self.file).suffix in {".py", ".ts"} and self.wiring is None
+
+    @property
     def without_flavour(self) -> tuple[str, ...]:
         """The same for SAM and CDK where the same change is made to the same file."""
         options = {**self.variant.answers, "iac": ""}

@@ -50,6 +50,7 @@ from variants import (
     few_of,
     is_retired,
     parameters,
+    topology_of,
 )
 
 from sls_patterns_cli.cloudformation import document
@@ -509,6 +510,16 @@ ONLY_STACK = {
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_unit_tests_pass_without_aws(pattern: str, runtime: str, projects: Projects) -> None:
+    """Few projects run theirs, among them each text of code and of unit tests."""
+    of = projects.of(offered_in(pattern, runtime))
+    few = few_of(list(of), lambda each: looks.texts_of_unit_tests(of[each]))
+    run_distinct_unit_tests({each: of[each] for each in of if each in few})
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_all_unit_tests_pass_without_aws(pattern: str, runtime: str, projects: Projects) -> None:
     run_distinct_unit_tests(projects.of(offered_in(pattern, runtime)))
 
 
@@ -615,6 +626,15 @@ def test_the_linter_of_a_typescript_project_reads_jsonata(
         run([node().executable, linter, "--json-definition", broken], project)
 
 
+def one_of_each_topology(variants: Sequence[Variant]) -> list[Variant]:
+    """Return one variant of each topology in CDK, the languages in turn."""
+    candidates = [each for each in variants if each.iac == "cdk"]
+    few = few_of(
+        candidates, lambda each: {(each.pattern, each.topology), (each.pattern, each.runtime)}
+    )
+    return [each for each in candidates if each in few]
+
+
 BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATTERNS]
 
 
@@ -623,7 +643,9 @@ BY_PATTERN = [pytest.param(each, marks=with_templates_of(each)) for each in PATT
     ("iac", "candidates"),
     [
         pytest.param("sam", [*OFFERED, *combined_variants()], id="sam"),
-        pytest.param("cdk", OFFERED, id="cdk"),
+        # What parity finds the same in both flavours, SAM's templates show.
+        pytest.param("cdk", one_of_each_topology(OFFERED), id="cdk"),
+        pytest.param("cdk", OFFERED, id="cdk-all", marks=pytest.mark.exhaustive),
         # test_optional_parameters.py compares the flavours with their parameters.
         pytest.param("cdk", combined_variants(), id="others", marks=pytest.mark.exhaustive),
     ],
@@ -798,7 +820,14 @@ def handlers_of(project: Path) -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if built_by(p, "sam", "python")])
+IN_SAM = [each for each in OFFERED if (each.iac, each.runtime) == ("sam", "python")]
+
+
+def kinds_of_nodes(variant: Variant) -> set[tuple[str, ...]]:
+    return {(node.kind,) for node in topology_of(variant).nodes}
+
+
+@pytest.mark.parametrize("variant", parameters(IN_SAM, few_of(IN_SAM, kinds_of_nodes)))
 def test_sam_validates_the_template(variant: Variant, projects: Projects) -> None:
     project = projects[variant]
     look = looks.infrastructure(project, project / "template.yaml")

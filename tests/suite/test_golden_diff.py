@@ -23,7 +23,7 @@ class Repository:
         ignored = shutil.ignore_patterns("__pycache__")
         for name in ("src", "templates", "tests"):
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        for name in ("copier.yml", "pyproject.toml", ".gitattributes"):
+        for name in ("copier.yml", "pyproject.toml", ".gitattributes", ".gitignore"):
             shutil.copy(ROOT / name, folder)
         self.git("init", "--quiet", "--initial-branch", "main")
         self.commit()

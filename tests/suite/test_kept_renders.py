@@ -1,5 +1,6 @@
 """What tests render of a pattern is kept under a digest of its own files and the shared ones."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_without_a_cache_nothing_of_another_run_is_used(
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_is_rendered_the_same_without_the_others(pattern: str, tmp_path: Path) -> None:
     alone = tmp_path / "template"
-    shutil.copytree(template(), alone)
+    shutil.copytree(template(), alone, copy_function=os.link)
     for other in (each for each in PATTERNS if each != pattern):
         shutil.rmtree(alone / "templates/patterns" / other)
     of_pattern = {v.iac: v for v in all_variants() if v.pattern == pattern}

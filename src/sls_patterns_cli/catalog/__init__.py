@@ -192,8 +192,14 @@ def all_listed() -> "tuple[Listed, ...]":
 
 
 def entry(slug: str) -> "Listed":
-    """The pattern named `slug` as `list` prints it."""
-    return next(each for each in all_listed() if each.slug == slug)
+    """The pattern named `slug` as `list` prints it, whatever is wrong with others."""
+    from sls_patterns_cli.catalog.listed import Listed, listed
+    from sls_patterns_cli.system import kept
+
+    value = kept.until_changed(
+        kept_folder() / f"listed-{slug}.json", _sources(), lambda: [*listed(pattern(slug))]
+    )
+    return Listed(*value)
 
 
 def patterns() -> "Iterator[Pattern]":
