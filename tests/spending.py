@@ -102,11 +102,16 @@ def _wait_for_orphans() -> None:
     They are told from our own children by their session, which somebody else began.
     """
     for file in Path("/proc/self/task").glob("*/children"):
-        for pid in map(int, file.read_text().split()):
-            with suppress(OSError):  # it has been waited for meanwhile
-                state, _, _, session = _stat(pid)[:4]
-                if state == "Z" and int(session) not in {os.getsid(0), pid}:
-                    os.waitpid(pid, os.WNOHANG)
+        with suppress(OSError):  # the thread has ended meanwhile
+            for pid in map(int, file.read_text().split()):
+                _wait_for_orphan(pid)
+
+
+def _wait_for_orphan(pid: int) -> None:
+    with suppress(OSError):  # it has been waited for meanwhile
+        state, _, _, session = _stat(pid)[:4]
+        if state == "Z" and int(session) not in {os.getsid(0), pid}:
+            os.waitpid(pid, os.WNOHANG)
 
 
 def _stat(pid: int) -> list[str]:
