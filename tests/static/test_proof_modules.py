@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 from rendering import ROOT, render_project
-from variants import Variant, further_variants, proven_variants, topology_of
+from variants import (
+    Variant,
+    few_of,
+    further_variants,
+    parameters,
+    proven_variants,
+    topology_of,
+)
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.kinds import Uses
@@ -28,13 +35,13 @@ DEFINED = {
 }
 EVERY_PROJECTS = {"conftest.py", "setup.ts", "restore.ts", "stack.ts"}
 
+IN_SAM = [each for each in proven_variants() if each.iac == "sam"]
+FURTHER = [each for each in further_variants() if each.is_local]
+# Most answers change no proof: few of a pattern show each.
+FEW_FURTHER = few_of(FURTHER, lambda each: {(each.pattern, *dict(each.further))})
+
 one_of_each_flavour = pytest.mark.parametrize(
-    "variant",
-    [
-        *(each for each in proven_variants() if each.iac == "sam"),
-        *(each for each in further_variants() if each.is_local),
-    ],
-    ids=str,
+    "variant", parameters([*IN_SAM, *FURTHER], {*IN_SAM, *FEW_FURTHER})
 )
 
 
