@@ -80,7 +80,7 @@ def collected(*arguments: str) -> str:
 
 
 def test_they_are_left_out_if_asked_and_green_and_never_of_their_own_part() -> None:
-    assert "adapters/sqs/test_queues.py" in collected()
-    assert ("adapters/sqs/test_queues.py" in collected("--unless-green")) != is_green()
-    assert "adapters/sqs/test_queues.py" in collected("--part", "emulator", "--unless-green")
-    assert "suite/test_parts.py" in collected("--unless-green")
+    assert "adapters/sqs/test_queues.py::" in collected()
+    assert ("adapters/sqs/test_queues.py::" in collected("--unless-green")) != is_green()
+    assert "adapters/sqs/test_queues.py::" in collected("--part", "emulator", "--unless-green")
+    assert "suite/test_parts.py::" in collected("--unless-green")
