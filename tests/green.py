@@ -4,9 +4,9 @@ They take minutes, and nothing that a pattern changes concerns them. The digest 
 on is committed; `make test-all PART=emulator` writes it, after a run in which all of them passed.
 """
 
-import hashlib
 from pathlib import Path
 
+import kept
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -32,11 +32,9 @@ def digest(root: Path = ROOT) -> str:
         for file in root.glob(pattern)
         if file.is_file() and file.suffix != ".pyc" and file.name != GREEN.name
     }
-    found = hashlib.sha256()
-    for file in sorted(files):
-        name = file.relative_to(root).as_posix()
-        found.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return found.hexdigest()
+    return kept.digest(
+        *(part for file in sorted(files) for part in (file.relative_to(root).as_posix(), file))
+    )
 
 
 def is_green() -> bool:

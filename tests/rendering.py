@@ -6,7 +6,6 @@ once however many tests and processes ask.
 
 import atexit
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kept import of_this_run
+from kept import digest, of_this_run
 
 from sls_patterns_cli import rendering
 from sls_patterns_cli.catalog import RESERVED_ADDRESS
@@ -133,7 +132,4 @@ def _contents(folder: Path, without: Collection[Path] = ()) -> Iterator[bytes]:
 
 
 def _digest(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()[:16]
+    return digest(*parts)[:16]

@@ -159,10 +159,8 @@ def first_of_each_wiring() -> dict[str, Mutant]:
 def by_the_contract(mutant: Mutant, project: Path) -> bool:
     """Tell whether the contract notices what is broken in a project of SAM."""
     file, broken = mutant.broken(project)
-    before = file.read_text()
     file.write_text(broken)
     template = load(project)
-    file.write_text(before)
     topology = topology_of(mutant.variant)
     return not keeps(template) or bool(differences(asynchronous_edges(template), topology))
 
