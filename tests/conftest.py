@@ -1,5 +1,6 @@
 """The command line as users run it, and which patterns' tests run and how long they take."""
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,17 @@ def pytest_make_parametrize_id(val: object) -> str | None:
         return None
     start = val[:40] if isinstance(val, str) else val[:40].decode(errors="backslashreplace")
     return f"{start}... {digest(val)[:8]}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let Python not look for garbage among thousands of tests, which stay until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)  # of what is left

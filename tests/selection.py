@@ -136,7 +136,11 @@ def _shown(changes: Changes, item: pytest.Item) -> set[tuple[str, ...]]:
 
 BUSY = ("static", "parity", "contract")
 """Folders of tests that keep a processor busy; those that take longest at a time come first."""
-WAITING = ("test_the_proof_notices", "test_every_declared_proof_passes")
+WAITING = (
+    "test_the_proof_notices",
+    "test_every_declared_proof_passes",
+    "test_a_proof_that_alone_notices_a_defect_passes",
+)
 CROWDED = "test_conservation.py"
 """Sends so many messages that one test keeps all processors busy."""
 

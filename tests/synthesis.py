@@ -21,6 +21,7 @@ from environments import FORKS, environment, fork_by, link_modules, node
 from servers import Server, server
 
 from sls_patterns_cli.local import project as projects
+from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import modules
 
 HERE = Path(__file__).parent
@@ -142,11 +143,11 @@ def _run(output: Path, app: Path, project: Path, *, build: bool = False) -> None
 def synthesiser(packages: Path) -> Server:
     """Return the process that runs this worker's CDK apps in TypeScript.
 
-    Only PATH is given to it: the whole environment names the test that runs, and so would start a
+    Of what changes only PATH is given to it: the whole environment names the test that runs, and so would start a
     process for each test.
     """
     path = modules.environment(node())["PATH"]
-    return server((packages / ".bin/tsx", PROGRAM), PATH=path)
+    return server((packages / ".bin/tsx", PROGRAM), PATH=path, **QUIET)
 
 
 def _file(project: Path) -> Path:

@@ -44,12 +44,13 @@ def parameters(command: Any, name: str = "") -> Iterator[tuple[str, _TyperParame
             yield from parameters(below, f"{name} {below.name}".strip())
 
 
-PARAMETERS = dict(parameters(typer.main.get_command(commands.app)))
+COMMAND = typer.main.get_command(commands.app)
+PARAMETERS = dict(parameters(COMMAND))
 
 
 def read(parameter: _TyperParameter, runtime: Any, value: Any) -> Any:
     """Return what is read, or the complaint."""
-    context = typer.Context(typer.main.get_command(commands.app))
+    context = typer.Context(COMMAND)
     try:
         return runtime.coerce(value, parameter, context)
     except typer.BadParameter as error:

@@ -219,6 +219,19 @@ def test_an_app_finds_node_and_npx_of_the_functions_runtime(app: Path) -> None:
     assert re.fullmatch(r"[\d.]+", printed("npx", "--version", variables=variables))
 
 
+def test_npx_runs_what_a_project_has_installed_without_npm(app: Path) -> None:
+    node, _ = interpreters.find("nodejs24.x")
+    program = app / "node_modules/.bin/installed"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$0 $@"\n')
+    program.chmod(0o755)
+
+    variables = modules.environment_with_npx(project.load(app), node)
+
+    told = printed("npx", "--no-install", "installed", "a b", "c", variables=variables)
+    assert told == f"{program} a b c"
+
+
 def printed(*command: str, variables: dict[str, str]) -> str:
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -17,33 +17,84 @@ from variants import (
     topology_of,
 )
 
-
-def noticed_by(variant: Variant) -> set[tuple[str, ...]]:
-    """Return what the proofs of a variant show: each kind of mutant that no unit test notices, in
-    code of its language.
-
-    Each topology is proven at least once, and each pattern in both languages and both flavours. One
-    that is retired is proven once.
-    """
-    if is_retired(variant):
-        return {(variant.pattern, variant.topology)}
-    kinds = {
-        (variant.pattern, variant.runtime if mutant.is_of_code else "", mutant.proof, mutant.what)
-        for mutant in mutants_of(variant)
-        if kind_of(mutant) not in noticed()
-    }
-    options = (variant.topology, variant.runtime, variant.iac)
-    return kinds | {(variant.pattern, option) for option in options}
-
-
 PROVEN = list(proven_variants())
 # Of those that show as much, those that take least come first.
 QUICK_FIRST = sorted(PROVEN, key=lambda each: (each.iac != "sam", each.runtime != "python"))
 
 
-@pytest.mark.parametrize("variant", parameters(PROVEN, few_of(QUICK_FIRST, noticed_by)))
+def options_of(variant: Variant) -> set[tuple[str, ...]]:
+    """Return what one variant is proven for: each topology at least once, and each pattern in both
+    languages and both flavours. One that is retired is proven once.
+    """
+    if is_retired(variant):
+        return {(variant.pattern, variant.topology)}
+    options = (variant.topology, variant.runtime, variant.iac)
+    return {(variant.pattern, option) for option in options}
+
+
+WHOLE = few_of(QUICK_FIRST, options_of)
+"""The variants of which `make test` runs all proofs."""
+
+
+def noticed_by(variant: Variant) -> dict[tuple[str, ...], str]:
+    """Return each kind of mutant that only proofs notice, and the proof; a kind of code is one of
+    its language.
+    """
+    if is_retired(variant):
+        return {}
+    return {
+        (
+            variant.pattern,
+            variant.runtime if mutant.is_of_code else "",
+            mutant.proof,
+            mutant.what,
+        ): (mutant.proof)
+        for mutant in mutants_of(variant)
+        if kind_of(mutant) not in noticed()
+    }
+
+
+def further_proofs() -> list[tuple[Variant, list[str]]]:
+    """Return few proofs of other variants that notice what those of the whole ones do not."""
+    found = {kind for each in WHOLE for kind in noticed_by(each)}
+    further = few_of(QUICK_FIRST, lambda each: noticed_by(each).keys() - found)
+    chosen = []
+    for variant in sorted(further, key=str):
+        proofs = {proof for kind, proof in noticed_by(variant).items() if kind not in found}
+        found |= noticed_by(variant).keys()
+        chosen.append((variant, sorted(proofs)))
+    return chosen
+
+
+@pytest.mark.parametrize("variant", parameters(PROVEN, WHOLE))
 def test_every_declared_proof_passes(variant: Variant, tmp_path: Path) -> None:
     passes(variant, render_project(tmp_path / "project", **variant.answers))
+
+
+@pytest.mark.parametrize(
+    ("variant", "proofs"),
+    [pytest.param(variant, proofs, id=str(variant)) for variant, proofs in further_proofs()],
+)
+def test_a_proof_that_alone_notices_a_defect_passes(
+    variant: Variant, proofs: list[str], tmp_path: Path
+) -> None:
+    run = prove(render_project(tmp_path / "project", **variant.answers), *proofs)
+
+    assert run.failed == set(), run.printed
+    assert run.passed == {own_id(proof) for proof in proofs}
+
+
+def test_all_proofs_that_run_notice_each_defect_that_only_proofs_notice() -> None:
+    run = [(each, None) for each in WHOLE] + further_proofs()
+
+    noticed_by_those = {
+        kind
+        for variant, proofs in run
+        for kind, proof in noticed_by(variant).items()
+        if proofs is None or proof in proofs
+    }
+
+    assert noticed_by_those == {kind for each in PROVEN for kind in noticed_by(each)}
 
 
 # Its functions are invoked by a rule, by queues and by the SDK.

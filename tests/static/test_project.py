@@ -54,6 +54,7 @@ from variants import (
 )
 
 from sls_patterns_cli.cloudformation import document
+from sls_patterns_cli.local.flavours.cdk import QUIET
 from sls_patterns_cli.local.languages import interpreters, modules
 
 CHECKER = Path(__file__)
@@ -481,23 +482,32 @@ def packages_imported(text: str) -> set[str]:
 
 
 ONE_PROCESS = ("--no-isolate", "--maxWorkers=1")
+ISOLATED = ("--pool=threads", "--maxWorkers=1")
 
 
 def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
     """Run unit tests without AWS: all that the project has, its stack's too, or the chosen.
 
-    Vitest runs them in one process, as pytest does, unless one replaces a module for its file: by
-    itself, as another test shows, it gives each file a process, and imports the SDK as often.
+    Vitest runs them in one process, as pytest does, but for those that replace a module for their
+    file: by itself, as another test shows, it isolates each, and imports the SDK as often.
     """
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     if variant.runtime == "typescript":
-        tests = (file.read_text() for file in project.glob("tests/unit/*.test.ts"))
-        together = () if any("vi.mock(" in each for each in tests) else ONE_PROCESS
         command = ("run", *chosen) if chosen else as_npm_test(project)
-        printed = run_vitest(project, *command, *together, **nowhere)
+        apart = replacing(project)
+        others = [f"--exclude={each}" for each in apart]
+        printed = run_vitest(project, *command, *ONE_PROCESS, *others, **nowhere)
+        if apart and chosen != ONLY_STACK[variant.runtime]:
+            run_vitest(project, *command, *ISOLATED, *apart, **nowhere)
     else:
         printed = fork(project, "tests", "-q", *chosen, **nowhere)
     assert " passed" in printed
+
+
+def replacing(project: Path) -> list[str]:
+    """Return the tests that replace a module for their file."""
+    tests = project.glob("tests/unit/*.test.ts")
+    return [str(t.relative_to(project)) for t in tests if "vi.mock(" in t.read_text()]
 
 
 ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}
@@ -562,7 +572,8 @@ def run_tests_of_stacks(stacks: Sequence[Path], folder: Path) -> None:
         (folder / name).symlink_to((stacks[0] / name).resolve())
     chosen = [str((each / "tests/infrastructure").relative_to(folder)) for each in stacks]
 
-    printed = vitest(folder, "run", *chosen, "--testTimeout=60000", *ONE_PROCESS, NO_COLOR="1")
+    options = ("--testTimeout=60000", *ONE_PROCESS)
+    printed = vitest(folder, "run", *chosen, *options, NO_COLOR="1", **QUIET)
 
     assert re.search(rf"Test Files +{len(stacks)} passed", printed), printed
 

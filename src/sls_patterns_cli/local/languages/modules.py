@@ -65,18 +65,31 @@ def environment(node: Interpreter) -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
+NPX = """\
+#!/bin/sh
+if [ "$1" = --no-install ] && [ -x {0}/"$2" ]; then
+    installed={0}/"$2"
+    shift 2
+    exec "$installed" "$@"
+fi
+exec {1} "$@"
+"""
+
+
 def environment_with_npx(project: Project, node: Interpreter) -> dict[str, str]:
     """The same with its npx, by which CDK calls esbuild.
 
-    That of NODE_PACKAGE does not start: the package holds a copy of what ought to be a link.
+    That of NODE_PACKAGE does not start: the package holds a copy of what ought to be a link. What
+    the project has installed runs without npm, which takes longer to start than esbuild takes.
     """
     variables = environment(node)
     program = node.executable.parents[1] / "lib/node_modules/npm/bin/npx-cli.js"
     if not program.is_file():
         return variables
+    by_npm = shlex.join([str(node.executable), str(program)])
     npx = project.work / "bin/npx"
     npx.parent.mkdir(parents=True, exist_ok=True)
-    npx.write_text(f'#!/bin/sh\nexec {shlex.join([str(node.executable), str(program)])} "$@"\n')
+    npx.write_text(NPX.format(shlex.quote(str(project.root / FOLDER / ".bin")), by_npm))
     npx.chmod(0o755)
     return {**variables, "PATH": os.pathsep.join([str(npx.parent), variables["PATH"]])}
 
