@@ -143,8 +143,8 @@ def _run(output: Path, app: Path, project: Path, *, build: bool = False) -> None
 def synthesiser(packages: Path) -> Server:
     """Return the process that runs this worker's CDK apps in TypeScript.
 
-    Of what changes only PATH is given to it: the whole environment names the test that runs, and so would start a
-    process for each test.
+    Of what changes only PATH is given to it: the whole environment names the test that runs, and so
+    would start a process for each test.
     """
     path = modules.environment(node())["PATH"]
     return server((packages / ".bin/tsx", PROGRAM), PATH=path, **QUIET)

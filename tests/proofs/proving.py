@@ -1,4 +1,4 @@
-"""Runs the proofs of a generated project the way a user does."""
+"""Runs the proofs of a generated project as a user does, and says what decides how they end."""
 
 import json
 import os
@@ -6,17 +6,24 @@ import shlex
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import looks
 import pytest
 from command import Cli
 from environments import link_environment, link_modules, link_requirements
+from kept import Look, digest
 from synthesis import synthesise_into
 
 from sls_patterns_cli.local import project as projects
+from sls_patterns_cli.local.languages import interpreters
 
 ASSEMBLED = Path(__file__).with_name("assembled.py")
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+WHO_PROVES = sorted(HERE.parent.glob("*.py"))
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,18 @@ class Run:
     printed: str
     passed: set[str]
     failed: set[str]
+
+
+def look(project: Path, *proofs: str) -> Look:
+    """Return what decides how proofs end: the project, what it runs on, and all of the tool."""
+    interpreter, _ = interpreters.find(projects.load(project).lambda_runtime)
+    return (tool(), str(interpreter), *looks.all_but_pages(project), *proofs)
+
+
+@cache
+def tool() -> str:
+    """Return the digest of the tool, of what it requires, and of what starts it here."""
+    return digest(ROOT / "src", ROOT / "requirements.lock", *sorted(HERE.glob("*.py")), *WHO_PROVES)
 
 
 def prove(project: Path, *proofs: str) -> Run:

@@ -14,7 +14,8 @@ from _pytest.mark import ParameterSet
 from contract.check import asynchronous_edges, keeps
 from contract.graph import differences
 from contract.stack import load
-from proofs.proving import own_id, prove
+from kept import kept
+from proofs.proving import look, own_id, prove
 from rendering import render_project
 from variants import Variant, is_retired, proven_variants, tolerates, topology_of
 
@@ -239,10 +240,12 @@ def test_the_proof_notices(mutant: Mutant, tmp_path: Path) -> None:
     file.write_text(broken)
     shorten_patience(project)
 
-    run = prove(project, mutant.proof)
+    with kept("proof that fails", *look(project, mutant.proof)) as is_new:
+        if is_new:
+            run = prove(project, mutant.proof)
 
-    assert run.failed == {own_id(mutant.proof)}, run.printed
-    assert run.exit_code == 1
+            assert run.failed == {own_id(mutant.proof)}, run.printed
+            assert run.exit_code == 1
 
 
 @pytest.mark.parametrize("variant", list(mutated_variants()), ids=str)

@@ -8,6 +8,7 @@ from pathlib import Path
 import looks
 import pytest
 from kept import Look, digest
+from proofs import proving
 from rendering import render_project
 
 ANSWERS = {"pattern": "state-machine", "topology": "standard", "iac": "sam"}
@@ -162,3 +163,28 @@ def test_another_version_of_a_tool_is_another_key(
     monkeypatch.setattr(metadata, "version", lambda _: "0")
 
     assert digest(*looks.style_of_python(project)) != before
+
+
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
+def test_proofs_read_all_but_pages_and_which_of_them_run(runtime: str, tmp_path: Path) -> None:
+    project = render_project(tmp_path / "project", **ANSWERS, runtime=runtime)
+
+    found = files_that_change(proving.look, project)
+
+    assert found == files_that_change(looks.all_but_pages, project)
+    assert len({digest(*proving.look(project, *chosen)) for chosen in ([], ["a"], ["b"])}) == 3
+
+
+def test_a_line_of_the_tool_or_of_what_it_requires_is_another_key_of_proofs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "ROOT", tmp_path)
+    module = tmp_path / "src/package/module.py"
+    module.parent.mkdir(parents=True)
+    keys = set()
+    for code, required in (("one", "a==1"), ("two", "a==1"), ("two", "a==2")):
+        module.write_text(code)
+        (tmp_path / "requirements.lock").write_text(required)
+        keys.add(proving.tool.__wrapped__())
+
+    assert len(keys) == 3
