@@ -12,6 +12,7 @@ the JavaScript that CDK runs on: starting that takes longer than a stack.
 
 import ast
 import functools
+import gc
 import importlib
 import json
 import os
@@ -128,6 +129,7 @@ def main() -> None:
             for name in sorted({*names} - sys.modules.keys()):
                 with suppress(ImportError):  # the project's own are not on the path
                     importlib.import_module(name)
+            gc.freeze()  # children would copy the memory of what they look at for garbage
             code = fork(*map(request.get, ("project", "environment", "run", "arguments")))
             printed.seek(0)
             print(json.dumps({"code": code, "printed": printed.read()}), file=answers, flush=True)

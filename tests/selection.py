@@ -136,11 +136,13 @@ def _shown(changes: Changes, item: pytest.Item) -> set[tuple[str, ...]]:
 
 BUSY = ("static", "parity", "contract")
 """Folders of tests that keep a processor busy; those that take longest at a time come first."""
-WAITING = (
+PROVING = (
     "test_the_proof_notices",
     "test_every_declared_proof_passes",
     "test_a_proof_that_alone_notices_a_defect_passes",
 )
+WAITING = ("prove", "letters", "local")
+"""Folders of other tests that wait for what runs on the local stack."""
 CROWDED = "test_conservation.py"
 """Sends so many messages that one test keeps all processors busy."""
 
@@ -151,21 +153,25 @@ def proofs_among_others(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     Proofs mostly wait: one after another they would leave the processors idle, and the other tests
     would wait for them. Those that need all processors would wait for each other.
     """
+    proving: list[pytest.Item] = []
     waiting: list[pytest.Item] = []
     crowded: list[pytest.Item] = []
     busy: dict[str, list[pytest.Item]] = {folder: [] for folder in BUSY}
     others: list[pytest.Item] = []
     for item in items:
-        if getattr(item, "originalname", None) in WAITING:
-            waiting.append(item)
+        folder = item.path.parent.name
+        if getattr(item, "originalname", None) in PROVING:
+            proving.append(item)
         elif item.path.name == CROWDED:
             crowded.append(item)
+        elif folder in WAITING:
+            waiting.append(item)
         else:
-            busy.get(item.path.parent.name, others).append(item)
+            busy.get(folder, others).append(item)
     working = [*chain.from_iterable(busy.values())]
     places = [
         (at / len(part), each)
-        for part in (waiting, crowded, working)
+        for part in (proving, waiting, crowded, working)
         for at, each in enumerate(part)
     ]
     return [*(item for _, item in sorted(places, key=itemgetter(0))), *others]

@@ -488,7 +488,7 @@ ISOLATED = ("--pool=threads", "--maxWorkers=1")
 def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
     """Run unit tests without AWS: all that the project has, its stack's too, or the chosen.
 
-    Vitest runs them in one process, as pytest does, but for those that replace a module for their
+    Vitest runs them in one process, as pytest does, but for those that replace something for their
     file: by itself, as another test shows, it isolates each, and imports the SDK as often.
     """
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -504,10 +504,17 @@ def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
     assert " passed" in printed
 
 
+REPLACING = ("vi.mock(", "LocalDurableTestRunner")
+
+
 def replacing(project: Path) -> list[str]:
-    """Return the tests that replace a module for their file."""
-    tests = project.glob("tests/unit/*.test.ts")
-    return [str(t.relative_to(project)) for t in tests if "vi.mock(" in t.read_text()]
+    """Return the tests that replace a module, or the clock, for their file."""
+    tests = {file: file.read_text() for file in project.glob("tests/unit/*.test.ts")}
+    return [
+        str(file.relative_to(project))
+        for file, text in tests.items()
+        if any(each in text for each in REPLACING)
+    ]
 
 
 ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}

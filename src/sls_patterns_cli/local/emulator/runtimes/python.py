@@ -200,10 +200,12 @@ def fork_environments(requests: socket.socket) -> None:
     With the byte come descriptors: three that become the standard ones, and one that stays open
     for as long as the environment lives. The answer is the number of its process.
     """
+    import gc
     import signal
     import socket
     import tempfile
 
+    gc.freeze()  # environments would copy the memory of what they look at for garbage
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that end need not be waited for
     while True:
         asked, descriptors, _, _ = socket.recv_fds(requests, 1, 4)
