@@ -226,9 +226,9 @@ PATIENCE = re.compile(r"(?<=PATIENCE_SECONDS = )(30|60)\b")
 
 
 def shorten_patience(project: Path) -> None:
-    """Let the proof wait for 15 seconds; what it waits for comes within two or three, or never."""
+    """Let the proof wait for 8 seconds; what it waits for comes within two or three, or never."""
     for waiting in project.glob("tests/e2e/waiting.*"):  # not all proofs wait
-        shortened, places = PATIENCE.subn("15", waiting.read_text())
+        shortened, places = PATIENCE.subn("8", waiting.read_text())
         assert places == 1, waiting.read_text()
         waiting.write_text(shortened)
 
