@@ -47,8 +47,8 @@ class Mutant:
 
     @property
     def is_of_code(self) -> bool:
-        """Whether it is of a file that each language has in its own words."""
-        return Path(self.file).suffix in {".py", ".ts"} and self.wiring is None
+        """Whether it is of what each language has in its own words; flavours say the same."""
+        return self.file.startswith(("src/", "clients/", "tools/"))
 
     @property
     def without_flavour(self) -> tuple[str, ...]:
