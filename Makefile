@@ -47,13 +47,17 @@ demo: install ## generate a project and prove it on the local stack
 check: lint ## check what differs from main: in what is rendered, and in what tests import
 	$(PYTEST) -m "not exhaustive" --changed
 
-test: lint $(TOOLS) ## run the test suite: every proof of each topology, each pattern in each runtime and flavour
+test: ready ## run the test suite: every proof of each topology, each pattern in each runtime and flavour
 	rm -f $(COSTS)
 	$(PYTEST) -m "not exhaustive" --unless-green --costs $(COSTS)
 
-test-all: lint $(TOOLS) ## run every test over every variant, without caches, part by part; PART=<name>: one part; PATTERN=<slug>: the tests of one pattern
+test-all: ready ## run every test over every variant, without caches, part by part; PART=<name>: one part; PATTERN=<slug>: the tests of one pattern
 	$(if $(PATTERN),$(WITHOUT_CACHE) $(PYTEST) --pattern $(PATTERN),\
 		$(WITHOUT_CACHE) .venv/bin/python tests/parts.py $(PART) -- env $(PYTEST))
+
+.PHONY: ready
+ready: install
+	@$(MAKE) --no-print-directory --jobs=2 lint $(TOOLS)
 
 lint: install ## check style and types of this repository
 	.venv/bin/ruff check

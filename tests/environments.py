@@ -138,10 +138,16 @@ def link_modules(*folders: Path, of: Path | None = None) -> None:
             place = ENVIRONMENTS / f"{prefix}{len(made):03}"
             had = _packages(made[-1]) if made else _packages_of_all_patterns()
             _install({**had, **wanted}, of or folders[0], place)
-    for folder in folders:
-        for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
-            (folder / name).unlink(missing_ok=True)
-            (folder / name).symlink_to(place / name)
+        for folder in folders:
+            for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
+                link(folder / name, place / name)
+
+
+def link(name: Path, to: Path) -> None:
+    """Let a name stand for a place; who reads a project that has it already is not disturbed."""
+    if not name.is_symlink() or name.readlink() != to:
+        name.unlink(missing_ok=True)
+        name.symlink_to(to)
 
 
 def _packages_of_all_patterns() -> dict[str, str]:

@@ -12,7 +12,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from itertools import cycle
 from pathlib import Path
@@ -231,14 +231,19 @@ def vitest(folder: Path, *arguments: str, **variables: str) -> str:
 
 
 class Projects(dict[Variant, Path]):
-    """The projects of the variants, rendered when one is asked for."""
+    """The projects of the variants, only to be read; all workers share what one has rendered."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __missing__(self, variant: Variant) -> Path:
-        self[variant] = render_project(self.folder / str(variant), **variant.answers)
-        return self[variant]
+        project = self[variant] = self.folder / str(variant)
+        if not project.exists():
+            made = render_project(self.folder / f"{os.getpid()}" / str(variant), **variant.answers)
+            project.parent.mkdir(exist_ok=True)
+            with suppress(OSError):  # another worker has been faster
+                made.rename(project)
+        return project
 
     def of(self, variants: Iterable[Variant]) -> dict[Variant, Path]:
         return {variant: self[variant] for variant in variants}
@@ -246,7 +251,10 @@ class Projects(dict[Variant, Path]):
 
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> Projects:
-    return Projects(tmp_path_factory.mktemp("projects"))
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "projects"
+    folder.mkdir(exist_ok=True)
+    return Projects(folder)
 
 
 def variants_in(
