@@ -45,11 +45,11 @@ demo: install ## generate a project and prove it on the local stack
 	.venv/bin/sls-patterns local test $(DEMO)
 
 check: lint ## check what differs from main: in what is rendered, and in what tests import
-	$(PYTEST) -m "not exhaustive" --changed
+	$(PYTEST) -m "not exhaustive" --unless-proven --changed
 
 test: ready ## run the test suite: every proof of each topology, each pattern in each runtime and flavour
 	rm -f $(COSTS)
-	$(PYTEST) -m "not exhaustive" --unless-green --costs $(COSTS)
+	$(PYTEST) -m "not exhaustive" --unless-green --unless-proven --costs $(COSTS)
 
 test-all: ready ## run every test over every variant, without caches, part by part; PART=<name>: one part; PATTERN=<slug>: the tests of one pattern
 	$(if $(PATTERN),$(WITHOUT_CACHE) $(PYTEST) --pattern $(PATTERN),\

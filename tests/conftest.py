@@ -10,7 +10,9 @@ import changes
 import green
 import memory
 import parts
+import proven
 import pytest
+import rendering
 import spending
 from command import Cli, environment
 from kept import digest
@@ -57,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="leave out the emulator's tests if they have passed with what is there now",
     )
+    parser.addoption(
+        "--unless-proven",
+        action="store_true",
+        help="leave out proofs that have passed with the same patterns, tool and tests",
+    )
     parser.addoption("--costs", type=Path, help="a file to which each test adds its processor time")
 
 
@@ -89,6 +96,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--unless-proven"):
+        _leave_out(config, items, [each for each in items if proven.is_proven(each)])
     if only := config.getoption("--pattern"):
         wanted = [each for each in items if (pattern_of(each) or NO_PATTERN) == only]
     elif part := config.getoption("--part"):
@@ -99,8 +108,14 @@ def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
         wanted = [each for each in items if not green.is_of_the_emulator(each)]
     else:
         return
-    config.hook.pytest_deselected(items=[each for each in items if each not in wanted])
-    items[:] = wanted
+    kept = {*wanted}
+    _leave_out(config, items, [each for each in items if each not in kept])
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
+    config.hook.pytest_deselected(items=left)
+    out = {*left}
+    items[:] = [each for each in items if each not in out]
 
 
 def _changes(config: pytest.Config) -> changes.Changes:
@@ -121,7 +136,14 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     spending.start(item)
-    return (yield)
+    with rendering.only(proven.patterns_of(item)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    with proven.proving(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

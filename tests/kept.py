@@ -65,6 +65,14 @@ def _content(part: Part) -> bytes:
     ).encode()
 
 
+def is_kept(kind: str, *parts: Part) -> bool:
+    """Return whether this was looked at and found good."""
+    if is_off():
+        return False
+    with closing(_opened()) as database:
+        return bool(_last_use(database, digest(kind, *parts)))
+
+
 @contextmanager
 def kept(kind: str, *parts: Part) -> Iterator[bool]:
     """Tell the block whether it has to look; keep that nothing was wrong if it does not raise."""

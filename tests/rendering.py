@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -56,8 +57,28 @@ def render_from(origin: Path, destination: Path, version: str = "v0.0.0", **answ
     return destination
 
 
+@contextmanager
+def only(patterns: Collection[str]) -> Iterator[None]:
+    """In the block no other pattern is rendered."""
+    before = _ONLY.copy()
+    _ONLY[:] = patterns
+    try:
+        yield
+    finally:
+        _ONLY[:] = before
+
+
+_ONLY: list[str] = []
+
+
+def digest_of(pattern: str) -> str:
+    """Return the digest of all that decides what is rendered of a pattern."""
+    return _kept(template(), pattern).name
+
+
 def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
     """Render such a project; return the folder that is kept, only to be read."""
+    assert not _ONLY or answers["pattern"] in _ONLY, f"this test is about {_ONLY} alone"
     data = data_of(version, **answers)
     kept = _kept(origin, answers["pattern"]) / _digest(json.dumps(data, sort_keys=True).encode())
     with kept.with_suffix(".lock").open("w") as lock:

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import looks
 import pytest
 from command import Cli
 from environments import link_environment, link_modules, link_requirements
-from kept import Look, digest
+from kept import Look, Part, digest, kept
 from synthesis import synthesise_into
 
 from sls_patterns_cli.local import project as projects
@@ -39,10 +40,15 @@ class Run:
     failed: set[str]
 
 
-def look(project: Path, *proofs: str) -> Look:
-    """Return what decides how proofs end: the project, what it runs on, and all of the tool."""
+def look(project: Path) -> Look:
+    """Return what decides how its proofs end: the project, what it runs on, all of the tool."""
     interpreter, _ = interpreters.find(projects.load(project).lambda_runtime)
-    return (tool(), str(interpreter), *looks.all_but_pages(project), *proofs)
+    return (tool(), str(interpreter), *looks.all_but_pages(project))
+
+
+def unless_proven(kind: str, project: Path, *what: Part) -> AbstractContextManager[bool]:
+    """Tell the block whether to prove this of a project: it has not been proven before."""
+    return kept(kind, *look(project), *what)
 
 
 @cache

@@ -10,6 +10,8 @@ from proofs.proving import prove
 from rendering import render_project
 from variants import Variant, proven_variants
 
+pytestmark = pytest.mark.proves("scalable-webhook", "state-machine")
+
 RUNTIMES = ["python", "typescript"]
 
 

@@ -27,6 +27,8 @@ BY_PYTHON = """
 import os, sys
 sys.path.insert(0, "clients")
 import prices_client
+
+pytestmark = pytest.mark.proves("internal-api")
 client = prices_client.PricesClient(os.environ["ALIAS_ARN"])
 print(client.quote("tea-pot", 3, within=20).total_amount)
 """

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from bursts import deployed
 
+pytestmark = pytest.mark.proves("fan-out-fan-in")
+
 PARTS, TWICE = 5_000, 20
 
 PATIENCE_SECONDS = 1_800

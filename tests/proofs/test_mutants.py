@@ -14,8 +14,7 @@ from _pytest.mark import ParameterSet
 from contract.check import asynchronous_edges, keeps
 from contract.graph import differences
 from contract.stack import load
-from kept import kept
-from proofs.proving import look, own_id, prove
+from proofs.proving import own_id, prove, unless_proven
 from rendering import render_project
 from variants import Variant, is_retired, proven_variants, tolerates, topology_of
 
@@ -240,7 +239,7 @@ def test_the_proof_notices(mutant: Mutant, tmp_path: Path) -> None:
     file.write_text(broken)
     shorten_patience(project)
 
-    with kept("proof that fails", *look(project, mutant.proof)) as is_new:
+    with unless_proven("proof that fails", project, mutant.proof) as is_new:
         if is_new:
             run = prove(project, mutant.proof)
 

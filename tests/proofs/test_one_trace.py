@@ -15,6 +15,8 @@ from conservation.schedule import Message
 from conservation.stack import Stack
 from local.support import wait_until
 
+pytestmark = pytest.mark.proves("state-machine")
+
 GOOD = Message("good-00000", "group-0")
 POISON = Message("poison-00000", "group-0")
 FUNCTIONS = {

@@ -13,6 +13,8 @@ from rendering import render_project
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
 
+pytestmark = pytest.mark.proves("simple-web-service", "streamer")
+
 PAGE, OTHER = "https://www.example.com", "https://other.example"
 ALLOWED = "Access-Control-Allow-Origin"
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kept import kept
-from proofs.proving import look, own_id, prove
+from proofs.proving import own_id, prove, unless_proven
 from proofs.test_mutants import mutants_of
 from proofs.test_unit_tests_notice import kind_of, noticed
 from rendering import render_project
@@ -80,7 +79,7 @@ def test_a_proof_that_alone_notices_a_defect_passes(
     variant: Variant, proofs: list[str], tmp_path: Path
 ) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
-    with kept("proofs", *look(project, *proofs)) as is_new:
+    with unless_proven("proofs", project, *proofs) as is_new:
         if is_new:
             run = prove(project, *proofs)
 
@@ -133,7 +132,7 @@ def test_every_proof_passes_with_other_rows_and_whatever_is_tolerated(
 
 
 def passes(variant: Variant, project: Path) -> None:
-    with kept("proofs", *look(project)) as is_new:
+    with unless_proven("proofs", project) as is_new:
         if is_new:
             run = prove(project)
 

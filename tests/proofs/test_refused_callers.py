@@ -18,6 +18,8 @@ from variants import Variant, topology_of
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.authorization import answers
 
+pytestmark = pytest.mark.proves("simple-web-service")
+
 PATTERN = catalog.pattern("simple-web-service")
 SERVED = "created-and-read"
 VARIANTS = [

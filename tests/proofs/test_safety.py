@@ -20,6 +20,8 @@ from variants import Variant, further_variants, proven_variants, topology_of
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
 
+pytestmark = pytest.mark.proves("state-machine", "simple-web-service")
+
 NAME = "shop"
 SMOKE = {"python": ["-m", "smoke"], "typescript": ["--tags-filter", "smoke"]}
 SHOWING_REASONS = {"python": ["-rs"], "typescript": ["--reporter=verbose"]}

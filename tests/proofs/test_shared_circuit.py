@@ -26,6 +26,8 @@ from sls_patterns_cli.local.emulator.server import Emulator
 from sls_patterns_cli.local.external import Answer, StandIn
 from sls_patterns_cli.terminal.progress import Progress
 
+pytestmark = pytest.mark.proves("circuit-breaker")
+
 HTTP = urllib3.PoolManager(retries=False, timeout=30)
 PARCEL = json.dumps({"status": "in transit", "place": "Leipzig"})
 REFUSED, FAILED, ANSWERED = 503, 502, 200

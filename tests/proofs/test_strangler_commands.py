@@ -13,7 +13,10 @@ from rendering import render_project
 from tools import run
 from variants import Variant, parameters
 
-pytestmark = pytest.mark.skipif(not shutil.which("aws"), reason="needs the AWS CLI")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("aws"), reason="needs the AWS CLI"),
+    pytest.mark.proves("strangler"),
+]
 
 VARIANTS = [
     Variant("strangler", topology, "python", "sam", "dynamodb")
