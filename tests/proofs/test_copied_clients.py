@@ -23,12 +23,12 @@ ACCOUNT = "000000000000"
 CALLER = f"arn:aws:iam::{ACCOUNT}:role/caller"
 ITEM = {"item": {"S": "tea-pot"}, "amount": {"N": "4200"}, "currency": {"S": "EUR"}}
 
+pytestmark = pytest.mark.proves("internal-api")
+
 BY_PYTHON = """
 import os, sys
 sys.path.insert(0, "clients")
 import prices_client
-
-pytestmark = pytest.mark.proves("internal-api")
 client = prices_client.PricesClient(os.environ["ALIAS_ARN"])
 print(client.quote("tea-pot", 3, within=20).total_amount)
 """

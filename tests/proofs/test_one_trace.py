@@ -15,8 +15,6 @@ from conservation.schedule import Message
 from conservation.stack import Stack
 from local.support import wait_until
 
-pytestmark = pytest.mark.proves("state-machine")
-
 GOOD = Message("good-00000", "group-0")
 POISON = Message("poison-00000", "group-0")
 FUNCTIONS = {
@@ -36,6 +34,9 @@ FOLLOWED = [
     for name in FUNCTIONS
     for runtime in ("python", "typescript")
 ]
+
+
+pytestmark = pytest.mark.proves("state-machine", *{each.partition("/")[0] for each in FUNCTIONS})
 
 
 def service_of(name: str) -> Service:
