@@ -54,6 +54,8 @@ RUN_ELSEWHERE = {
         ),
         "tests/letters/test_commands.py",
     ),
+    "sls-patterns letters pause Store --stack shop": "tests/letters/test_pausing.py",
+    "sls-patterns letters resume Store --stack shop": "tests/letters/test_pausing.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
     "sls-patterns choose": "tests/cli/test_choosing.py",

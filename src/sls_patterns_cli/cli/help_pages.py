@@ -390,6 +390,8 @@ Commands:
   show     Show single letters; what is in them only with --payload.
   redrive  Send letters back to what failed.
   discard  Delete letters, after a copy of each to a file (JSON lines).
+  pause    Disable what starts a function: event source mappings, rules...
+  resume   Enable what starts a function again, where its template...
   policy   Print the least that a role needs for the letters of a stack,...
 """,
     ("letters", "list"): """\
@@ -475,6 +477,38 @@ Options:
   --json        Print JSON, for programs.
   -h, --help    Show this message and exit.
 """,
+    ("letters", "pause"): """\
+Usage: sls-patterns letters pause [OPTIONS] {function} [path]
+
+  Disable what starts a function: event source mappings, rules and schedules.
+
+Arguments:
+  function <str>  The function, by its logical id or its name.  [required]
+  path <path>     A generated project, or with --stack a template; by default
+                  this folder's project.
+
+Options:
+  --stack NAME  The name of the deployed stack.
+  --yes         Agree; nobody is asked.
+  --json        Print JSON, for programs.
+  -h, --help    Show this message and exit.
+""",
+    ("letters", "resume"): """\
+Usage: sls-patterns letters resume [OPTIONS] {function} [path]
+
+  Enable what starts a function again, where its template enables it.
+
+Arguments:
+  function <str>  The function, by its logical id or its name.  [required]
+  path <path>     A generated project, or with --stack a template; by default
+                  this folder's project.
+
+Options:
+  --stack NAME  The name of the deployed stack.
+  --yes         Agree; nobody is asked.
+  --json        Print JSON, for programs.
+  -h, --help    Show this message and exit.
+""",
     ("letters", "policy"): """\
 Usage: sls-patterns letters policy [OPTIONS] [path]
 
@@ -488,6 +522,7 @@ Options:
   --stack NAME  The name of the deployed stack.
   --end NAME    Only this end, by its logical id; may be repeated.
   --redrive     Also what sending back and discarding need.
+  --pause       Also what pausing and resuming functions need.
   -h, --help    Show this message and exit.
 """,
 }

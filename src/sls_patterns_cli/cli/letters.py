@@ -50,6 +50,7 @@ Older = Annotated[
 Newer = Annotated[
     str | None, typer.Option(metavar="AGE", help="Letters that are newer, such as 30m.")
 ]
+Function = Annotated[str, typer.Argument(help="The function, by its logical id or its name.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree; nobody is asked.")]
 
 
@@ -170,6 +171,38 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 @letters_app.command()
+def pause(
+    function: Function,
+    path: PathGiven = None,
+    stack: Stack = "",
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Disable what starts a function: event source mappings, rules and schedules."""
+    with _running():
+        from sls_patterns_cli.letters import command
+
+        where = _where(path, stack, None)
+        return command.pause(where, function, command.confirmed(yes=yes), json=json)
+
+
+@letters_app.command()
+def resume(
+    function: Function,
+    path: PathGiven = None,
+    stack: Stack = "",
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Enable what starts a function again, where its template enables it."""
+    with _running():
+        from sls_patterns_cli.letters import command
+
+        where = _where(path, stack, None)
+        return command.resume(where, function, command.confirmed(yes=yes), json=json)
+
+
+@letters_app.command()
 def policy(
     path: PathGiven = None,
     stack: Stack = "",
@@ -177,12 +210,15 @@ def policy(
     send: Annotated[
         bool, typer.Option("--redrive", help="Also what sending back and discarding need.")
     ] = False,
+    pausing: Annotated[
+        bool, typer.Option("--pause", help="Also what pausing and resuming functions need.")
+    ] = False,
 ) -> int:
     """Print the least that a role needs for the letters of a stack, as JSON."""
     with _running():
         from sls_patterns_cli.letters import command
 
-        return command.show_policy(_where(path, stack, end), redrive=send)
+        return command.show_policy(_where(path, stack, end), redrive=send, pause=pausing)
 
 
 @contextmanager

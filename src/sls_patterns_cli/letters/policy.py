@@ -3,11 +3,12 @@
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sls_patterns_cli.letters.deployed import Deployed
 from sls_patterns_cli.letters.ends import End
+from sls_patterns_cli.letters.starters import Starter
 from sls_patterns_cli.letters.stores import Bucket, NoticedBucket, Queue, Store
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.letters.ways.messages import Messages
@@ -40,9 +41,24 @@ FORMS = {
 }
 
 
-def policy(deployed: Deployed, ends: list[End], *, redrive: bool) -> dict[str, Any]:
-    """Return the policy for listing, with `redrive` also for sending back and discarding."""
+def policy(
+    deployed: Deployed,
+    ends: list[End],
+    starters: Sequence[Starter],
+    *,
+    redrive: bool,
+    pause: bool,
+) -> dict[str, Any]:
+    """Return the policy for listing, with `redrive` also for sending back and discarding.
+
+    With `pause` it is also for pausing and resuming functions.
+    """
     grants = dict.fromkeys(_listing(deployed, ends))
+    grants |= dict.fromkeys(
+        (action, arn_of(deployed, resource))
+        for starter in starters
+        for action, resource in (*starter.reads(), *(starter.changes() if pause else ()))
+    )
     if redrive:
         grants |= dict.fromkeys(_sending(deployed, ends))
     by_resource: dict[str, list[str]] = {}
