@@ -1,15 +1,19 @@
 """`pause` stops what starts a function, `resume` starts it again, and nothing is deployed."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import Cli
 from letters.conftest import Letters
 from letters.proxy import proxy
 from local.support import Client, DeployStack, seen, wait_until
+from screen import plain_environment, see
 
 from sls_patterns_cli.local.emulator.server import Emulator
+
+if TYPE_CHECKING:
+    import pexpect
 
 STACK = """
 Resources:
@@ -224,6 +228,34 @@ def test_lambda_is_waited_for_which_makes_one_change_at_a_time(
     assert state == "Disabled"
     assert calls.count("PUT") == 2
     assert calls[-2:] == ["GET", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("command", "question"),
+    [
+        (
+            "pause",
+            (
+                f"Disable what starts Worker: {WORKER}: Jobs keeps what comes meanwhile, until its "
+                "retention ends? [y/N] "
+            ),
+        ),
+        ("resume", f"Enable {WORKER} of Worker? [y/N] "),
+    ],
+)
+def test_a_terminal_asks_and_says_what_happens_meanwhile(
+    command: str, question: str, user: Cli, pausing: Pausing, client: Client
+) -> None:
+    def talk(process: "pexpect.spawn[bytes]") -> None:
+        process.expect_exact(question)
+        process.sendline("n")
+
+    asked = (*user.command, "letters", command, "Worker", *OF_STACK)
+    shown = see(asked, user.folder, plain_environment(user.environment), talk=talk)
+
+    assert shown.code == 1
+    mapping = client("lambda").get_event_source_mapping(UUID=pausing["Mapping"])
+    assert mapping["State"] == "Enabled"
 
 
 def test_what_may_not_be_read_is_a_line_and_the_rest_is_listed(

@@ -136,8 +136,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - the options of a command
         if every and not chosen.is_everything:
             raise UserError("--all cannot be combined with --id, --group or an age.")
         redriving.check_rate(rate)
-        if wait < 0:
-            raise UserError(f"--wait {wait:g} is less than 0 seconds.")
+        _check_wait(wait)
         names = frozenset(execution or ())
         wish = redriving.Wish(chosen, rate, wait, dry_run, names)
         where = _where(path, stack, end)
@@ -202,8 +201,37 @@ def resume(
         return command.resume(where, function, command.confirmed(yes=yes), json=json)
 
 
+@letters_app.command("set-aside")
+def set_aside(  # noqa: PLR0913, PLR0917 - the options of a command
+    queue: Annotated[str, typer.Argument(help="The FIFO queue, by its logical id or its name.")],
+    message_group: Annotated[str, typer.Argument(help="The id of the message group.")],
+    path: PathGiven = None,
+    stack: Stack = "",
+    id_: Annotated[
+        str, typer.Option("--id", metavar="ID", help="Only if this message is the head.")
+    ] = "",
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Wait so long for the head; by default the visibility timeout and 60 s.",
+        ),
+    ] = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Move the head of a blocked message group to the dead-letter queue."""
+    with _running():
+        from sls_patterns_cli.letters import command, setting_aside
+
+        _check_wait(wait or 0)
+        wish = setting_aside.Wish(message_group, id_, wait)
+        where = _where(path, stack, None)
+        return command.set_aside(where, queue, wish, command.confirmed(yes=yes), json=json)
+
+
 @letters_app.command()
-def policy(
+def policy(  # noqa: PLR0913, PLR0917 - the options of a command
     path: PathGiven = None,
     stack: Stack = "",
     end: Ends = None,
@@ -213,12 +241,16 @@ def policy(
     pausing: Annotated[
         bool, typer.Option("--pause", help="Also what pausing and resuming functions need.")
     ] = False,
+    aside: Annotated[
+        bool, typer.Option("--set-aside", help="Also what setting messages aside needs.")
+    ] = False,
 ) -> int:
     """Print the least that a role needs for the letters of a stack, as JSON."""
     with _running():
         from sls_patterns_cli.letters import command
 
-        return command.show_policy(_where(path, stack, end), redrive=send, pause=pausing)
+        where = _where(path, stack, end)
+        return command.show_policy(where, redrive=send, pause=pausing, set_aside=aside)
 
 
 @contextmanager
@@ -228,6 +260,11 @@ def _running() -> Iterator[None]:
             yield
     except ModuleNotFoundError as error:
         raise extra_missing(error, "letters") from error
+
+
+def _check_wait(wait: float) -> None:
+    if wait < 0:
+        raise UserError(f"--wait {wait:g} is less than 0 seconds.")
 
 
 def _where(path: Path | None, stack: str, only: list[str] | None) -> "Where":

@@ -10,11 +10,11 @@ from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters import deployed as deployments
-from sls_patterns_cli.letters import discarding, listing, pausing, text
+from sls_patterns_cli.letters import discarding, listing, pausing, setting_aside, text
 from sls_patterns_cli.letters.aws import Clients, connect, explained
 from sls_patterns_cli.letters.ends import End, ends
 from sls_patterns_cli.letters.groups import group_of
-from sls_patterns_cli.letters.policy import policy
+from sls_patterns_cli.letters.policy import Needs, policy
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redrive, Redriven, Wish
 from sls_patterns_cli.letters.selection import Selection
@@ -189,13 +189,47 @@ def _paused(found: "_Stack") -> tuple[list[Starter], bool]:
     return [each for each, is_paused in asked if is_paused], problems
 
 
-def show_policy(where: Where, *, redrive: bool, pause: bool) -> int:
+def set_aside(
+    where: Where, queue: str, wish: setting_aside.Wish, confirm: Confirm, *, json: bool
+) -> int:
+    """Move the head of a message group to the dead-letter queue; LEFT where it stays."""
+    found = _Stack(where)
+    source, end = setting_aside.fifo_queue(found.deployed, found.clients, queue)
+    if not confirm(f"Move the head of group {wish.group} of {source.name} to {end.name}?"):
+        return LEFT
+    said = output.show_error if json else output.show
+    consumers = [each for each in found.starters if each.edge.source == source.name]
+    asked, _ = _for_each(consumers, lambda each: (each.function, pausing.is_paused(each)))
+    running = [function for function, is_paused in asked if not is_paused]
+    for each in running:
+        said(text.running_line(source.name, each))
+    with explained("Who sets it aside"):
+        who = found.clients("sts").get_caller_identity()["Arn"]
+    done = setting_aside.SetAside(source, end, wish, who)
+    try:
+        with setting_aside.Setting(done, found.clients, said) as setting:
+            setting.run()
+    except KeyboardInterrupt:
+        held = setting_aside.TAKEN_SECONDS
+        output.show_error(
+            f"interrupted: nothing is set aside; what is held is shown again in {held} s at most"
+        )
+        raise
+    if json:
+        output.show_json(text.set_aside_json(done))
+    for line in () if json else text.set_aside_lines(done):
+        output.show(line)
+    if done.problem:
+        output.show_error(f"{done.name}: {done.problem}")
+    return LEFT if done.problem else DONE
+
+
+def show_policy(where: Where, *, redrive: bool, pause: bool, set_aside: bool) -> int:
     """Print what a role needs to list the letters of a stack, and for what else is named."""
     found = _Stack(where)
+    needs = Needs(found.deployed, found.ends, found.starters, found.clients)
     with explained(found.deployed.name):
-        output.show_json(
-            policy(found.deployed, found.ends, found.starters, redrive=redrive, pause=pause)
-        )
+        output.show_json(policy(needs, redrive=redrive, pause=pause, set_aside=set_aside))
     return DONE
 
 

@@ -15,7 +15,7 @@ from sls_patterns_cli.wiring import edges as wiring
 from sls_patterns_cli.wiring.model import FUNCTION, MAPPING, RULE, SCHEDULE, Edge
 
 LONGEST_CHANGE_SECONDS = 300
-"""Lambda disables and enables a mapping in the background, mostly within a minute (fact X30)."""
+"""Lambda disables and enables a mapping in the background, mostly within a minute (fact X28)."""
 
 LOOKS_EVERY_SECONDS = 1.0
 
@@ -164,7 +164,7 @@ class Schedule(Starter):
         return bool(self._read()["State"] != "DISABLED")
 
     def switch(self, *, on: bool) -> None:
-        """Write it as it is: what an update does not repeat becomes the default (fact X32)."""
+        """Write it as it is: what an update does not repeat becomes the default (fact X30)."""
         scheduler = self._clients("scheduler")
         takes = scheduler.meta.service_model.operation_model("UpdateSchedule").input_shape.members
         kept = {name: value for name, value in self._read().items() if name in takes}

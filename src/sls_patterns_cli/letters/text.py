@@ -11,6 +11,7 @@ from sls_patterns_cli.letters.listing import Listed, notes, total
 from sls_patterns_cli.letters.pausing import Switched
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redriven
+from sls_patterns_cli.letters.setting_aside import SetAside
 from sls_patterns_cli.letters.starters import Starter
 from sls_patterns_cli.letters.stores import HELD_SECONDS
 from sls_patterns_cli.letters.ways.way import Way
@@ -189,6 +190,41 @@ def _starter(starter: Starter) -> str:
 
 def _resume(function: str) -> str:
     return f"to resume it: sls-patterns letters resume {function}"
+
+
+def running_line(queue: str, consumer: str) -> str:
+    return (
+        f"{queue}: {consumer} consumes it, and may receive the head first; "
+        f"sls-patterns letters pause {consumer} prevents that"
+    )
+
+
+def set_aside_lines(done: SetAside) -> Iterator[str]:
+    if done.message:
+        unrecorded = ", ".join(done.unrecorded)
+        keep = f"; the letter has no place for {unrecorded}: keep this line" if unrecorded else ""
+        yield (
+            f"{done.name}: {done.message.id}, received {done.message.received} times, "
+            f"is set aside in {done.dead_letters.name} by {done.who}{keep}"
+        )
+    if done.others:
+        spent = f"; {done.spent} have no receive left" if done.spent else ""
+        yield f"  {done.others} of other groups were received once or twice, and given back{spent}"
+
+
+def set_aside_json(done: SetAside) -> dict[str, Any]:
+    return {
+        "queue": done.queue.name,
+        "message_group": done.wish.group,
+        "dead_letter_queue": done.dead_letters.name,
+        "message": done.message.id if done.message else None,
+        "received": done.message.received if done.message else None,
+        "set_aside_by": done.who,
+        "unrecorded": done.unrecorded,
+        "others_received": done.others,
+        "others_without_receives": done.spent,
+        "problem": done.problem or None,
+    }
 
 
 def duration(span: timedelta) -> str:
