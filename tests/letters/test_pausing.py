@@ -72,7 +72,7 @@ Resources:
       Action: lambda:InvokeFunction
       Principal: events.amazonaws.com
       SourceArn: !GetAtt Placed.Arn
-  Idle:
+  Idle0A1B2C3D:  # as CDK names it
     Type: AWS::Serverless::Function
     Properties: {InlineCode: *code}
   Role:
@@ -307,11 +307,11 @@ def test_the_policy_lets_pause_and_resume_and_nothing_more(
     [
         (
             ("pause", "Nothing", "--yes"),
-            "Nothing is no function of pausing: Worker, Nightly, Listener, Idle.",
+            "Nothing is no function of pausing: Worker, Nightly, Listener, Idle0A1B2C3D.",
         ),
         (
             ("resume", "Idle", "--yes"),
-            "Idle has no event source mapping, rule or schedule that its template enables.",
+            "Idle0A1B2C3D has no event source mapping, rule or schedule that its template enables.",
         ),
         (("pause", "Worker"), "Nobody can be asked here: --yes agrees."),
     ],

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import explained
-from sls_patterns_cli.letters.deployed import Deployed
+from sls_patterns_cli.letters.deployed import Deployed, resource_of
 from sls_patterns_cli.letters.starters import Starter
-from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.wiring.model import FUNCTION
 
 
@@ -21,18 +20,12 @@ class Switched:
 
 
 def starters_of(found: Sequence[Starter], deployed: Deployed, given: str) -> list[Starter]:
-    """Return what starts a function, by its logical id or its name; raises UserError for none."""
-    functions = [
-        each.name for each in deployed.stack.of_type(FUNCTION) if each.name in deployed.ids
-    ]
-    meant = [each for each in functions if given in {each, name_of(deployed.ids[each])}]
-    if not meant:
-        known = ", ".join(functions) or "there is none"
-        raise UserError(f"{given} is no function of {deployed.name}: {known}.")
-    starting = [each for each in found if each.function == meant[0]]
+    """Return what starts the function that somebody names; raises UserError for nothing."""
+    function = resource_of(deployed, "function", FUNCTION, given)
+    starting = [each for each in found if each.function == function]
     if not starting:
         raise UserError(
-            f"{meant[0]} has no event source mapping, rule or schedule that its template enables."
+            f"{function} has no event source mapping, rule or schedule that its template enables."
         )
     return starting
 

@@ -10,7 +10,7 @@ from typing import Self
 
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import Clients, explained, reason
-from sls_patterns_cli.letters.deployed import Deployed
+from sls_patterns_cli.letters.deployed import Deployed, resource_of
 from sls_patterns_cli.letters.letter import Letter
 from sls_patterns_cli.letters.record import recorded
 from sls_patterns_cli.letters.stores import Queue, seconds
@@ -64,13 +64,9 @@ class SetAside:
 
 
 def fifo_queue(deployed: Deployed, clients: Clients, given: str) -> tuple[Queue, Queue]:
-    """Return a FIFO queue, by its logical id or name, and its end; raises UserError."""
-    names = [each.name for each in deployed.stack.of_type(QUEUE) if each.name in deployed.ids]
-    meant = [each for each in names if given in {each, name_of(deployed.ids[each])}]
-    if not meant:
-        known = ", ".join(names) or "there is none"
-        raise UserError(f"{given} is no queue of {deployed.name}: {known}.")
-    queue = Queue(meant[0], deployed.ids[meant[0]], clients)
+    """Return the FIFO queue that somebody names, and its end; raises UserError."""
+    name = resource_of(deployed, "queue", QUEUE, given)
+    queue = Queue(name, deployed.ids[name], clients)
     if not queue.is_fifo:
         raise UserError(f"{queue.name} is a standard queue: it has no groups that can be blocked.")
     with explained(queue.name):
