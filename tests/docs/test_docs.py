@@ -54,6 +54,15 @@ RUN_ELSEWHERE = {
         ),
         "tests/letters/test_commands.py",
     ),
+    "sls-patterns letters pause Store --stack shop": "tests/letters/test_pausing.py",
+    "sls-patterns letters resume Store --stack shop": "tests/letters/test_pausing.py",
+    "sls-patterns letters set-aside Jobs customer-7 --stack shop": (
+        "tests/letters/test_setting_aside.py"
+    ),
+    "sls-patterns letters pause Worker --stack shop": "tests/letters/test_setting_aside.py",
+    "sls-patterns letters set-aside Jobs customer-7 --id 05e2245e-e986-43d6-9c57-2d977c447185 "
+    "--stack shop": "tests/letters/test_setting_aside.py",
+    "sls-patterns letters resume Worker --stack shop": "tests/letters/test_setting_aside.py",
     "sls-patterns local test": "tests/proofs/test_proofs.py",
     "sls-patterns local up": "tests/local/test_local_session.py",
     "sls-patterns choose": "tests/cli/test_choosing.py",

@@ -35,6 +35,9 @@ OLDER = {"pattern": "internal-handoff", "topology": "dead-letter-queue", "runtim
 TOPIC = {"pattern": "notifier", "topology": "sns", "runtime": "python"}
 RULES = {"pattern": "notifier", "topology": "eventbridge", "runtime": "python"}
 
+ORDERED = {"pattern": "fifoer", "topology": "native", "runtime": "python"}
+DRAINED = {"pattern": "fifoer", "topology": "scheduled", "runtime": "python"}
+
 ERROR = {
     name: {"DataType": "String", "StringValue": name} for name in ("ERROR_CODE", "ERROR_MESSAGE")
 }
@@ -173,3 +176,37 @@ def test_both_send_back_the_same_letters(
 
         assert by_us[0] == f"{end['end']}: 1 sent back"
         assert by_us[0] in by_tool
+
+
+STARTED = {
+    "PostFunction": (ORDERED, "event source mapping of EntriesQueue", "PostFunction"),
+    "DrainFunction": (DRAINED, "schedule", "EntriesQueue"),
+}
+"""What starts a consumer, and what its letters are of."""
+
+
+@pytest.mark.parametrize("function", STARTED)
+def test_an_account_that_is_held_up_goes_on_without_a_deployment(
+    function: str, letters: Letters, deploy_project: Deploy, client: Client
+) -> None:
+    answers, started_by, failed = STARTED[function]
+    outputs, stack = deploy_project(answers), stack_of(answers)
+    paused = letters("pause", function, "--stack", stack, "--yes")
+    entry = {"QueueUrl": outputs["EntriesQueueUrl"], "MessageGroupId": "acme"}
+    head, _ = (
+        client("sqs").send_message(**entry, MessageBody=body, MessageDeduplicationId=body)
+        for body in ("poison", "behind")
+    )
+
+    done = letters(
+        *("set-aside", "EntriesQueue", "acme", "--id", head["MessageId"]),
+        *("--stack", stack, "--yes"),
+    )
+
+    assert f"({started_by}) is disabled; " in paused.stdout
+    assert done.returncode == 0, done.stderr
+    listed = letters("list", "--stack", stack).stdout
+    assert f"1 letter of {failed}: set aside by an operator: " in listed
+    assert f"{function} is paused: " in listed
+    assert bodies(client, outputs["EntriesQueueUrl"]) == ["behind"]
+    assert bodies(client, outputs["EntriesDeadLetterQueueUrl"]) == ["poison"]

@@ -386,11 +386,14 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  list     List what is in each end of a stack, by cause.
-  show     Show single letters; what is in them only with --payload.
-  redrive  Send letters back to what failed.
-  discard  Delete letters, after a copy of each to a file (JSON lines).
-  policy   Print the least that a role needs for the letters of a stack,...
+  list       List what is in each end of a stack, by cause.
+  show       Show single letters; what is in them only with --payload.
+  redrive    Send letters back to what failed.
+  discard    Delete letters, after a copy of each to a file (JSON lines).
+  pause      Disable what starts a function: event source mappings, rules...
+  resume     Enable what starts a function again, where its template...
+  set-aside  Move the head of a blocked message group to the dead-letter...
+  policy     Print the least that a role needs for the letters of a...
 """,
     ("letters", "list"): """\
 Usage: sls-patterns letters list [OPTIONS] [path]
@@ -475,6 +478,59 @@ Options:
   --json        Print JSON, for programs.
   -h, --help    Show this message and exit.
 """,
+    ("letters", "pause"): """\
+Usage: sls-patterns letters pause [OPTIONS] {function} [path]
+
+  Disable what starts a function: event source mappings, rules and schedules.
+
+Arguments:
+  function <str>  The function, by its logical id or its name.  [required]
+  path <path>     A generated project, or with --stack a template; by default
+                  this folder's project.
+
+Options:
+  --stack NAME  The name of the deployed stack.
+  --yes         Agree; nobody is asked.
+  --json        Print JSON, for programs.
+  -h, --help    Show this message and exit.
+""",
+    ("letters", "resume"): """\
+Usage: sls-patterns letters resume [OPTIONS] {function} [path]
+
+  Enable what starts a function again, where its template enables it.
+
+Arguments:
+  function <str>  The function, by its logical id or its name.  [required]
+  path <path>     A generated project, or with --stack a template; by default
+                  this folder's project.
+
+Options:
+  --stack NAME  The name of the deployed stack.
+  --yes         Agree; nobody is asked.
+  --json        Print JSON, for programs.
+  -h, --help    Show this message and exit.
+""",
+    ("letters", "set-aside"): """\
+Usage: sls-patterns letters set-aside [OPTIONS] {queue} {message_group} [path]
+
+  Move the head of a blocked message group to the dead-letter queue.
+
+Arguments:
+  queue <str>          The FIFO queue, by its logical id or its name.
+                       [required]
+  message_group <str>  The id of the message group.  [required]
+  path <path>          A generated project, or with --stack a template; by
+                       default this folder's project.
+
+Options:
+  --stack NAME    The name of the deployed stack.
+  --id ID         Only if this message is the head.
+  --wait SECONDS  Wait so long for the head; by default the visibility timeout
+                  and 60 s.
+  --yes           Agree; nobody is asked.
+  --json          Print JSON, for programs.
+  -h, --help      Show this message and exit.
+""",
     ("letters", "policy"): """\
 Usage: sls-patterns letters policy [OPTIONS] [path]
 
@@ -488,6 +544,8 @@ Options:
   --stack NAME  The name of the deployed stack.
   --end NAME    Only this end, by its logical id; may be repeated.
   --redrive     Also what sending back and discarding need.
+  --pause       Also what pausing and resuming functions need.
+  --set-aside   Also what setting messages aside needs.
   -h, --help    Show this message and exit.
 """,
 }

@@ -50,6 +50,7 @@ Older = Annotated[
 Newer = Annotated[
     str | None, typer.Option(metavar="AGE", help="Letters that are newer, such as 30m.")
 ]
+Function = Annotated[str, typer.Argument(help="The function, by its logical id or its name.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree; nobody is asked.")]
 
 
@@ -135,8 +136,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - the options of a command
         if every and not chosen.is_everything:
             raise UserError("--all cannot be combined with --id, --group or an age.")
         redriving.check_rate(rate)
-        if wait < 0:
-            raise UserError(f"--wait {wait:g} is less than 0 seconds.")
+        _check_wait(wait)
         names = frozenset(execution or ())
         wish = redriving.Wish(chosen, rate, wait, dry_run, names)
         where = _where(path, stack, end)
@@ -170,19 +170,87 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 @letters_app.command()
-def policy(
+def pause(
+    function: Function,
+    path: PathGiven = None,
+    stack: Stack = "",
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Disable what starts a function: event source mappings, rules and schedules."""
+    with _running():
+        from sls_patterns_cli.letters import command
+
+        where = _where(path, stack, None)
+        return command.pause(where, function, command.confirmed(yes=yes), json=json)
+
+
+@letters_app.command()
+def resume(
+    function: Function,
+    path: PathGiven = None,
+    stack: Stack = "",
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Enable what starts a function again, where its template enables it."""
+    with _running():
+        from sls_patterns_cli.letters import command
+
+        where = _where(path, stack, None)
+        return command.resume(where, function, command.confirmed(yes=yes), json=json)
+
+
+@letters_app.command("set-aside")
+def set_aside(  # noqa: PLR0913, PLR0917 - the options of a command
+    queue: Annotated[str, typer.Argument(help="The FIFO queue, by its logical id or its name.")],
+    message_group: Annotated[str, typer.Argument(help="The id of the message group.")],
+    path: PathGiven = None,
+    stack: Stack = "",
+    id_: Annotated[
+        str, typer.Option("--id", metavar="ID", help="Only if this message is the head.")
+    ] = "",
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Wait so long for the head; by default the visibility timeout and 60 s.",
+        ),
+    ] = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Move the head of a blocked message group to the dead-letter queue."""
+    with _running():
+        from sls_patterns_cli.letters import command, setting_aside
+
+        _check_wait(wait or 0)
+        wish = setting_aside.Wish(message_group, id_, wait)
+        where = _where(path, stack, None)
+        return command.set_aside(where, queue, wish, command.confirmed(yes=yes), json=json)
+
+
+@letters_app.command()
+def policy(  # noqa: PLR0913, PLR0917 - the options of a command
     path: PathGiven = None,
     stack: Stack = "",
     end: Ends = None,
     send: Annotated[
         bool, typer.Option("--redrive", help="Also what sending back and discarding need.")
     ] = False,
+    pausing: Annotated[
+        bool, typer.Option("--pause", help="Also what pausing and resuming functions need.")
+    ] = False,
+    aside: Annotated[
+        bool, typer.Option("--set-aside", help="Also what setting messages aside needs.")
+    ] = False,
 ) -> int:
     """Print the least that a role needs for the letters of a stack, as JSON."""
     with _running():
         from sls_patterns_cli.letters import command
 
-        return command.show_policy(_where(path, stack, end), redrive=send)
+        where = _where(path, stack, end)
+        return command.show_policy(where, redrive=send, pause=pausing, set_aside=aside)
 
 
 @contextmanager
@@ -192,6 +260,11 @@ def _running() -> Iterator[None]:
             yield
     except ModuleNotFoundError as error:
         raise extra_missing(error, "letters") from error
+
+
+def _check_wait(wait: float) -> None:
+    if wait < 0:
+        raise UserError(f"--wait {wait:g} is less than 0 seconds.")
 
 
 def _where(path: Path | None, stack: str, only: list[str] | None) -> "Where":

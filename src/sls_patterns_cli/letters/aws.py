@@ -73,7 +73,7 @@ def reason(error: Exception) -> str:
     code = code_of(error)
     if not code:
         return str(error)
-    message = str(getattr(error, "response", {}).get("Error", {}).get("Message") or code)
+    message = str(_answered(error).get("Message") or code)
     if code in REFUSED_CREDENTIALS:
         return f"AWS refuses the credentials: {message}"
     return f"no permission: {message}" if code in DENIED else message
@@ -81,7 +81,14 @@ def reason(error: Exception) -> str:
 
 def code_of(error: Exception) -> str:
     """Return the code of an error that AWS answered; "" for any other."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code") or "")
+    return str(_answered(error).get("Code") or "")
+
+
+def _answered(error: Exception) -> dict[str, Any]:
+    """Return what AWS says of an error; a lost connection has the response None."""
+    answer = getattr(error, "response", None) or {}
+    said: dict[str, Any] = answer.get("Error", {})
+    return said
 
 
 def is_denied(error: Exception) -> bool:

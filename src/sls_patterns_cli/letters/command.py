@@ -10,14 +10,15 @@ from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters import deployed as deployments
-from sls_patterns_cli.letters import discarding, listing, text
+from sls_patterns_cli.letters import discarding, listing, pausing, setting_aside, text
 from sls_patterns_cli.letters.aws import Clients, connect, explained
 from sls_patterns_cli.letters.ends import End, ends
 from sls_patterns_cli.letters.groups import group_of
-from sls_patterns_cli.letters.policy import policy
+from sls_patterns_cli.letters.policy import Needs, policy
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redrive, Redriven, Wish
 from sls_patterns_cli.letters.selection import Selection
+from sls_patterns_cli.letters.starters import Starter, others, starters
 from sls_patterns_cli.letters.stores import HELD_SECONDS
 from sls_patterns_cli.system import interrupts
 from sls_patterns_cli.terminal import output
@@ -28,6 +29,7 @@ DONE, LEFT = 0, 1
 NOTHING = "no letter is as you say"
 
 Confirm = Callable[[str], bool]
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -45,6 +47,8 @@ def list_letters(where: Where, *, json: bool) -> int:
     """Print the letters of a stack by end and cause; LEFT where not all were seen or read."""
     found = _Stack(where)
     reports, problems = _for_each(found.ends, lambda end: listing.listed(end, found.clients))
+    paused, unknown = _paused(found)
+    problems = problems or unknown
     if json:
         output.show_json(
             {
@@ -52,12 +56,15 @@ def list_letters(where: Where, *, json: bool) -> int:
                 "complete": not problems and not any(report.unseen for report in reports),
                 "ends": [text.list_json(report) for report in reports],
                 "elsewhere": found.said,
+                "paused": [text.paused_json(each) for each in paused],
             }
         )
     else:
         for report in reports:
             output.show("\n".join(text.list_lines(report)))
         found.show_said()
+        for each in paused:
+            output.show(text.paused_line(each))
         if not reports and not problems:
             output.show(f"{found.deployed.name} has no end that keeps letters")
         elif not problems and not any(report.seen or report.unseen for report in reports):
@@ -150,11 +157,79 @@ def discard(where: Where, selection: Selection, file: Path, confirm: Confirm, *,
     return LEFT if problems or more else DONE
 
 
-def show_policy(where: Where, *, redrive: bool) -> int:
-    """Print what a role needs to list the letters of a stack, and to send them back."""
+def pause(where: Where, function: str, confirm: Confirm, *, json: bool) -> int:
+    """Disable what starts a function; LEFT where something of it goes on."""
+    return _switch(where, function, confirm, on=False, json=json)
+
+
+def resume(where: Where, function: str, confirm: Confirm, *, json: bool) -> int:
+    """Enable what the template has enabled to start a function; LEFT where some of it is not."""
+    return _switch(where, function, confirm, on=True, json=json)
+
+
+def _switch(where: Where, function: str, confirm: Confirm, *, on: bool, json: bool) -> int:
     found = _Stack(where)
+    chosen = pausing.starters_of(found.starters, found.deployed, function)
+    name = chosen[0].function
+    if not confirm(text.question(chosen, on=on)):
+        return LEFT
+    switched, problems = _for_each(chosen, lambda each: pausing.switch(each, on=on))
+    going_on = [] if on else others(found.deployed, name)
+    if json:
+        output.show_json(text.switched_json(name, switched, going_on))
+    else:
+        for line in text.switched_lines(name, switched, going_on):
+            output.show(line)
+    return LEFT if problems else DONE
+
+
+def _paused(found: "_Stack") -> tuple[list[Starter], bool]:
+    """Return what is disabled now and enabled in the template, and whether some is not known."""
+    asked, problems = _for_each(found.starters, lambda each: (each, pausing.is_paused(each)))
+    return [each for each, is_paused in asked if is_paused], problems
+
+
+def set_aside(
+    where: Where, queue: str, wish: setting_aside.Wish, confirm: Confirm, *, json: bool
+) -> int:
+    """Move the head of a message group to the dead-letter queue; LEFT where it stays."""
+    found = _Stack(where)
+    source, end = setting_aside.fifo_queue(found.deployed, found.clients, queue)
+    if not confirm(f"Move the head of group {wish.group} of {source.name} to {end.name}?"):
+        return LEFT
+    said = output.show_error if json else output.show
+    consumers = [each for each in found.starters if each.edge.source == source.name]
+    asked, _ = _for_each(consumers, lambda each: (each.function, pausing.is_paused(each)))
+    running = [function for function, is_paused in asked if not is_paused]
+    for each in running:
+        said(text.running_line(source.name, each))
+    with explained("Who sets it aside"):
+        who = found.clients("sts").get_caller_identity()["Arn"]
+    done = setting_aside.SetAside(source, end, wish, who)
+    try:
+        with setting_aside.Setting(done, found.clients, said) as setting:
+            setting.run()
+    except KeyboardInterrupt:
+        held = setting_aside.TAKEN_SECONDS
+        output.show_error(
+            f"interrupted: nothing is set aside; what is held is shown again in {held} s at most"
+        )
+        raise
+    if json:
+        output.show_json(text.set_aside_json(done))
+    for line in () if json else text.set_aside_lines(done):
+        output.show(line)
+    if done.problem:
+        output.show_error(f"{done.name}: {done.problem}")
+    return LEFT if done.problem else DONE
+
+
+def show_policy(where: Where, *, redrive: bool, pause: bool, set_aside: bool) -> int:
+    """Print what a role needs to list the letters of a stack, and for what else is named."""
+    found = _Stack(where)
+    needs = Needs(found.deployed, found.ends, found.starters, found.clients)
     with explained(found.deployed.name):
-        output.show_json(policy(found.deployed, found.ends, redrive=redrive))
+        output.show_json(policy(needs, redrive=redrive, pause=pause, set_aside=set_aside))
     return DONE
 
 
@@ -166,6 +241,7 @@ class _Stack:
         template = _template(where.template) if where.template else None
         self.deployed = deployments.read(where.stack, self.clients, template)
         found, self.said = ends(self.deployed, self.clients)
+        self.starters = starters(self.deployed, self.clients)
         unknown = set(where.only) - {end.name for end in found}
         if unknown:
             known = ", ".join(end.name for end in found) or "none"
@@ -180,15 +256,15 @@ class _Stack:
             output.show(line)
 
 
-def _for_each(found: Sequence[End], do: Callable[[End], T]) -> tuple[list[T], bool]:
-    """Do something with each end; print a line about one that cannot be, and go on.
+def _for_each(found: Sequence[S], do: Callable[[S], T]) -> tuple[list[T], bool]:
+    """Do something with each, such as an end; print a line where that cannot be, and go on.
 
-    Returns the results, and whether there was such an end.
+    Returns the results, and whether there was such a one.
     """
     results, failed = [], False
-    for end in found:
+    for each in found:
         try:
-            results.append(do(end))
+            results.append(do(each))
         except UserError as error:
             output.show_error(error.message)
             failed = True

@@ -1,6 +1,7 @@
 """A deployed stack: its template, as CloudFormation has it, and what became of each resource."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,11 @@ from sls_patterns_cli.cloudformation.nesting import put_into
 from sls_patterns_cli.cloudformation.stack import Stack, stack_of
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import Clients, explained
+from sls_patterns_cli.letters.targets import name_of
 
 NESTED = "AWS::CloudFormation::Stack"
 ALWAYS, NEVER = {"Fn::Equals": ["", ""]}, {"Fn::Equals": ["", "never"]}
+CDK_HASH = re.compile(r"[0-9A-F]{8}$")
 GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}
 
 
@@ -35,6 +38,20 @@ def read(name: str, clients: Clients, template: Template | None = None) -> Deplo
     """
     arn, read_template, ids = _read(name, clients, template)
     return Deployed(name, arn, stack_of(read_template, Choice({}, {})), ids)
+
+
+def resource_of(deployed: Deployed, kind: str, type_: str, given: str) -> str:
+    """Return the logical id of the resource that somebody names; raises UserError for none.
+
+    Its logical id is a name, with or without the hash that CDK adds, and so is what AWS calls it.
+    """
+    known = [each.name for each in deployed.stack.of_type(type_) if each.name in deployed.ids]
+    exact = [each for each in known if given in {each, name_of(deployed.ids[each])}]
+    meant = exact or [each for each in known if given == CDK_HASH.sub("", each)]
+    if len(meant) != 1:
+        named = ", ".join(known) or "there is none"
+        raise UserError(f"{given} is no {kind} of {deployed.name}: {named}.")
+    return meant[0]
 
 
 def _read(

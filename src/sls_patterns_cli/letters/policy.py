@@ -4,10 +4,14 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from sls_patterns_cli.letters.aws import Clients
 from sls_patterns_cli.letters.deployed import Deployed
 from sls_patterns_cli.letters.ends import End
+from sls_patterns_cli.letters.setting_aside import end_of
+from sls_patterns_cli.letters.starters import Starter
 from sls_patterns_cli.letters.stores import Bucket, NoticedBucket, Queue, Store
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.letters.ways.messages import Messages
@@ -40,11 +44,27 @@ FORMS = {
 }
 
 
-def policy(deployed: Deployed, ends: list[End], *, redrive: bool) -> dict[str, Any]:
-    """Return the policy for listing, with `redrive` also for sending back and discarding."""
+@dataclass(frozen=True)
+class Needs:
+    """What commands are about in a stack."""
+
+    deployed: Deployed
+    ends: list[End]
+    starters: list[Starter]
+    clients: Clients
+
+
+def policy(needs: Needs, *, redrive: bool, pause: bool, set_aside: bool) -> dict[str, Any]:
+    """Return the policy for listing; with more for sending back and discarding, and the others."""
+    deployed, ends = needs.deployed, needs.ends
     grants = dict.fromkeys(_listing(deployed, ends))
+    for starter in needs.starters:
+        found = (*starter.reads(), *(starter.changes() if pause else ()))
+        grants |= {(action, arn_of(deployed, resource)): None for action, resource in found}
     if redrive:
         grants |= dict.fromkeys(_sending(deployed, ends))
+    if set_aside:
+        grants |= dict.fromkeys(_setting_aside(needs))
     by_resource: dict[str, list[str]] = {}
     for action, resource in grants:
         by_resource.setdefault(resource, []).append(action)
@@ -112,6 +132,22 @@ def _deleting(deployed: Deployed, end: End) -> Iterator[Grant]:
     elif isinstance(store, Bucket):
         for prefix in store.prefixes:
             yield "s3:DeleteObject", f"{_s3(deployed, store.bucket)}/{prefix}*"
+
+
+def _setting_aside(needs: Needs) -> Iterator[Grant]:
+    deployed, clients = needs.deployed, needs.clients
+    for name in [each.name for each in deployed.stack.of_type(QUEUE) if each.name in deployed.ids]:
+        queue = Queue(name, deployed.ids[name], clients)
+        end = end_of(queue, deployed, clients) if queue.is_fifo else None
+        if end is None:
+            continue
+        yield from _reading(deployed, queue)
+        yield "sqs:DeleteMessage", queue.arn
+        for action in ("GetQueueAttributes", "GetQueueUrl", "SendMessage"):
+            yield f"sqs:{action}", end.arn
+        for action, key in _keys(end):
+            yield action, key
+            yield "kms:GenerateDataKey", key
 
 
 def _keys(queue: Queue) -> Iterator[Grant]:

@@ -224,12 +224,13 @@ class Redrive:
         """Return a dead-letter queue and its queue, if SQS itself can do what is asked for.
 
         It moves everything, tells nothing of a single message, and knows no topics and functions.
+        What was sent to a FIFO dead-letter queue has a record that does not go back.
         """
         wish, store = self._wish, self._end.store
         if not wish.selection.is_everything or wish.dry_run or wish.wait:
             return None
         match self._end.ways:
-            case [Messages() as way] if isinstance(store, Queue):
+            case [Messages() as way] if isinstance(store, Queue) and not store.is_fifo:
                 return store, Queue(way.edge.source, way.url, way.clients)
         return None
 

@@ -5,6 +5,7 @@ what is held are on disk, so ten thousand letters take no more memory than ten.
 """
 
 import gzip
+import json
 import os
 import tempfile
 from abc import ABC, abstractmethod
@@ -122,6 +123,21 @@ class Queue(Store):
     def redrive_policy(self) -> str:
         """The queue's own: a dead-letter queue may have one, too."""
         return self._attribute("RedrivePolicy")
+
+    @property
+    def most_receives(self) -> int:
+        """After so many SQS moves a message away; 0 for never."""
+        return int(json.loads(self.redrive_policy or "{}").get("maxReceiveCount", 0))
+
+    @property
+    def most_bytes(self) -> int:
+        """The size of a message at most, with its attributes."""
+        return int(self._attribute("MaximumMessageSize"))
+
+    @property
+    def visibility_seconds(self) -> int:
+        """For how long nobody else receives what a consumer has received."""
+        return int(self._attribute("VisibilityTimeout"))
 
     @property
     def key(self) -> str:

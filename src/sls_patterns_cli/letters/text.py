@@ -1,15 +1,18 @@
 """What the commands print, for people and as JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sls_patterns_cli.letters.groups import Group, group_of, masked
 from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter
 from sls_patterns_cli.letters.listing import Listed, notes, total
+from sls_patterns_cli.letters.pausing import Switched
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redriven
+from sls_patterns_cli.letters.setting_aside import SetAside
+from sls_patterns_cli.letters.starters import Starter
 from sls_patterns_cli.letters.stores import HELD_SECONDS
 from sls_patterns_cli.letters.ways.way import Way
 
@@ -125,6 +128,102 @@ def redrive_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
             {"id": id_, "verdict": verdict, "reason": reason}
             for id_, verdict, reason in done.reasons
         ],
+    }
+
+
+def question(chosen: Sequence[Starter], *, on: bool) -> str:
+    """Return what is asked before what starts a function is enabled or disabled."""
+    function = chosen[0].function
+    if on:
+        return f"Enable {', '.join(map(_starter, chosen))} of {function}?"
+    told = "; ".join(f"{_starter(each)}: {each.meanwhile}" for each in chosen)
+    return f"Disable what starts {function}: {told}?"
+
+
+def switched_lines(
+    function: str, switched: Sequence[Switched], going_on: Sequence[str]
+) -> Iterator[str]:
+    for each in switched:
+        state = "enabled" if each.is_enabled else "disabled"
+        already = "" if each.is_new else " already"
+        kept = "" if each.is_enabled else f"; {each.starter.meanwhile}"
+        yield f"{function}: {_starter(each.starter)} is {state}{already}{kept}"
+    if going_on:
+        yield f"{function} is still started by {', '.join(going_on)}"
+    if any(not each.is_enabled for each in switched):
+        yield f"{function} still processes what it has received; {_resume(function)}"
+
+
+def switched_json(
+    function: str, switched: Sequence[Switched], going_on: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "function": function,
+        "sources": [
+            {
+                "name": each.starter.name,
+                "kind": each.starter.kind,
+                "source": each.starter.edge.source,
+                "enabled": each.is_enabled,
+                "changed": each.is_new,
+            }
+            for each in switched
+        ],
+        "still_started_by": list(going_on),
+    }
+
+
+def paused_line(starter: Starter) -> str:
+    return f"{starter.function} is paused: {_starter(starter)} is disabled; " + _resume(
+        starter.function
+    )
+
+
+def paused_json(starter: Starter) -> dict[str, str]:
+    return {"function": starter.function, "name": starter.name, "kind": starter.kind}
+
+
+def _starter(starter: Starter) -> str:
+    of = f" of {starter.edge.source}" if starter.edge.source != starter.name else ""
+    return f"{starter.name} ({starter.kind}{of})"
+
+
+def _resume(function: str) -> str:
+    return f"to resume it: sls-patterns letters resume {function}"
+
+
+def running_line(queue: str, consumer: str) -> str:
+    return (
+        f"{queue}: {consumer} consumes it, and may receive the head first; "
+        f"sls-patterns letters pause {consumer} prevents that"
+    )
+
+
+def set_aside_lines(done: SetAside) -> Iterator[str]:
+    if done.message:
+        unrecorded = ", ".join(done.unrecorded)
+        keep = f"; the letter has no place for {unrecorded}: keep this line" if unrecorded else ""
+        yield (
+            f"{done.name}: {done.message.id}, received {done.message.received} times, "
+            f"is set aside in {done.dead_letters.name} by {done.who}{keep}"
+        )
+    if done.others:
+        spent = f"; {done.spent} have no receive left" if done.spent else ""
+        yield f"  {done.others} of other groups were received once or twice, and given back{spent}"
+
+
+def set_aside_json(done: SetAside) -> dict[str, Any]:
+    return {
+        "queue": done.queue.name,
+        "message_group": done.wish.group,
+        "dead_letter_queue": done.dead_letters.name,
+        "message": done.message.id if done.message else None,
+        "received": done.message.received if done.message else None,
+        "set_aside_by": done.who,
+        "unrecorded": done.unrecorded,
+        "others_received": done.others,
+        "others_without_receives": done.spent,
+        "problem": done.problem or None,
     }
 
 

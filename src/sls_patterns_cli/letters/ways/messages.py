@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sls_patterns_cli.letters.letter import Cause, Letter, Outcome
+from sls_patterns_cli.letters.record import BY, REASON, SOURCE_ID, without_record
 from sls_patterns_cli.letters.targets import name_of, send_to_queue
 from sls_patterns_cli.letters.ways.way import Grant, Way
 
@@ -35,11 +37,15 @@ class Messages(Way):
         source = letter.system.get("DeadLetterQueueSourceArn")
         return name_of(source) == name_of(self.url) if source else None
 
-    def cause(self, letter: Letter) -> Cause:  # noqa: ARG002 (the logs say it, if anything does)
+    def cause(self, letter: Letter) -> Cause:
+        """Return what the letter records; of what SQS has moved the logs say more, if anything."""
+        if source := letter.told(SOURCE_ID):
+            return Cause(letter.told(REASON), letter.told(BY), source)
         return Cause("received too often")
 
     def send_back(self, letter: Letter) -> Outcome:
-        return send_to_queue(self.clients, self.url, letter, with_attributes=True)
+        message = replace(letter, attributes=without_record(letter.attributes))
+        return send_to_queue(self.clients, self.url, message, with_attributes=True)
 
     def grants(self) -> Iterator[Grant]:
         yield "sqs:SendMessage", self.edge.source
