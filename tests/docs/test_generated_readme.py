@@ -247,6 +247,19 @@ def test_the_readme_of_an_api_that_checks_tokens_tells_what_aws_does(
     assert told in readme_of(tmp_path, pattern="gatekeeper", topology="jwt")
 
 
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
+def test_the_readme_of_a_rest_api_that_checks_tokens_tells_how_long_keys_are_used(
+    runtime: str, tmp_path: Path
+) -> None:
+    """Facts N5 and N9: the authorizer uses keys for as long as API Gateway's own."""
+    answers = {"pattern": "simple-web-service", "topology": "rest-api", "auth": "jwt"}
+    readme = readme_of(tmp_path, runtime=runtime, **answers)
+
+    assert "uses the keys that it has for up to two hours" in readme
+    assert "is refused within 15 minutes, unless the provider fails" in readme
+    assert "With a token that is not valid, or has not the scope of the route, it is 403" in readme
+
+
 @pytest.mark.parametrize(
     ("topology", "told"),
     [
