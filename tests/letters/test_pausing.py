@@ -1,12 +1,14 @@
 """`pause` stops what starts a function, `resume` starts it again, and nothing is deployed."""
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import Cli
 from letters.conftest import Letters
 from letters.proxy import proxy
+from letters.test_interruptions import Stopper
 from local.support import Client, DeployStack, seen, wait_until
 from screen import plain_environment, see
 
@@ -228,6 +230,25 @@ def test_lambda_is_waited_for_which_makes_one_change_at_a_time(
     assert state == "Disabled"
     assert calls.count("PUT") == 2
     assert calls[-2:] == ["GET", "GET"]
+
+
+def test_an_interruption_says_that_lambda_may_go_on(
+    user: Cli, pausing: Pausing, emulator: Emulator, client: Client
+) -> None:
+    mapping = f"/2015-03-31/event-source-mappings/{pausing['Mapping']}"
+    stopper = Stopper(f"after PUT {mapping}", signal.SIGINT, number_of_call=1)
+    with proxy(emulator.port, stopper) as address:
+        started = Cli(user.folder, user.environment).start(
+            *("letters", "pause", "Worker", *OF_STACK, "--yes"), AWS_ENDPOINT_URL=address
+        )
+        stopper.watch(started)
+        _, said = started.communicate()
+    state = client("lambda").get_event_source_mapping(UUID=pausing["Mapping"])["State"]
+    user("letters", "resume", "Worker", *OF_STACK, "--yes")
+
+    says = "interrupted: AWS may go on with it; sls-patterns letters list says what is paused"
+    assert (started.returncode, said) == (130, f"sls-patterns: {says}\n")
+    assert state == "Disabled"
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,13 @@ def _switch(where: Where, function: str, confirm: Confirm, *, on: bool, json: bo
     name = chosen[0].function
     if not confirm(text.question(chosen, on=on)):
         return LEFT
-    switched, problems = _for_each(chosen, lambda each: pausing.switch(each, on=on))
+    try:
+        switched, problems = _for_each(chosen, lambda each: pausing.switch(each, on=on))
+    except KeyboardInterrupt:
+        output.show_error(
+            "interrupted: AWS may go on with it; sls-patterns letters list says what is paused"
+        )
+        raise
     going_on = [] if on else others(found.deployed, name)
     if json:
         output.show_json(text.switched_json(name, switched, going_on))
