@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import urllib3
 from environments import link_modules, link_requirements
+from local.support import wait_until
 from rendering import render_project
 from static.test_project import run_unit_tests
 from variants import Variant, parameters
@@ -136,6 +137,11 @@ def test_calls_are_answered_while_the_provider_fails(
                 told = {"path": path, **answers}
                 assert HTTP.request("PUT", f"{control}/answer", json=told).status == 200
 
+        def log() -> str:
+            name = stack.outputs["AuthorizeFunctionLogGroupName"]
+            lines = stack.emulator.client("logs").filter_log_events(logGroupName=name)["events"]
+            return "".join(line["message"] for line in lines)
+
         def requests() -> int:
             return len(HTTP.request("GET", f"{control}/requests").json())
 
@@ -147,3 +153,4 @@ def test_calls_are_answered_while_the_provider_fails(
         assert requests() == read + 1
         assert call("BEARER") == 200
         assert requests() == read + 2
+        wait_until(lambda: "keys not refreshed" in log())
