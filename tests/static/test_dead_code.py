@@ -16,6 +16,8 @@ IMPORTED = re.compile(
     r"sdk import .*temporary_failures_as|temporaryFailuresAs } from \"\.+/sdk\.ts"
 )
 
+REFUSING = re.compile(r"permanent_failures_as\(RejectedError|permanentFailuresAs\(RejectedError")
+
 
 @pytest.mark.parametrize(
     "variants", [OF_EACH_PATTERN, pytest.param(OF_SAM, marks=pytest.mark.exhaustive)]
@@ -29,6 +31,24 @@ def test_only_a_project_that_tells_temporary_failures_has_code_for_it(
         modules = {file: file.read_text() for file in project.glob("src/**/*.[pt][ys]")}
         offered = any("emporary" in text for file, text in modules.items() if file.stem == "sdk")
         if offered != any(map(IMPORTED.search, modules.values())):
+            wrong.append(variant)
+
+    assert wrong == []
+
+
+def test_only_a_consumer_that_writes_to_a_database_has_code_for_refusals() -> None:
+    wrong = []
+    for variant in OF_SAM:
+        project = kept_from(template(), **variant.answers)
+        modules = {file: file.read_text() for file in project.glob("src/**/*.[pt][ys]")}
+        offered = {
+            file.stem
+            for file, text in modules.items()
+            if (file.stem == "batches" and "class RejectedError" in text)
+            or (file.stem == "database" and "ermanent" in text)
+        }
+        used = any(map(REFUSING.search, modules.values()))
+        if offered != ({"batches", "database"} if used else set()):
             wrong.append(variant)
 
     assert wrong == []
