@@ -36,7 +36,7 @@ from environments import (
     npm,
     pins,
 )
-from kept import Look, Part, kept, kept_of
+from kept import Look, Part, digest, kept, kept_of
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
@@ -124,6 +124,7 @@ def contexts_of_types(project: Path) -> set[tuple[str, ...]]:
 
 def run_mypy(project: Path) -> None:
     python = environment(project)
+    tell_apart(project)
     mypy = (python / "mypy", "--config-file", with_plugins_of_all(project))
     cache = python.parent / "mypy-cache"
     # Projects have modules of the same names, so what one process writes there another reads.
@@ -133,6 +134,13 @@ def run_mypy(project: Path) -> None:
             with CLOCK.of_no_pattern():
                 run(mypy, project, MYPY_CACHE_DIR=str(cache))
         run(mypy, project, MYPY_CACHE_DIR=str(cache))
+
+
+def tell_apart(project: Path) -> None:
+    """Mypy takes a module for the one of this name, size and second that it has read before."""
+    moment = int(digest(str(project))[:8], 16)
+    for file in project.rglob("*.py"):
+        os.utime(file, (moment, moment))
 
 
 PLUGINS = 'plugins = ["pydantic.mypy"]\n'
@@ -442,6 +450,19 @@ def test_what_one_of_many_python_projects_has_is_found(tmp_path: Path) -> None:
         check_style("python", tmp_path, [good, bad])
     check_types([good])
     check_style("python", tmp_path, [good])
+
+
+def test_projects_of_the_same_second_are_told_apart(tmp_path: Path) -> None:
+    answers = {"pattern": "internal-api", "runtime": "python"}
+    good, bad = (render_project(tmp_path / each, **answers) for each in ("good", "bad"))
+    for project, value in {good: '"1"', bad: "111"}.items():
+        module = project / "src/a.py"
+        module.write_text(f"a: str = {value}\n")
+        os.utime(module, (1, 1))
+
+    check_types([good])
+    with pytest.raises(pytest.fail.Exception, match="Incompatible types in assignment"):
+        check_types([bad])
 
 
 @CHECKED_BY_ONE
