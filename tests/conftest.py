@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--unless-proven"):
-        _leave_out(config, items, [each for each in items if proven.is_proven(each)])
+        _keep(config, items, [each for each in items if not proven.is_proven(each)])
     if only := config.getoption("--pattern"):
         wanted = [each for each in items if (pattern_of(each) or NO_PATTERN) == only]
     elif part := config.getoption("--part"):
@@ -108,14 +108,13 @@ def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
         wanted = [each for each in items if not green.is_of_the_emulator(each)]
     else:
         return
+    _keep(config, items, wanted)
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], wanted: list[pytest.Item]) -> None:
     kept = {*wanted}
-    _leave_out(config, items, [each for each in items if each not in kept])
-
-
-def _leave_out(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
-    config.hook.pytest_deselected(items=left)
-    out = {*left}
-    items[:] = [each for each in items if each not in out]
+    config.hook.pytest_deselected(items=[each for each in items if each not in kept])
+    items[:] = wanted
 
 
 def _changes(config: pytest.Config) -> changes.Changes:
