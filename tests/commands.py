@@ -21,11 +21,11 @@ from compiling import Compiled
 from plumbum import local
 
 from sls_patterns_cli import __main__ as sls_patterns
+from sls_patterns_cli.cloudformation.translator import import_translator
 from sls_patterns_cli.rendering import copier_without_prompts
 
 IMPORTED = (
     "boto3",
-    "samtranslator.translator.transform",
     "sls_patterns_cli.check.command",
     "sls_patterns_cli.check.text",
     "sls_patterns_cli.cli.commands",
@@ -38,6 +38,7 @@ IMPORTED = (
 
 def sls_patterns_program() -> Callable[[], None]:
     copier_without_prompts.import_copier()
+    import_translator({})  # before boto3, as commands do
     for name in IMPORTED:
         importlib.import_module(name)
     return sls_patterns.main

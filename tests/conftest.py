@@ -25,6 +25,7 @@ from selection import (
 )
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.cloudformation.translator import import_translator
 
 NO_PATTERN = "none"
 CHANGES = "changes"
@@ -169,6 +170,7 @@ class Failures:
 def pytest_configure(config: pytest.Config) -> None:
     memory.write_in_memory()
     spending.adopt_orphans()
+    import_translator({})  # before tests import boto3, as commands do: it checks less each time
     if not hasattr(config, "workerinput"):
         costs = config.getoption("--costs")
         config.pluginmanager.register(spending.Spent(costs, whole=is_whole(config)))

@@ -43,6 +43,18 @@ def environment(project: Path, interpreter: Path | str = sys.executable) -> Path
     flavour = projects.load(project).iac
     of = sys.version if interpreter == sys.executable else str(interpreter)
     place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(of.encode()).hexdigest()[:16]}"
+    if not wanted <= THERE.setdefault(place, set()):
+        _add(wanted, place, interpreter)
+        THERE[place] |= wanted
+    return place / "bin"
+
+
+THERE: dict[Path, set[str]] = {}
+"""What this process knows to be in each environment."""
+
+
+def _add(wanted: set[str], place: Path, interpreter: Path | str) -> None:
+    """Install in an environment what is missing of this."""
     place.mkdir(parents=True, exist_ok=True)
     with CLOCK.of_no_pattern(), (place / "installed.txt").open("a+") as installed:
         fcntl.flock(installed, fcntl.LOCK_EX)
@@ -52,7 +64,6 @@ def environment(project: Path, interpreter: Path | str = sys.executable) -> Path
                 _uv("venv", "--allow-existing", "--python", interpreter, place)
             _uv("pip", "install", "--python", place, *sorted(missing))
             installed.write("".join(f"{pin}\n" for pin in sorted(missing)))
-    return place / "bin"
 
 
 def link_environment(project: Path) -> None:
@@ -128,19 +139,32 @@ def link_modules(*folders: Path, of: Path | None = None) -> None:
     others, another is made that has these as well. None ever changes: other processes read it.
     """
     wanted = {name: pin for folder in folders for name, pin in _packages(folder).items()}
+    known = (each for each, packages in WITH.items() if wanted.items() <= packages.items())
+    place = next(known, None) or _place_with(wanted, of or folders[0])
+    for folder in folders:
+        for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
+            link(folder / name, place / name)
+
+
+WITH: dict[Path, dict[str, str]] = {}
+"""The npm packages of each place that this process has used."""
+
+
+def _place_with(wanted: dict[str, str], project: Path) -> Path:
+    """Return the newest place that has these packages, after it is made if there is none."""
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
     prefix = f"node-{hashlib.sha256(str(node()).encode()).hexdigest()[:16]}-"
     with CLOCK.of_no_pattern(), (ENVIRONMENTS / f"{prefix}lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = sorted(ENVIRONMENTS.glob(f"{prefix}[0-9]*[0-9]"))
-        place = next((each for each in reversed(made) if _has(each, wanted)), None)
+        WITH.update((each, _packages(each)) for each in made)
+        place = next((p for p in reversed(made) if wanted.items() <= WITH[p].items()), None)
         if place is None:
             place = ENVIRONMENTS / f"{prefix}{len(made):03}"
-            had = _packages(made[-1]) if made else _packages_of_all_patterns()
-            _install({**had, **wanted}, of or folders[0], place)
-        for folder in folders:
-            for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both
-                link(folder / name, place / name)
+            had = WITH[made[-1]] if made else _packages_of_all_patterns()
+            _install({**had, **wanted}, project, place)
+            WITH[place] = _packages(place)
+    return place
 
 
 def link(name: Path, to: Path) -> None:
@@ -164,10 +188,6 @@ def _packages_of_all_patterns() -> dict[str, str]:
 def _packages(folder: Path) -> dict[str, str]:
     manifest = json.loads((folder / modules.MANIFEST).read_text())
     return {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
-
-
-def _has(place: Path, packages: dict[str, str]) -> bool:
-    return packages.items() <= _packages(place).items()
 
 
 def _install(packages: dict[str, str], project: Path, place: Path) -> None:

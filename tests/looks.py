@@ -69,9 +69,14 @@ def contexts_of_modules(project: Path) -> set[tuple[str, ...]]:
     }
 
 
-def _imported(text: str) -> Iterator[str]:
-    """Yield the names of modules that a module imports, and those of the packages they are in."""
-    for part in ast.walk(ast.parse(text)):
+@cache  # of a text, which many projects have
+def _imported(text: str) -> frozenset[str]:
+    """Return the names of modules that a module imports, and of the packages they are in."""
+    return frozenset(_names_imported(ast.parse(text)))
+
+
+def _names_imported(module: ast.Module) -> Iterator[str]:
+    for part in ast.walk(module):
         names = [each.name for each in part.names] if isinstance(part, IMPORTS) else []
         if isinstance(part, ast.ImportFrom):
             package = [part.module] if part.module else []
@@ -180,11 +185,14 @@ def _requirements(project: Path) -> list[Path]:
 @cache
 def _distributions(place: Path, _installed: str) -> dict[str, tuple[str, set[str]]]:
     """Return by name which version of each package is there, and the names that it requires."""
-    folders = [str(each) for each in place.glob("lib/python*/site-packages")]
-    return {
-        _name(each.name): (f"{each.name}=={each.version}", {*map(_name, each.requires or ())})
-        for each in metadata.distributions(path=folders)
-    }
+    return dict(map(_distribution, place.glob("lib/python*/site-packages/*.dist-info")))
+
+
+@cache
+def _distribution(folder: Path) -> tuple[str, tuple[str, set[str]]]:
+    there = metadata.Distribution.at(folder)
+    version = f"{there.name}=={there.version}"
+    return _name(there.name), (version, {*map(_name, there.requires or ())})
 
 
 def _name(requirement: str) -> str:

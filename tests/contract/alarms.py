@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
@@ -425,6 +426,12 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
             yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
 
 
+@cache
+def _known(namespace: str, name: str) -> list[Metric]:
+    """Return what AWS publishes by this name: by one dimension, or by several."""
+    return [each for (*key, _), each in KNOWN.items() if key == [namespace, name]]
+
+
 def _metric(stack: Stack, query: Query) -> Metric | None:
     machine = stack.named(query.dimensions.get("StateMachineArn"))
     is_express = machine and machine.get("StateMachineType") == "EXPRESS"
@@ -432,7 +439,7 @@ def _metric(stack: Stack, query: Query) -> Metric | None:
         return next((each for each in EXPRESS if each.name == query.name), None)
     if not query.namespace.startswith("AWS/"):
         return OWN.get(query.name)
-    of = [each for (*key, _), each in KNOWN.items() if key == [query.namespace, query.name]]
+    of = _known(query.namespace, query.name)
     fitting = (each for each in of if each.dimension in query.dimensions)
     return next(fitting, of[0] if of else None)
 

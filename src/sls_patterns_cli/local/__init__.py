@@ -2,7 +2,3 @@
 
 `test` and `up` are the way in; `docs/design.md` says why the parts are what they are.
 """
-
-from sls_patterns_cli.local.session import test, up
-
-__all__ = ["test", "up"]
