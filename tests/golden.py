@@ -10,6 +10,7 @@ shows.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -95,15 +96,24 @@ def read(project: Path) -> dict[str, str]:
 
 
 def _files(project: Path) -> Iterator[tuple[str, str]]:
-    for file in sorted(project.rglob("*")):
-        path = file.relative_to(project).as_posix()
+    for path, file in sorted(_entries(project)):
         if file.is_symlink():
             raise ValueError(f"{path} is a symbolic link")
-        if not file.is_dir():
-            content = file.read_bytes().decode()
-            if wrong := _carelessness(content, is_json=path.endswith(".json")):
-                raise ValueError(f"{path} {wrong}")
-            yield path, content
+        with open(file.path, newline="", encoding="utf-8") as opened:  # noqa: PTH123
+            content = opened.read()
+        if wrong := _carelessness(content, is_json=path.endswith(".json")):
+            raise ValueError(f"{path} {wrong}")
+        yield path, content
+
+
+def _entries(folder: Path | str, before: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield what is below a folder, with its path: of 100,000 files pathlib takes twice as long."""
+    with os.scandir(folder) as entries:
+        for each in entries:
+            if each.is_dir(follow_symlinks=False):
+                yield from _entries(each.path, f"{before}{each.name}/")
+            else:
+                yield f"{before}{each.name}", each
 
 
 @cache

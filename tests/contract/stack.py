@@ -2,18 +2,28 @@
 
 import json
 import pickle
-from collections.abc import Callable, Iterator
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from kept import digest, of_this_run
+from rendering import ONE_DAY, ROOT
 from synthesis import template_file
 
+from sls_patterns_cli import cloudformation
 from sls_patterns_cli.cloudformation import conditions, sam
 from sls_patterns_cli.cloudformation.document import Template, template_of
 from sls_patterns_cli.cloudformation.stack import Stack, stack_of
 from sls_patterns_cli.local.flavours import cdk
 
 Stacks = Callable[[Template], Iterator[Stack]]
+
+PACKAGED = ROOT / "build/packaged"
 
 # Properties of a function that follow from its runtime.
 OF_CODE = {"Code", "Environment", "Handler", "Runtime"}
@@ -72,7 +82,7 @@ def load(project: Path) -> Template:
         return cdk.read(file.parent).template
     definitions = sorted(project.glob("statemachines/*"))
     loaded = _packaged(file.read_text(), *((each.name, each.read_text()) for each in definitions))
-    template: Template = pickle.loads(loaded)  # noqa: S301 (of this process)
+    template: Template = pickle.loads(loaded)  # noqa: S301 (written by these tests)
     return template
 
 
@@ -80,8 +90,32 @@ def load(project: Path) -> Template:
 def _packaged(text: str, *definitions: tuple[str, str]) -> bytes:
     """Return a template of SAM as CloudFormation, to be unpacked by each that may change its own.
 
-    Several tests of a worker ask for the same, and variants have equal ones.
+    Many tests ask for the same, and variants have equal ones: what one worker made, all have.
     """
+    parts = (text, *(part for each in definitions for part in each))
+    place = of_this_run(PACKAGED) / digest(_who_packages(), *parts)
+    with suppress(FileNotFoundError):
+        return place.read_bytes()
+    made = _made(text, definitions)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=place.parent, delete=False) as file:
+        file.write(made)
+    Path(file.name).rename(place)
+    return made
+
+
+@cache
+def _who_packages() -> str:
+    """Return what decides what becomes of a template, and remove what nobody uses any more."""
+    for folder in (PACKAGED, *PACKAGED.glob("*/")):
+        for file in folder.glob("*"):
+            if file.is_file() and file.stat().st_mtime < time.time() - ONE_DAY:
+                file.unlink(missing_ok=True)
+    read_with = (sys.version, metadata.version("aws-sam-translator"), metadata.version("pyyaml"))
+    return digest(*read_with, Path(__file__), Path(cloudformation.__path__[0]))
+
+
+def _made(text: str, definitions: Iterable[tuple[str, str]]) -> bytes:
     template = template_of(text, "template.yaml")
     shared = template.get("Globals", {}).get("Function", {})
     for function in (shared, *(r.get("Properties", {}) for r in template["Resources"].values())):
