@@ -32,13 +32,27 @@ function isNew(...what) {
 
 /** The project's own files with their texts that a file imports, itself included. */
 function closure(file, found = new Map()) {
-  if (found.has(file) || !existsSync(file)) return found;
-  const text = readFileSync(file, "utf8");
+  if (found.has(file)) return found;
+  const { text, imports } = readOnce(file);
+  if (text === undefined) return found;
   found.set(file, text);
-  for (const { fileName } of ts.preProcessFile(text).importedFiles) {
-    if (fileName.startsWith(".")) closure(resolve(dirname(file), fileName), found);
-  }
+  for (const each of imports) closure(each, found);
   return found;
+}
+
+/** What was read in this request: a file is in the closures of many. */
+let sources;
+
+function readOnce(file) {
+  if (!sources.has(file)) {
+    const text = existsSync(file) ? readFileSync(file, "utf8") : undefined;
+    const imports = ts
+      .preProcessFile(text ?? "")
+      .importedFiles.filter(({ fileName }) => fileName.startsWith("."))
+      .map(({ fileName }) => resolve(dirname(file), fileName));
+    sources.set(file, { text, imports });
+  }
+  return sources.get(file);
 }
 
 function filesIn(project, extensions) {
@@ -185,7 +199,7 @@ async function checkFormat(project) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { linted, formatted } = JSON.parse(line);
-  [read, complaints] = [{ eslint: 0, prettier: 0, tsc: 0 }, ""];
+  [read, complaints, sources] = [{ eslint: 0, prettier: 0, tsc: 0 }, "", new Map()];
   await checkTypesAndLint(linted);
   for (const project of [...linted, ...formatted]) await checkFormat(project);
   console.log(JSON.stringify({ read, complaints }));

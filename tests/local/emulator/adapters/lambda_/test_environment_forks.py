@@ -24,9 +24,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is fork
 HANDLER = """
 import os, tempfile, time
 from pathlib import Path
-import package
+import boto3, package
 from package import part
 
+CLIENT = boto3.client("sqs", region_name="eu-west-1")
 STARTED_IN = os.getpid()
 
 def handler(event, context):
@@ -44,7 +45,14 @@ def handler(event, context):
         "temporary": tempfile.gettempdir(),
         "random": package.random.random(),
         "threads": package.threading.active_count(),
+        "clients_in": boto3.CLIENTS,
     }
+"""
+BOTO3 = """
+import os
+CLIENTS = []
+def client(service, **options):
+    CLIENTS.append(os.getpid())
 """
 PACKAGE = """
 import os, random, tempfile, threading
@@ -73,7 +81,7 @@ Function = Callable[..., Answers]
 def function(client: Client, tmp_path: Path) -> Function:
     """Return what deploys a function with a package, and gets answers from two environments."""
 
-    def answers(package: str = PACKAGE, **changed: str) -> Answers:
+    def answers(package: str = PACKAGE, boto3: str = BOTO3, **changed: str) -> Answers:
         name = tmp_path.name.replace("_", "-")
         if changed:
             client("lambda").update_function_configuration(
@@ -82,7 +90,8 @@ def function(client: Client, tmp_path: Path) -> Function:
         else:
             packages = tmp_path / "packages"
             part = "import os\nPROCESS = os.getpid()\n"
-            write(packages, {"package/__init__.py": package, "package/part.py": part})
+            files = {"package/__init__.py": package, "package/part.py": part, "boto3.py": boto3}
+            write(packages, files)
             client("lambda").create_function(
                 FunctionName=name,
                 Runtime=RUNTIME,
@@ -129,6 +138,18 @@ def test_packages_are_imported_once_and_the_function_in_each_environment(
         assert each["started_in"] == each["process"]
     for own in ("log", "temporary", "random"):
         assert one[own] != other[own]
+
+
+def test_what_boto3_knows_of_a_service_is_read_once_and_each_environment_has_a_client_of_its_own(
+    function: Function,
+) -> None:
+    for each in function():
+        assert each["clients_in"] == [each["imported_in"], each["process"]]
+
+
+def test_a_client_that_cannot_be_made_is_the_environments_error(function: Function) -> None:
+    for each in function(boto3=f"{BOTO3}    raise ValueError(f'no {{service}} in {{options}}')"):
+        assert "no sqs in {'region_name': 'eu-west-1'}" in each["errorMessage"]
 
 
 def test_packages_see_the_variables_of_a_changed_configuration(function: Function) -> None:
