@@ -46,7 +46,11 @@ Resources:
           - {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}
       Policies:
         - PolicyName: queue
-          PolicyDocument: {Statement: [{Effect: Allow, Action: "sqs:*", Resource: "*"}]}
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+                Resource: "*"
 """
 BY_CODE = """
 Resources:

@@ -10,10 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from command import wait_for
 from environments import link_modules, node
+from letters.conftest import bodies
+from letters.proxy import proxy
+from letters.test_order import ShownAgain, Throttle
 from local.support import Client, DeployStack
 from rendering import render_project
 from variants import Variant, all_variants, covering
@@ -79,6 +83,12 @@ def queues(*names: str, fifo: bool = False, more: str = "") -> str:
     resources = "\n".join(f'  {n}: {{Type: "AWS::SQS::Queue", Properties: {kind}}}' for n in names)
     outputs = "\n".join(f"  {name}Url: {{Value: !Ref {name}}}" for name in names)
     return f"Outputs:\n{outputs}\n{more or 'Resources:'}\n{resources}\n"
+
+
+def addresses(outputs: dict[str, str]) -> str:
+    """Return a stack with these outputs."""
+    told = "\n".join(f'  {name}: {{Value: "{value}"}}' for name, value in outputs.items())
+    return f'Outputs:\n{told}\nResources:\n  Any: {{Type: "AWS::SQS::Queue"}}\n'
 
 
 def function(name: str, code: str) -> str:
@@ -178,13 +188,11 @@ def test_no_run_succeeds_while_another_holds_letters(
 def test_a_redrive_keeps_group_and_attributes_of_a_message(
     runtime: str, run: Run, deploy_stack: DeployStack, client: Client
 ) -> None:
-    """Also of one that somebody sent into the queue, for which SQS knows no source."""
+    """Also of one that its consumer sent into the queue, for which SQS knows no source."""
     stack = f"attributes-{runtime}"
     outputs = deploy_stack(queues(*USAGE, more=USAGE_LOG), stack)
-    attributes = {
-        f"attribute-{number}": {"StringValue": str(number), "DataType": "String"}
-        for number in range(10)
-    }
+    names = [*(f"attribute-{number}" for number in range(8)), "reason", "source_message_id"]
+    attributes = {name: {"StringValue": name, "DataType": "String"} for name in names}
     client("sqs").send_message(
         QueueUrl=outputs["UsageDeadLetterQueueUrl"],
         MessageBody="letter",
@@ -213,14 +221,112 @@ def test_a_redrive_keeps_group_and_attributes_of_a_message(
     assert texts(client, outputs["UsageDeadLetterQueueUrl"]) == []
 
 
+ENTRIES = ("EntriesQueue", "EntriesDeadLetterQueue")
+ENTRIES_LOG = '  PostFunctionLogGroupName: {Value: "/aws/lambda/post"}\nResources:'
+FIFOER = {"pattern": "fifoer", "topology": "native"}
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What two runs printed, and what the first tried to send."""
+
+    first: Done
+    again: Done
+    tried: list[str]
+    ids: dict[str, str]
+    """The id of each message by its text."""
+    arrived: list[str]
+    """What of the blocked group is in the queue in the end."""
+
+
+Blocked = Callable[[str, str], Redriven]
+BEFORE = ["a1", *(f"b{number}" for number in range(9))]
+
+
+@pytest.fixture
+def blocked(run: Run, deploy_stack: DeployStack, client: Client, emulator: Emulator) -> Blocked:
+    """Redrives a FIFO queue whose first message is throttled, and again when it is not.
+
+    Meanwhile the first message is shown again.
+    """
+
+    def redrive_twice(runtime: str, stack: str) -> Redriven:
+        outputs = deploy_stack(queues(*ENTRIES, fifo=True, more=ENTRIES_LOG), stack)
+        dead_letters = outputs["EntriesDeadLetterQueueUrl"]
+        ids = {
+            text: client("sqs").send_message(
+                QueueUrl=dead_letters,
+                MessageBody=text,
+                MessageGroupId=text[0],
+                MessageDeduplicationId=text,
+            )["MessageId"]
+            for text in (*BEFORE, "a2", "a3", "c1")
+        }
+        answers = {**FIFOER, "runtime": runtime}
+        throttle = Throttle("a1", times=1000)
+        hook = ShownAgain(throttle, BEFORE[-1], client, dead_letters)
+        with proxy(emulator.port, hook, "ThrottlingException") as address:
+            # The SDK for JavaScript takes the host of a queue's address for SQS.
+            through = {key: f"{address}{urlsplit(url).path}" for key, url in outputs.items()}
+            deploy_stack(addresses(through), f"{stack}-proxy")
+            given = {"AWS_ENDPOINT_URL": address, "AWS_MAX_ATTEMPTS": "1"}
+            first = run(answers, f"{stack}-proxy", "redrive", **given)
+        again = run(answers, stack, "redrive")
+        arrived = [text for text in bodies(client, outputs["EntriesQueueUrl"]) if text[0] == "a"]
+        return Redriven(first, again, throttle.sent, ids, arrived)
+
+    return redrive_twice
+
+
+@BOTH
+def test_what_is_behind_a_message_that_cannot_be_sent_waits_and_goes_back_in_order(
+    runtime: str, blocked: Blocked
+) -> None:
+    done = blocked(runtime, f"order-{runtime}")
+
+    assert done.first.status == 1
+    total, throttled, *behind = done.first.lines
+    assert total == "EntriesDeadLetterQueue: 10 sent back, 3 stay"
+    assert "the role may not" in throttled
+    for line, text in zip(behind, ("a2", "a3"), strict=True):
+        assert line.endswith(f"message {done.ids[text]} is behind one of its group that stays")
+    assert done.tried == [*BEFORE, "c1"]
+    assert done.again == Done(0, ["EntriesDeadLetterQueue: 3 sent back"])
+    assert done.arrived == ["a1", "a2", "a3"]
+
+
+MUTANT = {
+    "python": (
+        "dead_letters.py",
+        "            self._waiting.add(message.group)",
+        "            pass",
+    ),
+    "typescript": ("dead-letters.ts", "      this.#waiting.add(Attributes?.MessageGroupId);", ""),
+}
+
+
+@BOTH
+def test_a_tool_that_holds_no_group_back_is_noticed(
+    runtime: str, blocked: Blocked, tmp_path: Path
+) -> None:
+    project = render_project(tmp_path / "project", iac="sam", **FIFOER, runtime=runtime)
+    name, held, sent = MUTANT[runtime]
+    tool = project / "tools" / name
+    assert tool.read_text().count(held) == 1
+    tool.write_text(tool.read_text().replace(held, sent))
+
+    done = blocked(runtime, f"overtaken-{runtime}")
+
+    assert done.tried == [*BEFORE, "a2", "a3", "c1"]
+    assert done.arrived == ["a2", "a3", "a1"]
+
+
 @BOTH
 def test_a_group_of_a_fifo_queue_is_redriven_whole_though_a_listing_sees_ten(
     runtime: str, run: Run, deploy_stack: DeployStack, client: Client
 ) -> None:
     stack = f"fifo-{runtime}"
-    names = ("EntriesQueue", "EntriesDeadLetterQueue")
-    log = '  PostFunctionLogGroupName: {Value: "/aws/lambda/post"}\nResources:'
-    outputs = deploy_stack(queues(*names, fifo=True, more=log), stack)
+    outputs = deploy_stack(queues(*ENTRIES, fifo=True, more=ENTRIES_LOG), stack)
     sent = [f"entry-{number}" for number in range(15)]
     for queue in ("EntriesQueueUrl", "EntriesDeadLetterQueueUrl"):
         for text in sent:
@@ -232,7 +338,7 @@ def test_a_group_of_a_fifo_queue_is_redriven_whole_though_a_listing_sees_ten(
             )
     # The source has had each within the five minutes in which SQS drops a second one.
     client("sqs").purge_queue(QueueUrl=outputs["EntriesQueueUrl"])
-    answers = {"pattern": "fifoer", "topology": "native", "runtime": runtime}
+    answers = {**FIFOER, "runtime": runtime}
 
     listed = run(answers, stack, "list")
     redriven = run(answers, stack, "redrive")

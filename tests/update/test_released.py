@@ -499,3 +499,20 @@ def test_an_update_generates_no_secret_again(cli: Cli, coming: Path, version: st
     project.run("update", "--source", coming)
 
     assert generating() == before
+
+
+TOOLS = {"python": "tools/dead_letters.py", "typescript": "tools/dead-letters.ts"}
+
+
+@pytest.mark.parametrize("version", with_topology("fifoer", "native")[-1:])
+@pytest.mark.parametrize("runtime", TOOLS)
+def test_an_update_lets_the_tool_for_dead_letters_hold_a_group_back(
+    cli: Cli, coming: Path, version: str, runtime: str
+) -> None:
+    project = generated(cli, version, pattern="fifoer", runtime=runtime, project_name="shop")
+    held_back = "is behind one of its group that stays"
+    assert held_back not in project.read(TOOLS[runtime])
+
+    project.run("update", "--source", coming)  # it may leave fixes to apply
+
+    assert held_back in project.read(TOOLS[runtime])

@@ -13,7 +13,6 @@ from sls_patterns_cli.letters import deployed as deployments
 from sls_patterns_cli.letters import discarding, listing, pausing, setting_aside, text
 from sls_patterns_cli.letters.aws import Clients, connect, explained
 from sls_patterns_cli.letters.ends import End, ends
-from sls_patterns_cli.letters.groups import group_of
 from sls_patterns_cli.letters.policy import Needs, policy
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redrive, Redriven, Wish
@@ -90,10 +89,9 @@ def show(
 
     def shown(end: End) -> int:
         count = 0
-        for way, letter, cause in listing.letters_of(end):
-            if selection.takes(letter, group_of(letter.end, way.failed, cause)):
-                tell(text.letter_json(way, letter, cause, hidden))
-                count += 1
+        for way, letter, cause in listing.letters_of(end, selection):
+            tell(text.letter_json(way, letter, cause, hidden))
+            count += 1
         return count
 
     counts, problems = _for_each(found.ends, shown)

@@ -8,7 +8,6 @@ from typing import Any, Self
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import explained
 from sls_patterns_cli.letters.ends import End
-from sls_patterns_cli.letters.groups import group_of
 from sls_patterns_cli.letters.letter import Letter
 from sls_patterns_cli.letters.listing import group_in, letters_of
 from sls_patterns_cli.letters.selection import Selection
@@ -51,16 +50,13 @@ def discard(end: End, selection: Selection, copy: Copy) -> int:
                     reading.delete(letter)
                     discarded += 1
                 else:
-                    reading.hold(letter)
+                    reading.skip(letter)
     return discarded
 
 
 def chosen(end: End, selection: Selection) -> int:
     """Return how many letters of an end are chosen; raises UserError."""
-    return sum(
-        selection.takes(letter, group_of(letter.end, way.failed, cause))
-        for way, letter, cause in letters_of(end)
-    )
+    return sum(1 for _ in letters_of(end, selection))
 
 
 def _line(letter: Letter) -> dict[str, Any]:
@@ -71,6 +67,7 @@ def _line(letter: Letter) -> dict[str, Any]:
     return {
         "end": letter.end,
         "id": letter.id,
+        "message_id": letter.message_id or None,
         "sent_at": letter.sent_at.isoformat(),
         "received": letter.received,
         "system": dict(letter.system),

@@ -13,10 +13,12 @@ from sls_patterns_cli.letters.stores import Bucket, NoticedBucket, Queue, Store
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.letters.ways import way_back
 from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords, error_prefixes
+from sls_patterns_cli.letters.ways.messages import Messages
 from sls_patterns_cli.letters.ways.way import Context, NoWayBack, Way
 from sls_patterns_cli.wiring import edges as wiring
 from sls_patterns_cli.wiring.edges.mappings import polls
-from sls_patterns_cli.wiring.model import BUCKET, QUEUE, SUBSCRIPTION, TOPIC, Edge
+from sls_patterns_cli.wiring.model import BUCKET, FUNCTION, QUEUE, SUBSCRIPTION, TOPIC, Edge
+from sls_patterns_cli.wiring.policies import Grant, allowed, role_of
 
 
 @dataclass
@@ -62,6 +64,19 @@ class End:
             else f"letter {letter.id} is nothing that this stack sends to {self.name}"
         )
         return NoWayBack(first.edge, first.context, why)
+
+    def movable(self) -> tuple[Queue, Queue] | None:
+        """Return a dead-letter queue and its queue, if SQS itself may move all letters.
+
+        It tells nothing of a single message, and knows no topics and functions. What somebody has
+        sent to the queue has a record that does not go back, and may be there twice: in a FIFO
+        queue that is what an operator has set aside, in any what a function sends that may.
+        """
+        match self.ways:
+            case [Messages() as way] if isinstance(self.store, Queue) and not self.store.is_fifo:
+                if not _is_sent_to(way.context.stack, self.keeper):
+                    return self.store, Queue(way.edge.source, way.url, way.clients)
+        return None
 
     def send_back(self, letter: Letter) -> Outcome:
         """Send a letter back to what failed; it stays in the end until it is deleted.
@@ -125,6 +140,9 @@ class _Finder:
             if isinstance(store, Bucket) and isinstance(end.store, Bucket):
                 prefixes = dict.fromkeys((*end.store.prefixes, *store.prefixes))
                 end.store.prefixes = tuple(prefixes)
+        for end in self._by_store.values():
+            if isinstance(end.store, Queue):
+                end.store.has_records = all(isinstance(way, Messages) for way in end.ways)
         return list(self._by_store.values()), self._said
 
     def _store_of(self, edge: Edge) -> Store | None:
@@ -206,6 +224,15 @@ def _taken(way: Way, letter: Letter) -> bool | None:
         return way.takes(letter)
     except UNREADABLE:
         return False
+
+
+def _is_sent_to(stack: Stack, queue: str) -> bool:
+    """Tell whether a function of the stack may send to a queue, or has a role that is not known."""
+    resource = stack.resources[queue]
+    return any(
+        allowed(stack, role_of(stack, function), "sqs:SendMessage", resource) is not Grant.NO
+        for function in stack.of_type(FUNCTION)
+    )
 
 
 def _source_that_counts(way: Way) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 class Letter:
     """A message of a queue, or an object of a bucket.
 
-    `id` is the message's id or the object's key; `received` counts listings as well.
+    `id` is the message's id or the object's key. Of a letter that a consumer or an operator has
+    sent, it is the id of the message that the letter is about, so copies have the same.
+    `received` counts listings as well.
     """
 
     id: str
@@ -29,6 +31,8 @@ class Letter:
     """The message's own, as SQS has them."""
     system: Mapping[str, str] = field(default_factory=dict)
     """SQS's own, such as MessageGroupId."""
+    message_id: str = ""
+    """The id that SQS has given to the letter itself; "" of an object."""
     problem: str = ""
     """Why what it is about cannot be read any more."""
 

@@ -9,6 +9,7 @@ from sls_patterns_cli.letters.ends import End
 from sls_patterns_cli.letters.groups import Group, group_of
 from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter
 from sls_patterns_cli.letters.logs import error_of
+from sls_patterns_cli.letters.selection import Selection
 from sls_patterns_cli.letters.stores import Counts, Queue
 from sls_patterns_cli.letters.ways.way import Way
 from sls_patterns_cli.wiring.model import FUNCTION
@@ -23,6 +24,8 @@ class Listed:
     retention: timedelta | None
     drift: list[str]
     seen: int = 0
+    copies: int = 0
+    """How many of what was seen are no letters of their own."""
     groups: dict[str, Group] = field(default_factory=dict)
 
     @property
@@ -62,19 +65,24 @@ def listed(end: End, clients: Clients) -> Listed:
                 for letter in batch:
                     _add(found, letter)
                     reading.hold(letter)
+            found.seen, found.copies = reading.seen, reading.copies
         for group in found.groups.values():
             _look_up(group, end, clients)
     return found
 
 
-def letters_of(end: End) -> Iterator[tuple[Way, Letter, Cause]]:
-    """Yield each letter of an end once, with its way back and cause; raises UserError."""
+def letters_of(end: End, selection: Selection) -> Iterator[tuple[Way, Letter, Cause]]:
+    """Yield each chosen letter of an end once, with its way back and cause; raises UserError."""
     with explained(end.name), end.store.reading() as reading:
         for batch in reading:
             for letter in batch:
                 way = end.way_of(letter)
-                yield way, letter, cause_of(way, letter)
-                reading.hold(letter)
+                cause = cause_of(way, letter)
+                if selection.takes(letter, group_of(letter.end, way.failed, cause)):
+                    yield way, letter, cause
+                    reading.hold(letter)
+                else:
+                    reading.skip(letter)
 
 
 def group_in(way: Way, letter: Letter) -> str:
@@ -93,7 +101,6 @@ def cause_of(way: Way, letter: Letter) -> Cause:
 def _add(found: Listed, letter: Letter) -> None:
     way = found.end.way_of(letter)
     cause = cause_of(way, letter)
-    found.seen += 1
     id_ = group_of(letter.end, way.failed, cause)
     if id_ not in found.groups:
         found.groups[id_] = Group.of(letter, way.failed, way.kind, cause)

@@ -14,7 +14,6 @@ from sls_patterns_cli.letters.setting_aside import end_of
 from sls_patterns_cli.letters.starters import Starter
 from sls_patterns_cli.letters.stores import Bucket, NoticedBucket, Queue, Store
 from sls_patterns_cli.letters.targets import name_of
-from sls_patterns_cli.letters.ways.messages import Messages
 from sls_patterns_cli.letters.ways.way import Grant
 from sls_patterns_cli.wiring.model import (
     BUCKET,
@@ -126,7 +125,7 @@ def _deleting(deployed: Deployed, end: End) -> Iterator[Grant]:
     store = end.store
     if isinstance(store, Queue):
         yield "sqs:DeleteMessage", store.arn
-        if any(isinstance(way, Messages) for way in end.ways):
+        if end.movable():
             for action in ("StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"):
                 yield f"sqs:{action}", store.arn
     elif isinstance(store, Bucket):

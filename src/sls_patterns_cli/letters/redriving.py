@@ -34,6 +34,8 @@ class Redriven:
     end: End
     counts: Counts | None
     seen: int = 0
+    copies: int = 0
+    """How many of what was seen are no letters of their own."""
     chosen: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
     reasons: list[tuple[str, str, str]] = field(default_factory=list)
@@ -106,6 +108,8 @@ class Redrive:
         self._end, self._wish = end, wish
         self._sent = Counter[str]()
         self._back: set[str] = set()
+        self._stays: dict[str, str] = {}
+        """Of each group of a FIFO queue that is held back, the first letter."""
         self.sending: Letter | None = None
         for way in end.ways:
             if isinstance(way, Executions):
@@ -116,53 +120,56 @@ class Redrive:
         with explained(self._end.name):
             counts = self._end.store.counts()
             redriven = Redriven(self._end, counts)
-            if movable := self._what_sqs_can_move():
-                _move(*movable, self._wish.rate, redriven, said)
+            wish = self._wish
+            if wish.selection.is_everything and not (wish.dry_run or wish.wait):
+                movable = self._end.movable()
+            else:
+                movable = None
+            if movable:
+                _move(*movable, wish.rate, redriven, said)
                 return redriven
             hold = max(way.held_seconds for way in self._end.ways)
             most = min(way.most_at_a_time for way in self._end.ways)
             with self._end.store.reading(hold, most) as reading:
                 for batch in reading:
                     self._send(batch, reading, redriven)
+                redriven.seen, redriven.copies = reading.seen, reading.copies
             self._see_what_fails_again(redriven)
         return redriven
 
     def _send(self, batch: list[Letter], reading: Reading, redriven: Redriven) -> None:
         chosen: list[tuple[Way, Letter]] = []
         for letter in batch:
-            redriven.seen += 1
             way = self._end.way_of(letter)
             if self._wish.selection.takes(letter, group_in(way, letter)):
                 chosen.append((way, letter))
             else:
-                reading.hold(letter)
+                reading.skip(letter)
         redriven.chosen += len(chosen)
         if self._wish.dry_run:
             for _, letter in chosen:
                 reading.hold(letter)
             return
-        stayed: set[str] = set()
         for way, letters in _runs(chosen):
-            for letter, outcome in self._outcomes(way, letters, stayed):
+            for letter, outcome in self._outcomes(way, letters):
                 redriven.add(letter.id, outcome)
                 if outcome.leaves:
                     reading.delete(letter)
                     self._remember(letter, outcome)
                 else:
-                    stayed |= {letter.group} if letter.group and self._is_fifo else set()
+                    if self._is_fifo:
+                        self._stays.setdefault(letter.group, letter.id)
                     reading.hold(letter)
                 self.sending = None
 
-    def _outcomes(
-        self, way: Way, letters: list[Letter], stayed: set[str]
-    ) -> Iterator[tuple[Letter, Outcome]]:
+    def _outcomes(self, way: Way, letters: list[Letter]) -> Iterator[tuple[Letter, Outcome]]:
         """Yield what becomes of letters; one that is behind a letter that stays is not sent."""
         waiting = iter(letters)
         taken: list[Letter] = []
 
         def paced() -> Iterator[Letter]:
             for letter in waiting:
-                if letter.group in stayed:
+                if letter.group in self._stays:
                     behind.append(letter)
                     continue
                 self._wish.pace()
@@ -174,7 +181,9 @@ class Redrive:
         for number, outcome in enumerate(way.send_all(paced())):
             yield taken[number], outcome
         for letter in behind:
-            yield letter, kept(f"a letter of its group {letter.group} stays, and it is behind it")
+            first = self._stays[letter.group]
+            why = f"{letter.id} is behind {first} of its group {letter.group}, which stays"
+            yield letter, kept(why)
 
     @property
     def _is_fifo(self) -> bool:
@@ -219,20 +228,6 @@ class Redrive:
             and Queue(way.edge.source, way.url, way.clients).counts().total == 0
             for way in self._end.ways
         )
-
-    def _what_sqs_can_move(self) -> tuple[Queue, Queue] | None:
-        """Return a dead-letter queue and its queue, if SQS itself can do what is asked for.
-
-        It moves everything, tells nothing of a single message, and knows no topics and functions.
-        What was sent to a FIFO dead-letter queue has a record that does not go back.
-        """
-        wish, store = self._wish, self._end.store
-        if not wish.selection.is_everything or wish.dry_run or wish.wait:
-            return None
-        match self._end.ways:
-            case [Messages() as way] if isinstance(store, Queue) and not store.is_fifo:
-                return store, Queue(way.edge.source, way.url, way.clients)
-        return None
 
 
 def _move(

@@ -32,7 +32,11 @@ class Selection:
             letter.sent_at <= self.started_at
             and (self.older_than is None or age >= self.older_than)
             and (self.newer_than is None or age <= self.newer_than)
-            and (not (self.ids or self.groups) or letter.id in self.ids or group in self.groups)
+            and (
+                not (self.ids or self.groups)
+                or not self.ids.isdisjoint({letter.id, letter.message_id})
+                or group in self.groups
+            )
         )
 
 

@@ -2,6 +2,8 @@
 
 A letter is deleted or held until the reading ends; what is held is shown again then. The handles of
 what is held are on disk, so ten thousand letters take no more memory than ten.
+
+What was sent to a queue twice is one letter: it is given once, and deleted with all of its copies.
 """
 
 import gzip
@@ -17,6 +19,7 @@ from urllib.parse import unquote_plus
 
 from sls_patterns_cli.letters.aws import Clients
 from sls_patterns_cli.letters.letter import UNREADABLE, Letter, at, decoded
+from sls_patterns_cli.letters.record import source_id
 from sls_patterns_cli.system import interrupts
 
 HELD_SECONDS = 300
@@ -69,6 +72,12 @@ class Store(ABC):
 class Reading(ABC):
     """Letters that are read: each is given once, then deleted or held."""
 
+    seen = 0
+    """How many messages or objects were read so far."""
+
+    copies = 0
+    """How many of them are copies of others, and no letters of their own."""
+
     @abstractmethod
     def __iter__(self) -> Iterator[list[Letter]]: ...
 
@@ -78,6 +87,10 @@ class Reading(ABC):
     @abstractmethod
     def hold(self, letter: Letter) -> None:
         """Leave a letter where it is, and give it no more in this reading."""
+
+    def skip(self, letter: Letter) -> None:
+        """Hold a letter that is not asked for; a copy of it may be, such as an older one."""
+        self.hold(letter)
 
     @abstractmethod
     def close(self) -> None:
@@ -96,6 +109,8 @@ class Queue(Store):
     def __init__(self, name: str, url: str, clients: Clients) -> None:
         super().__init__(name)
         self.url = url
+        self.has_records = False
+        """Whether a letter that says by its attributes which message it is about is one of ours."""
         self._clients = clients
         self._attributes: dict[str, str] = {}
 
@@ -152,8 +167,9 @@ class Queue(Store):
     def letter(self, received: Any) -> Letter:
         """Return a message as a letter."""
         system = received["Attributes"]
-        return Letter(
+        letter = Letter(
             id=received["MessageId"],
+            message_id=received["MessageId"],
             end=self.name,
             sent_at=at(int(system["SentTimestamp"])),
             body=received["Body"],
@@ -162,6 +178,8 @@ class Queue(Store):
             attributes=received.get("MessageAttributes", {}),
             system=system,
         )
+        about = source_id(letter) if self.has_records else ""
+        return replace(letter, id=about) if about else letter
 
     def _attribute(self, name: str) -> str:
         return (self._attributes or self._read()).get(name, "")
@@ -176,33 +194,42 @@ class QueueReading(Reading):
     def __init__(self, queue: Queue, held_seconds: float, most: int) -> None:
         self._queue, self._most = queue, most
         self._seconds = held_seconds
-        self._seen: set[int] = set()
+        self._received: set[int] = set()
+        self._ids: set[int] = set()
+        self._given: set[int] = set()
+        self._deleted: set[int] = set()
         self._open: dict[str, Letter] = {}
         self._held: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
 
     def __iter__(self) -> Iterator[list[Letter]]:
         while received := self._receive():
             # What is held for too short a time is shown again, also to us.
-            new = [each for each in received if hash(each.id) not in self._seen]
+            new = [each for each in received if hash(each.message_id) not in self._received]
             if not new:
                 return
-            self._seen |= {hash(each.id) for each in new}
-            yield new
+            self._received |= {hash(each.message_id) for each in new}
+            self._ids |= {hash(each.id) for each in new}
+            self.seen, self.copies = len(self._received), len(self._received) - len(self._ids)
+            while new:
+                # What becomes of a copy depends on its letter, so it comes after it.
+                firsts = {each.id: each.message_id for each in reversed(new)}
+                letters = [each for each in new if firsts[each.id] == each.message_id]
+                new = [each for each in new if firsts[each.id] != each.message_id]
+                if given := [each for each in letters if self._is_given(each)]:
+                    yield given
 
     def delete(self, letter: Letter) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            self._queue.sqs.delete_message(QueueUrl=self._queue.url, ReceiptHandle=letter.handle)
-        except ClientError as error:
-            # If its time is over, a FIFO queue shows it again, and the next redrive deletes it.
-            if "expired" not in str(error):
-                raise
-        self._open.pop(letter.id, None)
+        self._delete(letter.handle)
+        self._deleted.add(hash(letter.id))
+        self._open.pop(letter.message_id, None)
 
     def hold(self, letter: Letter) -> None:
-        if self._open.pop(letter.id, None):
-            self._held.write(f"{letter.handle}\n")
+        if self._open.pop(letter.message_id, None):
+            self._held.write(f"{hash(letter.id)} {letter.handle}\n")
+
+    def skip(self, letter: Letter) -> None:
+        self.hold(letter)
+        self._given.discard(hash(letter.id))
 
     def close(self) -> None:
         for letter in [*self._open.values()]:
@@ -210,12 +237,32 @@ class QueueReading(Reading):
         self._held.seek(0)
         batch: list[str] = []
         for line in self._held:
-            batch.append(line.rstrip("\n"))
+            id_, handle = line.split()
+            if int(id_) in self._deleted:
+                self._delete_copy(handle)
+                continue
+            batch.append(handle)
             if len(batch) == MOST_RECEIVED:
                 self._show(batch)
                 batch = []
         self._show(batch)
         self._held.close()
+
+    def _is_given(self, letter: Letter) -> bool:
+        """Tell whether a letter is to be given: not if a copy was, which it follows."""
+        id_ = hash(letter.id)
+        if id_ in self._given:
+            self._follow(letter)
+            return False
+        self._given.add(id_)
+        return True
+
+    def _follow(self, letter: Letter) -> None:
+        """Do with a message what was done with its letter."""
+        if hash(letter.id) in self._deleted:
+            self.delete(letter)
+        else:
+            self.hold(letter)
 
     def _receive(self) -> list[Letter]:
         with interrupts.allowed():
@@ -230,10 +277,27 @@ class QueueReading(Reading):
         letters = [self._queue.letter(each) for each in answer.get("Messages", [])]
         for letter in letters:
             # SQS may deliver a message once more; the newest handle is the one that counts.
-            self._open[letter.id] = letter
-            if hash(letter.id) in self._seen:
-                self.hold(letter)
+            self._open[letter.message_id] = letter
+            if hash(letter.message_id) in self._received:
+                self._follow(letter)
         return letters
+
+    def _delete(self, handle: str) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._queue.sqs.delete_message(QueueUrl=self._queue.url, ReceiptHandle=handle)
+        except ClientError as error:
+            # If its time is over, a FIFO queue shows it again, and the next redrive deletes it.
+            if "expired" not in str(error):
+                raise
+
+    def _delete_copy(self, handle: str) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        # The rest is to be shown again in any case.
+        with suppress(BotoCoreError, ClientError):
+            self._delete(handle)
 
     def _show(self, handles: list[str]) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -307,6 +371,7 @@ class BucketReading(Reading):
                 for each in page.get("Contents", []):
                     with interrupts.allowed():
                         body = self._bucket.content(each["Key"])
+                    self.seen += 1
                     yield Letter(each["Key"], self._bucket.name, each["LastModified"], body)
 
 

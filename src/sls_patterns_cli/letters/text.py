@@ -25,6 +25,8 @@ def list_lines(found: Listed) -> Iterator[str]:
     yield found.total
     yield from (f"  {line}" for line in found.drift)
     yield from (f"  {line}" for line in notes(found.end))
+    if found.copies:
+        yield _copies(found.copies)
     if found.counts and found.counts.in_flight:
         yield f"  what is in flight, another run holds for {HELD_SECONDS} s at most, or a consumer"
     for group in sorted(found.groups.values(), key=lambda each: -each.count):
@@ -43,6 +45,7 @@ def list_json(found: Listed) -> dict[str, Any]:
         "in_flight": counts.in_flight if counts else None,
         "delayed": counts.delayed if counts else None,
         "seen": found.seen,
+        "copies": found.copies,
         "complete": not found.unseen,
         "retention_seconds": int(found.retention.total_seconds()) if found.retention else None,
         "drift": found.drift,
@@ -69,6 +72,7 @@ def letter_json(way: Way, letter: Letter, cause: Cause, hidden: Filter | None) -
     """Return what is said of a letter; what failed only where a filter is given for it."""
     said: dict[str, Any] = {
         "id": letter.id,
+        "message_id": letter.message_id or None,
         "end": letter.end,
         "group": group_of(letter.end, way.failed, cause),
         "failed": way.failed,
@@ -99,12 +103,14 @@ def letter_lines(said: dict[str, Any]) -> Iterator[str]:
 def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:
     name = done.end.name
     if dry_run:
-        yield f"{name}: {done.chosen} of {done.seen} would be sent back"
+        yield f"{name}: {done.chosen} of {done.seen - done.copies} would be sent back"
         return
     stay = f", {done.stay} stay" if done.stay else ""
     yield f"{name}: {done.sent} sent back{stay}"
     if done.verdicts.get("processed"):
         yield f"  processed: {done.verdicts['processed']} of them"
+    if done.copies:
+        yield _copies(done.copies)
     yield from (f"  stays: {reason}" for _, _, reason in done.reasons)
     if len(done.reasons) < done.stay:
         yield f"  stays: {done.stay - len(done.reasons)} more"
@@ -120,6 +126,7 @@ def redrive_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
         "end": done.end.name,
         "dry_run": dry_run,
         "seen": done.seen,
+        "copies": done.copies,
         "chosen": done.chosen,
         "moved_by_sqs": bool(done.task),
         "verdicts": {verdict: done.verdicts.get(verdict, 0) for verdict in VERDICTS},
@@ -240,6 +247,10 @@ def _ages(group: Group, expires: datetime | None) -> str:
     age = f"{oldest} old" if oldest == newest else f"{newest} to {oldest} old"
     left = f", the oldest is deleted in {duration(expires - now)}" if expires else ""
     return f"{age}{left}; such as {group.examples[0].id}"
+
+
+def _copies(count: int) -> str:
+    return f"  copies: {count}, as what was sent to it twice is one letter"
 
 
 def _number(count: int) -> str:

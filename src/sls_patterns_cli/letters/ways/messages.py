@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sls_patterns_cli.letters.letter import Cause, Letter, Outcome
-from sls_patterns_cli.letters.record import BY, REASON, SOURCE_ID, without_record
+from sls_patterns_cli.letters.record import BY, MOVED_FROM, REASON, source_id, without_record
 from sls_patterns_cli.letters.targets import name_of, send_to_queue
 from sls_patterns_cli.letters.ways.way import Grant, Way
 
@@ -34,17 +34,17 @@ class Messages(Way):
         return end
 
     def takes(self, letter: Letter) -> bool | None:
-        source = letter.system.get("DeadLetterQueueSourceArn")
+        source = letter.system.get(MOVED_FROM)
         return name_of(source) == name_of(self.url) if source else None
 
     def cause(self, letter: Letter) -> Cause:
         """Return what the letter records; of what SQS has moved the logs say more, if anything."""
-        if source := letter.told(SOURCE_ID):
+        if source := source_id(letter):
             return Cause(letter.told(REASON), letter.told(BY), source)
         return Cause("received too often")
 
     def send_back(self, letter: Letter) -> Outcome:
-        message = replace(letter, attributes=without_record(letter.attributes))
+        message = replace(letter, attributes=without_record(letter))
         return send_to_queue(self.clients, self.url, message, with_attributes=True)
 
     def grants(self) -> Iterator[Grant]:

@@ -322,6 +322,58 @@ def test_a_redrive_can_name_another_destination(stack: dict[str, str], client: C
     assert message["Body"] == "elsewhere"
 
 
+def test_what_was_sent_to_a_dead_letter_queue_has_no_source_and_needs_a_destination(
+    stack: dict[str, str], client: Client
+) -> None:
+    sqs, dead_letters = client("sqs"), stack["DeadLettersArn"]
+    dead_letter(sqs, stack, "moved by SQS")
+    sqs.send_message(QueueUrl=stack["DeadLetters"], MessageBody="sent")
+
+    sqs.start_message_move_task(SourceArn=dead_letters)
+    (failed,) = sqs.list_message_move_tasks(SourceArn=dead_letters)["Results"]
+    sqs.start_message_move_task(SourceArn=dead_letters, DestinationArn=stack["OtherArn"])
+    (done,) = sqs.list_message_move_tasks(SourceArn=dead_letters)["Results"]
+
+    assert failed["Status"] == "FAILED"
+    assert failed["FailureReason"] == "CouldNotDetermineMessageSource"
+    assert failed["ApproximateNumberOfMessagesMoved"] == 1
+    assert (done["Status"], done["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 1)
+    (message,) = wait_until(lambda: receive(sqs, stack["Other"]))
+    assert message["Body"] == "sent"
+
+
+def test_a_task_fails_at_a_message_whose_source_is_deleted(
+    deploy_stack: DeployStack, client: Client
+) -> None:
+    queues = deploy_stack("""
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 0
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetters.Arn, maxReceiveCount: 1}
+  Other:
+    Type: AWS::SQS::Queue
+    Properties:
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadLetters.Arn, maxReceiveCount: 1}
+  DeadLetters: {Type: "AWS::SQS::Queue"}
+Outputs:
+  Queue: {Value: !Ref Queue}
+  DeadLetters: {Value: !Ref DeadLetters}
+  DeadLettersArn: {Value: !GetAtt DeadLetters.Arn}
+""")
+    sqs = client("sqs")
+    dead_letter(sqs, queues, "of a deleted queue")
+    sqs.delete_queue(QueueUrl=queues["Queue"])
+
+    sqs.start_message_move_task(SourceArn=queues["DeadLettersArn"])
+
+    (task,) = sqs.list_message_move_tasks(SourceArn=queues["DeadLettersArn"])["Results"]
+    assert task["FailureReason"] == "AWS.SimpleQueueService.NonExistentQueue"
+    (message,) = wait_until(lambda: receive(sqs, queues["DeadLetters"]))
+    assert message["Body"] == "of a deleted queue"
+
+
 def test_only_a_dead_letter_queue_can_be_redriven(stack: dict[str, str], client: Client) -> None:
     sqs = client("sqs")
     with pytest.raises(sqs.exceptions.ClientError, match="must be configured as a DLQ"):

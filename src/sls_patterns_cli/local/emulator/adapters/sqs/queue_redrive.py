@@ -1,11 +1,14 @@
 """Messages of a dead-letter queue can be moved back to where they came from.
 
 AWS: StartMessageMoveTask moves all messages of a dead-letter queue to the given queue, or each to
-its own source queue; a moved message is a new one to the queue, with no receives counted.
+its own source queue; a moved message is a new one to the queue, with no receives counted. Without a
+given queue the task fails at a message that was sent to the dead-letter queue, which has no source,
+and at one whose source is deleted. What was moved before stays moved.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/troubleshooting-dlq-redrive.html
 
-Emulator: has no such action. Here a task moves everything at once and is then COMPLETED.
+Emulator: has no such action. Here a task moves everything at once and is over when it answers.
 """
 
 import base64
@@ -69,31 +72,48 @@ def _start(request: dict[str, Any], _url: str) -> dict[str, Any]:
             raise sqs._Err("InvalidParameterValue", "Source queue must be configured as a DLQ.")
         sqs._expire_retained(source)
         destination_arn = request.get("DestinationArn")
+        destination = _queue(destination_arn) if destination_arn else None
         moving = [m for m in source["messages"] if m["visible_at"] <= time.time()]
-        for message in moving:
-            origin = destination_arn or message["sys"].get("DeadLetterQueueSourceArn", "")
-            destination = _queue(origin)
-            source["messages"].remove(message)
-            destination["messages"].append(_as_new(message))
+        moved, failure = _move(moving, source, destination)
     task = {
         "TaskHandle": base64.b64encode(
             json.dumps({"taskId": new_uuid(), "sourceArn": source_arn}).encode()
         ).decode(),
-        "Status": "COMPLETED",
+        "Status": "FAILED" if failure else "COMPLETED",
         "SourceArn": source_arn,
-        "ApproximateNumberOfMessagesMoved": len(moving),
+        "ApproximateNumberOfMessagesMoved": moved,
         "ApproximateNumberOfMessagesToMove": len(moving),
         "StartedTimestamp": int(time.time() * 1000),
     }
     if destination_arn:
         task["DestinationArn"] = destination_arn
+    if failure:
+        task["FailureReason"] = failure
     _tasks.insert(0, task)
     esm_wake.set()
     return {"TaskHandle": task["TaskHandle"]}
 
 
+def _move(
+    messages: list[dict[str, Any]], source: dict[str, Any], destination: dict[str, Any] | None
+) -> tuple[int, str]:
+    """Move messages to a queue, or each to its source; return how many, and why no more."""
+    for moved, message in enumerate(messages):
+        target = destination
+        if target is None:
+            origin = message["sys"].get("DeadLetterQueueSourceArn")
+            if not origin:
+                return moved, "CouldNotDetermineMessageSource"
+            target = sqs._queue_by_arn(origin)
+        if target is None:
+            return moved, "AWS.SimpleQueueService.NonExistentQueue"
+        source["messages"].remove(message)
+        target["messages"].append(_as_new(message))
+    return len(messages), ""
+
+
 def _list(request: dict[str, Any], _url: str) -> dict[str, Any]:
-    """Only a running task has a handle, and these are all completed."""
+    """Only a running task has a handle, and these are all over."""
     source_arn = request.get("SourceArn", "")
     _queue(source_arn)
     limit = min(int(request.get("MaxResults", 1)), TASKS_LISTED_AT_MOST)
