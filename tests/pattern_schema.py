@@ -6,6 +6,7 @@ from typing import Any
 from sls_patterns_cli.catalog.declaration import (
     CREDENTIALS,
     NAME,
+    POISON,
     QUESTIONS,
     SUITS,
     WHERE,
@@ -63,6 +64,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                     "where": {"enum": [*WHERE]},
                     "smoke": TEXT,
                     "tolerated": {"type": "boolean"},
+                    "of": {"enum": [*POISON]},
                 },
                 required=("id", "text", "where"),
             ),
