@@ -100,7 +100,10 @@ def with_token(system: str) -> dict[str, Any]:
     return dict(topology)
 
 
-FUNCTION = "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias, durable, former_seconds"
+FUNCTION = (
+    "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias, "
+    "durable, former_seconds"
+)
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
     "misspelt attribute": (
