@@ -1,13 +1,21 @@
 """One publication for all tests, and fresh projects of its first release."""
 
+import json
 import shutil
 from pathlib import Path
 
 import command
 import pytest
 from command import Cli
+from releases import COMING, RELEASED, released_repository
 from update.projects import Owned, made_once
-from update.publication import Publication, prepared_publication, publish_three_releases
+from update.publication import (
+    Publication,
+    git,
+    prepared_publication,
+    publish,
+    publish_three_releases,
+)
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +38,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def project(pristine: Path, cli: Cli) -> Owned:
     """A project of v0.1.0 as it was made."""
     return Owned(shutil.copytree(pristine, cli.folder / "project"), cli)
+
+
+def publish_coming(folder: Path) -> Publication:
+    """All releases, and the working tree as the release that it leads to."""
+    publication = publish(folder, whole=True)
+    git(folder, "fetch", "--quiet", "--tags", released_repository())
+    git(folder, "tag", "--force", f"v{COMING}")
+    return publication
+
+
+@pytest.fixture(scope="session")
+def coming() -> Path:
+    return prepared_publication(publish_coming, json.dumps(RELEASED)).folder

@@ -199,7 +199,7 @@ def test_a_record_that_cannot_be_read_is_refused_with_one_line(
 
     assert says == (
         f"{MENDS_OF_PATTERN}: mend 1: unknown key 'raeson'; did you mean reason? "
-        "allowed: release, reason, files, proofs, topologies, migrates"
+        "allowed: release, reason, files, proofs, topologies, migrates, answer"
     )
 
 

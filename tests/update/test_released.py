@@ -18,7 +18,6 @@ from packaging.version import Version
 from proofs.proving import own_id, prove
 from releases import (
     COMING,
-    RELEASED,
     VERSIONS,
     patterns_of,
     released_repository,
@@ -29,7 +28,7 @@ from rendering import PUBLIC, render_from
 from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
-from update.publication import Publication, git, prepared_publication, publish
+from update.publication import git
 from update.test_plain_copier import copier
 from variants import Variant, few_of, parameters
 
@@ -142,19 +141,6 @@ def one_of_each_version() -> list[ParameterSet]:
 @pytest.fixture(scope="module")
 def clone() -> Path:
     return released_repository()
-
-
-def publish_coming(folder: Path) -> Publication:
-    """All releases, and the working tree as the release that it leads to."""
-    publication = publish(folder, whole=True)
-    git(folder, "fetch", "--quiet", "--tags", released_repository())
-    git(folder, "tag", "--force", f"v{COMING}")
-    return publication
-
-
-@pytest.fixture(scope="module")
-def coming() -> Path:
-    return prepared_publication(publish_coming, json.dumps(RELEASED)).folder
 
 
 def generated(cli: Cli, version: str, **answers: str) -> Owned:

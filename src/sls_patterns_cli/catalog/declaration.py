@@ -379,8 +379,10 @@ def _fitting(nodes: tuple[Node, ...], edges: tuple[Edge, ...], brings: Datastore
 
     def fitting_node(node: Node) -> Node:
         changes = {}
-        if node.name in waits and "timeout" in node.attributes:
-            changes["timeout"] = max(node.attributes["timeout"], waits[node.name]["timeout"])
+        if node.name in waits:
+            for each in ("timeout", "former_timeout"):
+                if each in node.attributes:
+                    changes[each] = max(node.attributes[each], waits[node.name]["timeout"])
         if node.name in apis:
             bounded = _bounded(node.attributes, brings.at_most)
             raised = {f"raised_{name}": node.attributes[name] for name in bounded}

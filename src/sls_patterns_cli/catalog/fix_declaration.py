@@ -33,6 +33,8 @@ class ReleasedFix:
     """The topologies that it is for; none if it is for all."""
     migrates: tuple[str, ...] = ()
     """The datastores that need a migration first: with these, no command applies it."""
+    answer: str = ""
+    """The answer that needs it, such as `poison=named`; empty if all projects should have it."""
 
     @property
     def id(self) -> str:
@@ -67,7 +69,7 @@ def _numbered(place: Place, declared: list[Any]) -> Iterator[ReleasedFix]:
     numbers: Counter[str] = Counter()
     for number, fix in enumerate(declared, 1):
         at = place.at("mend", number)
-        at.only(fix, ("release", "reason", "files"), ("proofs", "topologies", "migrates"))
+        at.only(fix, ("release", "reason", "files"), ("proofs", "topologies", "migrates", "answer"))
         release = at.text(fix, "release", r"\d+\.\d+\.\d+")
         numbers[release] += 1
         yield ReleasedFix(
@@ -78,11 +80,12 @@ def _numbered(place: Place, declared: list[Any]) -> Iterator[ReleasedFix]:
             proofs=at.names(fix, "proofs", form=NAME, optional=True),
             topologies=at.names(fix, "topologies", form=NAME, optional=True),
             migrates=at.names(fix, "migrates", form=NAME, optional=True),
+            answer=at.text(fix, "answer", r"[a-z_]+=[a-z-]+") if "answer" in fix else "",
         )
 
 
 def between(fixes: Iterable[ReleasedFix], base: str, target: str) -> list[ReleasedFix]:
-    """The fixes that came after the version `base`, up to `target`; a development version has
-    those of the release that it leads to."""
+    """The fixes that came after the version `base`, up to `target`, and that no answer needs; a
+    development version has those of the release that it leads to."""
     until = Version(Version(target).base_version)
-    return [fix for fix in fixes if Version(base) < fix.release <= until]
+    return [fix for fix in fixes if Version(base) < fix.release <= until and not fix.answer]

@@ -611,10 +611,6 @@ def update(  # noqa: PLR0913, PLR0917 - the options of a command
     """
     given: dict[str, tuple[str, str]] = {}
     _add_data(given, data)
-    if apply_fixes and given:
-        raise UserError(
-            "--apply-fixes and --data cannot be combined: update, then sls-patterns fix"
-        )
     with interrupts.handled():
         copier_without_prompts.import_copier()
         from sls_patterns_cli.updating import update

@@ -69,19 +69,23 @@ class Step:
             if identifier in self._released
         ]
 
-    def fixes(self, topology: str) -> list[Fix]:
-        """These, and those of this step, which are for a topology."""
+    def fixes(self, topology: str, needed: Iterable[ReleasedFix]) -> list[Fix]:
+        """These, those of this step, which are for a topology, and those that are needed."""
         known = {note.id for note in self.notes}
+        released = fix_declaration.between(self._released.values(), self.base, self.target)
         return [
             *self.noted(),
             *(
-                self._fix(released, self.base)
-                for released in fix_declaration.between(
-                    self._released.values(), self.base, self.target
-                )
-                if released.concerns(topology) and released.id not in known
+                self._fix(each, self.base)
+                for each in (*released, *needed)
+                if each.concerns(topology) and each.id not in known
             ),
         ]
+
+    def needed(self, given: Mapping[str, Any]) -> list[ReleasedFix]:
+        """The fixes that answers need which the project gets now."""
+        answers = {f"{question}={answer}" for question, answer in given.items()}
+        return [each for each in self._released.values() if each.answer in answers]
 
     def _fix(self, released: ReleasedFix, since: str) -> Fix:
         datastore = self.checkout.answers.get("datastore")

@@ -71,6 +71,7 @@ def update(  # noqa: PLR0913 - what the command takes
             step = Step(checkout, versions, to, given)
         merged = _Merged(step, given, scratch, progress, apply_fixes=apply_fixes)
         if not dry_run:
+            merged.refuse_unready()
             if merged.outcome.replaced:
                 agree(merged.outcome.replaced)
             with progress.stage("Write the changes"):
@@ -178,8 +179,20 @@ class _Merged:
         checkout = self._checkout
         answers = rendered(self.new.files[ANSWERS_FILE])
         _refuse_lost_answers(checkout.answers, answers, given, step.target)
-        self._unchanged = self._with_answers_before(step, answers, given)
-        fixes = step.fixes(answers["topology"])
+        changed = {
+            name: answers[name]
+            for name in given
+            if name in answers and answers[name] != checkout.answers.get(name)
+        }
+        self._needed = step.needed(changed)
+        needing = {each.answer.partition("=")[0] for each in self._needed}
+        before = {name: each for name, each in given.items() if name not in needing}
+        if apply_fixes and before:
+            raise UserError(
+                "--apply-fixes and --data cannot be combined: update, then sls-patterns fix"
+            )
+        self._unchanged = self._with_answers_before(step, answers, before)
+        fixes = step.fixes(answers["topology"], self._needed)
         olds = step.olds(fixes, checkout.answers, self._old)
         users = Users(
             self._committed_code(),
@@ -222,6 +235,22 @@ class _Merged:
             changes_something=bool(self._merge.changes),
             handover=self._handover(),
         )
+
+    def refuse_unready(self) -> None:
+        """Raise UserError if code of the user's lacks a fix that a new answer needs."""
+        for needed in self._needed:
+            lacking = [
+                path
+                for fix in self._fixes.open
+                if fix.id == needed.id
+                for path in self._fixes.files(fix)
+                if path.startswith("src/")
+            ]
+            if lacking:
+                raise UserError(
+                    f"{needed.answer} needs the fix {needed.id} in {', '.join(lacking)}; "
+                    "--apply-fixes applies it where these are as released, --dry-run shows it"
+                )
 
     def publish(self) -> None:
         """Change the project: all that is to be changed, or nothing."""
