@@ -46,6 +46,12 @@ DEAD_LETTERS = {
     "command": "the command `sls-patterns letters`, which also selects and discards",
 }
 """What prompts say about what lists dead letters."""
+POISON = {
+    "named": "the handler names it, and the first attempt sends it to the dead-letter queue; what "
+    "fails otherwise is tried for an hour, in order for a day",
+    "retried": "it is received five times, like all that fails",
+}
+"""What prompts say about what becomes of poison."""
 ROLLOUTS = {
     "all-at-once": "the new version gets all traffic as soon as it is deployed",
     "canary": (
@@ -82,6 +88,7 @@ def choices(vocabulary: Vocabulary) -> str:
     said = {
         "tracing": {name: label(name, meaning) for name, meaning in TRACING.items()},
         "dead_letters": {name: label(name, what) for name, what in DEAD_LETTERS.items()},
+        "poison": {name: label(name, what) for name, what in POISON.items()},
         "job_rows": {name: label(name, what) for name, what in JOB_ROWS.items()},
         "rollouts": {name: label(name, meaning) for name, meaning in ROLLOUTS.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},

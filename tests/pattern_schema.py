@@ -8,6 +8,7 @@ from sls_patterns_cli.catalog.declaration import (
     NAME,
     QUESTIONS,
     SUITS,
+    POISON,
     WHERE,
 )
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary
@@ -63,6 +64,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                     "where": {"enum": [*WHERE]},
                     "smoke": TEXT,
                     "tolerated": {"type": "boolean"},
+                    "of": {"enum": [*POISON]},
                 },
                 required=("id", "text", "where"),
             ),

@@ -73,6 +73,7 @@ def topology_of(variant: Variant) -> Topology:
     if variant.answers.get("external_auth") == "none":
         topology = topology.without_credentials or topology
     topology = topology.on(variant.datastore)
+    topology = topology.with_poison(variant.answers.get("poison", "named"))
     if variant.answers.get("tolerated_percentage") == "0":
         proofs = tuple(proof for proof in topology.proofs if not proof.tolerated)
         topology = replace(topology, proofs=proofs)
@@ -90,6 +91,11 @@ def _without_credentials(_: Pattern, topology: Topology) -> Iterator[str]:
 def rollouts(_: Pattern, topology: Topology) -> list[str]:
     """Return the other way to deploy functions, where there are any."""
     return ["canary"] if any(node.kind == "function" for node in topology.nodes) else []
+
+
+def _poison_retried(pattern: Pattern, topology: Topology) -> Iterator[str]:
+    if "former" in _graph(pattern, topology):
+        yield "retried"
 
 
 def _redriven_by_command(pattern: Pattern, topology: Topology) -> Iterator[str]:
@@ -134,6 +140,7 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "tracing": lambda _pattern, _topology: ["none"],
     "external_auth": _without_credentials,
     "rollout": rollouts,
+    "poison": _poison_retried,
     "dead_letters": _redriven_by_command,
     "parameters": _all_parameters,
     "job_rows": _other_rows,

@@ -27,6 +27,7 @@ from contract.standards import STANDARDS
 from contract.state_machines import state_machine_violations
 from contract.tokens import token_violations
 from contract.traces import trace_violations
+from contract.tried import tried_violations
 from contract.violations import Violation
 from contract.warehouses import warehouse_violations
 
@@ -73,6 +74,7 @@ RULES: tuple[Rule, ...] = (
             front_violations,
             key_violations,
             trace_violations,
+            tried_violations,
             warehouse_violations,
         ),
     ),

@@ -190,7 +190,7 @@ def polled_violations(stack: Stack) -> Iterator[Violation]:
     for queue, function in polled(stack):
         yield from _gives_up(stack, queue)
         for action in RECEIVING:
-            yield from _allowed(stack, function, action, queue, "E1")
+            yield from permitted(stack, function, action, queue, "E1")
 
 
 def _gives_up(stack: Stack, queue: Resource) -> Iterator[Violation]:
@@ -238,7 +238,7 @@ def _asynchronous_invoke(stack: Stack, edge: Edge) -> Iterator[Violation]:
         yield Violation("E2", function.name, says)
         return
     yield from dead_letter_queue(stack, edge.end)
-    yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E2")
+    yield from permitted(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E2")
     yield from watched(stack, function, DESTINATION if destination else LAMBDA_DEAD_LETTER)
     made = config if config and destination else function
     yield from _allowed_in_time(stack, made, function, "sqs:SendMessage", stack.resources[edge.end])
@@ -248,7 +248,7 @@ def _lines_apart(stack: Stack, edge: Edge) -> Iterator[Violation]:
     """E10: what a function sets aside itself, it sends by its own role."""
     if edge.end:
         function = stack.resources[edge.target]
-        yield from _allowed(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E10")
+        yield from permitted(stack, function, "sqs:SendMessage", stack.resources[edge.end], "E10")
 
 
 def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -280,7 +280,7 @@ def _rule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
             yield from watched(stack, resource, DEAD_LETTERS)
     if resource and resource.type == MACHINE:
         acting = Resource(rule.name, rule.type, target)
-        yield from _allowed(stack, acting, "states:StartExecution", resource, "E3")
+        yield from permitted(stack, acting, "states:StartExecution", resource, "E3")
 
 
 def _topic_to_subscriber(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -337,7 +337,7 @@ def _schedule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
     else:
         yield from dead_letter_queue(stack, edge.end)
         queue = stack.resources[edge.end]
-        yield from _allowed(stack, schedule, "sqs:SendMessage", queue, "E6")
+        yield from permitted(stack, schedule, "sqs:SendMessage", queue, "E6")
         group = stack.named(schedule.get("GroupName"), GROUP)
         if group is None:
             must = "a group of this stack: its dead letters are counted by group alone"
@@ -354,7 +354,7 @@ def _schedule_to_target(stack: Stack, edge: Edge) -> Iterator[Violation]:
         }
         invoked = stack.named(schedule.get("Target", "Arn")) or target
         if target.type in actions:
-            yield from _allowed(stack, schedule, actions[target.type], invoked, "E6")
+            yield from permitted(stack, schedule, actions[target.type], invoked, "E6")
 
 
 def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
@@ -378,13 +378,13 @@ def _delivery(stack: Stack, edge: Edge) -> Iterator[Violation]:
     changing = list(transforms(stack, delivery))
     delivering = Resource(delivery.name, delivery.type, destination)
     for action, on in _delivering_actions(bucket, changing):
-        yield from _allowed(stack, delivering, action, on, "E8")
+        yield from permitted(stack, delivering, action, on, "E8")
     source = delivery.get("KinesisStreamSourceConfiguration") or {}
     stream = stack.by_arn(source.get("KinesisStreamARN"), STREAM)
     if stream:
         reading = Resource(delivery.name, delivery.type, source)
         for action in FIREHOSE_READING:
-            yield from _allowed(stack, reading, action, stream, "E8")
+            yield from permitted(stack, reading, action, stream, "E8")
     for parameters in processors(delivery):
         if stack.number(parameters.get("BufferSizeInMBs")) != TRANSFORMED_MEGABYTES:
             must = f"{TRANSFORMED_MEGABYTES}: what the function answers must be less than 6 MB"
@@ -427,7 +427,7 @@ def _kept_in(stack: Stack, edge: Edge, bucket: Resource, function: Resource) -> 
     """
     yield from _told_of_objects(stack, edge, bucket)
     for action, on in _keeping(bucket):
-        yield from _allowed(stack, function, action, on, edge.mechanism)
+        yield from permitted(stack, function, action, on, edge.mechanism)
     yield from watched(stack, function, DESTINATION)
 
 
@@ -484,9 +484,10 @@ def _let_in(
         yield Violation(rule, queue.name, says)
 
 
-def _allowed(
+def permitted(
     stack: Stack, acting: Resource, action: str, on: Resource | str, rule: str
 ) -> Iterator[Violation]:
+    """Say that a role is not allowed what it needs."""
     if not may(stack, role_of(stack, acting), action, on):
         name = on if isinstance(on, str) else on.name
         yield Violation(rule, acting.name, f"its role must be allowed {action} on {name}")
@@ -521,7 +522,7 @@ def _polls(stack: Stack, edge: Edge, rule: str) -> Iterator[Violation]:
     on = f"${{{source.name}.StreamArn}}" if source.type == TABLE else source
     mapping = stack.resources[edge.declared_by]
     for action in POLLING[source.type]:
-        yield from _allowed(stack, function, action, on, rule)
+        yield from permitted(stack, function, action, on, rule)
         yield from _allowed_in_time(stack, mapping, function, action, on)
     if source.type == TABLE:
         yield from _has_a_stream(stack, source, function)
@@ -534,7 +535,7 @@ def _has_a_stream(stack: Stack, table: Resource, function: Resource) -> Iterator
         must = f"one of {', '.join(VIEWS_WITH_IMAGES)}"
         yield is_but("K1", table.name, "StreamSpecification.StreamViewType", view, must)
     # The action knows no resource.
-    yield from _allowed(stack, function, "dynamodb:ListStreams", "*", "K1")
+    yield from permitted(stack, function, "dynamodb:ListStreams", "*", "K1")
 
 
 def _reports_items(mapping: Resource, rule: str) -> Iterator[Violation]:

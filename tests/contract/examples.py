@@ -334,6 +334,20 @@ def e1() -> dict[str, Any]:
     )
 
 
+def poison() -> dict[str, Any]:
+    """Return a queue whose consumer sends to its dead-letter queue what can never be processed."""
+    made = e1()
+    resources = made["Resources"]
+    resources["Orders"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] = 61
+    resources["Mapping"]["Properties"]["BatchSize"] = 1
+    resources["Store"]["Properties"] |= {
+        "Environment": {"Variables": {"AWS_MAX_ATTEMPTS": "2", "DEAD": ref("Dead")}}
+    }
+    document = resources["StoreRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    document["Statement"].append(allow(["sqs:SendMessage"], get("Dead")))
+    return made
+
+
 def effect() -> dict[str, Any]:
     """Return a consumer that calls an HTTP system, and records what it did there."""
     made = e1()
@@ -1662,6 +1676,7 @@ EXAMPLES = {
     "DASHBOARD": dashboard,
     "CLUSTER": cluster,
     "EFFECT": effect,
+    "POISON": poison,
 }
 
 

@@ -56,6 +56,7 @@ FOUND = {
     "SDK": set(),
     "CANARY": {("Orders", "Store", "E1", "Dead")},
     "EFFECT": {("Orders", "Store", "E1", "Dead")},
+    "POISON": {("Orders", "Store", "E1", "Dead")},
     "CLUSTER": {("CloudFormation", "Migrate", "E2", "Failed")},
     "CIRCUIT": set(),
     "DASHBOARD": {("Orders", "Store", "E1", "Dead")},
@@ -108,6 +109,7 @@ NOT_THE_CONTRACTS = {
     "E8": (r".*\.Prefix", r".*\.Processors.0.Type"),
 }
 # Whom the function calls, and whether its records expire at all, is not said.
+NOT_THE_CONTRACTS["POISON"] = (*NOT_THE_CONTRACTS["E1"], r"Store\.Environment.*")
 NOT_THE_CONTRACTS["EFFECT"] = (
     *NOT_THE_CONTRACTS["E1"],
     r"Store\.Environment.*",
@@ -285,6 +287,42 @@ def test_a_queue_that_a_function_polls_hides_a_message_for_its_calls_but_no_run(
         ("Store.Environment", {"Variables": variables}),
         ("Orders.VisibilityTimeout", seconds),
     ) == ([] if fits else [f"E1 Orders: VisibilityTimeout is {seconds}, but must be {must}"])
+
+
+@pytest.mark.parametrize(
+    ("receives", "fits"), [(5, False), (719, False), (720, True), (1000, True), (1001, False)]
+)
+def test_a_message_of_a_fifo_queue_is_tried_for_a_day(receives: int, *, fits: bool) -> None:
+    must = "from 86400 to 120000 s / 120 s of visibility"
+
+    assert says(
+        "POISON",
+        ("Orders.FifoQueue", True),
+        ("Orders.QueueName", {"Fn::Sub": "${AWS::StackName}-orders.fifo"}),
+        ("Dead.FifoQueue", True),
+        ("Dead.QueueName", {"Fn::Sub": "${AWS::StackName}-dead.fifo"}),
+        ("Orders.VisibilityTimeout", 120),
+        ("Orders.RedrivePolicy.maxReceiveCount", receives),
+    ) == (
+        []
+        if fits
+        else [f"E1 Orders: RedrivePolicy.maxReceiveCount is {receives}, but must be {must}"]
+    )
+
+
+def test_a_message_of_a_fifo_queue_is_tried_for_half_of_its_retention_at_most() -> None:
+    assert says(
+        "POISON",
+        ("Orders.FifoQueue", True),
+        ("Orders.QueueName", {"Fn::Sub": "${AWS::StackName}-orders.fifo"}),
+        ("Dead.FifoQueue", True),
+        ("Dead.QueueName", {"Fn::Sub": "${AWS::StackName}-dead.fifo"}),
+        ("Orders.VisibilityTimeout", 200),
+        ("Orders.RedrivePolicy.maxReceiveCount", 1000),
+    ) == [
+        "E1 Orders: RedrivePolicy.maxReceiveCount is 1000, "
+        "but must be from 86400 to 172800 s / 200 s of visibility"
+    ]
 
 
 def test_inside_a_vpc_a_function_calls_only_what_answers_there() -> None:

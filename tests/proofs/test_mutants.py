@@ -66,6 +66,8 @@ def mutated_variants() -> Iterator[Variant]:
     for variant in proven_variants():
         if tolerates(topology_of(variant)):
             yield replace(variant, further=(("job_rows", "csv"),))
+        if any(each.of for each in topology_of(variant).declared_proofs):
+            yield replace(variant, further=(("poison", "retried"),))
 
 
 def mutants_of(variant: Variant) -> Iterator[Mutant]:
@@ -169,7 +171,6 @@ PROVEN_ONLY = {
     "alias-not-told",
     "another-audience",
     "api-without-authorizer",
-    "batches-of-one",
     "concurrency-not-reserved",
     "datastore-not-readable",
     "events-not-retried",
@@ -180,7 +181,6 @@ PROVEN_ONLY = {
     "header-added",
     "legacy-address-wrong",
     "moved-elsewhere",
-    "never-given-up",
     "path-not-handed-on",
     "schedule-too-rare",
     "stream-not-filtered",

@@ -37,6 +37,9 @@ NAME = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
 WHERE = ("anywhere", "local")
 """Where a proof can run: also on AWS, or on the local stack only."""
 
+POISON = ("named", "retried")
+"""The answers to what becomes of a message that can never be processed."""
+
 PUBLIC_APIS = {"http-api", "rest-api"}
 """The kinds of nodes that anyone reaches over the internet."""
 
@@ -275,7 +278,8 @@ def _one_topology(
         datastores=datastores,
         nodes=nodes,
         edges=edges,
-        proofs=proofs,
+        proofs=tuple(each for each in proofs if each.of != "retried"),
+        declared_proofs=proofs,
         adapters=place.names(declared, "adapters", form=NAME, optional=True),
         test_packages=_packages(place, declared, "test_dependencies", vocabulary),
         harness=_harness(place, declared, vocabulary),
@@ -308,7 +312,7 @@ def _harness(topology: Place, declared: Declaration, vocabulary: Vocabulary) -> 
 
 
 def _proof(topology: Place, declared: Declaration, file: str) -> Proof:
-    topology.only(declared, ("id", "text", "where"), ("smoke", "tolerated"))
+    topology.only(declared, ("id", "text", "where"), ("smoke", "tolerated", "of"))
     name = topology.text(declared, "id", NAME)
     place = topology.at("proof", name)
     where = place.one_of(declared, "where", WHERE)
@@ -321,6 +325,7 @@ def _proof(topology: Place, declared: Declaration, file: str) -> Proof:
         where=where,
         smoke=smoke,
         tolerated=place.flag(declared, "tolerated"),
+        of=place.one_of(declared, "of", POISON) if "of" in declared else "",
     )
 
 

@@ -85,7 +85,8 @@ class Proof:
     """A behaviour that the project's end-to-end tests show; `where` it can be shown.
 
     A proof that is safe on a stack in use says in `smoke` what it leaves there. One of failures
-    that are `tolerated` has nothing to show where none is.
+    that are `tolerated` has nothing to show where none is. One `of` an answer to what becomes of a
+    message that can never be processed is in no project with the other answer.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Proof:
     where: str
     smoke: str | None
     tolerated: bool = False
+    of: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The proof as `show --json` prints it."""
@@ -103,7 +105,8 @@ class Proof:
         name = self.id.partition(".")[2]
         smoke = {"smoke": self.smoke} if self.smoke else {}
         tolerated = {"tolerated": True} if self.tolerated else {}
-        return {"id": name, "text": self.text, "where": self.where, **smoke, **tolerated}
+        of = {"of": self.of} if self.of else {}
+        return {"id": name, "text": self.text, "where": self.where, **smoke, **tolerated, **of}
 
 
 Graph = tuple[tuple[Node, ...], tuple[Edge, ...]]
@@ -140,8 +143,14 @@ class Topology:
     empty if it is offered."""
     without_credentials: "Topology | None" = None
     """The same where it does not sign in to third parties; None if it calls none that asks so."""
+    declared_proofs: tuple[Proof, ...] = ()
+    """Those of its proofs, and those of projects whose handlers name no poison."""
     refusals: tuple[Proof, ...] = ()
     """The proofs that its API refuses who may not call it; none where anyone may."""
+
+    def with_poison(self, answer: str) -> "Topology":
+        """The topology with the proofs of a project in which such a message is so treated."""
+        return replace(self, proofs=tuple(each for each in self.declared_proofs if each.of in {"", answer}))
 
     @property
     def all_proofs(self) -> tuple[Proof, ...]:

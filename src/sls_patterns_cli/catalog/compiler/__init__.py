@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sls_patterns_cli.catalog.authorization import answers, authorized
-from sls_patterns_cli.catalog.compiler import dead_letters, rollout, variables
+from sls_patterns_cli.catalog.compiler import dead_letters, poison, rollout, variables
 from sls_patterns_cli.catalog.compiler.acknowledgements import acknowledgements
 from sls_patterns_cli.catalog.compiler.alarms import alarms, thresholds
 from sls_patterns_cli.catalog.compiler.customer_key import encryption
@@ -46,6 +46,7 @@ from sls_patterns_cli.catalog.compiler.stack_imports import imports, optional_im
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
 from sls_patterns_cli.catalog.kinds import Datastore, Packages, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
+from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.terminal.sentences import listed
 
 # What a function waits for while a caller waits for the function.
@@ -55,6 +56,8 @@ ANSWERED_FOR = {"datastore", "table", "function", "remote-function", "external"}
 ACCESS_CALLS = {"write-once": 2, "write-update": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
+# What a project has of its own whose handlers name no poison.
+DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds")
 # The group of the functions that use the datastore whose VPC it is.
 FUNCTION_GROUP = "FunctionSecurityGroup"
 # Requests with these methods have no body that a service reads.
@@ -92,13 +95,35 @@ def with_answers(
 
     base = on("none")
     changes = {auth: difference(base, on(auth)) for auth in answers(topology)}
-    return {**base, "auth": changes} if changes else base
+    former = _former(pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore])
+    return {
+        **base,
+        **({"former": former} if former else {}),
+        **({"auth": changes} if changes else {}),
+    }
+
+
+def _former(
+    pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
+) -> Facts | None:
+    """What differs where handlers name no poison; None where nothing consumes a queue."""
+    base = graph(pattern, topology, vocabulary, datastore).as_dict()
+    if not any("poison" in edge for edge in base["edges"]):
+        return None
+    former = graph(pattern, topology, vocabulary, datastore, former=True).as_dict()
+    return difference(base, base | {each: former[each] for each in DIFFERS_WITHOUT_POISON})
 
 
 def graph(
-    pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
+    pattern: Pattern,
+    topology: Topology,
+    vocabulary: Vocabulary,
+    datastore: Datastore,
+    *,
+    former: bool = False,
 ) -> Stack:
-    """The compiled record of one graph."""
+    """The compiled record of one graph; a `former` one is of a project whose code names no poison."""
+    topology = poison.treated(topology, datastore, former=former)
     compilation = _Compilation(pattern, topology, vocabulary, datastore)
     return Stack(
         **compilation.wiring(),
@@ -151,7 +176,7 @@ class _Compilation:
         self._datastores = [datastore, *(vocabulary.datastores[name] for name in always)]
 
     def _edge(self, declared: Edge) -> Facts:
-        found = variables.of_edge(declared, self._nodes, self._facts, self._datastore)
+        found = [*variables.of_edge(declared, self._nodes, self._facts, self._datastore)]
         facts = {**edge(declared), "variables": [each.as_dict() for each in found]}
         if self._facts[declared.target]["resource"] == "aurora-postgresql":
             facts["user"] = aurora.user(declared.attributes["access"])
@@ -367,6 +392,7 @@ class _Compilation:
                 ),
                 *(node.facts.packages for node in self._topology.nodes),
                 *(each.kind.packages for each in edges),
+                *(poison.PACKAGES for each in edges if each.attributes.get("poison") == poison.SENT),
             ),
             "test_packages": self._by_runtime(
                 self._pattern.test_packages,
@@ -439,7 +465,7 @@ def _node(
             facts["buffer_seconds"] = datastore.loads_every
         facts["late_after_minutes"] = delivery.late_after_minutes(facts["buffer_seconds"])
     if node.kind == "queue":
-        facts |= _visibility(node.name, edges, nodes, datastore)
+        facts |= _visibility(node, edges, nodes, datastore)
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
@@ -644,6 +670,8 @@ def _way_back(edge: Edge, edges: tuple[Edge, ...], nodes: Mapping[str, Node]) ->
 
 def _adapters(edge: Edge) -> tuple[str, ...]:
     """The adapters that code for the edge uses beside those of its nodes."""
+    if edge.attributes.get("poison") == poison.SENT:
+        return (*edge.kind.adapters, "dead-letter-queue")
     method, *_ = edge.attributes.get("route", "GET").split()
     if method in WITHOUT_BODY:
         return edge.kind.adapters
@@ -676,7 +704,7 @@ def _record_seconds(
 
 
 def _takes_batches(edge: Edge) -> bool:
-    return "batch_size" in edge.attributes or edge.attributes.get("by") == "poll"
+    return edge.attributes.get("batch_size", 1) > 1 or edge.attributes.get("by") == "poll"
 
 
 def _message_seconds(
@@ -700,25 +728,43 @@ def _message_seconds(
         else function.CALL_SECONDS * calls
         for target, calls in accesses.items()
     )
-    return sum(of_calls) + declared + (function.CALL_SECONDS * POLL_CALLS if polls else 0)
+    sends = any(
+        edge.attributes.get("poison") == poison.SENT for edge in edges if edge.target == consumer
+    )
+    own = (POLL_CALLS if polls else 0) + sends
+    return sum(of_calls) + declared + function.CALL_SECONDS * own
 
 
 def _visibility(
-    name: str, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+    node: Node, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
 ) -> Facts:
-    """How long a received message is invisible, and why; None where nothing takes messages."""
+    """How long a received message is invisible, how often it is received, and why.
+
+    Raises:
+        UserError: a function may take longer for a message than it has time.
+    """
     for edge in edges:
-        if edge.source == name:
-            if edge.attributes.get("by") == "poll":
-                return queue.polled(_message_seconds(edge.target, edges, nodes, datastore))
-            return queue.mapped(int(nodes[edge.target].attributes["timeout"]))
+        if edge.source == node.name:
+            takes = _message_seconds(edge.target, edges, nodes, datastore)
+            has = int(nodes[edge.target].attributes["timeout"])
+            if edge.attributes["poison"] != poison.FORMER and has < takes:
+                raise UserError(
+                    f"the function {edge.target} has {has} s for a message that may take {takes} s"
+                )
+            hidden = queue.polled(takes) if edge.attributes.get("by") == "poll" else queue.mapped(has)
+            return hidden | queue.ends(
+                node.name,
+                hidden["visibility_timeout"],
+                fifo=node.attributes.get("fifo", False),
+                former=edge.attributes["poison"] == poison.FORMER,
+            )
     return {"visibility_timeout": None}
 
 
 def _seconds_to_end(edge: Edge, facts: Mapping[str, Facts]) -> int:
     """How long at most until what fails at an edge is in its dead-letter queue."""
     hidden = facts[edge.source].get("visibility_timeout")
-    return queue.RECEIVES.number * int(hidden) if hidden else function.SECONDS_TO_END
+    return queue.FEWEST_RECEIVES * int(hidden) if hidden else function.SECONDS_TO_END
 
 
 def edge(edge: Edge) -> Facts:

@@ -1,7 +1,7 @@
 """The numbers that all stacks share, as templates read them: a number's home is the module of its
 kind, with its source."""
 
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from sls_patterns_cli.catalog.compiler import dead_letters, rollout
 from sls_patterns_cli.catalog.compiler.kinds import (
@@ -21,14 +21,24 @@ from sls_patterns_cli.catalog.compiler.kinds import (
 from sls_patterns_cli.catalog.compiler.quantities import Number, Period
 
 
+class Subscriber(TypedDict):
+    """Of a queue in a subscriber's own stack, and of the function that consumes it."""
+
+    timeout: int
+    visibility_timeout: int
+    visibility_reason: str
+    receives: Number
+    receives_reason: str
+
+
 class Queue(TypedDict):
     """Of SQS queues."""
 
     retention: Period
     dead_letter_retention: Period
     dead_letter_time: Period
-    receives: Number
     visibility_factor: Number
+    subscriber: Subscriber
 
 
 class Api(TypedDict):
@@ -170,6 +180,12 @@ class Numbers(TypedDict):
     rollout: Rollout
 
 
+def _subscriber() -> Subscriber:
+    hidden = queue.mapped(queue.SUBSCRIBER_SECONDS)
+    ends = queue.ends("uploads", hidden["visibility_timeout"], fifo=False)
+    return cast("Subscriber", {"timeout": queue.SUBSCRIBER_SECONDS, **hidden, **ends})
+
+
 def numbers() -> Numbers:
     """The numbers of all kinds."""
     return {
@@ -177,8 +193,8 @@ def numbers() -> Numbers:
             "retention": queue.RETENTION.as_dict(),
             "dead_letter_retention": queue.DEAD_LETTER_RETENTION.as_dict(),
             "dead_letter_time": queue.DEAD_LETTER_TIME.as_dict(),
-            "receives": queue.RECEIVES.as_dict(),
             "visibility_factor": queue.MAPPED_VISIBILITY_FACTOR.as_dict(),
+            "subscriber": _subscriber(),
         },
         "rule": {"retries": rules.RETRIES, "event_age": rules.EVENT_AGE.as_dict()},
         "schedule": {"retries": schedule.RETRIES, "run_age": schedule.RUN_AGE.as_dict()},

@@ -120,6 +120,10 @@ class Queue(TypedDict):
     visibility_timeout: int | None
     visibility_reason: NotRequired[str]
     """What the number of seconds follows from."""
+    receives: NotRequired[Number]
+    """After how many SQS moves a message to the dead-letter queue."""
+    receives_reason: NotRequired[str]
+    """What that number follows from."""
     kept_for_inspection: bool
 
 

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from sls_patterns_cli.catalog.compiler.kinds import aurora
+from sls_patterns_cli.catalog.compiler.kinds.queue import DEAD_LETTER_VARIABLE
 from sls_patterns_cli.catalog.compiler.records import (
     Attribute,
     Facts,
     Graph,
     Reference,
     Variable,
+    dead_letter_queue,
     pascal,
 )
 from sls_patterns_cli.catalog.kinds import Datastore
@@ -49,6 +51,12 @@ def of_edge(
         provider = nodes[edge.target]
         audiences = Reference(f"{facts[provider.name]['id']}Audience", "parameter_list")
         yield Variable(facts[edge.source]["id"], _name(provider, "AUDIENCE"), audiences)
+    if edge.attributes.get("poison") == "sent":
+        yield Variable(
+            facts[edge.target]["id"],
+            DEAD_LETTER_VARIABLE,
+            Reference(dead_letter_queue(edge.source), "queue_url"),
+        )
     if "statement" in edge.attributes:
         yield aurora.limits(facts[edge.source]["id"], edge.attributes)
 
@@ -70,6 +78,8 @@ def examples(
                 yield _name(node, "AUDIENCE"), "orders,invoices"
             if "days" in node.attributes:
                 yield _name(node, "DAYS"), str(node.attributes["days"])
+        if edge.attributes.get("poison") == "sent":
+            yield DEAD_LETTER_VARIABLE, f"https://sqs.example/{edge.source}-dlq"
 
 
 def parameters_of(function: str, graph: Graph) -> list[Facts]:

@@ -31,6 +31,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 LONGEST_WAY_SECONDS = 300
 """Five such attempts: 1.25 s. That is enough to end an outage between the first and the last."""
 
+LEAST_MAPPED_VISIBILITY_SECONDS = 0.05
+"""Of a message that an event source mapping received, unless it is shorter by the factor alone: a
+day of 720 receives is no storm of them, and takes 36 s."""
+
 LEAST_VISIBILITY_SECONDS = 1.5
 """Of a message that a client or a polling function received, whose work takes as long as ever.
 
@@ -70,7 +74,9 @@ class Scale:
 
     def on_way(self, seconds: float, way_seconds: float) -> float:
         """Return the same of a wait on a way to a dead-letter queue that takes `way_seconds`."""
-        return self.divided(seconds) / max(1.0, way_seconds / LONGEST_WAY_SECONDS)
+        alone = self.divided(seconds)
+        shortened = alone / max(1.0, way_seconds / LONGEST_WAY_SECONDS)
+        return max(shortened, min(LEAST_MAPPED_VISIBILITY_SECONDS, alone))
 
     def visibility(self, seconds: float) -> float:
         """Return for how long a message is invisible after a client received it."""

@@ -21,6 +21,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     output,
     pascal,
 )
+from sls_patterns_cli.errors import UserError
 
 RETENTION = Duration(4, "days")
 """How long a queue keeps a message that nobody takes; the default of SQS, longer than a weekend:
@@ -35,10 +36,34 @@ DEAD_LETTER_TIME = Duration(DEAD_LETTER_RETENTION.amount - RETENTION.amount, "da
 """How long a dead-letter queue keeps a message at least, also one whose time counts from its first
 sending."""
 
-RECEIVES = Count(5)
-"""After so many receives SQS moves a message to the dead-letter queue; AWS recommends at least
-five, since a throttled batch counts:
+FEWEST_RECEIVES = 5
+"""AWS recommends at least so many receives before SQS moves a message to the dead-letter queue,
+since a throttled batch counts:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+
+MOST_RECEIVES = 1000
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
+
+OUTAGE_SECONDS = 3960
+"""For how long a standard queue tries a message again: an outage of an hour makes no dead letter,
+also of messages that were received just before it."""
+
+ORDERED_SECONDS = 86_400
+"""For how long a FIFO queue does: what is behind a message waits, and order ends where SQS moves it.
+"""
+
+FORMER_RECEIVES = 5
+"""After how many receives SQS moves a message in projects whose handlers name no poison: what can
+never be processed goes the same way there."""
+
+FORMER_BATCH_SIZE = 10
+"""How many messages of a standard queue an invocation has in these projects."""
+
+SUBSCRIBER_SECONDS = 20
+"""The timeout of a function in a subscriber's own stack, which writes an item, or sends a letter."""
+
+DEAD_LETTER_VARIABLE = "DEAD_LETTER_QUEUE_URL"
+"""The variable by which a consumer knows the dead-letter queue of its queue."""
 
 MAPPED_VISIBILITY_FACTOR = Count(6)
 """How many timeouts of its function a received message is invisible. A mapping needs that: it
@@ -68,6 +93,31 @@ def polled(message_seconds: int) -> Facts:
         "visibility_reason": f"{POLLED_VISIBILITY_FACTOR.times} the calls for a message, "
         "with their retries",
     }
+
+
+def ends(name: str, visibility: int, *, fifo: bool, former: bool = False) -> Facts:
+    """After how many receives SQS moves a message to the dead-letter queue, and why.
+
+    Raises:
+        UserError: a FIFO queue would need more receives than SQS counts, or half of its retention.
+    """
+    if former:
+        return _receives(FORMER_RECEIVES, "AWS recommends at least five")
+    tried = ORDERED_SECONDS if fifo else OUTAGE_SECONDS
+    receives = max(FEWEST_RECEIVES, -(-tried // visibility))
+    if not fifo:
+        return _receives(receives, "an outage of an hour makes no dead letter")
+    if receives > MOST_RECEIVES or 2 * receives * visibility > RETENTION.seconds:
+        raise UserError(
+            f"the FIFO queue {name} hides a message for {visibility} s; for a day of retries in at "
+            f"most {MOST_RECEIVES} receives and half of the queue's retention it must be from "
+            f"{-(-tried // MOST_RECEIVES)} to {RETENTION.seconds // 2 // FEWEST_RECEIVES} s"
+        )
+    return _receives(receives, "an outage of a day changes no order")
+
+
+def _receives(number: int, reason: str) -> Facts:
+    return {"receives": Count(number).as_dict(), "receives_reason": reason}
 
 
 def metric(queue: str, name: str, statistic: str = "Sum") -> Metric:
@@ -187,8 +237,13 @@ def called(_: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Gra
 
 
 def consumed(edge: Facts, source: CompiledNode, target: CompiledNode) -> Iterator[Grant]:
-    """The permission to receive and delete messages; a mapping also reads how many there are."""
+    """The permission to receive and delete messages; a mapping also reads how many there are.
+
+    What can never be processed, the function sends to the dead-letter queue itself.
+    """
     actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
     if edge.get("by") != "poll":
         actions.append("sqs:GetQueueAttributes")
     yield grant(target["id"], source["id"], *actions)
+    if edge["poison"] == "sent":
+        yield grant(target["id"], dead_letter_queue(source["name"]), "sqs:SendMessage")
