@@ -110,7 +110,9 @@ class Outcome:
             f"{self.messages} messages in {self.seconds:.1f} s: {self.strikes.kills} environments "
             f"killed, {self.strikes.outages} outages; {done} done, {len(self.found) - done} dead "
             f"letters, {len(self.lost)} lost, {len(self.given_up)} given up, {len(self.repeated)} "
-            f"done twice, {len(self.disordered)} groups out of order, {self.crowd} too many at a time"
+            f"done twice, {len(self.disordered)} groups out of order"
+            f"{f', {self.crowd} too many at a time' if self.crowd else ''}"
+            f"{', tried without an end' if self.is_endless else ''}"
             f"{'; stopped, others are on their way' if self.is_stopped else ''}{wrong}"
         )
 
@@ -143,11 +145,10 @@ def conserve(
         with datastore_of(service, stack, service.source.slow_seconds) as datastore:
             patience_seconds = PATIENCE_WITH_A_DEFECT_SECONDS if defect else PATIENCE_SECONDS
             traffic = Traffic(stack, service, datastore, patience_seconds)
-            since = time.monotonic()
             with disturbed(stack.emulator, datastore, traffic, service.source.strikes) as strikes:
                 traffic.send_all(schedule(count))
                 traffic.wait()
-            return outcome_of(service, stack, datastore, traffic, strikes, since)
+            return outcome_of(service, stack, datastore, traffic, strikes)
 
 
 def datastore_of(
@@ -158,15 +159,10 @@ def datastore_of(
 
 
 def outcome_of(
-    service: Service,
-    stack: Stack,
-    datastore: Datastore,
-    traffic: Traffic,
-    strikes: Strikes,
-    since: float,
+    service: Service, stack: Stack, datastore: Datastore, traffic: Traffic, strikes: Strikes
 ) -> Outcome:
     """Reckon what became of what was sent."""
-    seconds = time.monotonic() - since
+    seconds = time.monotonic() - traffic.began_at
     disordered = []
     if service.in_order:
         (ledger,) = stack.tables

@@ -84,7 +84,7 @@ class Aurora(Interruptible):
         time.sleep(OUTAGE_SECONDS)
         self._rds.start_db_cluster(DBClusterIdentifier=self._cluster)
 
-    def fail_until_tried(self, tries: float, nodes: frozenset[str]) -> None:
+    def fail_until_tried(self, tries: float) -> None:
         self._down_until_tried = tries
         self._rds.stop_db_cluster(DBClusterIdentifier=self._cluster)
 
@@ -100,7 +100,7 @@ class Aurora(Interruptible):
     def answer_late(self) -> None:
         """Leave it to the triggers: what takes long is chosen when they are made."""
 
-    def most_at_a_time(self, nodes: frozenset[str]) -> int:
+    def most_at_a_time(self) -> int:
         ((most,),) = self._ask(MOST_AT_A_TIME)
         return int(most)
 

@@ -38,8 +38,8 @@ class Interruptible(Datastore):
     """One that is down for as long as its service waits for it, or slow."""
 
     @abstractmethod
-    def fail_until_tried(self, tries: float, nodes: frozenset[str]) -> None:
-        """Let every call for these nodes fail until a message has been tried so often."""
+    def fail_until_tried(self, tries: float) -> None:
+        """Let every call fail for what messages wait for, until a message has been tried so often."""
 
     @abstractmethod
     def is_down(self) -> bool:
@@ -54,5 +54,5 @@ class Interruptible(Datastore):
         """Let every call take nine tenths of what its caller waits for."""
 
     @abstractmethod
-    def most_at_a_time(self, nodes: frozenset[str]) -> int:
-        """Return how many calls for one of these nodes were answered at the same time, at most."""
+    def most_at_a_time(self) -> int:
+        """Return how many calls for one of those that messages wait for were answered at the same time, at most."""

@@ -59,10 +59,10 @@ class DynamoDb(Interruptible):
         time.sleep(OUTAGE_SECONDS)
         self._server.down = False
 
-    def fail_until_tried(self, tries: float, nodes: frozenset[str]) -> None:
+    def fail_until_tried(self, tries: float) -> None:
         with self._server.lock:
             self._server.refused.clear()
-            self._server.down_for = {self._stack.tables[node] for node in nodes}
+            self._server.down_for = self._waited_for()
             self._server.down_until_tried = tries
 
     def is_down(self) -> bool:
@@ -74,9 +74,13 @@ class DynamoDb(Interruptible):
     def answer_late(self) -> None:
         self._server.call_seconds = LATE * WAITS_SECONDS
 
-    def most_at_a_time(self, nodes: frozenset[str]) -> int:
+    def most_at_a_time(self) -> int:
         with self._server.lock:
-            return max(self._server.most[self._stack.tables[node]] for node in nodes)
+            return max(self._server.most[table] for table in self._waited_for())
+
+    def _waited_for(self) -> set[str]:
+        tables = self._stack.tables
+        return {tables[node] for node in self._stack.waits or tables}
 
     def _by_node(self, counts: Mapping[Item, int]) -> Counter[Item]:
         with self._server.lock:

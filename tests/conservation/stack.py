@@ -5,7 +5,8 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ RAW_DATA = re.compile(r'"rawData": ?"([A-Za-z0-9+/=]+)"')
 class Stack:
     def __init__(self, emulator: Emulator, outputs: Mapping[str, str], project: Path) -> None:
         self.outputs, self.project = outputs, project
+        self.waits: frozenset[str] = frozenset()
+        """The nodes for which messages wait in a queue or stream; all if there are none."""
+        self.subscribers: tuple[str, ...] = ()
+        """The names of stacks of the project's template for subscribers."""
         self.emulator, self.port = emulator.pid, emulator.port
         self.client_environment = emulator.client_environment({})
         self.client: Callable[[str], Any] = cache(emulator.client)
@@ -91,6 +96,16 @@ class Stack:
         """Return how many messages of a queue are processed at a time; 0 where no limit is set."""
         limits = [each.get("ScalingConfig", {}) for each in self.mappings()]
         return min((each.get("MaximumConcurrency", 0) for each in limits), default=0)
+
+    @contextmanager
+    def not_consumed(self) -> Iterator[None]:
+        """Let messages wait in queues in the block."""
+        functions, mappings = self.client("lambda"), self.mappings()
+        for each in mappings:
+            functions.update_event_source_mapping(UUID=each["UUID"], Enabled=False)
+        yield
+        for each in mappings:
+            functions.update_event_source_mapping(UUID=each["UUID"], Enabled=True)
 
     def mappings(self) -> list[dict[str, Any]]:
         """Return what leads from queues to functions."""

@@ -43,8 +43,8 @@ class ThirdParty(Interruptible):
     def fail_for_a_while(self) -> None:
         self._table.fail_for_a_while()
 
-    def fail_until_tried(self, tries: float, nodes: frozenset[str]) -> None:
-        self._table.fail_until_tried(tries, nodes)
+    def fail_until_tried(self, tries: float) -> None:
+        self._table.fail_until_tried(tries)
 
     def is_down(self) -> bool:
         return self._table.is_down()
@@ -56,8 +56,8 @@ class ThirdParty(Interruptible):
         self._table.answer_late()
         self._provider.answers_after_seconds = LATE * WAITS_SECONDS
 
-    def most_at_a_time(self, nodes: frozenset[str]) -> int:
-        return max(self._table.most_at_a_time(nodes), self._provider.most_at_a_time())
+    def most_at_a_time(self) -> int:
+        return max(self._table.most_at_a_time(), self._provider.most_at_a_time())
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Traffic:
         self._sources = stack.queues.keys() - self._kept
         self._expected = Counter[Item]()
         self._lock, self._held = threading.Lock(), threading.Event()
-        self._looked_at = self._moved_at = time.monotonic()
+        self.began_at = self._looked_at = self._moved_at = time.monotonic()
         self._progress: tuple[int, int] = 0, 0
 
     def send_all(self, messages: list[Message]) -> None:
