@@ -6,9 +6,9 @@ from typing import Any
 from sls_patterns_cli.catalog.declaration import (
     CREDENTIALS,
     NAME,
+    POISON,
     QUESTIONS,
     SUITS,
-    POISON,
     WHERE,
 )
 from sls_patterns_cli.catalog.kinds import Attributes, Vocabulary

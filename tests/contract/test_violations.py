@@ -320,8 +320,10 @@ def test_a_message_of_a_fifo_queue_is_tried_for_half_of_its_retention_at_most() 
         ("Orders.VisibilityTimeout", 200),
         ("Orders.RedrivePolicy.maxReceiveCount", 1000),
     ) == [
-        "E1 Orders: RedrivePolicy.maxReceiveCount is 1000, "
-        "but must be from 86400 to 172800 s / 200 s of visibility"
+        (
+            "E1 Orders: RedrivePolicy.maxReceiveCount is 1000, "
+            "but must be from 86400 to 172800 s / 200 s of visibility"
+        )
     ]
 
 

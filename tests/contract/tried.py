@@ -1,4 +1,4 @@
-"""Asks each queue for how long a message is tried, and that nobody counts a receive without a try."""
+"""Asks each queue for how long a message is tried, and that no receive counts without a try."""
 
 from collections.abc import Iterator
 
@@ -34,8 +34,8 @@ def _tried(
 ) -> Iterator[Violation]:
     """Say where a message is not tried for as long as an outage takes, or is not tried at all.
 
-    A function that is told of the dead-letter queue sends there what can never be processed. Where
-    one is not, in projects of earlier releases, all that fails goes the same way after five receives.
+    A function that is told of the dead-letter queue sends there what can never be processed. One
+    that is not, in projects of earlier releases, has five receives for all that fails.
     """
     end = queue_of(stack, queue.get("RedrivePolicy", "deadLetterTargetArn"))
     receives = stack.number(queue.get("RedrivePolicy", "maxReceiveCount"))

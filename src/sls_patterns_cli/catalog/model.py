@@ -150,7 +150,9 @@ class Topology:
 
     def with_poison(self, answer: str) -> "Topology":
         """The topology with the proofs of a project in which such a message is so treated."""
-        return replace(self, proofs=tuple(each for each in self.declared_proofs if each.of in {"", answer}))
+        return replace(
+            self, proofs=tuple(each for each in self.declared_proofs if each.of in {"", answer})
+        )
 
     @property
     def all_proofs(self) -> tuple[Proof, ...]:

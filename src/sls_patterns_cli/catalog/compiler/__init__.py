@@ -57,7 +57,7 @@ ACCESS_CALLS = {"write-once": 2, "write-update": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
 # What a project has of its own whose handlers name no poison.
-DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds")
+DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds", "encryption")
 # The group of the functions that use the datastore whose VPC it is.
 FUNCTION_GROUP = "FunctionSecurityGroup"
 # Requests with these methods have no body that a service reads.
@@ -122,7 +122,7 @@ def graph(
     *,
     former: bool = False,
 ) -> Stack:
-    """The compiled record of one graph; a `former` one is of a project whose code names no poison."""
+    """The compiled record of one graph; a `former` one is of a project that names no poison."""
     topology = poison.treated(topology, datastore, former=former)
     compilation = _Compilation(pattern, topology, vocabulary, datastore)
     return Stack(
@@ -392,7 +392,11 @@ class _Compilation:
                 ),
                 *(node.facts.packages for node in self._topology.nodes),
                 *(each.kind.packages for each in edges),
-                *(poison.PACKAGES for each in edges if each.attributes.get("poison") == poison.SENT),
+                *(
+                    poison.PACKAGES
+                    for each in edges
+                    if each.attributes.get("poison") == poison.SENT
+                ),
             ),
             "test_packages": self._by_runtime(
                 self._pattern.test_packages,
@@ -751,7 +755,9 @@ def _visibility(
                 raise UserError(
                     f"the function {edge.target} has {has} s for a message that may take {takes} s"
                 )
-            hidden = queue.polled(takes) if edge.attributes.get("by") == "poll" else queue.mapped(has)
+            hidden = (
+                queue.polled(takes) if edge.attributes.get("by") == "poll" else queue.mapped(has)
+            )
             return hidden | queue.ends(
                 node.name,
                 hidden["visibility_timeout"],

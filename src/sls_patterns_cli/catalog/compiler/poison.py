@@ -1,7 +1,7 @@
 """What becomes of a message that its consumer can never process.
 
-The function sends it to the dead-letter queue of its queue at the first attempt. Inside a VPC without
-a way to SQS it cannot; there the message is received again until SQS moves it, like all that fails.
+The function sends it to the dead-letter queue of its queue at the first attempt. Inside a VPC
+without a way to SQS it cannot: there SQS moves the message after its receives, like all that fails.
 """
 
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ def treated(topology: Topology, datastore: Datastore, *, former: bool) -> Topolo
 
 
 def _node(node: Node, *, former: bool) -> Node:
-    attributes = {key: value for key, value in node.attributes.items() if key != "former_timeout"}
-    if former and "former_timeout" in node.attributes:
-        attributes["timeout"] = node.attributes["former_timeout"]
+    attributes = {key: value for key, value in node.attributes.items() if key != "former_seconds"}
+    if former and "former_seconds" in node.attributes:
+        attributes["timeout"] = node.attributes["former_seconds"]
     return replace(node, attributes=attributes)
 
 
@@ -48,7 +48,11 @@ def _edges(
         if source.kind != "queue" or target.kind != "function":
             yield edge
             continue
-        inside = any(_is_in_vpc(nodes[each.target], datastore) for each in edges if each.source == target.name)
+        inside = any(
+            _is_in_vpc(nodes[each.target], datastore)
+            for each in edges
+            if each.source == target.name
+        )
         poison = FORMER if former else RETRIED if inside else SENT
         of_batch = {}
         if former and "batch_size" in edge.attributes and not source.attributes.get("fifo"):
@@ -58,5 +62,7 @@ def _edges(
 
 def _is_in_vpc(node: Node, datastore: Datastore) -> bool:
     """Whether a function that uses the node is inside a VPC, from where SQS does not answer."""
-    reachable = datastore.reachable if node.kind == "datastore" else () if node.facts.in_vpc else None
+    reachable = (
+        datastore.reachable if node.kind == "datastore" else () if node.facts.in_vpc else None
+    )
     return reachable is not None and "queue" not in reachable

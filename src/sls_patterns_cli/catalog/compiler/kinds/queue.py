@@ -49,8 +49,7 @@ OUTAGE_SECONDS = 3960
 also of messages that were received just before it."""
 
 ORDERED_SECONDS = 86_400
-"""For how long a FIFO queue does: what is behind a message waits, and order ends where SQS moves it.
-"""
+"""For how long a FIFO queue does: what is behind a message waits, and order ends with it."""
 
 FORMER_RECEIVES = 5
 """After how many receives SQS moves a message in projects whose handlers name no poison: what can
@@ -60,7 +59,7 @@ FORMER_BATCH_SIZE = 10
 """How many messages of a standard queue an invocation has in these projects."""
 
 SUBSCRIBER_SECONDS = 20
-"""The timeout of a function in a subscriber's own stack, which writes an item, or sends a letter."""
+"""The timeout of a function in a subscriber's own stack: it writes an item, or sends a letter."""
 
 DEAD_LETTER_VARIABLE = "DEAD_LETTER_QUEUE_URL"
 """The variable by which a consumer knows the dead-letter queue of its queue."""
