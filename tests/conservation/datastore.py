@@ -39,7 +39,7 @@ class Interruptible(Datastore):
 
     @abstractmethod
     def fail_until_tried(self, tries: float) -> None:
-        """Let every call fail for what messages wait for, until a message has been tried so often."""
+        """Let every call fail until a message has been tried so often."""
 
     @abstractmethod
     def is_down(self) -> bool:
@@ -55,4 +55,4 @@ class Interruptible(Datastore):
 
     @abstractmethod
     def most_at_a_time(self) -> int:
-        """Return how many calls for one of those that messages wait for were answered at the same time, at most."""
+        """Return how many calls of one kind were answered at the same time, at most."""
