@@ -77,7 +77,7 @@ def mutants_of(variant: Variant) -> Iterator[Mutant]:
         entry = {**described, **described.get(variant.runtime, {})}
         of = entry.get("of", {}).items()
         named = {name for name, _ in of}
-        given = {"job_rows": "json-lines", **variant.answers}
+        given = {"job_rows": "json-lines", "poison": "named", **variant.answers}
         if all(given[name] in (v if isinstance(v, list) else [v]) for name, v in of) and (
             named >= {name for name, _ in variant.further}
         ):
