@@ -76,11 +76,6 @@ class Stack:
         attributes: dict[str, str] = answer["Attributes"]
         return attributes
 
-    def receives(self) -> int:
-        """Return how often a queue lets a message be tried, the least of all."""
-        policies = [json.loads(self.attributes(url)["RedrivePolicy"]) for url in self.sources()]
-        return min(int(each["maxReceiveCount"]) for each in policies)
-
     def receive_once(self) -> None:
         """Let each message be a letter when it is received again."""
         for url in self.sources():
