@@ -75,7 +75,7 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
         "  datastore  dynamodb, aurora-postgresql",
         "  process         function   stores each event once (timeout 30)",
         "  receive -> deliveries",
-        "  deliveries => process (batch size 10, max concurrency 2)",
+        "  deliveries => process (batch size 1, max concurrency 2)",
         (
             "      ! deliveries-dlq: after maxReceiveCount receives, SQS moves the message to "
             "the queue's dead-letter queue"
