@@ -67,10 +67,15 @@ def test_a_release_that_fails_for_an_hour_makes_no_letter(
     release, sent = RELEASES[runtime], messages("good", 4)
     good = {each.id for each in sent if not each.is_poison}
     poison = {each.id for each in sent if each.is_poison}
-    answers = {"pattern": service.pattern, "topology": service.topology}
     monkeypatch.setenv(timescale.VARIABLE, str(FACTOR))
 
-    with deployed(tmp_path / "project", runtime=runtime, datastore="dynamodb", **answers) as made:
+    with deployed(
+        tmp_path / "project",
+        runtime=runtime,
+        pattern=service.pattern,
+        topology=service.topology,
+        datastore="dynamodb",
+    ) as made:
         stack = Stack(made.emulator, made.outputs, made.project.root)
         (node,), (letters,) = stack.tables, (each for each in stack.queues if "DeadLetter" in each)
         (file,) = made.project.root.glob(release.files.format(handler))
