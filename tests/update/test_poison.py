@@ -1,8 +1,10 @@
 """An update changes how a queue ends what fails only together with code that names poison."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ import pytest
 from command import Cli
 from packaging.version import Version
 from releases import VERSIONS, template_of, variants_of
-from rendering import render_from
+from rendering import ROOT, render_from, render_project
 from static.test_project import run_unit_tests
 from update.projects import Owned
 from update.test_released import Made, generated
-from variants import parameters
+from variants import Variant, parameters
 
 from sls_patterns_cli.cloudformation.document import read
 from sls_patterns_cli.updating.imports import imported
@@ -48,6 +50,10 @@ class Ends:
     @property
     def tried_seconds(self) -> int:
         return self.receives * self.visibility
+
+    def __str__(self) -> str:
+        sent = ", sends" if self.sends else ""
+        return f"{self.receives} x {self.visibility} s, batch {self.batch}{sent}"
 
 
 def ends(template: Path) -> dict[str, Ends]:
@@ -195,14 +201,68 @@ def test_an_update_leaves_how_queues_end_what_fails(
             assert now.tried_seconds >= before[queue].tried_seconds
 
 
-def test_the_adapter_that_names_poison_came_with_one_release(cli: Cli) -> None:
-    """The table in docs/updating.md says so."""
+def facts(made: Made, folder: Path) -> tuple[bool, frozenset[str]]:
+    """Whether handlers name poison by the adapter, and how their queues end what fails."""
+    render_from(template_of(made.version), folder, made.version, **made.variant.answers)
+    project = Owned(folder, Cli(folder, {}))
+    (by_adapter,) = {names_poison(project, path) for path in handlers(project, made)}
+    return by_adapter, said(folder)
+
+
+def said(project: Path) -> frozenset[str]:
+    """How the queues of a project end what fails."""
+    return frozenset(map(str, ends(project / "template.yaml").values()))
+
+
+def with_answer(folder: Path, service: tuple[str, str, str], answer: str) -> str:
+    slug, topology, datastore = service
+    further = (("poison", answer),)
+    variant = Variant(slug, topology, "python", "sam", datastore, further)
+    (same,) = said(render_project(folder, **variant.answers))
+    return same
+
+
+def table(scratch: Path) -> Iterator[str]:
+    """The rows in docs/updating.md: one for each service and its releases of equal facts."""
+    found: dict[tuple[str, str, str], dict[tuple[bool, frozenset[str]], list[str]]] = {}
     for number, made in enumerate(MADE):
-        folder = cli.folder / str(number)
-        render_from(template_of(made.version), folder, made.version, **made.variant.answers)
-        project = Owned(folder, cli)
-        for path in handlers(project, made):
-            assert names_poison(project, path) == calls_adapter(made), f"{made}: {path}"
+        of_release = facts(made, scratch / f"{number}")
+        service = (made.variant.pattern, made.variant.topology, made.variant.datastore)
+        releases = found.setdefault(service, {}).setdefault(of_release, [])
+        if made.version not in releases:
+            releases.append(made.version)
+    for service, by_facts in sorted(found.items()):
+        # Both languages have the same: each release is there once.
+        assert sum(map(len, by_facts.values())) == len({*chain(*by_facts.values())})
+        kept, named = (
+            with_answer(scratch / f"{'-'.join(service)}-{answer}", service, answer)
+            for answer in ("retried", "named")
+        )
+        for (by_adapter, before), releases in by_facts.items():
+            numbers = " ".join(each.removeprefix("v") for each in releases)
+            yield (
+                f"| {', '.join(service)} | {numbers} | "
+                f"{'yes' if by_adapter else 'no'} | {', '.join(before)} | {kept} | {named} |"
+            )
+
+
+@pytest.mark.exhaustive
+def test_the_page_says_which_handlers_name_poison_and_what_an_update_changes(
+    tmp_path: Path,
+) -> None:
+    rows = list(table(tmp_path))
+
+    page = (ROOT / "docs/updating.md").read_text().splitlines()
+    assert [line for line in page if re.match(r"\| [a-z-]+, ", line)] == rows, "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    "made", parameters(MADE, of(NUMBERS, "native", "scheduled") + of("v0.6.1", "sns")), ids=str
+)
+def test_the_adapter_that_names_poison_came_with_one_release(tmp_path: Path, made: Made) -> None:
+    by_adapter, _ = facts(made, tmp_path / "project")
+
+    assert by_adapter == calls_adapter(made)
 
 
 NAMED = ("--data", "poison=named")
@@ -256,6 +316,22 @@ def test_queues_do_not_wait_for_handlers_that_name_no_poison(
     project.run("update", "--source", coming)
     project.commit()
     assert project.refused("--source", coming, *NAMED).startswith("poison=named needs the fix")
+
+
+@pytest.mark.parametrize("made", of(NUMBERS, "standard")[:1], ids=str)
+def test_an_edited_handler_that_names_poison_is_taken_as_it_is(
+    cli: Cli, coming: Path, made: Made
+) -> None:
+    project = generated(cli, made.version, **made.variant.answers)
+    edit(project, made)
+    (path,) = handlers(project, made)
+    mine = project.read(path)
+
+    report = project.update("--source", coming, *NAMED, code=3)
+
+    assert [each["path"] for each in report["to_review"]] == ["tests/unit/test_store.py"]
+    assert all(now.sends for now in ends(project.folder / "template.yaml").values())
+    assert project.read(path) == mine
 
 
 @pytest.mark.parametrize("made", of(NUMBERS, "sns")[:1], ids=str)
