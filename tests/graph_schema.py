@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from sls_patterns_cli.catalog.compiler.dashboard import Dashboard, Limit
+from sls_patterns_cli.catalog.compiler.poison import Poison
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
@@ -62,14 +63,18 @@ def graph_schema(vocabulary: Vocabulary) -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A compiled graph",
-        **_closed({**stack, "auth": _changes(vocabulary)}, {"auth"}),
+        **_closed({**stack, "former": _change(), "auth": _changes(vocabulary)}, {"former", "auth"}),
     }
 
 
+def _change() -> Schema:
+    """Return the schema of what an answer changes; what it makes is a graph again."""
+    return _closed({part: {"type": "object"} for part in ("nodes", "edges", "slices", "values")})
+
+
 def _changes(vocabulary: Vocabulary) -> Schema:
-    """Return the schema of what each answer to `auth` changes; what it makes is a graph again."""
-    parts = ("nodes", "edges", "slices", "values")
-    change = _closed({part: {"type": "object"} for part in parts})
+    """Return the schema of what each answer to `auth` changes."""
+    change = _change()
     return _closed({auth: change for auth in vocabulary.auth if auth != "none"}, vocabulary.auth)
 
 
@@ -151,8 +156,9 @@ def _edge(vocabulary: Vocabulary) -> Schema:
         "variables": {"type": "array", "items": _record(Variable)},
         "grants": {"type": "array", "items": _record(Grant)},
         "by": {"type": "string"},
+        "poison": {"enum": [*get_args(Poison)]},
     }
-    return _closed({**given, **common}, {*given, "by"})
+    return _closed({**given, **common}, {*given, "by", "poison"})
 
 
 def _alarm() -> Schema:

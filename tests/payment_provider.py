@@ -37,6 +37,7 @@ class PaymentProvider(ThreadingHTTPServer):
         self._payments: dict[str, Payment] = {}
         """By key."""
         self._keys = Counter[str]()
+        self._under_way = self._most = 0
         self._lock = threading.Lock()
 
     def payments(self) -> list[Payment]:
@@ -47,6 +48,23 @@ class PaymentProvider(ThreadingHTTPServer):
         """Return how often each key came."""
         with self._lock:
             return Counter(self._keys)
+
+    def most_at_a_time(self) -> int:
+        """Return how many payments were asked for and not answered yet, at most."""
+        with self._lock:
+            return self._most
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Take the block for what passes between a request and its answer."""
+        with self._lock:
+            self._under_way += 1
+            self._most = max(self._most, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def pay(self, key: str, reference: str) -> Payment:
         """Make the payment, unless that is done."""
@@ -70,8 +88,9 @@ class _Call(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        made = self.server.pay(self.headers["Idempotency-Key"], body["reference"])
-        time.sleep(self.server.answers_after_seconds)
+        with self.server.counted():
+            made = self.server.pay(self.headers["Idempotency-Key"], body["reference"])
+            time.sleep(self.server.answers_after_seconds)
         self._answer(HTTPStatus.CREATED, {"id": made.id})
 
     def do_GET(self) -> None:

@@ -49,7 +49,7 @@ def test_show_as_json_says_how_each_edge_calls_and_fails(cli: Cli) -> None:
     edges = {(edge["from"], edge["to"]): edge for edge in pattern["edges"]}
     consumed = edges["deliveries", "process"]
     assert consumed["call"] == "async"
-    assert consumed["batch_size"] == 10
+    assert consumed["batch_size"] == 1
     (failure,) = consumed["failures"]
     assert failure["id"] == "E1"
     assert failure["end"] == "deliveries-dlq"
@@ -73,9 +73,9 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
     for line in (
         "Scalable Webhook (scalable-webhook)",
         "  datastore  dynamodb, aurora-postgresql",
-        "  process         function   stores each event once (timeout 25)",
+        "  process         function   stores each event once (timeout 30)",
         "  receive -> deliveries",
-        "  deliveries => process (batch size 10, max concurrency 2)",
+        "  deliveries => process (batch size 1, max concurrency 2)",
         (
             "      ! deliveries-dlq: after maxReceiveCount receives, SQS moves the message to "
             "the queue's dead-letter queue"

@@ -36,7 +36,7 @@ DECLARED: dict[str, Any] = {
             "datastores": ["dynamodb", "aurora-postgresql"],
             "nodes": [
                 {"name": "jobs", "kind": "queue", "does": "holds jobs"},
-                {"name": "work", "kind": "function", "does": "works", "timeout": 5},
+                {"name": "work", "kind": "function", "does": "works", "timeout": 20},
                 {"name": "results", "kind": "datastore", "does": "what was done", "key": "id"},
             ],
             "edges": [
@@ -101,7 +101,8 @@ def with_token(system: str) -> dict[str, Any]:
 
 
 FUNCTION = (
-    "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias, durable"
+    "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias, "
+    "durable, former_seconds"
 )
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     # The first five, and the kind that a flavour lacks, were accepted by 0.3.0.
@@ -444,7 +445,7 @@ def test_a_function_has_the_time_that_its_datastore_needs() -> None:
     nodes.append({"name": "api", "kind": "http-api", "rate_limit": 100, "burst_limit": 20})
     edges[0] = {"from": "api", "to": "work", "route": "GET /"}
 
-    assert waits(consumer.on("dynamodb")) == (5, None)
+    assert waits(consumer.on("dynamodb")) == (20, None)
     assert waits(consumer.on("aurora-postgresql")) == (60, 35)
     assert waits(built(declared).topology().on("aurora-postgresql")) == (25, 22)
 
@@ -559,7 +560,7 @@ def edit(checkout: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize("command", ["show", "new"])
 def test_every_command_refuses_a_pattern_with_a_mistake(checkout: Path, command: str) -> None:
-    edit(checkout, "timeout: 25", "timeuot: 10")
+    edit(checkout, "timeout: 30", "timeuot: 10")
     done = run(checkout, command, "scalable-webhook")
     assert done.stderr == (
         "sls-patterns: templates/patterns/scalable-webhook/pattern.yml: topology function, "
@@ -571,7 +572,7 @@ def test_every_command_refuses_a_pattern_with_a_mistake(checkout: Path, command:
 
 
 def test_a_project_is_not_made_from_a_graph_that_is_stale(checkout: Path) -> None:
-    edit(checkout, "timeout: 25", "timeout: 11")
+    edit(checkout, "timeout: 30", "timeout: 31")
     done = run(checkout, "new", "scalable-webhook", "--defaults")
     assert done.stderr == (
         "sls-patterns: templates/patterns/scalable-webhook/graphs/function-dynamodb.json "

@@ -10,6 +10,7 @@ message must be in the one place where it should end, and nowhere else.
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from conservation import (
     subscribers,
     third_party,
 )
+from conservation.datastore import Datastore
 from conservation.disturbance import Strikes, disturbed
 from conservation.patterns import Defect, Service
 from conservation.schedule import IDS, Message, schedule
@@ -71,6 +73,10 @@ class Outcome:
     seconds: float
     is_stopped: bool
     """Whether the run has ended because a message was given up, with others still on their way."""
+    is_endless: bool = False
+    """Whether messages were tried again and again in an outage, without an end."""
+    crowd: int = 0
+    """How many more were processed at the same time than the service says."""
 
     @property
     def lost(self) -> set[str]:
@@ -86,7 +92,8 @@ class Outcome:
 
     @property
     def is_conserved(self) -> bool:
-        return self.found == self.due and not self.repeated and not self.disordered
+        as_due = self.found == self.due and not self.repeated
+        return as_due and not (self.disordered or self.crowd or self.is_endless)
 
     def __str__(self) -> str:
         done = sum(not _is_queue(place) for place, _ in self.found)
@@ -104,6 +111,8 @@ class Outcome:
             f"killed, {self.strikes.outages} outages; {done} done, {len(self.found) - done} dead "
             f"letters, {len(self.lost)} lost, {len(self.given_up)} given up, {len(self.repeated)} "
             f"done twice, {len(self.disordered)} groups out of order"
+            f"{f', {self.crowd} too many at a time' if self.crowd else ''}"
+            f"{', tried without an end' if self.is_endless else ''}"
             f"{'; stopped, others are on their way' if self.is_stopped else ''}{wrong}"
         )
 
@@ -133,30 +142,42 @@ def conserve(
     change = defect.apply if defect else None
     with deployed(folder, change=change, runtime=runtime, **answers) as made:
         stack = Stack(made.emulator, made.outputs, made.project.root)
-        disturbable = BEYOND.get(service.topology) or DATASTORES[service.datastore]
-        with disturbable(stack, service.source.slow_seconds) as datastore:
+        with datastore_of(service, stack, service.source.slow_seconds) as datastore:
             patience_seconds = PATIENCE_WITH_A_DEFECT_SECONDS if defect else PATIENCE_SECONDS
             traffic = Traffic(stack, service, datastore, patience_seconds)
-            since = time.monotonic()
             with disturbed(stack.emulator, datastore, traffic, service.source.strikes) as strikes:
                 traffic.send_all(schedule(count))
                 traffic.wait()
-            seconds = time.monotonic() - since
-            disordered = []
-            if service.in_order:
-                (ledger,) = stack.tables
-                disordered = _disordered(traffic.sent, stack.items(ledger))
-            written = datastore.written().items()
-            return Outcome(
-                len(traffic.sent),
-                traffic.due,
-                datastore.stored() | traffic.letters,
-                {message for (_, message), times in written if times > 1},
-                disordered,
-                strikes,
-                seconds,
-                is_stopped=traffic.is_astray,
-            )
+            return outcome_of(service, stack, datastore, traffic, strikes)
+
+
+def datastore_of(
+    service: Service, stack: Stack, slow_seconds: float
+) -> AbstractContextManager[Datastore]:
+    disturbable = BEYOND.get(service.topology) or DATASTORES[service.datastore]
+    return disturbable(stack, slow_seconds)
+
+
+def outcome_of(
+    service: Service, stack: Stack, datastore: Datastore, traffic: Traffic, strikes: Strikes
+) -> Outcome:
+    """Reckon what became of what was sent."""
+    seconds = time.monotonic() - traffic.began_at
+    disordered = []
+    if service.in_order:
+        (ledger,) = stack.tables
+        disordered = _disordered(traffic.sent, stack.items(ledger))
+    written = datastore.written().items()
+    return Outcome(
+        len(traffic.sent),
+        traffic.due,
+        datastore.stored() | traffic.letters,
+        {message for (_, message), times in written if times > 1},
+        disordered,
+        strikes,
+        seconds,
+        is_stopped=traffic.is_astray,
+    )
 
 
 def _disordered(messages: list[Message], items: list[dict[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from conservation.datastore import OUTAGE_SECONDS, Datastore, Item
+from conservation.datastore import OUTAGE_SECONDS, Datastore, Interruptible, Item
 from conservation.stack import Stack
 from sls_patterns_cli.local.emulator.datastores.postgresql import binaries
 
@@ -19,11 +19,13 @@ LOOKS_AT_MOST_EVERY_SECONDS = 0.2
 # BEFORE INSERT fires for what is there already as well, which ON CONFLICT then leaves alone. What a
 # trigger counts is committed with the transaction of the function, or not at all.
 TRIGGERS = """
-CREATE TABLE answered (id text NOT NULL);
+CREATE TABLE answered (id text NOT NULL, began timestamptz, ended timestamptz);
 CREATE TABLE written (id text NOT NULL, change text NOT NULL);
-CREATE FUNCTION answer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+CREATE FUNCTION answer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE began timestamptz := clock_timestamp();
+BEGIN
     IF NEW.id LIKE 'slow-%' THEN PERFORM pg_sleep({seconds}); END IF;
-    INSERT INTO public.answered VALUES (NEW.id);
+    INSERT INTO public.answered VALUES (NEW.id, began, clock_timestamp());
     RETURN NEW;
 END $$;
 CREATE FUNCTION write() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
@@ -35,7 +37,15 @@ CREATE TRIGGER write AFTER INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNC
 """
 
 
-class Aurora(Datastore):
+MOST_AT_A_TIME = """
+SELECT max(others) FROM (
+    SELECT count(*) AS others FROM answered AS one JOIN answered AS other
+    ON other.began <= one.began AND one.began < other.ended GROUP BY one.id, one.began
+) AS at_a_time
+"""
+
+
+class Aurora(Interruptible):
     def __init__(
         self, stack: Stack, slow_seconds: float, *, table: str = "", change: str = "''"
     ) -> None:
@@ -46,7 +56,8 @@ class Aurora(Datastore):
         (self._node,) = stack.clusters
         database = self._node.lower()
         self._table = table or database
-        self._rds = stack.client("rds")
+        self._stack, self._rds = stack, stack.client("rds")
+        self._down_until_tried = 0.0
         self._cluster = stack.outputs[f"{self._node}ClusterId"]
         self._psql = (
             str(binaries() / "psql"),
@@ -72,6 +83,26 @@ class Aurora(Datastore):
         self._rds.stop_db_cluster(DBClusterIdentifier=self._cluster)
         time.sleep(OUTAGE_SECONDS)
         self._rds.start_db_cluster(DBClusterIdentifier=self._cluster)
+
+    def fail_until_tried(self, tries: float) -> None:
+        self._down_until_tried = tries
+        self._rds.stop_db_cluster(DBClusterIdentifier=self._cluster)
+
+    def is_down(self) -> bool:
+        if self._down_until_tried and self._stack.most_failures() >= self._down_until_tried:
+            self.recover()
+        return bool(self._down_until_tried)
+
+    def recover(self) -> None:
+        self._down_until_tried = 0
+        self._rds.start_db_cluster(DBClusterIdentifier=self._cluster)
+
+    def answer_late(self) -> None:
+        """Leave it to the triggers: what takes long is chosen when they are made."""
+
+    def most_at_a_time(self) -> int:
+        ((most,),) = self._ask(MOST_AT_A_TIME)
+        return int(most)
 
     def _count(self, table: str) -> Counter[Item]:
         """Return what was counted a moment ago; during an outage, what was counted before."""

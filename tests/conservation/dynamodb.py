@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from conservation.datastore import HITS_OF_AN_OUTAGE, OUTAGE_SECONDS, Datastore, Item
+from conservation.datastore import HITS_OF_AN_OUTAGE, LATE, OUTAGE_SECONDS, Interruptible, Item
 from conservation.schedule import IDS, is_slow
 from conservation.stack import Stack
 
@@ -23,6 +23,9 @@ WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 VARIABLE = "AWS_ENDPOINT_URL_DYNAMODB"
 """https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html"""
 
+WAITS_SECONDS = 3
+"""How long the services' SDKs wait for an answer (`read_timeout`, `requestTimeout`)."""
+
 GONE = HTTPStatus.BAD_REQUEST, "ResourceNotFoundException"
 """What the SDKs do not try again by themselves: each call fails at once, as long as it lasts."""
 
@@ -30,7 +33,7 @@ BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR, "InternalServerError"
 """What they do try again, and code takes for a failure that passes."""
 
 
-class DynamoDb(Datastore):
+class DynamoDb(Interruptible):
     def __init__(self, stack: Stack, server: "_Server") -> None:
         self._stack, self._server = stack, server
         self._nodes = {table: node for node, table in stack.tables.items()}
@@ -56,6 +59,29 @@ class DynamoDb(Datastore):
         time.sleep(OUTAGE_SECONDS)
         self._server.down = False
 
+    def fail_until_tried(self, tries: float) -> None:
+        with self._server.lock:
+            self._server.refused.clear()
+            self._server.down_for = self._waited_for()
+            self._server.down_until_tried = tries
+
+    def is_down(self) -> bool:
+        return bool(self._server.down_until_tried)
+
+    def recover(self) -> None:
+        self._server.down_until_tried = 0
+
+    def answer_late(self) -> None:
+        self._server.call_seconds = LATE * WAITS_SECONDS
+
+    def most_at_a_time(self) -> int:
+        with self._server.lock:
+            return max(self._server.most[table] for table in self._waited_for())
+
+    def _waited_for(self) -> set[str]:
+        tables = self._stack.tables
+        return {tables[node] for node in self._stack.waits or tables}
+
     def _by_node(self, counts: Mapping[Item, int]) -> Counter[Item]:
         with self._server.lock:
             return Counter({(self._nodes[table], each): n for (table, each), n in counts.items()})
@@ -71,7 +97,7 @@ def disturbable(
     slow_seconds: float,
     down: tuple[HTTPStatus, str] = GONE,
     note: Callable[[Mapping[str, Any]], None] = _nothing,
-) -> Iterator[Datastore]:
+) -> Iterator[Interruptible]:
     """Put our server between the functions and the emulator, for as long as the block.
 
     While it is down, it answers with this status and error. `note` gets each item that a write
@@ -124,6 +150,14 @@ class _Server(ThreadingHTTPServer):
         self.down = False
         self.refused = Counter[str]()
         """How often calls were refused in this outage, which lasts longer on a busy machine."""
+        self.down_until_tried = 0.0
+        """How often one message must be tried before an outage ends; 0 without one."""
+        self.down_for = set[str]()
+        """The tables that are down then."""
+        self.call_seconds = 0.0
+        """How long each call takes."""
+        # By the names of tables: how many calls are being answered, and were at most.
+        self.under_way, self.most = Counter[str](), Counter[str]()
         self.lock = threading.Lock()
         # By the names of tables.
         self.written = Counter[Item]()
@@ -143,17 +177,31 @@ class _Call(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        tables = _tables(json.loads(body))
+        with self.server.lock:
+            self.server.under_way.update(tables)
+            for table in tables:
+                now = self.server.under_way[table]
+                self.server.most[table] = max(self.server.most[table], now)
+        try:
+            time.sleep(self.server.call_seconds)
+            self._answer(body, tables)
+        finally:
+            with self.server.lock:
+                self.server.under_way.subtract(tables)
+
+    def _answer(self, body: bytes, tables: set[str]) -> None:
         ids = set(IDS.findall(body.decode()))
         is_write = self.headers["X-Amz-Target"].endswith(WRITES)
         # Only a write takes long: a message takes no longer for what is read beside it.
         pause = self.server.slow_seconds / 2 if is_write and any(map(is_slow, ids)) else 0
         # Half of the time passes before the item is written: whoever dies may have written it.
         time.sleep(pause)
-        refused = self._is_refused(ids, body)
+        refused = self._is_refused(ids, body) or self._is_refused_now(tables, ids, body)
         status, answer = self.server.refusal if refused else self._forward(body)
         items: set[Item] = set()
         if is_write:
-            items = {(table, each) for table in _tables(json.loads(body)) for each in ids}
+            items = {(table, each) for table in tables for each in ids}
         if status == 200:
             self._note(self.server.written, items)
             if is_write and (returned := json.loads(answer).get("Attributes")):
@@ -193,6 +241,17 @@ class _Call(BaseHTTPRequestHandler):
             self.server.refused.update(calls)
             return True
 
+    def _is_refused_now(self, tables: set[str], ids: set[str], body: bytes) -> bool:
+        """Whether an outage goes on, which ends with the last try that it is to refuse."""
+        with self.server.lock:
+            if not (self.server.down_until_tried and tables & self.server.down_for):
+                return False
+            calls = {f"{table} {each}" for table in tables for each in ids or {body.decode()}}
+            self.server.refused.update(calls)
+            if max(self.server.refused.values()) >= self.server.down_until_tried:
+                self.server.down_until_tried = 0
+            return True
+
     def _note(self, counter: Counter[Item], items: set[Item]) -> None:
         with self.server.lock:
             counter.update(items)
@@ -207,9 +266,9 @@ def _refusal(status: HTTPStatus, error: str) -> tuple[int, bytes]:
 
 
 def _tables(call: dict[str, Any]) -> set[str]:
-    """Return the names of the tables that a call writes to."""
-    written = [next(iter(each.values())) for each in call.get("TransactItems", [])] or [call]
-    return {each["TableName"] for each in written}
+    """Return the names of the tables of a call."""
+    items = [next(iter(each.values())) for each in call.get("TransactItems", [])] or [call]
+    return {each["TableName"] for each in items if "TableName" in each}
 
 
 def _is_gone(connection: socket.socket) -> bool:

@@ -106,6 +106,9 @@ class Service:
     senders: int = 1
     keeps: frozenset[str] = frozenset()
     """Queues that keep messages, beside the dead-letter queues."""
+    waits: frozenset[str] = frozenset()
+    """Datastores: until these are there, messages stay in a queue or stream. All others are given
+    up after some attempts."""
     in_order: bool = False
     """Whether a group's messages are done in the order in which they were sent."""
 
@@ -574,6 +577,7 @@ SERVICES = [
         Service(
             "scalable-webhook",
             "function",
+            waits=frozenset({"Events"}),
             datastore=datastore,
             send=_post_webhook,
             ends=WEBHOOK,
@@ -586,6 +590,7 @@ SERVICES = [
     Service(
         "scalable-webhook",
         "direct",
+        waits=frozenset({"Events"}),
         send=_post_webhook_directly,
         ends=lambda m: {"RefusedQueue"} if m.is_other_poison else WEBHOOK(m),
         source=QUEUE,
@@ -621,6 +626,7 @@ SERVICES = [
         Service(
             "notifier",
             topology,
+            waits=frozenset({"Invoices"}),
             send=_publish,
             ends=_publication_ends,
             source=SUBSCRIBERS,
@@ -632,6 +638,7 @@ SERVICES = [
     Service(
         "fifoer",
         "native",
+        waits=frozenset({"Ledger"}),
         send=_send_entry,
         ends=ENTRY,
         source=QUEUE,
@@ -641,6 +648,7 @@ SERVICES = [
     Service(
         "fifoer",
         "scheduled",
+        waits=frozenset({"Ledger"}),
         send=_send_entry,
         ends=ENTRY,
         source=POLLED_QUEUE,
@@ -697,6 +705,7 @@ SERVICES = [
         Service(
             "frugal-consumer",
             "standard",
+            waits=frozenset({"Records"}),
             datastore=datastore,
             send=_send_usage,
             ends=USAGE,
@@ -708,6 +717,7 @@ SERVICES = [
     Service(
         "frugal-consumer",
         "third-party",
+        waits=frozenset({"Charges"}),
         send=_send_charge,
         ends=CHARGE,
         source=EFFECTS,
@@ -726,6 +736,7 @@ SERVICES = [
     Service(
         "eventually-consistent",
         "streams",
+        waits=frozenset({"Reports"}),
         datastore="aurora-postgresql",
         send=_change_order,
         ends=_copy_ends,
@@ -736,6 +747,7 @@ SERVICES = [
     Service(
         "eventually-consistent",
         "outbox",
+        waits=frozenset({"Subscriber"}),
         datastore="none",
         send=_tell_of_order,
         ends=_one_end(SUBSCRIBER, "OrdersToPublishDeadLetterQueue"),
@@ -747,6 +759,7 @@ SERVICES = [
         Service(
             "distributed-trigger",
             topology,
+            waits=frozenset({"Bills", "Notices", "Scans"}),
             datastore="none",
             send=send,
             ends=_upload_ends,
@@ -759,6 +772,7 @@ SERVICES = [
         Service(
             "distributed-trigger",
             topology,
+            waits=frozenset({"Bills", "Notices", "Scans"}),
             send=send,
             ends=_upload_ends,
             source=SUBSCRIBERS,

@@ -4,7 +4,9 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,12 @@ RAW_DATA = re.compile(r'"rawData": ?"([A-Za-z0-9+/=]+)"')
 class Stack:
     def __init__(self, emulator: Emulator, outputs: Mapping[str, str], project: Path) -> None:
         self.outputs, self.project = outputs, project
+        self.waits: frozenset[str] = frozenset()
+        """The nodes for which messages wait in a queue or stream; all if there are none."""
+        self.subscribers: tuple[str, ...] = ()
+        """The names of stacks of the project's template for subscribers."""
         self.emulator, self.port = emulator.pid, emulator.port
+        self.client_environment = emulator.client_environment({})
         self.client: Callable[[str], Any] = cache(emulator.client)
 
     @cached_property
@@ -49,6 +56,57 @@ class Stack:
     def items(self, node: str) -> list[dict[str, Any]]:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.tables[node])
         return [item for page in pages for item in page["Items"]]
+
+    def most_failures(self) -> int:
+        """Return how often the message, or the batch of a stream, has failed that failed most."""
+        logs, failures = self.client("logs"), Counter[str]()
+        for page in logs.get_paginator("describe_log_groups").paginate():
+            for group in page["logGroups"]:
+                found = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+                for line in (json.loads(e["message"]) for e in found if "ERROR" in e["message"]):
+                    failures[line.get("message_id", group["logGroupName"])] += 1
+        return max(failures.values(), default=0)
+
+    def sources(self) -> list[str]:
+        """Return the URLs of the queues that functions consume, and that give messages up."""
+        return [url for url in self.queues.values() if "RedrivePolicy" in self.attributes(url)]
+
+    def attributes(self, url: str) -> dict[str, str]:
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        attributes: dict[str, str] = answer["Attributes"]
+        return attributes
+
+    def receive_once(self) -> None:
+        """Let each message be a letter when it is received again."""
+        for url in self.sources():
+            policy = json.loads(self.attributes(url)["RedrivePolicy"]) | {"maxReceiveCount": 1}
+            attributes = {"RedrivePolicy": json.dumps(policy)}
+            self.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+    def letters(self) -> int:
+        """Count what is in dead-letter queues."""
+        return sum(self.message_count(each) for each in self.queues if "DeadLetter" in each)
+
+    def consumers_at_a_time(self) -> int:
+        """Return how many messages of a queue are processed at a time; 0 where no limit is set."""
+        limits = [each.get("ScalingConfig", {}) for each in self.mappings()]
+        return min((each.get("MaximumConcurrency", 0) for each in limits), default=0)
+
+    @contextmanager
+    def not_consumed(self) -> Iterator[None]:
+        """Let messages wait in queues in the block."""
+        functions, mappings = self.client("lambda"), self.mappings()
+        for each in mappings:
+            functions.update_event_source_mapping(UUID=each["UUID"], Enabled=False)
+        yield
+        for each in mappings:
+            functions.update_event_source_mapping(UUID=each["UUID"], Enabled=True)
+
+    def mappings(self) -> list[dict[str, Any]]:
+        """Return what leads from queues to functions."""
+        pages = self.client("lambda").get_paginator("list_event_source_mappings").paginate()
+        every = (each for page in pages for each in page["EventSourceMappings"])
+        return [each for each in every if ":sqs:" in each["EventSourceArn"]]
 
     def take(self, queue: str) -> list[str]:
         """Take all messages from a queue; return their bodies, or the objects that they tell of."""

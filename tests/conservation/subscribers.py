@@ -16,7 +16,7 @@ SUBSCRIBERS = {"Scans": "Scanning", "Bills": "Billing", "Notices": "Notifying"}
 def disturbable(stack: Stack, slow_seconds: float) -> Iterator[Datastore]:
     """Deploy the subscribers, take their queues and tables for the stack's, and disturb these."""
     template = (stack.project / "stacks/subscriber.yaml").read_text()
-    outputs = dict(stack.outputs)
+    outputs, stack.subscribers = dict(stack.outputs), tuple(SUBSCRIBERS)
     for name, queue in SUBSCRIBERS.items():
         found = _deployed(stack, name, template)
         outputs |= {

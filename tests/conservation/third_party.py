@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from payment_provider import PaymentProvider, payment_provider
 
 from conservation import dynamodb
-from conservation.datastore import Datastore, Item
+from conservation.datastore import LATE, Datastore, Interruptible, Item
 from conservation.stack import Stack
 
 ANSWERS_AFTER_SECONDS = 0.02
 """So long a payment is made and nobody knows of it; then some are killed."""
 
 
-class ThirdParty(Datastore):
-    def __init__(self, stack: Stack, table: Datastore, provider: PaymentProvider) -> None:
+WAITS_SECONDS = 5
+"""How long the service waits for the provider's answer."""
+
+
+class ThirdParty(Interruptible):
+    def __init__(self, stack: Stack, table: Interruptible, provider: PaymentProvider) -> None:
         self._stack, self._table, self._provider = stack, table, provider
         (self._node,) = stack.tables
 
@@ -38,6 +42,22 @@ class ThirdParty(Datastore):
 
     def fail_for_a_while(self) -> None:
         self._table.fail_for_a_while()
+
+    def fail_until_tried(self, tries: float) -> None:
+        self._table.fail_until_tried(tries)
+
+    def is_down(self) -> bool:
+        return self._table.is_down()
+
+    def recover(self) -> None:
+        self._table.recover()
+
+    def answer_late(self) -> None:
+        self._table.answer_late()
+        self._provider.answers_after_seconds = LATE * WAITS_SECONDS
+
+    def most_at_a_time(self) -> int:
+        return max(self._table.most_at_a_time(), self._provider.most_at_a_time())
 
 
 @contextmanager

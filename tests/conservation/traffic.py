@@ -36,7 +36,7 @@ class Traffic:
         self._sources = stack.queues.keys() - self._kept
         self._expected = Counter[Item]()
         self._lock, self._held = threading.Lock(), threading.Event()
-        self._looked_at = self._moved_at = time.monotonic()
+        self.began_at = self._looked_at = self._moved_at = time.monotonic()
         self._progress: tuple[int, int] = 0, 0
 
     def send_all(self, messages: list[Message]) -> None:
@@ -45,7 +45,7 @@ class Traffic:
             sending = []
             for message in messages:
                 while self._held.is_set() or self._waiting() >= self._service.source.at_a_time:
-                    if self._is_over():
+                    if self.is_over():
                         return
                     time.sleep(LOOKS_EVERY_SECONDS)
                 self._note(message)
@@ -55,7 +55,7 @@ class Traffic:
 
     def wait(self) -> None:
         """Return when all have ended, or nothing goes forward any more."""
-        while not (self._is_complete() or self._is_over()):
+        while not (self._is_complete() or self.is_over()):
             time.sleep(LOOKS_EVERY_SECONDS)
         self._take_letters()
 
@@ -103,7 +103,7 @@ class Traffic:
             and not self._queued()
         )
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether a message is where it should not be, or nothing goes forward any more."""
         now = time.monotonic()
         progress = len(self._datastore.answered()), len(self._look_for_letters())

@@ -193,7 +193,7 @@ def test_waits_are_reported_and_the_template_keeps_them() -> None:
         "Default visibility 30 s -> 1.5 s",
         "Late visibility 60 s -> 0.25 s",
         "Late delay 12 s -> 0.05 s",
-        "Stubborn visibility 150 s -> 0.0417 s",
+        "Stubborn visibility 150 s -> 0.05 s",
         "Hourly every 7200 s -> 30 s",
     ]
     assert template == before

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
 from conservation import FULL_SIZE, conserve
+from conservation.outlasting import SEEDED, Trial, outlast, trials
 from conservation.patterns import DEFECTS, SERVICES, Service
 from conservation.schedule import schedule
 from proofs.test_mutants import first_of_each_wiring
@@ -22,6 +23,16 @@ BACKLOG = 100
 MESSAGES = {"E1", "E2", "E3", "E4", "E5", "E8"}
 """The failures of edges that carry messages, to queues, functions, subscribers, readers
 and deliveries."""
+
+OFTEN = {
+    Trial.OUTAGE: ("fifoer/native-dynamodb", "python"),
+    Trial.LONGER: ("frugal-consumer/standard-dynamodb", "typescript"),
+    Trial.LATE: ("scalable-webhook/function-dynamodb", "python"),
+}
+"""For each trial the service and runtime that `make test` has; the others are `exhaustive`."""
+
+WITHOUT_CALLS = {("streamer", "kinesis")}
+"""What consumes a queue or stream and calls nothing: it counts, in lines of its log."""
 
 NOT_YET = {
     "fan-out-fan-in/workers",  # one message is a job of many parts, each with its own result
@@ -136,6 +147,56 @@ def test_the_reckoning_notices(service: Service, defect: str, tmp_path: Path) ->
 
     assert not outcome.is_conserved
     assert getattr(outcome, DEFECTS[defect].shows_as), outcome
+
+
+def outlasted() -> Iterator[ParameterSet]:
+    """Each service that waits, in each runtime; `make test` runs one for each trial."""
+    for service in SERVICES:
+        for trial, runtime in product(trials(service), RUNTIMES):
+            is_often = (str(service), runtime) == OFTEN[trial]
+            marks = [] if is_often else [pytest.mark.exhaustive]
+            yield pytest.param(
+                service, trial, runtime, id=f"{service}-{trial}-{runtime}", marks=marks
+            )
+
+
+@pytest.mark.parametrize(("service", "trial", "runtime"), list(outlasted()))
+def test_only_poison_is_a_letter_while_a_datastore_is_down_or_slow(
+    service: Service, trial: Trial, runtime: str, tmp_path: Path
+) -> None:
+    outcome = outlast(tmp_path / "project", service, trial, runtime=runtime)
+
+    assert outcome.is_conserved, outcome
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_the_reckoning_notices_what_is_not_outlasted(name: str, tmp_path: Path) -> None:
+    seeded = SEEDED[name]
+    (service,) = (each for each in SERVICES if str(each) == "scalable-webhook/function-dynamodb")
+
+    outcome = outlast(
+        tmp_path / "project",
+        service,
+        seeded.trial,
+        runtime=seeded.runtime,
+        defect=seeded.defect,
+    )
+
+    assert not outcome.is_conserved
+    assert getattr(outcome, seeded.defect.shows_as), outcome
+
+
+def test_each_consumer_of_a_queue_or_stream_waits_for_its_datastore() -> None:
+    consumers = {
+        (pattern.slug, topology.name)
+        for pattern in catalog.patterns()
+        for topology in pattern.topologies
+        if any("batch_size" in edge.attributes for edge in topology.edges)
+    }
+    waiting = {(service.pattern, service.topology) for service in SERVICES if service.waits}
+
+    asked_for = {each for each in consumers if not {each[0], "/".join(each)} & NOT_YET}
+    assert asked_for - waiting == WITHOUT_CALLS
 
 
 def test_each_topology_with_messages_is_described_in_the_order_of_the_catalogue() -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from adapters.kept_here import add_tests
 from conservation.patterns import DEFECTS, SERVICES
 from environments import link_modules
 from proofs.test_mutants import Mutant, mutants_of
@@ -46,6 +47,7 @@ def first_of_each_kind() -> dict[Kind, Mutant]:
 def unit_tests_fail(variant: Variant, project: Path) -> bool:
     if variant.runtime == "typescript":
         link_modules(project)
+    add_tests(variant, project)
     try:
         run_unit_tests(variant, project, *ONLY_UNIT[variant.runtime])
     except pytest.fail.Exception:

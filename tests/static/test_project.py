@@ -115,11 +115,38 @@ def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
 
 
 def check_types(projects: Iterable[Path]) -> None:
-    """Run mypy over few Python projects, in which each module comes with all that it imports."""
+    """Run mypy over few Python projects, in which each module comes with all that it imports.
+
+    Stacks of CDK are read together, since reading what CDK has takes longer than a project.
+    """
     of_each = {each: (CHECKER, *looks.types_of_python(each)) for each in projects}
     with kept_of("types of Python", of_each) as new:
-        for project in sorted(few_of(new, contexts_of_types)):
-            run_mypy(project)
+        few = few_of([each for each in new if is_of_cdk(each)], contexts_of_stacks)
+        by_settings: dict[str, list[Path]] = {}
+        for project in sorted(few):
+            by_settings.setdefault(mypy_settings(project), []).append(project)
+        for alike in by_settings.values():
+            run_mypy(alike[0], ".", folder=with_stacks_of(alike))
+        for project in sorted(few_of(new, contexts_of_services)):
+            folders = [each for each in ("src", "tests", "tools") if (project / each).exists()]
+            run_mypy(project, *folders, "--exclude", STACKS if is_of_cdk(project) else "^$")
+
+
+STACKS = r"^(app\.py$|infrastructure/|tests/infrastructure/)"
+"""What of a project uses CDK."""
+
+
+def is_of_cdk(project: Path) -> bool:
+    return (project / "app.py").exists()
+
+
+def contexts_of_stacks(project: Path) -> set[tuple[str, ...]]:
+    return {each for each in contexts_of_types(project) if re.match(STACKS, each[1])}
+
+
+def contexts_of_services(project: Path) -> set[tuple[str, ...]]:
+    of_stacks = contexts_of_stacks(project) if is_of_cdk(project) else set[tuple[str, ...]]()
+    return contexts_of_types(project) - of_stacks
 
 
 def contexts_of_types(project: Path) -> set[tuple[str, ...]]:
@@ -127,18 +154,45 @@ def contexts_of_types(project: Path) -> set[tuple[str, ...]]:
     return {(settings, *each) for each in looks.contexts_of_modules(project)}
 
 
-def run_mypy(project: Path) -> None:
-    python = environment(project)
-    tell_apart(project)
-    mypy = (python / "mypy", "--config-file", with_plugins_of_all(project))
+def with_stacks_of(projects: Sequence[Path]) -> Path:
+    """Return a folder with the stacks of all projects, whose modules have names of their own."""
+    folder = projects[0].with_name(f"{projects[0].name}.stacks")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number, project in enumerate(projects):
+        files = (*project.glob("*.py"), *project.glob("infrastructure/*.py"))
+        for file in (
+            *files,
+            *project.glob("tests/infrastructure/*.py"),
+            project / "tests/wiring.py",
+        ):
+            own = file.relative_to(project).as_posix().removeprefix("tests/")
+            text = OWN.sub(rf"\1\2_{number}", file.read_text())
+            place = folder / re.sub(r"(?<=[a-z])(?=/|\.py$)", f"_{number}", own, count=1)
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(text)
+    return folder
+
+
+OF_STACKS = ("*.py", "infrastructure/*.py", "tests/infrastructure/*.py", "tests/wiring.py")
+OWN = re.compile(r"^(from |import )(infrastructure|wiring)\b", re.MULTILINE)
+"""Where stacks import modules of their project."""
+
+
+def run_mypy(project: Path, *arguments: str, folder: Path | None = None) -> None:
+    """Run it over what the arguments name in the project, or in a folder, as the project does."""
+    python, folder = environment(project), folder or project
+    tell_apart(folder)
+    settings = with_plugins_of_all(project)
+    mypy: list[str | Path] = [python / "mypy", "--config-file", settings, *arguments]
     cache = python.parent / "mypy-cache"
     # Projects have modules of the same names, so what one process writes there another reads.
     with cache.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not cache.exists():
             with CLOCK.of_no_pattern():
-                run(mypy, project, MYPY_CACHE_DIR=str(cache))
-        run(mypy, project, MYPY_CACHE_DIR=str(cache))
+                run(mypy, folder, MYPY_CACHE_DIR=str(cache))
+        run(mypy, folder, MYPY_CACHE_DIR=str(cache))
 
 
 def tell_apart(project: Path) -> None:
@@ -455,6 +509,17 @@ def test_what_one_of_many_python_projects_has_is_found(tmp_path: Path) -> None:
         check_style("python", tmp_path, [good, bad])
     check_types([good])
     check_style("python", tmp_path, [good])
+
+
+def test_what_one_of_many_stacks_has_is_found(tmp_path: Path) -> None:
+    answers = {"pattern": "internal-api", "runtime": "python", "iac": "cdk"}
+    good, bad = (render_project(tmp_path / each, **answers) for each in ("good", "bad"))
+    stack = bad / "infrastructure/stack.py"
+    stack.write_text(stack.read_text() + "\n\nWRONG: str = cdk.Duration.seconds(1)\n")
+
+    check_types([good])
+    with pytest.raises(pytest.fail.Exception, match="Incompatible types in assignment"):
+        check_types([good, bad])
 
 
 def test_projects_of_the_same_second_are_told_apart(tmp_path: Path) -> None:

@@ -77,7 +77,11 @@ def _show_edge(edge: "Edge") -> None:
 
 def node_facts(node: "Node") -> str:
     """What a node does, with its other attributes in brackets."""
-    facts = {key: value for key, value in node.attributes.items() if key != "does"}
+    facts = {
+        key: value
+        for key, value in node.attributes.items()
+        if key not in {"does", "former_seconds"}
+    }
     return f"{node.attributes.get('does', '')}{_facts(facts)}".strip()
 
 

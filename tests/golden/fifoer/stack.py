@@ -58,10 +58,11 @@ class FifoerStack(cdk.Stack):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(4),
             # Six times the function's timeout.
-            visibility_timeout=cdk.Duration.seconds(120),
+            visibility_timeout=cdk.Duration.seconds(240),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=entries_dead_letter_queue,
-                max_receive_count=5,
+                # An outage of a day changes no order.
+                max_receive_count=360,
             ),
         )
 
@@ -69,7 +70,7 @@ class FifoerStack(cdk.Stack):
             "PostFunction",
             name="post",
             description="Posts each entry to its account",
-            timeout=cdk.Duration.seconds(20),
+            timeout=cdk.Duration.seconds(40),
         )
 
         ledger_table = dynamodb.Table(
@@ -92,6 +93,7 @@ class FifoerStack(cdk.Stack):
         entries_queue.grant(
             post_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
         )
+        entries_dead_letter_queue.grant(post_function, "sqs:SendMessage")
         post_function.add_event_source_mapping(
             "EntriesQueue",
             event_source_arn=entries_queue.queue_arn,
@@ -99,6 +101,7 @@ class FifoerStack(cdk.Stack):
             report_batch_item_failures=True,
             max_concurrency=10,
         )
+        post_function.add_environment("DEAD_LETTER_QUEUE_URL", entries_dead_letter_queue.queue_url)
 
         # post -> ledger
         ledger_table.grant(post_function, "dynamodb:GetItem", "dynamodb:PutItem")

@@ -44,17 +44,18 @@ export class FifoerStack extends cdk.Stack {
       enforceSSL: true,
       retentionPeriod: cdk.Duration.days(4),
       // Six times the function's timeout.
-      visibilityTimeout: cdk.Duration.seconds(120),
+      visibilityTimeout: cdk.Duration.seconds(240),
       deadLetterQueue: {
         queue: entriesDeadLetterQueue,
-        maxReceiveCount: 5,
+        // An outage of a day changes no order.
+        maxReceiveCount: 360,
       },
     });
 
     const postFunction = this.lambdaFunction("PostFunction", {
       name: "post",
       description: "Posts each entry to its account",
-      timeout: cdk.Duration.seconds(20),
+      timeout: cdk.Duration.seconds(40),
     });
 
     const ledgerTable = new dynamodb.Table(this, "LedgerTable", {
@@ -77,12 +78,14 @@ export class FifoerStack extends cdk.Stack {
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
     );
+    entriesDeadLetterQueue.grant(postFunction, "sqs:SendMessage");
     postFunction.addEventSourceMapping("EntriesQueue", {
       eventSourceArn: entriesQueue.queueArn,
       batchSize: 1,
       reportBatchItemFailures: true,
       maxConcurrency: 10,
     });
+    postFunction.addEnvironment("DEAD_LETTER_QUEUE_URL", entriesDeadLetterQueue.queueUrl);
 
     // post -> ledger
     ledgerTable.grant(postFunction, "dynamodb:GetItem", "dynamodb:PutItem");

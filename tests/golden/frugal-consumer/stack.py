@@ -147,7 +147,8 @@ class FrugalConsumerStack(cdk.Stack):
             visibility_timeout=cdk.Duration.seconds(360),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=usage_dead_letter_queue,
-                max_receive_count=5,
+                # An outage of an hour makes no dead letter.
+                max_receive_count=11,
             ),
         )
 
@@ -185,7 +186,7 @@ class FrugalConsumerStack(cdk.Stack):
         store_function.add_event_source_mapping(
             "UsageQueue",
             event_source_arn=usage_queue.queue_arn,
-            batch_size=10,
+            batch_size=1,
             report_batch_item_failures=True,
             max_concurrency=2,
         )

@@ -112,7 +112,8 @@ export class FrugalConsumerStack extends cdk.Stack {
       visibilityTimeout: cdk.Duration.seconds(360),
       deadLetterQueue: {
         queue: usageDeadLetterQueue,
-        maxReceiveCount: 5,
+        // An outage of an hour makes no dead letter.
+        maxReceiveCount: 11,
       },
     });
 
@@ -147,7 +148,7 @@ export class FrugalConsumerStack extends cdk.Stack {
     );
     storeFunction.addEventSourceMapping("UsageQueue", {
       eventSourceArn: usageQueue.queueArn,
-      batchSize: 10,
+      batchSize: 1,
       reportBatchItemFailures: true,
       maxConcurrency: 2,
     });

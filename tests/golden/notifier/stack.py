@@ -86,10 +86,11 @@ class NotifierStack(cdk.Stack):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(4),
             # Six times the function's timeout.
-            visibility_timeout=cdk.Duration.seconds(150),
+            visibility_timeout=cdk.Duration.seconds(180),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=invoicing_dead_letter_queue,
-                max_receive_count=5,
+                # An outage of an hour makes no dead letter.
+                max_receive_count=22,
             ),
         )
 
@@ -97,7 +98,7 @@ class NotifierStack(cdk.Stack):
             "InvoiceFunction",
             name="invoice",
             description="Writes the invoice of a placed order once",
-            timeout=cdk.Duration.seconds(25),
+            timeout=cdk.Duration.seconds(30),
         )
 
         invoices_table = dynamodb.Table(
@@ -193,12 +194,16 @@ class NotifierStack(cdk.Stack):
         invoicing_queue.grant(
             invoice_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
         )
+        invoicing_dead_letter_queue.grant(invoice_function, "sqs:SendMessage")
         invoice_function.add_event_source_mapping(
             "InvoicingQueue",
             event_source_arn=invoicing_queue.queue_arn,
-            batch_size=10,
+            batch_size=1,
             report_batch_item_failures=True,
             max_concurrency=5,
+        )
+        invoice_function.add_environment(
+            "DEAD_LETTER_QUEUE_URL", invoicing_dead_letter_queue.queue_url
         )
 
         # invoice -> invoices

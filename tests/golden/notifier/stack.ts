@@ -63,17 +63,18 @@ export class NotifierStack extends cdk.Stack {
       enforceSSL: true,
       retentionPeriod: cdk.Duration.days(4),
       // Six times the function's timeout.
-      visibilityTimeout: cdk.Duration.seconds(150),
+      visibilityTimeout: cdk.Duration.seconds(180),
       deadLetterQueue: {
         queue: invoicingDeadLetterQueue,
-        maxReceiveCount: 5,
+        // An outage of an hour makes no dead letter.
+        maxReceiveCount: 22,
       },
     });
 
     const invoiceFunction = this.lambdaFunction("InvoiceFunction", {
       name: "invoice",
       description: "Writes the invoice of a placed order once",
-      timeout: cdk.Duration.seconds(25),
+      timeout: cdk.Duration.seconds(30),
     });
 
     const invoicesTable = new dynamodb.Table(this, "InvoicesTable", {
@@ -160,12 +161,14 @@ export class NotifierStack extends cdk.Stack {
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
     );
+    invoicingDeadLetterQueue.grant(invoiceFunction, "sqs:SendMessage");
     invoiceFunction.addEventSourceMapping("InvoicingQueue", {
       eventSourceArn: invoicingQueue.queueArn,
-      batchSize: 10,
+      batchSize: 1,
       reportBatchItemFailures: true,
       maxConcurrency: 5,
     });
+    invoiceFunction.addEnvironment("DEAD_LETTER_QUEUE_URL", invoicingDeadLetterQueue.queueUrl);
 
     // invoice -> invoices
     invoicesTable.grant(invoiceFunction, "dynamodb:GetItem", "dynamodb:PutItem");

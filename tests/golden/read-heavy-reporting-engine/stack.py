@@ -314,7 +314,8 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             visibility_timeout=cdk.Duration.seconds(360),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=stale_reports_dead_letter_queue,
-                max_receive_count=5,
+                # An outage of an hour makes no dead letter.
+                max_receive_count=11,
             ),
         )
 
@@ -430,7 +431,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         invalidate_function.add_event_source_mapping(
             "StaleReportsQueue",
             event_source_arn=stale_reports_queue.queue_arn,
-            batch_size=10,
+            batch_size=1,
             report_batch_item_failures=True,
             max_concurrency=2,
         )

@@ -247,7 +247,8 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       visibilityTimeout: cdk.Duration.seconds(360),
       deadLetterQueue: {
         queue: staleReportsDeadLetterQueue,
-        maxReceiveCount: 5,
+        // An outage of an hour makes no dead letter.
+        maxReceiveCount: 11,
       },
     });
 
@@ -360,7 +361,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     );
     invalidateFunction.addEventSourceMapping("StaleReportsQueue", {
       eventSourceArn: staleReportsQueue.queueArn,
-      batchSize: 10,
+      batchSize: 1,
       reportBatchItemFailures: true,
       maxConcurrency: 2,
     });

@@ -122,10 +122,11 @@ class ScalableWebhookStack(cdk.Stack):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(4),
             # Six times the function's timeout.
-            visibility_timeout=cdk.Duration.seconds(150),
+            visibility_timeout=cdk.Duration.seconds(180),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=deliveries_dead_letter_queue,
-                max_receive_count=5,
+                # An outage of an hour makes no dead letter.
+                max_receive_count=22,
             ),
         )
 
@@ -133,7 +134,7 @@ class ScalableWebhookStack(cdk.Stack):
             "ProcessFunction",
             name="process",
             description="Stores each event once",
-            timeout=cdk.Duration.seconds(25),
+            timeout=cdk.Duration.seconds(30),
         )
 
         events_table = dynamodb.Table(
@@ -178,12 +179,16 @@ class ScalableWebhookStack(cdk.Stack):
         deliveries_queue.grant(
             process_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
         )
+        deliveries_dead_letter_queue.grant(process_function, "sqs:SendMessage")
         process_function.add_event_source_mapping(
             "DeliveriesQueue",
             event_source_arn=deliveries_queue.queue_arn,
-            batch_size=10,
+            batch_size=1,
             report_batch_item_failures=True,
             max_concurrency=2,
+        )
+        process_function.add_environment(
+            "DEAD_LETTER_QUEUE_URL", deliveries_dead_letter_queue.queue_url
         )
 
         # process -> events

@@ -92,17 +92,18 @@ export class ScalableWebhookStack extends cdk.Stack {
       enforceSSL: true,
       retentionPeriod: cdk.Duration.days(4),
       // Six times the function's timeout.
-      visibilityTimeout: cdk.Duration.seconds(150),
+      visibilityTimeout: cdk.Duration.seconds(180),
       deadLetterQueue: {
         queue: deliveriesDeadLetterQueue,
-        maxReceiveCount: 5,
+        // An outage of an hour makes no dead letter.
+        maxReceiveCount: 22,
       },
     });
 
     const processFunction = this.lambdaFunction("ProcessFunction", {
       name: "process",
       description: "Stores each event once",
-      timeout: cdk.Duration.seconds(25),
+      timeout: cdk.Duration.seconds(30),
     });
 
     const eventsTable = new dynamodb.Table(this, "EventsTable", {
@@ -147,12 +148,14 @@ export class ScalableWebhookStack extends cdk.Stack {
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
     );
+    deliveriesDeadLetterQueue.grant(processFunction, "sqs:SendMessage");
     processFunction.addEventSourceMapping("DeliveriesQueue", {
       eventSourceArn: deliveriesQueue.queueArn,
-      batchSize: 10,
+      batchSize: 1,
       reportBatchItemFailures: true,
       maxConcurrency: 2,
     });
+    processFunction.addEnvironment("DEAD_LETTER_QUEUE_URL", deliveriesDeadLetterQueue.queueUrl);
 
     // process -> events
     eventsTable.grant(processFunction, "dynamodb:GetItem", "dynamodb:PutItem");

@@ -34,9 +34,9 @@ def treated(topology: Topology, datastore: Datastore, *, former: bool) -> Topolo
 
 
 def _node(node: Node, *, former: bool) -> Node:
-    attributes = {key: value for key, value in node.attributes.items() if key != "former_timeout"}
-    if former and "former_timeout" in node.attributes:
-        attributes["timeout"] = node.attributes["former_timeout"]
+    attributes = {key: value for key, value in node.attributes.items() if key != "former_seconds"}
+    if former and "former_seconds" in node.attributes:
+        attributes["timeout"] = node.attributes["former_seconds"]
     return replace(node, attributes=attributes)
 
 

@@ -1,0 +1,36 @@
+"""Unit tests of adapters that users have no reason to change: they run here, in rendered projects.
+
+Each stands as a template in the folder of its language, or of a topology that has another one,
+and is rendered with a project's answers.
+"""
+
+from pathlib import Path
+
+from rendering import _renderer, data_of, template
+from variants import Variant
+
+HERE = Path(__file__).parent
+FOLDER = Path("tests/unit")
+
+
+def unit_tests_of(variant: Variant, project: Path) -> dict[Path, str]:
+    """Return the tests of those adapters that a project has: where they belong, and their text."""
+    renderer = _renderer(template())
+    answers = renderer.answers(data_of(**variant.answers), project)
+    name_of = {"python": "test_{}.py", "typescript": "{}.test.ts"}[variant.runtime].format
+    found = {}
+    for subject in answers["tested_elsewhere"]:
+        if subject in answers["adapters"]:
+            name = name_of(subject)
+            places = (HERE / variant.runtime / each for each in (variant.topology, ""))
+            file = next(each for place in places if (each := place / f"{name}.jinja").exists())
+            found[FOLDER / name] = renderer.jinja.from_string(file.read_text()).render(answers)
+    return found
+
+
+def add_tests(variant: Variant, project: Path) -> list[str]:
+    """Write them into a project; return where."""
+    tests = unit_tests_of(variant, project)
+    for place, text in tests.items():
+        (project / place).write_text(text)
+    return [str(place) for place in tests]
