@@ -198,7 +198,7 @@ def test_an_update_leaves_how_queues_end_what_fails(
     }, done.stderr
     assert after == ends(cli.folder / "then/template.yaml")
     assert stood <= stateful(template)
-    checked = project.run("check", "template.yaml")
+    checked = project.run("check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     for queue, now in after.items():
         assert not now.sends
