@@ -1,8 +1,10 @@
 """An update changes how a queue ends what fails only together with code that names poison."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ import pytest
 from command import Cli
 from packaging.version import Version
 from releases import VERSIONS, template_of, variants_of
-from rendering import render_from
+from rendering import ROOT, render_from, render_project
 from static.test_project import run_unit_tests
 from update.projects import Owned
-from update.test_released import Made, generated
-from variants import parameters
+from update.test_released import Made, check, generated, updated
+from variants import Variant, parameters
 
 from sls_patterns_cli.cloudformation.document import read
 from sls_patterns_cli.updating.imports import imported
@@ -48,6 +50,10 @@ class Ends:
     @property
     def tried_seconds(self) -> int:
         return self.receives * self.visibility
+
+    def __str__(self) -> str:
+        sent = ", sends" if self.sends else ""
+        return f"{self.receives} x {self.visibility} s, batch {self.batch}{sent}"
 
 
 def ends(template: Path) -> dict[str, Ends]:
@@ -164,7 +170,12 @@ def stateful(template: Path) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("edited", [False, True], ids=["as-released", "edited"])
 @pytest.mark.parametrize(
     "made",
-    parameters(MADE, of(NUMBERS, "native", "direct") + of("v0.6.1", "scheduled")[:1]),
+    parameters(
+        MADE,
+        of(NUMBERS, "native")
+        + of(NUMBERS, "function", datastore="aurora-postgresql")[:1]
+        + of("v0.6.1", "scheduled")[1:],
+    ),
     ids=str,
 )
 def test_an_update_leaves_how_queues_end_what_fails(
@@ -187,6 +198,8 @@ def test_an_update_leaves_how_queues_end_what_fails(
     }, done.stderr
     assert after == ends(cli.folder / "then/template.yaml")
     assert stood <= stateful(template)
+    checked = project.run("check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
     for queue, now in after.items():
         assert not now.sends
         assert now.batch == before[queue].batch
@@ -195,17 +208,94 @@ def test_an_update_leaves_how_queues_end_what_fails(
             assert now.tried_seconds >= before[queue].tried_seconds
 
 
-def test_the_adapter_that_names_poison_came_with_one_release(cli: Cli) -> None:
-    """The table in docs/updating.md says so."""
+@pytest.mark.parametrize(
+    "made", parameters(MADE, of(NUMBERS, "direct")[:1] + of(NUMBERS, "scheduled")[1:]), ids=str
+)
+def test_unit_tests_of_a_release_process_poison_after_an_update(
+    cli: Cli, coming: Path, made: Made
+) -> None:
+    project, _ = updated(cli, coming, made)
+    run_unit_tests(made.variant, project.folder, "tests/unit")
+
+
+def facts(made: Made, folder: Path) -> tuple[bool, frozenset[str]]:
+    """Whether handlers name poison by the adapter, and how their queues end what fails."""
+    render_from(template_of(made.version), folder, made.version, **made.variant.answers)
+    project = Owned(folder, Cli(folder, {}))
+    (by_adapter,) = {names_poison(project, path) for path in handlers(project, made)}
+    return by_adapter, said(folder)
+
+
+def said(project: Path) -> frozenset[str]:
+    """How the queues of a project end what fails."""
+    return frozenset(map(str, ends(project / "template.yaml").values()))
+
+
+def with_answer(folder: Path, service: tuple[str, str, str], answer: str) -> str:
+    slug, topology, datastore = service
+    further = (("poison", answer),)
+    variant = Variant(slug, topology, "python", "sam", datastore, further)
+    (same,) = said(render_project(folder, **variant.answers))
+    return same
+
+
+def table(scratch: Path) -> Iterator[str]:
+    """The rows in docs/updating.md: one for each service and its releases of equal facts."""
+    found: dict[tuple[str, str, str], dict[tuple[bool, frozenset[str]], list[str]]] = {}
     for number, made in enumerate(MADE):
-        folder = cli.folder / str(number)
-        render_from(template_of(made.version), folder, made.version, **made.variant.answers)
-        project = Owned(folder, cli)
-        for path in handlers(project, made):
-            assert names_poison(project, path) == calls_adapter(made), f"{made}: {path}"
+        of_release = facts(made, scratch / f"{number}")
+        service = (made.variant.pattern, made.variant.topology, made.variant.datastore)
+        releases = found.setdefault(service, {}).setdefault(of_release, [])
+        if made.version not in releases:
+            releases.append(made.version)
+    for service, by_facts in sorted(found.items()):
+        # Both languages have the same: each release is there once.
+        assert sum(map(len, by_facts.values())) == len({*chain(*by_facts.values())})
+        kept, named = (
+            with_answer(scratch / f"{'-'.join(service)}-{answer}", service, answer)
+            for answer in ("retried", "named")
+        )
+        for (by_adapter, before), releases in by_facts.items():
+            numbers = " ".join(each.removeprefix("v") for each in releases)
+            yield (
+                f"| {', '.join(service)} | {numbers} | "
+                f"{'yes' if by_adapter else 'no'} | {', '.join(before)} | {kept} | {named} |"
+            )
+
+
+@pytest.mark.exhaustive
+def test_the_page_says_which_handlers_name_poison_and_what_an_update_changes(
+    tmp_path: Path,
+) -> None:
+    rows = list(table(tmp_path))
+
+    page = (ROOT / "docs/updating.md").read_text().splitlines()
+    assert [line for line in page if re.match(r"\| [a-z-]+, ", line)] == rows, "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    "made", parameters(MADE, of(NUMBERS, "native", "scheduled") + of("v0.6.1", "sns")), ids=str
+)
+def test_the_adapter_that_names_poison_came_with_one_release(tmp_path: Path, made: Made) -> None:
+    by_adapter, _ = facts(made, tmp_path / "project")
+
+    assert by_adapter == calls_adapter(made)
 
 
 NAMED = ("--data", "poison=named")
+
+
+def name_poison(project: Owned, coming: Path) -> None:
+    """Update with the answer and the fixes that it needs, and settle what is left."""
+    done = project.run("update", "--json", "--source", coming, *NAMED, "--apply-fixes")
+    assert done.returncode in {0, 3}, done.stderr
+    report = json.loads(done.stdout)
+    left = ("conflicts", "kept", "unfit", "to_review", "waiting")
+    assert [report[each] for each in left] == [[]] * len(left)
+    # The adapter's own unit test is not part of projects any more.
+    assert {*report["orphaned"]} <= {"tests/unit/test_batches.py", "tests/unit/batches.test.ts"}
+    for path in report["orphaned"]:
+        (project.folder / path).unlink()
 
 
 @pytest.mark.parametrize(
@@ -222,9 +312,8 @@ def test_a_project_that_names_poison_has_its_queues_wait(
     template = project.folder / "template.yaml"
     before, stood = ends(template), stateful(template)
 
-    done = project.run("update", "--json", "--source", coming, *NAMED, "--apply-fixes")
+    name_poison(project, coming)
 
-    assert done.returncode == 0, done.stdout + done.stderr
     inside = made.variant.datastore == "aurora-postgresql"
     for queue, now in ends(template).items():
         assert now.sends != inside
@@ -258,6 +347,34 @@ def test_queues_do_not_wait_for_handlers_that_name_no_poison(
     assert project.refused("--source", coming, *NAMED).startswith("poison=named needs the fix")
 
 
+@pytest.mark.parametrize("made", of(NUMBERS, "standard")[:1], ids=str)
+def test_an_edited_handler_that_names_poison_is_taken_as_it_is(
+    cli: Cli, coming: Path, made: Made
+) -> None:
+    project = generated(cli, made.version, **made.variant.answers)
+    edit(project, made)
+    (path,) = handlers(project, made)
+    mine = project.read(path)
+
+    report = project.update("--source", coming, *NAMED, code=3)
+
+    assert [each["path"] for each in report["to_review"]] == ["tests/unit/test_store.py"]
+    assert all(now.sends for now in ends(project.folder / "template.yaml").values())
+    assert project.read(path) == mine
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    "made", of(NUMBERS, "scheduled")[:1] + of(NUMBERS, "standard")[1:], ids=str
+)
+def test_a_project_that_names_poison_by_now_passes_its_own_checks(
+    cli: Cli, coming: Path, made: Made
+) -> None:
+    project = generated(cli, made.version, **made.variant.answers)
+    name_poison(project, coming)
+    check(project, made)
+
+
 @pytest.mark.parametrize("made", of(NUMBERS, "sns")[:1], ids=str)
 def test_an_error_that_may_pass_is_no_poison(cli: Cli, coming: Path, made: Made) -> None:
     """The handler of 0.7.0 rejected each ValueError, such as that of a bug."""
@@ -267,5 +384,5 @@ def test_an_error_that_may_pass_is_no_poison(cli: Cli, coming: Path, made: Made)
 
     assert "needs the fix 0.8.0-" in project.refused("--source", coming, *NAMED)
 
-    project.update("--source", coming, *NAMED, "--apply-fixes")
+    name_poison(project, coming)
     assert "ValueError" not in project.read(path)

@@ -380,7 +380,7 @@ def _fitting(nodes: tuple[Node, ...], edges: tuple[Edge, ...], brings: Datastore
     def fitting_node(node: Node) -> Node:
         changes = {}
         if node.name in waits:
-            for each in ("timeout", "former_timeout"):
+            for each in ("timeout", "former_seconds"):
                 if each in node.attributes:
                     changes[each] = max(node.attributes[each], waits[node.name]["timeout"])
         if node.name in apis:
