@@ -78,6 +78,11 @@ SEEDED = {
     "tried-for-ever": Seeded(
         Trial.LONGER, replace(DEFECTS["no-dead-letter-queue"], shows_as="is_endless")
     ),
+    # AWS refuses it for a new event source mapping, not when a queue is changed later.
+    "visibility-too-short": Seeded(
+        Trial.LATE,
+        Defect(r"VisibilityTimeout: \d+", "VisibilityTimeout: 1", shows_as="given_up"),
+    ),
     "less-time-than-a-call": Seeded(
         Trial.LATE, Defect(r"(?<=\s)Timeout: \d+", "Timeout: 2", shows_as="given_up")
     ),
