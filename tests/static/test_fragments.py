@@ -36,6 +36,7 @@ def attributes() -> set[str]:
         "allowed",
         "adapter",
         "days",
+        "former_seconds",
         "at_a_time",
         "most_bytes",
         "most_items",
