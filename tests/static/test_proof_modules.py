@@ -19,7 +19,10 @@ from variants import (
 )
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.catalog.compiler import poison
+from sls_patterns_cli.catalog.compiler.harness import called as called_by
 from sls_patterns_cli.catalog.kinds import Uses
+from sls_patterns_cli.catalog.model import Topology
 
 MODULES = catalog.vocabulary().harness
 ENDINGS = {"python": ".py", "typescript": ".ts"}
@@ -81,7 +84,9 @@ def called(runtime: str, texts: Mapping[str, str]) -> dict[str, set[str]]:
             part
             for part in MODULES[module].parts
             if re.search(
-                rf"\.{named(runtime, part)}\b|(?<!def )(?<!async )\b{named(runtime, part)}\(", own
+                rf"\.{named(runtime, part)}\b|(?<!def )(?<!async )\b{named(runtime, part)}\("
+                rf"|import [^\n]*\b{named(runtime, part)}\b",
+                own,
             )
         }
         for module in modules
@@ -107,9 +112,15 @@ def entry(module: str, parts: set[str]) -> str:
     return f"{module}: [{', '.join(sorted(parts))}]"
 
 
+def treated_of(variant: Variant) -> Topology:
+    datastore = catalog.vocabulary().datastores[variant.datastore]
+    former = dict(variant.further).get("poison") == "retried"
+    return poison.treated(topology_of(variant).on(variant.datastore), datastore, former=former)
+
+
 def declared(variant: Variant) -> dict[str, tuple[str, ...]]:
     """Return what the topology and its datastore say that proofs use."""
-    of_topology = topology_of(variant).harness
+    of_topology = called_by(treated_of(variant), catalog.vocabulary())
     of_datastore = catalog.vocabulary().datastores[variant.datastore].harness
     return {
         module: (*of_topology.get(module, ()), *of_datastore.get(module, ()))

@@ -287,6 +287,8 @@ class HarnessModule:
     """What a project has of it only where its proofs call it, with what this calls itself."""
     needs: Uses = field(default_factory=dict)
     """What the rest of the module calls of others."""
+    poison: Mapping[str, str] = field(default_factory=dict)
+    """Parts that only projects have of whose messages this becomes what cannot be processed."""
 
 
 @dataclass(frozen=True)

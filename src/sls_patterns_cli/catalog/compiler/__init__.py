@@ -57,7 +57,7 @@ ACCESS_CALLS = {"write-once": 2, "write-update": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
 # What a project has of its own whose handlers name no poison.
-DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds", "encryption")
+DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds", "encryption", "harness")
 # The group of the functions that use the datastore whose VPC it is.
 FUNCTION_GROUP = "FunctionSecurityGroup"
 # Requests with these methods have no body that a service reads.

@@ -17,7 +17,7 @@ def harness(
         return {}
     modules = vocabulary.harness
     found: dict[str, set[str]] = {}
-    waiting = [topology.harness, datastore.harness]
+    waiting = [called(topology, vocabulary), datastore.harness]
     while waiting:
         for name, parts in waiting.pop().items():
             new = {*parts} - found.get(name, set())
@@ -28,6 +28,23 @@ def harness(
         name: [part for part in module.parts if part in found[name]]
         for name, module in modules.items()
         if name in found
+    }
+
+
+def called(topology: Topology, vocabulary: Vocabulary) -> Uses:
+    """The parts of each module that the topology's own proofs call.
+
+    In a topology without consumers of its own, poison is that of other stacks.
+    """
+    poison = {each.attributes["poison"] for each in topology.edges if "poison" in each.attributes}
+
+    def is_called(module: str, part: str) -> bool:
+        of = vocabulary.harness[module].poison.get(part)
+        return of is None or not poison or of in poison
+
+    return {
+        module: tuple(part for part in parts if is_called(module, part))
+        for module, parts in topology.harness.items()
     }
 
 
