@@ -115,7 +115,7 @@ _http = urllib3.PoolManager(maxsize=SENDERS, retries=False)
 def deployed(
     folder: Path,
     *,
-    change: Callable[[Path], None] | None = None,
+    change: Callable[[Path], object] | None = None,
     parameters: Mapping[str, str] | None = None,
     **answers: str,
 ) -> Iterator[session._Stack]:

@@ -163,24 +163,24 @@ def outcome_of(
 ) -> Outcome:
     """Reckon what became of what was sent."""
     seconds = time.monotonic() - traffic.began_at
-    disordered = []
+    groups: list[str] = []
     if service.in_order:
         (ledger,) = stack.tables
-        disordered = _disordered(traffic.sent, stack.items(ledger))
+        groups = disordered(traffic.sent, stack.items(ledger))
     written = datastore.written().items()
     return Outcome(
         len(traffic.sent),
         traffic.due,
         datastore.stored() | traffic.letters,
         {message for (_, message), times in written if times > 1},
-        disordered,
+        groups,
         strikes,
         seconds,
         is_stopped=traffic.is_astray,
     )
 
 
-def _disordered(messages: list[Message], items: list[dict[str, Any]]) -> list[str]:
+def disordered(messages: list[Message], items: list[dict[str, Any]]) -> list[str]:
     """Return the accounts whose entries are not numbered in the order in which they were sent."""
     sent: dict[str, list[str]] = defaultdict(list)
     for message in messages:

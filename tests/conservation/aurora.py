@@ -37,6 +37,9 @@ CREATE TRIGGER write AFTER INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNC
 """
 
 
+WAITS_SECONDS = 5
+"""How long a statement may take."""
+
 MOST_AT_A_TIME = """
 SELECT max(others) FROM (
     SELECT count(*) AS others FROM answered AS one JOIN answered AS other
@@ -101,8 +104,8 @@ class Aurora(Interruptible):
         """Leave it to the triggers: what takes long is chosen when they are made."""
 
     def most_at_a_time(self) -> int:
-        ((most,),) = self._ask(MOST_AT_A_TIME)
-        return int(most)
+        most = next(iter(self._ask(MOST_AT_A_TIME)[0]), None)
+        return int(most or 0)
 
     def _count(self, table: str) -> Counter[Item]:
         """Return what was counted a moment ago; during an outage, what was counted before."""

@@ -26,6 +26,9 @@ VARIABLE = "AWS_ENDPOINT_URL_DYNAMODB"
 WAITS_SECONDS = 3
 """How long the services' SDKs wait for an answer (`read_timeout`, `requestTimeout`)."""
 
+SUBSCRIBER = "Subscriber"
+"""What is written by way of SNS, whose calls may come to our server as well."""
+
 GONE = HTTPStatus.BAD_REQUEST, "ResourceNotFoundException"
 """What the SDKs do not try again by themselves: each call fails at once, as long as it lasts."""
 
@@ -36,6 +39,7 @@ BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR, "InternalServerError"
 class DynamoDb(Interruptible):
     def __init__(self, stack: Stack, server: "_Server") -> None:
         self._stack, self._server = stack, server
+        self.url = f"http://127.0.0.1:{server.server_port}"
         self._nodes = {table: node for node, table in stack.tables.items()}
 
     def stored(self) -> set[Item]:
@@ -80,7 +84,7 @@ class DynamoDb(Interruptible):
 
     def _waited_for(self) -> set[str]:
         tables = self._stack.tables
-        return {tables[node] for node in self._stack.waits or tables}
+        return {tables.get(node, node) for node in self._stack.waits or tables}
 
     def _by_node(self, counts: Mapping[Item, int]) -> Counter[Item]:
         with self._server.lock:
@@ -97,7 +101,7 @@ def disturbable(
     slow_seconds: float,
     down: tuple[HTTPStatus, str] = GONE,
     note: Callable[[Mapping[str, Any]], None] = _nothing,
-) -> Iterator[Interruptible]:
+) -> Iterator[DynamoDb]:
     """Put our server between the functions and the emulator, for as long as the block.
 
     While it is down, it answers with this status and error. `note` gets each item that a write
@@ -107,8 +111,9 @@ def disturbable(
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            _send_functions_to(stack, f"http://127.0.0.1:{server.server_port}")
-            yield DynamoDb(stack, server)
+            table = DynamoDb(stack, server)
+            _send_functions_to(stack, table.url)
+            yield table
         finally:
             server.shutdown()
             thread.join()
@@ -177,7 +182,7 @@ class _Call(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        tables = _tables(json.loads(body))
+        tables = _tables(body)
         with self.server.lock:
             self.server.under_way.update(tables)
             for table in tables:
@@ -192,7 +197,7 @@ class _Call(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes, tables: set[str]) -> None:
         ids = set(IDS.findall(body.decode()))
-        is_write = self.headers["X-Amz-Target"].endswith(WRITES)
+        is_write = self.headers.get("X-Amz-Target", "").endswith(WRITES)
         # Only a write takes long: a message takes no longer for what is read beside it.
         pause = self.server.slow_seconds / 2 if is_write and any(map(is_slow, ids)) else 0
         # Half of the time passes before the item is written: whoever dies may have written it.
@@ -265,8 +270,11 @@ def _refusal(status: HTTPStatus, error: str) -> tuple[int, bytes]:
     return status, json.dumps(body).encode()
 
 
-def _tables(call: dict[str, Any]) -> set[str]:
-    """Return the names of the tables of a call."""
+def _tables(body: bytes) -> set[str]:
+    """Return the names of the tables of a call, or of what another service serves."""
+    if not body.startswith(b"{"):
+        return {SUBSCRIBER}
+    call = json.loads(body)
     items = [next(iter(each.values())) for each in call.get("TransactItems", [])] or [call]
     return {each["TableName"] for each in items if "TableName" in each}
 

@@ -10,17 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from conservation import dynamodb
-from conservation.datastore import Datastore, Item
+from conservation.datastore import Datastore, Interruptible, Item
 from conservation.stack import Stack
 
-SUBSCRIBER = "Subscriber"
+SUBSCRIBER = dynamodb.SUBSCRIBER
 """Where an order is of which the subscriber was told all, and nothing else."""
+
+VARIABLE = "AWS_ENDPOINT_URL_SNS"
 
 LOOKS_AT_MOST_EVERY_SECONDS = 0.2
 
 
-class Outbox(Datastore):
-    def __init__(self, stack: Stack, table: Datastore, queue_url: str) -> None:
+class Outbox(Interruptible):
+    def __init__(self, stack: Stack, table: Interruptible, queue_url: str) -> None:
         self._stack, self._table, self._queue_url = stack, table, queue_url
         self._told: dict[str, dict[str, Any]] = defaultdict(dict)
         """The events that the subscriber has, by their orders and ids."""
@@ -58,6 +60,21 @@ class Outbox(Datastore):
     def fail_for_a_while(self) -> None:
         self._table.fail_for_a_while()
 
+    def fail_until_tried(self, tries: float) -> None:
+        self._table.fail_until_tried(tries)
+
+    def is_down(self) -> bool:
+        return self._table.is_down()
+
+    def recover(self) -> None:
+        self._table.recover()
+
+    def answer_late(self) -> None:
+        self._table.answer_late()
+
+    def most_at_a_time(self) -> int:
+        return self._table.most_at_a_time()
+
     def _look(self) -> None:
         sqs = self._stack.client("sqs")
         while messages := sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get(
@@ -94,4 +111,10 @@ def disturbable(stack: Stack, slow_seconds: float) -> Iterator[Datastore]:
         Attributes={"RawMessageDelivery": "true"},
     )
     with dynamodb.disturbable(stack, slow_seconds) as table:
+        functions, name = stack.client("lambda"), stack.outputs["PublishFunctionName"]
+        environment = functions.get_function_configuration(FunctionName=name)["Environment"]
+        functions.update_function_configuration(
+            FunctionName=name,
+            Environment={"Variables": {**environment["Variables"], VARIABLE: table.url}},
+        )
         yield Outbox(stack, table, url)

@@ -58,14 +58,21 @@ class Stack:
         return [item for page in pages for item in page["Items"]]
 
     def most_failures(self) -> int:
-        """Return how often the message, or the batch of a stream, has failed that failed most."""
-        logs, failures = self.client("logs"), Counter[str]()
+        """Return how often the message has failed that failed most.
+
+        Of records of a stream no line has an id, so it is how often a batch has failed.
+        """
+        logs, messages, batches = self.client("logs"), Counter[str](), Counter[str]()
         for page in logs.get_paginator("describe_log_groups").paginate():
-            for group in page["logGroups"]:
-                found = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
-                for line in (json.loads(e["message"]) for e in found if "ERROR" in e["message"]):
-                    failures[line.get("message_id", group["logGroupName"])] += 1
-        return max(failures.values(), default=0)
+            for name in (group["logGroupName"] for group in page["logGroups"]):
+                events = logs.filter_log_events(logGroupName=name)["events"]
+                texts = (str(each["message"]) for each in events)
+                for line in (json.loads(text) for text in texts if text.startswith("{")):
+                    if "message_id" in line:
+                        messages[line["message_id"]] += line["message"] == "message failed"
+                    elif line.get("level") == "ERROR":
+                        batches[name] += 1
+        return max((messages or batches).values(), default=0)
 
     def sources(self) -> list[str]:
         """Return the URLs of the queues that functions consume, and that give messages up."""
