@@ -83,7 +83,7 @@ def test_a_mend_changes_files_that_are_rendered_and_the_users(
 def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
     pattern: Pattern, mend: ReleasedFix
 ) -> None:
-    declared = {proof.id for topology in pattern.topologies for proof in topology.proofs}
+    declared = {proof.id for topology in pattern.topologies for proof in topology.declared_proofs}
     for proof in mend.proofs:
         alone = replace(mend, proofs=(proof,))
 
