@@ -26,6 +26,8 @@ DOCUMENTS = [
 PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"))]
 # Run by other tests, which prove more than that they exit well.
 RUN_ELSEWHERE = {
+    "sls-patterns update --data poison=named --dry-run": "tests/update/test_poison.py",
+    "sls-patterns update --data poison=named --apply-fixes": "tests/update/test_poison.py",
     "make demo": ".github/workflows/ci.yml",
     "uvx --from SOURCE sls-patterns new": "tests/package/test_one_line.py",
     "uvx --from 'sls-patterns-cli[local] @ SOURCE' sls-patterns local test": (

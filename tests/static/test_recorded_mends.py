@@ -12,7 +12,7 @@ from jinja2 import Environment
 from packaging.version import Version
 from pathspec import GitIgnoreSpec
 from rendering import ROOT, render_project
-from variants import variants_of
+from variants import further_variants_of, variants_of
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.fix_declaration import ReleasedFix
@@ -35,7 +35,9 @@ of_each_mend = pytest.mark.parametrize(
 def rendered(slug: str) -> frozenset[str]:
     """Return the paths of all files that a pattern renders, in whatever variant."""
     paths: set[str] = set()
-    for variant in variants_of(catalog.pattern(slug)):
+    pattern = catalog.pattern(slug)
+    former = [each for each in further_variants_of(pattern) if "poison" in each.answers]
+    for variant in (*variants_of(pattern), *former):
         with TemporaryDirectory() as folder:
             project = render_project(Path(folder), **variant.answers)
             files = (path for path in project.rglob("*") if path.is_file())
@@ -83,7 +85,7 @@ def test_a_mend_changes_files_that_are_rendered_and_the_users(
 def test_a_proof_of_a_mend_is_declared_and_stands_in_a_file_of_its_own(
     pattern: Pattern, mend: ReleasedFix
 ) -> None:
-    declared = {proof.id for topology in pattern.topologies for proof in topology.proofs}
+    declared = {proof.id for topology in pattern.topologies for proof in topology.declared_proofs}
     for proof in mend.proofs:
         alone = replace(mend, proofs=(proof,))
 

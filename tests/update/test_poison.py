@@ -347,6 +347,28 @@ def test_queues_do_not_wait_for_handlers_that_name_no_poison(
     assert project.refused("--source", coming, *NAMED).startswith("poison=named needs the fix")
 
 
+@pytest.mark.parametrize("made", of(NUMBERS, "native")[1:], ids=str)
+def test_a_handler_that_names_poison_in_a_form_of_its_own_waives_the_fix(
+    cli: Cli, coming: Path, made: Made
+) -> None:
+    project = generated(cli, made.version, **made.variant.answers)
+    edit(project, made)
+    project.update("--source", coming)
+    project.commit()
+    needed = re.search(r"0\.8\.0-\d+", project.refused("--source", coming, *NAMED))
+    assert needed
+
+    waived = cli(
+        "fix", project.folder, "--waive", needed[0], "--reason", "The handler sends it itself."
+    )
+    assert waived.returncode == 0, waived.stderr
+    project.commit()
+
+    report = project.update("--source", coming, *NAMED, code=3)
+    assert {*handlers(project, made)} <= {*report["unfit"]}
+    assert all(now.sends for now in ends(project.folder / "template.yaml").values())
+
+
 @pytest.mark.parametrize("made", of(NUMBERS, "standard")[:1], ids=str)
 def test_an_edited_handler_that_names_poison_is_taken_as_it_is(
     cli: Cli, coming: Path, made: Made

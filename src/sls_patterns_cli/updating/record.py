@@ -88,6 +88,13 @@ def refuse_unless_open(project: Path, wanted: str) -> None:
         raise UserError(f"fix {wanted} is not open; {there}")
 
 
+def add(project: Path, note: Note) -> None:
+    """Note a fix, unless it is noted already."""
+    notes = read(project)
+    if note.id not in [each.id for each in notes]:
+        (project / RECORD).write_bytes(written([*notes, note]) or b"")
+
+
 def change(project: Path, changed: Callable[[Note], Note | None]) -> None:
     """Write the file anew, with what becomes of each note; None removes it."""
     content = written(filter(None, map(changed, read(project))))

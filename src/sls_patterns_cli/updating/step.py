@@ -83,9 +83,14 @@ class Step:
         ]
 
     def needed(self, given: Mapping[str, Any]) -> list[ReleasedFix]:
-        """The fixes that answers need which the project gets now."""
+        """The fixes that answers need which the project gets now, but for those that are waived."""
         answers = {f"{question}={answer}" for question, answer in given.items()}
-        return [each for each in self._released.values() if each.answer in answers]
+        waived = {note.id for note in self.notes if note.waived is not None}
+        return [
+            each
+            for each in self._released.values()
+            if each.answer in answers and each.id not in waived
+        ]
 
     def _fix(self, released: ReleasedFix, since: str) -> Fix:
         datastore = self.checkout.answers.get("datastore")

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sls_patterns_cli.catalog import released_fixes
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.rendering.answers import ANSWERS_FILE, Given, rendered
 from sls_patterns_cli.system.file_changes import swap
@@ -95,10 +96,13 @@ def fix(folder: Path, *, source: str | None, dry_run: bool, progress: Progress) 
 def waive(folder: Path, wanted: str, reason: str) -> None:
     """Note that the project in `folder` does without a fix, and why.
 
-    Raises UserError if the fix is not open.
+    Raises UserError if the fix is not open, and not one that an answer needs.
     """
     checkout = Checkout(folder)
+    of_answers = [each.id for each in released_fixes(checkout.answers["pattern"]) if each.answer]
     with checkout.locked():
+        if wanted in of_answers:
+            record.add(checkout.path, Note(wanted, checkout.version))
         record.refuse_unless_open(checkout.path, wanted)
         record.change(
             checkout.path,
@@ -249,7 +253,8 @@ class _Merged:
             if lacking:
                 raise UserError(
                     f"{needed.answer} needs the fix {needed.id} in {', '.join(lacking)}; "
-                    "--apply-fixes applies it where these are as released, --dry-run shows it"
+                    "--dry-run shows it, --apply-fixes applies it where these are as released, "
+                    f"and fix --waive {needed.id} does without it"
                 )
 
     def publish(self) -> None:
