@@ -145,11 +145,11 @@ BATCHES_IN_TYPESCRIPT = Variant("frugal-consumer", "standard", "typescript", "sa
     ("change", "said"),
     [
         (
-            {"log-group": ("batches-with", "most-at-a-time")},
+            {"log-group": ("most-at-a-time",)},
             "add to harness what proofs use: log-group: [json-lines]",
         ),
         (
-            {"source-queue": ("send-messages", "consumer-paused", "is-drained")},
+            {"source-queue": ("send-messages", "consumer-paused", "fewer-receives", "is-drained")},
             "remove from harness what no proof uses: source-queue: [is-drained]",
         ),
         ({"hostile-bodies": ()}, "remove from harness what no proof uses: hostile-bodies: []"),
