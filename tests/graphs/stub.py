@@ -30,8 +30,9 @@ def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
 
 
 def leads_on(variable: str) -> bool:
-    """Whether it names where a message goes next: Lambda's own do not, nor where records end."""
-    return not variable.startswith("AWS_") and "FAILED_RECORDS" not in variable
+    """Whether it names where a message goes next: Lambda's own do not, nor where what fails ends."""
+    ends = ("FAILED_RECORDS", "DEAD_LETTER_QUEUE")
+    return not variable.startswith("AWS_") and not any(each in variable for each in ends)
 
 
 def messages(value: Any) -> Iterator[dict[str, Any]]:
