@@ -17,7 +17,7 @@ from selection import pattern_of
 from sls_patterns_cli import catalog
 
 OF_FOLDERS = {
-    "static": ("static",),
+    "static": ("static", "adapters"),
     "contract": ("contract", "parity", "wiring"),
     "update": ("update",),
     "prove": ("prove", "letters", "graphs"),

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from adapters.kept_here import add_tests, unit_tests_of
-from rendering import kept_from, render_project, template
+from adapters.kept_here import add_tests
+from rendering import render_project
 from static.test_project import (
     CHECKED_BY_ONE,
     check_style,
@@ -12,28 +12,35 @@ from static.test_project import (
     check_typescript,
     run_unit_tests,
 )
-from variants import Variant, all_variants, few_of, is_retired, parameters
+from variants import Variant, all_variants, few_of, is_retired, parameters, topology_of
 
 
-def texts_of(variant: Variant) -> set[tuple[str, ...]]:
-    """Return those adapters and their tests, whatever the project is called."""
-    project = kept_from(template(), **variant.answers)
-    package = variant.pattern.replace("-", "_")
-    code = [
-        file.read_text()
-        for subject in ("batches", "dead?letter?queue")
-        for file in sorted(project.glob(f"src/**/adapters/{subject}.*"))
-    ]
-    tests = unit_tests_of(variant, project)
-    return {(text.replace(package, "package"),) for text in (*code, *tests.values()) if tests}
+def consumers_of(variant: Variant) -> set[tuple[str, ...]]:
+    """Return how its functions get messages from queues: what these adapters follow from."""
+    topology = topology_of(variant).on(variant.datastore)
+    nodes = {node.name: node for node in topology.nodes}
+    return {
+        (
+            variant.runtime,
+            variant.datastore,
+            str(nodes[edge.source].attributes.get("fifo")),
+            str(edge.attributes.get("by")),
+        )
+        for edge in topology.edges
+        if (nodes[edge.source].kind, nodes[edge.target].kind) == ("queue", "function")
+    }
 
 
-OFFERED = [each for each in all_variants() if each.iac == "sam" and not is_retired(each)]
-FEW = few_of(OFFERED, texts_of)
+CONSUMERS = [
+    each
+    for each in all_variants()
+    if each.iac == "sam" and not is_retired(each) and consumers_of(each)
+]
+FEW = few_of(CONSUMERS, consumers_of)
 
 
 @pytest.mark.of_all_patterns
-@pytest.mark.parametrize("variant", parameters([each for each in OFFERED if texts_of(each)], FEW))
+@pytest.mark.parametrize("variant", parameters(CONSUMERS, FEW))
 def test_the_unit_tests_of_adapters_pass(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
 

@@ -30,7 +30,7 @@ def handler(event: Any, context: Any) -> Any:  # noqa: ARG001
 
 
 def leads_on(variable: str) -> bool:
-    """Whether it names where a message goes next: Lambda's own do not, nor where what fails ends."""
+    """Whether it names where a message goes next: no variable of Lambda does, and no end."""
     ends = ("FAILED_RECORDS", "DEAD_LETTER_QUEUE")
     return not variable.startswith("AWS_") and not any(each in variable for each in ends)
 
