@@ -21,7 +21,7 @@ def test_a_long_way_to_a_dead_letter_queue_takes_as_long_as_one_of_five_minutes(
 ) -> None:
     scale = timescale.Scale(factor)
 
-    whole = receives * scale.on_way(visibility, receives * visibility)
+    whole = receives * scale.mapped_visibility(visibility, receives * visibility)
 
     at_least = receives * min(timescale.LEAST_MAPPED_VISIBILITY_SECONDS, visibility / factor)
     assert whole == pytest.approx(max(300 / factor, at_least))

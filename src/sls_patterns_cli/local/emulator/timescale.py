@@ -74,9 +74,12 @@ class Scale:
 
     def on_way(self, seconds: float, way_seconds: float) -> float:
         """Return the same of a wait on a way to a dead-letter queue that takes `way_seconds`."""
-        alone = self.divided(seconds)
-        shortened = alone / max(1.0, way_seconds / LONGEST_WAY_SECONDS)
-        return max(shortened, min(LEAST_MAPPED_VISIBILITY_SECONDS, alone))
+        return self.divided(seconds) / max(1.0, way_seconds / LONGEST_WAY_SECONDS)
+
+    def mapped_visibility(self, seconds: float, way_seconds: float) -> float:
+        """Return for how long a message is invisible after an event source mapping received it."""
+        least = min(LEAST_MAPPED_VISIBILITY_SECONDS, self.divided(seconds))
+        return max(least, self.on_way(seconds, way_seconds))
 
     def visibility(self, seconds: float) -> float:
         """Return for how long a message is invisible after a client received it."""
@@ -139,7 +142,7 @@ def _waits(
     if kind == "AWS::SQS::Queue":
         if hidden := _number(properties.get("VisibilityTimeout", _DEFAULT_VISIBILITY_SECONDS)):
             way = hidden * _number(properties.get("RedrivePolicy", {}).get("maxReceiveCount"))
-            here = scale.on_way(hidden, way) if mapped else scale.visibility(hidden)
+            here = scale.mapped_visibility(hidden, way) if mapped else scale.visibility(hidden)
             yield "visibility", hidden, here
         if delay := _number(properties.get("DelaySeconds")):
             yield "delay", delay, scale.divided(delay)

@@ -73,7 +73,7 @@ def _visibility_here(seconds: int, receives: int, work_seconds: float) -> float:
     if not receives:
         return here().divided(seconds)
     for_work = min(here().divided(seconds), ATTEMPTS_WORK / receives * work_seconds)
-    return max(here().on_way(seconds, receives * seconds), for_work)
+    return max(here().mapped_visibility(seconds, receives * seconds), for_work)
 
 
 def _receives(attributes: dict[str, str]) -> int:
