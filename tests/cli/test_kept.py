@@ -169,7 +169,7 @@ def test_list_says_what_the_vocabulary_and_the_code_say_now(checkout: Cli) -> No
 @pytest.mark.parametrize(
     ("path", "old", "changed"),
     [
-        (DECLARED, "timeout: 25", "timeout: 11"),
+        (DECLARED, "timeout: 30", "timeout: 31"),
         (f"templates/patterns/{SLUG}/graphs/function-dynamodb.json", "{", "{ "),
         ("templates/graph.yml", "suffix: Function", "suffix: Lambda"),
         (

@@ -43,6 +43,7 @@ def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
         "runtime_version": "python3.13",
         "iac": "sam",
         "datastore": "dynamodb",
+        "poison": "named",
         "rollout": "all-at-once",
         "region": "us-east-1",
         "dashboard": False,
@@ -159,7 +160,8 @@ def test_it_ends_with_the_tree_the_variant_and_what_comes_next(cli: Cli) -> None
     assert any(line.split()[:2] == ["src/hook/handlers/", "__init__.py"] for line in lines)
     variant = (
         "pattern scalable-webhook, topology function, runtime python, runtime version python3.13, "
-        "iac sam, datastore dynamodb, rollout all-at-once, region us-east-1, tracing xray"
+        "iac sam, datastore dynamodb, poison named, rollout all-at-once, region us-east-1, "
+        "tracing xray"
     )
     assert lines[lines.index(variant) + 1 :][:6] == [
         "Nothing was asked, without a terminal: what was not given has its default.",

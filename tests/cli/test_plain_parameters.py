@@ -104,7 +104,7 @@ def test_typer_is_pinned_and_has_what_is_replaced() -> None:
         (2, ("letters", "show", "--stack", "one", "--older-than", "x")),
         (2, ("new", "nothing", "folder", "--defaults", "--data", "a=b")),
         (2, ("fix", "--waive", "one", "--dry-run")),
-        (2, ("update", "--apply-fixes", "--data", "a=b")),
+        (2, ("update", "--data", "a")),
     ],
 )
 def test_reading_parameters_imports_no_pydantic(

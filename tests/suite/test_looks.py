@@ -1,6 +1,7 @@
 """A key of what is kept changes with each file that the look reads, and with what reads it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -136,9 +137,11 @@ def test_another_set_of_packages_is_another_key(
     def key(**versions: str) -> str:
         (place / "installed.txt").write_text(json.dumps(versions))
         (place / "package-lock.json").write_text(json.dumps(versions))
+        packages = place / "lib/python3.13/site-packages"
+        shutil.rmtree(packages, ignore_errors=True)
         for name, version in versions.items():
-            of = place / f"lib/python3.13/site-packages/{name}.dist-info"
-            of.mkdir(parents=True, exist_ok=True)
+            of = packages / f"{name}-{version}.dist-info"
+            of.mkdir(parents=True)
             needs = "Requires-Dist: lib (>=1)\n" if name == "mypy" else ""
             (of / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n{needs}")
         return digest(*look(project))

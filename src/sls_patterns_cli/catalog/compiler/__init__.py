@@ -106,10 +106,10 @@ def with_answers(
 def _former(
     pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
 ) -> Facts | None:
-    """What differs where handlers name no poison; None where nothing consumes a queue."""
-    base = graph(pattern, topology, vocabulary, datastore).as_dict()
-    if not any("poison" in edge for edge in base["edges"]):
+    """What differs where handlers name no poison; None where no release has such a consumer."""
+    if not any("former_seconds" in node.attributes for node in topology.nodes):
         return None
+    base = graph(pattern, topology, vocabulary, datastore).as_dict()
     former = graph(pattern, topology, vocabulary, datastore, former=True).as_dict()
     return difference(base, base | {each: former[each] for each in DIFFERS_WITHOUT_POISON})
 
