@@ -1,12 +1,10 @@
 """A variant as it is made, and all that decides what the contract finds in it."""
 
-import sys
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import metadata
 from pathlib import Path
 
-from contract.stack import load
+from contract.stack import load, read_with
 from kept import Look, digest
 from rendering import ROOT
 from synthesis import template_file
@@ -53,8 +51,7 @@ def written(project: Path, file: Path | None = None) -> list[Path]:
 @cache
 def judges() -> str:
     """Return the digest of what judges a template: the rules, and what they read templates with."""
-    versions = (sys.version, metadata.version("aws-sam-translator"), metadata.version("pyyaml"))
-    return digest(*versions, RULES, VARIANTS, SOURCE)
+    return digest(*read_with(), RULES, VARIANTS, SOURCE)
 
 
 def declared(pattern: str) -> list[Path]:

@@ -111,8 +111,12 @@ def _who_packages() -> str:
         for file in folder.glob("*"):
             if file.is_file() and file.stat().st_mtime < time.time() - ONE_DAY:
                 file.unlink(missing_ok=True)
-    read_with = (sys.version, metadata.version("aws-sam-translator"), metadata.version("pyyaml"))
-    return digest(*read_with, Path(__file__), Path(cloudformation.__path__[0]))
+    return digest(*read_with(), Path(__file__), Path(cloudformation.__path__[0]))
+
+
+def read_with() -> tuple[str, ...]:
+    """Return the versions of what templates are read with."""
+    return (sys.version, metadata.version("aws-sam-translator"), metadata.version("pyyaml"))
 
 
 def _made(text: str, definitions: Iterable[tuple[str, str]]) -> bytes:

@@ -121,13 +121,19 @@ def check_types(projects: Iterable[Path]) -> None:
     """
     of_each = {each: (CHECKER, *looks.types_of_python(each)) for each in projects}
     with kept_of("types of Python", of_each) as new:
-        few = few_of([each for each in new if is_of_cdk(each)], contexts_of_stacks)
+        contexts = {each: contexts_of_types(each) for each in new}
+        stacks = {
+            each: {context for context in contexts[each] if re.match(STACKS, context[1])}
+            for each in new
+            if is_of_cdk(each)
+        }
+        few = few_of([*stacks], stacks.__getitem__)
         by_settings: dict[str, list[Path]] = {}
         for project in sorted(few):
             by_settings.setdefault(mypy_settings(project), []).append(project)
         for alike in by_settings.values():
             run_mypy(alike[0], ".", folder=with_stacks_of(alike))
-        for project in sorted(few_of(new, contexts_of_services)):
+        for project in sorted(few_of(new, lambda each: contexts[each] - stacks.get(each, set()))):
             folders = [each for each in ("src", "tests", "tools") if (project / each).exists()]
             run_mypy(project, *folders, "--exclude", STACKS if is_of_cdk(project) else "^$")
 
@@ -138,15 +144,6 @@ STACKS = r"^(app\.py$|infrastructure/|tests/infrastructure/)"
 
 def is_of_cdk(project: Path) -> bool:
     return (project / "app.py").exists()
-
-
-def contexts_of_stacks(project: Path) -> set[tuple[str, ...]]:
-    return {each for each in contexts_of_types(project) if re.match(STACKS, each[1])}
-
-
-def contexts_of_services(project: Path) -> set[tuple[str, ...]]:
-    of_stacks = contexts_of_stacks(project) if is_of_cdk(project) else set[tuple[str, ...]]()
-    return contexts_of_types(project) - of_stacks
 
 
 def contexts_of_types(project: Path) -> set[tuple[str, ...]]:

@@ -95,7 +95,7 @@ def with_answers(
 
     base = on("none")
     changes = {auth: difference(base, on(auth)) for auth in answers(topology)}
-    former = _former(pattern, topology.on(datastore), vocabulary, vocabulary.datastores[datastore])
+    former = _former(base, pattern, topology.on(datastore), vocabulary, datastore)
     return {
         **base,
         **({"former": former} if former else {}),
@@ -104,13 +104,13 @@ def with_answers(
 
 
 def _former(
-    pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: Datastore
+    base: Facts, pattern: Pattern, topology: Topology, vocabulary: Vocabulary, datastore: str
 ) -> Facts | None:
-    """What differs where handlers name no poison; None where no release has such a consumer."""
+    """What differs from the base where handlers name no poison; None if no release has that."""
     if not any("former_seconds" in node.attributes for node in topology.nodes):
         return None
-    base = graph(pattern, topology, vocabulary, datastore).as_dict()
-    former = graph(pattern, topology, vocabulary, datastore, former=True).as_dict()
+    chosen = vocabulary.datastores[datastore]
+    former = graph(pattern, topology, vocabulary, chosen, former=True).as_dict()
     return difference(base, base | {each: former[each] for each in DIFFERS_WITHOUT_POISON})
 
 
