@@ -70,6 +70,7 @@ def test_the_answers_decide(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["RULES", "SOURCE"])
 def test_what_judges_decides(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judges()  # is kept from here on, whichever test came before
     copied = shutil.copytree(getattr(made, name), tmp_path / "copied")
     monkeypatch.setattr(made, name, copied)
     before = judges.__wrapped__()
