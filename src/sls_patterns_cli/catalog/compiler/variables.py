@@ -5,6 +5,7 @@ from typing import cast
 
 from sls_patterns_cli.catalog.compiler.kinds import aurora
 from sls_patterns_cli.catalog.compiler.kinds.queue import DEAD_LETTER_VARIABLE
+from sls_patterns_cli.catalog.compiler.poison import SENT
 from sls_patterns_cli.catalog.compiler.records import (
     Attribute,
     Facts,
@@ -51,7 +52,7 @@ def of_edge(
         provider = nodes[edge.target]
         audiences = Reference(f"{facts[provider.name]['id']}Audience", "parameter_list")
         yield Variable(facts[edge.source]["id"], _name(provider, "AUDIENCE"), audiences)
-    if edge.attributes.get("poison") == "sent":
+    if edge.attributes.get("poison") == SENT:
         yield Variable(
             facts[edge.target]["id"],
             DEAD_LETTER_VARIABLE,
@@ -78,7 +79,7 @@ def examples(
                 yield _name(node, "AUDIENCE"), "orders,invoices"
             if "days" in node.attributes:
                 yield _name(node, "DAYS"), str(node.attributes["days"])
-        if edge.attributes.get("poison") == "sent":
+        if edge.attributes.get("poison") == SENT:
             yield DEAD_LETTER_VARIABLE, f"https://sqs.example/{edge.source}-dlq"
 
 
