@@ -17,12 +17,10 @@ VARIANTS = dict.fromkeys((*all_variants(), *further_variants(), *COMBINED))
 
 
 def one_of_each_pattern() -> set[Variant]:
-    """Return the default variant of each pattern, and one with several other answers."""
-    return {
-        next(each for each in some if each.pattern == pattern)
-        for some in (all_variants(), COMBINED)
-        for pattern in {each.pattern for each in some}
-    }
+    """Return a variant with several other answers of each pattern, and one without any."""
+    patterns = {each.pattern for each in COMBINED}
+    combined = {next(each for each in COMBINED if each.pattern == pattern) for pattern in patterns}
+    return {next(iter(all_variants())), *combined}
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:

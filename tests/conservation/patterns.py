@@ -72,7 +72,7 @@ BARE_EVENT = Source(("events-not-retried", "failed-events-without-queue"), strik
 STREAM = Source(
     (
         "older-changes-written",
-        "stream-records-not-retried",
+        "records-not-retried",
         "stream-reports-not-heard",
         "failed-records-not-told",
     ),
@@ -146,6 +146,7 @@ def _defects() -> dict[str, Defect]:
         "failed-executions-not-kept": "given_up",  # with those that succeed in their place
         "failed-events-without-queue": "lost",
         "events-not-retried": "given_up",
+        "records-not-retried": "given_up",
         "stream-reports-not-heard": "lost",
         "failed-records-not-told": "lost",
     }
@@ -155,9 +156,6 @@ def _defects() -> dict[str, Defect]:
         ("polled-poison-not-kept", r"self\._dead_letters\.send\(.*\)", "entries"),
     ):
         defects[name] = Defect(sends, '""', shows_as="lost", file=f"src/*/adapters/{adapter}.py")
-    defects["stream-records-not-retried"] = Defect(
-        "MaximumRetryAttempts: 10000", "MaximumRetryAttempts: 0", shows_as="given_up"
-    )
     defects["older-changes-written"] = Defect(
         r"WHERE \(copy\.last_updated, copy\.sequence\)\s+< \(EXCLUDED.*\)",
         "WHERE true",

@@ -64,7 +64,8 @@ RETRIES = range(3)
 EVENT_AGE = range(60, 21601)
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
-STREAM_RETRIES = range(10001)
+# The most there may be: the age of a record ends what fails, not how often it was tried.
+STREAM_RETRIES = range(10000, 10001)
 LONGEST_RECORD_AGE = 604800
 # A stream's target may be down for so long: about six hours.
 LONGEST_OUTAGE = 21600
@@ -561,5 +562,6 @@ def _explicit(
 ) -> Iterator[Violation]:
     value = stack.number(resource.get(*path))
     if value is None or value not in allowed:
-        must = f"from {allowed.start} to {allowed.stop - 1}"
+        first, last = allowed[0], allowed[-1]
+        must = f"{first}" if first == last else f"from {first} to {last}"
         yield is_but(rule, resource.name, ".".join(path), value, must)

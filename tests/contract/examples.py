@@ -502,7 +502,7 @@ def e5() -> dict[str, Any]:
                 "AWS::Lambda::EventSourceMapping",
                 EventSourceArn=get("Clicks"),
                 FunctionName=ref("Read"),
-                MaximumRetryAttempts=1000,
+                MaximumRetryAttempts=10000,
                 MaximumRecordAgeInSeconds=21600,
                 BisectBatchOnFunctionError=True,
                 FunctionResponseTypes=["ReportBatchItemFailures"],

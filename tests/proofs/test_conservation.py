@@ -45,52 +45,26 @@ NOT_YET = {
 """Patterns with messages, or their topologies, that are not described yet."""
 
 
-def only_here() -> dict[str, Service]:
-    """Return the defects that only this notices, each with the first service to have it.
-
-    Other wiring is noticed by the contract or by a proof (`test_mutants`), code by unit tests
-    (`test_unit_tests_notice`).
-    """
-    first: dict[str, Service] = {}
-    for service in SERVICES:
-        for defect in service.source.defects:
-            if defect in ONLY_HERE and not is_retired(service):
-                first.setdefault(defect, service)
-    return first
-
-
-ONLY_HERE = {
-    name
-    for name, defect in DEFECTS.items()
-    if defect.file == "template.yaml" and name not in first_of_each_wiring()
-}
-
-
-def is_retired(service: Service) -> bool:
-    return bool(catalog.pattern(service.pattern).topology(service.topology).retired)
+ALWAYS = ("eventually-consistent/streams-aurora-postgresql", "python")
+"""The service and runtime that is killed in `make test`."""
 
 
 def services() -> Iterator[ParameterSet]:
-    """Each service in each runtime; `make test` runs those whose defects are noticed only here."""
-    often = list(only_here().values())
+    """Each service in each runtime; `make test` runs one."""
     for service in SERVICES:
         for runtime in RUNTIMES:
-            is_often = runtime == "python" and service in often
+            is_often = (str(service), runtime) == ALWAYS
             marks = [] if is_often else [pytest.mark.exhaustive]
             yield pytest.param(service, runtime, id=f"{service}-{runtime}", marks=marks)
 
 
-def defects() -> Iterator[ParameterSet]:
-    for service in SERVICES:
-        for defect in service.source.defects:
-            marks = () if only_here().get(defect) is service else pytest.mark.exhaustive
-            yield pytest.param(service, defect, id=f"{service}-{defect}", marks=marks)
+def test_no_defect_of_wiring_is_noticed_only_here() -> None:
+    """It is noticed by the contract or by a proof (`test_mutants`), code by unit tests
+    (`test_unit_tests_notice`).
+    """
+    wiring = {name for name, defect in DEFECTS.items() if defect.file == "template.yaml"}
 
-
-def test_the_defects_that_are_noticed_only_here_always_run() -> None:
-    always = {each.values[1] for each in defects() if not each.marks}
-
-    assert always == ONLY_HERE
+    assert wiring <= first_of_each_wiring().keys()
 
 
 @pytest.mark.parametrize(("service", "runtime"), list(services()))
@@ -125,7 +99,16 @@ def test_each_of_thousands_is_done_once_or_kept(
         pytest.param(FULL_SIZE, id="large-backlog", marks=pytest.mark.exhaustive),
     ],
 )
-@pytest.mark.parametrize("service", [each for each in SERVICES if each.in_order], ids=str)
+@pytest.mark.parametrize(
+    "service",
+    [
+        pytest.param(
+            each, marks=[] if each.topology == "native" else [pytest.mark.exhaustive], id=str(each)
+        )
+        for each in SERVICES
+        if each.in_order
+    ],
+)
 def test_a_backlog_is_drained_in_order(service: Service, count: int, tmp_path: Path) -> None:
     at_once = replace(service, source=replace(service.source, at_a_time=count))
 
@@ -135,7 +118,15 @@ def test_a_backlog_is_drained_in_order(service: Service, count: int, tmp_path: P
     assert outcome.messages == count
 
 
-@pytest.mark.parametrize(("service", "defect"), list(defects()))
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("service", "defect"),
+    [
+        pytest.param(service, defect, id=f"{service}-{defect}")
+        for service in SERVICES
+        for defect in service.source.defects
+    ],
+)
 def test_the_reckoning_notices(service: Service, defect: str, tmp_path: Path) -> None:
     outcome = conserve(
         tmp_path / "project",
@@ -169,7 +160,13 @@ def test_only_poison_is_a_letter_while_a_datastore_is_down_or_slow(
     assert outcome.is_conserved, outcome
 
 
-@pytest.mark.parametrize("name", SEEDED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if seeded.is_often else [pytest.mark.exhaustive])
+        for name, seeded in SEEDED.items()
+    ],
+)
 def test_the_reckoning_notices_what_is_not_outlasted(name: str, tmp_path: Path) -> None:
     seeded = SEEDED[name]
     (service,) = (each for each in SERVICES if str(each) == "scalable-webhook/function-dynamodb")

@@ -15,7 +15,8 @@ from environments import link_modules
 from local.support import wait_until
 from proofs.proving import ARGUMENTS, own_id
 from rendering import render_project
-from variants import Variant, further_variants, proven_variants, topology_of
+from static.test_proof_modules import one_of_each_flavour
+from variants import Variant, topology_of
 
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
@@ -160,7 +161,7 @@ def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) ->
     assert "a function on AWS cannot reach the proof's own server" in printed
 
 
-@pytest.mark.parametrize("variant", [*proven_variants(), *further_variants()], ids=str)
+@one_of_each_flavour
 def test_tests_are_marked_as_their_proofs_are_declared(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
     proofs = topology_of(variant).all_proofs

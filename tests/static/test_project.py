@@ -30,6 +30,7 @@ from environments import (
     environment,
     fork,
     fork_by,
+    link,
     link_modules,
     link_uv,
     node,
@@ -84,11 +85,10 @@ CHECKED_BY_ONE = pytest.mark.xdist_group("typescript checked")
 """Marks tests of the TypeScript checker: what it has read of packages serves all on its worker."""
 
 
-def built_by(parameters: ParameterSet, *tools: str) -> bool:
-    """Whether the variant is of this flavour, and of this runtime if one is named."""
+def is_in(parameters: ParameterSet, runtime: str) -> bool:
     (variant,) = parameters.values
     assert isinstance(variant, Variant)
-    return (variant.iac, variant.runtime)[: len(tools)] == tools
+    return variant.runtime == runtime
 
 
 def bundled_by(iac: str) -> list[ParameterSet]:
@@ -435,7 +435,7 @@ def test_what_is_retired_is_as_clean(pattern: str, projects: Projects, tmp_path:
     check_style("python", tmp_path, python)
     check_types(python)
     check_typescript(typescript)
-    run_distinct_unit_tests(retired)
+    run_distinct_unit_tests(retired, tmp_path)
     lint_templates(projects, retired, *CDK_WRITES)
     check_with_checkov(projects, retired)
 
@@ -578,6 +578,7 @@ def packages_imported(text: str) -> set[str]:
     return set(found) - {"node"}
 
 
+TESTS_OF_MANY, IN_ITS_PROJECT = HERE / "tests_of_many.mjs", HERE / "in_its_project.mjs"
 ONE_PROCESS = ("--no-isolate", "--maxWorkers=1")
 ISOLATED = ("--pool=threads", "--maxWorkers=1")
 
@@ -599,6 +600,31 @@ def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
     else:
         printed = fork(project, "tests", "-q", *chosen, **nowhere)
     assert " passed" in printed
+
+
+def run_tests_of_many(projects: Sequence[Path], which: str, folder: Path) -> None:
+    """Run tests of TypeScript projects, `unit` or `infrastructure`, in one process: to import the
+    SDK, or CDK, takes longer than the tests of ten projects.
+    """
+    link_modules(*projects)
+    tests = {str(each) for project in projects for each in project.glob(f"tests/{which}/*.test.ts")}
+    alone = {str(project / each) for project in projects for each in replacing(project)} & tests
+    chosen = {"together": sorted(tests - alone), "alone": sorted(alone)}
+    # What one needs, such as a plugin that reads SQL, does nothing in the others.
+    widest = max(projects, key=lambda each: len((each / "vitest.config.ts").read_text()))
+    about = {"root": str(widest), "which": which, **chosen}
+    (folder / "projects.json").write_text(json.dumps(about))
+    shutil.copy(IN_ITS_PROJECT, folder)
+    shutil.copy(TESTS_OF_MANY, folder / "vitest.config.mjs")
+    for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both where it runs
+        link(folder / name, (projects[0] / name).resolve())
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+
+    printed = vitest(
+        folder, "run", "--maxWorkers=1", "--testTimeout=60000", NO_COLOR="1", **nowhere, **QUIET
+    )
+
+    assert re.search(rf"Test Files +{len(tests)} passed", printed), printed
 
 
 REPLACING = ("vi.mock(", "LocalDurableTestRunner")
@@ -623,34 +649,41 @@ ONLY_STACK = {
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_the_unit_tests_pass_without_aws(pattern: str, runtime: str, projects: Projects) -> None:
+def test_the_unit_tests_pass_without_aws(
+    pattern: str, runtime: str, projects: Projects, tmp_path: Path
+) -> None:
     """Few projects run theirs, among them each text of code and of unit tests."""
     of = projects.of(offered_in(pattern, runtime))
     few = few_of(list(of), lambda each: looks.texts_of_unit_tests(of[each]))
-    run_distinct_unit_tests({each: of[each] for each in of if each in few})
+    run_distinct_unit_tests({each: of[each] for each in of if each in few}, tmp_path)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_all_unit_tests_pass_without_aws(pattern: str, runtime: str, projects: Projects) -> None:
-    run_distinct_unit_tests(projects.of(offered_in(pattern, runtime)))
+def test_all_unit_tests_pass_without_aws(
+    pattern: str, runtime: str, projects: Projects, tmp_path: Path
+) -> None:
+    run_distinct_unit_tests(projects.of(offered_in(pattern, runtime)), tmp_path)
 
 
-def run_distinct_unit_tests(projects: Mapping[Variant, Path]) -> None:
+def run_distinct_unit_tests(projects: Mapping[Variant, Path], folder: Path) -> None:
     """Of variants that have the same code and the same unit tests, let the first one run them."""
     distinct: dict[str, Variant] = {}
     for variant, project in projects.items():
         distinct.setdefault(looks.seen_by_unit_tests(project), variant)
-    of_each = {each: (CHECKER, *looks.unit_tests(projects[each])) for each in distinct.values()}
+    who = CHECKER, TESTS_OF_MANY, IN_ITS_PROJECT
+    of_each = {each: (*who, *looks.unit_tests(projects[each])) for each in distinct.values()}
     with kept_of("unit tests", of_each) as new:
+        in_typescript = [projects[each] for each in new if each.runtime == "typescript"]
+        if in_typescript:
+            run_tests_of_many(in_typescript, "unit", folder)
         for variant in new:
-            run_unit_tests(variant, projects[variant], *ONLY_UNIT[variant.runtime])
+            if variant.runtime == "python":
+                run_unit_tests(variant, projects[variant], *ONLY_UNIT[variant.runtime])
 
 
-@pytest.mark.parametrize(
-    "variant", [p for p in STANDING_FOR_ALL if not built_by(p, "cdk", "typescript")]
-)
+@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if not is_in(p, "typescript")])
 def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, projects: Projects) -> None:
     project = projects[variant]
     with kept("tests of a stack", CHECKER, *looks.all_but_pages(project)) as is_new:
@@ -659,27 +692,16 @@ def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, projects: Proje
 
 
 def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
-    """One process runs those of all projects: to import CDK takes it longer than ten stacks."""
     stacks = [
         render_project(tmp_path / str(variant), **variant.answers)
         for variant in VARIANTS
-        if (variant.runtime, variant.iac) == ("typescript", "cdk")
+        if variant.runtime == "typescript"
     ]
-    of_each = {each: (CHECKER, *looks.all_but_pages(each)) for each in stacks}
+    who = CHECKER, TESTS_OF_MANY, IN_ITS_PROJECT
+    of_each = {each: (*who, *looks.all_but_pages(each)) for each in stacks}
     with kept_of("tests of stacks", of_each) as new:
         if new:
-            run_tests_of_stacks(new, tmp_path)
-
-
-def run_tests_of_stacks(stacks: Sequence[Path], folder: Path) -> None:
-    for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both where it runs
-        (folder / name).symlink_to((stacks[0] / name).resolve())
-    chosen = [str((each / "tests/infrastructure").relative_to(folder)) for each in stacks]
-
-    options = ("--testTimeout=60000", *ONE_PROCESS)
-    printed = vitest(folder, "run", *chosen, *options, NO_COLOR="1", **QUIET)
-
-    assert re.search(rf"Test Files +{len(stacks)} passed", printed), printed
+            run_tests_of_many(new, "infrastructure", tmp_path)
 
 
 def test_a_project_lints_its_own_state_machines(projects: Projects) -> None:

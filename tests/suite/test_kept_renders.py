@@ -14,6 +14,7 @@ from variants import all_variants
 from sls_patterns_cli import catalog
 
 PATTERNS = sorted(catalog.slugs())
+FEW_PATTERNS = PATTERNS[::6]
 
 
 @pytest.fixture
@@ -84,7 +85,13 @@ def test_without_a_cache_nothing_of_another_run_is_used(
     assert kept not in places
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(each, marks=() if each in FEW_PATTERNS else pytest.mark.exhaustive)
+        for each in PATTERNS
+    ],
+)
 def test_a_pattern_is_rendered_the_same_without_the_others(pattern: str, tmp_path: Path) -> None:
     alone = tmp_path / "template"
     shutil.copytree(template(), alone, copy_function=os.link)

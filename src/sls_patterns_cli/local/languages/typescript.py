@@ -52,7 +52,8 @@ class TypeScript:
     def test_command(self, arguments: Sequence[str]) -> tuple[list[str], Mapping[str, str]]:
         vitest = self._installed() / "vitest/vitest.mjs"
         command = [str(self.interpreter.executable), str(vitest), "run", "--project", PROOFS]
-        return [*command, *arguments], modules.environment(self.interpreter)
+        # The files run one after the other anyway; in one process they import the SDK once.
+        return [*command, "--no-isolate", *arguments], modules.environment(self.interpreter)
 
     def reporter(self, share: Share) -> tuple[list[str], Mapping[str, str]]:
         names = "|".join(map(_named, sorted(share.ids)))
