@@ -139,7 +139,10 @@ def link_modules(*folders: Path, of: Path | None = None) -> None:
     others, another is made that has these as well. None ever changes: other processes read it.
     """
     wanted = {name: pin for folder in folders for name, pin in _packages(folder).items()}
-    known = (each for each, packages in WITH.items() if wanted.items() <= packages.items())
+    # The newest has most, so all get the same one: who reads a project is not disturbed.
+    known = (
+        each for each, packages in reversed(WITH.items()) if wanted.items() <= packages.items()
+    )
     place = next(known, None) or _place_with(wanted, of or folders[0])
     for folder in folders:
         for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both

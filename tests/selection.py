@@ -143,6 +143,8 @@ PROVING = (
 )
 WAITING = ("prove", "letters", "local")
 """Folders of other tests that wait for what runs on the local stack."""
+IN_A_ROW = "update"
+"""One worker runs most of its tests: begun last, they would be left to it alone."""
 CROWDED = "test_conservation.py"
 """Sends so many messages that one test keeps all processors busy."""
 
@@ -168,6 +170,7 @@ def proofs_among_others(items: Iterable[pytest.Item]) -> list[pytest.Item]:
             waiting.append(item)
         else:
             busy.get(folder, others).append(item)
+    others.sort(key=lambda item: item.path.parent.name != IN_A_ROW)
     working = [*chain.from_iterable(busy.values())]
     places = [
         (at / len(part), each)
