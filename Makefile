@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV = .venv/bin/uv
 DEMO = build/demo
 # Proofs wait most of the time, so more tests run than there are processors.
-WORKERS = 6
+WORKERS = 5
 # A worker that has crashed is not replaced: with groups of one test pytest-xdist 3.8 then waits for ever.
 # Tools whose pins clash with ours live in environments of their own.
 CHECKOV = build/tools/checkov-3.3.30

@@ -103,6 +103,7 @@ def fork(project: str, environment: dict[str, str], run: str, arguments: list[st
     if child == 0:
         code = 1
         try:
+            gc.disable()  # it soon ends
             os.chdir(project)
             os.environ.update(environment)
             sys.path.insert(0, project)

@@ -16,7 +16,7 @@ IN_MEMORY = Path("/dev/shm")  # noqa: S108 (Linux has it in memory; containers o
 FOR_FILES, FOR_PROGRAMS = 4 * 2**30, 12 * 2**30
 """Bytes, generously: what is there at a time takes 3 GiB, and four workers take 9 GiB.
 
-Six workers, which run every test, take 17 GiB.
+Five workers, which run every test, take 14 GiB.
 """
 
 

@@ -233,6 +233,11 @@ def parameters(candidates: Iterable[T], chosen: Collection[T]) -> list[Parameter
     ]
 
 
+def by_one_worker(tests: str, *names: str) -> list[ParameterSet]:
+    """Return the parameters of a stack that these tests share: for each one worker deploys it."""
+    return [pytest.param(each, marks=pytest.mark.xdist_group(f"{tests} {each}")) for each in names]
+
+
 def covering(variants: Iterable[Variant]) -> set[Variant]:
     """Return few variants that stand for all: a pattern's default one is always among them.
 

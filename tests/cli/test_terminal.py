@@ -2,11 +2,13 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle, product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from _pytest.mark import ParameterSet
 from command import Cli
 from screen import Shown, colour_of, plain_environment, see
 
@@ -16,6 +18,7 @@ from sls_patterns_cli.catalog.tree import rows
 SLUGS = catalog.slugs()
 ESCAPE = b"\x1b"
 See = Callable[..., Shown]
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -45,8 +48,16 @@ def test_list_is_a_table_with_a_column_for_each_option_where_there_is_room(termi
     assert head == [*["pattern", "what", "it", "does", "topology", "runtime", "iac", "datastore"]]
 
 
-@pytest.mark.parametrize("slug", SLUGS)
-@pytest.mark.parametrize("columns", [120, 80, 40])
+def in_turns(slugs: Sequence[str], ways: Sequence[T]) -> list[ParameterSet]:
+    """Return each slug with each of the ways; `make test` has one for each, in turns."""
+    often = {*zip(slugs, cycle(ways), strict=False)}
+    return [
+        pytest.param(*each, marks=() if each in often else pytest.mark.exhaustive)
+        for each in product(slugs, ways)
+    ]
+
+
+@pytest.mark.parametrize(("slug", "columns"), in_turns(SLUGS, [120, 80, 40]))
 def test_show_draws_every_node_and_the_failures_in_red(
     terminal: See, slug: str, columns: int
 ) -> None:
@@ -106,11 +117,14 @@ def test_a_dumb_terminal_gets_what_a_pipe_gets(
     assert shown.raw.decode().replace("\r\n", "\n") == cli(*command).stdout
 
 
-@pytest.mark.parametrize(("encoding", "columns"), [("cp1252", 120), ("cp437", 40)])
-@pytest.mark.parametrize("command", [("list",), *(("show", slug) for slug in SLUGS)])
+@pytest.mark.parametrize(
+    ("slug", "code_page"), in_turns(["", *SLUGS], [("cp1252", 120), ("cp437", 40)])
+)
 def test_a_code_page_gets_nothing_that_it_cannot_print(
-    terminal: See, command: tuple[str, ...], encoding: str, columns: int
+    terminal: See, slug: str, code_page: tuple[str, int]
 ) -> None:
+    command = ("show", slug) if slug else ("list",)
+    encoding, columns = code_page
     shown = terminal(*command, columns=columns, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
     assert shown.code == 0
     text = shown.raw.decode("ascii")

@@ -20,6 +20,7 @@ from environments import environment, link_modules, node
 from local.support import wait_until
 from rendering import render_project
 from tools import run
+from variants import by_one_worker
 
 from sls_patterns_cli.local import session
 from sls_patterns_cli.local.emulator.datastores import postgresql
@@ -62,7 +63,7 @@ print(json.dumps([may(statement) for statement in sys.argv[1:]]))
 ALL = ["0000_application_user.sql", "0001_events.sql"]
 
 
-@pytest.fixture(scope="module", params=["python", "typescript"])
+@pytest.fixture(scope="module", params=by_one_worker(__name__, "python", "typescript"))
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     destination = tmp_path_factory.mktemp("migrations") / "project"
     answers = {"pattern": "scalable-webhook", "iac": "sam", "datastore": "aurora-postgresql"}
@@ -236,7 +237,7 @@ def test_the_application_may_add_and_read_and_no_more(
     assert json.loads(done.stdout) == list(allowed.values()), done.stderr
 
 
-@pytest.fixture(scope="module", params=["python", "typescript"])
+@pytest.fixture(scope="module", params=by_one_worker(__name__, "python", "typescript"))
 def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that may use an existing cluster."""
     destination = tmp_path_factory.mktemp("guest") / "project"

@@ -29,10 +29,13 @@ def test_titles_differ() -> None:
     assert len({*titles}) == len(titles)
 
 
-@pytest.mark.parametrize("decision", decisions(), ids=lambda decision: decision.title)
-def test_a_record_is_a_few_sentences(decision: Decision) -> None:
+def test_each_record_is_a_few_sentences() -> None:
+    assert [each.title for each in decisions() if not is_short(each)] == []
+
+
+def is_short(decision: Decision) -> bool:
     prose = decision.text.partition("\n\n|")[0]  # a table of figures may follow
-    assert 1 <= len(re.findall(r"[.?!](?=\s|$)", prose)) <= MOST_SENTENCES
+    return 1 <= len(re.findall(r"[.?!](?=\s|$)", prose)) <= MOST_SENTENCES
 
 
 @pytest.mark.parametrize("page", [PAGE, *PAGES], ids=lambda page: page.name)

@@ -16,7 +16,7 @@ from local.support import wait_until
 from proofs.proving import ARGUMENTS, own_id
 from rendering import render_project
 from static.test_proof_modules import one_of_each_flavour
-from variants import Variant, topology_of
+from variants import Variant, by_one_worker, topology_of
 
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
@@ -76,7 +76,7 @@ class Deployed:
         )
 
 
-@pytest.fixture(scope="module", params=["python", "typescript"])
+@pytest.fixture(scope="module", params=by_one_worker(__name__, "python", "typescript"))
 def deployed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:

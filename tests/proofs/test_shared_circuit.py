@@ -19,6 +19,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from environments import link_modules, link_requirements
 from rendering import render_project
+from variants import by_one_worker
 
 from sls_patterns_cli.local import deploy, flavours, languages
 from sls_patterns_cli.local import project as projects
@@ -66,7 +67,7 @@ class World:
     carrier: StandIn
 
 
-@pytest.fixture(scope="module", params=["dynamodb", "elasticache-valkey"])
+@pytest.fixture(scope="module", params=by_one_worker(__name__, "dynamodb", "elasticache-valkey"))
 def datastore(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

@@ -50,6 +50,10 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory, *options: str) -> list[Row
     return proven(Cli(folder, environment(folder)), TEMPLATE, *options)
 
 
+# One worker proves them; others would wait for it.
+USUAL, POISONED = pytest.mark.xdist_group("usual edges"), pytest.mark.xdist_group("poisoned edges")
+
+
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     return rows_of(tmp_path_factory)
@@ -70,6 +74,7 @@ def row_of(rows: list[Row], edge: str, mechanism: str, fault: str | None = None)
     return found
 
 
+@USUAL
 @pytest.mark.parametrize(("edge", "mechanism", "end", "seconds"), ENDED)
 def test_what_fails_ends_where_it_is_configured_to_after_what_aws_takes(
     usual: list[Row], edge: str, mechanism: str, end: str, seconds: float | None
@@ -81,6 +86,7 @@ def test_what_fails_ends_where_it_is_configured_to_after_what_aws_takes(
     assert row["alarmed"] is (end == "Dead")
 
 
+@USUAL
 @pytest.mark.parametrize(
     ("edge", "mechanism", "kind"),
     [
@@ -107,6 +113,7 @@ def test_letters_bring_back_what_has_ended(
     assert row_of(usual, edge, mechanism)["back"] == kind
 
 
+@USUAL
 @pytest.mark.parametrize(("edge", "mechanism"), LOST)
 def test_what_no_end_is_configured_for_is_lost(usual: list[Row], edge: str, mechanism: str) -> None:
     row = row_of(usual, edge, mechanism)
@@ -114,6 +121,7 @@ def test_what_no_end_is_configured_for_is_lost(usual: list[Row], edge: str, mech
     assert (row["verdict"], row["ended_at"], row["alarmed"]) == ("lost", None, False)
 
 
+@USUAL
 @pytest.mark.parametrize(("edge", "mechanism"), FOR_EVER)
 def test_what_nothing_ends_is_tried_again_for_ever(
     usual: list[Row], edge: str, mechanism: str
@@ -121,6 +129,7 @@ def test_what_nothing_ends_is_tried_again_for_ever(
     assert row_of(usual, edge, mechanism)["verdict"] == "for-ever"
 
 
+@USUAL
 def test_every_edge_has_a_row_and_what_is_not_emulated_says_so(usual: list[Row]) -> None:
     others = [
         ("Logs=>Kept", "logs"),
@@ -133,6 +142,7 @@ def test_every_edge_has_a_row_and_what_is_not_emulated_says_so(usual: list[Row])
     assert {row_of(usual, *other)["verdict"] for other in others} == {"not-emulated"}
 
 
+@POISONED
 @pytest.mark.parametrize(
     ("edge", "mechanism", "verdict", "along"),
     [
@@ -152,6 +162,7 @@ def test_one_poison_takes_good_messages_along(
     assert (row["verdict"], row["taken_along"]) == (verdict, along)
 
 
+@POISONED
 def test_a_throttled_event_is_given_up_after_six_hours(poisoned: list[Row]) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html."""
     row = row_of(poisoned, "Topic=>Kept", "lambda-async", "throttle")
@@ -159,6 +170,7 @@ def test_a_throttled_event_is_given_up_after_six_hours(poisoned: list[Row]) -> N
     assert (row["verdict"], row["after_seconds"]) == ("ended", 21600)
 
 
+@POISONED
 @pytest.mark.parametrize(
     ("edge", "mechanism", "end", "seconds"),
     [
@@ -179,6 +191,7 @@ def test_a_delivery_to_what_throttles_is_tried_as_long_as_aws_does(
     assert row["after_seconds"] == seconds
 
 
+@POISONED
 def test_an_edge_that_cannot_fail_in_the_ways_asked_for_is_no_failure(
     poisoned: list[Row],
 ) -> None:

@@ -72,12 +72,6 @@ RUNTIMES = sorted({variant.runtime for variant in VARIANTS})
 PATTERNS = sorted({variant.pattern for variant in VARIANTS})
 # Each runtime once; with CDK the same is installed, and CDK.
 INSTALLED = {("python", "sam"), ("typescript", "sam")}
-# What is parsed lives long; beside other tests, threads that collect garbage gain no time.
-KEEPING_MUCH = (
-    "--max-semi-space-size=128",
-    "--min-semi-space-size=128",
-    "--single-threaded-gc",
-)
 SHORTEST_NAME, LONGEST_NAME = "ab", "a-name-of-forty-letters-the-longest-name"
 
 
@@ -258,7 +252,7 @@ def ask_checker(linted: list[Path], formatted: list[Path]) -> None:
 def typescript_checker(project: Path) -> Server:
     """Return what checks projects that have the node_modules of this one."""
     place = (project / modules.FOLDER).resolve().parent
-    return server((node().executable, *KEEPING_MUCH, PROGRAM, place))
+    return server((node().executable, PROGRAM, place))
 
 
 def path_with_node(folder: Path) -> str:

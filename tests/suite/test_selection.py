@@ -170,6 +170,6 @@ def test_proofs_run_beside_tests_that_work_and_every_test_runs_once() -> None:
         *("proofs/test_proofs.py", "proofs/test_conservation.py", "static/test_project.py"),
         *("static/test_golden.py", "proofs/test_mutants.py", "proofs/test_conservation.py"),
         "contract/test_contract.py",
-        *("cli/test_new.py", "update/test_update.py"),
+        *("update/test_update.py", "cli/test_new.py"),
     ]
     assert sorted(map(id, ordered)) == sorted(map(id, items))
