@@ -32,9 +32,11 @@ help: ## list the targets
 
 install: .venv/installed ## install what development needs into .venv
 
-.venv/installed: requirements.lock pyproject.toml
+$(UV):
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet uv==0.13.9
+
+.venv/installed: requirements.lock pyproject.toml | $(UV)
 	$(UV) pip sync $(INSTALL) requirements.lock
 	$(UV) pip install $(INSTALL) --no-deps --editable .
 	touch $@
@@ -57,7 +59,7 @@ test-all: ready ## run every test over every variant, without caches, part by pa
 
 # Much of it waits for the registries.
 .PHONY: ready ahead
-ready: install
+ready:
 	@$(MAKE) --no-print-directory --jobs=4 ahead lint $(TOOLS)
 
 ahead: install
@@ -117,15 +119,15 @@ package: install ## build wheel and sdist into dist/
 clean: ## remove what was built or installed here
 	rm -rf .venv build dist
 
-$(CHECKOV)/bin/checkov: | .venv/installed
+$(CHECKOV)/bin/checkov: | $(UV)
 	$(UV) venv --quiet --clear $(CHECKOV)
 	$(UV) pip install --quiet --python $(CHECKOV) checkov==3.3.30
 
-$(SAM)/bin/sam: | .venv/installed
+$(SAM)/bin/sam: | $(UV)
 	$(UV) venv --quiet --clear $(SAM)
 	$(UV) pip install --quiet --python $(SAM) aws-sam-cli==1.170.0
 
-$(SCHEMATHESIS)/bin/schemathesis: | .venv/installed
+$(SCHEMATHESIS)/bin/schemathesis: | $(UV)
 	$(UV) venv --quiet --clear $(SCHEMATHESIS)
 	$(UV) pip install --quiet --python $(SCHEMATHESIS) schemathesis==4.32.5 openapi-spec-validator==0.9.0 boto3==1.43.123
 

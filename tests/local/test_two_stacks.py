@@ -219,7 +219,14 @@ def test_arguments_for_the_test_runner_get_one_stack(
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one stack")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive),
+        signal.SIGTERM,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_signal_leaves_nothing_of_both(
     project: Project, started: Any, number: signal.Signals
 ) -> None:

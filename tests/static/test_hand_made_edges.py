@@ -212,8 +212,15 @@ def run_wiring_test(project: Path, runtime: str) -> str:
     return fork(project, "tests", "-vv", "-k", "every_asynchronous_edge", "tests/infrastructure")
 
 
-@pytest.mark.parametrize("iac", ["sam", "cdk"])
-@pytest.mark.parametrize("runtime", ["python", "typescript"])
+@pytest.mark.parametrize(
+    ("runtime", "iac"),
+    [
+        ("python", "sam"),
+        ("typescript", "cdk"),
+        pytest.param("python", "cdk", marks=pytest.mark.exhaustive),
+        pytest.param("typescript", "sam", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_an_edge_without_end_fails_a_test_that_names_it(
     runtime: str, iac: str, tmp_path: Path
 ) -> None:

@@ -965,7 +965,11 @@ def kinds_of_nodes(variant: Variant) -> set[tuple[str, ...]]:
     return {(node.kind,) for node in topology_of(variant).nodes}
 
 
-@pytest.mark.parametrize("variant", parameters(IN_SAM, few_of(IN_SAM, kinds_of_nodes)))
+MOST_KINDS_IN_SAM = sorted(IN_SAM, key=lambda each: len(kinds_of_nodes(each)))[-3:]
+
+
+# cfn-lint and the contract expand each template with the same translator.
+@pytest.mark.parametrize("variant", parameters(IN_SAM, MOST_KINDS_IN_SAM))
 def test_sam_validates_the_template(variant: Variant, projects: Projects) -> None:
     project = projects[variant]
     look = looks.infrastructure(project, project / "template.yaml")
