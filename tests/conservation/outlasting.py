@@ -69,20 +69,14 @@ class Seeded:
     trial: Trial
     defect: Defect
     runtime: str = "python"
-    is_often: bool = False
-    """Whether it is the one of its trial that `make test` has."""
 
 
 SEEDED = {
     "five-receives": Seeded(
-        Trial.OUTAGE,
-        Defect(r"maxReceiveCount: \d+", "maxReceiveCount: 5", shows_as="given_up"),
-        is_often=True,
+        Trial.OUTAGE, Defect(r"maxReceiveCount: \d+", "maxReceiveCount: 5", shows_as="given_up")
     ),
     "tried-for-ever": Seeded(
-        Trial.LONGER,
-        replace(DEFECTS["no-dead-letter-queue"], shows_as="is_endless"),
-        is_often=True,
+        Trial.LONGER, replace(DEFECTS["no-dead-letter-queue"], shows_as="is_endless")
     ),
     # AWS refuses it for a new event source mapping, not when a queue is changed later.
     "visibility-too-short": Seeded(
@@ -96,7 +90,6 @@ SEEDED = {
         Trial.LATE,
         Defect(r"BatchSize: 1\n", "BatchSize: 10\n", shows_as="crowd"),
         "typescript",
-        is_often=True,
     ),
 }
 

@@ -12,6 +12,7 @@ from conservation.outlasting import SEEDED, Trial, outlast, trials
 from conservation.patterns import DEFECTS, SERVICES, Service
 from conservation.schedule import schedule
 from proofs.test_mutants import first_of_each_wiring
+from variants import few_of, parameters
 
 from sls_patterns_cli import catalog
 
@@ -92,6 +93,9 @@ def test_each_of_thousands_is_done_once_or_kept(
     assert outcome.strikes.outages > 0
 
 
+IN_ORDER = [each for each in SERVICES if each.in_order]
+
+
 @pytest.mark.parametrize(
     "count",
     [
@@ -99,16 +103,7 @@ def test_each_of_thousands_is_done_once_or_kept(
         pytest.param(FULL_SIZE, id="large-backlog", marks=pytest.mark.exhaustive),
     ],
 )
-@pytest.mark.parametrize(
-    "service",
-    [
-        pytest.param(
-            each, marks=[] if each.topology == "native" else [pytest.mark.exhaustive], id=str(each)
-        )
-        for each in SERVICES
-        if each.in_order
-    ],
-)
+@pytest.mark.parametrize("service", parameters(IN_ORDER, IN_ORDER[:1]))
 def test_a_backlog_is_drained_in_order(service: Service, count: int, tmp_path: Path) -> None:
     at_once = replace(service, source=replace(service.source, at_a_time=count))
 
@@ -160,13 +155,11 @@ def test_only_poison_is_a_letter_while_a_datastore_is_down_or_slow(
     assert outcome.is_conserved, outcome
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if seeded.is_often else [pytest.mark.exhaustive])
-        for name, seeded in SEEDED.items()
-    ],
-)
+def trial_and_runtime(name: str) -> set[tuple[str, ...]]:
+    return {(f"{SEEDED[name].trial}",), (SEEDED[name].runtime,)}
+
+
+@pytest.mark.parametrize("name", parameters(SEEDED, few_of([*SEEDED], trial_and_runtime)))
 def test_the_reckoning_notices_what_is_not_outlasted(name: str, tmp_path: Path) -> None:
     seeded = SEEDED[name]
     (service,) = (each for each in SERVICES if str(each) == "scalable-webhook/function-dynamodb")

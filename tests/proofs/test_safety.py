@@ -15,8 +15,15 @@ from environments import link_modules
 from local.support import wait_until
 from proofs.proving import ARGUMENTS, own_id
 from rendering import render_project
-from static.test_proof_modules import one_of_each_flavour
-from variants import Variant, by_one_worker, topology_of
+from static.test_proof_modules import FEW_FURTHER, IN_SAM
+from variants import (
+    Variant,
+    by_one_worker,
+    further_variants,
+    parameters,
+    proven_variants,
+    topology_of,
+)
 
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
@@ -36,7 +43,7 @@ class Deployed:
     runtime: str
 
     def start(self, arguments: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
-        """Start the test runner as `make e2e` does: without what `local test` adds."""
+        """Start the test runner as `make e2e` does: without variables that `local test` adds."""
         command, base = self.stack.language.test_command(arguments)
         environment = {**self.stack.emulator.client_environment(base), **variables}
         for name in [name for name, value in environment.items() if value == ""]:
@@ -161,7 +168,10 @@ def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) ->
     assert "a function on AWS cannot reach the proof's own server" in printed
 
 
-@one_of_each_flavour
+@pytest.mark.parametrize(
+    "variant",
+    parameters([*proven_variants(), *further_variants()], {*IN_SAM, *FEW_FURTHER}),
+)
 def test_tests_are_marked_as_their_proofs_are_declared(variant: Variant, tmp_path: Path) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
     proofs = topology_of(variant).all_proofs

@@ -1,8 +1,7 @@
 // Each test finds the folder and the surroundings of its project: variables, and nothing else.
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
-import { expect } from "vitest";
+import { expect, inject } from "vitest";
 
 const [project] = expect.getState().testPath.split("/tests/");
 if (isMainThread) process.chdir(project);
@@ -12,9 +11,8 @@ const none = known.get("");
 for (const name of Object.keys(process.env)) if (!(name in none)) delete process.env[name];
 Object.assign(process.env, none);
 
-const surroundings = join(project, "tests/unit/surroundings.ts");
 if (!known.has(project)) {
-  if (existsSync(surroundings)) await import(surroundings);
+  for (const file of inject("surroundings")) await import(join(project, file));
   known.set(project, { ...process.env });
 }
 Object.assign(process.env, known.get(project));

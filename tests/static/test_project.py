@@ -589,7 +589,7 @@ def run_unit_tests(variant: Variant, project: Path, *chosen: str) -> None:
         apart = replacing(project)
         others = [f"--exclude={each}" for each in apart]
         printed = run_vitest(project, *command, *ONE_PROCESS, *others, **nowhere)
-        if apart and chosen != ONLY_STACK[variant.runtime]:
+        if apart:
             run_vitest(project, *command, *ISOLATED, *apart, **nowhere)
     else:
         printed = fork(project, "tests", "-q", *chosen, **nowhere)
@@ -612,11 +612,10 @@ def run_tests_of_many(projects: Sequence[Path], which: str, folder: Path) -> Non
     shutil.copy(TESTS_OF_MANY, folder / "vitest.config.mjs")
     for name in (modules.FOLDER, modules.LOCK):  # CDK looks for both where it runs
         link(folder / name, (projects[0] / name).resolve())
+    patience = () if which == "unit" else ("--testTimeout=60000",)
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
-    printed = vitest(
-        folder, "run", "--maxWorkers=1", "--testTimeout=60000", NO_COLOR="1", **nowhere, **QUIET
-    )
+    printed = vitest(folder, "run", "--maxWorkers=1", *patience, NO_COLOR="1", **nowhere, **QUIET)
 
     assert re.search(rf"Test Files +{len(tests)} passed", printed), printed
 
@@ -635,10 +634,6 @@ def replacing(project: Path) -> list[str]:
 
 
 ONLY_UNIT = {"python": ("tests/unit",), "typescript": ("--project", "unit")}
-ONLY_STACK = {
-    "python": ("tests/infrastructure",),
-    "typescript": ("--project", "infrastructure"),
-}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -677,12 +672,37 @@ def run_distinct_unit_tests(projects: Mapping[Variant, Path], folder: Path) -> N
                 run_unit_tests(variant, projects[variant], *ONLY_UNIT[variant.runtime])
 
 
+def test_a_unit_test_of_one_of_many_that_fails_is_named(tmp_path: Path) -> None:
+    """It finds its project's folder, and no variable that another project has set."""
+    folders = []
+    for pattern in ("internal-api", "internal-handoff"):
+        folders.append(render_project(tmp_path / pattern, pattern=pattern, runtime="typescript"))
+        own = f"OF_{pattern}"
+        with (folders[-1] / "tests/unit/surroundings.ts").open("a") as surroundings:
+            surroundings.write(f'process.env["{own}"] = "set";\n')
+        (folders[-1] / "tests/unit/zz.test.ts").write_text(
+            'import { readFileSync } from "node:fs";\n'
+            'import { expect, test } from "vitest";\n'
+            'const set = Object.keys(process.env).filter((each) => each.startsWith("OF_"));\n'
+            f'test("has its own", () => expect(set).toEqual(["{own}"]));\n'
+            f'test("is at home", () => expect(readFileSync("package.json", "utf8")).toContain'
+            f'("{pattern}"));\n'
+            f'test("fails in {pattern}", () => expect(1).toBe(2));\n'
+        )
+
+    with pytest.raises(pytest.fail.Exception) as failed:
+        run_tests_of_many(folders, "unit", tmp_path)
+
+    named = re.findall(r"FAIL .*zz\.test\.ts > (.*)", str(failed.value))
+    assert sorted(named) == ["fails in internal-api", "fails in internal-handoff"]
+
+
 @pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if not is_in(p, "typescript")])
 def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, projects: Projects) -> None:
     project = projects[variant]
     with kept("tests of a stack", CHECKER, *looks.all_but_pages(project)) as is_new:
         if is_new:
-            run_unit_tests(variant, project, *ONLY_STACK[variant.runtime])
+            run_unit_tests(variant, project, "tests/infrastructure")
 
 
 def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:

@@ -7,14 +7,18 @@ import { loadConfigFromFile } from "vite";
 const { root, which, together, alone } = JSON.parse(readFileSync("projects.json", "utf8"));
 const { config } = await loadConfigFromFile({}, join(root, "vitest.config.ts"));
 const own = config.test.projects.find((each) => each.test.name === which);
-const setupFiles = [join(import.meta.dirname, "in_its_project.mjs")];
+const shared = {
+  ...own.test,
+  setupFiles: [join(import.meta.dirname, "in_its_project.mjs")],
+  provide: { surroundings: own.test.setupFiles ?? [] },
+};
 
 export default defineConfig({
   test: {
     projects: [
-      { ...own, test: { name: "together", include: together, setupFiles, isolate: false } },
+      { ...own, test: { ...shared, name: "together", include: together, isolate: false } },
       // What replaces a module, or the clock, for its file is not seen by others.
-      { ...own, test: { name: "alone", include: alone, setupFiles, isolate: true, pool: "threads" } },
+      { ...own, test: { ...shared, name: "alone", include: alone, isolate: true, pool: "threads" } },
     ].filter((each) => each.test.include.length > 0),
   },
 });

@@ -9,12 +9,11 @@ import pytest
 import rendering
 from golden import read
 from rendering import kept_from, template
-from variants import all_variants
+from variants import all_variants, parameters
 
 from sls_patterns_cli import catalog
 
 PATTERNS = sorted(catalog.slugs())
-FEW_PATTERNS = PATTERNS[::6]
 
 
 @pytest.fixture
@@ -85,13 +84,7 @@ def test_without_a_cache_nothing_of_another_run_is_used(
     assert kept not in places
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        pytest.param(each, marks=() if each in FEW_PATTERNS else pytest.mark.exhaustive)
-        for each in PATTERNS
-    ],
-)
+@pytest.mark.parametrize("pattern", parameters(PATTERNS, PATTERNS[::6]))
 def test_a_pattern_is_rendered_the_same_without_the_others(pattern: str, tmp_path: Path) -> None:
     alone = tmp_path / "template"
     shutil.copytree(template(), alone, copy_function=os.link)
