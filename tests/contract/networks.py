@@ -13,9 +13,14 @@ GROUP, RULE = "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress"
 CLUSTER = "AWS::RDS::DBCluster"
 SUBNET, TABLE = "AWS::EC2::Subnet", "AWS::EC2::RouteTable"
 ADDRESS, ATTACHMENT = "AWS::EC2::EIP", "AWS::EC2::VPCGatewayAttachment"
-ANYWHERE = "0.0.0.0/0"
+EGRESS_ONLY, EGRESS = "AWS::EC2::EgressOnlyInternetGateway", "AWS::EC2::SecurityGroupEgress"
+VPC_BLOCK = "AWS::EC2::VPCCidrBlock"
+ANYWHERE, ANYWHERE_IPV6 = "0.0.0.0/0", "::/0"
+HTTPS = 443
+# Has SDKs call endpoints that have addresses of both kinds.
+DUAL_STACK = "AWS_USE_DUALSTACK_ENDPOINT"
 # The properties of a route that say where it leads.
-GATEWAYS = ("NatGatewayId", "GatewayId")
+GATEWAYS = ("NatGatewayId", "GatewayId", "EgressOnlyInternetGatewayId")
 
 
 def network_violations(stack: Stack) -> Iterator[Violation]:
@@ -27,6 +32,8 @@ def network_violations(stack: Stack) -> Iterator[Violation]:
         for variable in _addresses(stack, function) if subnets else ():
             for subnet in subnets:
                 yield from _way_out(stack, function, variable, subnet)
+        if subnets and sends_over_ipv6(function):
+            yield from _ipv6(stack, function, subnets)
     for gateway in stack.of_type(NAT):
         yield from _nat_gateway(stack, gateway)
     for cluster in stack.of_type(CLUSTER):
@@ -92,6 +99,52 @@ def _way_out(stack: Stack, function: Resource, variable: str, subnet: Any) -> It
         yield Violation("vpc", function.name, f"{says} (fact T1)")
 
 
+def sends_over_ipv6(function: Resource) -> bool:
+    """Tell whether a function calls services of AWS over IPv6: what it says of that is held to."""
+    return str(function.get("Environment", "Variables", DUAL_STACK)).lower() == "true"
+
+
+def _ipv6(stack: Stack, function: Resource, subnets: list[Any]) -> Iterator[Violation]:
+    """What leaves a VPC over IPv6 needs an address, a rule that lets it out, and a route.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-ipv6
+    https://docs.aws.amazon.com/vpc/latest/userguide/egress-only-internet-gateway.html
+    """
+    if function.get("VpcConfig", "Ipv6AllowedForDualStack") is not True:
+        yield Violation("vpc", function.name, "has no address of IPv6 in its VPC (fact T8)")
+    if not any(_lets_https_out(stack, name) for name in groups_of(stack, function)):
+        says = "no rule of its security groups lets HTTPS out over IPv6 (fact T9)"
+        yield Violation("vpc", function.name, says)
+    for each in subnets:
+        subnet = stack.named(each, SUBNET)
+        if subnet is None or subnet.get("Ipv6CidrBlock") is None:
+            says = f"{stack.text(each)} has no addresses of IPv6 (fact T8)"
+            yield Violation("vpc", function.name, says)
+        elif not any(stack.resources[name].type == VPC_BLOCK for name in stack.comes_after(subnet)):
+            says = "must depend on the block of its VPC: before, that has no addresses (fact T8)"
+            yield Violation("vpc", subnet.name, says)
+        leads_to = default_route(stack, each, "DestinationIpv6CidrBlock", ANYWHERE_IPV6)
+        if leads_to is None or leads_to.type != EGRESS_ONLY:
+            says = f"no egress-only internet gateway leads from {stack.text(each)} (fact T8)"
+            yield Violation("vpc", function.name, says)
+
+
+def _lets_https_out(stack: Stack, group: str) -> bool:
+    given = [dict(rule) for rule in stack.resources[group].get("SecurityGroupEgress") or []]
+    for rule in stack.of_type(EGRESS):
+        named = stack.named(rule.get("GroupId"), GROUP)
+        if named is not None and named.name == group:
+            given.append(dict(rule.properties))
+    return any(
+        rule.get("CidrIpv6") == ANYWHERE_IPV6
+        and (
+            str(rule.get("IpProtocol")) == "-1"
+            or (rule.get("FromPort"), rule.get("ToPort")) == (HTTPS, HTTPS)
+        )
+        for rule in given
+    )
+
+
 def _nat_gateway(stack: Stack, gateway: Resource) -> Iterator[Violation]:
     """It has a public address, in a subnet that leads to the Internet; then it is made (fact T2).
 
@@ -110,7 +163,9 @@ def _nat_gateway(stack: Stack, gateway: Resource) -> Iterator[Violation]:
         yield Violation("vpc", gateway.name, f"{says} deleted after (fact T2)")
 
 
-def default_route(stack: Stack, subnet: Any) -> Resource | None:
+def default_route(
+    stack: Stack, subnet: Any, property_: str = "DestinationCidrBlock", anywhere: str = ANYWHERE
+) -> Resource | None:
     """Return the gateway to which what leaves the subnet goes."""
     tables = {
         stack.text(each.get("RouteTableId"))
@@ -118,11 +173,9 @@ def default_route(stack: Stack, subnet: Any) -> Resource | None:
         if stack.text(each.get("SubnetId")) == stack.text(subnet)
     }
     for route in stack.of_type("AWS::EC2::Route"):
-        if (
-            stack.text(route.get("RouteTableId")) in tables
-            and route.get("DestinationCidrBlock") == ANYWHERE
-        ):
-            found = [stack.named(route.get(gateway), NAT, INTERNET) for gateway in GATEWAYS]
+        if stack.text(route.get("RouteTableId")) in tables and route.get(property_) == anywhere:
+            gateways = map(route.get, GATEWAYS)
+            found = [stack.named(gateway, NAT, INTERNET, EGRESS_ONLY) for gateway in gateways]
             return next(filter(None, found), None)
     return None
 

@@ -15,7 +15,7 @@ from contract.edges import CUSTOM_RESOURCES, event_source, path_of
 from contract.ends import POLLING
 from contract.existing_clusters import SIGN_IN, existing_cluster_violations
 from contract.names import name_violations
-from contract.networks import exist_already
+from contract.networks import exist_already, sends_over_ipv6
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
@@ -130,6 +130,8 @@ LONGEST_ANSWER = 29
 # Signed on the function's own machine, or called by Lambda itself and not by the code.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
 WITHOUT_NETWORK = {"rds-db", "elasticache", "logs", "xray", "ec2", "kms"}
+# Their endpoints have addresses of IPv6: https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+OVER_IPV6 = {"sqs"}
 
 
 PARTS_OF_APIS = (
@@ -544,8 +546,11 @@ def _inside_vpc(stack: Stack, function: Resource, role: Resource) -> Iterator[Vi
         for action in statement.actions
         if not _is_lambdas_own(stack, function, statement, action)
     }
+    answering = (
+        _endpoints(stack) | WITHOUT_NETWORK | (OVER_IPV6 if sends_over_ipv6(function) else set())
+    )
     for service, action in sorted(called):
-        if service not in _endpoints(stack) | WITHOUT_NETWORK:
+        if service not in answering:
             says = f"is inside the VPC, where nothing answers {action}"
             yield Violation("vpc", function.name, says)
 

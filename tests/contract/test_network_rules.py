@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from contract.changes import REMOVE, changed
 from contract.check import violations
-from contract.examples import circuit, get, ref, resource, vpc_with_internet
+from contract.examples import circuit, get, poison, ref, resource, vpc_with_internet
 
 MANAGED = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
 
@@ -140,3 +140,108 @@ def test_a_nat_gateway_is_made_after_the_internet_gateway_is_attached() -> None:
             "else it is made before, or deleted after (fact T2)"
         )
     ]
+
+
+def dual_stack() -> dict[str, Any]:
+    """Return the stack of a function that sends poison to SQS from inside a VPC, over IPv6."""
+    inside = {
+        "SubnetIds": [ref("Private")],
+        "SecurityGroupIds": [get("Group", "GroupId")],
+        "Ipv6AllowedForDualStack": True,
+    }
+    template = changed(poison(), "Store.VpcConfig", inside)
+    template = changed(template, "StoreRole.ManagedPolicyArns", [MANAGED])
+    template = changed(template, "Store.Environment.Variables.AWS_USE_DUALSTACK_ENDPOINT", "true")
+    private = subnet("Private", "EgressOnlyInternetGatewayId", "Out")
+    route = private["PrivateRoute"]["Properties"]
+    route["DestinationIpv6CidrBlock"] = "::/0"
+    del route["DestinationCidrBlock"]
+    private["Private"] = {
+        **resource("AWS::EC2::Subnet", VpcId=ref("Vpc"), Ipv6CidrBlock="2001:db8::/64"),
+        "DependsOn": ["Block"],
+    }
+    return template | {
+        "Resources": template["Resources"]
+        | {
+            "Vpc": resource("AWS::EC2::VPC"),
+            "Block": resource(
+                "AWS::EC2::VPCCidrBlock", VpcId=ref("Vpc"), AmazonProvidedIpv6CidrBlock=True
+            ),
+            "Out": resource("AWS::EC2::EgressOnlyInternetGateway", VpcId=ref("Vpc")),
+            "Group": resource("AWS::EC2::SecurityGroup", VpcId=ref("Vpc")),
+            "LetsOut": resource(
+                "AWS::EC2::SecurityGroupEgress",
+                GroupId=get("Group", "GroupId"),
+                IpProtocol="tcp",
+                FromPort=443,
+                ToPort=443,
+                CidrIpv6="::/0",
+            ),
+            **private,
+        }
+    }
+
+
+def test_a_function_that_sends_over_ipv6_keeps_the_contract() -> None:
+    assert says(dual_stack()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (
+            "Store.Environment.Variables.AWS_USE_DUALSTACK_ENDPOINT",
+            REMOVE,
+            "Store: is inside the VPC, where nothing answers sqs:SendMessage",
+        ),
+        (
+            "Store.VpcConfig.Ipv6AllowedForDualStack",
+            REMOVE,
+            "Store: has no address of IPv6 in its VPC (fact T8)",
+        ),
+        (
+            "Private.Ipv6CidrBlock",
+            REMOVE,
+            "Store: ${Private} has no addresses of IPv6 (fact T8)",
+        ),
+        (
+            "PrivateRoute",
+            REMOVE,
+            "Store: no egress-only internet gateway leads from ${Private} (fact T8)",
+        ),
+        (
+            "PrivateRoute.DestinationIpv6CidrBlock",
+            "2001:db8::/32",
+            "Store: no egress-only internet gateway leads from ${Private} (fact T8)",
+        ),
+        (
+            "LetsOut",
+            REMOVE,
+            "Store: no rule of its security groups lets HTTPS out over IPv6 (fact T9)",
+        ),
+        (
+            "LetsOut.CidrIpv6",
+            "2001:db8::/32",
+            "Store: no rule of its security groups lets HTTPS out over IPv6 (fact T9)",
+        ),
+        (
+            "LetsOut.ToPort",
+            80,
+            "Store: no rule of its security groups lets HTTPS out over IPv6 (fact T9)",
+        ),
+    ],
+)
+def test_what_a_function_sends_over_ipv6_leaves_the_vpc(
+    path: str, value: object, said: str
+) -> None:
+    """T8, T9."""
+    assert says(changed(dual_stack(), path, value)) == [f"vpc {said}"]
+
+
+def test_a_subnet_gets_addresses_when_its_vpc_has_them() -> None:
+    """T8."""
+    template = dual_stack()
+    del template["Resources"]["Private"]["DependsOn"]
+
+    said = "must depend on the block of its VPC: before, that has no addresses (fact T8)"
+    assert says(template) == [f"vpc Private: {said}"]

@@ -113,9 +113,8 @@ def entry(module: str, parts: set[str]) -> str:
 
 
 def treated_of(variant: Variant) -> Topology:
-    datastore = catalog.vocabulary().datastores[variant.datastore]
     former = dict(variant.further).get("poison") == "retried"
-    return poison.treated(topology_of(variant).on(variant.datastore), datastore, former=former)
+    return poison.treated(topology_of(variant).on(variant.datastore), former=former)
 
 
 def declared(variant: Variant) -> dict[str, tuple[str, ...]]:

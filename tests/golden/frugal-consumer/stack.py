@@ -49,18 +49,22 @@ class FrugalConsumerStack(cdk.Stack):
         """
         super().__init__(scope, construct_id, **options)
 
-        # Two private subnets, with gateway endpoints for S3 and DynamoDB only.
+        # Two private subnets, with gateway endpoints for S3 and DynamoDB.
+        # IPv6 leads to SQS, and nobody in: it costs nothing.
         vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/23"),
             max_azs=2,
+            ip_protocol=ec2.IpProtocol.DUAL_STACK,
+            nat_gateways=0,
+            create_internet_gateway=False,
             # It is unused; to close it CDK would add a function that may change groups.
             restrict_default_security_group=False,
             subnet_configuration=[
                 ec2.SubnetConfiguration(
                     name="Private",
-                    subnet_type=ec2.SubnetType.PRIVATE_ISOLATED,
+                    subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS,
                     cidr_mask=24,
                 ),
             ],
@@ -79,6 +83,7 @@ class FrugalConsumerStack(cdk.Stack):
             vpc=vpc,
             description="The functions that use the database",
         )
+        function_security_group.add_egress_rule(ec2.Peer.any_ipv6(), ec2.Port.HTTPS, "to SQS")
         records_security_group = ec2.SecurityGroup(
             self,
             "RecordsSecurityGroup",
@@ -95,7 +100,7 @@ class FrugalConsumerStack(cdk.Stack):
             "RecordsSubnetGroup",
             description="The private subnets",
             vpc=vpc,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
         )
         records_capacity = rds.CfnDBCluster.ServerlessV2ScalingConfigurationProperty(
             min_capacity=0,  # pauses when nobody uses it; waking up takes about 15 seconds
@@ -159,7 +164,10 @@ class FrugalConsumerStack(cdk.Stack):
             timeout=cdk.Duration.seconds(60),
             vpc=vpc,
             security_groups=[function_security_group],
+            ipv6_allowed_for_dual_stack=True,
         )
+        # SQS answers over IPv6.
+        store_function.add_environment("AWS_USE_DUALSTACK_ENDPOINT", "true")
 
         migrate_function = self._function(
             "MigrateFunction",
@@ -183,6 +191,7 @@ class FrugalConsumerStack(cdk.Stack):
         usage_queue.grant(
             store_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
         )
+        usage_dead_letter_queue.grant(store_function, "sqs:SendMessage")
         store_function.add_event_source_mapping(
             "UsageQueue",
             event_source_arn=usage_queue.queue_arn,
@@ -190,6 +199,7 @@ class FrugalConsumerStack(cdk.Stack):
             report_batch_item_failures=True,
             max_concurrency=2,
         )
+        store_function.add_environment("DEAD_LETTER_QUEUE_URL", usage_dead_letter_queue.queue_url)
 
         # store -> records
         self._let_sign_in(
@@ -377,6 +387,7 @@ class FrugalConsumerStack(cdk.Stack):
             environment={
                 "POWERTOOLS_SERVICE_NAME": "frugal-consumer",
                 "POWERTOOLS_METRICS_NAMESPACE": "FrugalConsumer",
+                "AWS_MAX_ATTEMPTS": "2",  # of a call: 4 seconds each, 1 second between them
             },
             **options,
         )

@@ -37,16 +37,20 @@ export class FrugalConsumerStack extends cdk.Stack {
   constructor(scope: Construct, id: string, props: Props = {}) {
     super(scope, id, props);
 
-    // Two private subnets, with gateway endpoints for S3 and DynamoDB only.
+    // Two private subnets, with gateway endpoints for S3 and DynamoDB.
+    // IPv6 leads to SQS, and nobody in: it costs nothing.
     const vpc = new ec2.Vpc(this, "Vpc", {
       ipAddresses: ec2.IpAddresses.cidr("10.0.0.0/23"),
       maxAzs: 2,
+      ipProtocol: ec2.IpProtocol.DUAL_STACK,
+      natGateways: 0,
+      createInternetGateway: false,
       // It is unused; to close it CDK would add a function that may change groups.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         {
           name: "Private",
-          subnetType: ec2.SubnetType.PRIVATE_ISOLATED,
+          subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS,
           cidrMask: 24,
         },
       ],
@@ -59,6 +63,7 @@ export class FrugalConsumerStack extends cdk.Stack {
       vpc,
       description: "The functions that use the database",
     });
+    functionSecurityGroup.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.HTTPS, "to SQS");
     const recordsSecurityGroup = new ec2.SecurityGroup(this, "RecordsSecurityGroup", {
       vpc,
       description: "The database, for the functions that use it",
@@ -71,7 +76,7 @@ export class FrugalConsumerStack extends cdk.Stack {
     const recordsSubnetGroup = new rds.SubnetGroup(this, "RecordsSubnetGroup", {
       description: "The private subnets",
       vpc,
-      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
+      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
     });
     // There is no password: users sign in with a token that IAM authorizes.
     // A rds.DatabaseCluster would always have one.
@@ -123,7 +128,10 @@ export class FrugalConsumerStack extends cdk.Stack {
       timeout: cdk.Duration.seconds(60),
       vpc,
       securityGroups: [functionSecurityGroup],
+      ipv6AllowedForDualStack: true,
     });
+    // SQS answers over IPv6.
+    storeFunction.addEnvironment("AWS_USE_DUALSTACK_ENDPOINT", "true");
 
     const migrateFunction = this.lambdaFunction("MigrateFunction", {
       name: "migrate",
@@ -146,12 +154,14 @@ export class FrugalConsumerStack extends cdk.Stack {
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
     );
+    usageDeadLetterQueue.grant(storeFunction, "sqs:SendMessage");
     storeFunction.addEventSourceMapping("UsageQueue", {
       eventSourceArn: usageQueue.queueArn,
       batchSize: 1,
       reportBatchItemFailures: true,
       maxConcurrency: 2,
     });
+    storeFunction.addEnvironment("DEAD_LETTER_QUEUE_URL", usageDeadLetterQueue.queueUrl);
 
     // store -> records
     this.letSignIn(storeFunction, recordsCluster, "service", 35);
@@ -324,6 +334,7 @@ export class FrugalConsumerStack extends cdk.Stack {
         POWERTOOLS_SERVICE_NAME: "frugal-consumer",
         POWERTOOLS_METRICS_NAMESPACE: "FrugalConsumer",
         NODE_OPTIONS: "--enable-source-maps",
+        AWS_MAX_ATTEMPTS: "2", // of a call: 4 seconds each, 1 second between them
       },
     });
   }

@@ -61,18 +61,22 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         """
         super().__init__(scope, construct_id, **options)
 
-        # Two private subnets, with gateway endpoints for S3 and DynamoDB only.
+        # Two private subnets, with gateway endpoints for S3 and DynamoDB.
+        # IPv6 leads to SQS, and nobody in: it costs nothing.
         vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/23"),
             max_azs=2,
+            ip_protocol=ec2.IpProtocol.DUAL_STACK,
+            nat_gateways=0,
+            create_internet_gateway=False,
             # It is unused; to close it CDK would add a function that may change groups.
             restrict_default_security_group=False,
             subnet_configuration=[
                 ec2.SubnetConfiguration(
                     name="Private",
-                    subnet_type=ec2.SubnetType.PRIVATE_ISOLATED,
+                    subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS,
                     cidr_mask=24,
                 ),
             ],
@@ -91,6 +95,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             vpc=vpc,
             description="The functions that use the database",
         )
+        function_security_group.add_egress_rule(ec2.Peer.any_ipv6(), ec2.Port.HTTPS, "to SQS")
         sales_security_group = ec2.SecurityGroup(
             self,
             "SalesSecurityGroup",
@@ -107,7 +112,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "SalesSubnetGroup",
             description="The private subnets",
             vpc=vpc,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
         )
         sales_capacity = rds.CfnDBCluster.ServerlessV2ScalingConfigurationProperty(
             min_capacity=0,  # pauses when nobody uses it; waking up takes about 15 seconds
@@ -217,7 +222,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             major_engine_version="8",
             user_group_id=reports_user_group.ref,
             cache_usage_limits=reports_limits,
-            subnet_ids=[subnet.subnet_id for subnet in vpc.isolated_subnets],
+            subnet_ids=[subnet.subnet_id for subnet in vpc.private_subnets],
             security_group_ids=[reports_security_group.security_group_id],
         )
         reports_cache_url = (
@@ -326,7 +331,10 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             timeout=cdk.Duration.seconds(60),
             vpc=vpc,
             security_groups=[function_security_group, reports_client_security_group],
+            ipv6_allowed_for_dual_stack=True,
         )
+        # SQS answers over IPv6.
+        invalidate_function.add_environment("AWS_USE_DUALSTACK_ENDPOINT", "true")
 
         migrate_function = self._function(
             "MigrateFunction",
@@ -428,12 +436,16 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         stale_reports_queue.grant(
             invalidate_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
         )
+        stale_reports_dead_letter_queue.grant(invalidate_function, "sqs:SendMessage")
         invalidate_function.add_event_source_mapping(
             "StaleReportsQueue",
             event_source_arn=stale_reports_queue.queue_arn,
             batch_size=1,
             report_batch_item_failures=True,
             max_concurrency=2,
+        )
+        invalidate_function.add_environment(
+            "DEAD_LETTER_QUEUE_URL", stale_reports_dead_letter_queue.queue_url
         )
 
         # invalidate -> sales
@@ -762,6 +774,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             environment={
                 "POWERTOOLS_SERVICE_NAME": "read-heavy-reporting-engine",
                 "POWERTOOLS_METRICS_NAMESPACE": "ReadHeavyReportingEngine",
+                "AWS_MAX_ATTEMPTS": "2",  # of a call: 4 seconds each, 1 second between them
             },
             **options,
         )

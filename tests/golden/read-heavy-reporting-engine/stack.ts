@@ -49,16 +49,20 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
   constructor(scope: Construct, id: string, props: Props = {}) {
     super(scope, id, props);
 
-    // Two private subnets, with gateway endpoints for S3 and DynamoDB only.
+    // Two private subnets, with gateway endpoints for S3 and DynamoDB.
+    // IPv6 leads to SQS, and nobody in: it costs nothing.
     const vpc = new ec2.Vpc(this, "Vpc", {
       ipAddresses: ec2.IpAddresses.cidr("10.0.0.0/23"),
       maxAzs: 2,
+      ipProtocol: ec2.IpProtocol.DUAL_STACK,
+      natGateways: 0,
+      createInternetGateway: false,
       // It is unused; to close it CDK would add a function that may change groups.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         {
           name: "Private",
-          subnetType: ec2.SubnetType.PRIVATE_ISOLATED,
+          subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS,
           cidrMask: 24,
         },
       ],
@@ -71,6 +75,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       vpc,
       description: "The functions that use the database",
     });
+    functionSecurityGroup.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.HTTPS, "to SQS");
     const salesSecurityGroup = new ec2.SecurityGroup(this, "SalesSecurityGroup", {
       vpc,
       description: "The database, for the functions that use it",
@@ -83,7 +88,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     const salesSubnetGroup = new rds.SubnetGroup(this, "SalesSubnetGroup", {
       description: "The private subnets",
       vpc,
-      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
+      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
     });
     // There is no password: users sign in with a token that IAM authorizes.
     // A rds.DatabaseCluster would always have one.
@@ -173,7 +178,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
         dataStorage: { maximum: 1, unit: "GB" },
         ecpuPerSecond: { maximum: 10000 },
       },
-      subnetIds: vpc.isolatedSubnets.map((subnet) => subnet.subnetId),
+      subnetIds: vpc.privateSubnets.map((subnet) => subnet.subnetId),
       securityGroupIds: [reportsSecurityGroup.securityGroupId],
     });
 
@@ -258,7 +263,10 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       timeout: cdk.Duration.seconds(60),
       vpc,
       securityGroups: [functionSecurityGroup, reportsClientSecurityGroup],
+      ipv6AllowedForDualStack: true,
     });
+    // SQS answers over IPv6.
+    invalidateFunction.addEnvironment("AWS_USE_DUALSTACK_ENDPOINT", "true");
 
     const migrateFunction = this.lambdaFunction("MigrateFunction", {
       name: "migrate",
@@ -359,12 +367,17 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
     );
+    staleReportsDeadLetterQueue.grant(invalidateFunction, "sqs:SendMessage");
     invalidateFunction.addEventSourceMapping("StaleReportsQueue", {
       eventSourceArn: staleReportsQueue.queueArn,
       batchSize: 1,
       reportBatchItemFailures: true,
       maxConcurrency: 2,
     });
+    invalidateFunction.addEnvironment(
+      "DEAD_LETTER_QUEUE_URL",
+      staleReportsDeadLetterQueue.queueUrl,
+    );
 
     // invalidate -> sales
     this.letSignIn(invalidateFunction, salesCluster, "service", 35);
@@ -664,6 +677,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
         POWERTOOLS_SERVICE_NAME: "read-heavy-reporting-engine",
         POWERTOOLS_METRICS_NAMESPACE: "ReadHeavyReportingEngine",
         NODE_OPTIONS: "--enable-source-maps",
+        AWS_MAX_ATTEMPTS: "2", // of a call: 4 seconds each, 1 second between them
       },
     });
   }

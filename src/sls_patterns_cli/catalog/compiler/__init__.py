@@ -6,7 +6,7 @@
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sls_patterns_cli.catalog.authorization import answers, authorized
@@ -57,9 +57,11 @@ ACCESS_CALLS = {"write-once": 2, "write-update": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
 # What a project has of its own whose handlers name no poison.
-DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds", "encryption", "harness")
+DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds", "calls_aws", "encryption", "harness")
 # The group of the functions that use the datastore whose VPC it is.
 FUNCTION_GROUP = "FunctionSecurityGroup"
+# How the packages of clients begin in TypeScript.
+CLIENT_OF_AWS = "@aws-sdk/client-"
 # Requests with these methods have no body that a service reads.
 WITHOUT_BODY = {"GET", "HEAD", "DELETE", "OPTIONS"}
 
@@ -123,7 +125,7 @@ def graph(
     former: bool = False,
 ) -> Stack:
     """The compiled record of one graph; a `former` one is of a project that names no poison."""
-    topology = poison.treated(topology, datastore, former=former)
+    topology = poison.treated(topology, former=former)
     compilation = _Compilation(pattern, topology, vocabulary, datastore)
     return Stack(
         **compilation.wiring(),
@@ -343,9 +345,8 @@ class _Compilation:
                 *unique(each.attributes["errors"] for each in edges if "errors" in each.attributes),
             ],
             # Or it sets aside what its event source brings.
-            "calls_aws": any(
-                self._calls_sdk(each) or variables.is_of_source(each, nodes) for each in edges
-            ),
+            "calls_aws": bool(poison.senders(edges))
+            or any(self._calls_sdk(each) or variables.is_of_source(each, nodes) for each in edges),
             "sdk_targets": unique(each.target for each in edges if self._calls_sdk(each)),
         }
 
@@ -363,6 +364,12 @@ class _Compilation:
         """The packages that code and tests need, by runtime."""
         edges, vocabulary = self._edges, self._vocabulary
         used = {_resource(self._nodes[name], self._datastore) for name in self._used}
+        calling = self._by_runtime(
+            self._pattern.packages,
+            *(each.packages for each in self._datastores if (each.resource or each.name) in used),
+            *(node.facts.packages for node in self._topology.nodes),
+            *(each.kind.packages for each in edges),
+        )
         # Whose way back is that of the failure.
         returned = [
             failure.kind
@@ -384,19 +391,11 @@ class _Compilation:
                 ]
             ),
             "packages": self._by_runtime(
-                self._pattern.packages,
-                *(
-                    each.packages
-                    for each in self._datastores
-                    if (each.resource or each.name) in used
-                ),
-                *(node.facts.packages for node in self._topology.nodes),
-                *(each.kind.packages for each in edges),
-                *(
-                    poison.PACKAGES
-                    for each in edges
-                    if each.attributes.get("poison") == poison.SENT
-                ),
+                calling, *(poison.PACKAGES for _ in poison.senders(edges))
+            ),
+            # The adapter that sends poison has its tests in this repository.
+            "stubs_aws": any(
+                name.startswith(CLIENT_OF_AWS) for name in calling.get("typescript", ())
             ),
             "test_packages": self._by_runtime(
                 self._pattern.test_packages,
@@ -412,7 +411,7 @@ class _Compilation:
         yield self._topology.test_packages
         yield from (node.facts.proof_packages for node in self._topology.nodes)
 
-    def _by_runtime(self, *packages: Packages) -> dict[str, list[str]]:
+    def _by_runtime(self, *packages: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         return {
             runtime: unique(name for each in packages for name in each.get(runtime, ()))
             for runtime in self._pattern.runtimes
@@ -451,6 +450,7 @@ def _node(
     targets = [nodes[edges[number].target] for number in outgoing]
     facts |= _table_format(node, datastore)
     facts |= _inside_vpc(node, facts["resource"], targets, datastore)
+    facts |= _ways_out(node, edges, nodes, datastore)
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
         facts |= function.invoked(node.attributes, asynchronously="E2" in failing)
@@ -473,12 +473,6 @@ def _node(
         # Nothing takes what a rule sends there, so people are told.
         facts["kept_for_inspection"] = not outgoing and any(
             nodes[edges[number].source].kind == "event-bus" for number in incoming
-        )
-    if node.kind == "datastore" and "external" in (datastore.reachable or ()):
-        # A function that uses it is inside the VPC, and what this calls outside AWS is not.
-        users = {edges[number].source for number in incoming}
-        facts["users_call_internet"] = any(
-            edge.source in users and nodes[edge.target].kind == "external" for edge in edges
         )
     if node.kind == "external":
         # An API hands requests on to it.
@@ -539,6 +533,29 @@ def _inside_vpc(node: Node, resource: str, targets: Iterable[Node], datastore: D
         return {"access": cache.access(node.attributes)}
     groups = list(_security_groups(targets, datastore)) if node.kind == "function" else []
     return {"security_groups": groups} if groups else {}
+
+
+def _ways_out(
+    node: Node, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+) -> Facts:
+    """What leads out of the VPC of a datastore, and for which functions.
+
+    SQS answers there over IPv6, which costs nothing; what functions call outside AWS may not.
+    """
+    if datastore.reachable is None:
+        return {}
+    senders = poison.senders(edges)
+    if node.kind == "function":
+        targets = [nodes[edge.target] for edge in edges if edge.source == node.name]
+        inside = list(_security_groups(targets, datastore))
+        return {"sends_over_ipv6": node.name in senders} if inside else {}
+    if node.kind != "datastore":
+        return {}
+    users = {edge.source for edge in edges if edge.target == node.name}
+    called = {nodes[edge.target].kind for edge in edges if edge.source in users}
+    if "external" in datastore.reachable and "external" in called:
+        return {"way_out": "nat"}
+    return {"way_out": "none" if users.isdisjoint(senders) else "ipv6"}
 
 
 def _security_groups(targets: Iterable[Node], datastore: Datastore) -> Iterator[str]:
@@ -732,10 +749,7 @@ def _message_seconds(
         else function.CALL_SECONDS * calls
         for target, calls in accesses.items()
     )
-    sends = any(
-        edge.attributes.get("poison") == poison.SENT for edge in edges if edge.target == consumer
-    )
-    own = (POLL_CALLS if polls else 0) + sends
+    own = (POLL_CALLS if polls else 0) + (consumer in poison.senders(edges))
     return sum(of_calls) + declared + function.CALL_SECONDS * own
 
 

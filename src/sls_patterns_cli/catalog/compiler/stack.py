@@ -107,6 +107,8 @@ class Function(TypedDict):
     """What it may do to keep events that failed in a bucket."""
     security_groups: NotRequired[list[str]]
     """Its security groups in the VPC, one for each store that it uses there."""
+    sends_over_ipv6: NotRequired[bool]
+    """It sends poison to SQS, which answers it inside the VPC over IPv6 only."""
     callers: list[str]
     """Who calls it by its alias from outside: the stack has a parameter for each."""
     configured_by: list[Facts]
@@ -161,7 +163,9 @@ class Datastore(TypedDict):
 
     access: NotRequired[dict[str, list[str]]]
     """Of one that is a cache, by runtime: the parts of the access string of its user."""
-    users_call_internet: NotRequired[bool]
+    way_out: NotRequired[Literal["none", "nat", "ipv6"]]
+    """What leads out of its VPC: a NAT gateway to where its users call something outside AWS; an
+    egress-only internet gateway for IPv6 to SQS, where they send poison."""
     table_format: NotRequired[str]
     """How the files of its table are made, if they are no lines of JSON in folders."""
     grants: NotRequired[list[Grant]]
@@ -301,6 +305,8 @@ class Stack:
     """The clients of boto3 for which the project installs types."""
     packages: dict[str, list[str]]
     """By runtime."""
+    stubs_aws: bool
+    """Whether unit tests in TypeScript stand in for clients of AWS."""
     test_packages: dict[str, list[str]]
     tool_packages: dict[str, list[str]]
     """What only the tool that redrives needs."""

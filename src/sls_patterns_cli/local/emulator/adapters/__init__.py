@@ -60,6 +60,7 @@ ADAPTERS = (
     "secretsmanager.secret_resource",
     "rds.database_cluster",
     "ec2.nat_gateway",
+    "ec2.ipv6_addresses",
     "elasticache.serverless_cache",
     "codedeploy.deployment_groups",
     "cloudformation.custom_resource_invocation",

@@ -48,6 +48,9 @@ SERVED = ("python", "nodejs")
 RUNTIME_PACKAGES = "SLS_PATTERNS_RUNTIME_PACKAGES"
 """The same, Lambda runtime to the folder of the packages that it has, where it has any."""
 
+OF_AWS_ENDPOINTS = {"AWS_USE_DUALSTACK_ENDPOINT"}
+"""Variables that SDKs refuse beside AWS_ENDPOINT_URL."""
+
 LOG_END = "\x1e"
 LOG_WAIT_SECONDS = 10.0
 """The end of the log is in the pipe before the answer is; only our reader may be late."""
@@ -260,7 +263,7 @@ def _variables(config: dict[str, Any]) -> dict[str, str]:
         # CloudFormation makes texts of numbers and booleans where texts are asked for.
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in variables.items()
-        if name not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS
+        if name not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS | OF_AWS_ENDPOINTS
     }
 
 
