@@ -34,6 +34,7 @@ SERVICES = {
     "state-machine": "states",
     "secret": "secretsmanager",
     "bucket": "s3",
+    "cache": "elasticache",
 }
 
 
@@ -62,10 +63,15 @@ class Deployed:
         }
 
     def edges(self) -> Iterator[tuple[str, str]]:
-        """Yield the synchronous edges; of those from callers outside, only those to functions."""
+        """Yield the synchronous edges; of those from callers outside, only those to functions.
+
+        Not those that apply migrations: without them the deployment itself fails.
+        """
         nodes = self.graph["nodes"]
         for edge in self.graph["edges"]:
             called = "function" if nodes[edge["from"]]["kind"] == "client" else None
+            if edge.get("access") == "own":
+                continue
             if edge["call"] == "sync" and called in {None, nodes[edge["to"]]["resource"]}:
                 yield edge["from"], edge["to"]
 
@@ -119,7 +125,8 @@ class Deployed:
                 with self._gone(node["id"]):
                     yield
             case "aurora-postgresql":
-                with self._stopped(self._physical(node["id"])):
+                # Not stopped: proofs find and undo that.
+                with self._with_variable(source, "PGPORT", "9"):
                     yield
             case resource:
                 with self._denied(
@@ -134,13 +141,28 @@ class Deployed:
 
     @contextmanager
     def _unable_to_run(self, function: str) -> Iterator[None]:
-        """Give the function, and the version that its alias leads to, a handler that is not there.
+        """Give the function a handler that is not there.
 
         Throttling it would not do: proofs find and undo that.
         """
+        with self._configured(function, Handler="missing.handler"):
+            yield
+
+    @contextmanager
+    def _with_variable(self, source: str, name: str, value: str) -> Iterator[None]:
+        function = self._physical(self.graph["nodes"][source]["id"])
+        configuration = self.client("lambda").get_function_configuration(FunctionName=function)
+        variables = configuration["Environment"]["Variables"]
+        assert name in variables
+        with self._configured(function, Environment={"Variables": {**variables, name: value}}):
+            yield
+
+    @contextmanager
+    def _configured(self, function: str, **change: Any) -> Iterator[None]:
+        """Change a function's configuration, and that of the version that its alias leads to."""
         lambda_ = self.client("lambda")
-        handler = lambda_.get_function_configuration(FunctionName=function)["Handler"]
-        lambda_.update_function_configuration(FunctionName=function, Handler="missing.handler")
+        before = lambda_.get_function_configuration(FunctionName=function)
+        lambda_.update_function_configuration(FunctionName=function, **change)
         aliases = lambda_.list_aliases(FunctionName=function)["Aliases"]
         version = lambda_.publish_version(FunctionName=function)["Version"] if aliases else ""
         for alias in aliases:
@@ -148,31 +170,14 @@ class Deployed:
         try:
             yield
         finally:
-            lambda_.update_function_configuration(FunctionName=function, Handler=handler)
+            kept = {name: before[name] for name in change}
+            lambda_.update_function_configuration(FunctionName=function, **kept)
             for alias in aliases:
                 lambda_.update_alias(
                     FunctionName=function,
                     Name=alias["Name"],
                     FunctionVersion=alias["FunctionVersion"],
                 )
-
-    @contextmanager
-    def _with_variable(self, source: str, name: str, value: str) -> Iterator[None]:
-        lambda_ = self.client("lambda")
-        function = self._physical(self.graph["nodes"][source]["id"])
-        configuration = lambda_.get_function_configuration(FunctionName=function)
-        variables = configuration["Environment"]["Variables"]
-        changed = {**variables, name: value}
-        assert name in variables
-        lambda_.update_function_configuration(
-            FunctionName=function, Environment={"Variables": changed}
-        )
-        try:
-            yield
-        finally:
-            lambda_.update_function_configuration(
-                FunctionName=function, Environment={"Variables": variables}
-            )
 
     @contextmanager
     def _gone(self, name: str) -> Iterator[None]:
@@ -188,15 +193,6 @@ class Deployed:
             f"{control}/answer", json.dumps(answer).encode(), method="PUT"
         )
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
-
-    @contextmanager
-    def _stopped(self, cluster: str) -> Iterator[None]:
-        rds = self.client("rds")
-        rds.stop_db_cluster(DBClusterIdentifier=cluster)
-        try:
-            yield
-        finally:
-            rds.start_db_cluster(DBClusterIdentifier=cluster)
 
     @contextmanager
     def _denied(self, roles: list[str], service: str, name: str) -> Iterator[None]:

@@ -113,6 +113,10 @@ def test_a_backlog_is_drained_in_order(service: Service, count: int, tmp_path: P
     assert outcome.messages == count
 
 
+MOST_RUNS = 4
+"""How often a service is disturbed until a defect shows."""
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("service", "defect"),
@@ -123,15 +127,19 @@ def test_a_backlog_is_drained_in_order(service: Service, count: int, tmp_path: P
     ],
 )
 def test_the_reckoning_notices(service: Service, defect: str, tmp_path: Path) -> None:
-    outcome = conserve(
-        tmp_path / "project",
-        service,
-        service.messages,
-        runtime="python",
-        defect=DEFECTS[defect],
+    """Which records an outage or a kill meets is chance: it may meet none that a defect loses."""
+    runs = (
+        conserve(
+            tmp_path / f"{number}",
+            service,
+            service.messages,
+            runtime="python",
+            defect=DEFECTS[defect],
+        )
+        for number in range(MOST_RUNS)
     )
 
-    assert not outcome.is_conserved
+    outcome = next(run for run in runs if not run.is_conserved)
     assert getattr(outcome, DEFECTS[defect].shows_as), outcome
 
 

@@ -40,7 +40,8 @@ def first_of_each_kind() -> dict[Kind, Mutant]:
     for variant in proven_variants():
         if variant.iac == "sam":
             for mutant in mutants_of(variant):
-                first.setdefault(kind_of(mutant), mutant)
+                if mutant.is_of_code:
+                    first.setdefault(kind_of(mutant), mutant)
     return {kind: first[kind] for kind in sorted(noticed())}
 
 
