@@ -35,13 +35,11 @@ def noticed() -> frozenset[Kind]:
 
 @cache
 def first_of_each_kind() -> dict[Kind, Mutant]:
-    """Return for each of them the first mutant, in SAM."""
+    """Return for each of them the first mutant in SAM, of code if there is one."""
     first: dict[Kind, Mutant] = {}
-    for variant in proven_variants():
-        if variant.iac == "sam":
-            for mutant in mutants_of(variant):
-                if mutant.is_of_code:
-                    first.setdefault(kind_of(mutant), mutant)
+    mutants = [m for each in proven_variants() if each.iac == "sam" for m in mutants_of(each)]
+    for mutant in sorted(mutants, key=lambda each: not each.is_of_code):
+        first.setdefault(kind_of(mutant), mutant)
     return {kind: first[kind] for kind in sorted(noticed())}
 
 
