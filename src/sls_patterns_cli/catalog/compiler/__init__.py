@@ -450,7 +450,7 @@ def _node(
     targets = [nodes[edges[number].target] for number in outgoing]
     facts |= _table_format(node, datastore)
     facts |= _inside_vpc(node, facts["resource"], targets, datastore)
-    facts |= _ways_out(node, edges, nodes, datastore)
+    facts |= _ways_out(node, edges, nodes, datastore, inside="security_groups" in facts)
     if node.kind == "function":
         failing = {failure.id for number in incoming for failure in edges[number].failures}
         facts |= function.invoked(node.attributes, asynchronously="E2" in failing)
@@ -536,9 +536,14 @@ def _inside_vpc(node: Node, resource: str, targets: Iterable[Node], datastore: D
 
 
 def _ways_out(
-    node: Node, edges: tuple[Edge, ...], nodes: Mapping[str, Node], datastore: Datastore
+    node: Node,
+    edges: tuple[Edge, ...],
+    nodes: Mapping[str, Node],
+    datastore: Datastore,
+    *,
+    inside: bool,
 ) -> Facts:
-    """What leads out of the VPC of a datastore, and for which functions.
+    """What leads out of the VPC of a datastore, and for which functions `inside`.
 
     SQS answers there over IPv6, which costs nothing; what functions call outside AWS may not.
     """
@@ -546,8 +551,6 @@ def _ways_out(
         return {}
     senders = poison.senders(edges)
     if node.kind == "function":
-        targets = [nodes[edge.target] for edge in edges if edge.source == node.name]
-        inside = list(_security_groups(targets, datastore))
         return {"sends_over_ipv6": node.name in senders} if inside else {}
     if node.kind != "datastore":
         return {}
