@@ -1,4 +1,5 @@
 // Each test finds the folder and the surroundings of its project: variables, and nothing else.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { expect, inject } from "vitest";
@@ -12,7 +13,8 @@ for (const name of Object.keys(process.env)) if (!(name in none)) delete process
 Object.assign(process.env, none);
 
 if (!known.has(project)) {
-  for (const file of inject("surroundings")) await import(join(project, file));
+  const own = readFileSync(join(project, "vitest.config.ts"), "utf8");
+  for (const file of inject("surroundings")) if (own.includes(file)) await import(join(project, file));
   known.set(project, { ...process.env });
 }
 Object.assign(process.env, known.get(project));
