@@ -38,7 +38,7 @@ def _drawn(graph: dict[str, Any], dashboard: dict[str, Any]) -> str:
             y=each["y"],
             width=24,
             height=each["height"],
-            alarms=(*each["alarms"], *(alarm["id"] for alarm in each["optional"])),
+            alarms=tuple(each["alarms"]),
         )
         for each in dashboard["alarms"]
     )

@@ -1062,7 +1062,13 @@ def test_sam_bundles_every_variant(variant: Variant, projects: Projects, tmp_pat
     bundle_with_sam(projects[variant], tmp_path)
 
 
-def bundle_with_sam(project: Path, folder: Path) -> None:
+def copied(project: Path, folder: Path) -> Path:
+    """Return a copy, since other tests look at all that is in a project of several variants."""
+    return Path(shutil.copytree(project, folder / project.name, symlinks=True))
+
+
+def bundle_with_sam(of: Path, folder: Path) -> None:
+    project = copied(of, folder)
     link_modules(project)
     path = f"{project / modules.FOLDER / '.bin'}{os.pathsep}{path_with_node(folder)}"
 
@@ -1096,10 +1102,11 @@ def build_with_sam(project: Path, **variables: str) -> list[Path]:
     return list((project / ".aws-sam/build").glob("*Function"))
 
 
-def test_sam_builds_each_list_of_packages_for_lambda(projects: Projects) -> None:
+def test_sam_builds_each_list_of_packages_for_lambda(projects: Projects, tmp_path: Path) -> None:
     if not shutil.which("python3.13"):
         pytest.skip("sam build needs python3.13 on PATH")
-    for project in with_distinct_packages(projects, "sam"):
+    for number, chosen in enumerate(with_distinct_packages(projects, "sam")):
+        project = copied(chosen, tmp_path / str(number))
         lock(project)
         locked = (project / "src/requirements.lock").read_text()
 
@@ -1120,9 +1127,10 @@ def names_of_metadata(locked: str) -> Iterator[str]:
 
 
 def test_cdk_builds_each_list_of_packages_for_lambda(projects: Projects, tmp_path: Path) -> None:
-    for project in with_distinct_packages(projects, "cdk"):
+    for number, chosen in enumerate(with_distinct_packages(projects, "cdk")):
+        project = copied(chosen, tmp_path / str(number))
         lock(project)
-        built = tmp_path / project.name
+        built = tmp_path / f"built-{number}"
         synthesise_into(built, project, build=True)
 
         # A definition of a state machine is a file.
