@@ -39,7 +39,12 @@ DEFINED = {
 EVERY_PROJECTS = {"conftest.py", "setup.ts", "restore.ts", "stack.ts"}
 
 IN_SAM = [each for each in proven_variants() if each.iac == "sam"]
-FURTHER = [each for each in further_variants() if each.is_local]
+# A project with `poison=retried` has proofs of an earlier release, which use less of the modules.
+FURTHER = [
+    each
+    for each in further_variants()
+    if each.is_local and ("poison", "retried") not in each.further
+]
 # Most answers change no proof: few of a pattern show each.
 FEW_FURTHER = few_of(FURTHER, lambda each: {(each.pattern, *dict(each.further))})
 
