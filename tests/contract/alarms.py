@@ -15,7 +15,7 @@ from sls_patterns_cli.wiring.model import QUEUE, RULE, TOPIC
 from sls_patterns_cli.wiring.policies import resource_policy, statements
 
 # What fits into a minute or two: SQS metrics come every minute, a longer period rings later.
-LONGEST_PERIOD = 300
+LONGEST_PERIOD, HOUR = 300, 3600
 
 COMPARISONS = {
     "GreaterThanThreshold": gt,
@@ -30,7 +30,11 @@ Tier = Literal["page", "ticket"]
 # Of one alarm: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
 MOST_METRICS = 10
 # In fewer requests a failure is no rate, and one request of a stranger could set off the alarm.
-FEWEST_REQUESTS = 10
+FEWEST_REQUESTS = 9
+# Of a share: an outage pages within five minutes.
+LATEST = 5
+# Of fewer than that so many in an hour have failed, and no stranger's request fails.
+FEWEST_FAILED = 3
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,6 @@ FAILED_EXECUTIONS = Metric(
 )
 THROTTLES = Metric("AWS/Lambda", "Throttles", "FunctionName", tier="ticket", periods=5)
 ITERATOR_AGE = Metric("AWS/Lambda", "IteratorAge", "FunctionName", ("Maximum",), periods=15)
-CONCURRENCY = Metric(
-    "AWS/Lambda", "ClaimedAccountConcurrency", "", ("Maximum",), tier="ticket", periods=10
-)
 # The end of a failure can itself fail, and nothing but these metrics tells (fact B1).
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#asynchronous-invocation-metrics
 DESTINATION = Metric("AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", bad=1)
@@ -302,7 +303,6 @@ KNOWN = {
         SUBSCRIPTION_DEAD_LETTER,
         *LOG_SUBSCRIPTION,
         *STANDARD,
-        CONCURRENCY,
         *API.values(),
         *REFUSED,
         *LATENCY,
@@ -411,18 +411,23 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     found, share, expression = queries(alarm), share_of(alarm), expression_of(alarm)
     used = {share.total, share.part} if share else set(expression.split(" + "))
     if used != {query.id for query in found}:
-        must = "a sum by + of all metrics, or IF(total >= least, 100 * part / total, 0)"
+        must = f"a sum by + of all metrics, {SHARE} or {SHARE_OF_FEW}"
         yield is_but("alarm", alarm.name, "Expression", expression, must)
-    if share and share.least < FEWEST_REQUESTS:
-        says = f"is a share of {share.least} requests, but must be of at least {FEWEST_REQUESTS}"
+    least, of_what = (
+        (FEWEST_FAILED, "failures") if share and share.is_of_few else (FEWEST_REQUESTS, "requests")
+    )
+    if share and share.least < least:
+        says = f"is a share of {share.least} {of_what}, but must be of at least {least}"
         yield Violation("alarm", alarm.name, says)
     for query in found:
         counts = query.statistic in {"Sum", "SampleCount"}
         if share and query.id == share.total and not counts:
             yield is_but("alarm", alarm.name, f"Stat of {query.id}", query.statistic, "Sum")
-        period = stack.number(query.period)
-        if period is None or period > LONGEST_PERIOD or query.period != found[0].period:
-            must = f"at most {LONGEST_PERIOD}, and the same for all metrics"
+        period, longest = stack.number(query.period), LONGEST_PERIOD
+        if share and share.is_of_few:
+            longest = HOUR
+        if period is None or period > longest or query.period != found[0].period:
+            must = f"at most {longest}, and the same for all metrics"
             yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
 
 
@@ -484,11 +489,11 @@ def _reported(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Viol
     """Say why the function itself does not report the metric."""
     if query.namespace.startswith("AWS/"):
         return
-    function = stack.named(query.dimensions["FunctionName"], "AWS::Lambda::Function")
+    function = stack.named(query.dimensions.get("FunctionName"), "AWS::Lambda::Function")
     variables = function.get("Environment", "Variables") or {} if function else {}
     for what, value, variable in (
         ("Namespace", query.namespace, "POWERTOOLS_METRICS_NAMESPACE"),
-        ("service", query.dimensions["service"], "POWERTOOLS_SERVICE_NAME"),
+        ("service", query.dimensions.get("service"), "POWERTOOLS_SERVICE_NAME"),
     ):
         if value != variables.get(variable):
             must = f"that of the function, {variables.get(variable)}"
@@ -529,12 +534,22 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
             yield is_but(
                 "alarm", alarm.name, "AlarmDescription", alarm.get("AlarmDescription"), must
             )
-        periods = stack.number(alarm.get("EvaluationPeriods"))
-        if metric.periods == 1 and periods != 1:
-            yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, "1")
-        elif periods is not None and periods < metric.periods:
-            must = f"at least {metric.periods}"
-            yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, must)
+        yield from _duration(stack, alarm, 1 if share and share.is_of_few else metric.periods)
+
+
+def _duration(stack: Stack, alarm: Resource, least: int) -> Iterator[Violation]:
+    """Say why it rings for what may pass, or later than it must: after `least` bad periods."""
+    periods = stack.number(alarm.get("EvaluationPeriods"))
+    needed = stack.number(alarm.get("DatapointsToAlarm"))
+    if least == 1 and periods != 1:
+        yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, "1")
+    elif needed is not None and needed < least:
+        yield is_but("alarm", alarm.name, "DatapointsToAlarm", needed, f"at least {least}")
+    elif needed is None and share_of(alarm) and (periods or 0) > LATEST:
+        must = f"at most {LATEST}, or it rings late: DatapointsToAlarm may be less"
+        yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, must)
+    elif periods is not None and periods < least:
+        yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, f"at least {least}")
 
 
 def _as_told(stack: Stack, query: Query, metric: Metric, told: str) -> Metric:
@@ -572,9 +587,19 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
     ]
     if not alarms:
         yield Violation("alarm", resource.name, f"no alarm watches {metric}")
-    complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in alarms]
-    if complaints and all(complaints):
-        yield from complaints[0]
+    # A share by the minute says nothing of few calls, and one of few nothing of many (fact C20).
+    of_few = {alarm.name: share.is_of_few for alarm, _ in alarms if (share := share_of(alarm))}
+    by_itself = [each for each in alarms if each[0].name not in of_few]
+    kinds = [[each for each in alarms if of_few.get(each[0].name) is few] for few in (False, True)]
+    for kind, what in ((by_itself, ""),) if by_itself else zip(kinds, OF_CALLS, strict=True):
+        if alarms and not kind:
+            yield Violation("alarm", resource.name, f"no alarm watches {metric}{what}")
+        complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in kind]
+        if complaints and all(complaints):
+            yield from complaints[0]
+
+
+OF_CALLS = " of many calls", " of few calls"
 
 
 def expression_of(alarm: Resource) -> str:
@@ -586,19 +611,35 @@ def expression_of(alarm: Resource) -> str:
     return str(returned[0].get("Expression")) if len(returned) == 1 else ""
 
 
+SHARE = "IF(total >= least, 100 * part / total, 0)"
+SHARE_OF_FEW = "IF(total < most AND part >= least AND n * part >= total, 1, 0)"
+
+
 @dataclass(frozen=True)
 class Share:
-    """A part of a total in percent, where the total is large enough to be a share of it."""
+    """A part of a total in percent, where the total is large enough to be a share of it.
+
+    Of few it is 1 where the part is large enough, and an n-th of the total.
+    """
 
     total: str
     part: str
     least: int
+    is_of_few: bool = False
 
 
 def share_of(alarm: Resource) -> Share | None:
     """Return the share that an alarm watches, if it does."""
-    form = re.fullmatch(r"IF\((\w+) >= (\d+), 100 \* (\w+) / (\w+), 0\)", expression_of(alarm))
-    return Share(form[1], form[3], int(form[2])) if form and form[1] == form[4] else None
+    expression = expression_of(alarm)
+    form = re.fullmatch(r"IF\((\w+) >= (\d+), 100 \* (\w+) / (\w+), 0\)", expression)
+    if form and form[1] == form[4]:
+        return Share(form[1], form[3], int(form[2]))
+    few = re.fullmatch(
+        r"IF\((\w+) < \d+ AND (\w+) >= (\d+) AND \d+ \* (\w+) >= (\w+), 1, 0\)", expression
+    )
+    if few and (few[1], few[2]) == (few[5], few[4]):
+        return Share(few[1], few[2], int(few[3]), is_of_few=True)
+    return None
 
 
 def _rings(stack: Stack, alarm: Resource, query: Query, metric: Metric) -> Iterator[Violation]:
@@ -620,7 +661,9 @@ def _rings(stack: Stack, alarm: Resource, query: Query, metric: Metric) -> Itera
 def _tells_bad_from_good(stack: Stack, alarm: Resource, metric: Metric) -> Iterator[Violation]:
     operator, share = alarm.get("ComparisonOperator"), share_of(alarm)
     compare, threshold = COMPARISONS.get(operator), stack.number(alarm.get("Threshold"))
-    bad, good = (100.0, 0.0) if share else (metric.bad, metric.good)
+    bad, good = (metric.bad, metric.good)
+    if share:
+        bad, good = (1.0 if share.is_of_few else 100.0), 0.0
     if compare is None:
         must = "a comparison with the threshold"
         yield is_but("alarm", alarm.name, "ComparisonOperator", operator, must)

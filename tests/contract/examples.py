@@ -151,7 +151,7 @@ def share(
         stat = {"Metric": measured, "Stat": "Sum", "Period": 60}
         return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
 
-    rate = {"Id": "rate", "Expression": "IF(calls >= 10, 100 * failed / calls, 0)"}
+    rate = {"Id": "rate", "Expression": "IF(calls >= 9, 100 * failed / calls, 0)"}
     return resource(
         "AWS::CloudWatch::Alarm",
         AlarmDescription="Page: requests fail. First: look why",
@@ -162,6 +162,18 @@ def share(
         AlarmActions=[ref("Alarms")],
         OKActions=[ref("Alarms")],
     )
+
+
+def shares(metric: str, dimension: str, value: Any) -> Resources:
+    """Return the alarms on the requests to an API that fail: of many, and of few in an hour."""
+    many, few = (share(metric, dimension, value) for _ in range(2))
+    expression = "IF(calls < 540 AND failed >= 3 AND 4 * failed >= calls, 1, 0)"
+    of_few = few["Properties"]
+    of_few |= {"EvaluationPeriods": 1, "Threshold": 0}
+    of_few["Metrics"][0]["Expression"] = expression
+    for each in of_few["Metrics"][1:]:
+        each["MetricStat"]["Period"] = 3600
+    return {"ApiErrors": many, "ApiQuietErrors": few}
 
 
 def rule_alarm(rule: str) -> dict[str, Any]:
@@ -1124,7 +1136,7 @@ def _calling_by_itself(integration: dict[str, Any], granted: Any) -> Resources:
             AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
         ),
         "ApiLog": vended("apis", "api"),
-        "ApiErrors": share("5XXError", "ApiName", ref("AWS::StackName")),
+        **shares("5XXError", "ApiName", ref("AWS::StackName")),
     }
 
 
@@ -1189,7 +1201,7 @@ def sync() -> dict[str, Any]:
                 AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
-            "ApiErrors": share("5XXError", "ApiName", ref("AWS::StackName")),
+            **shares("5XXError", "ApiName", ref("AWS::StackName")),
         },
     )
     return {**made, "Parameters": {"StockFunctionArn": {"Type": "String"}}}
@@ -1215,7 +1227,7 @@ def http() -> dict[str, Any]:
                 AccessLogSettings={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
-            "ApiErrors": share("5xx", "ApiId", ref("Api")),
+            **shares("5xx", "ApiId", ref("Api")),
         },
     )
 
@@ -1253,7 +1265,7 @@ def answering() -> dict[str, Any]:
                 "AWS::ApiGatewayV2::Integration", ApiId=ref("Api"), IntegrationUri=get("Ask")
             ),
             "Permit": permission("Ask", "apigateway", {"Fn::Sub": f"{api}/*/GET/items"}),
-            "ApiErrors": share("5xx", "ApiId", ref("Api")),
+            **shares("5xx", "ApiId", ref("Api")),
         },
     )
 
@@ -1281,7 +1293,7 @@ def proxy() -> dict[str, Any]:
                 AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
-            "ApiErrors": share("5XXError", "ApiName", ref("AWS::StackName")),
+            **shares("5XXError", "ApiName", ref("AWS::StackName")),
         },
     )
 
@@ -1315,7 +1327,7 @@ def private_proxy() -> dict[str, Any]:
                 AccessLogSettings={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
-            "ApiErrors": share("5xx", "ApiId", ref("Api")),
+            **shares("5xx", "ApiId", ref("Api")),
         },
     )
 

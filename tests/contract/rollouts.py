@@ -119,7 +119,8 @@ def _can_tell(stack: Stack, group: Resource, alarm: Resource) -> Iterator[Violat
         says = f"{alarm.name} is red until {name} falls, and stops the deployment that repairs it"
         yield Violation("rollout", group.name, says)
     period = max(stack.number(query.period, 0) or 0 for query in queries(alarm))
-    seconds = period * (stack.number(alarm.get("EvaluationPeriods"), 1) or 1)
+    needed = alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods")
+    seconds = period * (stack.number(needed, 1) or 1)
     shares = re.search(r"(\d+)Minutes", stack.text(group.get("DeploymentConfigName")))
     if shares is None or seconds >= int(shares[1]) * 60:
         says = f"{alarm.name} needs {seconds} seconds, and by then all traffic has shifted"

@@ -35,9 +35,9 @@ NOT_THE_CONTRACTS = (
     *(r"AWS::ApiGateway(V2)?::\w+(\..*)?", r"ApiRole\w*(\..*)?", r"Api\w*LogGroup\w*"),
     # What a function runs and is told, and one that nothing asynchronous reaches.
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
-    # They tell of answers and of the account, which are no failures of an asynchronous edge.
+    # They tell of answers, which are no failures of an asynchronous edge: tests/alarms has them.
     r"Api(Errors|Latency|Refusals)Alarm\w*(\.(?!AlarmActions).*)?",
-    r"(Concurrency|\w+FunctionRefusals)Alarm\w*(\.(?!AlarmActions).*)?",
+    r"\w+(QuietErrors|FunctionRefusals)Alarm\w*(\.(?!AlarmActions).*)?",
     # That a circuit, a token and compared reads have their alarms is compared with the graph below.
     r"\w+(Circuit(Open|Unguarded)|SignIn|Shadow(Difference|Failure))Alarm\w*",
     # A call is answered without the cache, by the database.
@@ -73,7 +73,7 @@ NOT_THE_CONTRACTS = (
     # They warn before there is a failure, and so are no end of one.
     r"\w+(QueueAge|ClusterCapacity)Alarm\w*(\.(?!AlarmActions).*)?",
     # How many of a function run at a time, which the proofs count.
-    r"\w+Function\.ReservedConcurrentExecutions",
+    r"\w+Function\w*\.ReservedConcurrentExecutions",
     # It keeps out what other accounts have.
     r"\w+Role\w*\.AssumeRolePolicyDocument\.Statement\.0\.Condition.*",
     # What a definition does but for its failures, and what no validator would let pass.
@@ -421,5 +421,7 @@ def unnoticed(made: Made) -> list[str]:
     return [
         what
         for what, without in removals(template, ignore)
-        if keeps(without, stacks_of) and not differences(asynchronous_edges(without), topology)
+        if keeps(without, stacks_of)
+        and not differences(asynchronous_edges(without), topology)
+        and not complaints(without, variant)
     ]

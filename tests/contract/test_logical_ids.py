@@ -41,6 +41,7 @@ def written(folder: Path, monkeypatch: pytest.MonkeyPatch, ids: str) -> int:
 def test_ids_are_computed_anew_where_anything_that_decides_them_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("SLS_NO_CACHE", raising=False)
     monkeypatch.setattr("kept.FILE", tmp_path / "kept.sqlite3")
     monkeypatch.setattr("writing.MADE", tmp_path / "made")
     code = tmp_path / "stack.py"

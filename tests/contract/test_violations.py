@@ -1003,7 +1003,10 @@ def test_one_alarm_may_sum_ten_metrics() -> None:
 )
 def test_a_sum_adds_every_metric(expression: str) -> None:
     """C15."""
-    must = "a sum by + of all metrics, or IF(total >= least, 100 * part / total, 0)"
+    must = (
+        "a sum by + of all metrics, IF(total >= least, 100 * part / total, 0) or "
+        "IF(total < most AND part >= least AND n * part >= total, 1, 0)"
+    )
 
     assert says("E1", summed(expression, 2)) == [
         f"alarm DeadAlarm: Expression is {expression}, but must be {must}"

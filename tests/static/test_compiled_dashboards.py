@@ -41,11 +41,7 @@ def test_each_alarm_is_on_top_once_the_pages_first(graph: dict[str, Any]) -> Non
     statuses = graph["dashboard"]["alarms"]
     tiers = [status["tier"] for status in statuses]
     of = {alarm["id"]: alarm["tier"] for alarm in graph["alarms"]}
-    told = [
-        (alarm, status["tier"])
-        for status in statuses
-        for alarm in status["alarms"]
-    ]
+    told = [(alarm, status["tier"]) for status in statuses for alarm in status["alarms"]]
 
     assert tiers == sorted(tiers)
     assert sorted(told) == sorted(of.items())

@@ -1,6 +1,5 @@
 """The infrastructure: resources, what flows between them, alarms and outputs."""
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import aws_cdk as cdk
@@ -19,16 +18,6 @@ from infrastructure.alarms import Alarms, When, math, metric
 from infrastructure.bundling import function_code
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """From when on alarms go off: what is normal differs from service to service."""
-
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
-
-
 class DistributedTriggerStack(cdk.Stack):
     def __init__(
         self,
@@ -37,7 +26,6 @@ class DistributedTriggerStack(cdk.Stack):
         *,
         alarm_topic_arn: str | None = None,
         ticket_topic_arn: str | None = None,
-        thresholds: Thresholds | None = None,
         **options: Any,
     ) -> None:
         """Define the stack.
@@ -118,7 +106,6 @@ class DistributedTriggerStack(cdk.Stack):
         )
         trigger_function.add_environment("UPLOADS_TOPIC_ARN", uploads_topic.topic_arn)
 
-        thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
         # A message is there after all its retries, and is deleted after 14 days.
         alarms.page(
@@ -171,15 +158,6 @@ class DistributedTriggerStack(cdk.Stack):
             metric("AWS/Lambda", "Errors", "Sum", FunctionName=trigger_function.function_name),
             When(periods=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
 
         self._output(
             "IncomingBucketName", "The bucket of incoming files", incoming_bucket.bucket_name

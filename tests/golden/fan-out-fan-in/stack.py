@@ -1,6 +1,5 @@
 """The infrastructure: resources, what flows between them, alarms and outputs."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,16 +19,6 @@ from infrastructure.bundling import function_code
 STATE_MACHINES = Path(__file__).parents[1] / "statemachines"
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """From when on alarms go off: what is normal differs from service to service."""
-
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
-
-
 class FanOutFanInStack(cdk.Stack):
     def __init__(
         self,
@@ -38,7 +27,6 @@ class FanOutFanInStack(cdk.Stack):
         *,
         alarm_topic_arn: str | None = None,
         ticket_topic_arn: str | None = None,
-        thresholds: Thresholds | None = None,
         **options: Any,
     ) -> None:
         """Define the stack.
@@ -284,7 +272,6 @@ class FanOutFanInStack(cdk.Stack):
             "PROCESS_MACHINE_ARN", process_state_machine.state_machine_arn
         )
 
-        thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
         # A message is there after all its retries, and is deleted after 14 days.
         alarms.page(
@@ -383,15 +370,6 @@ class FanOutFanInStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
 
         self._output("JobsBucketName", "The bucket of jobs", jobs_bucket.bucket_name)
         self._output(

@@ -18,10 +18,6 @@ from infrastructure.bundling import function_code
 class Thresholds:
     """From when on alarms go off: what is normal differs from service to service."""
 
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
     oldest_message_seconds: float = 900
     """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
 
@@ -141,15 +137,6 @@ class FifoerStack(cdk.Stack):
             metric("AWS/Lambda", "Errors", "Sum", FunctionName=post_function.function_name),
             When(periods=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
 
         self._output(
             "EntriesQueueUrl",

@@ -23,10 +23,6 @@ MIGRATIONS = Path(__file__).parents[1] / "src/frugal_consumer/migrations"
 class Thresholds:
     """From when on alarms go off: what is normal differs from service to service."""
 
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
     oldest_message_seconds: float = 1080
     """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
 
@@ -309,15 +305,6 @@ class FrugalConsumerStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
 
         self._output(
             "UsageQueueUrl",

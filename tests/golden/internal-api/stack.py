@@ -17,10 +17,6 @@ from infrastructure.bundling import function_code
 class Thresholds:
     """From when on alarms go off: what is normal differs from service to service."""
 
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
     error_percent: float = 5
     """Which share of the calls may fail, in percent; AWS recommends 5."""
 
@@ -78,13 +74,13 @@ class InternalApiStack(cdk.Stack):
 
         thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A share in 3 of 3 minutes, each with at least 10 calls, so that no single call sets it
-        # off.
+        # A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an
+        # outage, and also where only each fourth minute is bad.
         alarms.page(
             "QuoteFunctionErrorsAlarm",
             "Page: Calls of the quote function fail. First: see its log",
             math(
-                "IF(calls >= 10, 100 * failed / calls, 0)",
+                "IF(calls >= 9, 100 * failed / calls, 0)",
                 calls=metric(
                     "AWS/Lambda", "Invocations", "Sum", FunctionName=quote_function.function_name
                 ),
@@ -92,17 +88,25 @@ class InternalApiStack(cdk.Stack):
                     "AWS/Lambda", "Errors", "Sum", FunctionName=quote_function.function_name
                 ),
             ),
-            When(above=thresholds.error_percent, periods=3),
+            When(above=thresholds.error_percent, periods=15, needed=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
+        # Fewer than 540 calls in an hour are no rate by the minute: three of them have failed,
+        # and a quarter or more.
+        alarms.page(
+            "QuoteFunctionQuietErrorsAlarm",
+            "Page: Three or more of the few calls of the quote function in an hour failed. First: "
+            "see its log",
+            math(
+                "IF(calls < 540 AND failed >= 3 AND 4 * failed >= calls, 1, 0)",
+                calls=metric(
+                    "AWS/Lambda", "Invocations", "Sum", FunctionName=quote_function.function_name
+                ),
+                failed=metric(
+                    "AWS/Lambda", "Errors", "Sum", FunctionName=quote_function.function_name
+                ),
+            ),
+            When(minutes=60),
+        )
 
         self._output(
             "QuoteFunctionName",

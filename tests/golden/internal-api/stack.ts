@@ -13,8 +13,6 @@ import { Alarms, math, metric } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
-  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
-  claimedConcurrency: 900,
   /** Which share of the calls may fail, in percent; AWS recommends 5. */
   errorPercent: 5,
 };
@@ -61,29 +59,34 @@ export class InternalApiStack extends cdk.Stack {
 
     const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A share in 3 of 3 minutes, each with at least 10 calls, so that no single call sets it off.
+    // A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an outage, and
+    // also where only each fourth minute is bad.
     alarms.page("QuoteFunctionErrorsAlarm", {
       description: "Page: Calls of the quote function fail. First: see its log",
-      value: math("IF(calls >= 10, 100 * failed / calls, 0)", {
+      value: math("IF(calls >= 9, 100 * failed / calls, 0)", {
         calls: metric("AWS/Lambda", "Invocations", "Sum", {
           FunctionName: quoteFunction.functionName,
         }),
         failed: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: quoteFunction.functionName }),
       }),
       threshold: thresholds.errorPercent,
-      periods: 3,
+      periods: 15,
+      needed: 3,
     });
-    if (thresholds.claimedConcurrency) {
-      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-      alarms.ticket("ConcurrencyAlarm", {
-        description:
-          "Ticket: The concurrency of the account is almost used up. First: find the function " +
-          "that takes it",
-        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-        threshold: thresholds.claimedConcurrency,
-        periods: 10,
-      });
-    }
+    // Fewer than 540 calls in an hour are no rate by the minute: three of them have failed, and a
+    // quarter or more.
+    alarms.page("QuoteFunctionQuietErrorsAlarm", {
+      description:
+        "Page: Three or more of the few calls of the quote function in an hour failed. First: " +
+        "see its log",
+      value: math("IF(calls < 540 AND failed >= 3 AND 4 * failed >= calls, 1, 0)", {
+        calls: metric("AWS/Lambda", "Invocations", "Sum", {
+          FunctionName: quoteFunction.functionName,
+        }),
+        failed: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: quoteFunction.functionName }),
+      }),
+      minutes: 60,
+    });
 
     new cdk.CfnOutput(this, "QuoteFunctionName", {
       description: "The function that quotes the price of an item",

@@ -1,6 +1,5 @@
 """The infrastructure: resources, what flows between them, alarms and outputs."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import aws_cdk as cdk
@@ -14,16 +13,6 @@ from infrastructure.alarms import Alarms, When, metric
 from infrastructure.bundling import function_code
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """From when on alarms go off: what is normal differs from service to service."""
-
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
-
-
 class InternalHandoffStack(cdk.Stack):
     def __init__(
         self,
@@ -32,7 +21,6 @@ class InternalHandoffStack(cdk.Stack):
         *,
         alarm_topic_arn: str | None = None,
         ticket_topic_arn: str | None = None,
-        thresholds: Thresholds | None = None,
         **options: Any,
     ) -> None:
         """Define the stack.
@@ -78,7 +66,6 @@ class InternalHandoffStack(cdk.Stack):
         awards_table.grant(award_function, "dynamodb:GetItem", "dynamodb:PutItem")
         award_function.add_environment("AWARDS_TABLE_NAME", awards_table.table_name)
 
-        thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
         # A message is there after all its retries, and is deleted after 14 days.
         alarms.page(
@@ -111,15 +98,6 @@ class InternalHandoffStack(cdk.Stack):
             metric("AWS/Lambda", "Errors", "Sum", FunctionName=award_function.function_name),
             When(periods=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
 
         self._output(
             "AwardFunctionName",

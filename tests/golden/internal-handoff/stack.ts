@@ -12,18 +12,11 @@ import type { Construct } from "constructs";
 
 import { Alarms, metric } from "./alarms.ts";
 
-/** From when on alarms go off: what is normal differs from service to service. */
-const THRESHOLDS = {
-  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
-  claimedConcurrency: 900,
-};
-
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
   readonly alarmTopicArn?: string | undefined;
   /** Where alarms go that can wait; without it they go to the same topic. */
   readonly ticketTopicArn?: string | undefined;
-  readonly thresholds?: Partial<typeof THRESHOLDS>;
 }
 
 export class InternalHandoffStack extends cdk.Stack {
@@ -59,7 +52,6 @@ export class InternalHandoffStack extends cdk.Stack {
     awardsTable.grant(awardFunction, "dynamodb:GetItem", "dynamodb:PutItem");
     awardFunction.addEnvironment("AWARDS_TABLE_NAME", awardsTable.tableName);
 
-    const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
     // A message is there after all its retries, and is deleted after 14 days.
     alarms.page("DeadLettersAlarm", {
@@ -85,17 +77,6 @@ export class InternalHandoffStack extends cdk.Stack {
       value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: awardFunction.functionName }),
       periods: 3,
     });
-    if (thresholds.claimedConcurrency) {
-      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-      alarms.ticket("ConcurrencyAlarm", {
-        description:
-          "Ticket: The concurrency of the account is almost used up. First: find the function " +
-          "that takes it",
-        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-        threshold: thresholds.claimedConcurrency,
-        periods: 10,
-      });
-    }
 
     new cdk.CfnOutput(this, "AwardFunctionName", {
       description: "The function that awards loyalty points for each purchase once",

@@ -19,8 +19,6 @@ import { Alarms, math, metric } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
-  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
-  claimedConcurrency: 900,
   /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
   oldestMessageSeconds: 900,
 };
@@ -238,17 +236,6 @@ export class NotifierStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    if (thresholds.claimedConcurrency) {
-      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-      alarms.ticket("ConcurrencyAlarm", {
-        description:
-          "Ticket: The concurrency of the account is almost used up. First: find the function " +
-          "that takes it",
-        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-        threshold: thresholds.claimedConcurrency,
-        periods: 10,
-      });
-    }
 
     new cdk.CfnOutput(this, "PublishFunctionName", {
       description: "The function that publishes an event if it matches the schema",

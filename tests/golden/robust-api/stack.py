@@ -22,10 +22,6 @@ from infrastructure.bundling import function_code
 class Thresholds:
     """From when on alarms go off: what is normal differs from service to service."""
 
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
     error_percent: float = 5
     """Which share of the calls may fail, in percent; AWS recommends 5."""
     latency_milliseconds: float = 2500
@@ -291,18 +287,31 @@ class RobustApiStack(cdk.Stack):
                 FunctionName=write_invoice_function.function_name,
             ),
         )
-        # A share in 3 of 3 minutes, each with at least 10 calls, so that no single call sets it
-        # off.
+        # A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an
+        # outage, and also where only each fourth minute is bad.
         alarms.page(
             "ApiErrorsAlarm",
             "Page: The API answers too many requests with a 5xx status. First: see its access "
             "log, then the logs of its functions",
             math(
-                "IF(calls >= 10, 100 * failed / calls, 0)",
+                "IF(calls >= 9, 100 * failed / calls, 0)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
             ),
-            When(above=thresholds.error_percent, periods=3),
+            When(above=thresholds.error_percent, periods=15, needed=3),
+        )
+        # Fewer than 540 calls in an hour are no rate by the minute: three of them have failed,
+        # and a quarter or more.
+        alarms.page(
+            "ApiQuietErrorsAlarm",
+            "Page: Three or more of the few requests of an hour got a 5xx status. First: see its "
+            "access log, then the logs of its functions",
+            math(
+                "IF(calls < 540 AND failed >= 3 AND 4 * failed >= calls, 1, 0)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+            ),
+            When(minutes=60),
         )
         # AWS recommends the 90th percentile in 5 of 5 minutes.
         alarms.ticket(
@@ -348,15 +357,6 @@ class RobustApiStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
         self._output("ApiId", "The id of the API", api.api_id)

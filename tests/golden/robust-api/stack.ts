@@ -18,8 +18,6 @@ import { Alarms, math, metric } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
-  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
-  claimedConcurrency: 900,
   /** Which share of the calls may fail, in percent; AWS recommends 5. */
   errorPercent: 5,
   /** How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500. */
@@ -242,17 +240,31 @@ export class RobustApiStack extends cdk.Stack {
         FunctionName: writeInvoiceFunction.functionName,
       }),
     });
-    // A share in 3 of 3 minutes, each with at least 10 calls, so that no single call sets it off.
+    // A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an outage, and
+    // also where only each fourth minute is bad.
     alarms.page("ApiErrorsAlarm", {
       description:
         "Page: The API answers too many requests with a 5xx status. First: see its access log, " +
         "then the logs of its functions",
-      value: math("IF(calls >= 10, 100 * failed / calls, 0)", {
+      value: math("IF(calls >= 9, 100 * failed / calls, 0)", {
         calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
         failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
       }),
       threshold: thresholds.errorPercent,
-      periods: 3,
+      periods: 15,
+      needed: 3,
+    });
+    // Fewer than 540 calls in an hour are no rate by the minute: three of them have failed, and a
+    // quarter or more.
+    alarms.page("ApiQuietErrorsAlarm", {
+      description:
+        "Page: Three or more of the few requests of an hour got a 5xx status. First: see its " +
+        "access log, then the logs of its functions",
+      value: math("IF(calls < 540 AND failed >= 3 AND 4 * failed >= calls, 1, 0)", {
+        calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+        failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+      }),
+      minutes: 60,
     });
     // AWS recommends the 90th percentile in 5 of 5 minutes.
     alarms.ticket("ApiLatencyAlarm", {
@@ -292,17 +304,6 @@ export class RobustApiStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    if (thresholds.claimedConcurrency) {
-      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-      alarms.ticket("ConcurrencyAlarm", {
-        description:
-          "Ticket: The concurrency of the account is almost used up. First: find the function " +
-          "that takes it",
-        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-        threshold: thresholds.claimedConcurrency,
-        periods: 10,
-      });
-    }
 
     new cdk.CfnOutput(this, "ApiUrl", {
       description: "The address of the API",

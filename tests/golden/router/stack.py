@@ -1,6 +1,5 @@
 """The infrastructure: resources, what flows between them, alarms and outputs."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import aws_cdk as cdk
@@ -15,16 +14,6 @@ from infrastructure.alarms import Alarms, When, math, metric
 from infrastructure.bundling import function_code
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """From when on alarms go off: what is normal differs from service to service."""
-
-    claimed_concurrency: float = 900
-    """How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where
-    another stack watches it.
-    """
-
-
 class RouterStack(cdk.Stack):
     def __init__(
         self,
@@ -33,7 +22,6 @@ class RouterStack(cdk.Stack):
         *,
         alarm_topic_arn: str | None = None,
         ticket_topic_arn: str | None = None,
-        thresholds: Thresholds | None = None,
         **options: Any,
     ) -> None:
         """Define the stack.
@@ -159,7 +147,6 @@ class RouterStack(cdk.Stack):
         results_table.grant(refund_function, "dynamodb:GetItem", "dynamodb:PutItem")
         refund_function.add_environment("RESULTS_TABLE_NAME", results_table.table_name)
 
-        thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
         # A message is there after all its retries, and is deleted after 14 days.
         alarms.page(
@@ -247,15 +234,6 @@ class RouterStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        if thresholds.claimed_concurrency:
-            # AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-            alarms.ticket(
-                "ConcurrencyAlarm",
-                "Ticket: The concurrency of the account is almost used up. First: find the "
-                "function that takes it",
-                metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-                When(above=thresholds.claimed_concurrency, periods=10),
-            )
 
         self._output(
             "RouteFunctionName",

@@ -13,18 +13,11 @@ import type { Construct } from "constructs";
 
 import { Alarms, math, metric } from "./alarms.ts";
 
-/** From when on alarms go off: what is normal differs from service to service. */
-const THRESHOLDS = {
-  /** How much of the account's concurrency may be in use; 90 percent of its quota, and 0 where another stack watches it. */
-  claimedConcurrency: 900,
-};
-
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
   readonly alarmTopicArn?: string | undefined;
   /** Where alarms go that can wait; without it they go to the same topic. */
   readonly ticketTopicArn?: string | undefined;
-  readonly thresholds?: Partial<typeof THRESHOLDS>;
 }
 
 export class RouterStack extends cdk.Stack {
@@ -128,7 +121,6 @@ export class RouterStack extends cdk.Stack {
     resultsTable.grant(refundFunction, "dynamodb:GetItem", "dynamodb:PutItem");
     refundFunction.addEnvironment("RESULTS_TABLE_NAME", resultsTable.tableName);
 
-    const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
     // A message is there after all its retries, and is deleted after 14 days.
     alarms.page("DeadLettersAlarm", {
@@ -185,17 +177,6 @@ export class RouterStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    if (thresholds.claimedConcurrency) {
-      // AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried.
-      alarms.ticket("ConcurrencyAlarm", {
-        description:
-          "Ticket: The concurrency of the account is almost used up. First: find the function " +
-          "that takes it",
-        value: metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum"),
-        threshold: thresholds.claimedConcurrency,
-        periods: 10,
-      });
-    }
 
     new cdk.CfnOutput(this, "RouteFunctionName", {
       description: "The function that routes each task to the function for its type",

@@ -109,8 +109,6 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
         "callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes",
         minutes=3,
     )
-    if functions:
-        yield function.concurrency()
 
 
 def thresholds(alarms: Iterable[Alarm]) -> list[Threshold]:

@@ -115,28 +115,18 @@ class Widget:
 
 
 @dataclass(frozen=True)
-class Optional:
-    """An alarm that a stack does not have where a threshold is 0."""
-
-    id: str
-    threshold: str
-
-
-@dataclass(frozen=True)
 class Status:
     """The state of the alarms of a tier, by their logical ids."""
 
     title: str
     tier: Tier
     alarms: tuple[str, ...]
-    optional: tuple[Optional, ...]
     y: int
     height: int
 
     def as_dict(self) -> Facts:
         """The widget as templates read it."""
-        optional = [vars(each) for each in self.optional]
-        return {**vars(self), "alarms": list(self.alarms), "optional": optional}
+        return {**vars(self), "alarms": list(self.alarms)}
 
 
 @dataclass(frozen=True)
@@ -204,14 +194,8 @@ def _height(shown: Sequence[Status]) -> int:
 
 
 def _status(title: str, tier: Tier, alarms: Sequence[Alarm], y: int) -> Status:
-    optional = tuple(
-        Optional(alarm.id, alarm.threshold.name)
-        for alarm in alarms
-        if isinstance(alarm.threshold, Threshold) and alarm.threshold.zero_is_off
-    )
-    left_out = {each.id for each in optional}
-    always = tuple(alarm.id for alarm in alarms if alarm.id not in left_out)
-    return Status(title, tier, always, optional, y, 1 + -(-len(alarms) // ALARMS_A_LINE))
+    ids = tuple(alarm.id for alarm in alarms)
+    return Status(title, tier, ids, y, 1 + -(-len(alarms) // ALARMS_A_LINE))
 
 
 def _metrics(rows: Sequence[Row]) -> int:

@@ -181,12 +181,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Threshold:
-    """From when on an alarm goes off, as a parameter of the stack; `zero_is_off` leaves it out."""
+    """From when on an alarm goes off, as a parameter of the stack."""
 
     name: str
     default: int
     description: str
-    zero_is_off: bool = False
 
 
 Option = Literal[
@@ -232,9 +231,10 @@ class OptionalParameter:
 class Alarm:
     """An alarm, and why it is as it is.
 
-    It goes off when the value is above `threshold` (with `below`, below it) in `periods`
-    consecutive periods of `period` seconds. The value is that of `expression`, in which the metrics
-    have their names of `metrics`, or without one that of the only metric.
+    It goes off when the value is above `threshold` (with `below`, below it) in `needed` of
+    `periods` periods of `period` seconds, by default in all of them. The value is that of
+    `expression`, in which the metrics have their names of `metrics`, or without one that of the
+    only metric.
     """
 
     id: str
@@ -251,6 +251,7 @@ class Alarm:
     below: bool = False
     period: int = 60
     periods: int = 1
+    needed: int | None = None
     missing: Literal["notBreaching", "ignore"] = "notBreaching"
     left_out_by: Option | None = None
     """The optional parameters that, when they are set, leave it out with what it watches."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, subnets
-from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
+from sls_patterns_cli.catalog.compiler.kinds.rate import outage, refusal_rate
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Acknowledgement,
@@ -87,9 +87,12 @@ def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""
     _, _, failed, refused = NAMES[node["kind"]]
-    yield failure_rate(
+    yield from outage(
         f"{node['id']}ErrorsAlarm",
-        "The API answers too many requests with a 5xx status",
+        (
+            "The API answers too many requests with a 5xx status",
+            "Three or more of the few requests of an hour got a 5xx status",
+        ),
         "see its access log, then the logs of its functions",
         failed=metric(node, failed),
         all_of_them=metric(node, "Count"),

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import bucket, queue, rules
-from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate, refusal_rate
+from sls_patterns_cli.catalog.compiler.kinds.rate import outage, refusal_rate
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
-    TICKET,
     Acknowledgement,
     Alarm,
     CompiledNode,
@@ -75,15 +74,6 @@ NEWEST_RUNTIMES = ("python3.14", "nodejs24.x")
 
 UNRESERVED_CONCURRENCY = 100
 """What Lambda keeps for the functions of an account that reserve none (fact A5)."""
-
-CLAIMED_CONCURRENCY = Threshold(
-    "claimed-concurrency",
-    900,
-    "How much of the account's concurrency may be in use; 90 percent of its quota, "
-    "and 0 where another stack watches it",
-    zero_is_off=True,
-)
-"""The quota of most accounts is 1,000: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"""
 
 OLDEST_RECORD = Threshold(
     "oldest-record-milliseconds",
@@ -154,9 +144,12 @@ def is_durable(node: CompiledNode) -> bool:
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of one function beside those of all functions of the service."""
     if is_called_by_others(node):
-        yield failure_rate(
+        yield from outage(
             f"{node['id']}ErrorsAlarm",
-            f"Calls of the {node['name']} function fail",
+            (
+                f"Calls of the {node['name']} function fail",
+                f"Three or more of the few calls of the {node['name']} function in an hour failed",
+            ),
             "see its log",
             failed=metric(node, "Errors"),
             all_of_them=metric(node, "Invocations"),
@@ -212,20 +205,6 @@ def grants(node: CompiledNode) -> Iterator[Grant]:
         kept_in = failed_events_bucket(node)
         yield Grant(node["id"], ("s3:PutObject",), Reference(kept_in, "objects"))
         yield Grant(node["id"], ("s3:ListBucket",), Reference(kept_in, "bucket_arn"))
-
-
-def concurrency() -> Alarm:
-    """The alarm on what all functions of the account use of its concurrency."""
-    return Alarm(
-        "ConcurrencyAlarm",
-        TICKET,
-        "The concurrency of the account is almost used up",
-        "find the function that takes it",
-        "AWS recommends 90 percent in 10 of 10 minutes; throttles of one function are retried",
-        {"claimed": Metric("AWS/Lambda", "ClaimedAccountConcurrency", "Maximum", {})},
-        threshold=CLAIMED_CONCURRENCY,
-        periods=10,
-    )
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:

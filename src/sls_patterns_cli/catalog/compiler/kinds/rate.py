@@ -1,5 +1,7 @@
 """Alarms on a share: one failure among few requests is no alarm."""
 
+from collections.abc import Iterator
+
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     Alarm,
@@ -9,8 +11,13 @@ from sls_patterns_cli.catalog.compiler.records import (
     Tier,
 )
 
-FEWEST_REQUESTS = 10
-"""In a minute with fewer requests a failure is no rate: of one request it would be 100 percent."""
+FEWEST_CALLS = 9
+"""In a minute with fewer calls a failure is no rate: of one call it would be 100 percent. How many
+of fewer calls fail is told by the hour."""
+
+FAILED_IN_AN_HOUR = 3
+"""So many failures of few calls are no accident, if they are a quarter of the calls or more: in the
+first 15 minutes of an outage that many calls of an hour have failed."""
 
 FEWEST_CHECKED = 20
 """So many requests of five minutes are judged by how many of them were refused: anyone may send one
@@ -32,10 +39,47 @@ def _share(part: str, total: str, least: int) -> str:
     return f"IF({total} >= {least}, 100 * {part} / {total}, 0)"
 
 
+def outage(
+    alarm_id: str, whats: tuple[str, str], first: str, *, failed: Metric, all_of_them: Metric
+) -> Iterator[Alarm]:
+    """The two alarms on calls that fail: on a share of many by the minute, of few by the hour.
+
+    Each number of calls is judged by one of them, so that one outage is one page. At fewer than
+    three calls an hour neither goes off. `whats` says what is wrong, of many and of few.
+    """
+    what, of_few = whats
+    yield Alarm(
+        alarm_id,
+        PAGE,
+        what,
+        first,
+        f"a share in 3 of 15 minutes, each with at least {FEWEST_CALLS} calls: after three minutes "
+        "of an outage, and also where only each fourth minute is bad",
+        {"calls": all_of_them, "failed": failed},
+        expression=_share("failed", "calls", FEWEST_CALLS),
+        threshold=ERROR_PERCENT,
+        periods=15,
+        needed=3,
+    )
+    most = 60 * FEWEST_CALLS
+    yield Alarm(
+        alarm_id.replace("ErrorsAlarm", "QuietErrorsAlarm"),
+        PAGE,
+        of_few,
+        first,
+        f"fewer than {most} calls in an hour are no rate by the minute: three of them have failed, "
+        "and a quarter or more",
+        {"calls": all_of_them, "failed": failed},
+        expression=f"IF(calls < {most} AND failed >= {FAILED_IN_AN_HOUR} AND 4 * failed >= calls, "
+        "1, 0)",
+        period=3600,
+    )
+
+
 def failure_rate(
     alarm_id: str, what: str, first: str, *, failed: Metric, all_of_them: Metric
 ) -> Alarm:
-    """The alarm on the share of calls that fail.
+    """The alarm on a share that fails which is quiet as soon as it does no more.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html
     """
@@ -44,10 +88,10 @@ def failure_rate(
         PAGE,
         what,
         first,
-        f"a share in 3 of 3 minutes, each with at least {FEWEST_REQUESTS} calls, so that no single "
+        f"a share in 3 of 3 minutes, each with at least {FEWEST_CALLS} calls, so that no single "
         "call sets it off",
         {"calls": all_of_them, "failed": failed},
-        expression=_share("failed", "calls", FEWEST_REQUESTS),
+        expression=_share("failed", "calls", FEWEST_CALLS),
         threshold=ERROR_PERCENT,
         periods=3,
     )

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
+from alarms.compiled import Told, metric_of, told
 from golden import golden_variants
 from rendering import ROOT, kept_from, template
 
 from sls_patterns_cli import catalog
+from sls_patterns_cli.alarms.series import Series, Values
 from sls_patterns_cli.catalog.authorization import answers, authorized
 from sls_patterns_cli.catalog.compiler import graph
 from sls_patterns_cli.catalog.model import Pattern, Topology
@@ -34,24 +36,15 @@ def by_name(file: Path) -> str:
     return f"{file.parents[1].name}/{file.stem}"
 
 
-def goes_off(alarm: dict[str, Any], values: Mapping[str, float]) -> bool:
-    """Whether one period with these values by metric, and none before, sets off the alarm.
-
-    A metric without a value is 0, as metric math takes it.
-    """
-    if alarm["periods"] > 1:
-        return False
-    known = {name: values.get(each["name"], 0) for name, each in alarm["metrics"].items()}
-    expression = alarm["expression"] or next(iter(known))
-    share = re.fullmatch(r"IF\((\w+) >= (\d+), 100 \* (\w+) / (\w+), 0\)", expression)
-    if share:
-        total, least, part, _ = share.groups()
-        value = 100 * known[part] / known[total] if known[total] >= int(least) else 0.0
-    else:
-        value = sum(known[name] for name in expression.split(" + "))
-    threshold = alarm["threshold"]
-    limit = threshold if isinstance(threshold, int) else 0
-    return value < limit if alarm["below"] else value > limit
+def told_of(graph: Mapping[str, Any], values: Mapping[str, float], minutes: range) -> list[Told]:
+    """Return whom alarms tell if metrics have these values, by their names, in these minutes."""
+    emitted = {
+        metric_of(metric): Series([Values(60 * minute + 30, value) for minute in minutes])
+        for alarm in graph["alarms"]
+        for metric in alarm["metrics"].values()
+        if (value := values.get(metric["name"])) is not None
+    }
+    return told(graph, emitted, 180)
 
 
 @pytest.mark.parametrize("file", GRAPHS, ids=by_name)
@@ -97,17 +90,7 @@ def test_one_request_that_fails_or_is_refused_sets_off_nothing(file: Path) -> No
         "DeliveryToRedshift.Success": 1,
     }
 
-    assert [alarm["id"] for alarm in graph_of(file)["alarms"] if goes_off(alarm, one)] == []
-
-
-def test_a_share_goes_off_for_many_failures_and_not_for_few_requests() -> None:
-    """Both sides of the least count."""
-    graph = graph_of(ROOT / "templates/patterns/simple-web-service/graphs/http-api-dynamodb.json")
-    alarm = {**next(a for a in graph["alarms"] if a["id"] == "ApiErrorsAlarm"), "periods": 1}
-
-    assert not goes_off(alarm, {"Count": 9, "5xx": 9})
-    assert goes_off(alarm, {"Count": 10, "5xx": 10})
-    assert not goes_off(alarm, {"Count": 0, "5xx": 0})
+    assert told_of(graph_of(file), one, range(60, 61)) == []
 
 
 def test_alarms_are_a_quarter_of_the_largest_templates_at_most() -> None:
@@ -135,10 +118,10 @@ def answered() -> Iterator[ParameterSet]:
                 yield pytest.param(pattern, topology, auth, id=name)
 
 
-def alarms_of(pattern: Pattern, topology: Topology, auth: str) -> list[dict[str, Any]]:
+def compiled(pattern: Pattern, topology: Topology, auth: str) -> dict[str, Any]:
     vocabulary, datastore = catalog.vocabulary(), topology.datastores[0]
     made = authorized(topology, auth, vocabulary, datastore)
-    return graph(pattern, made, vocabulary, vocabulary.datastores[datastore]).alarms
+    return vars(graph(pattern, made, vocabulary, vocabulary.datastores[datastore]))
 
 
 def refused(calls: int) -> dict[str, float]:
@@ -146,25 +129,19 @@ def refused(calls: int) -> dict[str, float]:
 
     Nothing is behind a refusal but the authorizer of a REST API, which says no and does not fail.
     """
-    return {"Count": calls, "4xx": calls, "4XXError": calls}
+    return {"Count": calls, "4xx": calls, "4XXError": calls, "5xx": 0, "5XXError": 0}
 
 
 @pytest.mark.parametrize(("pattern", "topology", "auth"), list(answered()))
 def test_no_number_of_refusals_pages_and_few_are_no_ticket(
     pattern: Pattern, topology: Topology, auth: str
 ) -> None:
-    """Calls that are refused, in every period that an alarm looks at."""
-    alarms = [
-        {**alarm, "periods": 1}
-        for alarm in alarms_of(pattern, topology, auth)
-        # Without any value an alarm has missing data, which is no breach.
-        if any(metric["name"] in refused(0) for metric in alarm["metrics"].values())
-    ]
+    """Calls that are refused, each minute; 20 of five minutes are judged."""
+    graph = compiled(pattern, topology, auth)
 
-    many = {alarm["id"]: alarm["tier"] for alarm in alarms if goes_off(alarm, refused(100_000))}
-    few = [alarm["id"] for alarm in alarms if goes_off(alarm, refused(19))]
-
-    assert set(many.values()) <= {"ticket"}
-    assert all(name.endswith("RefusalsAlarm") for name in many)
-    assert bool(many) == (auth == "jwt")
-    assert few == []
+    for calls in (4, 60, 6_000):
+        found = told_of(graph, refused(calls), range(180))
+        assert {(each.tier, each.alarm.endswith("RefusalsAlarm")) for each in found} == (
+            {("ticket", True)} if auth == "jwt" else set()
+        )
+    assert told_of(graph, refused(3), range(180)) == []

@@ -1,0 +1,94 @@
+"""The alarms of graphs, as the evaluator takes them, and whom they tell in which minute."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sls_patterns_cli.alarms.evaluation import FURTHER_BACK, Alarm, State, changes
+from sls_patterns_cli.alarms.series import Metric, Series
+from sls_patterns_cli.alarms.template import alarm_of
+
+Graph = Mapping[str, Any]
+OWN = "own"
+"""The namespace of what functions report themselves, which is the name of the project."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Somebody is told: by which alarm, in which tier, after how many minutes."""
+
+    minute: int
+    tier: str
+    alarm: str
+
+
+def told(
+    graph: Graph,
+    emitted: Mapping[Metric, Series],
+    minutes: int,
+    further_back: int = FURTHER_BACK,
+) -> list[Told]:
+    """Return whom the alarms of a graph tell while its metrics get these values, in order."""
+    return sorted(
+        (
+            Told(change.at // 60, tier, alarm.name)
+            for tier, alarm in alarms(graph)
+            for change in changes(alarm, emitted, 60 * minutes, further_back=further_back)
+            if change.state is State.ALARM
+        ),
+        key=lambda each: (each.minute, each.alarm),
+    )
+
+
+def alarms(graph: Graph) -> Iterator[tuple[str, Alarm]]:
+    """Yield the alarms of a graph with their tiers; thresholds have their defaults."""
+    defaults = {each["name"]: each["default"] for each in graph["thresholds"]}
+    for each in graph["alarms"]:
+        yield each["tier"], alarm_of(each["id"], _properties(each, defaults))
+
+
+def metric_of(metric: Mapping[str, Any]) -> Metric:
+    """Return a metric of a graph; a dimension that names a resource has its logical id."""
+    return Metric.named(metric["namespace"] or OWN, metric["name"], _dimensions(metric))
+
+
+def _properties(alarm: Mapping[str, Any], defaults: Mapping[str, int]) -> dict[str, Any]:
+    stats = [
+        {
+            "Id": name,
+            "ReturnData": not alarm["expression"],
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": metric["namespace"] or OWN,
+                    "MetricName": metric["name"],
+                    "Dimensions": [
+                        {"Name": key, "Value": value} for key, value in _dimensions(metric).items()
+                    ],
+                },
+                "Period": alarm["period"],
+                "Stat": metric["statistic"],
+            },
+        }
+        for name, metric in alarm["metrics"].items()
+    ]
+    math = [{"Id": "value", "Expression": alarm["expression"]}] if alarm["expression"] else []
+    return {
+        "Metrics": [*math, *stats],
+        "EvaluationPeriods": alarm["periods"],
+        "DatapointsToAlarm": alarm["needed"] or alarm["periods"],
+        "Threshold": defaults.get(alarm["threshold"], alarm["threshold"]),
+        "ComparisonOperator": "LessThanThreshold" if alarm["below"] else "GreaterThanThreshold",
+        "TreatMissingData": alarm["missing"],
+    }
+
+
+def _dimensions(metric: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else value["id"]
+        for name, value in metric["dimensions"].items()
+    }
+
+
+def pages(found: Iterable[Told]) -> list[Told]:
+    """Return those that need somebody now."""
+    return [each for each in found if each.tier == "page"]
