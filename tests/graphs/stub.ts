@@ -18,7 +18,8 @@ type Message = Record<string, unknown> & { id: string; fail: string };
 const NODE = "";
 
 /** Whether it names where a message goes next: Lambda's own do not, nor where records end. */
-const leadsOn = (name: string) => !name.startsWith("AWS_") && !name.includes("FAILED_RECORDS");
+const leadsOn = (name: string) =>
+  !name.startsWith("AWS_") && !/FAILED_RECORDS|DEAD_LETTER/.test(name);
 
 const dynamodb = new DynamoDBClient();
 const lambda = new LambdaClient();
