@@ -144,6 +144,8 @@ LATENCY = [
     Metric("AWS/ApiGateway", "Latency", dimension, ("p90",), tier="ticket", periods=5)
     for dimension in ("ApiName", "ApiId")
 ]
+# Of a function whose callers wait, as those of an API do.
+DURATION = Metric("AWS/Lambda", "Duration", "FunctionName", ("p90",), tier="ticket", periods=5)
 # What others are a share of.
 TOTALS = [
     Metric("AWS/ApiGateway", "Count", "ApiName", tier=None),
@@ -216,7 +218,7 @@ CACHE_THROTTLES = Metric("AWS/ElastiCache", "ThrottledCmds", "clusterId", tier="
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
 ON_DASHBOARDS = {
     ("AWS/SQS", "QueueName"): ("NumberOfMessagesSent", "NumberOfMessagesDeleted"),
-    ("AWS/Lambda", "FunctionName"): ("Duration", "AsyncEventsReceived", "AsyncEventAge"),
+    ("AWS/Lambda", "FunctionName"): ("AsyncEventsReceived", "AsyncEventAge"),
     # The latencies of starts and ends have another spelling, IngestiontoInvocation… (fact Z4).
     ("AWS/Events", "RuleName"): (
         "MatchedEvents",
@@ -306,6 +308,7 @@ KNOWN = {
         *API.values(),
         *REFUSED,
         *LATENCY,
+        DURATION,
         *TOTALS,
         FAILED_RECORDS,
         *DELIVERY,
@@ -327,7 +330,15 @@ CIRCUIT = {
     metric.name: metric
     for metric in (
         Metric(
-            "", "CircuitOpen", "FunctionName", ("Maximum",), 0, 1, ("circuit", "service"), periods=2
+            "",
+            "CircuitOpen",
+            "FunctionName",
+            ("Minimum",),
+            0,
+            1,
+            ("circuit", "service"),
+            tier="ticket",
+            periods=10,
         ),
         Metric(
             "",
@@ -358,7 +369,7 @@ REFUSALS = Metric(
     others=("service",),
     tier=None,
     periods=3,
-    share="page",
+    share="ticket",
     total=("Invocations", "RefusedDeliveries"),
 )
 # A token that does not sign in: it is refused, or cannot be read. A single time may pass. It pages

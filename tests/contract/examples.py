@@ -31,7 +31,7 @@ ALARMS = {
     "ThrottledRecords": ("Ticket", 5),
     "KinesisMillisBehindLatest": ("Page", 15),
     "ThrottledCmds": ("Ticket", 5),
-    "CircuitOpen": ("Page", 2),
+    "CircuitOpen": ("Ticket", 10),
     "CircuitStateUnavailable": ("Ticket", 3),
 }
 READABLE = {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}
@@ -1566,7 +1566,7 @@ def circuit() -> dict[str, Any]:
         function("Track", Environment={"Variables": variables}),
         {
             "CarrierCircuitOpen": reported(
-                "CircuitOpen", Statistic="Maximum", TreatMissingData="ignore"
+                "CircuitOpen", Statistic="Minimum", TreatMissingData="ignore"
             ),
             "CarrierCircuitUnguarded": reported("CircuitStateUnavailable"),
             "CarrierSignIn": reported("SignInFailed", "system", Threshold=1),

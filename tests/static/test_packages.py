@@ -19,7 +19,7 @@ LAYERS = (
     {"asking"},
     {"terminal"},
     {"system"},
-    {"errors"},
+    {"alarms", "errors"},
 )
 """From the top down; what is side by side does not know of each other."""
 

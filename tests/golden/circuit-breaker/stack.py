@@ -201,21 +201,21 @@ class CircuitBreakerStack(cdk.Stack):
             metric("AWS/ApiGateway", "Latency", "p90", ApiId=api.api_id),
             When(above=thresholds.latency_milliseconds, periods=5),
         )
-        # 10 minutes, since a circuit opens for a moment in normal operation; it stays open while
-        # nobody calls.
-        alarms.page(
+        # 10 minutes in none of which it was closed, since it opens for moments in normal
+        # operation; callers get a 5xx status, which pages; it stays open while nobody calls.
+        alarms.ticket(
             "CarrierCircuitOpenAlarm",
-            "Page: The circuit of carrier stays open. First: ask those who run carrier; the "
+            "Ticket: The circuit of carrier stays open. First: ask those who run carrier; the "
             "circuit closes once a probe succeeds",
             metric(
                 "CircuitBreaker",
                 "CircuitOpen",
-                "Maximum",
+                "Minimum",
                 FunctionName=track_function.function_name,
                 service="circuit-breaker",
                 circuit="carrier",
             ),
-            When(minutes=5, periods=2, missing=cloudwatch.TreatMissingData.IGNORE),
+            When(periods=10, missing=cloudwatch.TreatMissingData.IGNORE),
         )
         # Callers are still served; 3 of 3 minutes.
         alarms.ticket(

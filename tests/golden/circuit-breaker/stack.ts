@@ -173,19 +173,18 @@ export class CircuitBreakerStack extends cdk.Stack {
       threshold: thresholds.latencyMilliseconds,
       periods: 5,
     });
-    // 10 minutes, since a circuit opens for a moment in normal operation; it stays open while
-    // nobody calls.
-    alarms.page("CarrierCircuitOpenAlarm", {
+    // 10 minutes in none of which it was closed, since it opens for moments in normal operation;
+    // callers get a 5xx status, which pages; it stays open while nobody calls.
+    alarms.ticket("CarrierCircuitOpenAlarm", {
       description:
-        "Page: The circuit of carrier stays open. First: ask those who run carrier; the circuit " +
-        "closes once a probe succeeds",
-      value: metric("CircuitBreaker", "CircuitOpen", "Maximum", {
+        "Ticket: The circuit of carrier stays open. First: ask those who run carrier; the " +
+        "circuit closes once a probe succeeds",
+      value: metric("CircuitBreaker", "CircuitOpen", "Minimum", {
         FunctionName: trackFunction.functionName,
         service: "circuit-breaker",
         circuit: "carrier",
       }),
-      minutes: 5,
-      periods: 2,
+      periods: 10,
       missing: cloudwatch.TreatMissingData.IGNORE,
     });
     // Callers are still served; 3 of 3 minutes.

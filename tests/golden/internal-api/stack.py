@@ -19,6 +19,8 @@ class Thresholds:
 
     error_percent: float = 5
     """Which share of the calls may fail, in percent; AWS recommends 5."""
+    latency_milliseconds: float = 2500
+    """How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500."""
 
 
 class InternalApiStack(cdk.Stack):
@@ -106,6 +108,14 @@ class InternalApiStack(cdk.Stack):
                 ),
             ),
             When(minutes=60),
+        )
+        # AWS recommends the 90th percentile in 5 of 5 minutes.
+        alarms.ticket(
+            "QuoteFunctionDurationAlarm",
+            "Ticket: Calls of the quote function are slow. First: see its log, and compare with "
+            "the memory that it has",
+            metric("AWS/Lambda", "Duration", "p90", FunctionName=quote_function.function_name),
+            When(above=thresholds.latency_milliseconds, periods=5),
         )
 
         self._output(

@@ -15,6 +15,8 @@ import { Alarms, math, metric } from "./alarms.ts";
 const THRESHOLDS = {
   /** Which share of the calls may fail, in percent; AWS recommends 5. */
   errorPercent: 5,
+  /** How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500. */
+  latencyMilliseconds: 2500,
 };
 
 interface Props extends cdk.StackProps {
@@ -86,6 +88,15 @@ export class InternalApiStack extends cdk.Stack {
         failed: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: quoteFunction.functionName }),
       }),
       minutes: 60,
+    });
+    // AWS recommends the 90th percentile in 5 of 5 minutes.
+    alarms.ticket("QuoteFunctionDurationAlarm", {
+      description:
+        "Ticket: Calls of the quote function are slow. First: see its log, and compare with the " +
+        "memory that it has",
+      value: metric("AWS/Lambda", "Duration", "p90", { FunctionName: quoteFunction.functionName }),
+      threshold: thresholds.latencyMilliseconds,
+      periods: 5,
     });
 
     new cdk.CfnOutput(this, "QuoteFunctionName", {

@@ -241,9 +241,9 @@ class ScalableWebhookStack(cdk.Stack):
         )
         # A share of at least 20 requests in five minutes, three times in a row: anyone can send
         # one that is refused.
-        alarms.page(
+        alarms.ticket(
             "ReceiveFunctionRefusalsAlarm",
-            "Page: ReceiveFunction refuses most requests. First: compare the secret with the "
+            "Ticket: ReceiveFunction refuses most requests. First: compare the secret with the "
             "sender's: one of the two has changed",
             math(
                 "IF(requests >= 20, 100 * refused / requests, 0)",

@@ -206,9 +206,9 @@ export class ScalableWebhookStack extends cdk.Stack {
     });
     // A share of at least 20 requests in five minutes, three times in a row: anyone can send one
     // that is refused.
-    alarms.page("ReceiveFunctionRefusalsAlarm", {
+    alarms.ticket("ReceiveFunctionRefusalsAlarm", {
       description:
-        "Page: ReceiveFunction refuses most requests. First: compare the secret with the " +
+        "Ticket: ReceiveFunction refuses most requests. First: compare the secret with the " +
         "sender's: one of the two has changed",
       value: math("IF(requests >= 20, 100 * refused / requests, 0)", {
         requests: metric("AWS/Lambda", "Invocations", "Sum", {

@@ -27,6 +27,7 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     table,
     topic,
 )
+from sls_patterns_cli.catalog.compiler.kinds.rate import LATENCY
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
@@ -314,7 +315,7 @@ def _to_api(_: Facts, __: CompiledNode, target: CompiledNode) -> Iterator[Widget
         "How long callers wait for the API, in milliseconds",
         api.metric(target, "Latency", "p50"),
         api.metric(target, "Latency", "p90"),
-        limit=_alarm(api.LATENCY),
+        limit=_alarm(LATENCY),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, subnets
-from sls_patterns_cli.catalog.compiler.kinds.rate import outage, refusal_rate
+from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, outage, refusal_rate, slow
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Acknowledgement,
@@ -17,7 +17,6 @@ from sls_patterns_cli.catalog.compiler.records import (
     OptionalParameter,
     Output,
     Reference,
-    Threshold,
     output,
     unique,
 )
@@ -30,12 +29,6 @@ NAMES: dict[str, tuple[str, Attribute, str, str]] = {
 service and of callers:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html"""
-
-LATENCY = Threshold(
-    "latency-milliseconds",
-    2500,
-    "How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500",
-)
 
 INTEGRATION_SECONDS = 29
 """API Gateway waits no longer for what is behind it (fact P4)."""
@@ -97,15 +90,11 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         failed=metric(node, failed),
         all_of_them=metric(node, "Count"),
     )
-    yield Alarm(
+    yield slow(
         f"{node['id']}LatencyAlarm",
-        TICKET,
         "The API is slow",
         "compare its latency with the durations of its functions",
-        "AWS recommends the 90th percentile in 5 of 5 minutes",
-        {"latency": metric(node, "Latency", "p90")},
-        threshold=LATENCY,
-        periods=5,
+        metric(node, "Latency", SLOWEST),
     )
     if any(
         "openid-provider" in {each["kind"] for each in (target, *target.targets)}

@@ -3,12 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds.function import reported
-from sls_patterns_cli.catalog.compiler.records import (
-    PAGE,
-    TICKET,
-    Alarm,
-    CompiledNode,
-)
+from sls_patterns_cli.catalog.compiler.records import TICKET, Alarm, CompiledNode
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
@@ -21,14 +16,13 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             continue
         yield Alarm(
             f"{node['id']}CircuitOpenAlarm",
-            PAGE,
+            TICKET,
             f"The circuit of {node['name']} stays open",
             f"ask those who run {node['name']}; the circuit closes once a probe succeeds",
-            "10 minutes, since a circuit opens for a moment in normal operation; it stays open "
-            "while nobody calls",
-            {"open": reported(caller, "CircuitOpen", "Maximum", circuit=node["name"])},
-            period=300,
-            periods=2,
+            "10 minutes in none of which it was closed, since it opens for moments in normal "
+            "operation; callers get a 5xx status, which pages; it stays open while nobody calls",
+            {"open": reported(caller, "CircuitOpen", "Minimum", circuit=node["name"])},
+            periods=10,
             missing="ignore",
         )
         yield Alarm(

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import bucket, queue, rules
-from sls_patterns_cli.catalog.compiler.kinds.rate import outage, refusal_rate
+from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, outage, refusal_rate, slow
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
+    TICKET,
     Acknowledgement,
     Alarm,
     CompiledNode,
@@ -154,12 +155,18 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             failed=metric(node, "Errors"),
             all_of_them=metric(node, "Invocations"),
         )
+        yield slow(
+            f"{node['id']}DurationAlarm",
+            f"Calls of the {node['name']} function are slow",
+            "see its log, and compare with the memory that it has",
+            metric(node, "Duration", SLOWEST),
+        )
     if node.get("refusals"):
         # It is invoked for each request of an API, and for many messages of a queue.
         one_by_one = any(edge["call"] == "sync" for edge in node.incoming)
         yield refusal_rate(
             node,
-            PAGE,
+            TICKET,
             "compare the secret with the sender's: one of the two has changed",
             refused=reported(node, node["refusals"]),
             all_of_them=metric(node, "Invocations")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
+    TICKET,
     Alarm,
     CompiledNode,
     Metric,
@@ -26,6 +27,15 @@ that is refused."""
 ERROR_PERCENT = Threshold(
     "error-percent", 5, "Which share of the calls may fail, in percent; AWS recommends 5"
 )
+
+LATENCY = Threshold(
+    "latency-milliseconds",
+    2500,
+    "How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500",
+)
+
+SLOWEST = "p90"
+"""What is judged by its latency: one slow call of ten is normal."""
 
 REFUSED_PERCENT = Threshold(
     "refused-percent",
@@ -94,6 +104,20 @@ def failure_rate(
         expression=_share("failed", "calls", FEWEST_CALLS),
         threshold=ERROR_PERCENT,
         periods=3,
+    )
+
+
+def slow(alarm_id: str, what: str, first: str, latency: Metric) -> Alarm:
+    """The alarm on how long callers wait."""
+    return Alarm(
+        alarm_id,
+        TICKET,
+        what,
+        first,
+        "AWS recommends the 90th percentile in 5 of 5 minutes",
+        {"latency": latency},
+        threshold=LATENCY,
+        periods=5,
     )
 
 

@@ -1,0 +1,82 @@
+"""Who is told of what is not an outage: strangers who are refused, and a circuit that opens.
+
+Lambda counts each invocation; a function reports 1 for each delivery that it refuses, and 0 for one
+that it does not: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html. The
+function behind a circuit reports with each call whether it is open.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from alarms.compiled import Told, metric_of, told
+from rendering import ROOT
+
+from sls_patterns_cli.alarms.series import Series, Values
+
+Graph = dict[str, Any]
+BEFORE, MINUTES = 60, 180
+
+
+def graphs(pattern: str) -> dict[str, Graph]:
+    files = (ROOT / f"templates/patterns/{pattern}/graphs").glob("*.json")
+    return {file.stem: json.loads(file.read_text()) for file in sorted(files)}
+
+
+def found(graph: Graph, by_name: Mapping[str, list[Values]]) -> list[Told]:
+    emitted = {
+        metric_of(metric): Series(by_name[metric["name"]])
+        for alarm in graph["alarms"]
+        for metric in alarm["metrics"].values()
+        if metric["name"] in by_name
+    }
+    return told(graph, emitted, MINUTES)
+
+
+WEBHOOKS = graphs("scalable-webhook")
+
+
+@pytest.mark.parametrize("a_minute", [3, 4, 60, 6_000])
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_unsigned_deliveries_of_a_stranger_page_nobody(name: str, a_minute: int) -> None:
+    """From 60 in 15 minutes on they are a ticket: the sender's secret may have changed."""
+    each = [Values(60 * minute + 30, 1, a_minute) for minute in range(BEFORE, MINUTES)]
+
+    told_of = found(WEBHOOKS[name], {"Invocations": each, "RefusedDeliveries": each})
+
+    assert [each.tier for each in told_of] == (["ticket"] if a_minute >= 4 else [])
+    assert all(each.minute - BEFORE in range(11, 16) for each in told_of)
+
+
+CIRCUITS = graphs("circuit-breaker")
+
+
+def open_for(seconds: int, calls: int) -> list[Values]:
+    """Return what so many calls a minute report: the circuit opens 20 seconds into a minute."""
+    begin = 60 * BEFORE + 20
+    times = [(60 * number) / calls for number in range(MINUTES * calls)]
+    return [Values(at, float(begin <= at < begin + seconds)) for at in times]
+
+
+@pytest.mark.parametrize("calls", [9, 100])
+@pytest.mark.parametrize(
+    ("seconds", "minutes"), [(30, None), (90, None), (600, None), (660, 11), (7_000, 11)]
+)
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_a_circuit_that_is_open_for_ten_whole_minutes_is_one_ticket(
+    name: str, seconds: int, minutes: int | None, calls: int
+) -> None:
+    told_of = found(CIRCUITS[name], {"CircuitOpen": open_for(seconds, calls)})
+
+    assert [(one.tier, one.minute - BEFORE) for one in told_of] == (
+        [("ticket", minutes)] if minutes else []
+    )
+
+
+def test_a_circuit_stays_open_while_nobody_calls() -> None:
+    open_then_silence = [each for each in open_for(7_000, 9) if each.at < 60 * (BEFORE + 20)]
+
+    told_of = found(CIRCUITS["http-api-dynamodb"], {"CircuitOpen": open_then_silence})
+
+    assert [(one.tier, one.minute - BEFORE) for one in told_of] == [("ticket", 11)]
