@@ -37,7 +37,7 @@ NOT_THE_CONTRACTS = (
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
     # They tell of answers, which are no failures of an asynchronous edge: tests/alarms has them.
     r"Api(Errors|Latency|Refusals)Alarm\w*(\.(?!AlarmActions).*)?",
-    r"\w+(QuietErrors|FunctionRefusals)Alarm\w*(\.(?!AlarmActions).*)?",
+    r"\w+(QuietErrors|FunctionRefusals|FunctionDuration)Alarm\w*(\.(?!AlarmActions).*)?",
     # That a circuit, a token and compared reads have their alarms is compared with the graph below.
     r"\w+(Circuit(Open|Unguarded)|SignIn|Shadow(Difference|Failure))Alarm\w*",
     # A call is answered without the cache, by the database.
