@@ -1,6 +1,5 @@
 """Answers together: no answer breaks another, and each flavour deploys the same."""
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import metadata
@@ -43,17 +42,6 @@ ANSWERS = {
 }
 """Beside the defaults, which have tracing, and callers with a token where an API asks for one."""
 
-IN_SAM_ALONE = ", '${ConcurrencyAlarm.Arn}'"
-"""A dashboard of CDK cannot list an alarm on a condition, and one of SAM can."""
-
-
-def without_tickets(picture: str) -> str:
-    """Return a picture without the widget of the alarms that can wait."""
-    without, found = re.subn(r"(?s)<g (?:(?!<g ).)*can wait for.*?</g>", "", picture)
-    assert found == 1
-    return without
-
-
 Projects = Mapping[str, Path]
 Of = Callable[[str, str], Projects]
 
@@ -81,8 +69,8 @@ def of(tmp_path_factory: pytest.TempPathFactory) -> Of:
     return projects
 
 
-def alike_and_good(projects: Projects, pattern: str, named: str) -> None:
-    """Let the flavours keep the contract, and differ in an alarm that a stage may not have."""
+def alike_and_good(projects: Projects, pattern: str) -> None:
+    """Let the flavours keep the contract, and differ in nothing."""
     templates = {iac: load(project) for iac, project in projects.items()}
 
     assert {iac: list(map(str, violations(each))) for iac, each in templates.items()} == {
@@ -90,10 +78,7 @@ def alike_and_good(projects: Projects, pattern: str, named: str) -> None:
         "cdk": [],
     }
     found = {iac: facts(each, pattern) for iac, each in templates.items()}
-    differing = [each.replace(IN_SAM_ALONE, "") for each in unexplained(found)]
-    said = {re.sub(r"^only \w+ has |,(?=\))", "", each) for each in differing}
-    # An alarm that a stage may not have.
-    assert len(said) == (1 if "stages" in ANSWERS[named] else 0), differing
+    assert list(unexplained(found)) == []
 
 
 @pytest.mark.parametrize("named", ANSWERS)
@@ -107,7 +92,7 @@ class TestTogether:
         looked_at: Look = (HERE, judges(), *declared(pattern), named, *deployed)
         with kept("combined answers", *looked_at) as is_new:
             if is_new:
-                alike_and_good(projects, pattern, named)
+                alike_and_good(projects, pattern)
 
     def test_answers_have_the_picture_of_their_dashboard(
         self, pattern: str, named: str, of: Of, tmp_path: Path
@@ -118,9 +103,6 @@ class TestTogether:
             drawn, handed_over = (
                 each.read_text() for each in (tmp_path / "drawn.svg", project / "dashboard.svg")
             )
-            if iac == "cdk" and "stages" in ANSWERS[named]:
-                assert "`ConcurrencyAlarm` is not on it" in (project / "README.md").read_text()
-                drawn, handed_over = map(without_tickets, (drawn, handed_over))
             assert drawn == handed_over
 
 
