@@ -28,11 +28,12 @@ def told(
     minutes: int,
     further_back: int = FURTHER_BACK,
 ) -> list[Told]:
-    """Return whom the alarms of a graph tell while its metrics get these values, in order."""
+    """Return whom the alarms tell that watch one of these metrics, while they get these values."""
     return sorted(
         (
             Told(change.at // 60, tier, alarm.name)
             for tier, alarm in alarms(graph)
+            if any(query.metric in emitted for query in alarm.queries)
             for change in changes(alarm, emitted, 60 * minutes, further_back=further_back)
             if change.state is State.ALARM
         ),

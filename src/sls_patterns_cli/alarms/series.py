@@ -61,13 +61,8 @@ class Series:
             UnknownStatisticError: the statistic is none that CloudWatch documents, or one that
                 nothing here needs, such as a trimmed mean.
         """
-        start = end - period * periods
-        buckets: list[list[Values]] = [[] for _ in range(periods)]
-        first = bisect_left(self._times, start)
-        for each in self._sorted[first : bisect_left(self._times, end)]:
-            if each.known is None or each.known < end:
-                buckets[int((each.at - start) // period)].append(each)
-        return [_value(statistic, bucket) if bucket else None for bucket in buckets]
+        ends = [end - period * number for number in reversed(range(periods))]
+        return [self._point(statistic, period, each, end) for each in ends]
 
     def samples(self, since: float, end: float) -> float:
         """Return how many values CloudWatch has for a time."""
@@ -76,6 +71,26 @@ class Series:
             for each in self._sorted
             if since <= each.at < end and (each.known is None or each.known < end)
         )
+
+    def _point(self, statistic: str, period: int, end: float, now: float) -> float | None:
+        """Return the value of one period, as CloudWatch has it at `now`."""
+        key = statistic, period, end, now if self._has_late else end
+        if key not in self._points:
+            first, last = (bisect_left(self._times, at) for at in (end - period, end))
+            found = [
+                each for each in self._sorted[first:last] if each.known is None or each.known < now
+            ]
+            self._points[key] = _value(statistic, found) if found else None
+        return self._points[key]
+
+    @cached_property
+    def _points(self) -> dict[tuple[str, int, float, float], float | None]:
+        """What was computed: looks at an alarm, a minute apart, share most periods."""
+        return {}
+
+    @cached_property
+    def _has_late(self) -> bool:
+        return any(each.known is not None for each in self.values)
 
     @cached_property
     def _sorted(self) -> list[Values]:
