@@ -13,6 +13,7 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     function,
     log_group,
     queue,
+    rate,
     redshift,
     rules,
     schedule,
@@ -158,6 +159,8 @@ class Rollout(TypedDict):
     alias: str
     percent: int
     minutes: int
+    fewest_calls: int
+    quiet_after: int
 
 
 class Numbers(TypedDict):
@@ -261,5 +264,7 @@ def numbers() -> Numbers:
             "alias": rollout.ALIAS,
             "percent": rollout.PERCENT,
             "minutes": rollout.MINUTES,
+            "fewest_calls": rate.FEWEST_CALLS,
+            "quiet_after": rate.BAD_MINUTES_OF,
         },
     }

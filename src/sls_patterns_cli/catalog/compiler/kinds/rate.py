@@ -16,6 +16,9 @@ FEWEST_CALLS = 9
 """In a minute with fewer calls a failure is no rate: of one call it would be 100 percent. How many
 of fewer calls fail is told by the hour."""
 
+BAD_MINUTES, BAD_MINUTES_OF = 3, 15
+"""So many bad minutes of so many are an outage, also where each fourth minute is bad."""
+
 FAILED_IN_AN_HOUR = 3
 """So many failures of few calls are no accident, if they are a quarter of the calls or more: in the
 first 15 minutes of an outage that many calls of an hour have failed."""
@@ -63,13 +66,13 @@ def outage(
         PAGE,
         what,
         first,
-        f"a share in 3 of 15 minutes, each with at least {FEWEST_CALLS} calls: after three minutes "
-        "of an outage, and also where only each fourth minute is bad",
+        f"a share in {BAD_MINUTES} of {BAD_MINUTES_OF} minutes, each with at least {FEWEST_CALLS} "
+        "calls: after three minutes of an outage, and also where only each fourth minute is bad",
         {"calls": all_of_them, "failed": failed},
         expression=_share("failed", "calls", FEWEST_CALLS),
         threshold=ERROR_PERCENT,
-        periods=15,
-        needed=3,
+        periods=BAD_MINUTES_OF,
+        needed=BAD_MINUTES,
     )
     most = 60 * FEWEST_CALLS
     yield Alarm(
