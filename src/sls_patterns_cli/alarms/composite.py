@@ -4,12 +4,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-combining.h
 """
 
 import ast
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sls_patterns_cli.alarms.evaluation import Change, State
+from sls_patterns_cli.alarms.syntax import parsed
 
 SPELLED = {"AND": "and", "OR": "or", "NOT": "not", "TRUE": "True", "FALSE": "False"}
 
@@ -31,22 +31,19 @@ class Composite:
     """How long they wait after the suppressor went back, in seconds."""
 
 
-def changes(
-    composite: Composite, of_alarms: Mapping[str, Sequence[Change]], *, first: State = State.OK
-) -> list[Change]:
-    """Return each change of a composite alarm's state.
+def changes(composite: Composite, of_alarms: Mapping[str, Sequence[Change]]) -> list[Change]:
+    """Return each change of a composite alarm's state, which begins as OK.
 
     Args:
         composite: its rule.
         of_alarms: the changes of each alarm that the rule names, all of which begin as OK.
-        first: its state before.
 
     Raises:
         UnknownRuleError: the rule cannot be read, or names an alarm that is not there.
     """
     rule = _parsed(composite.rule)
     times = sorted({change.at for each in of_alarms.values() for change in each})
-    found, state = [], first
+    found, state = [], State.OK
     for at in [0, *times]:
         states = {name: state_at(each, at) for name, each in of_alarms.items()}
         now = State.ALARM if _holds(rule, states) else State.OK
@@ -97,13 +94,8 @@ def _released(suppressing: Sequence[Change], at: int, composite: Composite) -> i
 
 @lru_cache(maxsize=64)
 def _parsed(rule: str) -> ast.expr:
-    parts = re.split(r"""("[^"]*"|'[^']*')""", rule)
-    parts[::2] = [
-        re.sub(r"\b(AND|OR|NOT|TRUE|FALSE)\b", lambda found: SPELLED[found[0]], part)
-        for part in parts[::2]
-    ]
     try:
-        return ast.parse(f"({''.join(parts)})", mode="eval").body
+        return parsed(rule, SPELLED)
     except SyntaxError as error:
         raise UnknownRuleError(f"{rule} is no rule of a composite alarm") from error
 

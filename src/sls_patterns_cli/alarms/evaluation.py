@@ -93,31 +93,29 @@ def changes(
     metrics: Mapping[Metric, Series],
     until: int,
     *,
-    first: State = State.OK,
     further_back: int = FURTHER_BACK,
 ) -> list[Change]:
-    """Return each change of an alarm's state from 0 to `until` seconds, which is looked at, too.
+    """Return each change of an alarm that begins as OK, to `until` seconds, which are looked at.
 
     Args:
         alarm: what is watched.
         metrics: what each metric gets; one that is not there gets nothing. Values from before 0
             count.
         until: when to stop, in seconds.
-        first: the state before.
         further_back: how many periods CloudWatch gets beyond those that it needs.
 
     Raises:
         UnknownExpressionError: for metric math that is not known here.
         UnknownStatisticError: for a statistic that is not known here.
     """
-    states = list(_states(alarm, metrics, until, first, further_back))
+    states = list(_states(alarm, metrics, until, further_back))
     return [Change(at, now) for (_, before), (at, now) in pairwise(states) if now != before]
 
 
 def _states(
-    alarm: Alarm, metrics: Mapping[Metric, Series], until: int, first: State, further_back: int
+    alarm: Alarm, metrics: Mapping[Metric, Series], until: int, further_back: int
 ) -> Iterator[tuple[int, State]]:
-    state = first
+    state = State.OK
     yield 0, state
     for end in range(alarm.interval, until + 1, alarm.interval):
         if not _has_few_samples(alarm, metrics, end):

@@ -6,17 +6,17 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math
 import ast
 import math
 import operator
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, reduce
 from itertools import accumulate
 
 from sls_patterns_cli.alarms.series import Points
+from sls_patterns_cli.alarms.syntax import parsed
 
 Value = float | Points | tuple[Points, ...] | str
 """A scalar, a time series, an array of time series, or a word that a function knows."""
 
-SPELLED = {"&&": " and ", "AND": " and ", "||": " or ", "OR": " or ", "^": "**"}
+SPELLED = {"&&": "and", "AND": "and", "||": "or", "OR": "or", "^": "**"}
 """How Python spells what metric math has otherwise; all else is spelled alike."""
 
 ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -61,13 +61,8 @@ def computed(expression: str, metrics: Mapping[str, Points], period: int) -> Poi
 
 @lru_cache(maxsize=256)
 def _parsed(expression: str) -> ast.expr:
-    parts = re.split(r"""("[^"]*"|'[^']*')""", expression)
-    parts[::2] = [
-        re.sub(r"&&|\|\||\^|\b(?:AND|OR)\b", lambda found: SPELLED[found[0]], part)
-        for part in parts[::2]
-    ]
     try:
-        return ast.parse("".join(parts).strip(), mode="eval").body
+        return parsed(expression, SPELLED)
     except SyntaxError as error:
         raise UnknownExpressionError(f"{expression} is no metric math") from error
 

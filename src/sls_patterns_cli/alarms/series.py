@@ -66,22 +66,21 @@ class Series:
 
     def samples(self, since: float, end: float) -> float:
         """Return how many values CloudWatch has for a time."""
-        return sum(
-            each.count
-            for each in self._sorted
-            if since <= each.at < end and (each.known is None or each.known < end)
-        )
+        return sum(each.count for each in self._between(since, end, end))
 
     def _point(self, statistic: str, period: int, end: float, now: float) -> float | None:
         """Return the value of one period, as CloudWatch has it at `now`."""
         key = statistic, period, end, now if self._has_late else end
         if key not in self._points:
-            first, last = (bisect_left(self._times, at) for at in (end - period, end))
-            found = [
-                each for each in self._sorted[first:last] if each.known is None or each.known < now
-            ]
+            found = self._between(end - period, end, now)
             self._points[key] = _value(statistic, found) if found else None
         return self._points[key]
+
+    def _between(self, since: float, end: float, now: float) -> list[Values]:
+        """Return what came from `since` to before `end`, and is known at `now`."""
+        first, last = (bisect_left(self._times, at) for at in (since, end))
+        found = self._sorted[first:last]
+        return [each for each in found if each.known is None or each.known < now]
 
     @cached_property
     def _points(self) -> dict[tuple[str, int, float, float], float | None]:
