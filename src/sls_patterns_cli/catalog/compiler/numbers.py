@@ -160,7 +160,6 @@ class Rollout(TypedDict):
     percent: int
     minutes: int
     fewest_calls: int
-    quiet_after: int
 
 
 class Numbers(TypedDict):
@@ -265,6 +264,5 @@ def numbers() -> Numbers:
             "percent": rollout.PERCENT,
             "minutes": rollout.MINUTES,
             "fewest_calls": rate.FEWEST_CALLS,
-            "quiet_after": rate.BAD_MINUTES_OF,
         },
     }

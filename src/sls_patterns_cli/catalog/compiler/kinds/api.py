@@ -6,7 +6,6 @@ from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machi
 from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, subnets
 from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, outage, refusal_rate, slow
 from sls_patterns_cli.catalog.compiler.records import (
-    TICKET,
     Acknowledgement,
     Alarm,
     Attribute,
@@ -102,7 +101,6 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     ):
         yield refusal_rate(
             node,
-            TICKET,
             "check issuer and audience, and the provider's keys",
             refused=metric(node, refused),
             all_of_them=metric(node, "Count"),

@@ -7,7 +7,6 @@ from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, outage, refusa
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
-    TICKET,
     Acknowledgement,
     Alarm,
     CompiledNode,
@@ -166,7 +165,6 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         one_by_one = any(edge["call"] == "sync" for edge in node.incoming)
         yield refusal_rate(
             node,
-            TICKET,
             "compare the secret with the sender's: one of the two has changed",
             refused=reported(node, node["refusals"]),
             all_of_them=metric(node, "Invocations")

@@ -1,6 +1,7 @@
-"""Alarms on a share: one failure among few requests is no alarm."""
+"""Alarms on calls: on the share that fails or is refused, and on how long callers wait."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
@@ -9,7 +10,6 @@ from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Metric,
     Threshold,
-    Tier,
 )
 
 FEWEST_CALLS = 9
@@ -61,16 +61,11 @@ def outage(
     three calls an hour neither goes off. `whats` says what is wrong, of many and of few.
     """
     what, of_few = whats
-    yield Alarm(
-        alarm_id,
-        PAGE,
-        what,
-        first,
-        f"a share in {BAD_MINUTES} of {BAD_MINUTES_OF} minutes, each with at least {FEWEST_CALLS} "
-        "calls: after three minutes of an outage, and also where only each fourth minute is bad",
-        {"calls": all_of_them, "failed": failed},
-        expression=_share("failed", "calls", FEWEST_CALLS),
-        threshold=ERROR_PERCENT,
+    yield replace(
+        failure_rate(alarm_id, what, first, failed=failed, all_of_them=all_of_them),
+        reason=f"a share in {BAD_MINUTES} of {BAD_MINUTES_OF} minutes, each with at least "
+        f"{FEWEST_CALLS} calls: after three minutes of an outage, and also where only each fourth "
+        "minute is bad",
         periods=BAD_MINUTES_OF,
         needed=BAD_MINUTES,
     )
@@ -92,7 +87,7 @@ def outage(
 def failure_rate(
     alarm_id: str, what: str, first: str, *, failed: Metric, all_of_them: Metric
 ) -> Alarm:
-    """The alarm on a share that fails which is quiet as soon as it does no more.
+    """The alarm on the share of calls that fail; it is quiet a minute after the last failure.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html
     """
@@ -124,13 +119,11 @@ def slow(alarm_id: str, what: str, first: str, latency: Metric) -> Alarm:
     )
 
 
-def refusal_rate(
-    node: CompiledNode, tier: Tier, first: str, *, refused: Metric, all_of_them: Metric
-) -> Alarm:
+def refusal_rate(node: CompiledNode, first: str, *, refused: Metric, all_of_them: Metric) -> Alarm:
     """The alarm on the share of requests that a function or an API refuses."""
     return Alarm(
         f"{node['id']}RefusalsAlarm",
-        tier,
+        TICKET,
         f"{node['id']} refuses most requests",
         first,
         f"a share of at least {FEWEST_CHECKED} requests in five minutes, three times in a row: "
