@@ -76,8 +76,8 @@ FEW = (3, 4, 6, 12, 30)
 """So few calls an hour that none comes in most minutes."""
 RATES = (1, 4, 8, 9, 100, 10_000)
 """Calls a minute."""
-AT_ONCE = range(6)
-"""Within five minutes, where there are nine calls a minute or more."""
+MANY, AT_ONCE = 9, range(6)
+"""From so many calls a minute on a page comes within five minutes."""
 LATER = 15
 """Of fewer calls three have to fail; a page comes at the latest so many minutes after the third."""
 
@@ -85,8 +85,7 @@ LATER = 15
 def _scenarios() -> list[Scenario]:
     found = []
     for rate in RATES:
-        slow = rate < min(each for each in RATES if each >= 9)
-        soon = range(3, 3 + LATER + 1) if slow else AT_ONCE
+        soon = AT_ONCE if rate >= MANY else range(3, 3 + LATER + 1)
         found += [
             Scenario(f"an outage at {rate} a minute", steady(rate, always), soon),
             Scenario(

@@ -1,14 +1,22 @@
 """The alarms of graphs, as the evaluator takes them, and whom they tell in which minute."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from rendering import ROOT
 
 from sls_patterns_cli.alarms.evaluation import FURTHER_BACK, Alarm, State, changes
 from sls_patterns_cli.alarms.series import Metric, Series
 from sls_patterns_cli.alarms.template import alarm_of
 
 Graph = Mapping[str, Any]
+GRAPHS: dict[str, Graph] = {
+    f"{file.parents[1].name}/{file.stem}": json.loads(file.read_text())
+    for file in sorted((ROOT / "templates/patterns").glob("*/graphs/*.json"))
+}
+"""Those that templates read, by pattern, topology and datastore."""
 OWN = "own"
 """The namespace of what functions report themselves, which is the name of the project."""
 
@@ -39,6 +47,15 @@ def told(
         ),
         key=lambda each: (each.minute, each.alarm),
     )
+
+
+def told_by_names(graph: Graph, emitted: Mapping[str, Series], minutes: int) -> list[Told]:
+    """Return whom the alarms tell that watch metrics of these names."""
+    metrics = (metric for alarm in graph["alarms"] for metric in alarm["metrics"].values())
+    of_graph = {
+        metric_of(each): emitted[each["name"]] for each in metrics if each["name"] in emitted
+    }
+    return told(graph, of_graph, minutes)
 
 
 def alarms(graph: Graph) -> Iterator[tuple[str, Alarm]]:

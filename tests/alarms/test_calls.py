@@ -1,21 +1,18 @@
 """Who is told, and in which minute, when the calls of an API fail: in every graph that has one."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alarms.calls import BEFORE, SCENARIOS, Scenario
-from alarms.compiled import metric_of, pages, told
-from rendering import ROOT
+from alarms.compiled import GRAPHS, Graph, metric_of, pages, told
 
 
-def watched(graph: dict[str, Any]) -> list[dict[str, Any]]:
+def watched(graph: Graph) -> list[dict[str, Any]]:
     """Return the alarms on the calls that fail of an API, or of a function that others call."""
     return [each for each in graph["alarms"] if each["id"].endswith("QuietErrorsAlarm")]
 
 
-def of_calls(graph: dict[str, Any]) -> list[dict[str, Any]]:
+def of_calls(graph: Graph) -> list[dict[str, Any]]:
     """Return all alarms of a graph that watch a metric of these."""
     metrics = [metric for alarm in watched(graph) for metric in alarm["metrics"].values()]
     return [
@@ -25,21 +22,16 @@ def of_calls(graph: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-GRAPHS = {
-    f"{file.parents[1].name}/{file.stem}": graph
-    for file in sorted((ROOT / "templates/patterns").glob("*/graphs/*.json"))
-    if watched(graph := json.loads(Path(file).read_text()))
-}
-DISTINCT = [*{str(of_calls(graph)): graph for graph in GRAPHS.values()}.values()]
+WITH_CALLS = {name: graph for name, graph in GRAPHS.items() if watched(graph)}
+DISTINCT = [*{str(of_calls(graph)): graph for graph in WITH_CALLS.values()}.values()]
 """Those whose alarms on calls differ."""
 by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 
 
-def complaint(graph: dict[str, Any], scenario: Scenario, *further_back: int) -> str:
+def complaint(graph: Graph, scenario: Scenario, *further_back: int) -> str:
     """Return what is wrong with the pages in a scenario: "" if nothing."""
-    emitted = {}
+    emitted, (calls, failed) = {}, scenario.counted()
     for alarm in watched(graph):
-        calls, failed = scenario.counted()
         emitted[metric_of(alarm["metrics"]["calls"])] = calls
         emitted[metric_of(alarm["metrics"]["failed"])] = failed
     found = pages(told(graph, emitted, scenario.minutes, *further_back))
@@ -61,7 +53,7 @@ def test_how_far_cloudwatch_looks_back_decides_nothing(further_back: int) -> Non
         assert complaint(DISTINCT[0], scenario, further_back) == "", scenario.name
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", WITH_CALLS)
 def test_each_graph_with_calls_pages_for_their_outage(name: str) -> None:
     for scenario in SCENARIOS:
         if scenario.name in {"an outage at 9 a minute", "an outage at 3 an hour"}:

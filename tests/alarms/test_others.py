@@ -5,33 +5,20 @@ that it does not: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metric
 function behind a circuit reports with each call whether it is open.
 """
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
-from alarms.compiled import Told, metric_of, told
-from rendering import ROOT
+from alarms.compiled import GRAPHS, Graph, told_by_names
 
 from sls_patterns_cli.alarms.series import Series, Values
 
-Graph = dict[str, Any]
 BEFORE, MINUTES = 60, 180
 
 
 def graphs(pattern: str) -> dict[str, Graph]:
-    files = (ROOT / f"templates/patterns/{pattern}/graphs").glob("*.json")
-    return {file.stem: json.loads(file.read_text()) for file in sorted(files)}
-
-
-def found(graph: Graph, by_name: Mapping[str, list[Values]]) -> list[Told]:
-    emitted = {
-        metric_of(metric): Series(by_name[metric["name"]])
-        for alarm in graph["alarms"]
-        for metric in alarm["metrics"].values()
-        if metric["name"] in by_name
+    return {
+        name.removeprefix(f"{pattern}/"): graph
+        for name, graph in GRAPHS.items()
+        if name.startswith(f"{pattern}/")
     }
-    return told(graph, emitted, MINUTES)
 
 
 WEBHOOKS = graphs("scalable-webhook")
@@ -43,10 +30,14 @@ def test_unsigned_deliveries_of_a_stranger_page_nobody(name: str, a_minute: int)
     """From 60 in 15 minutes on they are a ticket: the sender's secret may have changed."""
     each = [Values(60 * minute + 30, 1, a_minute) for minute in range(BEFORE, MINUTES)]
 
-    told_of = found(WEBHOOKS[name], {"Invocations": each, "RefusedDeliveries": each})
+    told = told_by_names(
+        WEBHOOKS[name],
+        {"Invocations": Series(each), "RefusedDeliveries": Series(each)},
+        MINUTES,
+    )
 
-    assert [each.tier for each in told_of] == (["ticket"] if a_minute >= 4 else [])
-    assert all(each.minute - BEFORE in range(11, 16) for each in told_of)
+    assert [each.tier for each in told] == (["ticket"] if a_minute >= 4 else [])
+    assert all(each.minute - BEFORE in range(11, 16) for each in told)
 
 
 CIRCUITS = graphs("circuit-breaker")
@@ -67,9 +58,11 @@ def open_for(seconds: int, calls: int) -> list[Values]:
 def test_a_circuit_that_is_open_for_ten_whole_minutes_is_one_ticket(
     name: str, seconds: int, minutes: int | None, calls: int
 ) -> None:
-    told_of = found(CIRCUITS[name], {"CircuitOpen": open_for(seconds, calls)})
+    opened = {"CircuitOpen": Series(open_for(seconds, calls))}
 
-    assert [(one.tier, one.minute - BEFORE) for one in told_of] == (
+    told = told_by_names(CIRCUITS[name], opened, MINUTES)
+
+    assert [(one.tier, one.minute - BEFORE) for one in told] == (
         [("ticket", minutes)] if minutes else []
     )
 
@@ -77,6 +70,8 @@ def test_a_circuit_that_is_open_for_ten_whole_minutes_is_one_ticket(
 def test_a_circuit_stays_open_while_nobody_calls() -> None:
     open_then_silence = [each for each in open_for(7_000, 9) if each.at < 60 * (BEFORE + 20)]
 
-    told_of = found(CIRCUITS["http-api-dynamodb"], {"CircuitOpen": open_then_silence})
+    opened = {"CircuitOpen": Series(open_then_silence)}
 
-    assert [(one.tier, one.minute - BEFORE) for one in told_of] == [("ticket", 11)]
+    told = told_by_names(CIRCUITS["http-api-dynamodb"], opened, MINUTES)
+
+    assert [(one.tier, one.minute - BEFORE) for one in told] == [("ticket", 11)]

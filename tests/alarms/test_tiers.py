@@ -1,17 +1,15 @@
 """The alarms of every graph: two tiers, each with its reason, none for one stranger's request."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
-from alarms.compiled import Told, metric_of, told
+from alarms.compiled import GRAPHS, Graph, Told, told_by_names
 from golden import golden_variants
-from rendering import ROOT, kept_from, template
+from rendering import kept_from, template
 
 from sls_patterns_cli import catalog
 from sls_patterns_cli.alarms.series import Series, Values
@@ -19,7 +17,6 @@ from sls_patterns_cli.catalog.authorization import answers, authorized
 from sls_patterns_cli.catalog.compiler import graph
 from sls_patterns_cli.catalog.model import Pattern, Topology
 
-GRAPHS = sorted((ROOT / "templates/patterns").glob("*/graphs/*.json"))
 LONGEST_DESCRIPTION = 1024
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 PUBLIC = {"http-api", "rest-api"}
@@ -27,29 +24,18 @@ LARGEST = 6
 MOST_OF_A_TEMPLATE = 0.25
 
 
-def graph_of(file: Path) -> dict[str, Any]:
-    graph: dict[str, Any] = json.loads(file.read_text())
-    return graph
-
-
-def by_name(file: Path) -> str:
-    return f"{file.parents[1].name}/{file.stem}"
-
-
-def told_of(graph: Mapping[str, Any], values: Mapping[str, float], minutes: range) -> list[Told]:
+def told_of(graph: Graph, values: Mapping[str, float], minutes: range) -> list[Told]:
     """Return whom alarms tell if metrics have these values, by their names, in these minutes."""
     emitted = {
-        metric_of(metric): Series([Values(60 * minute + 30, value) for minute in minutes])
-        for alarm in graph["alarms"]
-        for metric in alarm["metrics"].values()
-        if (value := values.get(metric["name"])) is not None
+        name: Series([Values(60 * minute + 30, value) for minute in minutes])
+        for name, value in values.items()
     }
-    return told(graph, emitted, 180)
+    return told_by_names(graph, emitted, 180)
 
 
-@pytest.mark.parametrize("file", GRAPHS, ids=by_name)
-def test_each_alarm_has_a_tier_a_reason_and_says_what_to_do_first(file: Path) -> None:
-    alarms = graph_of(file)["alarms"]
+@pytest.mark.parametrize("name", GRAPHS)
+def test_each_alarm_has_a_tier_a_reason_and_says_what_to_do_first(name: str) -> None:
+    alarms = GRAPHS[name]["alarms"]
 
     assert len({alarm["id"] for alarm in alarms}) == len(alarms) > 0
     for alarm in alarms:
@@ -59,9 +45,9 @@ def test_each_alarm_has_a_tier_a_reason_and_says_what_to_do_first(file: Path) ->
         assert len(alarm["description"]) <= LONGEST_DESCRIPTION
 
 
-@pytest.mark.parametrize("file", GRAPHS, ids=by_name)
-def test_every_end_of_a_failure_pages_after_one_minute(file: Path) -> None:
-    graph = graph_of(file)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_end_of_a_failure_pages_after_one_minute(name: str) -> None:
+    graph = GRAPHS[name]
     watched = {
         value["id"]
         for alarm in graph["alarms"]
@@ -75,9 +61,9 @@ def test_every_end_of_a_failure_pages_after_one_minute(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [file for file in GRAPHS if PUBLIC & {*graph_of(file)["resources"]}], ids=by_name
+    "name", [name for name, graph in GRAPHS.items() if PUBLIC & {*graph["resources"]}]
 )
-def test_one_request_that_fails_or_is_refused_sets_off_nothing(file: Path) -> None:
+def test_one_request_that_fails_or_is_refused_sets_off_nothing(name: str) -> None:
     """The proofs `hostile-bodies-refused` show that what strangers send does not even fail."""
     one = {
         # It fails at the API and in a function, is throttled and slow.
@@ -90,7 +76,7 @@ def test_one_request_that_fails_or_is_refused_sets_off_nothing(file: Path) -> No
         "DeliveryToRedshift.Success": 1,
     }
 
-    assert told_of(graph_of(file), one, range(60, 61)) == []
+    assert told_of(GRAPHS[name], one, range(60, 61)) == []
 
 
 def test_alarms_are_a_quarter_of_the_largest_templates_at_most() -> None:

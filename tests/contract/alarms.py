@@ -31,10 +31,10 @@ Tier = Literal["page", "ticket"]
 MOST_METRICS = 10
 # In fewer requests a failure is no rate, and one request of a stranger could set off the alarm.
 FEWEST_REQUESTS = 9
-# Of a share: an outage pages within five minutes.
-LATEST = 5
 # Of fewer than that so many in an hour have failed, and no stranger's request fails.
 FEWEST_FAILED = 3
+# Of a share: an outage pages within five minutes.
+LATEST = 5
 
 
 @dataclass(frozen=True)
@@ -434,9 +434,8 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         counts = query.statistic in {"Sum", "SampleCount"}
         if share and query.id == share.total and not counts:
             yield is_but("alarm", alarm.name, f"Stat of {query.id}", query.statistic, "Sum")
-        period, longest = stack.number(query.period), LONGEST_PERIOD
-        if share and share.is_of_few:
-            longest = HOUR
+        period = stack.number(query.period)
+        longest = HOUR if share and share.is_of_few else LONGEST_PERIOD
         if period is None or period > longest or query.period != found[0].period:
             must = f"at most {longest}, and the same for all metrics"
             yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
@@ -598,19 +597,27 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
     ]
     if not alarms:
         yield Violation("alarm", resource.name, f"no alarm watches {metric}")
-    # A share by the minute says nothing of few calls, and one of few nothing of many (fact C20).
-    of_few = {alarm.name: share.is_of_few for alarm, _ in alarms if (share := share_of(alarm))}
-    by_itself = [each for each in alarms if each[0].name not in of_few]
-    kinds = [[each for each in alarms if of_few.get(each[0].name) is few] for few in (False, True)]
-    for kind, what in ((by_itself, ""),) if by_itself else zip(kinds, OF_CALLS, strict=True):
-        if alarms and not kind:
+        return
+    for what, alike in _by_calls(alarms).items():
+        if not alike:
             yield Violation("alarm", resource.name, f"no alarm watches {metric}{what}")
-        complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in kind]
+        complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in alike]
         if complaints and all(complaints):
             yield from complaints[0]
 
 
-OF_CALLS = " of many calls", " of few calls"
+def _by_calls(alarms: list[tuple[Resource, Query]]) -> dict[str, list[tuple[Resource, Query]]]:
+    """Return the alarms that stand in for each other, by what of the calls they tell.
+
+    A share by the minute says nothing of few calls, and one of few nothing of many (fact C20).
+    """
+    shares = [(share_of(alarm), (alarm, query)) for alarm, query in alarms]
+    if by_itself := [each for share, each in shares if share is None]:
+        return {"": by_itself}
+    return {
+        what: [each for share, each in shares if share and share.is_of_few is of_few]
+        for what, of_few in ((" of many calls", False), (" of few calls", True))
+    }
 
 
 def expression_of(alarm: Resource) -> str:
