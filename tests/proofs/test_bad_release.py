@@ -22,7 +22,7 @@ from local.support import wait_until
 from sls_patterns_cli.local.emulator import timescale
 
 FACTOR = 40
-"""An hour is a few seconds, of which the last tenth is enough to disable a mapping."""
+"""An hour is a few seconds."""
 
 SECONDS = 120
 
@@ -36,9 +36,29 @@ FUNCTIONS = {
 """Where a function is that gets a message, and how it begins."""
 
 FAILING = {
-    "python": '    raise TypeError("what this release does")\n',
-    "typescript": '  if (record) throw new TypeError("what this release does");\n',
+    "python": """\
+    from pathlib import Path
+    from time import sleep
+
+    if int(record.attributes.approximate_receive_count) >= {tries}:
+        Path("{last_try}").touch()
+        while not Path("{rolled_back}").exists():
+            sleep(0.05)
+    raise TypeError("what this release does")
+""",
+    "typescript": """\
+  const {{ existsSync, writeFileSync }} = await import("node:fs");
+  const {{ setTimeout }} = await import("node:timers/promises");
+  if (Number(record.attributes.ApproximateReceiveCount) >= {tries}) {{
+    writeFileSync("{last_try}", "");
+    while (!existsSync("{rolled_back}")) await setTimeout(50);
+  }}
+  if (record) throw new TypeError("what this release does");
+""",
 }
+"""Its last try in the hour does not end before the release is rolled back: the rest of the hour is
+shorter here than a deployment."""
+
 DEADLY = "good-00006"
 DYING = {
     "python": f'    if "{DEADLY}" in record.body:\n        __import__("os")._exit(1)\n',
@@ -95,17 +115,21 @@ def test_a_release_that_fails_for_an_hour_makes_no_letter(
         root = made.project.root
         stack = Stack(made.emulator, made.outputs, root)
         (node,), letters = stack.tables, letters_of(stack)
-        before = released(service, runtime, FAILING[runtime])(root)
+        last_try, rolled_back = tmp_path / "last-try", tmp_path / "rolled-back"
+        fault = FAILING[runtime].format(
+            tries=promised_tries(stack), last_try=last_try, rolled_back=rolled_back
+        )
+        before = released(service, runtime, fault)(root)
         assert made.deployment.deploy_changes()
 
         for message in sent:
             service.send(stack, message)
-        wait_until(lambda: stack.most_failures() >= promised_tries(stack), SECONDS)
-        with stack.not_consumed():  # the last tenth of an hour is shorter here than a deployment
-            given_up = stack.message_count(letters)
-            (file,) = root.glob(FUNCTIONS[runtime][0].format(HANDLERS[service]))
-            file.write_text(before)
-            assert made.deployment.deploy_changes()
+        wait_until(last_try.exists, SECONDS)
+        given_up = stack.message_count(letters)
+        (file,) = root.glob(FUNCTIONS[runtime][0].format(HANDLERS[service]))
+        file.write_text(before)
+        assert made.deployment.deploy_changes()
+        rolled_back.touch()
 
         wait_until(lambda: stored(stack, node) == good, SECONDS)
         wait_until(lambda: stack.message_count(letters) >= len(poison), SECONDS)
