@@ -47,11 +47,19 @@ def types_of_python(project: Path) -> Look:
 
 
 def contexts_of_modules(project: Path) -> set[tuple[str, ...]]:
-    """Return each module with all that its types follow from: the project's modules it reaches.
-
-    A name that is imported stands for each file that may be it.
-    """
+    """Return each module with all that its types follow from: the project's modules it reaches."""
     files = dict(contents(project, ".py"))
+    return {
+        (file, digest(*(part for each in reached for part in (each, files[each]))))
+        for file, reached in modules_reached(files).items()
+    }
+
+
+def modules_reached(files: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return which of a project's modules each of them imports, itself included.
+
+    A name that is imported stands for each file that may be it. `files` has paths and texts.
+    """
     named: dict[str, set[str]] = {}
     for file in files:
         parts = Path(file).with_suffix("").parts
@@ -62,11 +70,7 @@ def contexts_of_modules(project: Path) -> set[tuple[str, ...]]:
         file: {each for name in _imported(text) for each in named.get(name, ())}
         for file, text in files.items()
     }
-    return {
-        (file, digest(*(part for each in reached for part in (each, files[each]))))
-        for file in files
-        for reached in [sorted(_reached(file, imports))]
-    }
+    return {file: sorted(_reached(file, imports)) for file in files}
 
 
 @cache  # of a text, which many projects have

@@ -111,33 +111,33 @@ def check_style(runtime: str, folder: Path, projects: Iterable[Path]) -> None:
 def check_types(projects: Iterable[Path]) -> None:
     """Run mypy over few Python projects, in which each module comes with all that it imports.
 
-    Stacks of CDK are read together, since reading what CDK has takes longer than a project.
+    They are read together, since reading what packages have takes longer than a project; what uses
+    CDK apart from the rest.
     """
     of_each = {each: (CHECKER, *looks.types_of_python(each)) for each in projects}
     with kept_of("types of Python", of_each) as new:
         contexts = {each: contexts_of_types(each) for each in new}
         stacks = {
-            each: {context for context in contexts[each] if re.match(STACKS, context[1])}
+            each: {context for context in contexts[each] if is_of_cdk(each, context[1])}
             for each in new
-            if is_of_cdk(each)
         }
-        few = few_of([*stacks], stacks.__getitem__)
-        by_settings: dict[str, list[Path]] = {}
-        for project in sorted(few):
-            by_settings.setdefault(mypy_settings(project), []).append(project)
-        for alike in by_settings.values():
-            run_mypy(alike[0], ".", folder=with_stacks_of(alike))
-        for project in sorted(few_of(new, lambda each: contexts[each] - stacks.get(each, set()))):
-            folders = [each for each in ("src", "tests", "tools") if (project / each).exists()]
-            run_mypy(project, *folders, "--exclude", STACKS if is_of_cdk(project) else "^$")
+        rest = {each: contexts[each] - stacks[each] for each in new}
+        for what, shown in (("stacks", stacks), ("code", rest)):
+            read_alike: dict[tuple[str, Path], list[Path]] = {}
+            for project in sorted(few_of(new, shown.__getitem__)):
+                settings = mypy_settings(project), environment(project)
+                read_alike.setdefault(settings, []).append(project)
+            for alike in read_alike.values():
+                files = {each: modules_of(each, of_stack=what == "stacks") for each in alike}
+                run_mypy(alike[0], ".", folder=together(what, files))
 
 
 STACKS = r"^(app\.py$|infrastructure/|tests/infrastructure/)"
 """What of a project uses CDK."""
 
 
-def is_of_cdk(project: Path) -> bool:
-    return (project / "app.py").exists()
+def is_of_cdk(project: Path, file: str) -> bool:
+    return (project / "app.py").exists() and bool(re.match(STACKS, file))
 
 
 def contexts_of_types(project: Path) -> set[tuple[str, ...]]:
@@ -145,29 +145,31 @@ def contexts_of_types(project: Path) -> set[tuple[str, ...]]:
     return {(settings, *each) for each in looks.contexts_of_modules(project)}
 
 
-def with_stacks_of(projects: Sequence[Path]) -> Path:
-    """Return a folder with the stacks of all projects, whose modules have names of their own."""
-    folder = projects[0].with_name(f"{projects[0].name}.stacks")
+def modules_of(project: Path, *, of_stack: bool) -> list[str]:
+    """Return the files of its stacks in CDK, or all others, with what these import."""
+    reached = looks.modules_reached(dict(looks.contents(project, ".py")))
+    found = [each for each in reached if is_of_cdk(project, each) == of_stack]
+    return sorted({module for each in found for module in reached[each]})
+
+
+def together(what: str, files: Mapping[Path, Sequence[str]]) -> Path:
+    """Return a folder with modules of projects, in which each project's have names of their own."""
+    (first, *_) = files
+    folder = first.with_name(f"{first.name}.{what}")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    for number, project in enumerate(projects):
-        files = (*project.glob("*.py"), *project.glob("infrastructure/*.py"))
-        for file in (
-            *files,
-            *project.glob("tests/infrastructure/*.py"),
-            project / "tests/wiring.py",
-        ):
-            own = file.relative_to(project).as_posix().removeprefix("tests/")
-            text = OWN.sub(rf"\1\2_{number}", file.read_text())
-            place = folder / re.sub(r"(?<=[a-z])(?=/|\.py$)", f"_{number}", own, count=1)
-            place.parent.mkdir(exist_ok=True)
-            place.write_text(text)
+    for number, project in enumerate(files):
+        roots = "|".join(map(re.escape, of_mypy(project)["mypy_path"].split(":")))
+        places = {each: re.sub(f"^({roots})/", "", each) for each in files[project]}
+        own = {place.partition("/")[0].removesuffix(".py") for place in places.values()}
+        names = "|".join(own)
+        for file, place in places.items():
+            text = (project / file).read_text()
+            text = re.sub(rf"(?m)^( *import )({names})$", rf"\1\2_{number} as \2", text)
+            text = re.sub(rf"(?m)^( *(?:from|import) )({names})\b", rf"\1\2_{number}", text)
+            renamed = folder / re.sub(r"(?<=\w)(?=/|\.py$)", f"_{number}", place, count=1)
+            renamed.parent.mkdir(parents=True, exist_ok=True)
+            renamed.write_text(text)
     return folder
-
-
-OF_STACKS = ("*.py", "infrastructure/*.py", "tests/infrastructure/*.py", "tests/wiring.py")
-OWN = re.compile(r"^(from |import )(infrastructure|wiring)\b", re.MULTILINE)
-"""Where stacks import modules of their project."""
 
 
 def run_mypy(project: Path, *arguments: str, folder: Path | None = None) -> None:
@@ -211,8 +213,13 @@ def with_plugins_of_all(project: Path) -> Path:
 
 def mypy_settings(project: Path) -> str:
     """Return how strict mypy is; where it looks for a project's own files is no part of it."""
-    settings = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["mypy"]
-    return json.dumps({**settings, "files": None, "mypy_path": None})
+    return json.dumps({**of_mypy(project), "files": None, "mypy_path": None})
+
+
+def of_mypy(project: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = tomllib.loads((project / "pyproject.toml").read_text())["tool"]
+    found: dict[str, Any] = settings["mypy"]
+    return found
 
 
 def check_typescript(linted: Iterable[Path], formatted: Iterable[Path] = ()) -> None:
@@ -344,6 +351,18 @@ def test_types_of_python_have_nothing_to_say(pattern: str, projects: Projects) -
         environment(projects[variant])  # has the plugins, also for projects that have no functions
 
     check_types(projects.of(offered_in(pattern, "python")).values())
+
+
+@pytest.mark.xdist_group("types of packages")
+def test_mypy_finds_modules_by_each_kind_of_settings(projects: Projects) -> None:
+    """Above, modules have other names and are in one folder."""
+    of_settings: dict[str, Path] = {}
+    for pattern in PATTERNS:
+        for project in projects.of(offered_in(pattern, "python")).values():
+            of_settings.setdefault(json.dumps(of_mypy(project)), project)
+
+    for project in of_settings.values():
+        run_mypy(project)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -256,6 +256,7 @@ class Emulator:
             "PYTHONPATH": tether.package_path(),
             "HOME": str(self._temporary),
             "TMPDIR": str(self._temporary),
+            "STATE_DIR": f"{self._temporary}/state",
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",

@@ -15,6 +15,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 ADAPTERS = (
+    "cognito.signing_keys",  # before others import what imports Cognito
     "iam.secure_transport",
     "iam.batch_actions",
     "iam.map_runs",

@@ -26,7 +26,6 @@ from ministack.services import elasticache
 from ministack.services.cloudformation import provisioners
 
 from sls_patterns_cli.local.emulator.adapters import EmulatorChangedError, replace
-from sls_patterns_cli.local.emulator.adapters.elasticache.connect_tokens import authorizes
 from sls_patterns_cli.local.emulator.datastores import valkey
 
 TYPE = "AWS::ElastiCache::ServerlessCache"
@@ -70,6 +69,9 @@ def _create(_logical_id: str, properties: dict[str, Any], _stack: str) -> Any:
         raise ValueError(f"{properties.get('Engine')} is not served by the local stack")
     arn = _arn(name)
     users = arn.removesuffix(f"serverlesscache:{name}") + "user:"
+    # Signing takes a while to import, and few stacks have a cache.
+    from sls_patterns_cli.local.emulator.adapters.elasticache.connect_tokens import authorizes
+
     _servers[name] = valkey.start(lambda user, token: authorizes(token, arn, users + user))
     try:
         return _with_group(name, properties)
