@@ -132,17 +132,21 @@ def _read(file: str) -> str:
 
 
 STARTED = pytest.StashKey[tuple[Counter[str], Counter[str]]]()
+ENDED = pytest.StashKey[Counter[str]]()
+"""Of the session: when its last test ended, which is when the next one starts."""
 
 
 def start(item: pytest.Item) -> None:
-    item.stash[STARTED] = CLOCK.now(), CLOCK.shared()
+    now = item.session.stash.get(ENDED, None) or CLOCK.now()
+    item.stash[STARTED] = now, CLOCK.shared()
 
 
 def end(item: pytest.Item) -> None:
     """Note what a test has taken, with its fixtures, among the properties that its report has."""
     before, shared = item.stash[STARTED]
+    now = item.session.stash[ENDED] = CLOCK.now()
     of_none = _difference(CLOCK.shared(), shared)
-    of_test = _difference(_difference(CLOCK.now(), before), of_none)
+    of_test = _difference(_difference(now, before), of_none)
     own = None if item.get_closest_marker("of_all_patterns") else pattern_of(item)
     one = {"tests": 1, "exhaustive": int(item.get_closest_marker("exhaustive") is not None)}
     for pattern, taken in ((own, {**one, **of_test}), (None, dict(of_none))):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -24,8 +25,16 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def from_yaml(value: Any) -> Any:
-    """What a text says, by the fast loader, which the filter does not take; else the value."""
-    return yaml.load(value, LOADER) if isinstance(value, str) else value  # noqa: S506 - safe
+    """What a text says, by the fast loader, which the filter does not take; else the value.
+
+    What is read of a text is for reading: whoever asks again gets the same.
+    """
+    return _read(value) if isinstance(value, str) else value
+
+
+@lru_cache
+def _read(text: str) -> Any:
+    return yaml.load(text, LOADER)  # noqa: S506 - safe
 
 
 class Environment(SandboxedEnvironment):
