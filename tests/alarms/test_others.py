@@ -40,6 +40,26 @@ def test_unsigned_deliveries_of_a_stranger_page_nobody(name: str, a_minute: int)
     assert all(each.minute - BEFORE in range(11, 16) for each in told)
 
 
+GATEKEEPERS = graphs("gatekeeper")
+
+
+@pytest.mark.parametrize("a_minute", [3, 4, 60, 6_000])
+@pytest.mark.parametrize("name", GATEKEEPERS)
+def test_callers_who_are_all_refused_are_one_ticket_whoever_checks_their_tokens(
+    name: str, a_minute: int
+) -> None:
+    """An API counts a refusal by its authorizer as 4xx, and so does one that asks a provider:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    """
+    each = Series([Values(60 * minute + 30, 1, a_minute) for minute in range(BEFORE, MINUTES)])
+
+    refused = {"Count": each, "4xx": each, "4XXError": each}
+    told = told_by_names(GATEKEEPERS[name], refused, MINUTES)
+
+    assert [each.tier for each in told] == (["ticket"] if a_minute >= 4 else [])
+    assert all(each.minute - BEFORE in range(11, 16) for each in told)
+
+
 CIRCUITS = graphs("circuit-breaker")
 
 

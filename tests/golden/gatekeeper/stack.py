@@ -24,6 +24,10 @@ class Thresholds:
     """Which share of the calls may fail, in percent; AWS recommends 5."""
     latency_milliseconds: float = 2500
     """How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500."""
+    refused_percent: float = 50
+    """Which share of the requests may be refused, in percent, before it looks like an error of
+    ours.
+    """
 
 
 class GatekeeperStack(cdk.Stack):
@@ -192,6 +196,18 @@ class GatekeeperStack(cdk.Stack):
             "functions",
             metric("AWS/ApiGateway", "Latency", "p90", ApiId=api.api_id),
             When(above=thresholds.latency_milliseconds, periods=5),
+        )
+        # A share of at least 20 requests in five minutes, three times in a row: anyone can send
+        # one that is refused.
+        alarms.ticket(
+            "ApiRefusalsAlarm",
+            "Ticket: Api refuses most requests. First: see the log of the authorize function",
+            math(
+                "IF(requests >= 20, 100 * refused / requests, 0)",
+                requests=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                refused=metric("AWS/ApiGateway", "4xx", "Sum", ApiId=api.api_id),
+            ),
+            When(above=thresholds.refused_percent, minutes=5, periods=3),
         )
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(

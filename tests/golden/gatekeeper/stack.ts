@@ -20,6 +20,8 @@ const THRESHOLDS = {
   errorPercent: 5,
   /** How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500. */
   latencyMilliseconds: 2500,
+  /** Which share of the requests may be refused, in percent, before it looks like an error of ours. */
+  refusedPercent: 50,
 };
 
 interface Props extends cdk.StackProps {
@@ -165,6 +167,19 @@ export class GatekeeperStack extends cdk.Stack {
       value: metric("AWS/ApiGateway", "Latency", "p90", { ApiId: api.apiId }),
       threshold: thresholds.latencyMilliseconds,
       periods: 5,
+    });
+    // A share of at least 20 requests in five minutes, three times in a row: anyone can send one
+    // that is refused.
+    alarms.ticket("ApiRefusalsAlarm", {
+      description:
+        "Ticket: Api refuses most requests. First: see the log of the authorize function",
+      value: math("IF(requests >= 20, 100 * refused / requests, 0)", {
+        requests: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+        refused: metric("AWS/ApiGateway", "4xx", "Sum", { ApiId: api.apiId }),
+      }),
+      threshold: thresholds.refusedPercent,
+      minutes: 5,
+      periods: 3,
     });
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {

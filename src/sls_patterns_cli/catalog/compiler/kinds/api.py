@@ -95,16 +95,21 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         "compare its latency with the durations of its functions",
         metric(node, "Latency", SLOWEST),
     )
-    if any(
-        "openid-provider" in {each["kind"] for each in (target, *target.targets)}
-        for target in node.targets
-    ):
+    if first := _if_all_are_refused(node):
         yield refusal_rate(
-            node,
-            "check issuer and audience, and the provider's keys",
-            refused=metric(node, refused),
-            all_of_them=metric(node, "Count"),
+            node, first, refused=metric(node, refused), all_of_them=metric(node, "Count")
         )
+
+
+def _if_all_are_refused(node: CompiledNode) -> str | None:
+    """What to look at first where tokens of callers are checked: a mistake of ours refuses all."""
+    kinds = {each["kind"] for target in node.targets for each in (target, *target.targets)}
+    if "openid-provider" in kinds:
+        return "check issuer and audience, and the provider's keys"
+    for edge in node.outgoing:
+        if edge.get("by") == "authorizer":
+            return f"see the log of the {edge['to']} function"
+    return None
 
 
 def subject(*, signed: bool, tokens: bool, authorizer: bool) -> str | None:
