@@ -82,12 +82,12 @@ def test_stop_leaves_neither_process_nor_file() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads Linux's /proc")
 def test_it_keeps_nothing_outside_of_its_own_folder(emulator: Emulator) -> None:
-    environment = Path(f"/proc/{emulator.pid}/environ").read_text().split("\0")
-    (state,) = (each.partition("=")[2] for each in environment if each.startswith("STATE_DIR="))
-    (own,) = (each.partition("=")[2] for each in environment if each.startswith("TMPDIR="))
+    variables = Path(f"/proc/{emulator.pid}/environ").read_text().split("\0")
+    environment = dict(each.split("=", 1) for each in variables if each)
+    state = Path(environment["STATE_DIR"])
 
-    assert Path(state).is_relative_to(own)
-    assert not Path(state).exists()  # a key of Cognito's, which takes long to make
+    assert state.is_relative_to(environment["TMPDIR"])
+    assert not state.exists()  # a key of Cognito's, which takes long to make
 
 
 def test_it_ends_and_cleans_up_when_its_owner_is_killed() -> None:
