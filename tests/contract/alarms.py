@@ -7,6 +7,7 @@ from functools import cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
+from contract.standstills import misread, standstills, tell, used
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
@@ -217,7 +218,11 @@ CACHE_THROTTLES = Metric("AWS/ElastiCache", "ThrottledCmds", "clusterId", tier="
 # https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
 ON_DASHBOARDS = {
-    ("AWS/SQS", "QueueName"): ("NumberOfMessagesSent", "NumberOfMessagesDeleted"),
+    ("AWS/SQS", "QueueName"): (
+        "NumberOfMessagesSent",
+        "NumberOfMessagesDeleted",
+        "ApproximateNumberOfMessagesNotVisible",
+    ),
     ("AWS/Lambda", "FunctionName"): ("AsyncEventsReceived", "AsyncEventAge"),
     # The latencies of starts and ends have another spelling, IngestiontoInvocation… (fact Z4).
     ("AWS/Events", "RuleName"): (
@@ -282,7 +287,7 @@ KNOWN = {
     for metric in (
         DEAD_LETTERS,
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", ("Maximum",), periods=15),
+        Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", ("Maximum",), periods=3),
         # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
         Metric(
             "AWS/RDS",
@@ -420,10 +425,11 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     missing value for 0, which SUM need not do in an alarm (fact C15).
     """
     found, share, expression = queries(alarm), share_of(alarm), expression_of(alarm)
-    used = {share.total, share.part} if share else set(expression.split(" + "))
-    if used != {query.id for query in found}:
+    named = {share.total, share.part} if share else used(expression)
+    if named != {query.id for query in found}:
         must = f"a sum by + of all metrics, {SHARE} or {SHARE_OF_FEW}"
         yield is_but("alarm", alarm.name, "Expression", expression, must)
+    yield from misread(alarm, expression)
     least, of_what = (
         (FEWEST_FAILED, "failures") if share and share.is_of_few else (FEWEST_REQUESTS, "requests")
     )
@@ -435,7 +441,9 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         if share and query.id == share.total and not counts:
             yield is_but("alarm", alarm.name, f"Stat of {query.id}", query.statistic, "Sum")
         period = stack.number(query.period)
-        longest = HOUR if share and share.is_of_few else LONGEST_PERIOD
+        # A single message fails once while it is hidden.
+        of_single = any(each.instead == 0 for each in standstills(expression))
+        longest = HOUR if of_single or (share and share.is_of_few) else LONGEST_PERIOD
         if period is None or period > longest or query.period != found[0].period:
             must = f"at most {longest}, and the same for all metrics"
             yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
@@ -529,8 +537,9 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         (query, metric) for query in queries(alarm) if (metric := _metric(stack, query)) is not None
     ]
     share = share_of(alarm)
+    of_queues = {name for each in standstills(expression_of(alarm)) for name in each.named.values()}
     for query, found in watched_metrics:
-        if share and query.id == share.total:
+        if query.id in of_queues or (share and query.id == share.total):
             continue
         metric = _as_told(stack, query, found, told)
         tier = metric.share if share else metric.tier
@@ -604,6 +613,13 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
         complaints = [list(_rings(stack, alarm, query, metric)) for alarm, query in alike]
         if complaints and all(complaints):
             yield from complaints[0]
+
+
+def consumption(stack: Stack, queue: Resource) -> Iterator[Violation]:
+    """Say why nobody is told that no message of a queue is processed."""
+    yield from tell(
+        stack, queue, {alarm.name: expression_of(alarm) for alarm in stack.of_type(ALARM)}
+    )
 
 
 def _by_calls(alarms: list[tuple[Resource, Query]]) -> dict[str, list[tuple[Resource, Query]]]:

@@ -17,6 +17,7 @@ from contract.alarms import (
     SCHEDULE_DEAD_LETTER,
     SUBSCRIPTION_DEAD_LETTER,
     TRANSFORM,
+    consumption,
     watched,
 )
 from contract.edges import (
@@ -173,6 +174,7 @@ def _queue_to_function(stack: Stack, edge: Edge) -> Iterator[Violation]:
         )
         yield is_but("E1", function.name, "ReservedConcurrentExecutions", reserved, must)
     yield from _polls(stack, edge, "E1")
+    yield from consumption(stack, queue)
 
 
 def polled(stack: Stack) -> Iterator[tuple[Resource, Resource]]:
@@ -190,6 +192,7 @@ def polled_violations(stack: Stack) -> Iterator[Violation]:
     """Say what a queue lacks from which a function receives by itself."""
     for queue, function in polled(stack):
         yield from _gives_up(stack, queue)
+        yield from consumption(stack, queue)
         for action in RECEIVING:
             yield from permitted(stack, function, action, queue, "E1")
 

@@ -176,6 +176,36 @@ def shares(metric: str, dimension: str, value: Any) -> Resources:
     return {"ApiErrors": many, "ApiQuietErrors": few}
 
 
+def standstill(of: str) -> Resources:
+    """Return the alarm on a queue of which no message is processed, or whose oldest is too old."""
+
+    def query(metric_id: str, name: str, statistic: str) -> dict[str, Any]:
+        dimensions = [{"Name": "QueueName", "Value": get(of, "QueueName")}]
+        measured = {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions}
+        stat = {"Metric": measured, "Stat": statistic, "Period": 60}
+        return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
+
+    value = "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)"
+    return {
+        f"{of}Age": resource(
+            "AWS::CloudWatch::Alarm",
+            AlarmDescription="Page: messages wait. First: look why",
+            Metrics=[
+                {"Id": "value", "Expression": value},
+                query("deleted", "NumberOfMessagesDeleted", "Sum"),
+                query("waiting", "ApproximateNumberOfMessagesVisible", "Maximum"),
+                query("hidden", "ApproximateNumberOfMessagesNotVisible", "Maximum"),
+                query("age", "ApproximateAgeOfOldestMessage", "Maximum"),
+            ],
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=1500,
+            EvaluationPeriods=4,
+            AlarmActions=[ref("Alarms")],
+            OKActions=[ref("Alarms")],
+        )
+    }
+
+
 def rule_alarm(rule: str) -> dict[str, Any]:
     return alarm("AWS/Events", "FailedInvocations", "RuleName", ref(rule))
 
@@ -332,6 +362,7 @@ def e1() -> dict[str, Any]:
             RedrivePolicy={"deadLetterTargetArn": get("Dead"), "maxReceiveCount": 5},
         ),
         dead_letters("Dead"),
+        standstill("Orders"),
         function("Store", allow(polling, get("Orders"))),
         {
             "Mapping": resource(

@@ -543,7 +543,11 @@ def test_what_a_condition_leaves_out_is_missing() -> None:
     template = changed(template, "DeadAlarm.AlarmActions", actions)
 
     assert list(map(str, violations(template))) == [
-        "alarm DeadAlarm: AlarmActions is missing, but must be a topic of this stack or a parameter"
+        (
+            "alarm DeadAlarm: AlarmActions is missing, "
+            "but must be a topic of this stack or a parameter"
+        ),
+        "alarm OrdersAge: goes elsewhere than DeadAlarm, which is of the same tier",
     ]
 
 
@@ -1024,7 +1028,8 @@ def test_pages_and_tickets_each_go_to_one_topic() -> None:
     for name in ("AlarmActions", "OKActions"):
         template["Resources"]["DeadAlarm"]["Properties"][name] = tickets
     assert list(map(str, violations(template))) == [
-        "alarm DeadAlarm: pages somebody, but goes where nobody looks at night"
+        "alarm DeadAlarm: pages somebody, but goes where nobody looks at night",
+        "alarm OrdersAge: goes elsewhere than DeadAlarm, which is of the same tier",
     ]
 
 

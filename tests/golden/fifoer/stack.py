@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, metric
+from infrastructure.alarms import Alarms, When, math, metric
 from infrastructure.bundling import function_code
 
 
@@ -18,7 +18,7 @@ from infrastructure.bundling import function_code
 class Thresholds:
     """From when on alarms go off: what is normal differs from service to service."""
 
-    oldest_message_seconds: float = 900
+    oldest_message_seconds: float = 1500
     """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
 
 
@@ -117,25 +117,63 @@ class FifoerStack(cdk.Stack):
                 QueueName=entries_dead_letter_queue.queue_name,
             ),
         )
-        # AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+        # 3 messages or more of which none is deleted count as if they waited until the queue
+        # drops them; in 4 of 4 minutes.
         alarms.page(
             "EntriesQueueAgeAlarm",
-            "Page: Messages wait too long for the post function. First: look for errors and "
-            "throttles",
-            metric(
-                "AWS/SQS",
-                "ApproximateAgeOfOldestMessage",
-                "Maximum",
-                QueueName=entries_queue.queue_name,
+            "Page: The post function processes no message, or messages wait too long. First: look "
+            "for errors and throttles",
+            math(
+                "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
+                age=metric(
+                    "AWS/SQS",
+                    "ApproximateAgeOfOldestMessage",
+                    "Maximum",
+                    QueueName=entries_queue.queue_name,
+                ),
+                deleted=metric(
+                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=entries_queue.queue_name
+                ),
+                waiting=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=entries_queue.queue_name,
+                ),
+                hidden=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=entries_queue.queue_name,
+                ),
             ),
-            When(above=thresholds.oldest_message_seconds, periods=15),
+            When(above=thresholds.oldest_message_seconds, periods=4),
         )
-        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+        # Callers are told by a status, and events are retried; three receives of a message in a
+        # row; if no message of a queue is processed, its own alarm goes off.
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of PostFunction fail. First: see their logs",
-            metric("AWS/Lambda", "Errors", "Sum", FunctionName=post_function.function_name),
-            When(periods=3),
+            math(
+                "IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1)",
+                m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=post_function.function_name),
+                deleted1=metric(
+                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=entries_queue.queue_name
+                ),
+                waiting1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=entries_queue.queue_name,
+                ),
+                hidden1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=entries_queue.queue_name,
+                ),
+            ),
+            When(minutes=5, periods=3),
         )
 
         self._output(

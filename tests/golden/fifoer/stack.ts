@@ -10,12 +10,12 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, metric } from "./alarms.ts";
+import { Alarms, math, metric } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
   /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
-  oldestMessageSeconds: 900,
+  oldestMessageSeconds: 1500,
 };
 
 interface Props extends cdk.StackProps {
@@ -100,21 +100,46 @@ export class FifoerStack extends cdk.Stack {
         QueueName: entriesDeadLetterQueue.queueName,
       }),
     });
-    // AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+    // 3 messages or more of which none is deleted count as if they waited until the queue drops
+    // them; in 4 of 4 minutes.
     alarms.page("EntriesQueueAgeAlarm", {
       description:
-        "Page: Messages wait too long for the post function. First: look for errors and " +
-        "throttles",
-      value: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-        QueueName: entriesQueue.queueName,
+        "Page: The post function processes no message, or messages wait too long. First: look " +
+        "for errors and throttles",
+      value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
+        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
+          QueueName: entriesQueue.queueName,
+        }),
+        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: entriesQueue.queueName,
+        }),
+        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: entriesQueue.queueName,
+        }),
+        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: entriesQueue.queueName,
+        }),
       }),
       threshold: thresholds.oldestMessageSeconds,
-      periods: 15,
+      periods: 4,
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    // Callers are told by a status, and events are retried; three receives of a message in a row;
+    // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of PostFunction fail. First: see their logs",
-      value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: postFunction.functionName }),
+      value: math("IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1)", {
+        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: postFunction.functionName }),
+        deleted1: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: entriesQueue.queueName,
+        }),
+        waiting1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: entriesQueue.queueName,
+        }),
+        hidden1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: entriesQueue.queueName,
+        }),
+      }),
+      minutes: 5,
       periods: 3,
     });
 

@@ -23,7 +23,7 @@ MIGRATIONS = Path(__file__).parents[1] / "src/frugal_consumer/migrations"
 class Thresholds:
     """From when on alarms go off: what is normal differs from service to service."""
 
-    oldest_message_seconds: float = 1080
+    oldest_message_seconds: float = 1500
     """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
 
 
@@ -271,18 +271,37 @@ class FrugalConsumerStack(cdk.Stack):
                 FunctionName=migrate_function.function_name,
             ),
         )
-        # AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+        # 3 messages or more of which none is deleted count as if they waited until the queue
+        # drops them; in 4 of 4 minutes.
         alarms.page(
             "UsageQueueAgeAlarm",
-            "Page: Messages wait too long for the store function. First: look for errors and "
-            "throttles",
-            metric(
-                "AWS/SQS",
-                "ApproximateAgeOfOldestMessage",
-                "Maximum",
-                QueueName=usage_queue.queue_name,
+            "Page: The store function processes no message, or messages wait too long. First: "
+            "look for errors and throttles",
+            math(
+                "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
+                age=metric(
+                    "AWS/SQS",
+                    "ApproximateAgeOfOldestMessage",
+                    "Maximum",
+                    QueueName=usage_queue.queue_name,
+                ),
+                deleted=metric(
+                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=usage_queue.queue_name
+                ),
+                waiting=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=usage_queue.queue_name,
+                ),
+                hidden=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=usage_queue.queue_name,
+                ),
             ),
-            When(above=thresholds.oldest_message_seconds, periods=15),
+            When(above=thresholds.oldest_message_seconds, periods=4),
         )
         # 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
         alarms.ticket(
@@ -292,18 +311,34 @@ class FrugalConsumerStack(cdk.Stack):
             metric("AWS/RDS", "ACUUtilization", "Average", DBClusterIdentifier=records_cluster.ref),
             When(above=90, minutes=5, periods=3),
         )
-        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+        # Callers are told by a status, and events are retried; three receives of a message in a
+        # row; if no message of a queue is processed, its own alarm goes off.
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
             math(
-                "m1 + m2",
+                "IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1) + m2",
                 m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=store_function.function_name),
+                deleted1=metric(
+                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=usage_queue.queue_name
+                ),
+                waiting1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=usage_queue.queue_name,
+                ),
+                hidden1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=usage_queue.queue_name,
+                ),
                 m2=metric(
                     "AWS/Lambda", "Errors", "Sum", FunctionName=migrate_function.function_name
                 ),
             ),
-            When(periods=3),
+            When(minutes=7, periods=3),
         )
 
         self._output(

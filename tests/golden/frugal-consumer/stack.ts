@@ -20,7 +20,7 @@ const MIGRATIONS = join(import.meta.dirname, "../src/migrations");
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
   /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
-  oldestMessageSeconds: 1080,
+  oldestMessageSeconds: 1500,
 };
 
 interface Props extends cdk.StackProps {
@@ -211,16 +211,28 @@ export class FrugalConsumerStack extends cdk.Stack {
         FunctionName: migrateFunction.functionName,
       }),
     });
-    // AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+    // 3 messages or more of which none is deleted count as if they waited until the queue drops
+    // them; in 4 of 4 minutes.
     alarms.page("UsageQueueAgeAlarm", {
       description:
-        "Page: Messages wait too long for the store function. First: look for errors and " +
-        "throttles",
-      value: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-        QueueName: usageQueue.queueName,
+        "Page: The store function processes no message, or messages wait too long. First: look " +
+        "for errors and throttles",
+      value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
+        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
+          QueueName: usageQueue.queueName,
+        }),
+        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: usageQueue.queueName,
+        }),
+        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: usageQueue.queueName,
+        }),
+        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: usageQueue.queueName,
+        }),
       }),
       threshold: thresholds.oldestMessageSeconds,
-      periods: 15,
+      periods: 4,
     });
     // 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
     alarms.ticket("RecordsClusterCapacityAlarm", {
@@ -234,14 +246,25 @@ export class FrugalConsumerStack extends cdk.Stack {
       minutes: 5,
       periods: 3,
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    // Callers are told by a status, and events are retried; three receives of a message in a row;
+    // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
       description:
         "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
-      value: math("m1 + m2", {
+      value: math("IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1) + m2", {
         m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: storeFunction.functionName }),
+        deleted1: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: usageQueue.queueName,
+        }),
+        waiting1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: usageQueue.queueName,
+        }),
+        hidden1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: usageQueue.queueName,
+        }),
         m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: migrateFunction.functionName }),
       }),
+      minutes: 7,
       periods: 3,
     });
 

@@ -20,7 +20,7 @@ import { Alarms, math, metric } from "./alarms.ts";
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
   /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
-  oldestMessageSeconds: 900,
+  oldestMessageSeconds: 1500,
 };
 
 interface Props extends cdk.StackProps {
@@ -213,27 +213,50 @@ export class NotifierStack extends cdk.Stack {
         }),
       }),
     });
-    // AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+    // 3 messages or more of which none is deleted count as if they waited until the queue drops
+    // them; in 4 of 4 minutes.
     alarms.page("InvoicingQueueAgeAlarm", {
       description:
-        "Page: Messages wait too long for the invoice function. First: look for errors and " +
-        "throttles",
-      value: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-        QueueName: invoicingQueue.queueName,
+        "Page: The invoice function processes no message, or messages wait too long. First: look " +
+        "for errors and throttles",
+      value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
+        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
+          QueueName: invoicingQueue.queueName,
+        }),
+        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: invoicingQueue.queueName,
+        }),
+        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: invoicingQueue.queueName,
+        }),
+        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: invoicingQueue.queueName,
+        }),
       }),
       threshold: thresholds.oldestMessageSeconds,
-      periods: 15,
+      periods: 4,
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    // Callers are told by a status, and events are retried; three receives of a message in a row;
+    // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
       description:
         "Ticket: Invocations of PublishFunction, InvoiceFunction and AuditFunction fail. First: " +
         "see their logs",
-      value: math("m1 + m2 + m3", {
+      value: math("m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2) + m3", {
         m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: publishFunction.functionName }),
         m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: invoiceFunction.functionName }),
+        deleted2: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: invoicingQueue.queueName,
+        }),
+        waiting2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: invoicingQueue.queueName,
+        }),
+        hidden2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: invoicingQueue.queueName,
+        }),
         m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: auditFunction.functionName }),
       }),
+      minutes: 4,
       periods: 3,
     });
 

@@ -32,7 +32,7 @@ const THRESHOLDS = {
   /** How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500. */
   latencyMilliseconds: 2500,
   /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
-  oldestMessageSeconds: 1080,
+  oldestMessageSeconds: 1500,
 };
 
 interface Props extends cdk.StackProps {
@@ -489,16 +489,28 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       threshold: thresholds.latencyMilliseconds,
       periods: 5,
     });
-    // AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+    // 3 messages or more of which none is deleted count as if they waited until the queue drops
+    // them; in 4 of 4 minutes.
     alarms.page("StaleReportsQueueAgeAlarm", {
       description:
-        "Page: Messages wait too long for the invalidate function. First: look for errors and " +
-        "throttles",
-      value: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-        QueueName: staleReportsQueue.queueName,
+        "Page: The invalidate function processes no message, or messages wait too long. First: " +
+        "look for errors and throttles",
+      value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
+        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
+          QueueName: staleReportsQueue.queueName,
+        }),
+        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: staleReportsQueue.queueName,
+        }),
+        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: staleReportsQueue.queueName,
+        }),
+        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: staleReportsQueue.queueName,
+        }),
       }),
       threshold: thresholds.oldestMessageSeconds,
-      periods: 15,
+      periods: 4,
     });
     // 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
     alarms.ticket("SalesClusterCapacityAlarm", {
@@ -541,19 +553,30 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    // Callers are told by a status, and events are retried; three receives of a message in a row;
+    // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
       description:
         "Ticket: Invocations of ReportFunction, RecordFunction, InvalidateFunction and " +
         "MigrateFunction fail. First: see their logs",
-      value: math("m1 + m2 + m3 + m4", {
+      value: math("m1 + m2 + IF(deleted3 == 0 AND waiting3 + hidden3 >= 3, 0, m3) + m4", {
         m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: reportFunction.functionName }),
         m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: recordFunction.functionName }),
         m3: metric("AWS/Lambda", "Errors", "Sum", {
           FunctionName: invalidateFunction.functionName,
         }),
+        deleted3: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: staleReportsQueue.queueName,
+        }),
+        waiting3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: staleReportsQueue.queueName,
+        }),
+        hidden3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: staleReportsQueue.queueName,
+        }),
         m4: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: migrateFunction.functionName }),
       }),
+      minutes: 7,
       periods: 3,
     });
 

@@ -26,7 +26,7 @@ class Thresholds:
     """Which share of the calls may fail, in percent; AWS recommends 5."""
     latency_milliseconds: float = 2500
     """How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500."""
-    oldest_message_seconds: float = 900
+    oldest_message_seconds: float = 1500
     """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
     refused_percent: float = 50
     """Which share of the requests may be refused, in percent, before it looks like an error of
@@ -260,34 +260,75 @@ class ScalableWebhookStack(cdk.Stack):
             ),
             When(above=thresholds.refused_percent, minutes=5, periods=3),
         )
-        # AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+        # 3 messages or more of which none is deleted count as if they waited until the queue
+        # drops them; in 4 of 4 minutes.
         alarms.page(
             "DeliveriesQueueAgeAlarm",
-            "Page: Messages wait too long for the process function. First: look for errors and "
-            "throttles",
-            metric(
-                "AWS/SQS",
-                "ApproximateAgeOfOldestMessage",
-                "Maximum",
-                QueueName=deliveries_queue.queue_name,
+            "Page: The process function processes no message, or messages wait too long. First: "
+            "look for errors and throttles",
+            math(
+                "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
+                age=metric(
+                    "AWS/SQS",
+                    "ApproximateAgeOfOldestMessage",
+                    "Maximum",
+                    QueueName=deliveries_queue.queue_name,
+                ),
+                deleted=metric(
+                    "AWS/SQS",
+                    "NumberOfMessagesDeleted",
+                    "Sum",
+                    QueueName=deliveries_queue.queue_name,
+                ),
+                waiting=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=deliveries_queue.queue_name,
+                ),
+                hidden=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=deliveries_queue.queue_name,
+                ),
             ),
-            When(above=thresholds.oldest_message_seconds, periods=15),
+            When(above=thresholds.oldest_message_seconds, periods=4),
         )
-        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+        # Callers are told by a status, and events are retried; three receives of a message in a
+        # row; if no message of a queue is processed, its own alarm goes off.
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their "
             "logs",
             math(
-                "m1 + m2",
+                "m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
                 m1=metric(
                     "AWS/Lambda", "Errors", "Sum", FunctionName=receive_function.function_name
                 ),
                 m2=metric(
                     "AWS/Lambda", "Errors", "Sum", FunctionName=process_function.function_name
                 ),
+                deleted2=metric(
+                    "AWS/SQS",
+                    "NumberOfMessagesDeleted",
+                    "Sum",
+                    QueueName=deliveries_queue.queue_name,
+                ),
+                waiting2=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=deliveries_queue.queue_name,
+                ),
+                hidden2=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=deliveries_queue.queue_name,
+                ),
             ),
-            When(periods=3),
+            When(minutes=4, periods=3),
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)

@@ -23,7 +23,7 @@ const THRESHOLDS = {
   /** How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500. */
   latencyMilliseconds: 2500,
   /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
-  oldestMessageSeconds: 900,
+  oldestMessageSeconds: 1500,
   /** Which share of the requests may be refused, in percent, before it looks like an error of ours. */
   refusedPercent: 50,
 };
@@ -223,25 +223,48 @@ export class ScalableWebhookStack extends cdk.Stack {
       minutes: 5,
       periods: 3,
     });
-    // AWS recommends 15 of 15 minutes, so that one slow message is no alarm.
+    // 3 messages or more of which none is deleted count as if they waited until the queue drops
+    // them; in 4 of 4 minutes.
     alarms.page("DeliveriesQueueAgeAlarm", {
       description:
-        "Page: Messages wait too long for the process function. First: look for errors and " +
-        "throttles",
-      value: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-        QueueName: deliveriesQueue.queueName,
+        "Page: The process function processes no message, or messages wait too long. First: look " +
+        "for errors and throttles",
+      value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
+        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
+          QueueName: deliveriesQueue.queueName,
+        }),
+        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: deliveriesQueue.queueName,
+        }),
+        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: deliveriesQueue.queueName,
+        }),
+        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: deliveriesQueue.queueName,
+        }),
       }),
       threshold: thresholds.oldestMessageSeconds,
-      periods: 15,
+      periods: 4,
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
+    // Callers are told by a status, and events are retried; three receives of a message in a row;
+    // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
       description:
         "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their logs",
-      value: math("m1 + m2", {
+      value: math("m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)", {
         m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: receiveFunction.functionName }),
         m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: processFunction.functionName }),
+        deleted2: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
+          QueueName: deliveriesQueue.queueName,
+        }),
+        waiting2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: deliveriesQueue.queueName,
+        }),
+        hidden2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: deliveriesQueue.queueName,
+        }),
       }),
+      minutes: 4,
       periods: 3,
     });
 

@@ -7,6 +7,7 @@ of a stranger causes sets off an alarm, unless a service accepts what it cannot 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
@@ -78,7 +79,7 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
     yield from _summed(
         "DeadLettersAlarm",
         PAGE,
-        [queue.depth(each) for each in dead_letter_queues],
+        [Term(queue.depth(each)) for each in dead_letter_queues],
         "Failed messages are in {names}",
         f"run make dead-letters, then see {section} in the README",
         "a message is there after all its retries, and is deleted after "
@@ -87,7 +88,7 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
     yield from _summed(
         "LostEventsAlarm",
         PAGE,
-        [each for node in nodes for each in _lost(node)],
+        [Term(each) for node in nodes for each in _lost(node)],
         "A failed event could not be kept, and is lost, at {names}",
         "check the permissions to send to the dead-letter queue",
         "nothing else shows it",
@@ -95,20 +96,7 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
     for node in nodes:
         if node["resource"] in ALARMS:
             yield from ALARMS[node["resource"]](node)
-    functions = [node for node in nodes if node["kind"] == "function"]
-    yield from _summed(
-        "FunctionErrorsAlarm",
-        TICKET,
-        [
-            function.metric(each, "Errors")
-            for each in functions
-            if not function.is_called_by_others(each)
-        ],
-        "Invocations of {names} fail",
-        "see their logs",
-        "callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes",
-        minutes=3,
-    )
+    yield from _function_errors([node for node in nodes if node["kind"] == "function"])
 
 
 def thresholds(alarms: Iterable[Alarm]) -> list[Threshold]:
@@ -122,8 +110,63 @@ def _lost(node: CompiledNode) -> Iterator[Metric]:
         yield from LOST[node["resource"]](node)
 
 
+@dataclass(frozen=True)
+class Term:
+    """A metric in a sum; it counts as 0 while none of the messages of `queue` is processed."""
+
+    metric: Metric
+    queue: CompiledNode | None = None
+
+    def numbered(self, number: int) -> tuple[str, dict[str, Metric]]:
+        """Its value as an expression, and the metrics in it, by names that end with the number."""
+        name = f"m{number}"
+        if self.queue is None:
+            return name, {name: self.metric}
+        none_is_processed, of_queue = queue.stuck(self.queue["id"], str(number))
+        return f"IF({none_is_processed}, 0, {name})", {name: self.metric, **of_queue}
+
+
+def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
+    """The alarm on functions that fail; while a queue's consumer fails wholly, its queue pages.
+
+    A message that fails alone does so at each receive, so a period is longer than it is hidden.
+    """
+    terms = [
+        Term(function.metric(each, "Errors"), _consumed(each))
+        for each in functions
+        if not function.is_called_by_others(each)
+    ]
+    hidden = max((each.queue["visibility_timeout"] for each in terms if each.queue), default=0)
+    yield from _summed(
+        "FunctionErrorsAlarm",
+        TICKET,
+        terms,
+        "Invocations of {names} fail",
+        "see their logs",
+        "callers are told by a status, and events are retried; "
+        + (
+            "three receives of a message in a row; if no message of a queue is processed, "
+            "its own alarm goes off"
+            if hidden
+            else "AWS recommends 3 of 3 minutes"
+        ),
+        period=60 * (hidden // 60 + 1),
+        periods=3,
+    )
+
+
+def _consumed(node: CompiledNode) -> CompiledNode | None:
+    """The queue whose messages a function processes, if it does."""
+    return next((each for each in node.sources if each["resource"] == "queue"), None)
+
+
 def _summed(
-    alarm_id: str, tier: Tier, metrics: Sequence[Metric], *told: str, minutes: int = 1
+    alarm_id: str,
+    tier: Tier,
+    terms: Sequence[Term],
+    *told: str,
+    period: int = 60,
+    periods: int = 1,
 ) -> Iterator[Alarm]:
     """One alarm on the sum of metrics, or several where they are too many for one.
 
@@ -131,19 +174,35 @@ def _summed(
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
     what, first, reason = told
-    parts = (metrics[at : at + MOST_METRICS] for at in range(0, len(metrics), MOST_METRICS))
-    for number, some in enumerate(parts, start=1):
-        named = {f"m{place}": metric for place, metric in enumerate(some, start=1)}
+    for number, some in enumerate(_parts(terms), start=1):
+        numbered = [each.numbered(place) for place, each in enumerate(some, start=1)]
+        named = {name: metric for _, metrics in numbered for name, metric in metrics.items()}
         yield Alarm(
             alarm_id if number == 1 else f"{alarm_id.removesuffix('Alarm')}{number}Alarm",
             tier,
-            what.format(names=listed(map(_resource, some))),
+            what.format(names=listed(_resource(each.metric) for each in some)),
             first,
             reason,
             named,
-            expression=" + ".join(named) if len(named) > 1 else None,
-            periods=minutes,
+            expression=" + ".join(value for value, _ in numbered) if len(named) > 1 else None,
+            period=period,
+            periods=periods,
         )
+
+
+def _parts(terms: Sequence[Term]) -> Iterator[list[Term]]:
+    """Yield as many of them at a time as one alarm can watch."""
+    part: list[Term] = []
+    left = MOST_METRICS
+    for term in terms:
+        needed = len(term.numbered(1)[1])
+        if needed > left:
+            yield part
+            part, left = [], MOST_METRICS
+        part.append(term)
+        left -= needed
+    if part:
+        yield part
 
 
 def _resource(metric: Metric) -> str:

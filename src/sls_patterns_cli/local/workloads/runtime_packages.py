@@ -39,7 +39,8 @@ def python(folder: Path, interpreter: Interpreter, layers: Iterable[str], show: 
         names, "the runtime's packages for the functions", ",".join(names), folder.parent
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return uv.into_folder(folder, interpreter.executable, wanted, show)
+    # A function imports few of their modules, which its first invocation compiles.
+    return uv.into_folder(folder, interpreter.executable, wanted, show, compiled=False)
 
 
 def node(

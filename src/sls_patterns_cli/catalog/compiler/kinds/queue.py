@@ -73,8 +73,15 @@ POLLED_VISIBILITY_FACTOR = Count(2)
 """A function that polls is throttled before it receives. Twice what its calls for a message take
 leaves room for its own work and for clocks."""
 
-OLDEST_MESSAGE_SECONDS = 900
-"""A message may wait so long, whatever else follows from the queue."""
+OLDEST_MESSAGE_SECONDS = 1500
+"""A message may wait so long, whatever else follows from the queue: a backlog that grows is told of
+after half an hour, as by 15 minutes in 15 of 15, which AWS recommends."""
+
+STUCK_MESSAGES = 3
+"""So many messages of which none is processed are no accident: all of them fail."""
+
+STUCK_MINUTES = 4
+"""For so many whole minutes none of them is: an outage pages within five. A message takes less."""
 
 
 def mapped(function_seconds: int) -> Facts:
@@ -140,6 +147,21 @@ def age(queue: str) -> Metric:
     return metric(queue, "ApproximateAgeOfOldestMessage", "Maximum")
 
 
+def stuck(queue: str, number: str = "") -> tuple[str, dict[str, Metric]]:
+    """When none of the messages of a queue is processed, and the metrics that tell it.
+
+    It is read from the queue, so it holds for whatever its consumer does. A message that SQS moves
+    to the dead-letter queue is not deleted; one that the consumer sends there is.
+    """
+    deleted, waiting, hidden = (f"{name}{number}" for name in ("deleted", "waiting", "hidden"))
+    metrics = {
+        deleted: metric(queue, "NumberOfMessagesDeleted"),
+        waiting: depth(queue),
+        hidden: metric(queue, "ApproximateNumberOfMessagesNotVisible", "Maximum"),
+    }
+    return f"{deleted} == 0 AND {waiting} + {hidden} >= {STUCK_MESSAGES}", metrics
+
+
 def oldest_message(graph: Graph) -> Threshold:
     """How old a message may be.
 
@@ -159,15 +181,18 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of a queue beside that of its dead-letter queue."""
     if node["outgoing"]:
         consumer = node.targets[0]
+        none_is_processed, metrics = stuck(node["id"])
         yield Alarm(
             f"{node['id']}AgeAlarm",
             PAGE,
-            f"Messages wait too long for the {consumer['name']} function",
+            f"The {consumer['name']} function processes no message, or messages wait too long",
             "look for errors and throttles",
-            "AWS recommends 15 of 15 minutes, so that one slow message is no alarm",
-            {"age": age(node["id"])},
+            f"{STUCK_MESSAGES} messages or more of which none is deleted count as if they waited "
+            f"until the queue drops them; in {STUCK_MINUTES} of {STUCK_MINUTES} minutes",
+            {"age": age(node["id"]), **metrics},
+            expression=f"IF({none_is_processed}, {RETENTION.seconds}, age)",
             threshold=oldest_message(node.graph),
-            periods=15,
+            periods=STUCK_MINUTES,
         )
     elif node["kept_for_inspection"]:
         yield Alarm(

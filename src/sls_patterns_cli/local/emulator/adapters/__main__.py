@@ -5,6 +5,7 @@ environment, which the emulator itself reads.
 """
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -16,10 +17,10 @@ from sls_patterns_cli.local.emulator import adapters, control, proving, tether
 
 def main(listen_fd: int, tether_fd: int) -> None:
     tether.on_lost(tether_fd, _leave_nothing)
+    gc.disable()  # nearly all that is imported stays, and each look for garbage walks through it
     adapters.apply_all()
     if proves := os.environ.get(proving.VARIABLE):
         proving.apply()
-
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -28,6 +29,9 @@ def main(listen_fd: int, tether_fd: int) -> None:
         from sls_patterns_cli.local.emulator.proving.control import do
     else:
         from sls_patterns_cli.local.emulator.answering import do
+    gc.freeze()
+    gc.enable()
+
     application: Any = control.controlled(app, do)
     config = Config()
     config.bind = [f"fd://{listen_fd}"]

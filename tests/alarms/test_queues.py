@@ -1,0 +1,142 @@
+"""Who is told, and in which minute, when the consumer of a queue fails: in every graph with one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from alarms.compiled import GRAPHS, Graph, metric_of, told
+from alarms.queues import AFTER, BEFORE, SCENARIOS, Scenario, emitted
+
+MINUTES = BEFORE + AFTER
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """A queue of a graph, and the logical id of the function that consumes it."""
+
+    graph: Graph
+    queue: str
+    function: str
+    visibility: int
+    ordered: bool
+
+
+def consumed() -> Iterator[tuple[str, Consumed]]:
+    for name, graph in GRAPHS.items():
+        nodes = {each["name"]: each for each in graph["nodes"].values()}
+        for edge in graph["edges"]:
+            source, target = nodes[edge["from"]], nodes[edge["to"]]
+            if source["resource"] == "queue":
+                yield (
+                    f"{name} {source['id']}",
+                    Consumed(
+                        graph,
+                        source["id"],
+                        target["id"],
+                        source["visibility_timeout"],
+                        bool(source.get("fifo")),
+                    ),
+                )
+
+
+QUEUES = dict(consumed())
+DISTINCT = [*{(each.visibility, each.ordered): each for each in QUEUES.values()}.values()]
+"""Those in which a failure takes another course."""
+by_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+
+
+def complaint(of: Consumed, scenario: Scenario) -> str:
+    """Return what is wrong with whom is told in a scenario: "" if nothing."""
+    values = emitted(scenario, of.visibility, ordered=of.ordered)
+    series = {
+        metric_of(each): values[each["name"]]
+        for alarm in of.graph["alarms"]
+        for each in alarm["metrics"].values()
+        if each["name"] in values
+        and {of.queue, of.function} & {str(named(value)) for value in each["dimensions"].values()}
+    }
+    found = told(of.graph, series, MINUTES)
+    wanted = scenario.told(ordered=of.ordered)
+    in_time = [each for each in found if each.minute - BEFORE in wanted.get(each.tier, ())]
+    if found == in_time and sorted(each.tier for each in found) == sorted(wanted):
+        return ""
+    return f"told: {found}, and not {dict(wanted)}"
+
+
+def named(value: Any) -> Any:
+    return value["id"] if isinstance(value, dict) else value
+
+
+@by_scenario
+def test_a_consumer_that_fails_wholly_is_one_page_in_time_and_a_single_message_a_ticket(
+    scenario: Scenario,
+) -> None:
+    assert [wrong for each in DISTINCT if (wrong := complaint(each, scenario))] == []
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_each_queue_tells_of_its_own_consumer(name: str) -> None:
+    for scenario in SCENARIOS:
+        if scenario.name.endswith(("crash at 9 a minute", "its process at 1 a minute")):
+            assert complaint(QUEUES[name], scenario) == "", scenario.name
+
+
+AGE, ERRORS = "UsageQueueAgeAlarm", "FunctionErrorsAlarm"
+STUCK = "IF(deleted == 0 AND waiting + hidden >= {}, {}, age)"
+OTHERWISE: list[tuple[str, dict[str, Any]]] = [
+    (AGE, {"threshold": 345_600}),
+    (AGE, {"threshold": 100}),
+    (AGE, {"period": 300}),
+    (AGE, {"periods": 3}),
+    (AGE, {"periods": 6}),
+    (AGE, {"needed": 1}),
+    (AGE, {"missing": "breaching"}),
+    (AGE, {"below": True}),
+    (AGE, {"tier": "ticket"}),
+    (AGE, {"expression": "age"}),
+    (AGE, {"expression": "IF(deleted == 0, 345600, age)"}),
+    (AGE, {"expression": "IF(waiting + hidden >= 3, 345600, age)"}),
+    (AGE, {"expression": "IF(deleted == 0 AND waiting >= 3, 345600, age)"}),
+    (AGE, {"expression": STUCK.format(1, 345_600)}),
+    (AGE, {"expression": STUCK.format(20, 345_600)}),
+    (AGE, {"expression": STUCK.format(3, 900)}),
+    (ERRORS, {"threshold": 3}),
+    (ERRORS, {"period": 60}),
+    (ERRORS, {"periods": 1}),
+    (ERRORS, {"missing": "breaching"}),
+    (ERRORS, {"tier": "page"}),
+    (ERRORS, {"expression": "m1"}),
+    (ERRORS, {"expression": "IF(deleted1 == 0, 0, m1)"}),
+    (ERRORS, {"expression": "IF(waiting1 + hidden1 >= 3, 0, m1)"}),
+]
+"""What an alarm could be instead, each noticed by a scenario."""
+
+
+@pytest.mark.parametrize(("alarm_id", "instead"), OTHERWISE)
+def test_an_alarm_with_another_number_is_noticed(alarm_id: str, instead: dict[str, Any]) -> None:
+    assert is_noticed(alarm_id, lambda _: instead)
+
+
+@pytest.mark.parametrize("alarm_id", [AGE, ERRORS])
+def test_an_alarm_on_another_queue_is_noticed(alarm_id: str) -> None:
+    assert is_noticed(alarm_id, of_another)
+
+
+def is_noticed(alarm_id: str, instead: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+    of = QUEUES["frugal-consumer/standard-dynamodb UsageQueue"]
+    alarms = [
+        alarm | (instead(alarm) if alarm["id"] == alarm_id else {}) for alarm in of.graph["alarms"]
+    ]
+    assert alarms != of.graph["alarms"]
+    other = replace(of, graph={**of.graph, "alarms": alarms})
+    return any(complaint(other, scenario) for scenario in SCENARIOS)
+
+
+def of_another(alarm: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metrics": {
+            name: each | {"dimensions": dict.fromkeys(each["dimensions"], "Another")}
+            for name, each in alarm["metrics"].items()
+        }
+    }
