@@ -51,7 +51,7 @@ def test_every_end_of_a_failure_pages_after_one_minute(name: str) -> None:
     watched = {
         value["id"]
         for alarm in graph["alarms"]
-        if (alarm["tier"], alarm["periods"], alarm["threshold"]) == ("page", 1, 0)
+        if (alarm["tier"], alarm["needed"], alarm["threshold"]) == ("page", 1, 0)
         for metric in alarm["metrics"].values()
         if metric["name"] == "ApproximateNumberOfMessagesVisible"
         for value in metric["dimensions"].values()

@@ -7,6 +7,7 @@ from functools import cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
+from contract import letters
 from contract.standstills import misread, standstills, tell, used
 from contract.violations import Violation, is_but
 
@@ -425,11 +426,13 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     missing value for 0, which SUM need not do in an alarm (fact C15).
     """
     found, share, expression = queries(alarm), share_of(alarm), expression_of(alarm)
-    named = {share.total, share.part} if share else used(expression)
+    grown = letters.used(expression)
+    named = {share.total, share.part} if share else used(letters.rest(expression)) | grown
     if named != {query.id for query in found}:
         must = f"a sum by + of all metrics, {SHARE} or {SHARE_OF_FEW}"
         yield is_but("alarm", alarm.name, "Expression", expression, must)
     yield from misread(alarm, expression)
+    yield from letters.growth(stack, alarm, expression)
     least, of_what = (
         (FEWEST_FAILED, "failures") if share and share.is_of_few else (FEWEST_REQUESTS, "requests")
     )
@@ -538,8 +541,12 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     ]
     share = share_of(alarm)
     of_queues = {name for each in standstills(expression_of(alarm)) for name in each.named.values()}
+    expression = expression_of(alarm)
+    hidden = {
+        each.id for each in queries(alarm) if (each.name, each.statistic) == letters.HIDDEN
+    } & letters.used(expression)
     for query, found in watched_metrics:
-        if query.id in of_queues or (share and query.id == share.total):
+        if query.id in of_queues | hidden or (share and query.id == share.total):
             continue
         metric = _as_told(stack, query, found, told)
         tier = metric.share if share else metric.tier
@@ -553,7 +560,8 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
             yield is_but(
                 "alarm", alarm.name, "AlarmDescription", alarm.get("AlarmDescription"), must
             )
-        yield from _duration(stack, alarm, 1 if share and share.is_of_few else metric.periods)
+        if not letters.is_growth(expression):
+            yield from _duration(stack, alarm, 1 if share and share.is_of_few else metric.periods)
 
 
 def _duration(stack: Stack, alarm: Resource, least: int) -> Iterator[Violation]:
@@ -731,6 +739,8 @@ def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         must = "a topic of this stack or a parameter"
         yield is_but("alarm", alarm.name, "AlarmActions", alarm.get("AlarmActions"), must)
     # Whoever was woken learns that it is over (fact C7).
+    elif letters.is_growth(expression_of(alarm)):
+        pass  # what has come is not gone when no more comes
     elif (ok := alarm.get("OKActions")) != alarm.get("AlarmActions"):
         yield is_but("alarm", alarm.name, "OKActions", ok, "the same as AlarmActions")
     if is_page(alarm) and any("Ticket" in stack.text(action) for action in actions):

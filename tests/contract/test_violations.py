@@ -1017,6 +1017,69 @@ def test_a_sum_adds_every_metric(expression: str) -> None:
     ]
 
 
+def growing(**changes: Any) -> tuple[str, Any]:
+    """Return a change to E1: an alarm on what comes into its dead-letter queue."""
+
+    def query(metric_id: str, name: str, of: str) -> dict[str, Any]:
+        dimensions = [{"Name": "QueueName", "Value": get(of, "QueueName")}]
+        measured = {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions}
+        stat = {"Metric": measured, "Stat": "Maximum", "Period": 60}
+        return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
+
+    given = {"w": "ApproximateNumberOfMessagesVisible", "of": "Dead", "value": GROWING} | changes
+    alarm = copy.deepcopy(EXAMPLES["E1"]()["Resources"]["DeadAlarm"])
+    for name in ("Namespace", "MetricName", "Dimensions", "Statistic", "Period", "OKActions"):
+        del alarm["Properties"][name]
+    numbers = {"EvaluationPeriods": 20, "DatapointsToAlarm": 1}
+    own = {name: value for name, value in given.items() if name[0].isupper()}
+    alarm["Properties"] |= numbers | own
+    alarm["Properties"]["Metrics"] = [
+        {"Id": "value", "Expression": given["value"]},
+        query("w", given["w"], "Dead"),
+        query("h", "ApproximateNumberOfMessagesNotVisible", given["of"]),
+    ]
+    return "DeadAlarm", alarm
+
+
+GROWING = "IF(w + h > 0 AND FILL(DIFF(w + h), 1) > 0, 1, 0)"
+
+
+def test_an_alarm_may_watch_what_comes_into_a_queue() -> None:
+    assert says("E1", growing()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"EvaluationPeriods": 15}, "EvaluationPeriods is 15, but must be more than 15: "),
+        ({"DatapointsToAlarm": 2}, "DatapointsToAlarm is 2, but must be 1"),
+        ({"OKActions": [ref("Alarms")]}, "OKActions is given, but must be missing: "),
+        ({"of": "Orders"}, f"{GROWING} must be of ApproximateNumberOfMessagesVisible and "),
+        ({"w": "NumberOfMessagesSent"}, f"{GROWING} must be of "),
+        ({"value": "w + h"}, ""),
+        ({"value": "FILL(DIFF(w + h), 1)"}, "Expression is FILL(DIFF(w + h), 1), but must be "),
+    ],
+)
+def test_an_alarm_on_what_comes_must_see_all_of_it(changes: dict[str, Any], said: str) -> None:
+    """C23."""
+    found = says("E1", growing(**changes))
+
+    assert any(each.startswith(f"alarm DeadAlarm: {said}") for each in found)
+
+
+def test_what_stays_in_one_queue_must_not_hide_what_comes_into_another() -> None:
+    """C23."""
+    name, alarm = summed("m1 + m2", 2)
+    other = copy.deepcopy(alarm["Properties"]["Metrics"][1]["MetricStat"])
+    other["Metric"]["Dimensions"][0]["Value"] = get("Orders", "QueueName")
+    alarm["Properties"]["Metrics"][2]["MetricStat"] = other
+
+    assert says("E1", (name, alarm)) == [
+        ("alarm DeadAlarm: sums queues: one message that stays in a queue hides those of others "
+        "(fact C23)")
+    ]
+
+
 def test_pages_and_tickets_each_go_to_one_topic() -> None:
     template = EXAMPLES["E1"]()
     template["Parameters"] = {"TicketTopicArn": {"Type": "String"}}

@@ -107,27 +107,42 @@ class DistributedTriggerStack(cdk.Stack):
         trigger_function.add_environment("UPLOADS_TOPIC_ARN", uploads_topic.topic_arn)
 
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A message is there after all its retries, and is deleted after 14 days.
+        # A message comes there after all its retries, and is deleted after 14 days; one that
+        # stays there hides no other.
         alarms.page(
             "DeadLettersAlarm",
-            "Page: Failed messages are in IncomingToTriggerDeadLetterQueue and "
+            "Page: Failed messages have come into IncomingToTriggerDeadLetterQueue and "
             "TriggerDeadLetterQueue. First: run make dead-letters, then see When a message fails "
             "in the README",
             math(
-                "m1 + m2",
-                m1=metric(
+                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
+                "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
+                w1=metric(
                     "AWS/SQS",
                     "ApproximateNumberOfMessagesVisible",
                     "Maximum",
                     QueueName=incoming_to_trigger_dead_letter_queue.queue_name,
                 ),
-                m2=metric(
+                h1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=incoming_to_trigger_dead_letter_queue.queue_name,
+                ),
+                w2=metric(
                     "AWS/SQS",
                     "ApproximateNumberOfMessagesVisible",
                     "Maximum",
                     QueueName=trigger_dead_letter_queue.queue_name,
                 ),
+                h2=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=trigger_dead_letter_queue.queue_name,
+                ),
             ),
+            When(periods=20, needed=1, clears=False),
         )
         # Nothing else shows it.
         alarms.page(

@@ -233,23 +233,41 @@ export class FanOutFanInStack extends cdk.Stack {
     describeFunction.addEnvironment("PROCESS_MACHINE_ARN", processStateMachine.stateMachineArn);
 
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message is there after all its retries, and is deleted after 14 days.
+    // A message comes there after all its retries, and is deleted after 14 days; one that stays
+    // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages are in JobsToStartDeadLetterQueue, StartDeadLetterQueue and " +
-        "ProcessDeadLetterQueue. First: run make dead-letters, then see When a message fails in " +
-        "the README",
-      value: math("m1 + m2 + m3", {
-        m1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: jobsToStartDeadLetterQueue.queueName,
-        }),
-        m2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: startDeadLetterQueue.queueName,
-        }),
-        m3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: processDeadLetterQueue.queueName,
-        }),
-      }),
+        "Page: Failed messages have come into JobsToStartDeadLetterQueue, StartDeadLetterQueue " +
+        "and ProcessDeadLetterQueue. First: run make dead-letters, then see When a message fails " +
+        "in the README",
+      value: math(
+        "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
+          "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) + " +
+          "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
+        {
+          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: jobsToStartDeadLetterQueue.queueName,
+          }),
+          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: jobsToStartDeadLetterQueue.queueName,
+          }),
+          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: startDeadLetterQueue.queueName,
+          }),
+          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: startDeadLetterQueue.queueName,
+          }),
+          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: processDeadLetterQueue.queueName,
+          }),
+          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: processDeadLetterQueue.queueName,
+          }),
+        },
+      ),
+      periods: 20,
+      needed: 1,
+      clears: false,
     });
     // Nothing else shows it.
     alarms.page("LostEventsAlarm", {

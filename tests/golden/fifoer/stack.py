@@ -105,17 +105,28 @@ class FifoerStack(cdk.Stack):
 
         thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A message is there after all its retries, and is deleted after 14 days.
+        # A message comes there after all its retries, and is deleted after 14 days; one that
+        # stays there hides no other.
         alarms.page(
             "DeadLettersAlarm",
-            "Page: Failed messages are in EntriesDeadLetterQueue. First: run make dead-letters, "
-            "then see When a message fails in the README",
-            metric(
-                "AWS/SQS",
-                "ApproximateNumberOfMessagesVisible",
-                "Maximum",
-                QueueName=entries_dead_letter_queue.queue_name,
+            "Page: Failed messages have come into EntriesDeadLetterQueue. First: run make "
+            "dead-letters, then see When a message fails in the README",
+            math(
+                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
+                w1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=entries_dead_letter_queue.queue_name,
+                ),
+                h1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=entries_dead_letter_queue.queue_name,
+                ),
             ),
+            When(periods=20, needed=1, clears=False),
         )
         # 3 messages or more of which none is deleted count as if they waited until the queue
         # drops them; in 4 of 4 minutes.

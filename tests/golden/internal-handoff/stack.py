@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, metric
+from infrastructure.alarms import Alarms, When, math, metric
 from infrastructure.bundling import function_code
 
 
@@ -67,17 +67,28 @@ class InternalHandoffStack(cdk.Stack):
         award_function.add_environment("AWARDS_TABLE_NAME", awards_table.table_name)
 
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A message is there after all its retries, and is deleted after 14 days.
+        # A message comes there after all its retries, and is deleted after 14 days; one that
+        # stays there hides no other.
         alarms.page(
             "DeadLettersAlarm",
-            "Page: Failed messages are in AwardDeadLetterQueue. First: run make dead-letters, "
-            "then see When a message fails in the README",
-            metric(
-                "AWS/SQS",
-                "ApproximateNumberOfMessagesVisible",
-                "Maximum",
-                QueueName=award_dead_letter_queue.queue_name,
+            "Page: Failed messages have come into AwardDeadLetterQueue. First: run make "
+            "dead-letters, then see When a message fails in the README",
+            math(
+                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
+                w1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=award_dead_letter_queue.queue_name,
+                ),
+                h1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=award_dead_letter_queue.queue_name,
+                ),
             ),
+            When(periods=20, needed=1, clears=False),
         )
         # Nothing else shows it.
         alarms.page(

@@ -10,7 +10,7 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, metric } from "./alarms.ts";
+import { Alarms, math, metric } from "./alarms.ts";
 
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
@@ -53,14 +53,23 @@ export class InternalHandoffStack extends cdk.Stack {
     awardFunction.addEnvironment("AWARDS_TABLE_NAME", awardsTable.tableName);
 
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message is there after all its retries, and is deleted after 14 days.
+    // A message comes there after all its retries, and is deleted after 14 days; one that stays
+    // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages are in AwardDeadLetterQueue. First: run make dead-letters, then " +
-        "see When a message fails in the README",
-      value: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-        QueueName: awardDeadLetterQueue.queueName,
+        "Page: Failed messages have come into AwardDeadLetterQueue. First: run make " +
+        "dead-letters, then see When a message fails in the README",
+      value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
+        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: awardDeadLetterQueue.queueName,
+        }),
+        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: awardDeadLetterQueue.queueName,
+        }),
       }),
+      periods: 20,
+      needed: 1,
+      clears: false,
     });
     // Nothing else shows it.
     alarms.page("LostEventsAlarm", {

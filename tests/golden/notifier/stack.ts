@@ -178,26 +178,48 @@ export class NotifierStack extends cdk.Stack {
 
     const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message is there after all its retries, and is deleted after 14 days.
+    // A message comes there after all its retries, and is deleted after 14 days; one that stays
+    // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages are in OrdersToInvoicingDeadLetterQueue, " +
+        "Page: Failed messages have come into OrdersToInvoicingDeadLetterQueue, " +
         "OrdersToAuditDeadLetterQueue, AuditDeadLetterQueue and InvoicingDeadLetterQueue. First: " +
         "run make dead-letters, then see When a message fails in the README",
-      value: math("m1 + m2 + m3 + m4", {
-        m1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: ordersToInvoicingDeadLetterQueue.queueName,
-        }),
-        m2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: ordersToAuditDeadLetterQueue.queueName,
-        }),
-        m3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: auditDeadLetterQueue.queueName,
-        }),
-        m4: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: invoicingDeadLetterQueue.queueName,
-        }),
-      }),
+      value: math(
+        "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
+          "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) + " +
+          "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0) + " +
+          "IF(w4 + h4 > 0 AND FILL(DIFF(w4 + h4), 1) > 0, 1, 0)",
+        {
+          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: ordersToInvoicingDeadLetterQueue.queueName,
+          }),
+          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: ordersToInvoicingDeadLetterQueue.queueName,
+          }),
+          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: ordersToAuditDeadLetterQueue.queueName,
+          }),
+          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: ordersToAuditDeadLetterQueue.queueName,
+          }),
+          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: auditDeadLetterQueue.queueName,
+          }),
+          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: auditDeadLetterQueue.queueName,
+          }),
+          w4: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: invoicingDeadLetterQueue.queueName,
+          }),
+          h4: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: invoicingDeadLetterQueue.queueName,
+          }),
+        },
+      ),
+      periods: 20,
+      needed: 1,
+      clears: false,
     });
     // Nothing else shows it.
     alarms.page("LostEventsAlarm", {

@@ -222,14 +222,23 @@ export class RobustApiStack extends cdk.Stack {
 
     const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message is there after all its retries, and is deleted after 14 days.
+    // A message comes there after all its retries, and is deleted after 14 days; one that stays
+    // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages are in WriteInvoiceDeadLetterQueue. First: run make dead-letters, " +
-        "then see When a message fails in the README",
-      value: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-        QueueName: writeInvoiceDeadLetterQueue.queueName,
+        "Page: Failed messages have come into WriteInvoiceDeadLetterQueue. First: run make " +
+        "dead-letters, then see When a message fails in the README",
+      value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
+        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: writeInvoiceDeadLetterQueue.queueName,
+        }),
+        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: writeInvoiceDeadLetterQueue.queueName,
+        }),
       }),
+      periods: 20,
+      needed: 1,
+      clears: false,
     });
     // Nothing else shows it.
     alarms.page("LostEventsAlarm", {

@@ -148,39 +148,68 @@ class RouterStack(cdk.Stack):
         refund_function.add_environment("RESULTS_TABLE_NAME", results_table.table_name)
 
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A message is there after all its retries, and is deleted after 14 days.
+        # A message comes there after all its retries, and is deleted after 14 days; one that
+        # stays there hides no other.
         alarms.page(
             "DeadLettersAlarm",
-            "Page: Failed messages are in RouteDeadLetterQueue, InvoiceDeadLetterQueue, "
+            "Page: Failed messages have come into RouteDeadLetterQueue, InvoiceDeadLetterQueue, "
             "LabelDeadLetterQueue and RefundDeadLetterQueue. First: run make dead-letters, then "
             "see When a message fails in the README",
             math(
-                "m1 + m2 + m3 + m4",
-                m1=metric(
+                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
+                "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) "
+                "+ IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0) "
+                "+ IF(w4 + h4 > 0 AND FILL(DIFF(w4 + h4), 1) > 0, 1, 0)",
+                w1=metric(
                     "AWS/SQS",
                     "ApproximateNumberOfMessagesVisible",
                     "Maximum",
                     QueueName=route_dead_letter_queue.queue_name,
                 ),
-                m2=metric(
+                h1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=route_dead_letter_queue.queue_name,
+                ),
+                w2=metric(
                     "AWS/SQS",
                     "ApproximateNumberOfMessagesVisible",
                     "Maximum",
                     QueueName=invoice_dead_letter_queue.queue_name,
                 ),
-                m3=metric(
+                h2=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=invoice_dead_letter_queue.queue_name,
+                ),
+                w3=metric(
                     "AWS/SQS",
                     "ApproximateNumberOfMessagesVisible",
                     "Maximum",
                     QueueName=label_dead_letter_queue.queue_name,
                 ),
-                m4=metric(
+                h3=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=label_dead_letter_queue.queue_name,
+                ),
+                w4=metric(
                     "AWS/SQS",
                     "ApproximateNumberOfMessagesVisible",
                     "Maximum",
                     QueueName=refund_dead_letter_queue.queue_name,
                 ),
+                h4=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=refund_dead_letter_queue.queue_name,
+                ),
             ),
+            When(periods=20, needed=1, clears=False),
         )
         # Nothing else shows it.
         alarms.page(

@@ -122,26 +122,48 @@ export class RouterStack extends cdk.Stack {
     refundFunction.addEnvironment("RESULTS_TABLE_NAME", resultsTable.tableName);
 
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message is there after all its retries, and is deleted after 14 days.
+    // A message comes there after all its retries, and is deleted after 14 days; one that stays
+    // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages are in RouteDeadLetterQueue, InvoiceDeadLetterQueue, " +
+        "Page: Failed messages have come into RouteDeadLetterQueue, InvoiceDeadLetterQueue, " +
         "LabelDeadLetterQueue and RefundDeadLetterQueue. First: run make dead-letters, then see " +
         "When a message fails in the README",
-      value: math("m1 + m2 + m3 + m4", {
-        m1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: routeDeadLetterQueue.queueName,
-        }),
-        m2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: invoiceDeadLetterQueue.queueName,
-        }),
-        m3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: labelDeadLetterQueue.queueName,
-        }),
-        m4: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: refundDeadLetterQueue.queueName,
-        }),
-      }),
+      value: math(
+        "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
+          "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) + " +
+          "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0) + " +
+          "IF(w4 + h4 > 0 AND FILL(DIFF(w4 + h4), 1) > 0, 1, 0)",
+        {
+          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: routeDeadLetterQueue.queueName,
+          }),
+          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: routeDeadLetterQueue.queueName,
+          }),
+          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: invoiceDeadLetterQueue.queueName,
+          }),
+          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: invoiceDeadLetterQueue.queueName,
+          }),
+          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: labelDeadLetterQueue.queueName,
+          }),
+          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: labelDeadLetterQueue.queueName,
+          }),
+          w4: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: refundDeadLetterQueue.queueName,
+          }),
+          h4: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: refundDeadLetterQueue.queueName,
+          }),
+        },
+      ),
+      periods: 20,
+      needed: 1,
+      clears: false,
     });
     // Nothing else shows it.
     alarms.page("LostEventsAlarm", {

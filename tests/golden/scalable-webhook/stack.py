@@ -193,17 +193,28 @@ class ScalableWebhookStack(cdk.Stack):
 
         thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A message is there after all its retries, and is deleted after 14 days.
+        # A message comes there after all its retries, and is deleted after 14 days; one that
+        # stays there hides no other.
         alarms.page(
             "DeadLettersAlarm",
-            "Page: Failed messages are in DeliveriesDeadLetterQueue. First: run make "
+            "Page: Failed messages have come into DeliveriesDeadLetterQueue. First: run make "
             "dead-letters, then see When a message fails in the README",
-            metric(
-                "AWS/SQS",
-                "ApproximateNumberOfMessagesVisible",
-                "Maximum",
-                QueueName=deliveries_dead_letter_queue.queue_name,
+            math(
+                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
+                w1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=deliveries_dead_letter_queue.queue_name,
+                ),
+                h1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=deliveries_dead_letter_queue.queue_name,
+                ),
             ),
+            When(periods=20, needed=1, clears=False),
         )
         # A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an
         # outage, and also where only each fourth minute is bad.

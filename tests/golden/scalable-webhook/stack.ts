@@ -161,14 +161,23 @@ export class ScalableWebhookStack extends cdk.Stack {
 
     const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message is there after all its retries, and is deleted after 14 days.
+    // A message comes there after all its retries, and is deleted after 14 days; one that stays
+    // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages are in DeliveriesDeadLetterQueue. First: run make dead-letters, " +
-        "then see When a message fails in the README",
-      value: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-        QueueName: deliveriesDeadLetterQueue.queueName,
+        "Page: Failed messages have come into DeliveriesDeadLetterQueue. First: run make " +
+        "dead-letters, then see When a message fails in the README",
+      value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
+        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+          QueueName: deliveriesDeadLetterQueue.queueName,
+        }),
+        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+          QueueName: deliveriesDeadLetterQueue.queueName,
+        }),
       }),
+      periods: 20,
+      needed: 1,
+      clears: false,
     });
     // A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an outage, and
     // also where only each fourth minute is bad.

@@ -377,17 +377,28 @@ class StateMachineStack(cdk.Stack):
 
         thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A message is there after all its retries, and is deleted after 14 days.
+        # A message comes there after all its retries, and is deleted after 14 days; one that
+        # stays there hides no other.
         alarms.page(
             "DeadLettersAlarm",
-            "Page: Failed messages are in OrderDeadLetterQueue. First: run make dead-letters, "
-            "then see When an execution fails in the README",
-            metric(
-                "AWS/SQS",
-                "ApproximateNumberOfMessagesVisible",
-                "Maximum",
-                QueueName=order_dead_letter_queue.queue_name,
+            "Page: Failed messages have come into OrderDeadLetterQueue. First: run make "
+            "dead-letters, then see When an execution fails in the README",
+            math(
+                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
+                w1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesVisible",
+                    "Maximum",
+                    QueueName=order_dead_letter_queue.queue_name,
+                ),
+                h1=metric(
+                    "AWS/SQS",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "Maximum",
+                    QueueName=order_dead_letter_queue.queue_name,
+                ),
             ),
+            When(periods=20, needed=1, clears=False),
         )
         # Nothing else shows it.
         alarms.page(

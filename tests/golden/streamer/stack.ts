@@ -344,19 +344,34 @@ export class StreamerStack extends cdk.Stack {
 
     const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message is there after all its retries, and is deleted after 14 days.
+    // A message comes there after all its retries, and is deleted after 14 days; one that stays
+    // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages are in BatchesDeadLetterQueue and EventsToCountDeadLetterQueue. " +
-        "First: run make dead-letters, then see When a message fails in the README",
-      value: math("m1 + m2", {
-        m1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: batchesDeadLetterQueue.queueName,
-        }),
-        m2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: eventsToCountDeadLetterQueue.queueName,
-        }),
-      }),
+        "Page: Failed messages have come into BatchesDeadLetterQueue and " +
+        "EventsToCountDeadLetterQueue. First: run make dead-letters, then see When a message " +
+        "fails in the README",
+      value: math(
+        "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
+          "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
+        {
+          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: batchesDeadLetterQueue.queueName,
+          }),
+          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: batchesDeadLetterQueue.queueName,
+          }),
+          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
+            QueueName: eventsToCountDeadLetterQueue.queueName,
+          }),
+          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
+            QueueName: eventsToCountDeadLetterQueue.queueName,
+          }),
+        },
+      ),
+      periods: 20,
+      needed: 1,
+      clears: false,
     });
     // Nothing else shows it.
     alarms.page("LostEventsAlarm", {

@@ -7,7 +7,7 @@ of a stranger causes sets off an alarm, unless a service accepts what it cannot 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
@@ -35,7 +35,6 @@ from sls_patterns_cli.catalog.compiler.records import (
     Metric,
     Reference,
     Threshold,
-    Tier,
 )
 from sls_patterns_cli.terminal.sentences import listed
 
@@ -76,23 +75,28 @@ LOST: dict[str, Callable[[CompiledNode], Iterator[Metric]]] = {
 def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Iterator[Alarm]:
     """The alarms of a stack; `section` of its README is on what is in dead-letter queues."""
     nodes = graph.nodes
-    yield from _summed(
+    letters = Alarm(
         "DeadLettersAlarm",
         PAGE,
-        [Term(queue.depth(each)) for each in dead_letter_queues],
-        "Failed messages are in {names}",
+        "Failed messages have come into {names}",
         f"run make dead-letters, then see {section} in the README",
-        "a message is there after all its retries, and is deleted after "
-        f"{queue.DEAD_LETTER_RETENTION.text}",
+        "a message comes there after all its retries, and is deleted after "
+        f"{queue.DEAD_LETTER_RETENTION.text}; one that stays there hides no other",
+        metrics={},
+        periods=queue.LATE_MINUTES,
+        needed=1,
+        clears=False,
     )
-    yield from _summed(
+    yield from _summed(letters, [Growth(each) for each in dead_letter_queues])
+    lost = Alarm(
         "LostEventsAlarm",
         PAGE,
-        [Term(each) for node in nodes for each in _lost(node)],
         "A failed event could not be kept, and is lost, at {names}",
         "check the permissions to send to the dead-letter queue",
         "nothing else shows it",
+        metrics={},
     )
+    yield from _summed(lost, [Term(each) for node in nodes for each in _lost(node)])
     for node in nodes:
         if node["resource"] in ALARMS:
             yield from ALARMS[node["resource"]](node)
@@ -126,6 +130,21 @@ class Term:
         return f"IF({none_is_processed}, 0, {name})", {name: self.metric, **of_queue}
 
 
+@dataclass(frozen=True)
+class Growth:
+    """Whether messages have come into a queue, in a sum."""
+
+    queue: str
+
+    @property
+    def metric(self) -> Metric:
+        return queue.depth(self.queue)
+
+    def numbered(self, number: int) -> tuple[str, dict[str, Metric]]:
+        """Its value as an expression, and the metrics in it, by names that end with the number."""
+        return queue.grown(self.queue, str(number))
+
+
 def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
     """The alarm on functions that fail; while a queue's consumer fails wholly, its queue pages.
 
@@ -137,10 +156,9 @@ def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
         if not function.is_called_by_others(each)
     ]
     hidden = max((each.queue["visibility_timeout"] for each in terms if each.queue), default=0)
-    yield from _summed(
+    errors = Alarm(
         "FunctionErrorsAlarm",
         TICKET,
-        terms,
         "Invocations of {names} fail",
         "see their logs",
         "callers are told by a status, and events are retried; "
@@ -150,9 +168,11 @@ def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
             if hidden
             else "AWS recommends 3 of 3 minutes"
         ),
+        metrics={},
         period=60 * (hidden // 60 + 1),
         periods=3,
     )
+    yield from _summed(errors, terms)
 
 
 def _consumed(node: CompiledNode) -> CompiledNode | None:
@@ -160,39 +180,27 @@ def _consumed(node: CompiledNode) -> CompiledNode | None:
     return next((each for each in node.sources if each["resource"] == "queue"), None)
 
 
-def _summed(
-    alarm_id: str,
-    tier: Tier,
-    terms: Sequence[Term],
-    *told: str,
-    period: int = 60,
-    periods: int = 1,
-) -> Iterator[Alarm]:
-    """One alarm on the sum of metrics, or several where they are too many for one.
+def _summed(alarm: Alarm, terms: Sequence[Term | Growth]) -> Iterator[Alarm]:
+    """One alarm on the sum of terms, or several where they are too many for one.
 
     It adds them by `+`, which takes a missing value for 0; AWS advises against SUM in alarms:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
-    what, first, reason = told
     for number, some in enumerate(_parts(terms), start=1):
         numbered = [each.numbered(place) for place, each in enumerate(some, start=1)]
-        named = {name: metric for _, metrics in numbered for name, metric in metrics.items()}
-        yield Alarm(
-            alarm_id if number == 1 else f"{alarm_id.removesuffix('Alarm')}{number}Alarm",
-            tier,
-            what.format(names=listed(_resource(each.metric) for each in some)),
-            first,
-            reason,
-            named,
-            expression=" + ".join(value for value, _ in numbered) if len(named) > 1 else None,
-            period=period,
-            periods=periods,
+        metrics = {name: metric for _, of_term in numbered for name, metric in of_term.items()}
+        yield replace(
+            alarm,
+            id=alarm.id if number == 1 else f"{alarm.id.removesuffix('Alarm')}{number}Alarm",
+            what=alarm.what.format(names=listed(_resource(each.metric) for each in some)),
+            metrics=metrics,
+            expression=" + ".join(value for value, _ in numbered) if len(metrics) > 1 else None,
         )
 
 
-def _parts(terms: Sequence[Term]) -> Iterator[list[Term]]:
+def _parts(terms: Sequence[Term | Growth]) -> Iterator[list[Term | Growth]]:
     """Yield as many of them at a time as one alarm can watch."""
-    part: list[Term] = []
+    part: list[Term | Growth] = []
     left = MOST_METRICS
     for term in terms:
         needed = len(term.numbered(1)[1])

@@ -253,13 +253,19 @@ class Alarm:
     periods: int = 1
     needed: int | None = None
     missing: Literal["notBreaching", "ignore"] = "notBreaching"
+    after: str = ""
+    """When it goes off, if that is not simply after all the minutes of its `needed` periods."""
+    clears: bool = True
+    """Whether what is wrong is over once it is quiet, so that it tells this as well."""
     left_out_by: Option | None = None
     """The optional parameters that, when they are set, leave it out with what it watches."""
 
     def as_dict(self) -> Facts:
         """The alarm as templates read it: a threshold that is a parameter by its name."""
+        minutes = (self.needed or self.periods) * self.period // 60
         return {
             **vars(self),
+            "after": self.after or f"after {minutes} minute{'s' if minutes > 1 else ''}",
             "description": f"{self.tier.capitalize()}: {self.what}. First: {self.first}",
             "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
             "threshold": (

@@ -77,6 +77,10 @@ OLDEST_MESSAGE_SECONDS = 1500
 """A message may wait so long, whatever else follows from the queue: a backlog that grows is told of
 after half an hour, as by 15 minutes in 15 of 15, which AWS recommends."""
 
+LATE_MINUTES = 20
+"""A letter is told of for so long: of a queue that nobody has used for hours the first values come
+up to 15 minutes late (fact C23)."""
+
 STUCK_MESSAGES = 3
 """So many messages of which none is processed are no accident: all of them fail."""
 
@@ -162,6 +166,21 @@ def stuck(queue: str, number: str = "") -> tuple[str, dict[str, Metric]]:
     return f"{deleted} == 0 AND {waiting} + {hidden} >= {STUCK_MESSAGES}", metrics
 
 
+def grown(queue: str, number: str) -> tuple[str, dict[str, Metric]]:
+    """Whether messages have come into a queue since the minute before, and the metrics of it.
+
+    Those that somebody has received count, so that listing them changes nothing. The first value of
+    a queue that was empty for hours has none before it, and is what has come (fact C23).
+    """
+    waiting, hidden = f"w{number}", f"h{number}"
+    metrics = {
+        waiting: depth(queue),
+        hidden: metric(queue, "ApproximateNumberOfMessagesNotVisible", "Maximum"),
+    }
+    held = f"{waiting} + {hidden}"
+    return f"IF({held} > 0 AND FILL(DIFF({held}), 1) > 0, 1, 0)", metrics
+
+
 def oldest_message(graph: Graph) -> Threshold:
     """How old a message may be.
 
@@ -182,6 +201,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     if node["outgoing"]:
         consumer = node.targets[0]
         none_is_processed, metrics = stuck(node["id"])
+        oldest = oldest_message(node.graph)
         yield Alarm(
             f"{node['id']}AgeAlarm",
             PAGE,
@@ -191,8 +211,10 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"until the queue drops them; in {STUCK_MINUTES} of {STUCK_MINUTES} minutes",
             {"age": age(node["id"]), **metrics},
             expression=f"IF({none_is_processed}, {RETENTION.seconds}, age)",
-            threshold=oldest_message(node.graph),
+            threshold=oldest,
             periods=STUCK_MINUTES,
+            after=f"after {STUCK_MINUTES} minutes, or {oldest.default // 60 + STUCK_MINUTES} "
+            "minutes after a message was sent",
         )
     elif node["kept_for_inspection"]:
         yield Alarm(

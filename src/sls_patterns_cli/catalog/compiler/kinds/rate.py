@@ -78,6 +78,7 @@ def outage(
         f"fewer than {most} calls in an hour are no rate by the minute: three of them have failed, "
         "and a quarter or more",
         {"calls": all_of_them, "failed": failed},
+        after="with the third failure",
         expression=f"IF(calls < {most} AND failed >= {FAILED_IN_AN_HOUR} AND 4 * failed >= calls, "
         "1, 0)",
         period=3600,

@@ -1,0 +1,183 @@
+"""Who is told, and in which minute, of messages in dead-letter queues: in every graph.
+
+SQS reports each minute how many messages wait and are hidden, while a queue holds any or somebody
+uses it. Of one that nobody has used for six hours it reports nothing, and then the first values may
+come up to 15 minutes late:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-monitoring-using-cloudwatch.html
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from alarms.compiled import GRAPHS, Graph, metric_of, told
+
+from sls_patterns_cli.alarms.series import Series, Values
+
+MINUTES = 150
+LATE = 15 * 60
+Depth = tuple[int, int] | None
+"""How many messages wait in a queue and are hidden; None: nothing is reported."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Minutes with the depths of two queues since then, and the minutes in which a page comes."""
+
+    name: str
+    one: Mapping[int, Depth]
+    pages: Sequence[int]
+    other: Mapping[int, Depth] = field(default_factory=dict)
+    late: bool = False
+    """Whether the first values come 15 minutes late."""
+
+
+FROM_THE_START = {0: (1, 0)}
+"""Somebody has parked a letter, long ago."""
+
+SCENARIOS = [
+    Scenario("no letter", {}, []),
+    Scenario("empty queues that somebody uses", {0: (0, 0)}, [], {0: (0, 0)}),
+    Scenario("the first letter of a week", {60: (1, 0)}, [61]),
+    Scenario("the first letter of a week, late", {60: (1, 0)}, [76], late=True),
+    Scenario("the first letter of an hour", {0: (0, 0), 60: (1, 0)}, [61]),
+    Scenario("a parked letter", FROM_THE_START, []),
+    Scenario("a parked letter, then a new one", {**FROM_THE_START, 60: (2, 0)}, [61]),
+    Scenario("a parked letter, then one elsewhere", FROM_THE_START, [61], {60: (1, 0)}),
+    Scenario("one now and one later", {60: (1, 0), 120: (2, 0)}, [61, 121]),
+    Scenario("one a minute for an hour", {60 + n: (n + 1, 0) for n in range(60)}, [61]),
+    Scenario("two ends in one minute", {60: (1, 0)}, [61], {60: (1, 0)}),
+    Scenario(
+        "one comes while others are redriven",
+        {0: (5, 0), 60: (0, 0)},
+        [61],
+        {0: (0, 0), 60: (1, 0)},
+    ),
+    Scenario("somebody lists all letters", {0: (5, 0), 60: (0, 5), 61: (5, 0)}, []),
+    Scenario("somebody deletes a letter", {0: (5, 0), 60: (4, 0)}, []),
+    Scenario("a redrive that fails again", {0: (5, 0), 60: (0, 0), 90: (5, 0)}, [91]),
+    Scenario("a redrive that succeeds", {0: (5, 0), 60: (0, 0)}, []),
+    Scenario("a minute without a value", {**FROM_THE_START, 60: None, 61: (1, 0)}, []),
+]
+by_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+
+
+def depths(changes: Mapping[int, Depth], place: int, *, late: bool) -> Series:
+    """Return what is reported each minute; before 0 it was as at 0."""
+    first = min(changes, default=0)
+    values, now = [], changes.get(0)
+    for minute in range(-30, MINUTES):
+        now = changes.get(minute, now)
+        at = 60 * minute + 30
+        if now:
+            known = 60 * first + LATE if late and at < 60 * first + LATE else None
+            values.append(Values(at, now[place], known=known))
+    return Series(values)
+
+
+def letters(graph: Graph) -> list[dict[str, Any]]:
+    return [each for each in graph["alarms"] if each["id"].startswith("DeadLetters")]
+
+
+def complaint(graph: Graph, scenario: Scenario, *further_back: int) -> str:
+    """Return what is wrong with the pages in a scenario: "" if nothing."""
+    ends = [each["id"] for each in graph["dead_letter_queues"]]
+    changes = dict(zip(ends, (scenario.one, scenario.other), strict=False))
+    if scenario.other and len(ends) < 2:
+        return ""
+    series = {
+        metric_of(metric): depths(
+            changes.get(metric["dimensions"]["QueueName"]["id"], {}),
+            int(metric["name"].endswith("NotVisible")),
+            late=scenario.late,
+        )
+        for alarm in letters(graph)
+        for metric in alarm["metrics"].values()
+    }
+    found = [(each.minute, each.tier) for each in told(graph, series, MINUTES, *further_back)]
+    wanted = [(minute, "page") for minute in scenario.pages]
+    return "" if found == wanted else f"told: {found}, and not {wanted}"
+
+
+WITH_ENDS = {name: graph for name, graph in GRAPHS.items() if graph["dead_letter_queues"]}
+DISTINCT = [
+    *{str([each["expression"] for each in letters(g)]): g for g in WITH_ENDS.values()}.values()
+]
+"""Those with other numbers of ends."""
+
+
+@by_scenario
+def test_each_letter_that_comes_is_one_page_and_what_stays_hides_none(scenario: Scenario) -> None:
+    assert [wrong for graph in DISTINCT if (wrong := complaint(graph, scenario))] == []
+
+
+@by_scenario
+def test_how_far_cloudwatch_looks_back_decides_nothing(scenario: Scenario) -> None:
+    """AWS says only that it looks further back than it has to."""
+    for further_back in (3, 10):
+        assert complaint(OF_TWO, scenario, further_back) == ""
+
+
+@pytest.mark.parametrize("name", WITH_ENDS)
+def test_each_graph_tells_of_a_new_letter_beside_a_parked_one(name: str) -> None:
+    new = next(each for each in SCENARIOS if each.name == "a parked letter, then a new one")
+
+    assert complaint(WITH_ENDS[name], new) == ""
+
+
+def test_without_a_look_further_back_a_letter_pages_until_it_is_gone() -> None:
+    """As a plain alarm on the depth does."""
+    by_name = {each.name: each for each in SCENARIOS}
+
+    assert complaint(OF_TWO, by_name["the first letter of a week"], 0) == ""
+    assert complaint(OF_TWO, by_name["a parked letter, then a new one"], 0) != ""
+
+
+OF_TWO = GRAPHS["frugal-consumer/standard-aurora-postgresql"]
+SUM = "w1 + h1 + w2 + h2"
+ONE = "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), {}) > 0, 1, 0)"
+OTHER = ONE.replace("1 +", "2 +").replace("h1", "h2")
+OTHERWISE: list[dict[str, Any]] = [
+    {"threshold": 1},
+    {"period": 300},
+    {"periods": 1},
+    {"periods": 10},
+    {"needed": 2},
+    {"below": True},
+    {"tier": "ticket"},
+    {"expression": SUM},
+    {"expression": f"DIFF({SUM})"},
+    {"expression": f"FILL(DIFF({SUM}), 1)"},
+    {"expression": f"IF({SUM} > 0 AND FILL(DIFF({SUM}), 1) > 0, 1, 0)"},
+    {"expression": "IF(w1 > 0 AND FILL(DIFF(w1), 1) > 0, 1, 0)"},
+    {"expression": ONE.format(1)},
+    {"expression": f"{ONE.format(0)} + {OTHER.format(0)}"},
+]
+"""What the alarm could be instead, each noticed by a scenario."""
+
+
+@pytest.mark.parametrize("instead", OTHERWISE, ids=str)
+def test_an_alarm_with_another_number_is_noticed(instead: dict[str, Any]) -> None:
+    assert is_noticed(lambda _: instead)
+
+
+def test_an_alarm_on_another_queue_is_noticed() -> None:
+    assert is_noticed(of_another)
+
+
+def is_noticed(instead: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+    alarms = [
+        alarm | (instead(alarm) if alarm in letters(OF_TWO) else {}) for alarm in OF_TWO["alarms"]
+    ]
+    other = {**OF_TWO, "alarms": alarms}
+    return any(complaint(other, scenario) for scenario in SCENARIOS)
+
+
+def of_another(alarm: dict[str, Any]) -> dict[str, Any]:
+    dimensions = {"QueueName": {"id": "Another"}}
+    return {
+        "metrics": {
+            name: each | {"dimensions": dimensions} for name, each in alarm["metrics"].items()
+        }
+    }
