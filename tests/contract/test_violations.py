@@ -1075,8 +1075,10 @@ def test_what_stays_in_one_queue_must_not_hide_what_comes_into_another() -> None
     alarm["Properties"]["Metrics"][2]["MetricStat"] = other
 
     assert says("E1", (name, alarm)) == [
-        ("alarm DeadAlarm: sums queues: one message that stays in a queue hides those of others "
-        "(fact C23)")
+        (
+            "alarm DeadAlarm: sums queues: one message that stays in a queue hides those of others "
+            "(fact C23)"
+        )
     ]
 
 
