@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -124,8 +124,9 @@ def _kept(origin: Path, pattern: str) -> Path:
     rendered = of_this_run(RENDERED)
     rendered.mkdir(parents=True, exist_ok=True)
     for folder in RENDERED.iterdir():
-        if folder.stat().st_mtime < time.time() - ONE_DAY:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another worker has removed it
+            if folder.stat().st_mtime < time.time() - ONE_DAY:
+                shutil.rmtree(folder, ignore_errors=True)
     place = rendered / _digest(*_what_renders(), *_contents(origin, _others(origin, pattern)))
     place.mkdir(exist_ok=True)
     os.utime(place)

@@ -69,6 +69,37 @@ def key(*statements: dict[str, Any]) -> dict[str, Any]:
     return of("KMS::Key", KeyPolicy={"Statement": list(statements)})
 
 
+def depths(expression: str, threshold: Any, **settings: Any) -> dict[str, Any]:
+    """Return an alarm on the depths of two queues."""
+    names = [
+        each for each in ("orders", "refunds") if each in expression or "METRICS" in expression
+    ]
+    metrics = [
+        {
+            "Id": name,
+            "ReturnData": False,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/SQS",
+                    "MetricName": "ApproximateNumberOfMessagesVisible",
+                    "Dimensions": [{"Name": "QueueName", "Value": name}],
+                },
+                "Period": 60,
+                "Stat": "Maximum",
+            },
+        }
+        for name in names
+    ]
+    own: dict[str, Any] = {
+        "Metrics": [{"Id": "value", "Expression": expression}, *metrics],
+        "EvaluationPeriods": 1,
+        "Threshold": threshold,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "AlarmActions": [ref("Given")],
+    }
+    return of("CloudWatch::Alarm", **own | settings)
+
+
 SNS = {"Service": "sns.amazonaws.com"}
 EVENTS = {"Service": "events.amazonaws.com"}
 USE = {"Effect": "Allow", "Action": ["kms:GenerateDataKey*", "kms:Decrypt"], "Resource": "*"}
@@ -371,6 +402,15 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
             "Rule": rule({"Id": "M", "Arn": ref("Machine"), "RoleArn": ref("Given")}),
         },
     ),
+    ("SP306", "one message is below its threshold", {"Deep": depths("orders + refunds", 5)}),
+    ("SP306", "a message hides those of the same queue only", {"Deep": depths("orders", 0)}),
+    (
+        "SP306",
+        "it tells of each message that comes",
+        {"Deep": depths("DIFF(orders + refunds)", 0, EvaluationPeriods=20, DatapointsToAlarm=1)},
+    ),
+    ("SP306", "math that is not known here", {"Deep": depths("SUM(ANOMALY(METRICS()))", 0)}),
+    ("SP306", "a threshold that is not known", {"Deep": depths("orders + refunds", ref("Given"))}),
     ("SP401", "a batch of one", polled(with_dead_letters(), FUNCTION, BatchSize=1)),
     (
         "SP402",

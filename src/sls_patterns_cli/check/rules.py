@@ -128,6 +128,12 @@ RULES = {
             f"{_LAMBDA}/monitoring-metrics-types.html",
         ),
         Rule(
+            "SP306",
+            "Alarm in which one message hides those of other queues",
+            "note",
+            f"{_SQS}/dead-letter-queues-alarms-cloudwatch.html",
+        ),
+        Rule(
             "SP401",
             "Batch without partial responses",
             "warning",

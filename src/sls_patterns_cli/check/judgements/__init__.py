@@ -7,6 +7,7 @@ from sls_patterns_cli.check.judgements import (
     broken_ends,
     deaf_alarms,
     landing_zones,
+    latching_alarms,
     no_end,
 )
 from sls_patterns_cli.check.judgements.fault import Fault
@@ -16,6 +17,7 @@ JUDGEMENTS = (
     no_end.faults,
     broken_ends.faults,
     deaf_alarms.faults,
+    latching_alarms.faults,
     batches.faults,
     landing_zones.faults,
 )
