@@ -16,7 +16,7 @@ from heapq import heapify, heappop, heappush
 
 from sls_patterns_cli.alarms.series import Series, Values
 
-BEFORE = 60
+BEFORE = 30
 """For so many minutes all is well before something happens."""
 AFTER = 60
 """For so many it goes on: an outage of an hour makes no dead letter."""
