@@ -57,6 +57,48 @@ def test_each_edge_is_a_sentence_and_the_last_line_is_the_sum(cli: Cli, template
     ]
 
 
+ALARM = """\
+  FailedAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Namespace: AWS/SQS
+      MetricName: ApproximateNumberOfMessagesVisible
+      Dimensions: [{Name: QueueName, Value: !GetAtt Failed.QueueName}]
+      Statistic: Maximum
+      Period: 60
+      EvaluationPeriods: 1
+      Threshold: 0
+      ComparisonOperator: GreaterThanThreshold
+      AlarmActions: [!Sub "arn:aws:sns:eu-west-1:${AWS::AccountId}:pages"]
+"""
+BY_AGE = {"ApproximateNumberOfMessagesVisible": "ApproximateAgeOfOldestMessage"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "FailedAlarm goes off 1 minute later"),
+        ({"Periods: 1": "Periods: 5"}, "FailedAlarm goes off 5 minutes later"),
+        ({"Threshold: 0": "Threshold: 0.9"}, "FailedAlarm goes off 1 minute later"),
+        ({"Threshold: 0": "Threshold: 1.1"}, "FailedAlarm does not go off"),
+        ({**BY_AGE, "Threshold: 0": "Threshold: 590"}, "FailedAlarm goes off 11 minutes later"),
+        ({"Threshold: 0": "Threshold: !Ref AWS::StackName"}, "FailedAlarm would see it"),
+    ],
+)
+def test_alarms_are_evaluated_over_what_the_end_reports(
+    changes: dict[str, str], said: str, cli: Cli, template: Path
+) -> None:
+    alarm = ALARM
+    for old, new in changes.items():
+        assert old in alarm
+        alarm = alarm.replace(old, new)
+    template.write_text(ENDS + alarm)
+
+    lines = cli("prove").stdout.splitlines()
+
+    assert lines[1] == f"  ends in Failed after 2.5 minutes, {said}, came back: messages"
+
+
 def test_a_stack_that_loses_events_fails(cli: Cli, template: Path) -> None:
     template.write_text(LOSES)
 
@@ -76,6 +118,7 @@ def test_a_stack_that_loses_events_fails(cli: Cli, template: Path) -> None:
                 "ended_at": None,
                 "after_seconds": None,
                 "alarmed": False,
+                "alarms": [],
                 "back": None,
                 "taken_along": None,
             }

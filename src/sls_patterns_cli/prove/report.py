@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
-from sls_patterns_cli.cloudformation.stack import Stack, listed
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, listed
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator import proving
 from sls_patterns_cli.local.emulator.asking import ask
@@ -20,6 +20,7 @@ from sls_patterns_cli.prove.comeback import came_back
 from sls_patterns_cli.prove.deployment import Deployment, deployed
 from sls_patterns_cli.prove.trials import Trial, faults_of
 from sls_patterns_cli.prove.verdict import Fault, Outcome
+from sls_patterns_cli.wiring import ringing
 from sls_patterns_cli.wiring.alarms import has_listeners, told, watching
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
@@ -39,13 +40,21 @@ TIME_FACTOR = 5000
 
 
 @dataclass(frozen=True)
+class Seen:
+    """An alarm on what has ended, and after how many minutes it goes off."""
+
+    alarm: str
+    minutes: int | Literal["never", "unknown"]
+
+
+@dataclass(frozen=True)
 class Row:
     """An edge, a fault, and what came of it."""
 
     edge: Edge
     fault: Fault | None
     outcome: Outcome
-    alarms: tuple[str, ...] = ()
+    alarms: tuple[Seen, ...] = ()
 
     def as_dict(self, name: Callable[[str], str]) -> dict[str, Any]:
         """Return it as it is printed for programs; `name` shows a logical id."""
@@ -61,6 +70,9 @@ class Row:
             "ended_at": name(outcome.ended_at) if outcome.ended_at else None,
             "after_seconds": outcome.after_seconds,
             "alarmed": outcome.alarmed,
+            "alarms": [
+                {"alarm": name(each.alarm), "minutes": each.minutes} for each in self.alarms
+            ],
             "back": outcome.back,
             "taken_along": outcome.taken_along,
         }
@@ -169,9 +181,19 @@ def _ended(stack: Stack, edge: Edge, outcome: Outcome) -> Edge:
     return replace(edge, end=End("resource" if at in stack.resources else "outside", at))
 
 
-def _alarms(stack: Stack, edge: Edge) -> Iterator[str]:
-    """Yield the alarms that what has ended sets off, and that tell somebody."""
+def _alarms(stack: Stack, edge: Edge) -> Iterator[Seen]:
+    """Yield the alarms that watch where it has ended, and that tell somebody."""
     end = stack.resources.get(edge.end.name)
     for alarm in watching(stack, end) if end else ():
         if has_listeners(stack, alarm):
-            yield alarm.name
+            yield Seen(alarm.name, _minutes(stack, alarm, end) if end else "unknown")
+
+
+def _minutes(stack: Stack, alarm: Resource, end: Resource) -> int | Literal["never", "unknown"]:
+    if end.type != QUEUE:
+        return "unknown"
+    try:
+        minutes = ringing.minutes_until(stack, alarm, end)
+    except ringing.UnknownAlarmError:
+        return "unknown"
+    return "never" if minutes is None else minutes

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sls_patterns_cli.cloudformation.source import Source
-from sls_patterns_cli.prove.report import Report, Row
+from sls_patterns_cli.prove.report import Report, Row, Seen
 from sls_patterns_cli.terminal import output
 
 SECONDS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -45,10 +45,19 @@ def sentence(source: Source, row: Row) -> str:
 
 def _seen(source: Source, row: Row) -> str:
     if row.alarms:
-        return f"{', '.join(map(source.name, row.alarms))} would see it"
+        return ", ".join(f"{source.name(each.alarm)} {_rings(each)}" for each in row.alarms)
     return {True: "somebody is told", "unknown": "nobody knows whether it is seen"}.get(
         row.outcome.alarmed, "nobody would see it"
     )
+
+
+def _rings(seen: Seen) -> str:
+    match seen.minutes:
+        case "never":
+            return "does not go off"
+        case "unknown":
+            return "would see it"
+    return f"goes off {seen.minutes} minute{'' if seen.minutes == 1 else 's'} later"
 
 
 def _after(seconds: float | None) -> str:

@@ -1,15 +1,12 @@
 """SP306: alarms in which a message that stays in one queue hides those that come into another."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from sls_patterns_cli.check.judgements.fault import Fault
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.wiring.alarms import ALARM, Query, has_listeners, queries
 
 DEPTH = "ApproximateNumberOfMessagesVisible"
-SETTLED = 10
-"""After so many periods a message comes; after so many more each alarm has seen it."""
 
 
 def faults(stack: Stack) -> Iterator[Fault]:
@@ -30,45 +27,31 @@ def faults(stack: Stack) -> Iterator[Fault]:
 
 def _latches(stack: Stack, alarm: Resource, depths: list[Query]) -> bool:
     """Tell whether a message goes unnoticed because there is one in another queue."""
-    from sls_patterns_cli.alarms import evaluation, template
-    from sls_patterns_cli.alarms.expression import UnknownExpressionError
-    from sls_patterns_cli.alarms.series import Metric, Series, UnknownStatisticError, Values
+    from sls_patterns_cli.alarms import evaluation
+    from sls_patterns_cli.alarms.series import Series, Values
+    from sls_patterns_cli.wiring import ringing
 
     try:
-        read = template.alarm_of(alarm.name, _resolved(stack, alarm.properties))
-    except template.UnreadableAlarmError:
-        return False
-    of_id = {each.id: each.metric for each in read.queries}
-    one, other = (of_id[each.id] for each in (depths[0], depths[-1]))
-    comes, until = SETTLED * read.period, (2 * SETTLED + read.periods) * read.period
+        read = ringing.read(stack, alarm)
+        of_id = {each.id: each.metric for each in read.queries}
+        one, other = (of_id[each.id] for each in (depths[0], depths[-1]))
+        comes = ringing.SETTLED * read.period
+        until = 2 * comes + read.periods * read.period
 
-    def depth(since: int) -> Series:
-        """One message since then; before it the queue is empty."""
-        times = range(-comes - read.periods * read.period, until, 60)
-        return Series([Values(at, float(at >= since)) for at in times])
+        def depth(since: int) -> Series:
+            """One message since then; before it the queue is empty."""
+            times = range(-until, until, 60)
+            return Series([Values(at, float(at >= since)) for at in times])
 
-    def is_told(*, parked: bool) -> bool:
-        metrics: Mapping[Metric, Series] = {
-            **{metric: depth(until) for metric in of_id.values()},
-            one: depth(-until if parked else until),
-            other: depth(comes),
-        }
-        changed = evaluation.changes(read, metrics, until)
-        return any(each.state is evaluation.State.ALARM and each.at > comes for each in changed)
+        def is_told(*, parked: bool) -> bool:
+            metrics = {
+                **{metric: depth(until) for metric in of_id.values()},
+                one: depth(-until if parked else until),
+                other: depth(comes),
+            }
+            changed = evaluation.changes(read, metrics, until)
+            return any(each.state is evaluation.State.ALARM and each.at > comes for each in changed)
 
-    try:
         return one != other and is_told(parked=False) and not is_told(parked=True)
-    except (UnknownExpressionError, UnknownStatisticError):
+    except ringing.UnknownAlarmError:
         return False
-
-
-def _resolved(stack: Stack, value: Any) -> Any:
-    """Return properties with a number or text in the place of each intrinsic function."""
-    if isinstance(value, list):
-        return [_resolved(stack, each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    if any(name == "Ref" or name.startswith("Fn::") for name in value):
-        number = stack.number(value)
-        return stack.text(value) if number is None else number
-    return {name: _resolved(stack, each) for name, each in value.items()}

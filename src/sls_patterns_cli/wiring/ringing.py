@@ -1,0 +1,73 @@
+"""When the alarms of a stack go off: they are evaluated over what a queue would report.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+"""
+
+from typing import Any
+
+from sls_patterns_cli.alarms import evaluation, template
+from sls_patterns_cli.alarms.expression import UnknownExpressionError
+from sls_patterns_cli.alarms.series import Metric, Series, UnknownStatisticError, Values
+from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.alarms import is_dimension, queries
+
+SETTLED = 10
+"""For so many periods nothing happens first."""
+DAY = 86_400
+
+UnknownAlarmError = (
+    template.UnreadableAlarmError,
+    UnknownExpressionError,
+    UnknownStatisticError,
+)
+"""Why nobody here can tell when an alarm goes off."""
+
+
+def read(stack: Stack, alarm: Resource) -> evaluation.Alarm:
+    """Return an alarm of a stack as it is evaluated; raises one of UnknownAlarmError."""
+    return template.alarm_of(alarm.name, _resolved(stack, alarm.properties))
+
+
+def minutes_until(stack: Stack, alarm: Resource, queue: Resource) -> int | None:
+    """Return after how many minutes an alarm tells of the first message in a queue; None: never.
+
+    Raises one of UnknownAlarmError.
+    """
+    found = read(stack, alarm)
+    comes = SETTLED * found.period
+    until = comes + min(DAY, 2 * found.periods * found.period + 7200)
+    of_queue: dict[Metric, Series] = {}
+    for query, evaluated in zip(queries(alarm), found.queries, strict=True):
+        if is_dimension(stack, queue, query.dimensions.get("QueueName")):
+            of_queue[evaluated.metric] = _of_one_message(query.name, comes, until)
+    off = evaluation.changes(found, of_queue, until)
+    return next((-(-(each.at - comes) // 60) for each in off if _is_off(each, comes)), None)
+
+
+def _is_off(change: evaluation.Change, since: int) -> bool:
+    return change.state is evaluation.State.ALARM and change.at > since
+
+
+def _of_one_message(name: str, comes: int, until: int) -> Series:
+    """Return what a queue reports each minute before and after a message has come."""
+    times = range(comes % 60 + 30, until, 60)
+    after = [at for at in times if at >= comes]
+    values = {
+        "ApproximateNumberOfMessagesVisible": [Values(at, float(at >= comes)) for at in times],
+        "ApproximateNumberOfMessagesNotVisible": [Values(at, 0) for at in times],
+        "ApproximateAgeOfOldestMessage": [Values(at, float(max(0, at - comes))) for at in times],
+        "NumberOfMessagesSent": [Values(after[0], 1)],
+    }
+    return Series(values.get(name, []))
+
+
+def _resolved(stack: Stack, value: Any) -> Any:
+    """Return properties with a number or text in the place of each intrinsic function."""
+    if isinstance(value, list):
+        return [_resolved(stack, each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if any(name == "Ref" or name.startswith("Fn::") for name in value):
+        number = stack.number(value)
+        return stack.text(value) if number is None else number
+    return {name: _resolved(stack, each) for name, each in value.items()}
