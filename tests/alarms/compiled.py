@@ -1,7 +1,7 @@
 """The alarms of graphs, as the evaluator takes them, and whom they tell in which minute."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,23 @@ def _dimensions(metric: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: value if isinstance(value, str) else value["id"]
         for name, value in metric["dimensions"].items()
+    }
+
+
+def with_other(graph: Graph, of: str, instead: Callable[[dict[str, Any]], dict[str, Any]]) -> Graph:
+    """Return the graph with an alarm, by its id, that is otherwise in something."""
+    alarms = [alarm | (instead(alarm) if alarm["id"] == of else {}) for alarm in graph["alarms"]]
+    assert alarms != graph["alarms"]
+    return {**graph, "alarms": alarms}
+
+
+def of_another(alarm: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of an alarm as if they were those of another resource."""
+    return {
+        "metrics": {
+            name: each | {"dimensions": {key: {"id": "Another"} for key in each["dimensions"]}}
+            for name, each in alarm["metrics"].items()
+        }
     }
 
 

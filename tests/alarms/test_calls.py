@@ -1,10 +1,11 @@
 """Who is told, and in which minute, when the calls of an API fail: in every graph that has one."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from alarms.calls import BEFORE, SCENARIOS, Scenario
-from alarms.compiled import GRAPHS, Graph, metric_of, pages, told
+from alarms.compiled import GRAPHS, Graph, metric_of, of_another, pages, told, with_other
 
 
 def watched(graph: Graph) -> list[dict[str, Any]]:
@@ -89,23 +90,14 @@ OTHERWISE: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("alarm_id", "instead"), OTHERWISE)
 def test_an_alarm_with_another_number_is_noticed(alarm_id: str, instead: dict[str, Any]) -> None:
-    graph = GRAPHS["simple-web-service/http-api-dynamodb"]
-    alarms = [alarm | (instead if alarm["id"] == alarm_id else {}) for alarm in graph["alarms"]]
-
-    assert any(complaint({**graph, "alarms": alarms}, scenario) for scenario in SCENARIOS)
+    assert is_noticed(alarm_id, lambda _: instead)
 
 
 @pytest.mark.parametrize("alarm_id", [MANY, FEW])
 def test_an_alarm_on_another_api_is_noticed(alarm_id: str) -> None:
-    graph = GRAPHS["simple-web-service/http-api-dynamodb"]
-    alarms = [
-        alarm | {"metrics": of_another_api(alarm)} if alarm["id"] == alarm_id else alarm
-        for alarm in graph["alarms"]
-    ]
-
-    assert any(complaint({**graph, "alarms": alarms}, scenario) for scenario in SCENARIOS)
+    assert is_noticed(alarm_id, of_another)
 
 
-def of_another_api(alarm: dict[str, Any]) -> dict[str, Any]:
-    dimensions = {"ApiId": "Another"}
-    return {name: each | {"dimensions": dimensions} for name, each in alarm["metrics"].items()}
+def is_noticed(alarm_id: str, instead: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+    other = with_other(GRAPHS["simple-web-service/http-api-dynamodb"], alarm_id, instead)
+    return any(complaint(other, scenario) for scenario in SCENARIOS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from alarms.compiled import GRAPHS, Graph, metric_of, told
+from alarms.compiled import GRAPHS, Graph, metric_of, of_another, told, with_other
 
 from sls_patterns_cli.alarms.series import Series, Values
 
@@ -168,17 +168,5 @@ def test_an_alarm_on_another_queue_is_noticed() -> None:
 
 
 def is_noticed(instead: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
-    alarms = [
-        alarm | (instead(alarm) if alarm in letters(OF_TWO) else {}) for alarm in OF_TWO["alarms"]
-    ]
-    other = {**OF_TWO, "alarms": alarms}
+    other = with_other(OF_TWO, "DeadLettersAlarm", instead)
     return any(complaint(other, scenario) for scenario in SCENARIOS)
-
-
-def of_another(alarm: dict[str, Any]) -> dict[str, Any]:
-    dimensions = {"QueueName": {"id": "Another"}}
-    return {
-        "metrics": {
-            name: each | {"dimensions": dimensions} for name, each in alarm["metrics"].items()
-        }
-    }

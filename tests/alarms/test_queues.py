@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from alarms.compiled import GRAPHS, Graph, metric_of, told
+from alarms.compiled import GRAPHS, Graph, metric_of, of_another, told, with_other
 from alarms.queues import AFTER, BEFORE, SCENARIOS, Scenario, emitted
 
 MINUTES = BEFORE + AFTER
@@ -125,18 +125,5 @@ def test_an_alarm_on_another_queue_is_noticed(alarm_id: str) -> None:
 
 def is_noticed(alarm_id: str, instead: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
     of = QUEUES["frugal-consumer/standard-dynamodb UsageQueue"]
-    alarms = [
-        alarm | (instead(alarm) if alarm["id"] == alarm_id else {}) for alarm in of.graph["alarms"]
-    ]
-    assert alarms != of.graph["alarms"]
-    other = replace(of, graph={**of.graph, "alarms": alarms})
+    other = replace(of, graph=with_other(of.graph, alarm_id, instead))
     return any(complaint(other, scenario) for scenario in SCENARIOS)
-
-
-def of_another(alarm: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "metrics": {
-            name: each | {"dimensions": dict.fromkeys(each["dimensions"], "Another")}
-            for name, each in alarm["metrics"].items()
-        }
-    }

@@ -135,6 +135,21 @@ def alarm(
     )
 
 
+def query(
+    metric_id: str, metric: tuple[str, str], dimension: str, value: Any, statistic: str = "Sum"
+) -> dict[str, Any]:
+    """Return a metric, by namespace and name, in the metric math of an alarm."""
+    namespace, name = metric
+    dimensions = [{"Name": dimension, "Value": value}]
+    measured = {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions}
+    stat = {"Metric": measured, "Stat": statistic, "Period": 60}
+    return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
+
+
+def of_queue(metric_id: str, name: str, queue_name: Any, statistic: str) -> dict[str, Any]:
+    return query(metric_id, ("AWS/SQS", name), "QueueName", queue_name, statistic)
+
+
 def share(
     metric: str,
     dimension: str,
@@ -145,17 +160,15 @@ def share(
 ) -> dict[str, Any]:
     """Return the alarm on the share of requests that fail; by default those of an API."""
 
-    def query(metric_id: str, name: str) -> dict[str, Any]:
-        dimensions = [{"Name": dimension, "Value": value}]
-        measured = {"Namespace": of, "MetricName": name, "Dimensions": dimensions}
-        stat = {"Metric": measured, "Stat": "Sum", "Period": 60}
-        return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
-
+    calls, failed = (
+        query(metric_id, (of, name), dimension, value)
+        for metric_id, name in (("calls", total), ("failed", metric))
+    )
     rate = {"Id": "rate", "Expression": "IF(calls >= 9, 100 * failed / calls, 0)"}
     return resource(
         "AWS::CloudWatch::Alarm",
         AlarmDescription="Page: requests fail. First: look why",
-        Metrics=[rate, query("calls", total), query("failed", metric)],
+        Metrics=[rate, calls, failed],
         ComparisonOperator="GreaterThanThreshold",
         Threshold=5,
         EvaluationPeriods=3,
@@ -179,12 +192,7 @@ def shares(metric: str, dimension: str, value: Any) -> Resources:
 def standstill(of: str) -> Resources:
     """Return the alarm on a queue of which no message is processed, or whose oldest is too old."""
 
-    def query(metric_id: str, name: str, statistic: str) -> dict[str, Any]:
-        dimensions = [{"Name": "QueueName", "Value": get(of, "QueueName")}]
-        measured = {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions}
-        stat = {"Metric": measured, "Stat": statistic, "Period": 60}
-        return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
-
+    name = get(of, "QueueName")
     value = "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)"
     return {
         f"{of}Age": resource(
@@ -192,10 +200,10 @@ def standstill(of: str) -> Resources:
             AlarmDescription="Page: messages wait. First: look why",
             Metrics=[
                 {"Id": "value", "Expression": value},
-                query("deleted", "NumberOfMessagesDeleted", "Sum"),
-                query("waiting", "ApproximateNumberOfMessagesVisible", "Maximum"),
-                query("hidden", "ApproximateNumberOfMessagesNotVisible", "Maximum"),
-                query("age", "ApproximateAgeOfOldestMessage", "Maximum"),
+                of_queue("deleted", "NumberOfMessagesDeleted", name, "Sum"),
+                of_queue("waiting", "ApproximateNumberOfMessagesVisible", name, "Maximum"),
+                of_queue("hidden", "ApproximateNumberOfMessagesNotVisible", name, "Maximum"),
+                of_queue("age", "ApproximateAgeOfOldestMessage", name, "Maximum"),
             ],
             ComparisonOperator="GreaterThanThreshold",
             Threshold=1500,

@@ -9,7 +9,16 @@ import yaml
 from contract import examples
 from contract.changes import REMOVE, WITHOUT_MEANING, changed, removals
 from contract.check import asynchronous_edges, keeps, violations
-from contract.examples import EXAMPLES, admit, allow, as_definition_string, get, ref, resource
+from contract.examples import (
+    EXAMPLES,
+    admit,
+    allow,
+    as_definition_string,
+    get,
+    of_queue,
+    ref,
+    resource,
+)
 from contract.stack import expand, stacks
 
 
@@ -1020,12 +1029,6 @@ def test_a_sum_adds_every_metric(expression: str) -> None:
 def growing(**changes: Any) -> tuple[str, Any]:
     """Return a change to E1: an alarm on what comes into its dead-letter queue."""
 
-    def query(metric_id: str, name: str, of: str) -> dict[str, Any]:
-        dimensions = [{"Name": "QueueName", "Value": get(of, "QueueName")}]
-        measured = {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions}
-        stat = {"Metric": measured, "Stat": "Maximum", "Period": 60}
-        return {"Id": metric_id, "MetricStat": stat, "ReturnData": False}
-
     given = {"w": "ApproximateNumberOfMessagesVisible", "of": "Dead", "value": GROWING} | changes
     alarm = copy.deepcopy(EXAMPLES["E1"]()["Resources"]["DeadAlarm"])
     for name in ("Namespace", "MetricName", "Dimensions", "Statistic", "Period", "OKActions"):
@@ -1035,8 +1038,13 @@ def growing(**changes: Any) -> tuple[str, Any]:
     alarm["Properties"] |= numbers | own
     alarm["Properties"]["Metrics"] = [
         {"Id": "value", "Expression": given["value"]},
-        query("w", given["w"], "Dead"),
-        query("h", "ApproximateNumberOfMessagesNotVisible", given["of"]),
+        *(
+            of_queue(metric_id, name, get(queue, "QueueName"), "Maximum")
+            for metric_id, name, queue in (
+                ("w", given["w"], "Dead"),
+                ("h", "ApproximateNumberOfMessagesNotVisible", given["of"]),
+            )
+        ),
     ]
     return "DeadAlarm", alarm
 

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sls_patterns_cli.alarms import evaluation, template
@@ -40,12 +41,25 @@ def minutes_until(stack: Stack, alarm: Resource, queue: Resource) -> int | None:
     for query, evaluated in zip(queries(alarm), found.queries, strict=True):
         if is_dimension(stack, queue, query.dimensions.get("QueueName")):
             of_queue[evaluated.metric] = _of_one_message(query.name, comes, until)
-    off = evaluation.changes(found, of_queue, until)
-    return next((-(-(each.at - comes) // 60) for each in off if _is_off(each, comes)), None)
+    off = goes_off(found, of_queue, comes, until)
+    return None if off is None else -(-(off - comes) // 60)
 
 
-def _is_off(change: evaluation.Change, since: int) -> bool:
-    return change.state is evaluation.State.ALARM and change.at > since
+def goes_off(
+    alarm: evaluation.Alarm, metrics: Mapping[Metric, Series], since: int, until: int
+) -> int | None:
+    """Return at which second an alarm first goes off after another; None: not before the last.
+
+    Raises one of UnknownAlarmError.
+    """
+    return next(
+        (
+            change.at
+            for change in evaluation.changes(alarm, metrics, until)
+            if change.state is evaluation.State.ALARM and change.at > since
+        ),
+        None,
+    )
 
 
 def _of_one_message(name: str, comes: int, until: int) -> Series:

@@ -27,7 +27,6 @@ def faults(stack: Stack) -> Iterator[Fault]:
 
 def _latches(stack: Stack, alarm: Resource, depths: list[Query]) -> bool:
     """Tell whether a message goes unnoticed because there is one in another queue."""
-    from sls_patterns_cli.alarms import evaluation
     from sls_patterns_cli.alarms.series import Series, Values
     from sls_patterns_cli.wiring import ringing
 
@@ -49,8 +48,7 @@ def _latches(stack: Stack, alarm: Resource, depths: list[Query]) -> bool:
                 one: depth(-until if parked else until),
                 other: depth(comes),
             }
-            changed = evaluation.changes(read, metrics, until)
-            return any(each.state is evaluation.State.ALARM and each.at > comes for each in changed)
+            return ringing.goes_off(read, metrics, comes, until) is not None
 
         return one != other and is_told(parked=False) and not is_told(parked=True)
     except ringing.UnknownAlarmError:

@@ -146,6 +146,11 @@ def depth(queue: str) -> Metric:
     return metric(queue, "ApproximateNumberOfMessagesVisible", "Maximum")
 
 
+def in_flight(queue: str) -> Metric:
+    """How many messages of a queue are hidden, as somebody has received them, by its logical id."""
+    return metric(queue, "ApproximateNumberOfMessagesNotVisible", "Maximum")
+
+
 def age(queue: str) -> Metric:
     """How long the oldest message of a queue has waited, by the queue's logical id (fact C3)."""
     return metric(queue, "ApproximateAgeOfOldestMessage", "Maximum")
@@ -161,7 +166,7 @@ def stuck(queue: str, number: str = "") -> tuple[str, dict[str, Metric]]:
     metrics = {
         deleted: metric(queue, "NumberOfMessagesDeleted"),
         waiting: depth(queue),
-        hidden: metric(queue, "ApproximateNumberOfMessagesNotVisible", "Maximum"),
+        hidden: in_flight(queue),
     }
     return f"{deleted} == 0 AND {waiting} + {hidden} >= {STUCK_MESSAGES}", metrics
 
@@ -175,7 +180,7 @@ def grown(queue: str, number: str) -> tuple[str, dict[str, Metric]]:
     waiting, hidden = f"w{number}", f"h{number}"
     metrics = {
         waiting: depth(queue),
-        hidden: metric(queue, "ApproximateNumberOfMessagesNotVisible", "Maximum"),
+        hidden: in_flight(queue),
     }
     held = f"{waiting} + {hidden}"
     return f"IF({held} > 0 AND FILL(DIFF({held}), 1) > 0, 1, 0)", metrics
