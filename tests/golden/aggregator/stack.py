@@ -242,7 +242,7 @@ class AggregatorStack(cdk.Stack):
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of AggregateFunction fail. First: see their logs",
-            metric("AWS/Lambda", "Errors", "Sum", FunctionName=aggregate_function.function_name),
+            aggregate_function.metric_errors(),
             When(periods=3),
         )
 

@@ -211,9 +211,7 @@ export class AggregatorStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of AggregateFunction fail. First: see their logs",
-      value: metric("AWS/Lambda", "Errors", "Sum", {
-        FunctionName: aggregateFunction.functionName,
-      }),
+      value: aggregateFunction.metricErrors(),
       periods: 3,
     });
 

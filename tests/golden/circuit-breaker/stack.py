@@ -254,10 +254,8 @@ class CircuitBreakerStack(cdk.Stack):
             "logs",
             math(
                 "m1 + m2",
-                m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=track_function.function_name),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=administer_function.function_name
-                ),
+                m1=track_function.metric_errors(),
+                m2=administer_function.metric_errors(),
             ),
             When(periods=3),
         )

@@ -217,10 +217,8 @@ export class CircuitBreakerStack extends cdk.Stack {
       description:
         "Ticket: Invocations of TrackFunction and AdministerFunction fail. First: see their logs",
       value: math("m1 + m2", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: trackFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", {
-          FunctionName: administerFunction.functionName,
-        }),
+        m1: trackFunction.metricErrors(),
+        m2: administerFunction.metricErrors(),
       }),
       periods: 3,
     });

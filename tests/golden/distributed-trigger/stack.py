@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 
@@ -117,30 +117,10 @@ class DistributedTriggerStack(cdk.Stack):
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=incoming_to_trigger_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=incoming_to_trigger_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=trigger_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=trigger_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(incoming_to_trigger_dead_letter_queue),
+                h1=hidden_in(incoming_to_trigger_dead_letter_queue),
+                w2=waiting_in(trigger_dead_letter_queue),
+                h2=hidden_in(trigger_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -170,7 +150,7 @@ class DistributedTriggerStack(cdk.Stack):
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of TriggerFunction fail. First: see their logs",
-            metric("AWS/Lambda", "Errors", "Sum", FunctionName=trigger_function.function_name),
+            trigger_function.metric_errors(),
             When(periods=3),
         )
 

@@ -15,7 +15,7 @@ import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as ssm from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
@@ -99,18 +99,10 @@ export class DistributedTriggerStack extends cdk.Stack {
         "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
           "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: incomingToTriggerDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: incomingToTriggerDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: triggerDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: triggerDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(incomingToTriggerDeadLetterQueue),
+          h1: hiddenIn(incomingToTriggerDeadLetterQueue),
+          w2: waitingIn(triggerDeadLetterQueue),
+          h2: hiddenIn(triggerDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -134,7 +126,7 @@ export class DistributedTriggerStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of TriggerFunction fail. First: see their logs",
-      value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: triggerFunction.functionName }),
+      value: triggerFunction.metricErrors(),
       periods: 3,
     });
 

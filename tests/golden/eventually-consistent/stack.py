@@ -19,7 +19,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 MIGRATIONS = Path(__file__).parents[1] / "src/eventually_consistent/migrations"
@@ -430,42 +430,12 @@ class EventuallyConsistentStack(cdk.Stack):
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) "
                 "+ IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=orders_to_copy_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=orders_to_copy_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=replay_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=replay_dead_letter_queue.queue_name,
-                ),
-                w3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=migrate_dead_letter_queue.queue_name,
-                ),
-                h3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=migrate_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(orders_to_copy_dead_letter_queue),
+                h1=hidden_in(orders_to_copy_dead_letter_queue),
+                w2=waiting_in(replay_dead_letter_queue),
+                h2=hidden_in(replay_dead_letter_queue),
+                w3=waiting_in(migrate_dead_letter_queue),
+                h3=hidden_in(migrate_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -574,16 +544,10 @@ class EventuallyConsistentStack(cdk.Stack):
             "MigrateFunction fail. First: see their logs",
             math(
                 "m1 + m2 + m3 + m4",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=manage_function.function_name
-                ),
-                m2=metric("AWS/Lambda", "Errors", "Sum", FunctionName=copy_function.function_name),
-                m3=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=replay_function.function_name
-                ),
-                m4=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=migrate_function.function_name
-                ),
+                m1=manage_function.metric_errors(),
+                m2=copy_function.metric_errors(),
+                m3=replay_function.metric_errors(),
+                m4=migrate_function.metric_errors(),
             ),
             When(periods=3),
         )

@@ -19,7 +19,7 @@ import * as s3 from "aws-cdk-lib/aws-s3";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../src/migrations");
 
@@ -344,24 +344,12 @@ export class EventuallyConsistentStack extends cdk.Stack {
           "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) + " +
           "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: ordersToCopyDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: ordersToCopyDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: replayDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: replayDeadLetterQueue.queueName,
-          }),
-          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: migrateDeadLetterQueue.queueName,
-          }),
-          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: migrateDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(ordersToCopyDeadLetterQueue),
+          h1: hiddenIn(ordersToCopyDeadLetterQueue),
+          w2: waitingIn(replayDeadLetterQueue),
+          h2: hiddenIn(replayDeadLetterQueue),
+          w3: waitingIn(migrateDeadLetterQueue),
+          h3: hiddenIn(migrateDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -464,10 +452,10 @@ export class EventuallyConsistentStack extends cdk.Stack {
         "Ticket: Invocations of ManageFunction, CopyFunction, ReplayFunction and MigrateFunction " +
         "fail. First: see their logs",
       value: math("m1 + m2 + m3 + m4", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: manageFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: copyFunction.functionName }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: replayFunction.functionName }),
-        m4: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: migrateFunction.functionName }),
+        m1: manageFunction.metricErrors(),
+        m2: copyFunction.metricErrors(),
+        m3: replayFunction.metricErrors(),
+        m4: migrateFunction.metricErrors(),
       }),
       periods: 3,
     });

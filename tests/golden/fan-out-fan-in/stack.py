@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 STATE_MACHINES = Path(__file__).parents[1] / "statemachines"
@@ -284,42 +284,12 @@ class FanOutFanInStack(cdk.Stack):
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) "
                 "+ IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=jobs_to_start_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=jobs_to_start_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=start_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=start_dead_letter_queue.queue_name,
-                ),
-                w3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=process_dead_letter_queue.queue_name,
-                ),
-                h3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=process_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(jobs_to_start_dead_letter_queue),
+                h1=hidden_in(jobs_to_start_dead_letter_queue),
+                w2=waiting_in(start_dead_letter_queue),
+                h2=hidden_in(start_dead_letter_queue),
+                w3=waiting_in(process_dead_letter_queue),
+                h3=hidden_in(process_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -381,14 +351,10 @@ class FanOutFanInStack(cdk.Stack):
             "DescribeFunction fail. First: see their logs",
             math(
                 "m1 + m2 + m3 + m4",
-                m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=start_function.function_name),
-                m2=metric("AWS/Lambda", "Errors", "Sum", FunctionName=work_function.function_name),
-                m3=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=combine_function.function_name
-                ),
-                m4=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=describe_function.function_name
-                ),
+                m1=start_function.metric_errors(),
+                m2=work_function.metric_errors(),
+                m3=combine_function.metric_errors(),
+                m4=describe_function.metric_errors(),
             ),
             When(periods=3),
         )

@@ -13,7 +13,7 @@ import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
@@ -245,24 +245,12 @@ export class FanOutFanInStack extends cdk.Stack {
           "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) + " +
           "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: jobsToStartDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: jobsToStartDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: startDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: startDeadLetterQueue.queueName,
-          }),
-          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: processDeadLetterQueue.queueName,
-          }),
-          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: processDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(jobsToStartDeadLetterQueue),
+          h1: hiddenIn(jobsToStartDeadLetterQueue),
+          w2: waitingIn(startDeadLetterQueue),
+          h2: hiddenIn(startDeadLetterQueue),
+          w3: waitingIn(processDeadLetterQueue),
+          h3: hiddenIn(processDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -306,10 +294,10 @@ export class FanOutFanInStack extends cdk.Stack {
         "Ticket: Invocations of StartFunction, WorkFunction, CombineFunction and " +
         "DescribeFunction fail. First: see their logs",
       value: math("m1 + m2 + m3 + m4", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: startFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: workFunction.functionName }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: combineFunction.functionName }),
-        m4: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: describeFunction.functionName }),
+        m1: startFunction.metricErrors(),
+        m2: workFunction.metricErrors(),
+        m3: combineFunction.metricErrors(),
+        m4: describeFunction.metricErrors(),
       }),
       periods: 3,
     });

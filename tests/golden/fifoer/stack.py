@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, deleted_from, hidden_in, math, oldest_in, waiting_in
 from infrastructure.bundling import function_code
 
 
@@ -113,18 +113,8 @@ class FifoerStack(cdk.Stack):
             "dead-letters, then see When a message fails in the README",
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=entries_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=entries_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(entries_dead_letter_queue),
+                h1=hidden_in(entries_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -136,27 +126,10 @@ class FifoerStack(cdk.Stack):
             "for errors and throttles",
             math(
                 "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
-                age=metric(
-                    "AWS/SQS",
-                    "ApproximateAgeOfOldestMessage",
-                    "Maximum",
-                    QueueName=entries_queue.queue_name,
-                ),
-                deleted=metric(
-                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=entries_queue.queue_name
-                ),
-                waiting=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=entries_queue.queue_name,
-                ),
-                hidden=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=entries_queue.queue_name,
-                ),
+                age=oldest_in(entries_queue),
+                deleted=deleted_from(entries_queue),
+                waiting=waiting_in(entries_queue),
+                hidden=hidden_in(entries_queue),
             ),
             When(above=thresholds.oldest_message_seconds, periods=4),
         )
@@ -167,22 +140,10 @@ class FifoerStack(cdk.Stack):
             "Ticket: Invocations of PostFunction fail. First: see their logs",
             math(
                 "IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1)",
-                m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=post_function.function_name),
-                deleted1=metric(
-                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=entries_queue.queue_name
-                ),
-                waiting1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=entries_queue.queue_name,
-                ),
-                hidden1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=entries_queue.queue_name,
-                ),
+                m1=post_function.metric_errors(),
+                deleted1=deleted_from(entries_queue),
+                waiting1=waiting_in(entries_queue),
+                hidden1=hidden_in(entries_queue),
             ),
             When(minutes=5, periods=3),
         )

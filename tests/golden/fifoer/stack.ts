@@ -10,7 +10,7 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, deletedFrom, hiddenIn, math, oldestIn, waitingIn } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
@@ -98,12 +98,8 @@ export class FifoerStack extends cdk.Stack {
         "Page: Failed messages have come into EntriesDeadLetterQueue. First: run make " +
         "dead-letters, then see When a message fails in the README",
       value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
-        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: entriesDeadLetterQueue.queueName,
-        }),
-        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: entriesDeadLetterQueue.queueName,
-        }),
+        w1: waitingIn(entriesDeadLetterQueue),
+        h1: hiddenIn(entriesDeadLetterQueue),
       }),
       periods: 20,
       needed: 1,
@@ -116,18 +112,10 @@ export class FifoerStack extends cdk.Stack {
         "Page: The post function processes no message, or messages wait too long. First: look " +
         "for errors and throttles",
       value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
-        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-          QueueName: entriesQueue.queueName,
-        }),
-        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: entriesQueue.queueName,
-        }),
-        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: entriesQueue.queueName,
-        }),
-        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: entriesQueue.queueName,
-        }),
+        age: oldestIn(entriesQueue),
+        deleted: deletedFrom(entriesQueue),
+        waiting: waitingIn(entriesQueue),
+        hidden: hiddenIn(entriesQueue),
       }),
       threshold: thresholds.oldestMessageSeconds,
       periods: 4,
@@ -137,16 +125,10 @@ export class FifoerStack extends cdk.Stack {
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of PostFunction fail. First: see their logs",
       value: math("IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1)", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: postFunction.functionName }),
-        deleted1: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: entriesQueue.queueName,
-        }),
-        waiting1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: entriesQueue.queueName,
-        }),
-        hidden1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: entriesQueue.queueName,
-        }),
+        m1: postFunction.metricErrors(),
+        deleted1: deletedFrom(entriesQueue),
+        waiting1: waitingIn(entriesQueue),
+        hidden1: hiddenIn(entriesQueue),
       }),
       minutes: 5,
       periods: 3,

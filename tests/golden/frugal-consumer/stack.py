@@ -13,7 +13,16 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import (
+    Alarms,
+    When,
+    deleted_from,
+    hidden_in,
+    math,
+    metric,
+    oldest_in,
+    waiting_in,
+)
 from infrastructure.bundling import function_code
 
 MIGRATIONS = Path(__file__).parents[1] / "src/frugal_consumer/migrations"
@@ -248,30 +257,10 @@ class FrugalConsumerStack(cdk.Stack):
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=usage_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=usage_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=migrate_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=migrate_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(usage_dead_letter_queue),
+                h1=hidden_in(usage_dead_letter_queue),
+                w2=waiting_in(migrate_dead_letter_queue),
+                h2=hidden_in(migrate_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -295,27 +284,10 @@ class FrugalConsumerStack(cdk.Stack):
             "look for errors and throttles",
             math(
                 "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
-                age=metric(
-                    "AWS/SQS",
-                    "ApproximateAgeOfOldestMessage",
-                    "Maximum",
-                    QueueName=usage_queue.queue_name,
-                ),
-                deleted=metric(
-                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=usage_queue.queue_name
-                ),
-                waiting=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=usage_queue.queue_name,
-                ),
-                hidden=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=usage_queue.queue_name,
-                ),
+                age=oldest_in(usage_queue),
+                deleted=deleted_from(usage_queue),
+                waiting=waiting_in(usage_queue),
+                hidden=hidden_in(usage_queue),
             ),
             When(above=thresholds.oldest_message_seconds, periods=4),
         )
@@ -334,25 +306,11 @@ class FrugalConsumerStack(cdk.Stack):
             "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
             math(
                 "IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1) + m2",
-                m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=store_function.function_name),
-                deleted1=metric(
-                    "AWS/SQS", "NumberOfMessagesDeleted", "Sum", QueueName=usage_queue.queue_name
-                ),
-                waiting1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=usage_queue.queue_name,
-                ),
-                hidden1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=usage_queue.queue_name,
-                ),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=migrate_function.function_name
-                ),
+                m1=store_function.metric_errors(),
+                deleted1=deleted_from(usage_queue),
+                waiting1=waiting_in(usage_queue),
+                hidden1=hidden_in(usage_queue),
+                m2=migrate_function.metric_errors(),
             ),
             When(minutes=7, periods=3),
         )

@@ -13,7 +13,7 @@ import * as rds from "aws-cdk-lib/aws-rds";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, deletedFrom, hiddenIn, math, metric, oldestIn, waitingIn } from "./alarms.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../src/migrations");
 
@@ -198,18 +198,10 @@ export class FrugalConsumerStack extends cdk.Stack {
         "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
           "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: usageDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: usageDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: migrateDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: migrateDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(usageDeadLetterQueue),
+          h1: hiddenIn(usageDeadLetterQueue),
+          w2: waitingIn(migrateDeadLetterQueue),
+          h2: hiddenIn(migrateDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -232,18 +224,10 @@ export class FrugalConsumerStack extends cdk.Stack {
         "Page: The store function processes no message, or messages wait too long. First: look " +
         "for errors and throttles",
       value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
-        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-          QueueName: usageQueue.queueName,
-        }),
-        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: usageQueue.queueName,
-        }),
-        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: usageQueue.queueName,
-        }),
-        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: usageQueue.queueName,
-        }),
+        age: oldestIn(usageQueue),
+        deleted: deletedFrom(usageQueue),
+        waiting: waitingIn(usageQueue),
+        hidden: hiddenIn(usageQueue),
       }),
       threshold: thresholds.oldestMessageSeconds,
       periods: 4,
@@ -266,17 +250,11 @@ export class FrugalConsumerStack extends cdk.Stack {
       description:
         "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
       value: math("IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1) + m2", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: storeFunction.functionName }),
-        deleted1: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: usageQueue.queueName,
-        }),
-        waiting1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: usageQueue.queueName,
-        }),
-        hidden1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: usageQueue.queueName,
-        }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: migrateFunction.functionName }),
+        m1: storeFunction.metricErrors(),
+        deleted1: deletedFrom(usageQueue),
+        waiting1: waitingIn(usageQueue),
+        hidden1: hiddenIn(usageQueue),
+        m2: migrateFunction.metricErrors(),
       }),
       minutes: 7,
       periods: 3,

@@ -216,15 +216,9 @@ class GatekeeperStack(cdk.Stack):
             "fail. First: see their logs",
             math(
                 "m1 + m2 + m3",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=authorize_function.function_name
-                ),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=parcels_function.function_name
-                ),
-                m3=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=administer_function.function_name
-                ),
+                m1=authorize_function.metric_errors(),
+                m2=parcels_function.metric_errors(),
+                m3=administer_function.metric_errors(),
             ),
             When(periods=3),
         )

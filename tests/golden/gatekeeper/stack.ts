@@ -187,11 +187,9 @@ export class GatekeeperStack extends cdk.Stack {
         "Ticket: Invocations of AuthorizeFunction, ParcelsFunction and AdministerFunction fail. " +
         "First: see their logs",
       value: math("m1 + m2 + m3", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: authorizeFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: parcelsFunction.functionName }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", {
-          FunctionName: administerFunction.functionName,
-        }),
+        m1: authorizeFunction.metricErrors(),
+        m2: parcelsFunction.metricErrors(),
+        m3: administerFunction.metricErrors(),
       }),
       periods: 3,
     });

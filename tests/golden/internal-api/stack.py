@@ -83,12 +83,8 @@ class InternalApiStack(cdk.Stack):
             "Page: Calls of the quote function fail. First: see its log",
             math(
                 "IF(calls >= 9, 100 * failed / calls, 0)",
-                calls=metric(
-                    "AWS/Lambda", "Invocations", "Sum", FunctionName=quote_function.function_name
-                ),
-                failed=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=quote_function.function_name
-                ),
+                calls=quote_function.metric_invocations(),
+                failed=quote_function.metric_errors(),
             ),
             When(above=thresholds.error_percent, periods=15, needed=3),
         )
@@ -100,12 +96,8 @@ class InternalApiStack(cdk.Stack):
             "see its log",
             math(
                 "IF(calls < 540 AND failed >= 3 AND 4 * failed >= calls, 1, 0)",
-                calls=metric(
-                    "AWS/Lambda", "Invocations", "Sum", FunctionName=quote_function.function_name
-                ),
-                failed=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=quote_function.function_name
-                ),
+                calls=quote_function.metric_invocations(),
+                failed=quote_function.metric_errors(),
             ),
             When(minutes=60),
         )

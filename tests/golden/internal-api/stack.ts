@@ -66,10 +66,8 @@ export class InternalApiStack extends cdk.Stack {
     alarms.page("QuoteFunctionErrorsAlarm", {
       description: "Page: Calls of the quote function fail. First: see its log",
       value: math("IF(calls >= 9, 100 * failed / calls, 0)", {
-        calls: metric("AWS/Lambda", "Invocations", "Sum", {
-          FunctionName: quoteFunction.functionName,
-        }),
-        failed: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: quoteFunction.functionName }),
+        calls: quoteFunction.metricInvocations(),
+        failed: quoteFunction.metricErrors(),
       }),
       threshold: thresholds.errorPercent,
       periods: 15,
@@ -82,10 +80,8 @@ export class InternalApiStack extends cdk.Stack {
         "Page: Three or more of the few calls of the quote function in an hour failed. First: " +
         "see its log",
       value: math("IF(calls < 540 AND failed >= 3 AND 4 * failed >= calls, 1, 0)", {
-        calls: metric("AWS/Lambda", "Invocations", "Sum", {
-          FunctionName: quoteFunction.functionName,
-        }),
-        failed: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: quoteFunction.functionName }),
+        calls: quoteFunction.metricInvocations(),
+        failed: quoteFunction.metricErrors(),
       }),
       minutes: 60,
     });

@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 
@@ -75,18 +75,8 @@ class InternalHandoffStack(cdk.Stack):
             "dead-letters, then see When a message fails in the README",
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=award_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=award_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(award_dead_letter_queue),
+                h1=hidden_in(award_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -106,7 +96,7 @@ class InternalHandoffStack(cdk.Stack):
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of AwardFunction fail. First: see their logs",
-            metric("AWS/Lambda", "Errors", "Sum", FunctionName=award_function.function_name),
+            award_function.metric_errors(),
             When(periods=3),
         )
 

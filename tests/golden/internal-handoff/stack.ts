@@ -10,7 +10,7 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
@@ -60,12 +60,8 @@ export class InternalHandoffStack extends cdk.Stack {
         "Page: Failed messages have come into AwardDeadLetterQueue. First: run make " +
         "dead-letters, then see When a message fails in the README",
       value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
-        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: awardDeadLetterQueue.queueName,
-        }),
-        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: awardDeadLetterQueue.queueName,
-        }),
+        w1: waitingIn(awardDeadLetterQueue),
+        h1: hiddenIn(awardDeadLetterQueue),
       }),
       periods: 20,
       needed: 1,
@@ -83,7 +79,7 @@ export class InternalHandoffStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of AwardFunction fail. First: see their logs",
-      value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: awardFunction.functionName }),
+      value: awardFunction.metricErrors(),
       periods: 3,
     });
 

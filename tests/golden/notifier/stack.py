@@ -15,7 +15,16 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import (
+    Alarms,
+    When,
+    deleted_from,
+    hidden_in,
+    math,
+    metric,
+    oldest_in,
+    waiting_in,
+)
 from infrastructure.bundling import function_code
 
 
@@ -224,54 +233,14 @@ class NotifierStack(cdk.Stack):
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) "
                 "+ IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0) "
                 "+ IF(w4 + h4 > 0 AND FILL(DIFF(w4 + h4), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=orders_to_invoicing_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=orders_to_invoicing_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=orders_to_audit_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=orders_to_audit_dead_letter_queue.queue_name,
-                ),
-                w3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=audit_dead_letter_queue.queue_name,
-                ),
-                h3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=audit_dead_letter_queue.queue_name,
-                ),
-                w4=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=invoicing_dead_letter_queue.queue_name,
-                ),
-                h4=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=invoicing_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(orders_to_invoicing_dead_letter_queue),
+                h1=hidden_in(orders_to_invoicing_dead_letter_queue),
+                w2=waiting_in(orders_to_audit_dead_letter_queue),
+                h2=hidden_in(orders_to_audit_dead_letter_queue),
+                w3=waiting_in(audit_dead_letter_queue),
+                h3=hidden_in(audit_dead_letter_queue),
+                w4=waiting_in(invoicing_dead_letter_queue),
+                h4=hidden_in(invoicing_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -304,30 +273,10 @@ class NotifierStack(cdk.Stack):
             "look for errors and throttles",
             math(
                 "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
-                age=metric(
-                    "AWS/SQS",
-                    "ApproximateAgeOfOldestMessage",
-                    "Maximum",
-                    QueueName=invoicing_queue.queue_name,
-                ),
-                deleted=metric(
-                    "AWS/SQS",
-                    "NumberOfMessagesDeleted",
-                    "Sum",
-                    QueueName=invoicing_queue.queue_name,
-                ),
-                waiting=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=invoicing_queue.queue_name,
-                ),
-                hidden=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=invoicing_queue.queue_name,
-                ),
+                age=oldest_in(invoicing_queue),
+                deleted=deleted_from(invoicing_queue),
+                waiting=waiting_in(invoicing_queue),
+                hidden=hidden_in(invoicing_queue),
             ),
             When(above=thresholds.oldest_message_seconds, periods=4),
         )
@@ -339,31 +288,12 @@ class NotifierStack(cdk.Stack):
             "First: see their logs",
             math(
                 "m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2) + m3",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=publish_function.function_name
-                ),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=invoice_function.function_name
-                ),
-                deleted2=metric(
-                    "AWS/SQS",
-                    "NumberOfMessagesDeleted",
-                    "Sum",
-                    QueueName=invoicing_queue.queue_name,
-                ),
-                waiting2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=invoicing_queue.queue_name,
-                ),
-                hidden2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=invoicing_queue.queue_name,
-                ),
-                m3=metric("AWS/Lambda", "Errors", "Sum", FunctionName=audit_function.function_name),
+                m1=publish_function.metric_errors(),
+                m2=invoice_function.metric_errors(),
+                deleted2=deleted_from(invoicing_queue),
+                waiting2=waiting_in(invoicing_queue),
+                hidden2=hidden_in(invoicing_queue),
+                m3=audit_function.metric_errors(),
             ),
             When(minutes=4, periods=3),
         )

@@ -15,7 +15,7 @@ import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as ssm from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, deletedFrom, hiddenIn, math, metric, oldestIn, waitingIn } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
@@ -191,30 +191,14 @@ export class NotifierStack extends cdk.Stack {
           "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0) + " +
           "IF(w4 + h4 > 0 AND FILL(DIFF(w4 + h4), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: ordersToInvoicingDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: ordersToInvoicingDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: ordersToAuditDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: ordersToAuditDeadLetterQueue.queueName,
-          }),
-          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: auditDeadLetterQueue.queueName,
-          }),
-          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: auditDeadLetterQueue.queueName,
-          }),
-          w4: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: invoicingDeadLetterQueue.queueName,
-          }),
-          h4: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: invoicingDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(ordersToInvoicingDeadLetterQueue),
+          h1: hiddenIn(ordersToInvoicingDeadLetterQueue),
+          w2: waitingIn(ordersToAuditDeadLetterQueue),
+          h2: hiddenIn(ordersToAuditDeadLetterQueue),
+          w3: waitingIn(auditDeadLetterQueue),
+          h3: hiddenIn(auditDeadLetterQueue),
+          w4: waitingIn(invoicingDeadLetterQueue),
+          h4: hiddenIn(invoicingDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -242,18 +226,10 @@ export class NotifierStack extends cdk.Stack {
         "Page: The invoice function processes no message, or messages wait too long. First: look " +
         "for errors and throttles",
       value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
-        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-          QueueName: invoicingQueue.queueName,
-        }),
-        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: invoicingQueue.queueName,
-        }),
-        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: invoicingQueue.queueName,
-        }),
-        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: invoicingQueue.queueName,
-        }),
+        age: oldestIn(invoicingQueue),
+        deleted: deletedFrom(invoicingQueue),
+        waiting: waitingIn(invoicingQueue),
+        hidden: hiddenIn(invoicingQueue),
       }),
       threshold: thresholds.oldestMessageSeconds,
       periods: 4,
@@ -265,18 +241,12 @@ export class NotifierStack extends cdk.Stack {
         "Ticket: Invocations of PublishFunction, InvoiceFunction and AuditFunction fail. First: " +
         "see their logs",
       value: math("m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2) + m3", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: publishFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: invoiceFunction.functionName }),
-        deleted2: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: invoicingQueue.queueName,
-        }),
-        waiting2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: invoicingQueue.queueName,
-        }),
-        hidden2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: invoicingQueue.queueName,
-        }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: auditFunction.functionName }),
+        m1: publishFunction.metricErrors(),
+        m2: invoiceFunction.metricErrors(),
+        deleted2: deletedFrom(invoicingQueue),
+        waiting2: waitingIn(invoicingQueue),
+        hidden2: hiddenIn(invoicingQueue),
+        m3: auditFunction.metricErrors(),
       }),
       minutes: 4,
       periods: 3,

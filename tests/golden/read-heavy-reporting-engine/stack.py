@@ -21,7 +21,16 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import (
+    Alarms,
+    When,
+    deleted_from,
+    hidden_in,
+    math,
+    metric,
+    oldest_in,
+    waiting_in,
+)
 from infrastructure.bundling import function_code
 
 MIGRATIONS = Path(__file__).parents[1] / "src/read_heavy_reporting_engine/migrations"
@@ -514,42 +523,12 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) "
                 "+ IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=data_changes_to_stale_reports_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=data_changes_to_stale_reports_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=stale_reports_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=stale_reports_dead_letter_queue.queue_name,
-                ),
-                w3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=migrate_dead_letter_queue.queue_name,
-                ),
-                h3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=migrate_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(data_changes_to_stale_reports_dead_letter_queue),
+                h1=hidden_in(data_changes_to_stale_reports_dead_letter_queue),
+                w2=waiting_in(stale_reports_dead_letter_queue),
+                h2=hidden_in(stale_reports_dead_letter_queue),
+                w3=waiting_in(migrate_dead_letter_queue),
+                h3=hidden_in(migrate_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -616,30 +595,10 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "First: look for errors and throttles",
             math(
                 "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
-                age=metric(
-                    "AWS/SQS",
-                    "ApproximateAgeOfOldestMessage",
-                    "Maximum",
-                    QueueName=stale_reports_queue.queue_name,
-                ),
-                deleted=metric(
-                    "AWS/SQS",
-                    "NumberOfMessagesDeleted",
-                    "Sum",
-                    QueueName=stale_reports_queue.queue_name,
-                ),
-                waiting=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=stale_reports_queue.queue_name,
-                ),
-                hidden=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=stale_reports_queue.queue_name,
-                ),
+                age=oldest_in(stale_reports_queue),
+                deleted=deleted_from(stale_reports_queue),
+                waiting=waiting_in(stale_reports_queue),
+                hidden=hidden_in(stale_reports_queue),
             ),
             When(above=thresholds.oldest_message_seconds, periods=4),
         )
@@ -694,36 +653,13 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "MigrateFunction fail. First: see their logs",
             math(
                 "m1 + m2 + IF(deleted3 == 0 AND waiting3 + hidden3 >= 3, 0, m3) + m4",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=report_function.function_name
-                ),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=record_function.function_name
-                ),
-                m3=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=invalidate_function.function_name
-                ),
-                deleted3=metric(
-                    "AWS/SQS",
-                    "NumberOfMessagesDeleted",
-                    "Sum",
-                    QueueName=stale_reports_queue.queue_name,
-                ),
-                waiting3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=stale_reports_queue.queue_name,
-                ),
-                hidden3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=stale_reports_queue.queue_name,
-                ),
-                m4=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=migrate_function.function_name
-                ),
+                m1=report_function.metric_errors(),
+                m2=record_function.metric_errors(),
+                m3=invalidate_function.metric_errors(),
+                deleted3=deleted_from(stale_reports_queue),
+                waiting3=waiting_in(stale_reports_queue),
+                hidden3=hidden_in(stale_reports_queue),
+                m4=migrate_function.metric_errors(),
             ),
             When(minutes=7, periods=3),
         )

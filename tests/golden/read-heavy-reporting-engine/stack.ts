@@ -21,7 +21,7 @@ import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as ssm from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, deletedFrom, hiddenIn, math, metric, oldestIn, waitingIn } from "./alarms.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../src/migrations");
 
@@ -435,24 +435,12 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
           "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) + " +
           "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: dataChangesToStaleReportsDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: dataChangesToStaleReportsDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: staleReportsDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: staleReportsDeadLetterQueue.queueName,
-          }),
-          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: migrateDeadLetterQueue.queueName,
-          }),
-          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: migrateDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(dataChangesToStaleReportsDeadLetterQueue),
+          h1: hiddenIn(dataChangesToStaleReportsDeadLetterQueue),
+          w2: waitingIn(staleReportsDeadLetterQueue),
+          h2: hiddenIn(staleReportsDeadLetterQueue),
+          w3: waitingIn(migrateDeadLetterQueue),
+          h3: hiddenIn(migrateDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -514,18 +502,10 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
         "Page: The invalidate function processes no message, or messages wait too long. First: " +
         "look for errors and throttles",
       value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
-        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-          QueueName: staleReportsQueue.queueName,
-        }),
-        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: staleReportsQueue.queueName,
-        }),
-        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: staleReportsQueue.queueName,
-        }),
-        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: staleReportsQueue.queueName,
-        }),
+        age: oldestIn(staleReportsQueue),
+        deleted: deletedFrom(staleReportsQueue),
+        waiting: waitingIn(staleReportsQueue),
+        hidden: hiddenIn(staleReportsQueue),
       }),
       threshold: thresholds.oldestMessageSeconds,
       periods: 4,
@@ -578,21 +558,13 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
         "Ticket: Invocations of ReportFunction, RecordFunction, InvalidateFunction and " +
         "MigrateFunction fail. First: see their logs",
       value: math("m1 + m2 + IF(deleted3 == 0 AND waiting3 + hidden3 >= 3, 0, m3) + m4", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: reportFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: recordFunction.functionName }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", {
-          FunctionName: invalidateFunction.functionName,
-        }),
-        deleted3: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: staleReportsQueue.queueName,
-        }),
-        waiting3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: staleReportsQueue.queueName,
-        }),
-        hidden3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: staleReportsQueue.queueName,
-        }),
-        m4: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: migrateFunction.functionName }),
+        m1: reportFunction.metricErrors(),
+        m2: recordFunction.metricErrors(),
+        m3: invalidateFunction.metricErrors(),
+        deleted3: deletedFrom(staleReportsQueue),
+        waiting3: waitingIn(staleReportsQueue),
+        hidden3: hiddenIn(staleReportsQueue),
+        m4: migrateFunction.metricErrors(),
       }),
       minutes: 7,
       periods: 3,

@@ -14,7 +14,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 
@@ -271,18 +271,8 @@ class RobustApiStack(cdk.Stack):
             "dead-letters, then see When a message fails in the README",
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=write_invoice_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=write_invoice_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(write_invoice_dead_letter_queue),
+                h1=hidden_in(write_invoice_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -352,19 +342,11 @@ class RobustApiStack(cdk.Stack):
             "WriteInvoiceFunction and RatesFunction fail. First: see their logs",
             math(
                 "m1 + m2 + m3 + m4 + m5",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=orders_function.function_name
-                ),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=invoices_function.function_name
-                ),
-                m3=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=shipping_function.function_name
-                ),
-                m4=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=write_invoice_function.function_name
-                ),
-                m5=metric("AWS/Lambda", "Errors", "Sum", FunctionName=rates_function.function_name),
+                m1=orders_function.metric_errors(),
+                m2=invoices_function.metric_errors(),
+                m3=shipping_function.metric_errors(),
+                m4=write_invoice_function.metric_errors(),
+                m5=rates_function.metric_errors(),
             ),
             When(periods=3),
         )

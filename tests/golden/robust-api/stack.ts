@@ -14,7 +14,7 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
@@ -229,12 +229,8 @@ export class RobustApiStack extends cdk.Stack {
         "Page: Failed messages have come into WriteInvoiceDeadLetterQueue. First: run make " +
         "dead-letters, then see When a message fails in the README",
       value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
-        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: writeInvoiceDeadLetterQueue.queueName,
-        }),
-        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: writeInvoiceDeadLetterQueue.queueName,
-        }),
+        w1: waitingIn(writeInvoiceDeadLetterQueue),
+        h1: hiddenIn(writeInvoiceDeadLetterQueue),
       }),
       periods: 20,
       needed: 1,
@@ -303,13 +299,11 @@ export class RobustApiStack extends cdk.Stack {
         "Ticket: Invocations of OrdersFunction, InvoicesFunction, ShippingFunction, " +
         "WriteInvoiceFunction and RatesFunction fail. First: see their logs",
       value: math("m1 + m2 + m3 + m4 + m5", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: ordersFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: invoicesFunction.functionName }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: shippingFunction.functionName }),
-        m4: metric("AWS/Lambda", "Errors", "Sum", {
-          FunctionName: writeInvoiceFunction.functionName,
-        }),
-        m5: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: ratesFunction.functionName }),
+        m1: ordersFunction.metricErrors(),
+        m2: invoicesFunction.metricErrors(),
+        m3: shippingFunction.metricErrors(),
+        m4: writeInvoiceFunction.metricErrors(),
+        m5: ratesFunction.metricErrors(),
       }),
       periods: 3,
     });

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 
@@ -160,54 +160,14 @@ class RouterStack(cdk.Stack):
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) "
                 "+ IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0) "
                 "+ IF(w4 + h4 > 0 AND FILL(DIFF(w4 + h4), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=route_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=route_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=invoice_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=invoice_dead_letter_queue.queue_name,
-                ),
-                w3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=label_dead_letter_queue.queue_name,
-                ),
-                h3=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=label_dead_letter_queue.queue_name,
-                ),
-                w4=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=refund_dead_letter_queue.queue_name,
-                ),
-                h4=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=refund_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(route_dead_letter_queue),
+                h1=hidden_in(route_dead_letter_queue),
+                w2=waiting_in(invoice_dead_letter_queue),
+                h2=hidden_in(invoice_dead_letter_queue),
+                w3=waiting_in(label_dead_letter_queue),
+                h3=hidden_in(label_dead_letter_queue),
+                w4=waiting_in(refund_dead_letter_queue),
+                h4=hidden_in(refund_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -252,14 +212,10 @@ class RouterStack(cdk.Stack):
             "RefundFunction fail. First: see their logs",
             math(
                 "m1 + m2 + m3 + m4",
-                m1=metric("AWS/Lambda", "Errors", "Sum", FunctionName=route_function.function_name),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=invoice_function.function_name
-                ),
-                m3=metric("AWS/Lambda", "Errors", "Sum", FunctionName=label_function.function_name),
-                m4=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=refund_function.function_name
-                ),
+                m1=route_function.metric_errors(),
+                m2=invoice_function.metric_errors(),
+                m3=label_function.metric_errors(),
+                m4=refund_function.metric_errors(),
             ),
             When(periods=3),
         )

@@ -11,7 +11,7 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
@@ -135,30 +135,14 @@ export class RouterStack extends cdk.Stack {
           "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0) + " +
           "IF(w4 + h4 > 0 AND FILL(DIFF(w4 + h4), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: routeDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: routeDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: invoiceDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: invoiceDeadLetterQueue.queueName,
-          }),
-          w3: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: labelDeadLetterQueue.queueName,
-          }),
-          h3: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: labelDeadLetterQueue.queueName,
-          }),
-          w4: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: refundDeadLetterQueue.queueName,
-          }),
-          h4: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: refundDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(routeDeadLetterQueue),
+          h1: hiddenIn(routeDeadLetterQueue),
+          w2: waitingIn(invoiceDeadLetterQueue),
+          h2: hiddenIn(invoiceDeadLetterQueue),
+          w3: waitingIn(labelDeadLetterQueue),
+          h3: hiddenIn(labelDeadLetterQueue),
+          w4: waitingIn(refundDeadLetterQueue),
+          h4: hiddenIn(refundDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -192,10 +176,10 @@ export class RouterStack extends cdk.Stack {
         "Ticket: Invocations of RouteFunction, InvoiceFunction, LabelFunction and RefundFunction " +
         "fail. First: see their logs",
       value: math("m1 + m2 + m3 + m4", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: routeFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: invoiceFunction.functionName }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: labelFunction.functionName }),
-        m4: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: refundFunction.functionName }),
+        m1: routeFunction.metricErrors(),
+        m2: invoiceFunction.metricErrors(),
+        m3: labelFunction.metricErrors(),
+        m4: refundFunction.metricErrors(),
       }),
       periods: 3,
     });

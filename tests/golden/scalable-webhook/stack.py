@@ -14,7 +14,16 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import (
+    Alarms,
+    When,
+    deleted_from,
+    hidden_in,
+    math,
+    metric,
+    oldest_in,
+    waiting_in,
+)
 from infrastructure.bundling import function_code
 
 
@@ -201,18 +210,8 @@ class ScalableWebhookStack(cdk.Stack):
             "dead-letters, then see When a message fails in the README",
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=deliveries_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=deliveries_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(deliveries_dead_letter_queue),
+                h1=hidden_in(deliveries_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -258,9 +257,7 @@ class ScalableWebhookStack(cdk.Stack):
             "sender's: one of the two has changed",
             math(
                 "IF(requests >= 20, 100 * refused / requests, 0)",
-                requests=metric(
-                    "AWS/Lambda", "Invocations", "Sum", FunctionName=receive_function.function_name
-                ),
+                requests=receive_function.metric_invocations(),
                 refused=metric(
                     "ScalableWebhook",
                     "RefusedDeliveries",
@@ -279,30 +276,10 @@ class ScalableWebhookStack(cdk.Stack):
             "look for errors and throttles",
             math(
                 "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
-                age=metric(
-                    "AWS/SQS",
-                    "ApproximateAgeOfOldestMessage",
-                    "Maximum",
-                    QueueName=deliveries_queue.queue_name,
-                ),
-                deleted=metric(
-                    "AWS/SQS",
-                    "NumberOfMessagesDeleted",
-                    "Sum",
-                    QueueName=deliveries_queue.queue_name,
-                ),
-                waiting=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=deliveries_queue.queue_name,
-                ),
-                hidden=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=deliveries_queue.queue_name,
-                ),
+                age=oldest_in(deliveries_queue),
+                deleted=deleted_from(deliveries_queue),
+                waiting=waiting_in(deliveries_queue),
+                hidden=hidden_in(deliveries_queue),
             ),
             When(above=thresholds.oldest_message_seconds, periods=4),
         )
@@ -314,30 +291,11 @@ class ScalableWebhookStack(cdk.Stack):
             "logs",
             math(
                 "m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=receive_function.function_name
-                ),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=process_function.function_name
-                ),
-                deleted2=metric(
-                    "AWS/SQS",
-                    "NumberOfMessagesDeleted",
-                    "Sum",
-                    QueueName=deliveries_queue.queue_name,
-                ),
-                waiting2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=deliveries_queue.queue_name,
-                ),
-                hidden2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=deliveries_queue.queue_name,
-                ),
+                m1=receive_function.metric_errors(),
+                m2=process_function.metric_errors(),
+                deleted2=deleted_from(deliveries_queue),
+                waiting2=waiting_in(deliveries_queue),
+                hidden2=hidden_in(deliveries_queue),
             ),
             When(minutes=4, periods=3),
         )

@@ -14,7 +14,7 @@ import * as secretsmanager from "aws-cdk-lib/aws-secretsmanager";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, deletedFrom, hiddenIn, math, metric, oldestIn, waitingIn } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
@@ -168,12 +168,8 @@ export class ScalableWebhookStack extends cdk.Stack {
         "Page: Failed messages have come into DeliveriesDeadLetterQueue. First: run make " +
         "dead-letters, then see When a message fails in the README",
       value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
-        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: deliveriesDeadLetterQueue.queueName,
-        }),
-        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: deliveriesDeadLetterQueue.queueName,
-        }),
+        w1: waitingIn(deliveriesDeadLetterQueue),
+        h1: hiddenIn(deliveriesDeadLetterQueue),
       }),
       periods: 20,
       needed: 1,
@@ -220,9 +216,7 @@ export class ScalableWebhookStack extends cdk.Stack {
         "Ticket: ReceiveFunction refuses most requests. First: compare the secret with the " +
         "sender's: one of the two has changed",
       value: math("IF(requests >= 20, 100 * refused / requests, 0)", {
-        requests: metric("AWS/Lambda", "Invocations", "Sum", {
-          FunctionName: receiveFunction.functionName,
-        }),
+        requests: receiveFunction.metricInvocations(),
         refused: metric("ScalableWebhook", "RefusedDeliveries", "Sum", {
           FunctionName: receiveFunction.functionName,
           service: "scalable-webhook",
@@ -239,18 +233,10 @@ export class ScalableWebhookStack extends cdk.Stack {
         "Page: The process function processes no message, or messages wait too long. First: look " +
         "for errors and throttles",
       value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
-        age: metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {
-          QueueName: deliveriesQueue.queueName,
-        }),
-        deleted: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: deliveriesQueue.queueName,
-        }),
-        waiting: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: deliveriesQueue.queueName,
-        }),
-        hidden: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: deliveriesQueue.queueName,
-        }),
+        age: oldestIn(deliveriesQueue),
+        deleted: deletedFrom(deliveriesQueue),
+        waiting: waitingIn(deliveriesQueue),
+        hidden: hiddenIn(deliveriesQueue),
       }),
       threshold: thresholds.oldestMessageSeconds,
       periods: 4,
@@ -261,17 +247,11 @@ export class ScalableWebhookStack extends cdk.Stack {
       description:
         "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their logs",
       value: math("m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: receiveFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: processFunction.functionName }),
-        deleted2: metric("AWS/SQS", "NumberOfMessagesDeleted", "Sum", {
-          QueueName: deliveriesQueue.queueName,
-        }),
-        waiting2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: deliveriesQueue.queueName,
-        }),
-        hidden2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: deliveriesQueue.queueName,
-        }),
+        m1: receiveFunction.metricErrors(),
+        m2: processFunction.metricErrors(),
+        deleted2: deletedFrom(deliveriesQueue),
+        waiting2: waitingIn(deliveriesQueue),
+        hidden2: hiddenIn(deliveriesQueue),
       }),
       minutes: 4,
       periods: 3,

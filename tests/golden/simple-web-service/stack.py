@@ -230,7 +230,7 @@ class SimpleWebServiceStack(cdk.Stack):
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of CatalogFunction fail. First: see their logs",
-            metric("AWS/Lambda", "Errors", "Sum", FunctionName=catalog_function.function_name),
+            catalog_function.metric_errors(),
             When(periods=3),
         )
 

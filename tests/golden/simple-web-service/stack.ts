@@ -195,7 +195,7 @@ export class SimpleWebServiceStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of CatalogFunction fail. First: see their logs",
-      value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: catalogFunction.functionName }),
+      value: catalogFunction.metricErrors(),
       periods: 3,
     });
 

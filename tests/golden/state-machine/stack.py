@@ -16,7 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 STATE_MACHINES = Path(__file__).parents[1] / "statemachines"
@@ -385,18 +385,8 @@ class StateMachineStack(cdk.Stack):
             "dead-letters, then see When an execution fails in the README",
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=order_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=order_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(order_dead_letter_queue),
+                h1=hidden_in(order_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -488,25 +478,13 @@ class StateMachineStack(cdk.Stack):
             "their logs",
             math(
                 "m1 + m2 + m3 + m4 + m5 + m6 + m7",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=status_function.function_name
-                ),
-                m2=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=reserve_function.function_name
-                ),
-                m3=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=charge_function.function_name
-                ),
-                m4=metric("AWS/Lambda", "Errors", "Sum", FunctionName=ship_function.function_name),
-                m5=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=cancel_function.function_name
-                ),
-                m6=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=refund_function.function_name
-                ),
-                m7=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=release_function.function_name
-                ),
+                m1=status_function.metric_errors(),
+                m2=reserve_function.metric_errors(),
+                m3=charge_function.metric_errors(),
+                m4=ship_function.metric_errors(),
+                m5=cancel_function.metric_errors(),
+                m6=refund_function.metric_errors(),
+                m7=release_function.metric_errors(),
             ),
             When(periods=3),
         )

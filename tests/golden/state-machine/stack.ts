@@ -15,7 +15,7 @@ import * as sqs from "aws-cdk-lib/aws-sqs";
 import * as sfn from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
@@ -334,12 +334,8 @@ export class StateMachineStack extends cdk.Stack {
         "Page: Failed messages have come into OrderDeadLetterQueue. First: run make " +
         "dead-letters, then see When an execution fails in the README",
       value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
-        w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-          QueueName: orderDeadLetterQueue.queueName,
-        }),
-        h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-          QueueName: orderDeadLetterQueue.queueName,
-        }),
+        w1: waitingIn(orderDeadLetterQueue),
+        h1: hiddenIn(orderDeadLetterQueue),
       }),
       periods: 20,
       needed: 1,
@@ -421,13 +417,13 @@ export class StateMachineStack extends cdk.Stack {
         "Ticket: Invocations of StatusFunction, ReserveFunction, ChargeFunction, ShipFunction, " +
         "CancelFunction, RefundFunction and ReleaseFunction fail. First: see their logs",
       value: math("m1 + m2 + m3 + m4 + m5 + m6 + m7", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: statusFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: reserveFunction.functionName }),
-        m3: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: chargeFunction.functionName }),
-        m4: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: shipFunction.functionName }),
-        m5: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: cancelFunction.functionName }),
-        m6: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: refundFunction.functionName }),
-        m7: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: releaseFunction.functionName }),
+        m1: statusFunction.metricErrors(),
+        m2: reserveFunction.metricErrors(),
+        m3: chargeFunction.metricErrors(),
+        m4: shipFunction.metricErrors(),
+        m5: cancelFunction.metricErrors(),
+        m6: refundFunction.metricErrors(),
+        m7: releaseFunction.metricErrors(),
       }),
       periods: 3,
     });

@@ -290,7 +290,7 @@ class StranglerStack(cdk.Stack):
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of OrdersFunction fail. First: see their logs",
-            metric("AWS/Lambda", "Errors", "Sum", FunctionName=orders_function.function_name),
+            orders_function.metric_errors(),
             When(periods=3),
         )
 

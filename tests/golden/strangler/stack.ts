@@ -247,7 +247,7 @@ export class StranglerStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of OrdersFunction fail. First: see their logs",
-      value: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: ordersFunction.functionName }),
+      value: ordersFunction.metricErrors(),
       periods: 3,
     });
 

@@ -18,7 +18,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_kinesisfirehose import CfnDeliveryStream as DeliveryStream
 from constructs import Construct
 
-from infrastructure.alarms import Alarms, When, math, metric
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 # How a request becomes a call of an AWS service, and its result an answer.
@@ -430,30 +430,10 @@ class StreamerStack(cdk.Stack):
             math(
                 "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
                 "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
-                w1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=batches_dead_letter_queue.queue_name,
-                ),
-                h1=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=batches_dead_letter_queue.queue_name,
-                ),
-                w2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "Maximum",
-                    QueueName=events_to_count_dead_letter_queue.queue_name,
-                ),
-                h2=metric(
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum",
-                    QueueName=events_to_count_dead_letter_queue.queue_name,
-                ),
+                w1=waiting_in(batches_dead_letter_queue),
+                h1=hidden_in(batches_dead_letter_queue),
+                w2=waiting_in(events_to_count_dead_letter_queue),
+                h2=hidden_in(events_to_count_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
@@ -593,10 +573,8 @@ class StreamerStack(cdk.Stack):
             "logs",
             math(
                 "m1 + m2",
-                m1=metric(
-                    "AWS/Lambda", "Errors", "Sum", FunctionName=transform_function.function_name
-                ),
-                m2=metric("AWS/Lambda", "Errors", "Sum", FunctionName=count_function.function_name),
+                m1=transform_function.metric_errors(),
+                m2=count_function.metric_errors(),
             ),
             When(periods=3),
         )

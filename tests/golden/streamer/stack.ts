@@ -19,7 +19,7 @@ import * as s3 from "aws-cdk-lib/aws-s3";
 import * as sqs from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
-import { Alarms, math, metric } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 /** How a request becomes a call of an AWS service, and its result an answer. */
 const TEMPLATES = join(import.meta.dirname, "api");
@@ -355,18 +355,10 @@ export class StreamerStack extends cdk.Stack {
         "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
           "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0)",
         {
-          w1: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: batchesDeadLetterQueue.queueName,
-          }),
-          h1: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: batchesDeadLetterQueue.queueName,
-          }),
-          w2: metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", {
-            QueueName: eventsToCountDeadLetterQueue.queueName,
-          }),
-          h2: metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "Maximum", {
-            QueueName: eventsToCountDeadLetterQueue.queueName,
-          }),
+          w1: waitingIn(batchesDeadLetterQueue),
+          h1: hiddenIn(batchesDeadLetterQueue),
+          w2: waitingIn(eventsToCountDeadLetterQueue),
+          h2: hiddenIn(eventsToCountDeadLetterQueue),
         },
       ),
       periods: 20,
@@ -487,8 +479,8 @@ export class StreamerStack extends cdk.Stack {
       description:
         "Ticket: Invocations of TransformFunction and CountFunction fail. First: see their logs",
       value: math("m1 + m2", {
-        m1: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: transformFunction.functionName }),
-        m2: metric("AWS/Lambda", "Errors", "Sum", { FunctionName: countFunction.functionName }),
+        m1: transformFunction.metricErrors(),
+        m2: countFunction.metricErrors(),
       }),
       periods: 3,
     });
