@@ -17,6 +17,22 @@ from update.publication import (
     publish_three_releases,
 )
 
+FOLDER = Path(__file__).parent
+OF_RELEASES = {"test_poison.py", "test_released.py"}
+"""Tests of projects that releases made."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one worker run the tests of `make test` that render what releases made.
+
+    It compiles the templates of each version once. For all of these tests it would be too slow.
+    """
+    for item in items:
+        few = item.get_closest_marker("exhaustive") is None
+        if item.path.parent == FOLDER and item.path.name in OF_RELEASES and few:
+            item.add_marker(pytest.mark.xdist_group("released projects"))
+
 
 @pytest.fixture(scope="session")
 def publication() -> Publication:

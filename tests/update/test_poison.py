@@ -22,8 +22,6 @@ from variants import Variant, parameters
 from sls_patterns_cli.cloudformation.document import read
 from sls_patterns_cli.updating.imports import imported
 
-pytestmark = pytest.mark.xdist_group("released projects")
-
 NUMBERS = "v0.7.0"
 """The release whose numbers a project keeps until its code names poison."""
 

@@ -36,9 +36,6 @@ from variants import Variant, few_of, parameters
 from sls_patterns_cli import catalog
 from sls_patterns_cli.cloudformation.document import read
 
-# In one worker, which compiles the templates of each version once.
-pytestmark = pytest.mark.xdist_group("released projects")
-
 BEFORE = [version for version in VERSIONS if Version(version) < COMING]
 """The versions from which there is an update to the working tree."""
 
