@@ -74,7 +74,7 @@ def _properties(alarm: Mapping[str, Any], defaults: Mapping[str, int]) -> dict[s
     stats = [
         {
             "Id": name,
-            "ReturnData": not alarm["expression"],
+            "ReturnData": not alarm["terms"],
             "MetricStat": {
                 "Metric": {
                     "Namespace": metric["namespace"] or OWN,
@@ -89,7 +89,7 @@ def _properties(alarm: Mapping[str, Any], defaults: Mapping[str, int]) -> dict[s
         }
         for name, metric in alarm["metrics"].items()
     ]
-    math = [{"Id": "value", "Expression": alarm["expression"]}] if alarm["expression"] else []
+    math = [{"Id": "value", "Expression": " + ".join(alarm["terms"])}] if alarm["terms"] else []
     return {
         "Metrics": [*math, *stats],
         "EvaluationPeriods": alarm["periods"],

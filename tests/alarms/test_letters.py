@@ -147,13 +147,13 @@ OTHERWISE: list[dict[str, Any]] = [
     {"needed": 2},
     {"below": True},
     {"tier": "ticket"},
-    {"expression": SUM},
-    {"expression": f"DIFF({SUM})"},
-    {"expression": f"FILL(DIFF({SUM}), 1)"},
-    {"expression": f"IF({SUM} > 0 AND FILL(DIFF({SUM}), 1) > 0, 1, 0)"},
-    {"expression": "IF(w1 > 0 AND FILL(DIFF(w1), 1) > 0, 1, 0)"},
-    {"expression": ONE.format(1)},
-    {"expression": f"{ONE.format(0)} + {OTHER.format(0)}"},
+    {"terms": [SUM]},
+    {"terms": [f"DIFF({SUM})"]},
+    {"terms": [f"FILL(DIFF({SUM}), 1)"]},
+    {"terms": [f"IF({SUM} > 0 AND FILL(DIFF({SUM}), 1) > 0, 1, 0)"]},
+    {"terms": ["IF(w1 > 0 AND FILL(DIFF(w1), 1) > 0, 1, 0)"]},
+    {"terms": [ONE.format(1)]},
+    {"terms": [f"{ONE.format(0)} + {OTHER.format(0)}"]},
 ]
 """What the alarm could be instead, each noticed by a scenario."""
 

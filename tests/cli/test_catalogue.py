@@ -85,6 +85,27 @@ def test_show_tells_nodes_edges_failures_and_proofs(cli: Cli) -> None:
     assert "scalable-webhook.poison-in-dlq" in told
 
 
+def test_show_says_which_alarm_goes_off_when_and_for_what(cli: Cli) -> None:
+    told = succeed(cli, "show", "scalable-webhook")
+    (letters,) = (each for each in webhook(cli)["alarms"] if each["id"] == "DeadLettersAlarm")
+
+    assert "Alarms: a page needs somebody now, a ticket can wait" in told
+    assert (
+        "  DeadLettersAlarm              page after 1 minute: Failed messages have come into\n"
+        in told
+    )
+    assert (letters["tier"], letters["after"]) == ("page", "after 1 minute")
+    assert letters["first"].startswith("run make dead-letters")
+
+
+@pytest.mark.parametrize("slug", catalog.slugs())
+def test_the_alarms_of_each_topology_are_known(slug: str) -> None:
+    pattern = catalog.pattern(slug)
+    for topology in pattern.topologies:
+        for datastore in topology.datastores:
+            assert catalog.alarms(slug, topology.name, datastore)
+
+
 def test_show_says_what_the_other_topologies_are(cli: Cli) -> None:
     told = succeed(cli, "show", "notifier").splitlines()
 

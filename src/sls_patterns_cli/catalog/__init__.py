@@ -137,6 +137,18 @@ def released_fixes(slug: str, root: Path | None = None) -> "tuple[ReleasedFix, .
     return read_fixes(slug, _parsed(path, root)) if (root / path).is_file() else ()
 
 
+def alarms(slug: str, topology: str, datastore: str) -> list[dict[str, str]]:
+    """What tells of the failures of a stack: each alarm's id and tier, what is wrong, when it goes
+    off, and what to do first.
+    """
+    import json
+
+    path = f"templates/patterns/{slug}/graphs/{topology}-{datastore}.json"
+    graph = json.loads((template_root() / path).read_text("utf-8"))
+    said = ("id", "tier", "what", "after", "first")
+    return [{key: alarm[key] for key in said} for alarm in graph["alarms"]]
+
+
 def refuse_stale(slug: str) -> None:
     """Raise UserError if the compiled graphs of a pattern are not what its declaration says.
 

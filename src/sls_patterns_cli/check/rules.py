@@ -134,6 +134,12 @@ RULES = {
             f"{_SQS}/dead-letter-queues-alarms-cloudwatch.html",
         ),
         Rule(
+            "SP307",
+            "Alarm that can never go off",
+            "warning",
+            f"{_LAMBDA}/monitoring-metrics-types.html",
+        ),
+        Rule(
             "SP401",
             "Batch without partial responses",
             "warning",

@@ -255,6 +255,7 @@ def show(
                 "topology": arranged.name,
                 "nodes": [node.as_dict() for node in arranged.nodes],
                 "edges": [edge.as_dict() for edge in arranged.edges],
+                "alarms": catalog.alarms(shown.slug, arranged.name, arranged.datastores[0]),
                 "proofs": [proof.as_dict() for proof in arranged.proofs],
                 "refusals": {
                     auth: [proof.as_dict() for proof in proofs]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 
 OTHERS = "Other topologies; --topology NAME shows one"
+ALARMS = "Alarms: a page needs somebody now, a ticket can wait"
 
 
 def show_patterns(patterns: Sequence["Listed"]) -> None:
@@ -58,6 +59,8 @@ def show_pattern(pattern: "Pattern", topology: "Topology") -> None:
     heading("Edges: -> waits for the answer, => does not; ! is where a failure goes")
     for edge in topology.edges:
         _show_edge(edge)
+    heading(ALARMS)
+    table(alarms_of(pattern, topology))
     heading(topology.proofs_title)
     table([(proof.id, proof.text) for proof in topology.proofs])
     for auth, proofs in refusals(topology, catalog.vocabulary()).items():
@@ -99,6 +102,14 @@ def other_topologies(pattern: "Pattern", topology: "Topology") -> list[tuple[str
         (each.name, f"Retired. {each.retired}" if each.retired else each.summary)
         for each in pattern.topologies
         if each is not topology
+    ]
+
+
+def alarms_of(pattern: "Pattern", topology: "Topology") -> list[tuple[str, str]]:
+    """Each alarm of a topology with its first datastore, when it goes off, and for what."""
+    return [
+        (each["id"], f"{each['tier']} {each['after']}: {each['what']}")
+        for each in catalog.alarms(pattern.slug, topology.name, topology.datastores[0])
     ]
 
 

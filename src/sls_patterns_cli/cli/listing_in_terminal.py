@@ -13,7 +13,14 @@ from sls_patterns_cli.catalog.authorization import refusals
 from sls_patterns_cli.catalog.listed import Listed
 from sls_patterns_cli.catalog.model import Pattern, Topology
 from sls_patterns_cli.catalog.tree import Row, rows
-from sls_patterns_cli.cli.listing import OTHERS, listed, node_facts, other_topologies
+from sls_patterns_cli.cli.listing import (
+    ALARMS,
+    OTHERS,
+    alarms_of,
+    listed,
+    node_facts,
+    other_topologies,
+)
 from sls_patterns_cli.terminal.output import IN_ASCII
 from sls_patterns_cli.terminal.rich_console import console, in_unicode
 
@@ -87,6 +94,8 @@ def show_pattern(pattern: Pattern, topology: Topology) -> None:
     for title, text in _failures(topology):
         output.print(Padding(title, (0, 0, 0, 2)))
         output.print(Padding(text, (0, 0, 0, 4)))
+    _heading(output, ALARMS)
+    _pairs(output, [(name, Text(text)) for name, text in alarms_of(pattern, topology)])
     _heading(output, topology.proofs_title)
     prefix = f"{pattern.slug}."
     _pairs(output, [(p.id.removeprefix(prefix), Text(p.text)) for p in topology.proofs])

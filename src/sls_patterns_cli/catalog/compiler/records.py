@@ -1,7 +1,7 @@
 """What is compiled, as immutable records: templates print their fields, and decide nothing."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -232,9 +232,9 @@ class Alarm:
     """An alarm, and why it is as it is.
 
     It goes off when the value is above `threshold` (with `below`, below it) in `needed` of
-    `periods` periods of `period` seconds, by default in all of them. The value is that of
-    `expression`, in which the metrics have their names of `metrics`, or without one that of the
-    only metric.
+    `periods` periods of `period` seconds, by default in all of them. The value is the sum of
+    `terms`, in which the metrics have their names of `metrics`, or without any that of the only
+    metric.
     """
 
     id: str
@@ -246,7 +246,7 @@ class Alarm:
     reason: str
     """Why these numbers and this tier."""
     metrics: Mapping[str, Metric]
-    expression: str | None = None
+    terms: Sequence[str] = ()
     threshold: Threshold | int = 0
     below: bool = False
     period: int = 60
@@ -268,6 +268,7 @@ class Alarm:
             "after": self.after or f"after {minutes} minute{'s' if minutes > 1 else ''}",
             "description": f"{self.tier.capitalize()}: {self.what}. First: {self.first}",
             "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
+            "terms": list(self.terms),
             "threshold": (
                 self.threshold.name if isinstance(self.threshold, Threshold) else self.threshold
             ),

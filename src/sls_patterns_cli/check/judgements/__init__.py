@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.check.judgements import (
+    alarms_out_of_reach,
     batches,
     broken_ends,
     deaf_alarms,
@@ -18,6 +19,7 @@ JUDGEMENTS = (
     broken_ends.faults,
     deaf_alarms.faults,
     latching_alarms.faults,
+    alarms_out_of_reach.faults,
     batches.faults,
     landing_zones.faults,
 )
