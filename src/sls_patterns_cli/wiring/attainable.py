@@ -84,8 +84,8 @@ def _combinations(alarm: evaluation.Alarm) -> Iterator[Mapping[Metric, Series]]:
     numbers = _numbers(alarm)
     metrics = list(dict.fromkeys(query.metric for query in alarm.queries))
     levels = [_levels(metric, numbers) for metric in metrics]
-    rates = list(product(_counts(alarm, numbers), _shapes(alarm)))
-    for chosen, (count, shape) in product(product(*levels), rates):
+    rates = list(product(_shapes(alarm), _counts(alarm, numbers)))
+    for chosen, (shape, count) in product(product(*levels), rates):
         yield {
             metric: _series(alarm.period, level, count, shape)
             for metric, level in zip(metrics, chosen, strict=True)
