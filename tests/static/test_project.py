@@ -639,11 +639,14 @@ def run_tests_of_many(projects: Sequence[Path], which: str, folder: Path) -> Non
     assert re.search(rf"Test Files +{len(tests)} passed", printed), printed
 
 
-REPLACING = ("vi.mock(", "LocalDurableTestRunner")
+REPLACING = ("vi.mock(", "LocalDurableTestRunner", "vi.spyOn(context,")
 
 
 def replacing(project: Path) -> list[str]:
-    """Return the tests that replace a module, or the clock, for their file."""
+    """Return the tests that replace a module, the clock or what Lambda gives, for their file.
+
+    In one process, a module that an earlier file has imported keeps the context of that file.
+    """
     tests = {file: file.read_text() for file in project.glob("tests/unit/*.test.ts")}
     return [
         str(file.relative_to(project))
