@@ -97,6 +97,7 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]
             "module": module,
             "handler": handler,
             "env": _variables(config),
+            "compiled": str(Path(tempfile.gettempdir()) / "compiled"),
         }
         environment = _environment(config, code, self._tmpdir)
         command = _command(config["Runtime"])
