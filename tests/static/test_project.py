@@ -476,12 +476,14 @@ def test_a_project_may_have_the_name_of_a_module_that_its_tests_share(
     }
     assert shared
 
-    for module, variant in shared.items():
-        (namesake,) = renamed([variant], module.replace("_", "-"), tmp_path)
-
-        check_style("python", tmp_path, [namesake])
-        check_types([namesake])
-        run_unit_tests(variant, namesake)
+    namesakes = {
+        module: renamed([variant], module.replace("_", "-"), tmp_path)[0]
+        for module, variant in shared.items()
+    }
+    check_style("python", tmp_path, namesakes.values())
+    check_types(namesakes.values())
+    for module, namesake in namesakes.items():
+        run_unit_tests(shared[module], namesake)
         python = environment(namesake) / "python"
         collected = run(
             [python, "-m", "pytest", "-q", "--collect-only", "tests/e2e"], namesake, FORCE="1"
