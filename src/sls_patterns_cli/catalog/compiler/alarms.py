@@ -194,7 +194,7 @@ def _summed(alarm: Alarm, terms: Sequence[Term | Growth]) -> Iterator[Alarm]:
             id=alarm.id if number == 1 else f"{alarm.id.removesuffix('Alarm')}{number}Alarm",
             what=alarm.what.format(names=listed(_resource(each.metric) for each in some)),
             metrics=metrics,
-            terms=[value for value, _ in numbered] if len(metrics) > 1 else (),
+            terms=tuple(value for value, _ in numbered) if len(metrics) > 1 else (),
         )
 
 

@@ -1,7 +1,7 @@
 """What is compiled, as immutable records: templates print their fields, and decide nothing."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -246,7 +246,7 @@ class Alarm:
     reason: str
     """Why these numbers and this tier."""
     metrics: Mapping[str, Metric]
-    terms: Sequence[str] = ()
+    terms: tuple[str, ...] = ()
     threshold: Threshold | int = 0
     below: bool = False
     period: int = 60

@@ -215,7 +215,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"{STUCK_MESSAGES} messages or more of which none is deleted count as if they waited "
             f"until the queue drops them; in {STUCK_MINUTES} of {STUCK_MINUTES} minutes",
             {"age": age(node["id"]), **metrics},
-            terms=[f"IF({none_is_processed}, {RETENTION.seconds}, age)"],
+            terms=(f"IF({none_is_processed}, {RETENTION.seconds}, age)",),
             threshold=oldest,
             periods=STUCK_MINUTES,
             after=f"after {STUCK_MINUTES} minutes, or {oldest.default // 60 + STUCK_MINUTES} "

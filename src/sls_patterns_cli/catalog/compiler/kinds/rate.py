@@ -79,9 +79,9 @@ def outage(
         "and a quarter or more",
         {"calls": all_of_them, "failed": failed},
         after="with the third failure",
-        terms=[
-            f"IF(calls < {most} AND failed >= {FAILED_IN_AN_HOUR} AND 4 * failed >= calls, 1, 0)"
-        ],
+        terms=(
+            f"IF(calls < {most} AND failed >= {FAILED_IN_AN_HOUR} AND 4 * failed >= calls, 1, 0)",
+        ),
         period=3600,
     )
 
@@ -101,7 +101,7 @@ def failure_rate(
         f"a share in 3 of 3 minutes, each with at least {FEWEST_CALLS} calls, so that no single "
         "call sets it off",
         {"calls": all_of_them, "failed": failed},
-        terms=[_share("failed", "calls", FEWEST_CALLS)],
+        terms=(_share("failed", "calls", FEWEST_CALLS),),
         threshold=ERROR_PERCENT,
         periods=3,
     )
@@ -131,7 +131,7 @@ def refusal_rate(node: CompiledNode, first: str, *, refused: Metric, all_of_them
         f"a share of at least {FEWEST_CHECKED} requests in five minutes, three times in a row: "
         "anyone can send one that is refused",
         {"requests": all_of_them, "refused": refused},
-        terms=[_share("refused", "requests", FEWEST_CHECKED)],
+        terms=(_share("refused", "requests", FEWEST_CHECKED),),
         threshold=REFUSED_PERCENT,
         period=300,
         periods=3,

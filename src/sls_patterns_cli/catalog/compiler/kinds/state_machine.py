@@ -57,7 +57,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             "see the log of the state machine",
             "the caller of each has got an error, and the alarm on the API tells if they are many",
             metrics,
-            terms=list(metrics),
+            terms=tuple(metrics),
             periods=3,
         )
         return
@@ -68,7 +68,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         "see the log of the state machine" if express else "see its history in the console",
         "each leaves work half done, and none is retried",
         metrics,
-        terms=list(metrics),
+        terms=tuple(metrics),
     )
 
 
