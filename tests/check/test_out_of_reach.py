@@ -154,6 +154,7 @@ SOMETIMES: dict[str, dict[str, Any]] = {
             for each in math("failed / calls", ">", 5)["Metrics"]
         ],
     },
+    "Terabytes": math("deep / 1024 / 1024 / 1024", ">", 5000),
     "UnknownMath": math("ANOMALY_DETECTION_BAND(deep)", ">", 5),
     "UnknownStatistic": alarm(LAMBDA, "Errors", "IQM", ">", 5),
 }

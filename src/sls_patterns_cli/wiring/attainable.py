@@ -8,7 +8,8 @@ from itertools import islice, product
 from sls_patterns_cli.alarms import evaluation
 from sls_patterns_cli.alarms.series import Metric, Series, Values
 
-HUGE = 1e12
+HUGE = 1e30
+"""More than any metric comes to, also in a larger unit."""
 MOST_SERIES = 2000
 """An alarm whose metrics have more combinations of values is not judged: seconds would pass."""
 
