@@ -19,7 +19,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.local import languages
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.flavours.cdk import QUIET
-from sls_patterns_cli.local.languages import interpreters, modules
+from sls_patterns_cli.local.languages import interpreters, modules, python
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.terminal.progress import Progress
@@ -28,10 +28,13 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = ROOT / "build/environments"
 PACKAGES = ROOT / "templates/runtimes/typescript/packages.yml"
 FORKS = Path(__file__).with_name("forks.py")
+INTERPRETER = Path(sys.executable).resolve()
+"""What runs this, of which `.venv` is an environment."""
+
 UV = Path(sys.executable).with_name("uv")
 
 
-def environment(project: Path, interpreter: Path | str = sys.executable) -> Path:
+def environment(project: Path, interpreter: Path = INTERPRETER) -> Path:
     """Return the `bin` folder of an environment with what the project's development needs.
 
     Projects of one flavour share it, as all pin the same versions: reading the types of CDK for
@@ -41,7 +44,7 @@ def environment(project: Path, interpreter: Path | str = sys.executable) -> Path
     if (functions := project / "src/requirements.txt").exists():
         wanted |= pins(functions)
     flavour = projects.load(project).iac
-    of = sys.version if interpreter == sys.executable else str(interpreter)
+    of = sys.version if interpreter == INTERPRETER else str(interpreter)
     place = ENVIRONMENTS / f"{flavour}-{hashlib.sha256(of.encode()).hexdigest()[:16]}"
     if not wanted <= THERE.setdefault(place, set()):
         _add(wanted, place, interpreter)
@@ -53,7 +56,7 @@ THERE: dict[Path, set[str]] = {}
 """What this process knows to be in each environment."""
 
 
-def _add(wanted: set[str], place: Path, interpreter: Path | str) -> None:
+def _add(wanted: set[str], place: Path, interpreter: Path) -> None:
     """Install in an environment what is missing of this."""
     place.mkdir(parents=True, exist_ok=True)
     with CLOCK.of_no_pattern(), (place / "installed.txt").open("a+") as installed:
@@ -71,13 +74,23 @@ def link_environment(project: Path) -> None:
 
     Its `.venv` is a folder of its own, as `local test` writes there what has been installed.
     """
-    interpreter = interpreters.find(projects.load(project).lambda_runtime)[0]
-    place = environment(project, interpreter.executable).parent
+    place = environment(project, interpreter_of(project).executable).parent
     own = project / ".venv"
     own.mkdir()
     shutil.copy(place / "pyvenv.cfg", own)
     for shared in ("bin", "lib"):
         (own / shared).symlink_to(place / shared)
+    python.mark_environment_current(project)
+
+
+def interpreter_of(project: Path) -> Interpreter:
+    """Return what the functions of a project run on here."""
+    return _interpreter(projects.load(project).lambda_runtime)
+
+
+@cache
+def _interpreter(lambda_runtime: str) -> Interpreter:
+    return interpreters.find(lambda_runtime)[0]
 
 
 def link_requirements(project: Path) -> None:
@@ -92,9 +105,16 @@ def link_requirements(project: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     (made.work / "build").parent.mkdir(exist_ok=True)
     (made.work / "build").symlink_to(place)
+    if place in INSTALLED:
+        return
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         language.package(Code(source))
+    INSTALLED.add(place)
+
+
+INSTALLED: set[Path] = set()
+"""Where this process knows the packages of functions to be."""
 
 
 def link_uv(project: Path, program: Path) -> None:
@@ -126,10 +146,9 @@ def pins(requirements: Path) -> set[str]:
     return {line for line in lines if line and not line.startswith(("#", "-r"))}
 
 
-@cache
 def node() -> Interpreter:
     """Return the Node.js of the default version of its runtime."""
-    return interpreters.find("nodejs24.x")[0]
+    return _interpreter("nodejs24.x")
 
 
 def link_modules(*folders: Path, of: Path | None = None) -> None:

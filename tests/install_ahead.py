@@ -3,17 +3,13 @@
 Each test adds what its project lacks; without this, the first ones would all wait for the same.
 """
 
-import sys
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from environments import environment, link_modules
+from environments import INTERPRETER, environment, interpreter_of, link_modules
 from rendering import render_project
-
-from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.languages import interpreters
 
 ONE = "simple-web-service"
 """Its projects use what most patterns do; npm packages are those of all patterns anyway."""
@@ -25,8 +21,7 @@ def main() -> None:
         installed: list[Future[Any]] = [pool.submit(link_modules, script)]
         for iac in ("sam", "cdk"):
             project = render_project(Path(folder) / iac, pattern=ONE, runtime="python", iac=iac)
-            own, _ = interpreters.find(projects.load(project).lambda_runtime)
-            here = (sys.executable, own.executable)
+            here = {INTERPRETER, interpreter_of(project).executable}
             installed += [pool.submit(environment, project, each) for each in here]
         for each in installed:
             each.result()

@@ -26,6 +26,7 @@ from sls_patterns_cli.catalog import RESERVED_ADDRESS
 
 if TYPE_CHECKING:
     from sls_patterns_cli.rendering.renderer import Renderer
+    from sls_patterns_cli.rendering.template_cache import TemplateCache
 
 ROOT = Path(__file__).parents[1]
 RENDERED = ROOT / "build/rendered"
@@ -98,21 +99,23 @@ def data_of(version: str = "v0.0.0", **answers: str) -> dict[str, object]:
 
 
 def _render(origin: Path, destination: Path, data: dict[str, object]) -> None:
-    renderer = _renderer(origin)
+    renderer, cache = _renderer(origin)
     with tempfile.TemporaryDirectory(dir=destination.parent) as folder:
         made = Path(folder) / "project"
         made.mkdir()
         renderer.write(renderer.answers(data, made), made)
         made.rename(destination)
+    cache.save()  # for the workers that start after this
 
 
 @cache
-def _renderer(origin: Path) -> "Renderer":
+def _renderer(origin: Path) -> tuple["Renderer", "TemplateCache"]:
     """Return the renderer of this process, which reads and compiles each template once."""
     from sls_patterns_cli.rendering.renderer import Renderer
     from sls_patterns_cli.rendering.template_cache import TemplateCache
 
-    return Renderer(origin, TemplateCache(of_this_run(RENDERED) / "templates"))
+    cache = TemplateCache(of_this_run(RENDERED) / "templates")
+    return Renderer(origin, cache), cache
 
 
 @cache

@@ -15,7 +15,7 @@ FOLDER = Path("tests/unit")
 
 def unit_tests_of(variant: Variant, project: Path) -> dict[Path, str]:
     """Return the tests of those adapters that a project has: where they belong, and their text."""
-    renderer = _renderer(template())
+    renderer, _ = _renderer(template())
     answers = renderer.answers(data_of(**variant.answers), project)
     name_of = {"python": "test_{}.py", "typescript": "{}.test.ts"}[variant.runtime].format
     found = {}

@@ -107,11 +107,11 @@ LINES: dict[tuple[str, ...], str] = {
     },
     (*NEW, "--data", "parameters=[concurrency, currency]"): (
         "--data parameters: 'currency' is not offered; "
-        "choose from: domain, concurrency, kms, retention, boundary"
+        "choose from: domain, concurrency, kms, retention, email, boundary"
     ),
     (*NEW, "--data", "parameters=[capacity]"): (
         "--data parameters: 'capacity' is not offered; "
-        "choose from: domain, concurrency, kms, retention, boundary"
+        "choose from: domain, concurrency, kms, retention, email, boundary"
     ),
     **{
         ("new", "fan-out-fan-in", "project", "--data", f"tolerated_percentage={answer}"): (

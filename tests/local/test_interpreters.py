@@ -1,9 +1,11 @@
 """Which Python or Node.js a runtime gets."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.languages import interpreters
 
@@ -27,13 +29,21 @@ def fake_node(path: Path, version: str) -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without any Python, but for the parts of the system that the fakes use."""
+    """A machine with Python 3.11 for this tool alone, but for what of the system the fakes use."""
+    monkeypatch.setattr(sys, "version_info", (3, 11, 4))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/nowhere")
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "uv"))
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "tr").symlink_to("/usr/bin/tr")
     return tmp_path
+
+
+def test_what_runs_this_needs_no_look(machine: Path) -> None:
+    fake(machine / "bin/python3.11", "3.11.7")
+    found, notice = interpreters.find("python3.11")
+    assert (found.executable, notice) == (Path(sys.executable).resolve(), None)
+    assert found.version_text == "3.11.4"
 
 
 def test_the_runtimes_own_version_on_the_path_comes_first(machine: Path) -> None:
@@ -93,6 +103,17 @@ def test_nvm_is_looked_into(machine: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_machine_with_another_node_gets_the_runtimes_own_from_a_package() -> None:
     found, _ = interpreters.find("nodejs24.x")
     assert found.version[0] == 24
+
+
+def test_where_uv_has_the_package_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "kept_folder", lambda: tmp_path / "kept")
+    found, _ = interpreters.find("nodejs24.x")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+
+    assert interpreters.find("nodejs24.x") == (found, None)
 
 
 def test_where_no_package_can_be_had_another_node_is_taken_with_a_notice(

@@ -14,12 +14,11 @@ from xml.etree import ElementTree as ET
 import looks
 import pytest
 from command import Cli
-from environments import link_environment, link_modules, link_requirements
+from environments import interpreter_of, link_environment, link_modules, link_requirements
 from kept import Look, Part, digest, kept
 from synthesis import synthesise_into
 
 from sls_patterns_cli.local import project as projects
-from sls_patterns_cli.local.languages import interpreters
 
 ASSEMBLED = Path(__file__).with_name("assembled.py")
 HERE = Path(__file__).parent
@@ -42,8 +41,7 @@ class Run:
 
 def look(project: Path) -> Look:
     """Return what decides how its proofs end: the project, what it runs on, all of the tool."""
-    interpreter, _ = interpreters.find(projects.load(project).lambda_runtime)
-    return (tool(), str(interpreter), *looks.all_but_pages(project))
+    return (tool(), str(interpreter_of(project)), *looks.all_but_pages(project))
 
 
 def unless_proven(kind: str, project: Path, *what: Part) -> AbstractContextManager[bool]:

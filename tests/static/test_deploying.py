@@ -159,3 +159,48 @@ def test_tags_are_added_to_those_of_the_stack(iac: str, option: str, tmp_path: P
     )
 
     assert project.calls()[-1].endswith(f" {option}")
+
+
+AWS = """#!/bin/sh
+case "$*" in
+    *--stack-name\\ shop*) echo arn:aws:sns:us-east-1:111122223333:shop-alarms ;;
+    *--topic-arn\\ arn:aws:sns:us-east-1:111122223333:shop-alarms*) {answers} ;;
+    *) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ("echo 0", True),
+        ("echo 1", False),
+        ("echo AccessDenied >&2; exit 254", False),
+    ],
+    ids=["nobody", "somebody", "who may not look"],
+)
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
+@pytest.mark.parametrize("target", ["deploy", "smoke"])
+def test_it_says_so_while_nobody_gets_the_alarms(
+    target: str, runtime: str, answers: str, tmp_path: Path, *, says: bool
+) -> None:
+    project = project_with_stand_ins(tmp_path, runtime=runtime)
+    (project.bin / "aws").write_text(AWS.format(answers=answers))
+    (project.folder / ".venv/bin").mkdir(parents=True)
+    for program in (project.bin / "aws", project.bin / "npm", project.folder / ".venv/bin/python"):
+        if not program.exists():
+            program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+
+    made = subprocess.run(
+        ["make", "--silent", target, "--assume-old=build", "--assume-old=install"],
+        cwd=project.folder,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert ("Nobody gets the alarms yet" in made.stdout) == says
+    assert made.stderr == ""

@@ -39,6 +39,7 @@ from sls_patterns_cli.catalog.compiler.kinds.aurora import (
 )
 from sls_patterns_cli.catalog.compiler.kinds.log_group import RETENTION_DAYS, RETENTIONS
 from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, SUBNET, VPC
+from sls_patterns_cli.catalog.compiler.optional_parameters import EMAIL
 from sls_patterns_cli.cloudformation.conditions import Choice
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
@@ -49,11 +50,11 @@ HERE = Path(__file__).parent
 CHOSEN = {
     "read-heavy-reporting-engine": (
         "invalidate-on-write",
-        "[cors, domain, concurrency, capacity, vpc, cluster, kms, retention, boundary]",
+        "[cors, domain, concurrency, capacity, vpc, cluster, kms, retention, email, boundary]",
     ),
     "simple-web-service": (
         "rest-api",
-        "[cors, domain, waf, concurrency, capacity, vpc, cluster, kms, retention, boundary]",
+        "[cors, domain, waf, concurrency, capacity, vpc, cluster, kms, retention, email, boundary]",
     ),
 }
 """Of the patterns that stand for all: a topology, and all optional parameters that it can have."""
@@ -239,6 +240,7 @@ def some_values(pattern: str) -> dict[str, Any]:
         **NETWORK,
         **cluster(pattern),
         "KmsKeyArn": KEY_ARN,
+        "AlarmEmail": "on-call@example.com",
         **{f"{name}ReservedConcurrency": 20 for name in BOUNDED[pattern]},
         f"{store}MinCapacity": 0.5,
         f"{store}MaxCapacity": 16,
@@ -671,6 +673,41 @@ def test_a_cluster_is_named_as_permissions_and_tokens_name_it(
 ) -> None:
     """Facts O32 and O36."""
     assert (re.fullmatch(pattern, given) is not None) == accepted
+
+
+@each_pattern
+def test_an_address_gets_the_alarms_while_a_parameter_names_it(
+    pattern: str, of: Callable[..., Templates]
+) -> None:
+    for template in of(pattern).values():
+        assert by_email(default_stack(deployed(template))) == []
+        stack = default_stack(deployed(template, AlarmEmail="on-call@example.com"))
+        (subscription,) = by_email(stack)
+        assert subscription["Endpoint"] == "on-call@example.com"
+        topic = stack.found(subscription["TopicArn"])
+        assert topic is not None
+        assert topic.type == "AWS::SNS::Topic"
+
+
+def by_email(stack: Stack) -> list[Any]:
+    subscriptions = of_type(stack, "AWS::SNS::Subscription")
+    return [each for each in subscriptions if each["Protocol"] == "email"]
+
+
+@pytest.mark.parametrize(
+    ("address", "accepted"),
+    [
+        ("none", True),
+        ("on-call+orders@example.co.uk", True),
+        ("on-call@localhost", False),
+        ("on call@example.com", False),
+        ("a@b@example.com", False),
+        ("on-call", False),
+        ("", False),
+    ],
+)
+def test_alarms_go_to_an_address(address: str, *, accepted: bool) -> None:
+    assert (re.fullmatch(EMAIL, address) is not None) == accepted
 
 
 @pytest.mark.parametrize(

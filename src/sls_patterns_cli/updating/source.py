@@ -90,6 +90,7 @@ class Source:
             fetch = ("fetch", "--quiet", "--no-tags")
             wanted = ("--", self._address, f"+{reference}:{reference}")
             try:
+                self._share_objects()
                 # A bundle has no parts, and neither has what a plain web server offers.
                 part = () if Path(self._address).exists() else ("--depth=1",)
                 try:
@@ -105,6 +106,13 @@ class Source:
             except git.GitError as error:
                 raise UserError(f"{version} of {self.name}: {error.message}") from error
         return Template(version, folder)
+
+    def _share_objects(self) -> None:
+        """Let the store have what a repository on this machine has: nothing is copied then."""
+        if Path(self._address).is_dir():
+            which = ("rev-parse", "--path-format=absolute", "--git-path", "objects")
+            objects = git.output(Path(self._address), *which, added=git.APART)
+            (self._store / "objects/info/alternates").write_bytes(objects)
 
     def _patterns(self, reference: str) -> set[str]:
         """The folders of the patterns of a version."""

@@ -10,6 +10,7 @@ OPTIONS: dict[Option, str] = {
     "concurrency": "how many functions use a database, or consume from a queue, at a time",
     "capacity": "the least and the most capacity of the database, and when it pauses",
     "retention": "for how many days logs are kept",
+    "email": "an email address that gets the alarms",
     "boundary": "a permissions boundary on every role",
     "cors": "which web pages of other origins may call the API",
     "domain": "a domain name of your own for the API",
@@ -20,6 +21,10 @@ OPTIONS: dict[Option, str] = {
     "kms": "a customer managed key of yours for what the stack stores",
 }
 """What the parameters of each choice set."""
+
+EMAIL = r"none|[^@\s]+@[^@\s]+\.[^@\s]+"
+"""An address to which SNS sends a link that confirms it (fact C24):
+https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html"""
 
 PARAMETERS: dict[str, Callable[[CompiledNode], Iterator[OptionalParameter]]] = {
     "http-api": api.parameters,
@@ -45,6 +50,14 @@ def optional_parameters(graph: Graph) -> Iterator[OptionalParameter]:
         log_group.RETENTION_DAYS,
         "For how many days CloudWatch keeps logs",
         allowed=log_group.RETENTIONS,
+    )
+    yield OptionalParameter(
+        "AlarmEmail",
+        "email",
+        "none",
+        "Who gets the alarms by email; SNS waits 48 hours for the address to confirm",
+        pattern=EMAIL,
+        default_is_off=True,
     )
     yield OptionalParameter(
         "PermissionsBoundaryArn",

@@ -192,6 +192,7 @@ Option = Literal[
     "concurrency",
     "capacity",
     "retention",
+    "email",
     "boundary",
     "cors",
     "domain",

@@ -94,6 +94,7 @@ APIS = of("http-api", "rest-api")
 
 OPTIONAL: dict[Option, tuple[Module, ...]] = {
     "domain": (_module("apigatewayv2", APIS), _module("route53", APIS)),
+    "email": (_module("sns", lambda _: True),),
     "waf": (_module("wafv2", of("rest-api")),),
     "private-legacy": (
         _module("iam", any_node(lambda node: bool(node.get("proxied") and node.get("called")))),

@@ -4,10 +4,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sls_patterns_cli import catalog
 from sls_patterns_cli.errors import UserError
 
 Version = tuple[int, int]
@@ -58,10 +61,13 @@ def required(lambda_runtime: str, report: Callable[[str], None]) -> Interpreter:
 
 
 def _python(wanted: Version) -> tuple[Interpreter, str | None]:
-    """Looked for on PATH, then among pyenv's and uv's installations.
+    """Our own, which needs no process to be known, or one on PATH, or of pyenv's or uv's.
 
     Without it the nearest version is taken, the newer of two equally near.
     """
+    own = sys.version_info[:3]
+    if own[:2] == wanted:
+        return Interpreter(Path(sys.executable).resolve(), own), None
     for path in _candidates(f"{wanted[0]}.{wanted[1]}"):
         found = _probe(path)
         if found and found.minor == wanted:
@@ -91,18 +97,30 @@ def _node(wanted: int) -> tuple[Interpreter, str | None]:
                 return found, None
             others.append(found)
     if version := NODE_PACKAGE_VERSIONS.get(wanted):
-        from uv import find_uv_bin
-
-        run = [find_uv_bin(), "tool", "run", "--quiet", "--from", f"{NODE_PACKAGE}=={version}"]
-        if found := _probe_node([*run, "--offline", "node"]):
+        known = catalog.kept_folder() / f"{NODE_PACKAGE}-{version}"
+        if found := _probe_node([str(known)]) or _packaged(version, known, "--offline"):
             return found, None
-        if found := _probe_node([*run, "node"]):
+        if found := _packaged(version, known):
             return found, f"Node.js {wanted} is not installed: took it from {NODE_PACKAGE}."
     if not others:
         raise UserError(f"No Node.js {wanted} on this machine; install it first.")
     return others[0], (
         f"Node.js {wanted} is not installed: the functions run on {others[0].version_text} here."
     )
+
+
+def _packaged(version: str, known: Path, *options: str) -> Interpreter | None:
+    """The package's Node.js. A link `known` leads there: uv takes longer to say where it is."""
+    from uv import find_uv_bin
+
+    run = [find_uv_bin(), "tool", "run", "--quiet", *options]
+    found = _probe_node([*run, "--from", f"{NODE_PACKAGE}=={version}", "node"])
+    if found:
+        with suppress(OSError):  # another command has made it, or nobody can
+            known.unlink(missing_ok=True)
+            known.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            known.symlink_to(found.executable)
+    return found
 
 
 def _candidates(version: str) -> Iterator[Path]:

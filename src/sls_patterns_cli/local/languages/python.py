@@ -115,13 +115,12 @@ class Python:
         root = self._project.root
         environment = root / ".venv"
         python = environment / "bin" / "python"
-        requirements = root / "requirements-dev.txt"
-        lists = [each for source in sorted(root.glob("*/")) for each in _lists(source)]
-        stamp = uv.fingerprint([requirements, *lists])
+        lists = _lists_of_environment(root)
+        stamp = uv.fingerprint(lists)
         made = environment / "pyvenv.cfg"
         if python.exists() and uv.is_current(made, stamp):
             return python
-        with self._progress.step(f"Installing {requirements.name} into .venv"):
+        with self._progress.step(f"Installing {lists[0].name} into .venv"):
             if not (python.exists() and made.exists()):
                 interpreter = str(self.interpreter.executable)
                 uv.run(
@@ -130,9 +129,21 @@ class Python:
             # What an interrupted installation has left may be half a package.
             again = ["--reinstall"] if uv.is_current(made, UNFINISHED) else []
             uv.mark_current(made, UNFINISHED)
-            uv.install(root, python, uv.named([requirements, *lists]), *again)
-        uv.mark_current(made, stamp)
+            uv.install(root, python, uv.named(lists), *again)
+        mark_environment_current(root)
         return python
+
+
+def mark_environment_current(root: Path) -> None:
+    """Remember that the `.venv` of a project has what its lists name."""
+    stamp = uv.fingerprint(_lists_of_environment(root))
+    uv.mark_current(root / ".venv/pyvenv.cfg", stamp)
+
+
+def _lists_of_environment(root: Path) -> list[Path]:
+    """What is installed into `.venv`: the requirements of development, and those of functions."""
+    lists = [each for source in sorted(root.glob("*/")) for each in _lists(source)]
+    return [root / "requirements-dev.txt", *lists]
 
 
 def _lists(source: Path) -> list[Path]:
