@@ -1,10 +1,14 @@
 """An alarm is compared with the values that its metrics can have: SP307 on both sides."""
 
+import tracemalloc
 from typing import Any
 
 import yaml
 from checking import findings
 from command import Cli
+
+from sls_patterns_cli.alarms.template import alarm_of
+from sls_patterns_cli.wiring.attainable import beyond_reach
 
 LAMBDA = "AWS/Lambda"
 
@@ -183,3 +187,31 @@ def test_an_alarm_that_nothing_sets_off_is_found_with_the_reason(cli: Cli) -> No
 
 def test_an_alarm_that_something_sets_off_is_not(cli: Cli) -> None:
     assert found(cli, SOMETIMES) == {}
+
+
+def test_combinations_are_made_one_by_one() -> None:
+    """Of an alarm with ten metrics there are billions, of which a few thousand are looked at."""
+    names = [f"m{number}" for number in range(5)]
+    stats = [
+        {
+            "Id": name,
+            "ReturnData": False,
+            "MetricStat": {
+                "Metric": {"Namespace": "Orders", "MetricName": name},
+                "Period": 60,
+                "Stat": "Sum",
+            },
+        }
+        for name in names
+    ]
+    many = {
+        **compared(">", 7),
+        "Metrics": [{"Id": "all", "Expression": " + ".join(names)}, *stats],
+    }
+
+    tracemalloc.start()
+    assert beyond_reach(alarm_of("Many", many)) is None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1024 * 1024

@@ -123,12 +123,27 @@ SUBSCRIPTION_DEAD_LETTER = Metric(
     "AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", "TopicName", bad=1
 )
 # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+# One that a queue keeps is told by that, so what fails of itself has undone its work.
+UNDONE = Metric(
+    "AWS/States",
+    "ExecutionsFailed",
+    "StateMachineArn",
+    bad=1,
+    tier="ticket",
+    share="page",
+    total=("ExecutionsSucceeded",),
+)
 STANDARD = [
-    Metric("AWS/States", name, "StateMachineArn", bad=1)
-    for name in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
+    UNDONE,
+    *(
+        Metric("AWS/States", name, "StateMachineArn", bad=1)
+        for name in ("ExecutionsTimedOut", "ExecutionsAborted")
+    ),
 ]
 # Whoever started an express execution has got its error.
-EXPRESS = [replace(metric, tier="ticket", periods=3) for metric in STANDARD[:2]]
+EXPRESS = [replace(each, tier="ticket", periods=3, share=None) for each in STANDARD[:2]]
+# The executions that a rule sends to a queue.
+KEPT = Metric("AWS/Events", "TriggeredRules", "RuleName", tier=None)
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 _SHARE: dict[str, Any] = {"tier": None, "total": ("Count",), "periods": 3}
@@ -311,6 +326,7 @@ KNOWN = {
         SUBSCRIPTION_DEAD_LETTER,
         *LOG_SUBSCRIPTION,
         *STANDARD,
+        KEPT,
         *API.values(),
         *REFUSED,
         *LATENCY,
@@ -427,8 +443,10 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     """
     found, share, expression = queries(alarm), share_of(alarm), expression_of(alarm)
     grown = letters.used(expression)
-    named = {share.total, share.part} if share else used(letters.rest(expression)) | grown
-    if named != {query.id for query in found}:
+    named = share.ids if share else used(letters.rest(expression)) | grown
+    subtracted = re.findall(r"- (\w+)", expression)
+    kept = {query.id for query in found if _metric(stack, query) is KEPT}
+    if named != {query.id for query in found} or not kept.issuperset(subtracted):
         must = f"a sum by + of all metrics, {SHARE} or {SHARE_OF_FEW}"
         yield is_but("alarm", alarm.name, "Expression", expression, must)
     yield from misread(alarm, expression)
@@ -441,7 +459,7 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         yield Violation("alarm", alarm.name, says)
     for query in found:
         counts = query.statistic in {"Sum", "SampleCount"}
-        if share and query.id == share.total and not counts:
+        if query.id in kept | (share.ids_of_total if share else set()) and not counts:
             yield is_but("alarm", alarm.name, f"Stat of {query.id}", query.statistic, "Sum")
         period = stack.number(query.period)
         # A single message fails once while it is hidden.
@@ -546,7 +564,9 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         each.id for each in queries(alarm) if (each.name, each.statistic) == letters.HIDDEN
     } & letters.used(expression)
     for query, found in watched_metrics:
-        if query.id in of_queues | hidden or (share and query.id == share.total):
+        if query.id in of_queues | hidden or (share and query.id in share.ids_of_total):
+            continue
+        if found is KEPT:
             continue
         metric = _as_told(stack, query, found, told)
         tier = metric.share if share else metric.tier
@@ -583,6 +603,8 @@ def _as_told(stack: Stack, query: Query, metric: Metric, told: str) -> Metric:
     """Return what is asked of a metric that may be of either tier, by what it is of."""
     if metric is SIGN_INS and told == "Ticket":
         return replace(metric, tier="ticket")
+    if metric is UNDONE and told == "Page":
+        return replace(metric, periods=3)
     # One that leaves work half done pages, whoever has got its error.
     if metric in EXPRESS and told == "Page":
         return replace(metric, tier="page", periods=1)
@@ -601,8 +623,13 @@ def _is_set_aside(stack: Stack, queue: Resource) -> bool:
     )
 
 
-def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violation]:
-    """Say what keeps anybody from hearing of a metric of the resource."""
+def watched(
+    stack: Stack, resource: Resource, metric: Metric, *, as_share: bool | None = None
+) -> Iterator[Violation]:
+    """Say what keeps anybody from hearing of a metric of the resource.
+
+    It may be watched as a share or by itself; with `as_share`, it must be so, or must not.
+    """
     alarms = [
         (alarm, query)
         for alarm in stack.of_type(ALARM)
@@ -611,6 +638,7 @@ def watched(stack: Stack, resource: Resource, metric: Metric) -> Iterator[Violat
         and query.name == metric.name
         and query.dimensions.keys() == {metric.dimension, *metric.others}
         and _is_dimension(stack, resource, query.dimensions[metric.dimension])
+        and as_share in {None, share_of(alarm) is not None}
     ]
     if not alarms:
         yield Violation("alarm", resource.name, f"no alarm watches {metric}")
@@ -669,15 +697,26 @@ class Share:
     least: int
     is_of_few: bool = False
 
+    @property
+    def ids(self) -> set[str]:
+        """The metrics of both."""
+        return {*re.findall(r"\w+", f"{self.total} {self.part}")}
+
+    @property
+    def ids_of_total(self) -> set[str]:
+        """Those of the total alone."""
+        return self.ids - {*re.findall(r"\w+", self.part)}
+
 
 def share_of(alarm: Resource) -> Share | None:
     """Return the share that an alarm watches, if it does."""
     expression = expression_of(alarm)
-    form = re.fullmatch(r"IF\((\w+) >= (\d+), 100 \* (\w+) / (\w+), 0\)", expression)
+    some = r"(\w+|\(\w+ [+-] \w+\))"
+    form = re.fullmatch(rf"IF\({some} >= (\d+), 100 \* {some} / {some}, 0\)", expression)
     if form and form[1] == form[4]:
         return Share(form[1], form[3], int(form[2]))
     few = re.fullmatch(
-        r"IF\((\w+) < \d+ AND (\w+) >= (\d+) AND \d+ \* (\w+) >= (\w+), 1, 0\)", expression
+        rf"IF\({some} < \d+ AND {some} >= (\d+) AND \d+ \* {some} >= {some}, 1, 0\)", expression
     )
     if few and (few[1], few[2]) == (few[5], few[4]):
         return Share(few[1], few[2], int(few[3]), is_of_few=True)

@@ -4,6 +4,7 @@ Numbers are written out, so that the contract is measured against them and not a
 """
 
 import json
+from copy import deepcopy
 from typing import Any
 
 Resources = dict[str, Any]
@@ -187,6 +188,45 @@ def shares(metric: str, dimension: str, value: Any) -> Resources:
     for each in of_few["Metrics"][1:]:
         each["MetricStat"]["Period"] = 3600
     return {"ApiErrors": many, "ApiQuietErrors": few}
+
+
+def undone(machine: str, rule: str) -> Resources:
+    """Return the alarms on executions that have failed, and that a rule sends to no queue."""
+    kept = query("kept", ("AWS/Events", "TriggeredRules"), "RuleName", ref(rule))
+    ended = [
+        query(each.lower(), ("AWS/States", f"Executions{each}"), "StateMachineArn", ref(machine))
+        for each in ("Failed", "Succeeded")
+    ]
+    few = "(failed + succeeded) < 540 AND (failed - kept) >= 3"
+    all_of_them = {
+        "Failed": (
+            "IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)",
+            {"Threshold": 5, "EvaluationPeriods": 3},
+        ),
+        "QuietFailed": (
+            f"IF({few} AND 4 * (failed - kept) >= (failed + succeeded), 1, 0)",
+            {"Threshold": 0, "EvaluationPeriods": 1},
+        ),
+        "Undone": ("failed - kept", {"Threshold": 0, "EvaluationPeriods": 1}),
+    }
+    found: Resources = {
+        f"{machine}{name}": resource(
+            "AWS::CloudWatch::Alarm",
+            AlarmDescription=f"{'Ticket' if name == 'Undone' else 'Page'}: it fails. First: look",
+            Metrics=[
+                {"Id": "value", "Expression": expression},
+                *deepcopy([kept, *ended[: 1 if name == "Undone" else 2]]),
+            ],
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[ref("Alarms")],
+            OKActions=[ref("Alarms")],
+            **when,
+        )
+        for name, (expression, when) in all_of_them.items()
+    }
+    for each in found[f"{machine}QuietFailed"]["Properties"]["Metrics"][1:]:
+        each["MetricStat"]["Period"] = 3600
+    return found
 
 
 def standstill(of: str) -> Resources:
@@ -656,12 +696,6 @@ def _machine(**properties: Any) -> Resources:
             **properties,
         ),
         "SagaRole": role("states", allow("lambda:InvokeFunction", get("Pay"))),
-        **{
-            f"Saga{status}": alarm(
-                "AWS/States", f"Executions{status}", "StateMachineArn", ref("Saga")
-            )
-            for status in ("Failed", "TimedOut")
-        },
     }
 
 
@@ -672,7 +706,7 @@ def e7() -> dict[str, Any]:
         function("Start", allow("states:StartExecution", ref("Saga"))),
         dead_letters("Broken", admit("events", "sqs:SendMessage", get("Broken"), get("Rule"))),
         {
-            "SagaAborted": alarm("AWS/States", "ExecutionsAborted", "StateMachineArn", ref("Saga")),
+            **undone("Saga", "Rule"),
             "Rule": resource(
                 "AWS::Events::Rule",
                 EventPattern={
@@ -698,6 +732,8 @@ def e7() -> dict[str, Any]:
 def e9() -> dict[str, Any]:
     """Return a standard state machine that maps items which it reads from a bucket."""
     stack = e7()
+    for each in undone("Saga", "Rule"):  # nothing is undone
+        del stack["Resources"][each]
     retry = {"ErrorEquals": ["States.ALL"], "BackoffRate": 2, "JitterStrategy": "FULL"}
     pay = {
         "Type": "Task",
@@ -820,7 +856,15 @@ def e7x() -> dict[str, Any]:
         "logs:DescribeResourcePolicies",
         "logs:DescribeLogGroups",
     ]
-    machine = _machine(StateMachineType="EXPRESS", LoggingConfiguration=logging)
+    machine = {
+        **_machine(StateMachineType="EXPRESS", LoggingConfiguration=logging),
+        **{
+            f"Saga{status}": alarm(
+                "AWS/States", f"Executions{status}", "StateMachineArn", ref("Saga")
+            )
+            for status in ("Failed", "TimedOut")
+        },
+    }
     saga = machine["Saga"]["Properties"]
     saga["DefinitionSubstitutions"] |= {"orders": ref("Orders"), "Partition": ref("AWS::Partition")}
     caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]}

@@ -53,10 +53,10 @@ def standstills(expression: str) -> list[Standstill]:
 
 
 def used(expression: str) -> set[str]:
-    """Return the ids that a sum by + names, also those of what stands still."""
+    """Return the ids that a sum by + and - names, also those of what stands still."""
     ids = {each for one in standstills(expression) for each in (*one.named.values(), one.otherwise)}
     rest = FORM.sub("", expression)
-    return ids | {each for each in re.split(r"\s*\+\s*", rest) if each}
+    return ids | {each for each in re.split(r"\s*[+-]\s*", rest) if each}
 
 
 def misread(alarm: Resource, expression: str) -> Iterator[Violation]:

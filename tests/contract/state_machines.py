@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from contract.alarms import EXPRESS, STANDARD, watched
+from contract.alarms import EXPRESS, UNDONE, watched
 from contract.aliases import invocable
 from contract.ends import dead_letter_queue, rule_to_end
 from contract.maps import distributed_maps, invoked, kept_items, qualified, tolerates
@@ -77,8 +77,11 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
         else:
             yield from _failure_queue(stack, machine)
         yield from _distributed_maps(stack, machine, rule)
-        for metric in EXPRESS if express else STANDARD:
+        for metric in EXPRESS if express else ():
             yield from watched(stack, machine, metric)
+        if not express and _final_errors(definition(stack, machine)):
+            for as_share in (False, True):
+                yield from watched(stack, machine, UNDONE, as_share=as_share)
 
 
 def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violation]:

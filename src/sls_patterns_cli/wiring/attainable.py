@@ -86,11 +86,13 @@ def _combinations(alarm: evaluation.Alarm) -> Iterator[Mapping[Metric, Series]]:
     metrics = list(dict.fromkeys(query.metric for query in alarm.queries))
     levels = [_levels(metric, numbers) for metric in metrics]
     rates = list(product(_shapes(alarm), _counts(alarm, numbers)))
-    for chosen, (shape, count) in product(product(*levels), rates):
-        yield {
-            metric: _series(alarm.period, level, count, shape)
-            for metric, level in zip(metrics, chosen, strict=True)
-        }
+    # Product would make all combinations of levels, of which there may be billions, for the first.
+    for chosen in product(*levels):
+        for shape, count in rates:
+            yield {
+                metric: _series(alarm.period, level, count, shape)
+                for metric, level in zip(metrics, chosen, strict=True)
+            }
 
 
 def _numbers(alarm: evaluation.Alarm) -> list[float]:

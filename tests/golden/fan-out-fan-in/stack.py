@@ -318,32 +318,6 @@ class FanOutFanInStack(cdk.Stack):
                 ),
             ),
         )
-        # Each leaves work half done, and none is retried.
-        alarms.page(
-            "ProcessStateMachineFailedAlarm",
-            "Page: Executions of process fail. First: see its history in the console",
-            math(
-                "failed + timed_out + aborted",
-                failed=metric(
-                    "AWS/States",
-                    "ExecutionsFailed",
-                    "Sum",
-                    StateMachineArn=process_state_machine.state_machine_arn,
-                ),
-                timed_out=metric(
-                    "AWS/States",
-                    "ExecutionsTimedOut",
-                    "Sum",
-                    StateMachineArn=process_state_machine.state_machine_arn,
-                ),
-                aborted=metric(
-                    "AWS/States",
-                    "ExecutionsAborted",
-                    "Sum",
-                    StateMachineArn=process_state_machine.state_machine_arn,
-                ),
-            ),
-        )
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",

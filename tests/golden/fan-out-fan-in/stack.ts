@@ -273,21 +273,6 @@ export class FanOutFanInStack extends cdk.Stack {
         m3: metric("AWS/Events", "FailedInvocations", "Sum", { RuleName: processFailureRule.ref }),
       }),
     });
-    // Each leaves work half done, and none is retried.
-    alarms.page("ProcessStateMachineFailedAlarm", {
-      description: "Page: Executions of process fail. First: see its history in the console",
-      value: math("failed + timed_out + aborted", {
-        failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
-          StateMachineArn: processStateMachine.stateMachineArn,
-        }),
-        timed_out: metric("AWS/States", "ExecutionsTimedOut", "Sum", {
-          StateMachineArn: processStateMachine.stateMachineArn,
-        }),
-        aborted: metric("AWS/States", "ExecutionsAborted", "Sum", {
-          StateMachineArn: processStateMachine.stateMachineArn,
-        }),
-      }),
-    });
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description:

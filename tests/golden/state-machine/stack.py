@@ -444,31 +444,70 @@ class StateMachineStack(cdk.Stack):
             ),
             When(above=thresholds.refused_percent, minutes=5, periods=3),
         )
-        # Each leaves work half done, and none is retried.
+        # A share in 3 of 15 minutes, each with at least 9 executions: after three minutes of an
+        # outage, and also where only each fourth minute is bad.
         alarms.page(
             "OrderStateMachineFailedAlarm",
-            "Page: Executions of order fail. First: see its history in the console",
+            "Page: Too many executions of order fail, and are undone. First: see its history in "
+            "the console",
             math(
-                "failed + timed_out + aborted",
+                "IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),
-                timed_out=metric(
+                kept=metric("AWS/Events", "TriggeredRules", "Sum", RuleName=order_failure_rule.ref),
+                succeeded=metric(
                     "AWS/States",
-                    "ExecutionsTimedOut",
-                    "Sum",
-                    StateMachineArn=order_state_machine.state_machine_arn,
-                ),
-                aborted=metric(
-                    "AWS/States",
-                    "ExecutionsAborted",
+                    "ExecutionsSucceeded",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),
             ),
+            When(above=thresholds.error_percent, periods=15, needed=3),
+        )
+        # Fewer than 540 executions in an hour are no rate by the minute: three of them have
+        # failed, and a quarter or more.
+        alarms.page(
+            "OrderStateMachineQuietFailedAlarm",
+            "Page: Three or more of the few executions of order in an hour were undone. First: "
+            "see its history in the console",
+            math(
+                "IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) >= (failed + succeeded), 1, 0)",
+                failed=metric(
+                    "AWS/States",
+                    "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                kept=metric("AWS/Events", "TriggeredRules", "Sum", RuleName=order_failure_rule.ref),
+                succeeded=metric(
+                    "AWS/States",
+                    "ExecutionsSucceeded",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+            ),
+            When(minutes=60),
+        )
+        # Its caller sees that it failed, and nothing is left to redrive.
+        alarms.ticket(
+            "OrderStateMachineUndoneAlarm",
+            "Ticket: An execution of order has failed, and is undone. First: see its history in "
+            "the console",
+            math(
+                "failed - kept",
+                failed=metric(
+                    "AWS/States",
+                    "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                kept=metric("AWS/Events", "TriggeredRules", "Sum", RuleName=order_failure_rule.ref),
+            ),
+            When(minutes=5),
         )
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sls_patterns_cli.catalog.compiler.alarms import thresholds
 from sls_patterns_cli.catalog.compiler.dashboard import on_top, statuses
-from sls_patterns_cli.catalog.compiler.kinds import function
-from sls_patterns_cli.catalog.compiler.kinds.rate import failure_rate
+from sls_patterns_cli.catalog.compiler.kinds import function, state_machine
+from sls_patterns_cli.catalog.compiler.kinds.rate import calls, failure_rate
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     Acknowledgement,
@@ -94,11 +94,12 @@ def _alarms(node: CompiledNode, known: Mapping[str, Alarm], seen: set[str]) -> I
         if source["kind"] in {"http-api", "rest-api"}:
             yield known[f"{source['id']}ErrorsAlarm"]
         elif source["kind"] == "state-machine":
-            # Without a page of its own, it answers an API, whose alarm tells.
-            failed = known[f"{source['id']}FailedAlarm"]
-            if failed.tier == PAGE:
+            failed = known.get(f"{source['id']}FailedAlarm")
+            if failed is None:
+                yield state_machine.failure_rate(source)
+            elif failed.tier == PAGE:
                 yield failed
-            else:
+            else:  # it answers an API, whose alarm tells
                 yield from _alarms(source, known, {*seen, source["name"]})
         elif source["kind"] == "function" and edge["call"] == "sync":
             yield from _alarms(source, known, {*seen, source["name"]})
@@ -119,8 +120,10 @@ def _errors(node: CompiledNode) -> Alarm:
             f"{node['id']}ErrorsAlarm",
             f"Executions of the {node['name']} function fail",
             "see its dead-letter queue",
-            failed=function.metric(node, "DurableExecutionFailed"),
-            all_of_them=function.metric(node, "DurableExecutionStarted"),
+            calls(
+                failed=function.metric(node, "DurableExecutionFailed"),
+                all_of_them=function.metric(node, "DurableExecutionStarted"),
+            ),
         )
     return failure_rate(
         f"{node['id']}ErrorsAlarm",
@@ -128,8 +131,10 @@ def _errors(node: CompiledNode) -> Alarm:
         if function.is_called_by_others(node)
         else f"Invocations of the {node['name']} function fail",
         "see its log",
-        failed=function.metric(node, "Errors"),
-        all_of_them=function.metric(node, "Invocations"),
+        calls(
+            failed=function.metric(node, "Errors"),
+            all_of_them=function.metric(node, "Invocations"),
+        ),
     )
 
 
@@ -148,6 +153,5 @@ def _failed_records(node: CompiledNode, source: CompiledNode) -> Alarm:
         f"{node['id']}RecordsAlarm",
         f"The {node['name']} function fails to process what it gets",
         "see its log",
-        failed=metric("FailedInvokeEventCount"),
-        all_of_them=metric("InvokedEventCount"),
+        calls(failed=metric("FailedInvokeEventCount"), all_of_them=metric("InvokedEventCount")),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, subnets
-from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, outage, refusal_rate, slow
+from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, calls, outage, refusal_rate, slow
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
@@ -80,14 +80,13 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""
     _, _, failed, refused = NAMES[node["kind"]]
     yield from outage(
-        f"{node['id']}ErrorsAlarm",
+        (f"{node['id']}ErrorsAlarm", f"{node['id']}QuietErrorsAlarm"),
         (
             "The API answers too many requests with a 5xx status",
             "Three or more of the few requests of an hour got a 5xx status",
         ),
         "see its access log, then the logs of its functions",
-        failed=metric(node, failed),
-        all_of_them=metric(node, "Count"),
+        calls(failed=metric(node, failed), all_of_them=metric(node, "Count")),
     )
     yield slow(
         f"{node['id']}LatencyAlarm",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import bucket, queue, rules
-from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, outage, refusal_rate, slow
+from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, calls, outage, refusal_rate, slow
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
@@ -145,14 +145,13 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of one function beside those of all functions of the service."""
     if is_called_by_others(node):
         yield from outage(
-            f"{node['id']}ErrorsAlarm",
+            (f"{node['id']}ErrorsAlarm", f"{node['id']}QuietErrorsAlarm"),
             (
                 f"Calls of the {node['name']} function fail",
                 f"Three or more of the few calls of the {node['name']} function in an hour failed",
             ),
             "see its log",
-            failed=metric(node, "Errors"),
-            all_of_them=metric(node, "Invocations"),
+            calls(failed=metric(node, "Errors"), all_of_them=metric(node, "Invocations")),
         )
         yield slow(
             f"{node['id']}DurationAlarm",

@@ -1,7 +1,7 @@
 """Alarms on calls: on the share that fails or is refused, and on how long callers wait."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
@@ -47,49 +47,65 @@ REFUSED_PERCENT = Threshold(
 )
 
 
+@dataclass(frozen=True)
+class Failing:
+    """How many of how many fail, as expressions of `metrics`; `of` says what they are."""
+
+    metrics: Mapping[str, Metric]
+    failed: str = "failed"
+    all_of_them: str = "calls"
+    of: str = "calls"
+
+    def share(self, least: int) -> str:
+        """In percent, and 0 while all of them are fewer than `least`."""
+        return _share(self.failed, self.all_of_them, least)
+
+
+def calls(*, failed: Metric, all_of_them: Metric) -> Failing:
+    """Calls that fail, each of which is counted when it ends."""
+    return Failing({"calls": all_of_them, "failed": failed})
+
+
 def _share(part: str, total: str, least: int) -> str:
     """What a metric is of another in percent, and 0 while that is below `least`."""
     return f"IF({total} >= {least}, 100 * {part} / {total}, 0)"
 
 
 def outage(
-    alarm_id: str, whats: tuple[str, str], first: str, *, failed: Metric, all_of_them: Metric
+    alarm_ids: tuple[str, str], whats: tuple[str, str], first: str, failing: Failing
 ) -> Iterator[Alarm]:
-    """The two alarms on calls that fail: on a share of many by the minute, of few by the hour.
+    """The two alarms on what fails: on a share of many by the minute, of few by the hour.
 
     Each number of calls is judged by one of them, so that one outage is one page. At fewer than
     three calls an hour neither goes off. `whats` says what is wrong, of many and of few.
     """
     what, of_few = whats
     yield replace(
-        failure_rate(alarm_id, what, first, failed=failed, all_of_them=all_of_them),
+        failure_rate(alarm_ids[0], what, first, failing),
         reason=f"a share in {BAD_MINUTES} of {BAD_MINUTES_OF} minutes, each with at least "
-        f"{FEWEST_CALLS} calls: after three minutes of an outage, and also where only each fourth "
-        "minute is bad",
+        f"{FEWEST_CALLS} {failing.of}: after three minutes of an outage, and also where only each "
+        "fourth minute is bad",
         periods=BAD_MINUTES_OF,
         needed=BAD_MINUTES,
     )
-    most = 60 * FEWEST_CALLS
+    most, failed, all_of_them = 60 * FEWEST_CALLS, failing.failed, failing.all_of_them
+    not_few = f"{failed} >= {FAILED_IN_AN_HOUR} AND 4 * {failed} >= {all_of_them}"
     yield Alarm(
-        alarm_id.replace("ErrorsAlarm", "QuietErrorsAlarm"),
+        alarm_ids[1],
         PAGE,
         of_few,
         first,
-        f"fewer than {most} calls in an hour are no rate by the minute: three of them have failed, "
-        "and a quarter or more",
-        {"calls": all_of_them, "failed": failed},
+        f"fewer than {most} {failing.of} in an hour are no rate by the minute: three of them have "
+        "failed, and a quarter or more",
+        failing.metrics,
         after="with the third failure",
-        terms=(
-            f"IF(calls < {most} AND failed >= {FAILED_IN_AN_HOUR} AND 4 * failed >= calls, 1, 0)",
-        ),
+        terms=(f"IF({all_of_them} < {most} AND {not_few}, 1, 0)",),
         period=3600,
     )
 
 
-def failure_rate(
-    alarm_id: str, what: str, first: str, *, failed: Metric, all_of_them: Metric
-) -> Alarm:
-    """The alarm on the share of calls that fail; it is quiet a minute after the last failure.
+def failure_rate(alarm_id: str, what: str, first: str, failing: Failing) -> Alarm:
+    """The alarm on the share of what fails; it is quiet a minute after the last failure.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Best_Practice_Recommended_Alarms_AWS_Services.html
     """
@@ -98,10 +114,10 @@ def failure_rate(
         PAGE,
         what,
         first,
-        f"a share in 3 of 3 minutes, each with at least {FEWEST_CALLS} calls, so that no single "
-        "call sets it off",
-        {"calls": all_of_them, "failed": failed},
-        terms=(_share("failed", "calls", FEWEST_CALLS),),
+        f"a share in 3 of 3 minutes, each with at least {FEWEST_CALLS} {failing.of}, so that no "
+        f"single {failing.of.removesuffix('s')} sets it off",
+        failing.metrics,
+        terms=(failing.share(FEWEST_CALLS),),
         threshold=ERROR_PERCENT,
         periods=3,
     )

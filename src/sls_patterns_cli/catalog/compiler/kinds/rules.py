@@ -28,6 +28,14 @@ def not_sent(rule: str) -> Metric:
     return Metric("AWS/Events", "FailedInvocations", "Sum", {"RuleName": Reference(rule, "ref")})
 
 
+def triggered(rule: str) -> Metric:
+    """How many events a rule, by its logical id, has matched.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    """
+    return Metric("AWS/Events", "TriggeredRules", "Sum", {"RuleName": Reference(rule, "ref")})
+
+
 def metric(source: CompiledNode, target: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
     """A metric of the rule by which a bus or bucket sends events to a target (fact C9).
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sls_patterns_cli.catalog.compiler.kinds import function, queue, rules
+from sls_patterns_cli.catalog.compiler.kinds import function, queue, rate, rules
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
     TICKET,
@@ -46,29 +46,83 @@ def failed(node: CompiledNode) -> dict[str, Metric]:
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
-    """The alarm on executions that fail; a rejection is a result, and no failure."""
-    express = bool(node.get("express"))
-    metrics = failed(node)
-    if express and not node.get("final_error"):
-        yield Alarm(
-            f"{node['id']}FailedAlarm",
-            TICKET,
-            f"Executions of {node['name']} fail",
-            "see the log of the state machine",
-            "the caller of each has got an error, and the alarm on the API tells if they are many",
-            metrics,
-            terms=tuple(metrics),
-            periods=3,
-        )
+    """The alarms on executions that fail; a rejection is a result, and no failure.
+
+    What a dead-letter queue keeps its alarm tells, so only what an execution has undone is told of
+    beside it.
+    """
+    if not node.get("express"):
+        if node.get("final_error"):
+            yield from _undone(node)
         return
+    metrics = failed(node)
+    answers = not node.get("final_error")
     yield Alarm(
         f"{node['id']}FailedAlarm",
-        PAGE,
+        TICKET if answers else PAGE,
         f"Executions of {node['name']} fail",
-        "see the log of the state machine" if express else "see its history in the console",
-        "each leaves work half done, and none is retried",
+        "see the log of the state machine",
+        "the caller of each has got an error, and the alarm on the API tells if they are many"
+        if answers
+        else "each leaves work half done, and none is retried",
         metrics,
         terms=tuple(metrics),
+        periods=3 if answers else 1,
+    )
+
+
+def _undone(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms on executions that have undone their work, and so are in no dead-letter queue.
+
+    Each is a ticket, since it has a cause; a share of them is an outage. The rule that sends the
+    others to the queue counts those (fact C25).
+    """
+    of_each = {
+        "failed": metric(node, "ExecutionsFailed"),
+        "kept": rules.triggered(failure_rule(node)),
+    }
+    undone = "(failed - kept)"
+    first = "see its history in the console"
+    yield from rate.outage(
+        (f"{node['id']}FailedAlarm", f"{node['id']}QuietFailedAlarm"),
+        (
+            f"Too many executions of {node['name']} fail, and are undone",
+            f"Three or more of the few executions of {node['name']} in an hour were undone",
+        ),
+        first,
+        rate.Failing(
+            {**of_each, "succeeded": metric(node, "ExecutionsSucceeded")},
+            undone,
+            "(failed + succeeded)",
+            "executions",
+        ),
+    )
+    yield Alarm(
+        f"{node['id']}UndoneAlarm",
+        TICKET,
+        f"An execution of {node['name']} has failed, and is undone",
+        first,
+        "its caller sees that it failed, and nothing is left to redrive",
+        of_each,
+        terms=(undone.strip("()"),),
+        period=300,
+    )
+
+
+def failure_rate(node: CompiledNode) -> Alarm:
+    """The alarm on the share of executions that fail, for those who wait only minutes for it."""
+    return rate.failure_rate(
+        f"{node['id']}FailedAlarm",
+        f"Executions of {node['name']} fail",
+        "see its history in the console",
+        rate.Failing(
+            {
+                "failed": metric(node, "ExecutionsFailed"),
+                "succeeded": metric(node, "ExecutionsSucceeded"),
+            },
+            all_of_them="(failed + succeeded)",
+            of="executions",
+        ),
     )
 
 
