@@ -82,6 +82,7 @@ BY_AGE = {"ApproximateNumberOfMessagesVisible": "ApproximateAgeOfOldestMessage"}
         ({"Threshold: 0": "Threshold: 0.9"}, "FailedAlarm goes off 1 minute later"),
         ({"Threshold: 0": "Threshold: 1.1"}, "FailedAlarm does not go off"),
         ({**BY_AGE, "Threshold: 0": "Threshold: 590"}, "FailedAlarm goes off 11 minutes later"),
+        ({"Threshold: 0": "Threshold: -1"}, "FailedAlarm is on already, and tells nobody"),
         ({"Threshold: 0": "Threshold: !Ref AWS::StackName"}, "FailedAlarm would see it"),
     ],
 )
@@ -97,6 +98,60 @@ def test_alarms_are_evaluated_over_what_the_end_reports(
     lines = cli("prove").stdout.splitlines()
 
     assert lines[1] == f"  ends in Failed after 2.5 minutes, {said}, came back: messages"
+
+
+STARTED = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fulfil:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition: {StartAt: Done, States: {Done: {Type: Succeed}}}
+  Start:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: ""
+      Handler: index.handler
+      Runtime: python3.13
+      Policies: [{StepFunctionsExecutionPolicy: {StateMachineName: !GetAtt Fulfil.Name}}]
+  FailedAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Namespace: AWS/States
+      MetricName: ExecutionsFailed
+      Dimensions: [{Name: StateMachineArn, Value: !Ref Fulfil}]
+      Statistic: Sum
+      Period: 300
+      EvaluationPeriods: 1
+      Threshold: 0
+      ComparisonOperator: GreaterThanThreshold
+      TreatMissingData: notBreaching
+      AlarmActions: [!Sub "arn:aws:sns:eu-west-1:${AWS::AccountId}:pages"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "FailedAlarm goes off 1 minute later"),
+        ({"Threshold: 0": "Threshold: 0.9"}, "FailedAlarm goes off 1 minute later"),
+        ({"Threshold: 0": "Threshold: 1.1"}, "FailedAlarm does not go off"),
+        ({"Periods: 1": "Periods: 2"}, "FailedAlarm does not go off"),
+        ({"notBreaching": "breaching"}, "FailedAlarm is on already, and tells nobody"),
+    ],
+)
+def test_alarms_are_evaluated_over_what_a_state_machine_reports(
+    changes: dict[str, str], said: str, cli: Cli, template: Path
+) -> None:
+    text = STARTED
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    template.write_text(text)
+
+    printed = cli("prove", "--edge", "Start=>Fulfil").stdout
+
+    assert f"  ends in Fulfil at once, {said}, " in printed
 
 
 def test_a_stack_that_loses_events_fails(cli: Cli, template: Path) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
@@ -44,7 +44,7 @@ class Seen:
     """An alarm on what has ended, and after how many minutes it goes off."""
 
     alarm: str
-    minutes: int | Literal["never", "unknown"]
+    minutes: ringing.When
 
 
 @dataclass(frozen=True)
@@ -189,11 +189,8 @@ def _alarms(stack: Stack, edge: Edge) -> Iterator[Seen]:
             yield Seen(alarm.name, _minutes(stack, alarm, end) if end else "unknown")
 
 
-def _minutes(stack: Stack, alarm: Resource, end: Resource) -> int | Literal["never", "unknown"]:
-    if end.type != QUEUE:
-        return "unknown"
+def _minutes(stack: Stack, alarm: Resource, end: Resource) -> ringing.When:
     try:
-        minutes = ringing.minutes_until(stack, alarm, end)
+        return ringing.minutes_until(stack, alarm, end)
     except ringing.UnknownAlarmError:
         return "unknown"
-    return "never" if minutes is None else minutes

@@ -55,6 +55,8 @@ def _rings(seen: Seen) -> str:
     match seen.minutes:
         case "never":
             return "does not go off"
+        case "already on":
+            return "is on already, and tells nobody"
         case "unknown":
             return "would see it"
     return f"goes off {seen.minutes} minute{'' if seen.minutes == 1 else 's'} later"

@@ -1,16 +1,18 @@
-"""When the alarms of a stack go off: they are evaluated over what a queue would report.
+"""When the alarms of a stack go off: they are evaluated over what a queue or machine would report.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sls_patterns_cli.alarms import evaluation, template
 from sls_patterns_cli.alarms.expression import UnknownExpressionError
 from sls_patterns_cli.alarms.series import Metric, Series, UnknownStatisticError, Values
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.wiring.alarms import is_dimension, queries
+from sls_patterns_cli.wiring.model import MACHINE, QUEUE
 
 SETTLED = 10
 """For so many periods nothing happens first."""
@@ -23,26 +25,35 @@ UnknownAlarmError = (
 )
 """Why nobody here can tell when an alarm goes off."""
 
+When = int | Literal["never", "already on", "unknown"]
+"""After how many minutes an alarm goes off; one that is on before tells nobody of what comes."""
+
 
 def read(stack: Stack, alarm: Resource) -> evaluation.Alarm:
     """Return an alarm of a stack as it is evaluated; raises one of UnknownAlarmError."""
     return template.alarm_of(alarm.name, _resolved(stack, alarm.properties))
 
 
-def minutes_until(stack: Stack, alarm: Resource, queue: Resource) -> int | None:
-    """Return after how many minutes an alarm tells of the first message in a queue; None: never.
+def minutes_until(stack: Stack, alarm: Resource, end: Resource) -> When:
+    """Return when an alarm tells of the first message in a queue, or failure of a state machine.
 
-    Raises one of UnknownAlarmError.
+    Of any other end it is unknown. Raises one of UnknownAlarmError.
     """
+    reported = {QUEUE: _of_one_message, MACHINE: _of_one_failure}.get(end.type)
+    if reported is None:
+        return "unknown"
     found = read(stack, alarm)
     comes = SETTLED * found.period
     until = comes + min(DAY, 2 * found.periods * found.period + 7200)
-    of_queue: dict[Metric, Series] = {}
+    of_end: dict[Metric, Series] = {}
     for query, evaluated in zip(queries(alarm), found.queries, strict=True):
-        if is_dimension(stack, queue, query.dimensions.get("QueueName")):
-            of_queue[evaluated.metric] = _of_one_message(query.name, comes, until)
-    off = goes_off(found, of_queue, comes, until)
-    return None if off is None else -(-(off - comes) // 60)
+        if any(is_dimension(stack, end, value) for value in query.dimensions.values()):
+            of_end[evaluated.metric] = reported(query.name, comes, until)
+    before = [each for each in evaluation.changes(found, of_end, until) if each.at <= comes]
+    if before and before[-1].state is evaluation.State.ALARM:
+        return "already on"
+    off = goes_off(found, of_end, comes, until)
+    return "never" if off is None else -(-(off - comes) // 60)
 
 
 def goes_off(
@@ -73,6 +84,12 @@ def _of_one_message(name: str, comes: int, until: int) -> Series:
         "NumberOfMessagesSent": [Values(after[0], 1)],
     }
     return Series(values.get(name, []))
+
+
+def _of_one_failure(name: str, comes: int, _until: int) -> Series:
+    """Return what a state machine reports of a single execution, which has failed."""
+    ended = {"ExecutionsStarted", "ExecutionsFailed"}
+    return Series([Values(comes + 30, 1)] if name in ended else [])
 
 
 def _resolved(stack: Stack, value: Any) -> Any:

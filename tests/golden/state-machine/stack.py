@@ -475,7 +475,8 @@ class StateMachineStack(cdk.Stack):
             "Page: Three or more of the few executions of order in an hour were undone. First: "
             "see its history in the console",
             math(
-                "IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) >= (failed + succeeded), 1, 0)",
+                "IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) "
+                ">= (failed + succeeded), 1, 0)",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",

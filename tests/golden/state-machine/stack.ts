@@ -402,15 +402,18 @@ export class StateMachineStack extends cdk.Stack {
       description:
         "Page: Too many executions of order fail, and are undone. First: see its history in the " +
         "console",
-      value: math("IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)", {
-        failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
-          StateMachineArn: orderStateMachine.stateMachineArn,
-        }),
-        kept: metric("AWS/Events", "TriggeredRules", "Sum", { RuleName: orderFailureRule.ref }),
-        succeeded: metric("AWS/States", "ExecutionsSucceeded", "Sum", {
-          StateMachineArn: orderStateMachine.stateMachineArn,
-        }),
-      }),
+      value: math(
+        "IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)",
+        {
+          failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+          kept: metric("AWS/Events", "TriggeredRules", "Sum", { RuleName: orderFailureRule.ref }),
+          succeeded: metric("AWS/States", "ExecutionsSucceeded", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+        },
+      ),
       threshold: thresholds.errorPercent,
       periods: 15,
       needed: 3,
@@ -421,15 +424,19 @@ export class StateMachineStack extends cdk.Stack {
       description:
         "Page: Three or more of the few executions of order in an hour were undone. First: see " +
         "its history in the console",
-      value: math("IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) >= (failed + succeeded), 1, 0)", {
-        failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
-          StateMachineArn: orderStateMachine.stateMachineArn,
-        }),
-        kept: metric("AWS/Events", "TriggeredRules", "Sum", { RuleName: orderFailureRule.ref }),
-        succeeded: metric("AWS/States", "ExecutionsSucceeded", "Sum", {
-          StateMachineArn: orderStateMachine.stateMachineArn,
-        }),
-      }),
+      value: math(
+        "IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) >= " +
+          "(failed + succeeded), 1, 0)",
+        {
+          failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+          kept: metric("AWS/Events", "TriggeredRules", "Sum", { RuleName: orderFailureRule.ref }),
+          succeeded: metric("AWS/States", "ExecutionsSucceeded", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+        },
+      ),
       minutes: 60,
     });
     // Its caller sees that it failed, and nothing is left to redrive.
