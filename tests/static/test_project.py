@@ -37,7 +37,7 @@ from environments import (
     npm,
     pins,
 )
-from kept import Look, Part, digest, kept, kept_of
+from kept import Look, Part, digest, is_off, kept, kept_of
 from rendering import ROOT, render_project
 from servers import Server, server
 from spending import CLOCK
@@ -345,12 +345,28 @@ def renamed(variants: Iterable[Variant], name: str, into: Path) -> list[Path]:
 # One worker reads the types of the packages for the first time, which takes a minute.
 @pytest.mark.xdist_group("types of packages")
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_types_of_python_have_nothing_to_say(pattern: str, projects: Projects) -> None:
+def test_types_of_python_have_nothing_to_say(
+    pattern: str, projects: Projects, request: pytest.FixtureRequest
+) -> None:
+    """The first one reads all that are chosen: reading what packages have takes longer than that.
+
+    What it has found good is kept for the others, and where it finds something, they tell whose.
+    """
     with_functions = {each.iac: each for each in variants_in("simple-web-service", "python")}
     for variant in with_functions.values():
         environment(projects[variant])  # has the plugins, also for projects that have no functions
 
-    check_types(projects.of(offered_in(pattern, "python")).values())
+    chosen = [pattern] if is_off() else patterns_chosen(request.node)
+    check_types(
+        project for each in chosen for project in projects.of(offered_in(each, "python")).values()
+    )
+
+
+def patterns_chosen(test: pytest.Function) -> list[str]:
+    """Return the patterns of which a test runs, its own first."""
+    of_test = (each for each in test.session.items if isinstance(each, pytest.Function))
+    alike = [each for each in of_test if each.originalname == test.originalname]
+    return list(dict.fromkeys(str(each.callspec.params["pattern"]) for each in (test, *alike)))
 
 
 @pytest.mark.xdist_group("types of packages")
