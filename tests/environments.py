@@ -19,7 +19,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.local import languages
 from sls_patterns_cli.local import project as projects
 from sls_patterns_cli.local.flavours.cdk import QUIET
-from sls_patterns_cli.local.languages import interpreters, modules, python
+from sls_patterns_cli.local.languages import interpreters, modules, python, uv
 from sls_patterns_cli.local.languages.code import Code
 from sls_patterns_cli.local.languages.interpreters import Interpreter
 from sls_patterns_cli.terminal.progress import Progress
@@ -80,7 +80,7 @@ def link_environment(project: Path) -> None:
     shutil.copy(place / "pyvenv.cfg", own)
     for shared in ("bin", "lib"):
         (own / shared).symlink_to(place / shared)
-    python.mark_environment_current(project)
+    uv.mark_current(own / "pyvenv.cfg", uv.fingerprint(python.lists_of_environment(project)))
 
 
 def interpreter_of(project: Path) -> Interpreter:

@@ -564,9 +564,8 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         each.id for each in queries(alarm) if (each.name, each.statistic) == letters.HIDDEN
     } & letters.used(expression)
     for query, found in watched_metrics:
-        if query.id in of_queues | hidden or (share and query.id in share.ids_of_total):
-            continue
-        if found is KEPT:
+        of_total = share.ids_of_total if share else set()
+        if query.id in of_queues | hidden | of_total or found is KEPT:
             continue
         metric = _as_told(stack, query, found, told)
         tier = metric.share if share else metric.tier

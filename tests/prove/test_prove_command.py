@@ -89,15 +89,18 @@ BY_AGE = {"ApproximateNumberOfMessagesVisible": "ApproximateAgeOfOldestMessage"}
 def test_alarms_are_evaluated_over_what_the_end_reports(
     changes: dict[str, str], said: str, cli: Cli, template: Path
 ) -> None:
-    alarm = ALARM
-    for old, new in changes.items():
-        assert old in alarm
-        alarm = alarm.replace(old, new)
-    template.write_text(ENDS + alarm)
+    template.write_text(ENDS + changed(ALARM, changes))
 
     lines = cli("prove").stdout.splitlines()
 
     assert lines[1] == f"  ends in Failed after 2.5 minutes, {said}, came back: messages"
+
+
+def changed(text: str, changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
 
 
 STARTED = """\
@@ -143,11 +146,7 @@ Resources:
 def test_alarms_are_evaluated_over_what_a_state_machine_reports(
     changes: dict[str, str], said: str, cli: Cli, template: Path
 ) -> None:
-    text = STARTED
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    template.write_text(text)
+    template.write_text(changed(STARTED, changes))
 
     printed = cli("prove", "--edge", "Start=>Fulfil").stdout
 

@@ -65,7 +65,7 @@ def project_with_stand_ins(tmp_path: Path, **answers: str) -> Project:
 
 def deploy_in_terminal(project: Project, answer: str, **environment: str) -> int:
     """Run `make deploy` under a pseudo-terminal, and answer what it asks; return its exit code."""
-    make = pexpect.spawn(
+    deploy = pexpect.spawn(
         str(shutil.which("make")),
         ["deploy", "--assume-old=build"],
         cwd=project.folder,
@@ -73,11 +73,24 @@ def deploy_in_terminal(project: Project, answer: str, **environment: str) -> int
         encoding="utf-8",
         timeout=30,
     )
-    if make.expect(["Deploy\\? ", pexpect.EOF]) == 0:
-        make.sendline(answer)
-        make.expect(pexpect.EOF)
-    make.close()
-    return int(make.exitstatus)
+    if deploy.expect(["Deploy\\? ", pexpect.EOF]) == 0:
+        deploy.sendline(answer)
+        deploy.expect(pexpect.EOF)
+    deploy.close()
+    return int(deploy.exitstatus)
+
+
+def make(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make without a terminal."""
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=project.folder,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
 
 
 def expected(project: Project, tools: dict[str, list[str]], way: str) -> list[str]:
@@ -126,14 +139,7 @@ class TestDeploy:
     ) -> None:
         project = project_with_stand_ins(tmp_path, **answers)
 
-        subprocess.run(
-            ["make", "deploy", "--assume-old=build"],
-            cwd=project.folder,
-            env=project.environment,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-        )
+        make(project, "deploy", "--assume-old=build")
 
         assert project.calls() == expected(project, tools, "unasked")
 
@@ -149,14 +155,7 @@ def test_tags_are_added_to_those_of_the_stack(iac: str, option: str, tmp_path: P
     """Fact O6."""
     project = project_with_stand_ins(tmp_path, iac=iac)
 
-    subprocess.run(
-        ["make", "deploy", "TAGS=team=a stage=b", "--assume-old=build"],
-        cwd=project.folder,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-    )
+    make(project, "deploy", "TAGS=team=a stage=b", "--assume-old=build")
 
     assert project.calls()[-1].endswith(f" {option}")
 
@@ -192,15 +191,7 @@ def test_it_says_so_while_nobody_gets_the_alarms(
             program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
 
-    made = subprocess.run(
-        ["make", "--silent", target, "--assume-old=build", "--assume-old=install"],
-        cwd=project.folder,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+    made = make(project, "--silent", target, "--assume-old=build", "--assume-old=install")
 
     assert ("Nobody gets the alarms yet" in made.stdout) == says
     assert made.stderr == ""

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-a
 https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from sls_patterns_cli.alarms import evaluation, template
@@ -49,10 +49,11 @@ def minutes_until(stack: Stack, alarm: Resource, end: Resource) -> When:
     for query, evaluated in zip(queries(alarm), found.queries, strict=True):
         if any(is_dimension(stack, end, value) for value in query.dimensions.values()):
             of_end[evaluated.metric] = reported(query.name, comes, until)
-    before = [each for each in evaluation.changes(found, of_end, until) if each.at <= comes]
-    if before and before[-1].state is evaluation.State.ALARM:
+    changes = list(evaluation.changes(found, of_end, until))
+    before = [each.state for each in changes if each.at <= comes]
+    if before and before[-1] is evaluation.State.ALARM:
         return "already on"
-    off = goes_off(found, of_end, comes, until)
+    off = _first_on(changes, comes)
     return "never" if off is None else -(-(off - comes) // 60)
 
 
@@ -63,14 +64,12 @@ def goes_off(
 
     Raises one of UnknownAlarmError.
     """
-    return next(
-        (
-            change.at
-            for change in evaluation.changes(alarm, metrics, until)
-            if change.state is evaluation.State.ALARM and change.at > since
-        ),
-        None,
-    )
+    return _first_on(evaluation.changes(alarm, metrics, until), since)
+
+
+def _first_on(changes: Iterable[evaluation.Change], since: int) -> int | None:
+    alarms = (each.at for each in changes if each.state is evaluation.State.ALARM)
+    return next((at for at in alarms if at > since), None)
 
 
 def _of_one_message(name: str, comes: int, until: int) -> Series:

@@ -115,7 +115,7 @@ class Python:
         root = self._project.root
         environment = root / ".venv"
         python = environment / "bin" / "python"
-        lists = _lists_of_environment(root)
+        lists = lists_of_environment(root)
         stamp = uv.fingerprint(lists)
         made = environment / "pyvenv.cfg"
         if python.exists() and uv.is_current(made, stamp):
@@ -130,17 +130,11 @@ class Python:
             again = ["--reinstall"] if uv.is_current(made, UNFINISHED) else []
             uv.mark_current(made, UNFINISHED)
             uv.install(root, python, uv.named(lists), *again)
-        mark_environment_current(root)
+        uv.mark_current(made, stamp)
         return python
 
 
-def mark_environment_current(root: Path) -> None:
-    """Remember that the `.venv` of a project has what its lists name."""
-    stamp = uv.fingerprint(_lists_of_environment(root))
-    uv.mark_current(root / ".venv/pyvenv.cfg", stamp)
-
-
-def _lists_of_environment(root: Path) -> list[Path]:
+def lists_of_environment(root: Path) -> list[Path]:
     """What is installed into `.venv`: the requirements of development, and those of functions."""
     lists = [each for source in sorted(root.glob("*/")) for each in _lists(source)]
     return [root / "requirements-dev.txt", *lists]

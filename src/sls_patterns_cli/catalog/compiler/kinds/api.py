@@ -80,7 +80,8 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""
     _, _, failed, refused = NAMES[node["kind"]]
     yield from outage(
-        (f"{node['id']}ErrorsAlarm", f"{node['id']}QuietErrorsAlarm"),
+        node["id"],
+        "ErrorsAlarm",
         (
             "The API answers too many requests with a 5xx status",
             "Three or more of the few requests of an hour got a 5xx status",

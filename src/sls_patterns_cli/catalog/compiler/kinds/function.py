@@ -145,7 +145,8 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of one function beside those of all functions of the service."""
     if is_called_by_others(node):
         yield from outage(
-            (f"{node['id']}ErrorsAlarm", f"{node['id']}QuietErrorsAlarm"),
+            node["id"],
+            "ErrorsAlarm",
             (
                 f"Calls of the {node['name']} function fail",
                 f"Three or more of the few calls of the {node['name']} function in an hour failed",

@@ -56,10 +56,6 @@ class Failing:
     all_of_them: str = "calls"
     of: str = "calls"
 
-    def share(self, least: int) -> str:
-        """In percent, and 0 while all of them are fewer than `least`."""
-        return _share(self.failed, self.all_of_them, least)
-
 
 def calls(*, failed: Metric, all_of_them: Metric) -> Failing:
     """Calls that fail, each of which is counted when it ends."""
@@ -72,16 +68,17 @@ def _share(part: str, total: str, least: int) -> str:
 
 
 def outage(
-    alarm_ids: tuple[str, str], whats: tuple[str, str], first: str, failing: Failing
+    of: str, alarm: str, whats: tuple[str, str], first: str, failing: Failing
 ) -> Iterator[Alarm]:
     """The two alarms on what fails: on a share of many by the minute, of few by the hour.
 
     Each number of calls is judged by one of them, so that one outage is one page. At fewer than
-    three calls an hour neither goes off. `whats` says what is wrong, of many and of few.
+    three calls an hour neither goes off. `of` is the id of what is watched, `alarm` what theirs
+    end with. `whats` says what is wrong, of many and of few.
     """
     what, of_few = whats
     yield replace(
-        failure_rate(alarm_ids[0], what, first, failing),
+        failure_rate(f"{of}{alarm}", what, first, failing),
         reason=f"a share in {BAD_MINUTES} of {BAD_MINUTES_OF} minutes, each with at least "
         f"{FEWEST_CALLS} {failing.of}: after three minutes of an outage, and also where only each "
         "fourth minute is bad",
@@ -91,7 +88,7 @@ def outage(
     most, failed, all_of_them = 60 * FEWEST_CALLS, failing.failed, failing.all_of_them
     not_few = f"{failed} >= {FAILED_IN_AN_HOUR} AND 4 * {failed} >= {all_of_them}"
     yield Alarm(
-        alarm_ids[1],
+        f"{of}Quiet{alarm}",
         PAGE,
         of_few,
         first,
@@ -117,7 +114,7 @@ def failure_rate(alarm_id: str, what: str, first: str, failing: Failing) -> Alar
         f"a share in 3 of 3 minutes, each with at least {FEWEST_CALLS} {failing.of}, so that no "
         f"single {failing.of.removesuffix('s')} sets it off",
         failing.metrics,
-        terms=(failing.share(FEWEST_CALLS),),
+        terms=(_share(failing.failed, failing.all_of_them, FEWEST_CALLS),),
         threshold=ERROR_PERCENT,
         periods=3,
     )

@@ -21,19 +21,21 @@ EVENT_AGE = Duration(24, "hours")
 
 
 def not_sent(rule: str) -> Metric:
-    """What shows that a rule, by its logical id, could not send to its queue.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
-    """
-    return Metric("AWS/Events", "FailedInvocations", "Sum", {"RuleName": Reference(rule, "ref")})
+    """What shows that a rule could not send to its queue."""
+    return _of_default_bus(rule, "FailedInvocations")
 
 
 def triggered(rule: str) -> Metric:
-    """How many events a rule, by its logical id, has matched.
+    """How many events a rule has matched."""
+    return _of_default_bus(rule, "TriggeredRules")
+
+
+def _of_default_bus(rule: str, name: str) -> Metric:
+    """A metric of a rule of the default bus, by its logical id.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
     """
-    return Metric("AWS/Events", "TriggeredRules", "Sum", {"RuleName": Reference(rule, "ref")})
+    return Metric("AWS/Events", name, "Sum", {"RuleName": Reference(rule, "ref")})
 
 
 def metric(source: CompiledNode, target: CompiledNode, name: str, statistic: str = "Sum") -> Metric:

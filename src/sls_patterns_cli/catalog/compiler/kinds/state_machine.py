@@ -84,7 +84,8 @@ def _undone(node: CompiledNode) -> Iterator[Alarm]:
     undone = "(failed - kept)"
     first = "see its history in the console"
     yield from rate.outage(
-        (f"{node['id']}FailedAlarm", f"{node['id']}QuietFailedAlarm"),
+        node["id"],
+        "FailedAlarm",
         (
             f"Too many executions of {node['name']} fail, and are undone",
             f"Three or more of the few executions of {node['name']} in an hour were undone",
