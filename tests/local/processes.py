@@ -37,7 +37,8 @@ def descendants(pid: int) -> set[int]:
 def environments(emulator: int) -> set[int]:
     """The processes in which an emulator runs functions.
 
-    Those of Python have been forked from a process that has the packages imported.
+    Those of Python are forked by a process of their function, which is forked by one that has the
+    packages imported.
     """
     rows = subprocess.run(
         ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
@@ -46,13 +47,16 @@ def environments(emulator: int) -> set[int]:
         int(pid): (int(parent), " ".join(words))
         for pid, parent, *words in map(str.split, rows)  # some processes have no words
     }
-    parents = {parent for parent, _ in running.values()}
     return {
         pid
-        for pid in descendants(emulator) & running.keys() - parents
+        for pid in descendants(emulator) & running.keys()
         if str(runtimes.FOLDER) in (command := running[pid][1])
-        and not (".py" in command and running[pid][0] == emulator)
+        and _generations(running, pid, emulator) == (3 if ".py" in command else 1)
     }
+
+
+def _generations(running: dict[int, tuple[int, str]], pid: int, ancestor: int) -> int:
+    return 0 if pid == ancestor else 1 + _generations(running, running[pid][0], ancestor)
 
 
 def listening_addresses(pid: int) -> set[tuple[str, int]]:

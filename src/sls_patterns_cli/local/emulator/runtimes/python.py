@@ -3,7 +3,7 @@
 Runs on the function's own interpreter, with nothing but the standard library. Speaks the
 emulator's protocol: JSON lines on standard input and output; logs go to standard error, where a
 line `LOG_END` closes the log of each invocation. With the descriptor of a socket as argument it
-serves nothing itself, but forks such environments.
+serves nothing itself, but imports packages and forks such environments.
 
 Follows the runtime's documented behaviour for handlers, errors and logging:
 https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
@@ -22,15 +22,20 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import ast
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    Modules = Sequence[tuple[ast.Module, list[tuple[str, tuple[str, ...]]]]]
 
 LOG_END = "\x1e"
 """ASCII record separator: no log line of a handler is this and nothing else."""
+
+MESSAGE_BYTES = 1 << 17
+"""Of what starts a function: its variables are 4 KB at most."""
 
 RESERVED_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
@@ -195,6 +200,74 @@ def module_name(init: dict[str, Any]) -> str:
     return name.replace("/", ".")
 
 
+class Variables(type(os.environ)):  # type: ignore[misc]
+    """The process's variables, which know what has been read of them, and what that was."""
+
+    read: ClassVar[dict[str, str | None]] = {}
+
+    def __getitem__(self, name: str) -> str:
+        self.read[name] = None
+        value: str = super().__getitem__(name)
+        self.read[name] = value
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        self.read[EVERYTHING] = ""
+        return iter(super().__iter__())
+
+
+EVERYTHING = "="
+"""Stands for all variables: no variable can have this name."""
+
+
+def share_packages(requests: socket.socket) -> None:
+    """Import what functions import of packages, and fork for each what forks its environments.
+
+    A function can share what is imported here if all variables that were read meanwhile are the
+    same in its environment. What comes is how it starts, and a descriptor; the answer is whether it
+    is served. `environment` is left out where this process has it already, `alone` says that
+    nothing may be imported before it is.
+    """
+    import gc
+    import signal
+    import socket
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that end need not be waited for
+    # The interpreter has read LC_ALL, and may have added LC_CTYPE (PEP 538).
+    added = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
+    Variables.read.update({"LC_ALL": None, **os.environ})
+    os.environ.__class__ = Variables
+    while True:
+        asked, descriptors, _, _ = socket.recv_fds(requests, MESSAGE_BYTES, 1)
+        if not asked:
+            return
+        init = json.loads(asked)
+        environment = {**added, **init.get("environment", os.environ)}
+        modules = [] if init.get("alone") else import_packages(init)
+        serves = (
+            # A fork would lose threads.
+            len(list(Path("/proc/self/task").iterdir())) == 1
+            and ("environment" not in init or agrees(environment))
+        )
+        gc.freeze()  # a fork would copy the memory of what it looks at for garbage
+        if serves and os.fork() == 0:
+            requests.close()
+            os.environ.__class__ = Variables.__base__
+            os.environ.clear()
+            os.environ.update(environment)
+            make_clients(modules)
+            with socket.socket(fileno=descriptors[0]) as own:
+                fork_environments(own)
+            return
+        os.close(descriptors[0])
+        requests.sendall(b"y" if serves else b"n")
+
+
+def agrees(environment: dict[str, str]) -> bool:
+    """Whether all that packages have read of variables is the same in an environment."""
+    return all(environment.get(name) == value for name, value in Variables.read.items())
+
+
 def fork_environments(requests: socket.socket) -> None:
     """Fork an environment for each byte that comes, until no more can come.
 
@@ -206,8 +279,7 @@ def fork_environments(requests: socket.socket) -> None:
     import socket
     import tempfile
 
-    gc.freeze()  # environments would copy the memory of what they look at for garbage
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that end need not be waited for
+    gc.freeze()
     while True:
         asked, descriptors, _, _ = socket.recv_fds(requests, 1, 4)
         if not asked:
@@ -227,24 +299,30 @@ def fork_environments(requests: socket.socket) -> None:
         requests.sendall(child.to_bytes(8, "big"))
 
 
-def import_packages(init: dict[str, Any]) -> None:
+def import_packages(init: dict[str, Any]) -> Modules:
     """Import the packages that the handler imports first of all, and nothing of the function.
 
-    For its first client of a service boto3 reads 80 ms long what AWS says of that: here, too.
+    Returns the function's modules. What fails, each environment will say.
     """
-    code = Path(init["path"][0])
-    os.environ.update(init["env"])
-    sys.path[:0] = init["path"][1:]
-    modules = list(own_modules(code, module_name(init)))
-    for name, attributes in dict.fromkeys(each for _, packages in modules for each in packages):
-        module = importlib.import_module(name)
-        for attribute in attributes:
-            if not hasattr(module, attribute):
-                importlib.import_module(f"{name}.{attribute}")
+    modules: Modules = []
+    folders = init["path"][1:]
+    sys.path[:0] = folders
+    with suppress(BaseException):
+        modules = list(own_modules(Path(init["path"][0]), module_name(init)))
+        for name, attributes in dict.fromkeys(each for _, packages in modules for each in packages):
+            module = importlib.import_module(name)
+            for attribute in attributes:
+                if not hasattr(module, attribute):
+                    importlib.import_module(f"{name}.{attribute}")
+    del sys.path[: len(folders)]
+    return modules
+
+
+def make_clients(modules: Modules) -> None:
+    """For its first client of a service boto3 reads 80 ms long what AWS says of that: here, too."""
     for service in dict.fromkeys(each for own, _ in modules for each in services(own)):
         with suppress(Exception):  # the environment will say so
             sys.modules["boto3"].client(service)
-    del sys.path[: len(init["path"][1:])]
 
 
 def own_modules(
@@ -292,20 +370,10 @@ def services(module: ast.Module) -> Iterator[str]:
             yield str(part.args[0].value)
 
 
-def start_forking(descriptor: str, *, importing: bool) -> None:
+if sys.argv[1:]:
     import socket
 
-    with socket.socket(fileno=int(descriptor)) as requests:
-        if importing:
-            with suppress(BaseException):  # each environment will say so
-                import_packages(json.loads(sys.stdin.readline()))
-            if len(list(Path("/proc/self/task").iterdir())) > 1:  # a fork would lose threads
-                own = [sys.executable, "-I", "-S", __file__, descriptor, "without-packages"]
-                os.execv(sys.executable, own)  # noqa: S606 (this very program)
-        fork_environments(requests)
-
-
-if sys.argv[1:]:
-    start_forking(sys.argv[1], importing=not sys.argv[2:])
+    with socket.socket(fileno=int(sys.argv[1])) as requests_for_forks:
+        share_packages(requests_for_forks)
 else:
     serve(json.loads(sys.stdin.readline()))

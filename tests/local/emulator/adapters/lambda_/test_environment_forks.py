@@ -59,6 +59,10 @@ import os, random, tempfile, threading
 PROCESS, WORD = os.getpid(), os.environ["WORD"]
 tempfile.gettempdir()
 """
+WITHOUT_VARIABLES = """
+import os, random, threading
+PROCESS, WORD = os.getpid(), ""
+"""
 THREADED = """
 import time
 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
@@ -143,8 +147,11 @@ def test_packages_are_imported_once_and_the_function_in_each_environment(
 def test_what_boto3_knows_of_a_service_is_read_once_and_each_environment_has_a_client_of_its_own(
     function: Function,
 ) -> None:
-    for each in function():
-        assert each["clients_in"] == [each["imported_in"], each["process"]]
+    one, other = function()
+
+    assert one["clients_in"] == [(reader := one["clients_in"][0]), one["process"]]
+    assert other["clients_in"] == [reader, other["process"]]
+    assert reader not in {one["process"], other["process"], one["imported_in"]}
 
 
 def test_a_client_that_cannot_be_made_is_the_environments_error(function: Function) -> None:
@@ -158,6 +165,48 @@ def test_packages_see_the_variables_of_a_changed_configuration(function: Functio
 
     assert {each["word"] for each in before} == {"first"}
     assert {each["word"] for each in after} == {"second"}
+
+
+def test_functions_share_packages_that_read_no_variable(function: Function) -> None:
+    before = function(WITHOUT_VARIABLES)
+    after = function(WORD="second")
+
+    assert len({each["imported_in"] for each in before + after}) == 1
+    assert len({each["clients_in"][0] for each in before + after}) == 2
+    assert len({each["process"] for each in before + after}) == 4
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        'os.getenv("WORD")',
+        '"WORD" in os.environ',
+        "os.environ.copy()",
+        "[*os.environ]",
+        'os.environ["AWS_LAMBDA_FUNCTION_NAME"]',
+    ],
+)
+def test_a_package_that_reads_a_variable_of_the_function_is_its_own(
+    function: Function, reads: str
+) -> None:
+    before = function(f"{WITHOUT_VARIABLES}\n{reads}")
+    after = function(WORD="second")
+
+    assert {each["imported_in"] for each in before}.isdisjoint(
+        each["imported_in"] for each in after
+    )
+
+
+@pytest.mark.parametrize("variable", ["TZ", "LANG", "LC_ALL"])
+def test_a_function_with_another_value_of_what_all_have_has_packages_of_its_own(
+    function: Function, variable: str
+) -> None:
+    before = function(WITHOUT_VARIABLES)
+    after = function(**{variable: "Asia/Tokyo"})
+
+    assert {each["imported_in"] for each in before}.isdisjoint(
+        each["imported_in"] for each in after
+    )
 
 
 def test_a_package_that_starts_a_thread_does_so_in_each_environment(function: Function) -> None:

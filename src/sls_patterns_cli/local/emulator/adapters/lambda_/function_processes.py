@@ -102,9 +102,11 @@ class FunctionProcess(lambda_runtime.Worker):  # type: ignore[misc]
         environment = _environment(config, code, self._tmpdir)
         command = _command(config["Runtime"])
         if config["Runtime"].startswith("python") and environment_forks.SUPPORTED:
-            program = environment_forks.Program(tuple(command), code, json.dumps(init))
+            program = environment_forks.Program(
+                tuple(command), code, dict(init), environment, _of_all_functions(config)
+            )
             key = lambda_runtime._worker_key(self.func_name, config, "")
-            self._proc = environment_forks.fork(key, program, environment, INIT_SECONDS)
+            self._proc = environment_forks.fork(key, program, INIT_SECONDS)
             init["env"] = environment  # its own, where the process that forks has another's
         else:
             self._proc = subprocess.Popen(
@@ -268,25 +270,32 @@ def _variables(config: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _environment(config: dict[str, Any], code: Path, temporary: str) -> dict[str, str]:
+def _of_all_functions(config: dict[str, Any]) -> dict[str, str]:
+    """The variables that all functions of a runtime have alike."""
     _, region = lambda_runtime._account_region_from_function_config(config)
-    name = config["FunctionName"]
-    logging = config.get("LoggingConfig") or {}
-    environment = {
+    return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "TMPDIR": temporary,
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
         # Of a host name such as sync-states that an SDK makes of it, there is none here.
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    }
+
+
+def _environment(config: dict[str, Any], code: Path, temporary: str) -> dict[str, str]:
+    name = config["FunctionName"]
+    logging = config.get("LoggingConfig") or {}
+    environment = {
+        **_of_all_functions(config),
+        "TMPDIR": temporary,
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup") or f"/aws/lambda/{name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": new_uuid(),
         "LAMBDA_TASK_ROOT": str(code),
