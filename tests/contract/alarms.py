@@ -13,6 +13,7 @@ from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.wiring.alarms import ALARM, PUBLISHER, Query, is_dimension, queries
+from sls_patterns_cli.wiring.edges.executions import kept_by_express
 from sls_patterns_cli.wiring.model import QUEUE, RULE, TOPIC
 from sls_patterns_cli.wiring.policies import resource_policy, statements
 
@@ -142,6 +143,8 @@ STANDARD = [
 ]
 # Whoever started an express execution has got its error.
 EXPRESS = [replace(each, tier="ticket", periods=3, share=None) for each in STANDARD[:2]]
+# One that keeps what it leaves half done cannot keep what times out (fact C26).
+KEEPING = [replace(UNDONE, share=None), STANDARD[1]]
 # The executions that a rule sends to a queue.
 KEPT = Metric("AWS/Events", "TriggeredRules", "RuleName", tier=None)
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
@@ -470,6 +473,11 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
             yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
 
 
+def keeps(stack: Stack, machine: Resource) -> bool:
+    """Tell whether an express machine keeps the executions that it leaves half done."""
+    return any(edge.target == machine.name for edge in kept_by_express(stack))
+
+
 @cache
 def _known(namespace: str, name: str) -> list[Metric]:
     """Return what AWS publishes by this name: by one dimension, or by several."""
@@ -479,8 +487,9 @@ def _known(namespace: str, name: str) -> list[Metric]:
 def _metric(stack: Stack, query: Query) -> Metric | None:
     machine = stack.named(query.dimensions.get("StateMachineArn"))
     is_express = machine and machine.get("StateMachineType") == "EXPRESS"
-    if is_express and query.name in {each.name for each in STANDARD}:
-        return next((each for each in EXPRESS if each.name == query.name), None)
+    if machine and is_express and query.name in {each.name for each in STANDARD}:
+        of_machine = KEEPING if keeps(stack, machine) else EXPRESS
+        return next((each for each in of_machine if each.name == query.name), None)
     if not query.namespace.startswith("AWS/"):
         return OWN.get(query.name)
     of = _known(query.namespace, query.name)

@@ -865,9 +865,32 @@ def e7x() -> dict[str, Any]:
             for status in ("Failed", "TimedOut")
         },
     }
+    machine["SagaFailed"]["Properties"]["AlarmDescription"] = "Ticket: it fails. First: look why"
     saga = machine["Saga"]["Properties"]
     saga["DefinitionSubstitutions"] |= {"orders": ref("Orders"), "Partition": ref("AWS::Partition")}
-    caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]}
+    saga["DefinitionSubstitutions"] |= {"broken": ref("Broken")}
+    caught = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Keep"}]}
+    saga["Definition"]["States"]["Keep"] = {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::sqs:sendMessage",
+        "Arguments": {
+            "QueueUrl": "${broken}",
+            "MessageBody": {
+                "name": "{% $states.context.Execution.Name %}",
+                "input": "{% $states.context.Execution.Input %}",
+            },
+        },
+        "TimeoutSeconds": 5,
+        "Retry": [
+            {
+                "ErrorEquals": ["States.ALL"],
+                "BackoffRate": 2,
+                "MaxAttempts": 9,
+                "JitterStrategy": "FULL",
+            }
+        ],
+        "End": True,
+    }
     saga["Definition"]["States"]["Refund"] |= caught | {"Next": "Refunded"}
     saga["Definition"]["States"]["Refunded"] = caught | {
         "Type": "Task",
@@ -879,6 +902,7 @@ def e7x() -> dict[str, Any]:
     }
     return template(
         machine,
+        dead_letters("Broken"),
         {
             "Orders": table(),
             "SagaLog": vended("states", "saga"),
@@ -887,6 +911,7 @@ def e7x() -> dict[str, Any]:
                 allow("lambda:InvokeFunction", get("Pay")),
                 allow(delivering, "*"),
                 allow("dynamodb:UpdateItem", get("Orders")),
+                allow("sqs:SendMessage", get("Broken")),
             ),
         },
     )
@@ -1256,10 +1281,12 @@ def sync() -> dict[str, Any]:
         },
     }
     (policy,) = page["SagaRole"]["Properties"]["Policies"]
-    invokes, delivers, _changes_orders = policy["PolicyDocument"]["Statement"]
+    invokes, delivers, *_ = policy["PolicyDocument"]["Statement"]
     invokes["Resource"] = ref("StockFunctionArn")
     policy["PolicyDocument"]["Statement"] = [invokes, delivers]
-    del page["Orders"]
+    for name in ("Orders", *dead_letters("Broken")):
+        del page[name]
+    page["SagaFailed"]["Properties"]["AlarmDescription"] = "Page: it fails. First: look why"
     answer = "#set($context.responseOverride.status = $input.path('$.status'))"
     integration = {
         "type": "aws",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from contract.alarms import EXPRESS, UNDONE, watched
+from contract.alarms import EXPRESS, KEEPING, UNDONE, keeps, watched
 from contract.aliases import invocable
 from contract.ends import dead_letter_queue, rule_to_end
 from contract.maps import distributed_maps, invoked, kept_items, qualified, tolerates
@@ -11,7 +11,12 @@ from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack, dictionaries
 from sls_patterns_cli.wiring.edges.apis import api_of, integrations
-from sls_patterns_cli.wiring.edges.executions import definition, is_failure_rule
+from sls_patterns_cli.wiring.edges.executions import (
+    SENDS,
+    definition,
+    is_failure_rule,
+    kept_by_express,
+)
 from sls_patterns_cli.wiring.model import BUCKET, MACHINE, QUEUE, RULE, TABLE
 from sls_patterns_cli.wiring.policies import may, role_of, trusts
 
@@ -74,11 +79,14 @@ def state_machine_violations(stack: Stack) -> Iterator[Violation]:
         yield from _answered_by_apis(stack, machine)
         if express:
             yield from _logs_errors(stack, machine)
+            yield from _keeps_half_done(stack, machine)
         else:
             yield from _failure_queue(stack, machine)
         yield from _distributed_maps(stack, machine, rule)
-        for metric in EXPRESS if express else ():
-            yield from watched(stack, machine, metric)
+        if express:
+            of_machine = KEEPING if keeps(stack, machine) else EXPRESS
+            for metric in of_machine:
+                yield from watched(stack, machine, metric)
         if not express and _final_errors(definition(stack, machine)):
             for as_share in (False, True):
                 yield from watched(stack, machine, UNDONE, as_share=as_share)
@@ -106,6 +114,8 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
         # A machine with a distributed map has nothing to undo: a redrive goes on with what failed.
         # Of an express machine nothing can be redriven (fact R17).
         changes_something = rule == "E7x" and state.get("Resource") != READING
+        if _sends(state):
+            continue
         if (forward or changes_something) and (name in kept or not mapped):
             yield from _caught(machine, name, state, rule)
     yield from _turned(parsed, machine, rule)
@@ -118,6 +128,75 @@ def _definition(stack: Stack, machine: Resource, rule: str) -> Iterator[Violatio
             yield from _caught(machine, name, state, rule)
 
 
+def _keeps_half_done(stack: Stack, machine: Resource) -> Iterator[Violation]:
+    """Ask whether an express machine that undoes its work keeps what it could not undo (fact C26).
+
+    The state that keeps it ends the execution, and is tried until that times out, which pages.
+    """
+    parsed = definition(stack, machine)
+    if not any(invoked(stack, state) for _, state, forward in _tasks(parsed) if not forward):
+        return
+    ends = [edge.end.name for edge in kept_by_express(stack) if edge.target == machine.name]
+    if not ends:
+        says = "must send what it leaves half done, by name and input, to a queue (fact C26)"
+        yield Violation("E7x", machine.name, says)
+        return
+    for end in ends:
+        yield from dead_letter_queue(stack, end)
+        if not may(stack, role_of(stack, machine), "sqs:SendMessage", stack.resources[end]):
+            yield Violation(
+                "E7x", machine.name, f"its role must be allowed sqs:SendMessage on {end}"
+            )
+    states = parsed["States"]
+    keeping = {name for name, state in states.items() if _sends(state)}
+    total = parsed.get("TimeoutSeconds", 0)
+    for name in sorted(keeping):
+        state, place = states[name], f"{machine.name}.{name}"
+        if not state.get("End") or state.get("Catch"):
+            says = "must end the execution: one that fails as well is told of twice (fact C26)"
+            yield Violation("E7x", place, says)
+        if sum(map(sum, map(_waits, state.get("Retry") or []))) < total:
+            must = f"at least the {total} of {machine.name} (fact C26)"
+            yield is_but("E7x", place, "how long it is tried", "less", must)
+    for name, state, forward in _tasks(parsed):
+        turns = {catch["Next"] for catch in state.get("Catch") or []}
+        if not forward and turns and name not in keeping and not keeping & _after(states, turns):
+            yield Violation(
+                "E7x", f"{machine.name}.{name}", "what fails there is not kept (fact C26)"
+            )
+
+
+def _sends(state: dict[str, Any]) -> bool:
+    return str(state.get("Resource")).endswith(SENDS)
+
+
+def _ends_badly(states: dict[str, Any], name: str) -> bool:
+    """Tell whether a state fails or keeps the execution, or only chooses between these."""
+    state = states.get(name, {})
+    if state.get("Type") != "Choice":
+        return state.get("Type") == "Fail" or _sends(state)
+    then = (state.get("Default"), *(each.get("Next") for each in state.get("Choices", [])))
+    return all(
+        states.get(each, {}).get("Type") != "Choice" and _ends_badly(states, each)
+        for each in then
+        if each
+    )
+
+
+def _after(states: dict[str, Any], turns: set[str]) -> set[str]:
+    """Return the states that may follow."""
+    found: set[str] = set()
+    coming = list(turns)
+    while coming:
+        name = coming.pop()
+        if name in states and name not in found:
+            found.add(name)
+            state = states[name]
+            chosen = (each.get("Next") for each in state.get("Choices", []))
+            coming += [state.get("Next"), state.get("Default"), *chosen]
+    return found
+
+
 def _caught(machine: Resource, name: str, state: dict[str, Any], rule: str) -> Iterator[Violation]:
     caught = [error for catch in state.get("Catch") or [] for error in catch.get("ErrorEquals", [])]
     if "States.ALL" not in caught:
@@ -127,15 +206,14 @@ def _caught(machine: Resource, name: str, state: dict[str, Any], rule: str) -> I
 def _turned(parsed: dict[str, Any], machine: Resource, rule: str) -> Iterator[Violation]:
     """Ask whether a machine goes another way where a task has failed (fact R17).
 
-    Before a Fail state there is none.
+    Before an end there is none: a Fail state, or one that keeps the execution.
     """
     for scope in dictionaries(parsed):
         states = scope.get("States", {})
         forward = _forward(states, scope.get("StartAt"))
         for name, state in states.items():
             for turn in (catch.get("Next") for catch in state.get("Catch") or []):
-                is_end = states.get(turn, {}).get("Type") == "Fail"
-                if turn in {*forward, state.get("Next")} and not is_end:
+                if turn in {*forward, state.get("Next")} and not _ends_badly(states, turn):
                     says = f"Catch leads to {turn}, as if nothing had failed (fact R17)"
                     yield Violation(rule, f"{machine.name}.{name}", says)
 

@@ -144,6 +144,7 @@ NOT_THE_CONTRACTS["E10"] = (*NOT_THE_CONTRACTS["E2"], r"Work\.Environment.*")
 NOT_THE_CONTRACTS["E7x"] = (
     *NOT_THE_CONTRACTS["E7"],
     r"Saga(\.Definition\.States\.Refunded(\.Type)?)?",
+    r"Saga\.Definition\.States\.Keep\.Type",
     r".*\.Retry\.1\.MaxAttempts",
 )
 # The routes, and in whose name a service is called, are the proofs'.

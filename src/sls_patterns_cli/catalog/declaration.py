@@ -606,12 +606,13 @@ def _refuse_unless_used_so(
 
 def _failure(mechanism: Mechanism, source: Node, target: Node) -> Failure:
     """How the edge fails; in an end's name {source}, {target} or a node's kind is the node's."""
-    end = mechanism.end
     called = {source.kind: source, target.kind: target, "source": source, "target": target}
+    at = called[mechanism.fails]
+    form = mechanism.where(at.attributes)
+    end = form.end
     for hole, node in called.items():
         end = end and end.replace(f"{{{hole}}}", node.name)
-    at = called[mechanism.fails]
-    return Failure(mechanism.where(at.attributes), end, at.name)
+    return Failure(form, end, at.name)
 
 
 def _refuse_what_is_not_carried(place: Place, pattern: Pattern) -> None:

@@ -183,11 +183,13 @@ class Mechanism:
     retained: tuple[str, ...] = ()
     """What a deleted stack leaves of the end."""
     forms: Mapping[str, "Mechanism"] = field(default_factory=dict)
-    """What it is where the function that failed says in `failed_events` how Lambda keeps events."""
+    """What it is where the function that failed says in `failed_events` how Lambda keeps events, or
+    a state machine has a `final_error`."""
 
     def where(self, attributes: Declaration) -> "Mechanism":
         """The mechanism at a node with these attributes."""
-        return self.forms.get(attributes.get("failed_events", ""), self)
+        form = "final-error" if "final_error" in attributes else attributes.get("failed_events", "")
+        return self.forms.get(form, self)
 
     @classmethod
     def from_declaration(cls, name: str, declared: Declaration) -> "Mechanism":

@@ -12,6 +12,9 @@ Clients = Callable[[str], Any]
 INVOCATION_SECONDS = 900
 """The longest that a function takes: https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html."""
 
+EXECUTION_SECONDS = 300
+"""The longest that an express execution takes: https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html."""
+
 REFUSED_CREDENTIALS = {
     "AuthFailure",
     "ExpiredToken",
@@ -31,7 +34,7 @@ def connect() -> Clients:
 
     AWS's own variables and files say which: `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL` and the
     like. A function is invoked once, and waited for as long as it may take: a second attempt of the
-    SDK would run beside the first.
+    SDK would run beside the first. An express execution is waited for as long.
     """
     import boto3
     from botocore.config import Config
@@ -42,10 +45,11 @@ def connect() -> Clients:
             raise UserError("There are no AWS credentials: set AWS_PROFILE, or sign in.")
         if session.region_name is None:
             raise UserError("There is no AWS region: set AWS_REGION.")
-    configs = {
-        "lambda": Config(read_timeout=INVOCATION_SECONDS + 30, retries={"total_max_attempts": 1})
-    }
     usual = Config(retries={"mode": "standard", "total_max_attempts": 3})
+    configs = {
+        "lambda": Config(read_timeout=INVOCATION_SECONDS + 30, retries={"total_max_attempts": 1}),
+        "stepfunctions": usual.merge(Config(read_timeout=EXECUTION_SECONDS + 30)),
+    }
     clients: dict[str, Any] = {}
     create: Any = session.client  # its type knows only the services whose types are installed
 

@@ -50,6 +50,8 @@ EXPORTED = (
     "AWS_DEFAULT_REGION",  # and boto3 that one
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
+    "NODE_OPTIONS",
     timescale.VARIABLE,
 )
 """What a shell needs of the environment in which clients talk to the emulator."""

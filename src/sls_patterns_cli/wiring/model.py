@@ -16,6 +16,7 @@ Mechanism = Literal[
     "kafka",
     "scheduler",
     "step-functions",
+    "express",
     "firehose",
     "pipe",
     "iot",

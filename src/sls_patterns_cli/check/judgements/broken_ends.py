@@ -139,7 +139,7 @@ def _wrong_order(stack: Stack, edge: Edge, end: Resource) -> str:
 
 def _sender(stack: Stack, edge: Edge) -> Resource | None:
     """Return the resource with whose role an end is written."""
-    if edge.mechanism in {"lambda-async", "stream", "kafka"}:
+    if edge.mechanism in {"lambda-async", "stream", "kafka", "express"}:
         return stack.resources.get(edge.target)
     if edge.mechanism in {"scheduler", "eventbridge-v2"}:
         return stack.resources[edge.declared_by]

@@ -9,6 +9,7 @@ from sls_patterns_cli.letters.ways.deliveries import (
     ScheduledRuns,
 )
 from sls_patterns_cli.letters.ways.executions import Executions
+from sls_patterns_cli.letters.ways.express_executions import ExpressExecutions
 from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords
 from sls_patterns_cli.letters.ways.invocations import Events, InvocationRecords
 from sls_patterns_cli.letters.ways.messages import Messages
@@ -32,6 +33,7 @@ BY_MECHANISM: dict[Mechanism, Kind] = {
     "eventbridge": RuleEvents,
     "scheduler": ScheduledRuns,
     "step-functions": Executions,
+    "express": ExpressExecutions,
     "firehose": UndeliveredRecords,
 }
 """Where the mechanism alone says it."""

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sls_patterns_cli.errors import UserError
-from sls_patterns_cli.local.emulator import tether, timescale
+from sls_patterns_cli.local.emulator import runtimes, tether, timescale
 
 VERSION = "1.5.33"
 """The one version of ministack that the adapters were written for."""
@@ -32,6 +32,9 @@ RUNTIME_PACKAGES = "SLS_PATTERNS_RUNTIME_PACKAGES"
 
 QUERY_PACKAGES = "SLS_PATTERNS_QUERY_PACKAGES"
 """A setting: the folder of the packages by which tables are written and queried."""
+
+HOST_PREFIXES = (runtimes.FOLDER / "host-prefixes.mjs").as_uri()
+"""What programs on Node.js import first, as the SDK for JavaScript lacks the setting."""
 
 START_SECONDS = 30.0
 """How long the start may take (it takes less than one second on an idle machine)."""
@@ -165,6 +168,9 @@ class Emulator:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
+            # Of a host name such as sync-states that an SDK makes of it, there is none here.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "NODE_OPTIONS": f"{base.get('NODE_OPTIONS', '')} --import={HOST_PREFIXES}".strip(),
             timescale.VARIABLE: str(self.scale.factor),
         }
 

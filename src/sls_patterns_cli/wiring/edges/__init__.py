@@ -73,10 +73,13 @@ def _is_off(declared: Resource) -> bool:
 def ends(stack: Stack) -> Iterator[Edge]:
     """Return the edges that have an end in the stack, also of what only others send or start.
 
-    A queue that nothing here polls is received from by code.
+    A queue that nothing here polls is received from by code. Whoever waits for an express machine
+    has its answer, but what that keeps has an end.
     """
     found = edges(stack)
     received = mappings.by_code(stack, {edge.source for edge in found})
     started = {edge.target for edge in found if edge.mechanism == "step-functions"}
     executed = executions.by_others(stack, started)
-    yield from (each for each in (*found, *received, *executed) if each.end.kind == "resource")
+    kept = executions.kept_by_express(stack)
+    every = (*found, *received, *executed, *kept)
+    yield from (each for each in every if each.end.kind == "resource")

@@ -13,6 +13,7 @@ from sls_patterns_cli.wiring.model import (
     MACHINE,
     NOWHERE,
     OUTSIDE,
+    QUEUE,
     RULE,
     UNKNOWN,
     Edge,
@@ -24,6 +25,7 @@ from sls_patterns_cli.wiring.policies import may, role_of
 
 STARTS = "states:startExecution"
 INVOKES = "lambda:invoke"
+SENDS = "sqs:sendMessage"
 
 
 def edges(stack: Stack) -> Iterator[Edge]:
@@ -60,6 +62,29 @@ def by_others(stack: Stack, started: set[str]) -> Iterator[Edge]:
     for machine in stack.of_type(MACHINE):
         if machine.name not in started:
             yield from execution(stack, OUTSIDE, machine, machine)
+
+
+def kept_by_express(stack: Stack) -> Iterator[Edge]:
+    """Yield the end to which an express machine sends its own executions, by name and input."""
+    for machine in stack.of_type(MACHINE):
+        if machine.get("StateMachineType") == "EXPRESS":
+            for state in dictionaries(definition(stack, machine)):
+                end = _kept_in(stack, state)
+                if end is not None:
+                    yield Edge(OUTSIDE, machine.name, "express", machine.name, end)
+
+
+def _kept_in(stack: Stack, state: dict[str, Any]) -> End | None:
+    """Return the queue to which a state sends the name and input of its execution."""
+    given = state.get("Arguments") or state.get("Parameters")
+    body = given.get("MessageBody") if isinstance(given, dict) else None
+    if not stack.text(state.get("Resource")).endswith(SENDS) or not isinstance(body, dict):
+        return None
+    told = json.dumps(body)
+    if "Execution.Name" not in told or "Execution.Input" not in told:
+        return None
+    queue = stack.found(_value(given.get("QueueUrl")), QUEUE)
+    return End("resource", queue.name) if queue else None
 
 
 def failure_rule(stack: Stack, machine: Resource) -> Resource | None:

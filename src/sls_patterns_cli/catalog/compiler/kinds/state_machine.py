@@ -19,6 +19,8 @@ from sls_patterns_cli.catalog.compiler.records import (
     pascal,
 )
 
+FIRST_OF_EXPRESS = "see the log of the state machine"
+
 
 def failure_rule(machine: CompiledNode) -> str:
     """The logical id of the rule that sends failed executions to the dead-letter queue."""
@@ -32,6 +34,14 @@ def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
     """
     named = {"StateMachineArn": Reference(node["id"], "state_machine_arn")}
     return Metric("AWS/States", name, statistic, named)
+
+
+def keeps_executions(node: CompiledNode) -> bool:
+    """Whether an express machine sends what it leaves half done to its dead-letter queue.
+
+    Nothing else tells of it: an express execution sends no event, and has no history (fact R17).
+    """
+    return bool(node.get("express") and node.get("final_error"))
 
 
 def failed(node: CompiledNode) -> dict[str, Metric]:
@@ -51,23 +61,48 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     What a dead-letter queue keeps its alarm tells, so only what an execution has undone is told of
     beside it.
     """
-    if not node.get("express"):
+    if keeps_executions(node):
+        yield from _answered(node)
+    elif not node.get("express"):
         if node.get("final_error"):
             yield from _undone(node)
-        return
+    else:
+        metrics = failed(node)
+        yield Alarm(
+            f"{node['id']}FailedAlarm",
+            TICKET,
+            f"Executions of {node['name']} fail",
+            FIRST_OF_EXPRESS,
+            "the caller of each has got an error, and the alarm on the API tells if they are many",
+            metrics,
+            terms=tuple(metrics),
+            periods=3,
+        )
+
+
+def _answered(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms on executions that somebody waits for, and that undo their work.
+
+    If many fail, the alarm on their API pages. One that is kept in the queue succeeds (fact C26).
+    """
     metrics = failed(node)
-    answers = not node.get("final_error")
     yield Alarm(
         f"{node['id']}FailedAlarm",
-        TICKET if answers else PAGE,
-        f"Executions of {node['name']} fail",
-        "see the log of the state machine",
-        "the caller of each has got an error, and the alarm on the API tells if they are many"
-        if answers
-        else "each leaves work half done, and none is retried",
-        metrics,
-        terms=tuple(metrics),
-        periods=3 if answers else 1,
+        PAGE,
+        f"An execution of {node['name']} has timed out, and may be half done",
+        FIRST_OF_EXPRESS,
+        "it could not be kept for a redrive, and nothing else shows it",
+        {"timed_out": metrics["timed_out"]},
+    )
+    yield Alarm(
+        f"{node['id']}UndoneAlarm",
+        TICKET,
+        f"An execution of {node['name']} has failed, and is undone",
+        FIRST_OF_EXPRESS,
+        "its caller has got an error, and nothing is left to redrive; if many fail, the alarm on "
+        "the API pages",
+        {"failed": metrics["failed"]},
+        period=300,
     )
 
 
@@ -141,7 +176,7 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
         yield output(
             log, "Name", "The log of its executions that ended in a failure", "log_group_name"
         )
-    else:
+    if keeps_executions(node) or not node.get("express"):
         yield queue.dead_letter_url(
             dead_letter_queue(node["name"]), "The queue of its executions that ended in a failure"
         )
@@ -215,11 +250,13 @@ def _describes(edge: Facts) -> bool:
 def grants(node: CompiledNode) -> Iterator[Grant]:
     """What a state machine does beside its calls.
 
-    It sends what fails of an item to the dead-letter queue of the item's function; and each part
-    of a distributed map is an execution:
+    It sends what fails of an item to the dead-letter queue of the item's function, and what it
+    leaves half done to its own; and each part of a distributed map is an execution:
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     """
     machine = node["id"]
+    if keeps_executions(node):
+        yield queue.grant(machine, dead_letter_queue(node["name"]), "sqs:SendMessage")
     for edge in node.outgoing:
         if edge.get("by") == "map":
             yield queue.grant(machine, dead_letter_queue(edge["to"]), "sqs:SendMessage")

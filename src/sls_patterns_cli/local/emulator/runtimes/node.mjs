@@ -11,7 +11,6 @@
  * https://docs.aws.amazon.com/lambda/latest/dg/nodejs-logging.html
  */
 
-import dns from "node:dns";
 import { existsSync, writeSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
@@ -181,17 +180,6 @@ async function invoke(handler, { event, ctx }) {
   }
 }
 
-/**
- * Let an operation such as sync-states reach the endpoint, whose host knows no prefixes.
- *
- * The SDK for JavaScript does not know AWS_DISABLE_HOST_PREFIX_INJECTION.
- */
-function withoutHostPrefixes() {
-  const { lookup } = dns;
-  const { hostname } = new URL(process.env.AWS_ENDPOINT_URL);
-  dns.lookup = (name, ...rest) => lookup(name.endsWith(`-${hostname}`) ? hostname : name, ...rest);
-}
-
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const { value: first } = await lines.next();
 const init = JSON.parse(first);
@@ -201,7 +189,7 @@ Object.assign(process.env, init.env);
 for (const [method, level] of Object.entries(CONSOLE)) {
   console[method] = (...values) => log(level, values);
 }
-withoutHostPrefixes();
+await import("./host-prefixes.mjs");
 answerCustomResourcesHere();
 process.on("uncaughtException", end());
 process.on("unhandledRejection", end("Runtime.UnhandledPromiseRejection"));
