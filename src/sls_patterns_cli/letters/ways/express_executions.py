@@ -31,17 +31,17 @@ class ExpressExecutions(Way):
         return self.context.id(self.edge.end.name)
 
     def takes(self, letter: Letter) -> bool | None:
-        return isinstance(letter.content, dict) and {"name", "input"} <= letter.content.keys()
+        return isinstance(letter.content, dict) and {"execution", "input"} <= letter.content.keys()
 
     def cause(self, letter: Letter) -> Cause:
         error = letter.content["error"]
         return Cause(str(error.get("Error", "")), str(error.get("Cause") or ""))
 
     def payload(self, letter: Letter) -> Any:
-        return {name: letter.content[name] for name in ("name", "input")}
+        return {name: letter.content[name] for name in ("execution", "input")}
 
     def send_back(self, letter: Letter) -> Outcome:
-        name, given = letter.content["name"], letter.content["input"]
+        name, given = letter.content["execution"], letter.content["input"]
         with interrupts.allowed():
             ended = self.clients("stepfunctions").start_sync_execution(
                 stateMachineArn=self.context.id(self.edge.target),
