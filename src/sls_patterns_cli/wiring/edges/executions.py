@@ -76,8 +76,9 @@ def kept_by_express(stack: Stack) -> Iterator[Edge]:
 
 def _kept_in(stack: Stack, state: dict[str, Any]) -> End | None:
     """Return the queue to which a state sends the name and input of its execution."""
-    given = state.get("Arguments") or state.get("Parameters")
-    body = given.get("MessageBody") if isinstance(given, dict) else None
+    arguments = state.get("Arguments") or state.get("Parameters")
+    given = arguments if isinstance(arguments, dict) else {}
+    body = given.get("MessageBody")
     if not stack.text(state.get("Resource")).endswith(SENDS) or not isinstance(body, dict):
         return None
     told = json.dumps(body)
