@@ -1653,7 +1653,38 @@ def circuit() -> dict[str, Any]:
             ),
             "CarrierCircuitUnguarded": reported("CircuitStateUnavailable"),
             "CarrierSignIn": reported("SignInFailed", "system", Threshold=1),
+            "CarrierMissingPart": missing_part(),
         },
+    )
+
+
+def missing_part() -> dict[str, Any]:
+    """Return the alarm on a part that pages lack, unless its token is refused."""
+    metrics = (
+        ("calls", "AWS/Lambda", "Invocations", {}),
+        ("carrier", "Shop", "PartMissing", {"service": "shop", "part": "carrier"}),
+        ("refused", "Shop", "SignInFailed", {"service": "shop", "system": "carrier"}),
+    )
+    queries = [
+        query(each, (of, name), "FunctionName", ref("Track")) for each, of, name, _ in metrics
+    ]
+    for each, (*_, others) in zip(queries, metrics, strict=True):
+        each["MetricStat"]["Period"] = 3600
+        each["MetricStat"]["Metric"]["Dimensions"] += [
+            {"Name": name, "Value": value} for name, value in others.items()
+        ]
+    lacking = "IF(calls + 2 * refused - 2 * carrier <= 0, 1, 0)"
+    return resource(
+        "AWS::CloudWatch::Alarm",
+        AlarmDescription="Ticket: pages lack a part. First: look which",
+        Metrics=[{"Id": "value", "Expression": f"IF(calls >= 3, {lacking})"}, *queries],
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        EvaluationPeriods=6,
+        DatapointsToAlarm=1,
+        TreatMissingData="ignore",
+        AlarmActions=[ref("Alarms")],
+        OKActions=[ref("Alarms")],
     )
 
 
