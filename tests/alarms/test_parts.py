@@ -3,7 +3,7 @@
 Lambda counts each invocation, whatever the answer is:
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html. The function reports 1
 for each part that a page lacks, and nothing of a page without any part, which is an error: the
-proofs `missing-parts-counted` and `nothing-to-answer` show it. A minute without calls has no values.
+proofs `missing-parts-counted` and `nothing-to-answer` show it. Minutes without calls have none.
 """
 
 from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ from functools import cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
-from contract import letters, parts
+from contract import letters, parts, versions
 from contract.standstills import misread, standstills, tell, used
 from contract.violations import Violation, is_but
 
@@ -794,7 +794,11 @@ def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if is_page(alarm) and any("Ticket" in stack.text(action) for action in actions):
         says = "pages somebody, but goes where nobody looks at night"
         yield Violation("alarm", alarm.name, says)
-    like = next(each for each in stack.of_type(ALARM) if is_page(each) == is_page(alarm))
+    like = next(
+        each
+        for each in stack.of_type(ALARM)
+        if is_page(each) == is_page(alarm) and not versions.is_of_version(each)
+    )
     if actions != (like.get("AlarmActions") or []):
         says = f"goes elsewhere than {like.name}, which is of the same tier"
         yield Violation("alarm", alarm.name, says)

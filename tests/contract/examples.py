@@ -1614,6 +1614,7 @@ def canary() -> dict[str, Any]:
             "StoreVersion": resource("AWS::Lambda::Version", FunctionName=ref("Store")),
             "StoreLive": {**alias, "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": names}},
             "StoreRecords": records,
+            "StoreVersionAlarm": of_version(),
             "Application": resource("AWS::CodeDeploy::Application", ComputePlatform="Lambda"),
             "ShiftingRole": role(
                 "codedeploy", managed=(f"{policies}/AWSCodeDeployRoleForLambdaLimited",)
@@ -1625,11 +1626,41 @@ def canary() -> dict[str, Any]:
                 DeploymentConfigName="CodeDeployDefault.LambdaCanary10Percent5Minutes",
                 AlarmConfiguration={
                     "Enabled": True,
-                    "Alarms": [{"Name": {"Fn::Sub": "${AWS::StackName}-StoreRecords"}}],
+                    "Alarms": [
+                        {"Name": ref("StoreVersionAlarm")},
+                        {"Name": {"Fn::Sub": "${AWS::StackName}-StoreRecords"}},
+                    ],
                 },
                 AutoRollbackConfiguration={"Enabled": True},
             ),
         },
+    )
+
+
+def of_version() -> dict[str, Any]:
+    """Return the alarm on the version of the consumer that is being deployed."""
+    version = get("StoreVersion", "Version")
+    others = [
+        {"Name": "Resource", "Value": {"Fn::Sub": "${Store}:live"}},
+        {"Name": "ExecutedVersion", "Value": version},
+    ]
+    watched = [
+        query(each, ("AWS/Lambda", name), "FunctionName", ref("Store"))
+        for each, name in (("calls", "Invocations"), ("failed", "Errors"))
+    ]
+    for each in watched:
+        each["MetricStat"]["Period"] = 300
+        each["MetricStat"]["Metric"]["Dimensions"] += others
+    expression = "IF(failed >= 3 AND 20 * failed > calls, 1, 0)"
+    return resource(
+        "AWS::CloudWatch::Alarm",
+        AlarmName={"Fn::Sub": ["${AWS::StackName}-Store-${Version}", {"Version": version}]},
+        AlarmDescription="Deployment: it fails. First: look why",
+        Metrics=[{"Id": "value", "Expression": expression}, *watched],
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        EvaluationPeriods=1,
+        TreatMissingData="notBreaching",
     )
 
 

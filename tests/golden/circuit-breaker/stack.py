@@ -232,7 +232,7 @@ class CircuitBreakerStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        # Two sign-ins in an hour, few of which may come; track has nothing to answer without it.
+        # Two sign-ins in an hour; track has nothing to answer without it.
         alarms.page(
             "CarrierSignInAlarm",
             "Page: The service cannot sign in to carrier. First: see in the log of track whether "

@@ -199,7 +199,7 @@ export class CircuitBreakerStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    // Two sign-ins in an hour, few of which may come; track has nothing to answer without it.
+    // Two sign-ins in an hour; track has nothing to answer without it.
     alarms.page("CarrierSignInAlarm", {
       description:
         "Page: The service cannot sign in to carrier. First: see in the log of track whether the " +
