@@ -12,7 +12,7 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -48,7 +48,7 @@ def failing(share: Share, minutes: int) -> dict[str, Series]:
 def with_authorizer() -> Iterator[ParameterSet]:
     """Return each topology of which a function checks the tokens of callers."""
     for each in answered():
-        graph = compiled(*each.values)
+        graph = compiled(*cast("tuple[Pattern, Topology, str]", each.values))
         if {"authorizer"} & {edge.get("by") for edge in graph["edges"]} and any(
             node["kind"] == "openid-provider" for node in graph["nodes"].values()
         ):

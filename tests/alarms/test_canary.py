@@ -94,7 +94,7 @@ def emitted(graph: Graph, scenario: Scenario, deployed: str) -> dict[Metric, Ser
 
 def versioned(metric: Mapping[str, Any]) -> bool:
     """Whether it is that of one version, which the alias has called."""
-    return metric["dimensions"].keys() == {"FunctionName", "Resource", "ExecutedVersion"}
+    return {*metric["dimensions"]} == {"FunctionName", "Resource", "ExecutedVersion"}
 
 
 def shift(graph: Graph) -> int:

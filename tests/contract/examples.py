@@ -1691,7 +1691,7 @@ def circuit() -> dict[str, Any]:
 
 def missing_part() -> dict[str, Any]:
     """Return the alarm on a part that pages lack, unless its token is refused."""
-    metrics = (
+    metrics: tuple[tuple[str, str, str, dict[str, str]], ...] = (
         ("calls", "AWS/Lambda", "Invocations", {}),
         ("carrier", "Shop", "PartMissing", {"service": "shop", "part": "carrier"}),
         ("refused", "Shop", "SignInFailed", {"service": "shop", "system": "carrier"}),

@@ -62,9 +62,9 @@ def _judges(stack: Stack, alias: Resource, alarm: Resource) -> Iterator[Violatio
     if actions := alarm.get("AlarmActions"):
         must = "missing: the deployment fails, which tells it"
         yield is_but("rollout", alarm.name, "AlarmActions", actions, must)
-    for property_name, must in AS_IT_IS.items():
-        if (given := alarm.get(property_name)) != must:
-            yield is_but("rollout", alarm.name, property_name, given, str(must))
+    for property_name, wanted in AS_IT_IS.items():
+        if (given := alarm.get(property_name)) != wanted:
+            yield is_but("rollout", alarm.name, property_name, given, str(wanted))
 
 
 def _of_the_version(

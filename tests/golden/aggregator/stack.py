@@ -239,8 +239,7 @@ class AggregatorStack(cdk.Stack):
             ),
             When(above=thresholds.refused_percent, minutes=5, periods=3),
         )
-        # Half of an hour's calls, of 3 or more, as after half an hour without an answer; callers
-        # get the other parts; it is quiet after 6 hours without it.
+        # Of 3 calls an hour or more; callers get the rest; quiet after 6 hours without it.
         alarms.ticket(
             "AggregateFunctionMissingPartsAlarm",
             "Ticket: Half of the pages of aggregate lack catalog or stock or reviews. First: find "

@@ -209,8 +209,7 @@ export class AggregatorStack extends cdk.Stack {
       minutes: 5,
       periods: 3,
     });
-    // Half of an hour's calls, of 3 or more, as after half an hour without an answer; callers get
-    // the other parts; it is quiet after 6 hours without it.
+    // Of 3 calls an hour or more; callers get the rest; quiet after 6 hours without it.
     alarms.ticket("AggregateFunctionMissingPartsAlarm", {
       description:
         "Ticket: Half of the pages of aggregate lack catalog or stock or reviews. First: find " +

@@ -6,8 +6,8 @@ stops every deployment, the one with the fix as well (fact I3). So these are ala
 what a function serves, and on executions that fail. Those on dead-letter queues are red until
 somebody has redriven the messages, and those on the age of messages and records take 15 minutes.
 
-They judge a service as a whole, of which a new version serves a tenth. So each function has one more
-on the version that is being deployed, and on no other. It is nobody's page: its deployment fails.
+They judge a service as a whole, of which a new version serves a tenth. So each function has one
+more on the version that is being deployed alone. It is nobody's page: its deployment fails.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

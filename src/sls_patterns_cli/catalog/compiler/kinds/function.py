@@ -223,8 +223,8 @@ def _missing_parts(node: CompiledNode) -> Iterator[Alarm]:
         TICKET,
         f"Half of the pages of {node['name']} lack {' or '.join(parts)}",
         f"find 'service failed' in the log of {node['name']}: it names the service, and why",
-        f"half of an hour's calls, of {FEWEST_PAGES} or more, as after half an hour without an "
-        f"answer; callers get the other parts; it is quiet after {HOURS_WITHOUT} hours without it",
+        f"of {FEWEST_PAGES} calls an hour or more; callers get the rest; quiet after "
+        f"{HOURS_WITHOUT} hours without it",
         metrics,
         after="after half an hour without one",
         terms=(f"IF(calls >= {FEWEST_PAGES}, {' + '.join(lacking)})",),
