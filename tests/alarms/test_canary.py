@@ -135,7 +135,7 @@ def test_a_deployment_goes_back_if_its_version_fails(scenario: Scenario) -> None
 def test_each_function_has_the_alarm_of_its_version(name: str) -> None:
     graph = GRAPHS[name]
     alike = [
-        {**each, "id": "", "version_of": "", "metrics": [*each["metrics"]]}
+        {**each, "id": "", "metrics": [*each["metrics"]]}
         for each in graph["rollout"]["versions"].values()
     ]
 

@@ -69,7 +69,7 @@ def additions(graph: Graph, functions: Sequence[str], found: Iterable[Alarm]) ->
     added = [alarm for alarm in known.values() if alarm.id not in before]
     aliased = [node for name in functions if not (node := graph.node(name)).get("alias")]
     versions = {
-        node["id"]: _of_version(node)
+        node["id"]: _of_version(node).as_dict()
         for node in map(graph.node, functions)
         if not function.is_durable(node)
     }
@@ -124,7 +124,7 @@ def _alarms(node: CompiledNode, known: Mapping[str, Alarm], seen: set[str]) -> I
             yield _errors(node)
 
 
-def _of_version(node: CompiledNode) -> Facts:
+def _of_version(node: CompiledNode) -> Alarm:
     """The alarm on the version of a function that is being deployed (fact C33).
 
     Its name ends with the number of the version, so each version has its own, which begins without
@@ -136,7 +136,7 @@ def _of_version(node: CompiledNode) -> Facts:
         "ExecutedVersion": Reference(node["id"], "version"),
     }
     enough = 100 // ERROR_PERCENT.default
-    alarm = Alarm(
+    return Alarm(
         f"{node['id']}VersionAlarm",
         DEPLOYMENT,
         f"The version that is being deployed fails in {FAILED_CALLS} calls or more, and in more "
@@ -151,7 +151,6 @@ def _of_version(node: CompiledNode) -> Facts:
         terms=(f"IF(failed >= {FAILED_CALLS} AND {enough} * failed > calls, 1, 0)",),
         period=60 * MINUTES,
     )
-    return {**alarm.as_dict(), "version_of": node["id"]}
 
 
 def _errors(node: CompiledNode) -> Alarm:
