@@ -7,7 +7,7 @@ from functools import cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
-from contract import letters
+from contract import letters, parts, versions
 from contract.standstills import misread, standstills, tell, used
 from contract.violations import Violation, is_but
 
@@ -400,9 +400,14 @@ REFUSALS = Metric(
 # A token that does not sign in: it is refused, or cannot be read. A single time may pass. It pages
 # where the function has nothing else to answer with, which a template does not say.
 SIGN_INS = Metric("", "SignInFailed", "FunctionName", good=1, others=("service", "system"))
+# A part that a page lacks, for which its caller gets a status of success.
+PART_MISSING = Metric("", parts.MISSING, "FunctionName", others=("part", "service"), tier=None)
 OWN = {
     **CIRCUIT,
-    **{metric.name: metric for metric in (WITHOUT_CACHE, *COMPARED, REFUSALS, SIGN_INS)},
+    **{
+        metric.name: metric
+        for metric in (WITHOUT_CACHE, *COMPARED, REFUSALS, SIGN_INS, PART_MISSING)
+    },
 }
 SOURCES = {
     "ApiId": "AWS::ApiGatewayV2::Api",
@@ -432,10 +437,14 @@ def known(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     for query in found:
         yield from published(stack, "alarm", alarm.name, query)
         metric = _metric(stack, query)
-        if metric in OWN.values() and not any(_by(stack, "alarm", alarm.name, query)):
+        compared = metric is PART_MISSING or not parts.is_of_parts(alarm)
+        if compared and metric in OWN.values() and not any(_by(stack, "alarm", alarm.name, query)):
             yield from _of_own_metric(stack, alarm, query)
-    yield from _math(stack, alarm)
-    yield from _tier(stack, alarm)
+    if parts.is_of_parts(alarm):
+        yield from parts.misses(stack, alarm, expression_of(alarm))
+    else:
+        yield from _math(stack, alarm)
+        yield from _tier(stack, alarm)
 
 
 def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
@@ -467,7 +476,8 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         period = stack.number(query.period)
         # A single message fails once while it is hidden.
         of_single = any(each.instead == 0 for each in standstills(expression))
-        longest = HOUR if of_single or (share and share.is_of_few) else LONGEST_PERIOD
+        by_the_hour = of_single or (share and share.is_of_few) or query.name == SIGN_INS.name
+        longest = HOUR if by_the_hour else LONGEST_PERIOD
         if period is None or period > longest or query.period != found[0].period:
             must = f"at most {longest}, and the same for all metrics"
             yield is_but("alarm", alarm.name, f"Period of {query.id}", query.period, must)
@@ -793,7 +803,11 @@ def heard(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if is_page(alarm) and any("Ticket" in stack.text(action) for action in actions):
         says = "pages somebody, but goes where nobody looks at night"
         yield Violation("alarm", alarm.name, says)
-    like = next(each for each in stack.of_type(ALARM) if is_page(each) == is_page(alarm))
+    like = next(
+        each
+        for each in stack.of_type(ALARM)
+        if is_page(each) == is_page(alarm) and not versions.is_of_version(each)
+    )
     if actions != (like.get("AlarmActions") or []):
         says = f"goes elsewhere than {like.name}, which is of the same tier"
         yield Violation("alarm", alarm.name, says)

@@ -1641,6 +1641,7 @@ def canary() -> dict[str, Any]:
             "StoreVersion": resource("AWS::Lambda::Version", FunctionName=ref("Store")),
             "StoreLive": {**alias, "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": names}},
             "StoreRecords": records,
+            "StoreVersionAlarm": of_version(),
             "Application": resource("AWS::CodeDeploy::Application", ComputePlatform="Lambda"),
             "ShiftingRole": role(
                 "codedeploy", managed=(f"{policies}/AWSCodeDeployRoleForLambdaLimited",)
@@ -1652,11 +1653,41 @@ def canary() -> dict[str, Any]:
                 DeploymentConfigName="CodeDeployDefault.LambdaCanary10Percent5Minutes",
                 AlarmConfiguration={
                     "Enabled": True,
-                    "Alarms": [{"Name": {"Fn::Sub": "${AWS::StackName}-StoreRecords"}}],
+                    "Alarms": [
+                        {"Name": ref("StoreVersionAlarm")},
+                        {"Name": {"Fn::Sub": "${AWS::StackName}-StoreRecords"}},
+                    ],
                 },
                 AutoRollbackConfiguration={"Enabled": True},
             ),
         },
+    )
+
+
+def of_version() -> dict[str, Any]:
+    """Return the alarm on the version of the consumer that is being deployed."""
+    version = get("StoreVersion", "Version")
+    others = [
+        {"Name": "Resource", "Value": {"Fn::Sub": "${Store}:live"}},
+        {"Name": "ExecutedVersion", "Value": version},
+    ]
+    watched = [
+        query(each, ("AWS/Lambda", name), "FunctionName", ref("Store"))
+        for each, name in (("calls", "Invocations"), ("failed", "Errors"))
+    ]
+    for each in watched:
+        each["MetricStat"]["Period"] = 300
+        each["MetricStat"]["Metric"]["Dimensions"] += others
+    expression = "IF(failed >= 3 AND 20 * failed > calls, 1, 0)"
+    return resource(
+        "AWS::CloudWatch::Alarm",
+        AlarmName={"Fn::Sub": ["${AWS::StackName}-Store-${Version}", {"Version": version}]},
+        AlarmDescription="Deployment: it fails. First: look why",
+        Metrics=[{"Id": "value", "Expression": expression}, *watched],
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        EvaluationPeriods=1,
+        TreatMissingData="notBreaching",
     )
 
 
@@ -1680,7 +1711,38 @@ def circuit() -> dict[str, Any]:
             ),
             "CarrierCircuitUnguarded": reported("CircuitStateUnavailable"),
             "CarrierSignIn": reported("SignInFailed", "system", Threshold=1),
+            "CarrierMissingPart": missing_part(),
         },
+    )
+
+
+def missing_part() -> dict[str, Any]:
+    """Return the alarm on a part that pages lack, unless its token is refused."""
+    metrics: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+        ("calls", "AWS/Lambda", "Invocations", {}),
+        ("carrier", "Shop", "PartMissing", {"service": "shop", "part": "carrier"}),
+        ("refused", "Shop", "SignInFailed", {"service": "shop", "system": "carrier"}),
+    )
+    queries = [
+        query(each, (of, name), "FunctionName", ref("Track")) for each, of, name, _ in metrics
+    ]
+    for each, (*_, others) in zip(queries, metrics, strict=True):
+        each["MetricStat"]["Period"] = 3600
+        each["MetricStat"]["Metric"]["Dimensions"] += [
+            {"Name": name, "Value": value} for name, value in others.items()
+        ]
+    lacking = "IF(calls + 2 * refused - 2 * carrier <= 0, 1, 0)"
+    return resource(
+        "AWS::CloudWatch::Alarm",
+        AlarmDescription="Ticket: pages lack a part. First: look which",
+        Metrics=[{"Id": "value", "Expression": f"IF(calls >= 3, {lacking})"}, *queries],
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        EvaluationPeriods=6,
+        DatapointsToAlarm=1,
+        TreatMissingData="ignore",
+        AlarmActions=[ref("Alarms")],
+        OKActions=[ref("Alarms")],
     )
 
 

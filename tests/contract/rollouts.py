@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from contract import versions
 from contract.alarms import is_page
 from contract.aliases import ALIAS, VERSION
 from contract.violations import Violation, is_but
@@ -40,7 +41,7 @@ def rollout_violations(stack: Stack) -> Iterator[Violation]:
             if group is None:
                 yield Violation("rollout", alias.name, "its deployment group must be in this stack")
             else:
-                yield from _stopped_by(stack, group)
+                yield from _stopped_by(stack, alias, group)
             yield from _follow(stack, alias)
             yield from _moved_otherwise(stack, alias)
 
@@ -80,18 +81,26 @@ def _logs(resource: Resource) -> bool:
     return resource.type == "AWS::Logs::LogGroup"
 
 
-def _stopped_by(stack: Stack, group: Resource) -> Iterator[Violation]:
+def _stopped_by(stack: Stack, alias: Resource, group: Resource) -> Iterator[Violation]:
     given = [each.get("Name") for each in group.items("AlarmConfiguration", "Alarms")]
     if not 0 < len(given) <= MOST_ALARMS or not group.is_true("AlarmConfiguration", "Enabled"):
         yield Violation("rollout", group.name, f"must have 1 to {MOST_ALARMS} alarms")
     if not group.is_true("AutoRollbackConfiguration", "Enabled"):
         yield Violation("rollout", group.name, "must roll back when an alarm stops it")
+    found = []
     for name in given:
         alarm = _named(stack, name)
         if alarm is None:
             yield Violation("rollout", group.name, f"{stack.text(name)} is no alarm of this stack")
-        else:
+            continue
+        found.append(alarm)
+        if not versions.is_of_version(alarm):
             yield from _can_tell(stack, group, alarm)
+    if found:
+        yield from versions.watch(stack, alias, found)
+        if all(map(versions.is_of_version, found)):
+            says = "must have an alarm on what its callers get, too"
+            yield Violation("rollout", group.name, says)
     role = stack.named(group.get("ServiceRoleArn"), "AWS::IAM::Role")
     if role is None or not trusts(stack, role, "codedeploy.amazonaws.com"):
         yield Violation("rollout", group.name, "ServiceRoleArn must name a role of CodeDeploy")

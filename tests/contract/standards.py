@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from contract import traces
+from contract import traces, versions
 from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, known, watched
 from contract.aliases import invocable
 from contract.edges import CUSTOM_RESOURCES, event_source, path_of
@@ -778,8 +778,9 @@ def _retention(stack: Stack) -> Iterator[Violation]:
 
 def _alarms(stack: Stack) -> Iterator[Violation]:
     for alarm in stack.of_type("AWS::CloudWatch::Alarm"):
-        yield from heard(stack, alarm)
-        yield from known(stack, alarm)
+        if not versions.is_of_version(alarm):
+            yield from heard(stack, alarm)
+            yield from known(stack, alarm)
 
 
 def _functions(stack: Stack) -> Iterator[Violation]:

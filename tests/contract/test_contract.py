@@ -38,8 +38,8 @@ NOT_THE_CONTRACTS = (
     # They tell of answers, which are no failures of an asynchronous edge: tests/alarms has them.
     r"Api(Errors|Latency|Refusals)Alarm\w*(\.(?!AlarmActions).*)?",
     r"\w+(QuietErrors|FunctionRefusals|FunctionDuration)Alarm\w*(\.(?!AlarmActions).*)?",
-    # That a circuit, a token and compared reads have their alarms is compared with the graph below.
-    r"\w+(Circuit(Open|Unguarded)|SignIn|Shadow(Difference|Failure))Alarm\w*",
+    # That a circuit, a token, a part and compared reads have their alarms, the graph says below.
+    r"\w+(Circuit(Open|Unguarded)|SignIn|MissingParts|Shadow(Difference|Failure))Alarm\w*",
     # A call is answered without the cache, by the database.
     r"\w+WithoutCacheAlarm\w*(\.(?!AlarmActions).*)?",
     # A user or a group without them is not deployed.
@@ -322,6 +322,20 @@ def alarms_of_each_system_that_a_function_takes_over_from(made: Made) -> None:
     assert sorted(watched) == sorted(each.name for each in COMPARED for _ in shadowed)
 
 
+def an_alarm_of_each_part_that_a_page_may_lack(made: Made) -> None:
+    """One for all parts of a function; the contract says that it watches whatever it names."""
+    wanted = {edge.target for edge in made.topology.edges if edge.attributes.get("part")}
+
+    assert wanted == {
+        each["Value"]
+        for resource in made.template["Resources"].values()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+        for query in resource["Properties"].get("Metrics", [])
+        for each in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])
+        if each["Name"] == "part"
+    }
+
+
 def an_alarm_of_each_token(made: Made) -> None:
     systems = (edge.attributes.get("signs_in_to") for edge in made.topology.edges)
 
@@ -357,6 +371,7 @@ PARTS: tuple[Callable[[Made], None], ...] = (
     the_asynchronous_edges_and_ends_of_the_graph,
     alarms_of_each_circuit,
     alarms_of_each_system_that_a_function_takes_over_from,
+    an_alarm_of_each_part_that_a_page_may_lack,
     an_alarm_of_each_token,
     an_end_of_what_is_kept_for_a_number_of_days,
 )

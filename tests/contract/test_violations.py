@@ -238,7 +238,7 @@ NOT_THE_CONTRACTS["CANARY"] = (
 )
 # That a circuit and a token have their alarms at all, the graph says (test_contract).
 NOT_THE_CONTRACTS["CIRCUIT"] = (
-    r"Carrier(Circuit|SignIn)\w*",
+    r"Carrier(Circuit|SignIn|MissingPart)\w*",
     r"Track\.Environment\.Variables\.AWS_MAX_ATTEMPTS",
 )
 # Without the table, or the way to the function, there is nothing to answer for.

@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -237,6 +238,42 @@ class AggregatorStack(cdk.Stack):
                 refused=metric("AWS/ApiGateway", "4xx", "Sum", ApiId=api.api_id),
             ),
             When(above=thresholds.refused_percent, minutes=5, periods=3),
+        )
+        # Of 3 calls an hour or more; callers get the rest; quiet after 6 hours without it.
+        alarms.ticket(
+            "AggregateFunctionMissingPartsAlarm",
+            "Ticket: Half of the pages of aggregate lack catalog or stock or reviews. First: find "
+            "'service failed' in the log of aggregate: it names the service, and why",
+            math(
+                "IF(calls >= 3, IF(calls - 2 * catalog <= 0, 1, 0) + IF(calls - 2 * stock <= 0, "
+                "1, 0) + IF(calls - 2 * reviews <= 0, 1, 0))",
+                calls=aggregate_function.metric_invocations(),
+                catalog=metric(
+                    "Aggregator",
+                    "PartMissing",
+                    "Sum",
+                    FunctionName=aggregate_function.function_name,
+                    service="aggregator",
+                    part="catalog",
+                ),
+                stock=metric(
+                    "Aggregator",
+                    "PartMissing",
+                    "Sum",
+                    FunctionName=aggregate_function.function_name,
+                    service="aggregator",
+                    part="stock",
+                ),
+                reviews=metric(
+                    "Aggregator",
+                    "PartMissing",
+                    "Sum",
+                    FunctionName=aggregate_function.function_name,
+                    service="aggregator",
+                    part="reviews",
+                ),
+            ),
+            When(minutes=60, periods=6, needed=1, missing=cloudwatch.TreatMissingData.IGNORE),
         )
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(

@@ -6,6 +6,7 @@ import * as cdk from "aws-cdk-lib";
 import * as apigatewayv2 from "aws-cdk-lib/aws-apigatewayv2";
 import * as authorizers from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import * as integrations from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import * as dynamodb from "aws-cdk-lib/aws-dynamodb";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as lambda from "aws-cdk-lib/aws-lambda";
@@ -207,6 +208,38 @@ export class AggregatorStack extends cdk.Stack {
       threshold: thresholds.refusedPercent,
       minutes: 5,
       periods: 3,
+    });
+    // Of 3 calls an hour or more; callers get the rest; quiet after 6 hours without it.
+    alarms.ticket("AggregateFunctionMissingPartsAlarm", {
+      description:
+        "Ticket: Half of the pages of aggregate lack catalog or stock or reviews. First: find " +
+        "'service failed' in the log of aggregate: it names the service, and why",
+      value: math(
+        "IF(calls >= 3, IF(calls - 2 * catalog <= 0, 1, 0) + IF(calls - 2 * stock <= 0, 1, " +
+          "0) + IF(calls - 2 * reviews <= 0, 1, 0))",
+        {
+          calls: aggregateFunction.metricInvocations(),
+          catalog: metric("Aggregator", "PartMissing", "Sum", {
+            FunctionName: aggregateFunction.functionName,
+            service: "aggregator",
+            part: "catalog",
+          }),
+          stock: metric("Aggregator", "PartMissing", "Sum", {
+            FunctionName: aggregateFunction.functionName,
+            service: "aggregator",
+            part: "stock",
+          }),
+          reviews: metric("Aggregator", "PartMissing", "Sum", {
+            FunctionName: aggregateFunction.functionName,
+            service: "aggregator",
+            part: "reviews",
+          }),
+        },
+      ),
+      minutes: 60,
+      periods: 6,
+      needed: 1,
+      missing: cloudwatch.TreatMissingData.IGNORE,
     });
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {

@@ -232,7 +232,7 @@ class CircuitBreakerStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        # Two sign-ins in five minutes; track has nothing to answer without it.
+        # Two sign-ins in an hour; track has nothing to answer without it.
         alarms.page(
             "CarrierSignInAlarm",
             "Page: The service cannot sign in to carrier. First: see in the log of track whether "
@@ -245,7 +245,7 @@ class CircuitBreakerStack(cdk.Stack):
                 service="circuit-breaker",
                 system="carrier",
             ),
-            When(above=1, minutes=5),
+            When(above=1, minutes=60),
         )
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(

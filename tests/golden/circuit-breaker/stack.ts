@@ -199,7 +199,7 @@ export class CircuitBreakerStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    // Two sign-ins in five minutes; track has nothing to answer without it.
+    // Two sign-ins in an hour; track has nothing to answer without it.
     alarms.page("CarrierSignInAlarm", {
       description:
         "Page: The service cannot sign in to carrier. First: see in the log of track whether the " +
@@ -210,7 +210,7 @@ export class CircuitBreakerStack extends cdk.Stack {
         system: "carrier",
       }),
       threshold: 1,
-      minutes: 5,
+      minutes: 60,
     });
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {

@@ -159,6 +159,7 @@ class Rollout(TypedDict):
     alias: str
     percent: int
     minutes: int
+    failed_calls: int
     fewest_calls: int
 
 
@@ -262,6 +263,7 @@ def numbers() -> Numbers:
         "rollout": {
             "alias": rollout.ALIAS,
             "percent": rollout.PERCENT,
+            "failed_calls": rollout.FAILED_CALLS,
             "minutes": rollout.MINUTES,
             "fewest_calls": rate.FEWEST_CALLS,
         },

@@ -9,8 +9,9 @@ Facts = dict[str, Any]
 
 PAGE: Literal["page"] = "page"
 TICKET: Literal["ticket"] = "ticket"
-Tier = Literal["page", "ticket"]
-"""Who must act on an alarm: somebody now, or somebody in working hours."""
+DEPLOYMENT: Literal["deployment"] = "deployment"
+Tier = Literal["page", "ticket", "deployment"]
+"""Who must act on an alarm: somebody now, somebody in working hours, or CodeDeploy, by itself."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class CompiledNode:
 
 Attribute = Literal[
     "alias_arn",
+    "alias_name",
     "any",
     "api_endpoint",
     "api_id",
@@ -115,6 +117,7 @@ Attribute = Literal[
     "topic_arn",
     "topic_name",
     "url",
+    "version",
 ]
 """Most are what CDK calls an attribute of its constructs. The others are the ARN of a function's
 alias, what a caller names a function by, a parameter of the stack as a text, as the function that

@@ -5,6 +5,9 @@ traffic, must follow from what a version does, and must be quiet otherwise: one 
 stops every deployment, the one with the fix as well (fact I3). So these are alarms on a share of
 what a function serves, and on executions that fail. Those on dead-letter queues are red until
 somebody has redriven the messages, and those on the age of messages and records take 15 minutes.
+
+They judge a service as a whole, of which a new version serves a tenth. So each function has one
+more on the version that is being deployed alone. It is nobody's page: its deployment fails.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sls_patterns_cli.catalog.compiler.alarms import thresholds
 from sls_patterns_cli.catalog.compiler.dashboard import on_top, statuses
 from sls_patterns_cli.catalog.compiler.kinds import function, state_machine
-from sls_patterns_cli.catalog.compiler.kinds.rate import calls, failure_rate
+from sls_patterns_cli.catalog.compiler.kinds.rate import ERROR_PERCENT, calls, failure_rate
 from sls_patterns_cli.catalog.compiler.records import (
+    DEPLOYMENT,
     PAGE,
     Acknowledgement,
     Alarm,
@@ -39,6 +43,9 @@ to tell. https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-conf
 MOST_ALARMS = 10
 """Of a deployment group: https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html"""
 
+FAILED_CALLS = 3
+"""So many failed calls of a new version stop its deployment, if they are enough of its calls."""
+
 MAPPED = {"queue", "stream", "table", "datastore"}
 """The kinds of nodes from which an event source mapping brings records to a function."""
 
@@ -55,17 +62,24 @@ def additions(graph: Graph, functions: Sequence[str], found: Iterable[Alarm]) ->
     for name in functions:
         node = graph.node(name)
         alarms = {each.id: each for each in _alarms(node, known, {name})}
-        if len(alarms) > MOST_ALARMS:
+        if len(alarms) + 1 > MOST_ALARMS:
             raise AssertionError(f"{name} has more than {MOST_ALARMS} alarms")
         known |= alarms
         stopped_by[node["id"]] = list(alarms)
     added = [alarm for alarm in known.values() if alarm.id not in before]
     aliased = [node for name in functions if not (node := graph.node(name)).get("alias")]
+    versions = {
+        node["id"]: _of_version(node).as_dict()
+        for node in map(graph.node, functions)
+        if not function.is_durable(node)
+    }
     return {
         "stopped_by": stopped_by,
+        "versions": versions,
         "alarms": [each.as_dict() for each in added],
         "dashboard": on_top(statuses([*before.values(), *added])),
-        "alarm_metrics": sum(len(each.metrics) for each in added),
+        "alarm_metrics": sum(len(each.metrics) for each in added)
+        + sum(len(each["metrics"]) for each in versions.values()),
         "thresholds": [
             vars(each) for each in thresholds(added) if each not in thresholds(before.values())
         ],
@@ -108,6 +122,35 @@ def _alarms(node: CompiledNode, known: Mapping[str, Alarm], seen: set[str]) -> I
             yield _failed_records(node, source)
         else:
             yield _errors(node)
+
+
+def _of_version(node: CompiledNode) -> Alarm:
+    """The alarm on the version of a function that is being deployed (fact C33).
+
+    Its name ends with the number of the version, so each version has its own, which begins without
+    a state: what an older one has done neither stops the deployment of a better one, nor tells.
+    """
+    by: dict[str, Reference | str] = {
+        "FunctionName": Reference(node["id"], "function_name"),
+        "Resource": Reference(node["id"], "alias_name"),
+        "ExecutedVersion": Reference(node["id"], "version"),
+    }
+    enough = 100 // ERROR_PERCENT.default
+    return Alarm(
+        f"{node['id']}VersionAlarm",
+        DEPLOYMENT,
+        f"The version that is being deployed fails in {FAILED_CALLS} calls or more, and in more "
+        f"than {ERROR_PERCENT.default} percent",
+        "see its log; CodeDeploy has led the traffic back",
+        "of the version that is being deployed alone, which no other can hide or set off; its "
+        "deployment fails, and so it tells nobody else",
+        {
+            "calls": Metric("AWS/Lambda", "Invocations", "Sum", by),
+            "failed": Metric("AWS/Lambda", "Errors", "Sum", by),
+        },
+        terms=(f"IF(failed >= {FAILED_CALLS} AND {enough} * failed > calls, 1, 0)",),
+        period=60 * MINUTES,
+    )
 
 
 def _errors(node: CompiledNode) -> Alarm:

@@ -177,6 +177,8 @@ class Rollout(TypedDict):
 
     stopped_by: dict[str, list[str]]
     """By the logical id of a function: the alarms that stop its deployment."""
+    versions: dict[str, Facts]
+    """By the logical id of a function: the alarm on the version that is being deployed."""
     alarms: list[Facts]
     dashboard: Facts
     """What stands in the place of the same facts of the dashboard: all alarms, and their height."""

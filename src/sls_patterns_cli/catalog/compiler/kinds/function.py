@@ -7,6 +7,7 @@ from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, calls, outage,
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
+    TICKET,
     Acknowledgement,
     Alarm,
     CompiledNode,
@@ -74,6 +75,17 @@ NEWEST_RUNTIMES = ("python3.14", "nodejs24.x")
 
 UNRESERVED_CONCURRENCY = 100
 """What Lambda keeps for the functions of an account that reserve none (fact A5)."""
+
+FEWEST_PAGES = 3
+"""Of fewer calls in an hour a missing part is no rate."""
+
+SHARE_OF_PAGES = 2
+"""Where one page of so many lacks a part, its service has failed for half an hour, or half of its
+calls fail: a restart or a deployment of another team is over by then."""
+
+HOURS_WITHOUT = 6
+"""For so many hours with calls nothing is missing before a part that is missing again is told anew:
+a service that fails each evening, or at one page of two, is one ticket."""
 
 OLDEST_RECORD = Threshold(
     "oldest-record-milliseconds",
@@ -171,6 +183,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             if one_by_one
             else reported(node, node["refusals"], "SampleCount"),
         )
+    yield from _missing_parts(node)
     if node["reads_stream"]:
         yield Alarm(
             f"{node['id']}IteratorAgeAlarm",
@@ -182,6 +195,44 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             threshold=OLDEST_RECORD,
             periods=15,
         )
+
+
+def _missing_parts(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarm on the parts that pages lack, each with a status of success.
+
+    A page without any part is an error, and not counted; parts that are not missing are not
+    reported (fact C32). What lacks because of a token has an alarm of its own. An hour with few
+    calls has no value, and changes nothing.
+    """
+    parts = [edge["to"] for edge in node.outgoing if edge.get("part")]
+    if not parts:
+        return
+    signed_in = {edge.get("signs_in_to") for edge in node.outgoing}
+    metrics = {"calls": metric(node, "Invocations")}
+    lacking = []
+    for part in parts:
+        name = part.replace("-", "_")
+        metrics[name] = reported(node, "PartMissing", part=part)
+        others = "calls"
+        if part in signed_in:
+            metrics[f"{name}_refused"] = reported(node, "SignInFailed", system=part)
+            others += f" + {SHARE_OF_PAGES} * {name}_refused"
+        lacking.append(f"IF({others} - {SHARE_OF_PAGES} * {name} <= 0, 1, 0)")
+    yield Alarm(
+        f"{node['id']}MissingPartsAlarm",
+        TICKET,
+        f"Half of the pages of {node['name']} lack {' or '.join(parts)}",
+        f"find 'service failed' in the log of {node['name']}: it names the service, and why",
+        f"of {FEWEST_PAGES} calls an hour or more; callers get the rest; quiet after "
+        f"{HOURS_WITHOUT} hours without it",
+        metrics,
+        after="after half an hour without one",
+        terms=(f"IF(calls >= {FEWEST_PAGES}, {' + '.join(lacking)})",),
+        period=3600,
+        periods=HOURS_WITHOUT,
+        needed=1,
+        missing="ignore",
+    )
 
 
 def lost(node: CompiledNode) -> Iterator[Metric]:

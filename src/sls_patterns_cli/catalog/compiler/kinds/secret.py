@@ -19,7 +19,7 @@ from sls_patterns_cli.catalog.compiler.records import (
 )
 
 FAILED_SIGN_INS = 1
-"""How many sign-ins of five minutes may fail: a single one may be a mistake of the other system."""
+"""How many sign-ins of an hour may fail: a single one may be a mistake of the other system."""
 
 
 def failed_sign_ins(edge: Facts, source: CompiledNode) -> Metric:
@@ -44,15 +44,16 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             f"The service cannot sign in to {system}",
             f"see in the log of {caller['name']} whether the token is refused or cannot be read, "
             f"and store a valid one in {node['id']}",
-            f"two sign-ins in five minutes; {caller['name']} "
+            f"two sign-ins in an hour; {caller['name']} "
             + (
                 "has nothing to answer without it"
                 if only_system
                 else "answers with what the others have"
             ),
             {"failed": failed_sign_ins(edge, caller)},
+            after="with the second failure",
             threshold=FAILED_SIGN_INS,
-            period=300,
+            period=3600,
         )
 
 
