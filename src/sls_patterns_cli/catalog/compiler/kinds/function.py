@@ -7,6 +7,7 @@ from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, calls, outage,
 from sls_patterns_cli.catalog.compiler.quantities import Count, Duration
 from sls_patterns_cli.catalog.compiler.records import (
     PAGE,
+    TICKET,
     Acknowledgement,
     Alarm,
     CompiledNode,
@@ -170,6 +171,17 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             all_of_them=metric(node, "Invocations")
             if one_by_one
             else reported(node, node["refusals"], "SampleCount"),
+        )
+    if node.get("signed_refusals"):
+        yield Alarm(
+            f"{node['id']}SignedRefusalsAlarm",
+            TICKET,
+            f"{node['id']} refuses what its sender has signed",
+            "see its log for the reason and the id, and have the sender send it again",
+            "a sender does not send in another form, so each is lost; an hour of them is one ticket",
+            {"refused": reported(node, node["signed_refusals"])},
+            periods=60,
+            needed=1,
         )
     if node["reads_stream"]:
         yield Alarm(
