@@ -13,7 +13,7 @@ PATTERNS = ", ".join(pattern.slug for pattern in catalog.patterns())
 NEW = ("new", "scalable-webhook", "project")
 QUESTIONS = (
     "pattern, project_name, topology, external_auth, runtime, runtime_version, iac, datastore, "
-    "poison, auth, rollout, job_rows, tolerated_percentage, region, dashboard, stages, tracing, "
+    "poison, bodies, auth, rollout, job_rows, tolerated_percentage, region, dashboard, stages, tracing, "
     "parameters, dead_letters"
 )
 NAME_RULE = (
