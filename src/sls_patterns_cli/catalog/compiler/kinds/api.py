@@ -39,9 +39,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics
 INTEGRATION_SECONDS = 29
 """API Gateway waits no longer for what is behind it (fact P4)."""
 
-REFUSED_DATA = (
-    '($.status = "400" || $.status = "413" || $.status = "415") && $.apiId = *'
-)
+REFUSED_DATA = '($.status = "400" || $.status = "413" || $.status = "415") && $.apiId = *'
 """The lines of an access log about requests that are refused for their form or size, and not
 because of who calls. What is a dimension has to be in the pattern (fact C30)."""
 
