@@ -268,7 +268,7 @@ class ScalableWebhookStack(cdk.Stack):
             ),
             When(above=thresholds.refused_percent, minutes=5, periods=3),
         )
-        # A sender does not send in another form, so each is lost; an hour of them is one ticket.
+        # A sender sends it in no other form, so each is lost; an hour of them is one ticket.
         alarms.ticket(
             "ReceiveFunctionSignedRefusalsAlarm",
             "Ticket: ReceiveFunction refuses what its sender has signed. First: see its log for "

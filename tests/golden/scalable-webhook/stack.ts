@@ -226,7 +226,7 @@ export class ScalableWebhookStack extends cdk.Stack {
       minutes: 5,
       periods: 3,
     });
-    // A sender does not send in another form, so each is lost; an hour of them is one ticket.
+    // A sender sends it in no other form, so each is lost; an hour of them is one ticket.
     alarms.ticket("ReceiveFunctionSignedRefusalsAlarm", {
       description:
         "Ticket: ReceiveFunction refuses what its sender has signed. First: see its log for the " +

@@ -178,7 +178,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             TICKET,
             f"{node['id']} refuses what its sender has signed",
             "see its log for the reason and the id, and have the sender send it again",
-            "a sender does not send in another form, so each is lost; an hour of them is one ticket",
+            "a sender sends it in no other form, so each is lost; an hour of them is one ticket",
             {"refused": reported(node, node["signed_refusals"])},
             periods=60,
             needed=1,

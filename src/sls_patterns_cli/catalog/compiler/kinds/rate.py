@@ -170,7 +170,8 @@ def refused_data(node: CompiledNode, *, refused: Metric, errors: Metric, request
         {"refused": refused, "errors": errors, "requests": requests},
         after="with the third refusal",
         terms=(
-            f"IF(refused >= {REFUSED_IN_AN_HOUR}, 100 * refused / (requests - errors + refused), 0)",
+            f"IF(refused >= {REFUSED_IN_AN_HOUR}, "
+            "100 * refused / (requests - errors + refused), 0)",
         ),
         threshold=ERROR_PERCENT,
         period=3600,
