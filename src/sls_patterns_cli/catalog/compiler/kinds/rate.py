@@ -160,6 +160,7 @@ def refused_data(node: CompiledNode, *, refused: Metric, errors: Metric, request
     Of all requests those do not count that were refused for another reason, such as a stranger's:
     the API's own metric counts both, and its access log tells them apart.
     """
+    share = "100 * refused / (requests - errors + refused)"
     return Alarm(
         f"{node['id']}{refused.name}Alarm",
         TICKET,
@@ -169,10 +170,7 @@ def refused_data(node: CompiledNode, *, refused: Metric, errors: Metric, request
         "more: senders do not wait for a result, so what is refused may be lost",
         {"refused": refused, "errors": errors, "requests": requests},
         after="with the third refusal",
-        terms=(
-            f"IF(refused >= {REFUSED_IN_AN_HOUR}, "
-            "100 * refused / (requests - errors + refused), 0)",
-        ),
+        terms=(f"IF(refused >= {REFUSED_IN_AN_HOUR}, {share}, 0)",),
         threshold=ERROR_PERCENT,
         period=3600,
     )
