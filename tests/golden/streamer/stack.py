@@ -97,8 +97,10 @@ class StreamerStack(cdk.Stack):
             "ApiLogGroup",
             f"/aws/vendedlogs/apis/{self.stack_name}-api",
         )
-        api_log_group.add_metric_filter(
-            "RefusedDataFilter",
+        logs.MetricFilter(
+            self,
+            "ApiRefusedDataFilter",
+            log_group=api_log_group,
             filter_pattern=logs.FilterPattern.literal(
                 '{($.status = "400" || $.status = "413" || $.status = "415") && $.apiId = *}'
             ),

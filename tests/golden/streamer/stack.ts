@@ -85,7 +85,8 @@ export class StreamerStack extends cdk.Stack {
     super(scope, id, props);
 
     const apiLogGroup = this.logGroup("ApiLogGroup", `/aws/vendedlogs/apis/${this.stackName}-api`);
-    apiLogGroup.addMetricFilter("RefusedDataFilter", {
+    new logs.MetricFilter(this, "ApiRefusedDataFilter", {
+      logGroup: apiLogGroup,
       filterPattern: logs.FilterPattern.literal(
         '{($.status = "400" || $.status = "413" || $.status = "415") && $.apiId = *}',
       ),
