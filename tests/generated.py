@@ -52,6 +52,11 @@ POISON = {
     "retried": "it is received five times, like all that fails",
 }
 """What prompts say about what becomes of poison."""
+BODIES = {
+    "checked": "API Gateway: it answers what does not fit a model with 400",
+    "passed": "functions, after the answer 202: what is not valid is a dead letter",
+}
+"""What prompts say about what checks the bodies of requests."""
 ROLLOUTS = {
     "all-at-once": "the new version gets all traffic as soon as it is deployed",
     "canary": (
@@ -89,6 +94,7 @@ def choices(vocabulary: Vocabulary) -> str:
         "tracing": {name: label(name, meaning) for name, meaning in TRACING.items()},
         "dead_letters": {name: label(name, what) for name, what in DEAD_LETTERS.items()},
         "poison": {name: label(name, what) for name, what in POISON.items()},
+        "bodies": {name: label(name, what) for name, what in BODIES.items()},
         "job_rows": {name: label(name, what) for name, what in JOB_ROWS.items()},
         "rollouts": {name: label(name, meaning) for name, meaning in ROLLOUTS.items()},
         "flavours": {name: label(name, meaning) for name, meaning in vocabulary.flavours.items()},

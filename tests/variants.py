@@ -98,6 +98,11 @@ def _poison_retried(pattern: Pattern, topology: Topology) -> Iterator[str]:
         yield "retried"
 
 
+def _bodies_passed(_: Pattern, topology: Topology) -> Iterator[str]:
+    if any("body" in edge.attributes for edge in topology.edges):
+        yield "passed"
+
+
 def _redriven_by_command(pattern: Pattern, topology: Topology) -> Iterator[str]:
     redrive = _graph(pattern, topology)["redrive"]
     if redrive and redrive["by_command"]:
@@ -141,6 +146,7 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "external_auth": _without_credentials,
     "rollout": rollouts,
     "poison": _poison_retried,
+    "bodies": _bodies_passed,
     "dead_letters": _redriven_by_command,
     "parameters": _all_parameters,
     "job_rows": _other_rows,

@@ -13,8 +13,8 @@ PATTERNS = ", ".join(pattern.slug for pattern in catalog.patterns())
 NEW = ("new", "scalable-webhook", "project")
 QUESTIONS = (
     "pattern, project_name, topology, external_auth, runtime, runtime_version, iac, datastore, "
-    "poison, auth, rollout, job_rows, tolerated_percentage, region, dashboard, stages, tracing, "
-    "parameters, dead_letters"
+    "poison, bodies, auth, rollout, job_rows, tolerated_percentage, region, dashboard, stages, "
+    "tracing, parameters, dead_letters"
 )
 NAME_RULE = (
     "a name has up to 40 lower-case letters, digits and single hyphens, and starts with a letter"

@@ -90,10 +90,8 @@ def test_show_says_which_alarm_goes_off_when_and_for_what(cli: Cli) -> None:
     (letters,) = (each for each in webhook(cli)["alarms"] if each["id"] == "DeadLettersAlarm")
 
     assert "Alarms: a page needs somebody now, a ticket can wait" in told
-    assert (
-        "  DeadLettersAlarm              page after 1 minute: Failed messages have come into\n"
-        in told
-    )
+    line = "DeadLettersAlarm                    page after 1 minute: Failed messages have come into"
+    assert f"  {line}\n" in told
     assert (letters["tier"], letters["after"]) == ("page", "after 1 minute")
     assert letters["first"].startswith("run make dead-letters")
 

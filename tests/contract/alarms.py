@@ -7,7 +7,7 @@ from functools import cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal
 
-from contract import letters, parts, versions
+from contract import bodies, letters, parts, versions
 from contract.standstills import misread, standstills, tell, used
 from contract.violations import Violation, is_but
 
@@ -397,6 +397,12 @@ REFUSALS = Metric(
     share="ticket",
     total=("Invocations", "RefusedDeliveries"),
 )
+# What a sender has signed and a function refuses is lost: each is a ticket.
+SIGNED = Metric(
+    "", "RefusedSignedDeliveries", "FunctionName", bad=1, others=("service",), tier="ticket"
+)
+# What a REST API refuses for its form, as its access log tells (fact C30).
+REFUSED_DATA = Metric("", "RefusedData", "ApiId", tier=None, share="ticket", total=("Count",))
 # A token that does not sign in: it is refused, or cannot be read. A single time may pass. It pages
 # where the function has nothing else to answer with, which a template does not say.
 SIGN_INS = Metric("", "SignInFailed", "FunctionName", good=1, others=("service", "system"))
@@ -406,7 +412,15 @@ OWN = {
     **CIRCUIT,
     **{
         metric.name: metric
-        for metric in (WITHOUT_CACHE, *COMPARED, REFUSALS, SIGN_INS, PART_MISSING)
+        for metric in (
+            WITHOUT_CACHE,
+            *COMPARED,
+            REFUSALS,
+            SIGNED,
+            REFUSED_DATA,
+            SIGN_INS,
+            PART_MISSING,
+        )
     },
 }
 SOURCES = {
@@ -455,16 +469,23 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     """
     found, share, expression = queries(alarm), share_of(alarm), expression_of(alarm)
     grown = letters.used(expression)
+    of_refused = share is not None and share.is_of_refused
     named = share.ids if share else used(letters.rest(expression)) | grown
     subtracted = re.findall(r"- (\w+)", expression)
-    kept = {query.id for query in found if _metric(stack, query) is KEPT}
+    kept = {
+        query.id
+        for query in found
+        if _metric(stack, query) is KEPT or (of_refused and _metric(stack, query) in REFUSED)
+    }
     if named != {query.id for query in found} or not kept.issuperset(subtracted):
         must = f"a sum by + of all metrics, {SHARE} or {SHARE_OF_FEW}"
         yield is_but("alarm", alarm.name, "Expression", expression, must)
     yield from misread(alarm, expression)
     yield from letters.growth(stack, alarm, expression)
     least, of_what = (
-        (FEWEST_FAILED, "failures") if share and share.is_of_few else (FEWEST_REQUESTS, "requests")
+        (FEWEST_FAILED, "failures")
+        if share and (share.is_of_few or share.is_of_refused)
+        else (FEWEST_REQUESTS, "requests")
     )
     if share and share.least < least:
         says = f"is a share of {share.least} {of_what}, but must be of at least {least}"
@@ -476,7 +497,8 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         period = stack.number(query.period)
         # A single message fails once while it is hidden.
         of_single = any(each.instead == 0 for each in standstills(expression))
-        by_the_hour = of_single or (share and share.is_of_few) or query.name == SIGN_INS.name
+        of_few = share and (share.is_of_few or least == FEWEST_FAILED)
+        by_the_hour = of_single or of_few or query.name == SIGN_INS.name
         longest = HOUR if by_the_hour else LONGEST_PERIOD
         if period is None or period > longest or query.period != found[0].period:
             must = f"at most {longest}, and the same for all metrics"
@@ -529,6 +551,10 @@ def _by(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]
         yield Violation(rule, name, f"{query} is published by {by}")
     elif empty := sorted(each for each, value in dimensions.items() if not value):
         yield Violation(rule, name, f"{', '.join(empty)} has no value")
+    elif metric is REFUSED_DATA:
+        api = stack.named(dimensions["ApiId"], "AWS::ApiGateway::RestApi")
+        if api is None:
+            yield is_but(rule, name, "ApiId", stack.text(dimensions["ApiId"]), "a REST API's")
     elif metric.dimension and not any(
         _is_dimension(stack, source, dimensions[metric.dimension])
         for source in stack.of_type(SOURCES[metric.dimension])
@@ -546,6 +572,11 @@ def _by(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]
 def _reported(stack: Stack, rule: str, name: str, query: Query) -> Iterator[Violation]:
     """Say why the function itself does not report the metric."""
     if query.namespace.startswith("AWS/"):
+        return
+    if _metric(stack, query) is REFUSED_DATA:
+        yield from bodies.counted(
+            stack, rule, name, (query.namespace, query.name), query.dimensions.keys()
+        )
         return
     function = stack.named(query.dimensions.get("FunctionName"), "AWS::Lambda::Function")
     variables = function.get("Environment", "Variables") or {} if function else {}
@@ -606,7 +637,7 @@ def _duration(stack: Stack, alarm: Resource, least: int) -> Iterator[Violation]:
     """Say why it rings for what may pass, or later than it must: after `least` bad periods."""
     periods = stack.number(alarm.get("EvaluationPeriods"))
     needed = stack.number(alarm.get("DatapointsToAlarm"))
-    if least == 1 and periods != 1:
+    if least == 1 and (needed or periods) != 1:
         yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, "1")
     elif needed is not None and needed < least:
         yield is_but("alarm", alarm.name, "DatapointsToAlarm", needed, f"at least {least}")
@@ -700,6 +731,7 @@ def expression_of(alarm: Resource) -> str:
 
 
 SHARE = "IF(total >= least, 100 * part / total, 0)"
+SHARE_OF_REFUSED = "IF(part >= least, 100 * part / (total - all refused + part), 0)"
 SHARE_OF_FEW = "IF(total < most AND part >= least AND n * part >= total, 1, 0)"
 
 
@@ -714,6 +746,8 @@ class Share:
     part: str
     least: int
     is_of_few: bool = False
+    is_of_refused: bool = False
+    """Whether the total is without what is refused for other reasons, such as who calls."""
 
     @property
     def ids(self) -> set[str]:
@@ -733,6 +767,11 @@ def share_of(alarm: Resource) -> Share | None:
     form = re.fullmatch(rf"IF\({some} >= (\d+), 100 \* {some} / {some}, 0\)", expression)
     if form and form[1] == form[4]:
         return Share(form[1], form[3], int(form[2]))
+    refused = re.fullmatch(
+        r"IF\((\w+) >= (\d+), 100 \* \1 / \((\w+ - \w+ \+ \1)\), 0\)", expression
+    )
+    if refused:
+        return Share(refused[3], refused[1], int(refused[2]), is_of_refused=True)
     few = re.fullmatch(
         rf"IF\({some} < \d+ AND {some} >= (\d+) AND \d+ \* {some} >= {some}, 1, 0\)", expression
     )

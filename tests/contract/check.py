@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contract.aliases import alias_violations
 from contract.answers import answer_violations
 from contract.authorization import authorization_violations
+from contract.bodies import body_violations
 from contract.caches import cache_violations
 from contract.conditions import condition_violations
 from contract.dashboards import dashboard_violations
@@ -55,6 +56,7 @@ RULES: tuple[Rule, ...] = (
             polled_violations,
             alias_violations,
             answer_violations,
+            body_violations,
             state_machine_violations,
             *STANDARDS,
             database_violations,

@@ -1163,7 +1163,8 @@ def _public_network() -> Resources:
 
 
 ACCESS = (
-    '{"id":"$context.requestId","error":"$context.integrationErrorMessage",'
+    '{"id":"$context.requestId","apiId":"$context.apiId","status":"$context.status",'
+    '"error":"$context.integrationErrorMessage",'
     '"path":"$context.path","invocation":"$context.awsEndpointRequestId",'
     '"ip":"$context.identity.sourceIp",'
     '"agent":"$context.identity.userAgent"}'
@@ -1190,7 +1191,49 @@ def put() -> dict[str, Any]:
         "responses": _answering(),
     }
     calling = _calling_by_itself(integration, allow("firehose:PutRecord", get("Delivery")))
-    return template(resources, calling)
+    integration["passthroughBehavior"] = "never"
+    calling["Api"]["Properties"]["Body"] |= {
+        "x-amazon-apigateway-request-validators": {"body": {"validateRequestBody": True}},
+        "x-amazon-apigateway-request-validator": "body",
+        "components": {"schemas": {"Click": {"type": "object"}}},
+    }
+    schema = {"$ref": "#/components/schemas/Click"}
+    operation = calling["Api"]["Properties"]["Body"]["paths"]["/"]["post"]
+    operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    return template(resources, calling, refused_data())
+
+
+def refused_data() -> Resources:
+    """Return the alarm on the share of what a REST API refuses for its form, and its filter."""
+    expression = "IF(refused >= 3, 100 * refused / (requests - errors + refused), 0)"
+    of_api = "ApiName", ref("AWS::StackName")
+    metrics = [
+        {"Id": "rate", "Expression": expression},
+        query("refused", ("Shop", "RefusedData"), "ApiId", ref("Api")),
+        query("errors", ("AWS/ApiGateway", "4XXError"), *of_api),
+        query("requests", ("AWS/ApiGateway", "Count"), *of_api),
+    ]
+    for each in metrics[1:]:
+        each["MetricStat"]["Period"] = 3600
+    refused = share("4XXError", *of_api)
+    refused["Properties"] |= {
+        "AlarmDescription": "Ticket: data is refused. First: look why",
+        "Metrics": metrics,
+        "EvaluationPeriods": 1,
+    }
+    transformed = {
+        "MetricNamespace": "Shop",
+        "MetricName": "RefusedData",
+        "MetricValue": "1",
+        "Dimensions": [{"Key": "ApiId", "Value": "$.apiId"}],
+    }
+    counting = resource(
+        "AWS::Logs::MetricFilter",
+        LogGroupName=ref("ApiLog"),
+        FilterPattern='{$.status = "400" && $.apiId = *}',
+        MetricTransformations=[transformed],
+    )
+    return {"ApiRefusedData": refused, "ApiRefusedDataFilter": counting}
 
 
 def rest() -> dict[str, Any]:

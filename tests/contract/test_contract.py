@@ -36,8 +36,8 @@ NOT_THE_CONTRACTS = (
     # What a function runs and is told, and one that nothing asynchronous reaches.
     r"AWS::Lambda::Function(\.(Code|Environment)\b.*)?",
     # They tell of answers, which are no failures of an asynchronous edge: tests/alarms has them.
-    r"Api(Errors|Latency|Refusals)Alarm\w*(\.(?!AlarmActions).*)?",
-    r"\w+(QuietErrors|FunctionRefusals|FunctionDuration)Alarm\w*(\.(?!AlarmActions).*)?",
+    r"Api(Errors|Latency|Refusals|RefusedData)Alarm\w*(\.(?!AlarmActions).*)?",
+    r"\w+(QuietErrors|Function(Signed)?Refusals|FunctionDuration)Alarm\w*(\.(?!AlarmActions).*)?",
     # That a circuit, a token, a part and compared reads have their alarms, the graph says below.
     r"\w+(Circuit(Open|Unguarded)|SignIn|MissingParts|Shadow(Difference|Failure))Alarm\w*",
     # A call is answered without the cache, by the database.
@@ -56,6 +56,7 @@ NOT_THE_CONTRACTS = (
     r"AWS::SSM::Parameter(\..*)?",
     r"AWS::SNS::Subscription\.(Protocol|RawMessageDelivery|FilterPolicy.*)",
     r"AWS::Logs::SubscriptionFilter\.FilterPattern",
+    r"AWS::Logs::MetricFilter(\..*)?",
     # Checkov asks for the key of a topic, and for a bucket that is not public.
     r"AWS::SNS::Topic\.KmsMasterKeyId",
     r"AWS::S3::Bucket\.(PublicAccessBlock|Lifecycle)Configuration.*",

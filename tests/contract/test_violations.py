@@ -157,6 +157,7 @@ NOT_THE_CONTRACTS["PUT"] = (
     *NOT_THE_CONTRACTS["E8"],
     r"ApiRole\.AssumeRolePolicyDocument.*",
     r"Api(\.Body(\.paths(\./(\.post(\.x-amazon-apigateway-integration(\.(type|uri))?)?)?)?)?)?",
+    r".*\.Click\.type|ApiRefusedDataFilter.*\.MetricValue",
 )
 # What no deployment would do without.
 NOT_THE_CONTRACTS["LOAD"] = (

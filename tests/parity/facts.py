@@ -96,6 +96,8 @@ READ_OTHERWISE = (
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGateway::GatewayResponse",
     "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::Model",
+    "AWS::ApiGateway::RequestValidator",
     "AWS::ApiGateway::Resource",
     "AWS::ApiGatewayV2::Route",
     "AWS::ApiGatewayV2::Integration",

@@ -1,5 +1,6 @@
 """REST APIs as plain statements, whether they are an OpenAPI body or resources and methods."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,6 +47,8 @@ def statements(
                 # SAM writes the partition out in what it derives from a function's event.
                 said = text(value).replace("arn:aws:", "arn:${AWS::Partition}:")
                 yield f"route {called} {subject}", what, said
+        for route, model in _bodies(stack, api, body):
+            yield f"route {called} {route}", "body", json.dumps(model, sort_keys=True)
         for guarded, guard in _guards(stack, api, body):
             yield f"route {called} {guarded}", "authorizer", guard and name(guard)
         for guard, described in _authorizers(stack, api, body):
@@ -95,6 +98,47 @@ def _routes(
         statuses = [response["StatusCode"] for response in method.get("MethodResponses") or []]
         route = f"{method.get('HttpMethod')} {path_of(stack, method.get('ResourceId')) or '/'}"
         yield route, _described(integration, answers, statuses)
+
+
+def _bodies(
+    stack: Stack, api: Resource, body: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return each route with the schemas of its bodies, where a validator compares them."""
+    schemas = (body.get("components") or {}).get("schemas") or {}
+    validator = f"{EXTENSION}request-validator"
+    for route, operation in _operations(body):
+        chosen = operation.get(validator, body.get(validator))
+        rules = (body.get(f"{validator}s") or {}).get(chosen) or {}
+        content = (operation.get("requestBody") or {}).get("content") or {}
+        if rules.get("validateRequestBody"):
+            yield route, {kind: _whole(each["schema"], schemas) for kind, each in content.items()}
+    for method in _methods(stack, api):
+        compares = stack.named(method.get("RequestValidatorId"))
+        if compares and compares.get("ValidateRequestBody"):
+            models = {
+                kind: stack.named(each)
+                for kind, each in (method.get("RequestModels") or {}).items()
+            }
+            route = f"{method.get('HttpMethod')} {path_of(stack, method.get('ResourceId')) or '/'}"
+            yield (
+                route,
+                {
+                    kind: {key: each for key, each in model.get("Schema").items() if key[0] != "$"}
+                    for kind, model in models.items()
+                    if model
+                },
+            )
+
+
+def _whole(schema: Any, schemas: dict[str, Any]) -> Any:
+    """Return a schema of a definition with those that it refers to."""
+    if isinstance(schema, list):
+        return [_whole(each, schemas) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _whole(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    return {key: _whole(each, schemas) for key, each in schema.items()}
 
 
 def _guards(stack: Stack, api: Resource, body: dict[str, Any]) -> Iterator[tuple[str, str]]:

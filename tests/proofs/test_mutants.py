@@ -68,6 +68,8 @@ def mutated_variants() -> Iterator[Variant]:
             yield replace(variant, further=(("job_rows", "csv"),))
         if any(each.of for each in topology_of(variant).declared_proofs):
             yield replace(variant, further=(("poison", "retried"),))
+        if any("body" in edge.attributes for edge in topology_of(variant).edges):
+            yield replace(variant, further=(("bodies", "passed"),))
 
 
 def mutants_of(variant: Variant) -> Iterator[Mutant]:
@@ -77,7 +79,8 @@ def mutants_of(variant: Variant) -> Iterator[Mutant]:
         entry = {**described, **described.get(variant.runtime, {})}
         of = entry.get("of", {}).items()
         named = {name for name, _ in of}
-        given = {"job_rows": "json-lines", "poison": "named", **variant.answers}
+        defaults = {"job_rows": "json-lines", "poison": "named", "bodies": "checked"}
+        given = {**defaults, **variant.answers}
         if all(given[name] in (v if isinstance(v, list) else [v]) for name, v in of) and (
             named >= {name for name, _ in variant.further}
         ):

@@ -36,7 +36,8 @@ def rendered(slug: str) -> frozenset[str]:
     """Return the paths of all files that a pattern renders, in whatever variant."""
     paths: set[str] = set()
     pattern = catalog.pattern(slug)
-    former = [each for each in further_variants_of(pattern) if "poison" in each.answers]
+    further = further_variants_of(pattern)
+    former = [each for each in further if {"poison", "bodies"} & each.answers.keys()]
     for variant in (*variants_of(pattern), *former):
         with TemporaryDirectory() as folder:
             project = render_project(Path(folder), **variant.answers)

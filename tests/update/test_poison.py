@@ -296,8 +296,13 @@ def name_poison(project: Owned, coming: Path) -> None:
     report = json.loads(done.stdout)
     left = ("conflicts", "kept", "unfit", "to_review", "waiting")
     assert [report[each] for each in left] == [[]] * len(left)
-    # The adapter's own unit test is not part of projects any more.
-    assert {*report["orphaned"]} <= {"tests/unit/test_batches.py", "tests/unit/batches.test.ts"}
+    # The adapters' own unit tests are not part of projects any more.
+    assert {*report["orphaned"]} <= {
+        "tests/unit/test_batches.py",
+        "tests/unit/test_http_request.py",
+        "tests/unit/batches.test.ts",
+        "tests/unit/http-request.test.ts",
+    }
     for path in report["orphaned"]:
         (project.folder / path).unlink()
 

@@ -173,8 +173,8 @@ def test_a_shallow_clone_as_the_source(
 def test_wrong_answers(project: Owned) -> None:
     asked = (
         "pattern, project_name, topology, external_auth, runtime, runtime_version, iac, "
-        "datastore, poison, auth, rollout, job_rows, tolerated_percentage, region, dashboard, "
-        "stages, tracing, parameters, dead_letters, log_level"
+        "datastore, poison, bodies, auth, rollout, job_rows, tolerated_percentage, region, "
+        "dashboard, stages, tracing, parameters, dead_letters, log_level"
     )
     for data, line in {
         "datastore=mysql": "--data datastore: 'mysql' is not offered; choose from: dynamodb, ",

@@ -268,6 +268,20 @@ class ScalableWebhookStack(cdk.Stack):
             ),
             When(above=thresholds.refused_percent, minutes=5, periods=3),
         )
+        # A sender sends it in no other form, so each is lost; an hour of them is one ticket.
+        alarms.ticket(
+            "ReceiveFunctionSignedRefusalsAlarm",
+            "Ticket: ReceiveFunction refuses what its sender has signed. First: see its log for "
+            "the reason and the id, and have the sender send it again",
+            metric(
+                "ScalableWebhook",
+                "RefusedSignedDeliveries",
+                "Sum",
+                FunctionName=receive_function.function_name,
+                service="scalable-webhook",
+            ),
+            When(periods=60, needed=1),
+        )
         # 3 messages or more of which none is deleted count as if they waited until the queue
         # drops them; in 4 of 4 minutes.
         alarms.page(

@@ -24,6 +24,44 @@ from infrastructure.bundling import function_code
 # How a request becomes a call of an AWS service, and its result an answer.
 TEMPLATES = Path(__file__).with_name("api")
 
+# What does not fit the model of its route is answered with 400.
+EVENT = apigateway.JsonSchema(
+    type=apigateway.JsonSchemaType.OBJECT,
+    required=["id", "type", "page", "occurred_at"],
+    properties={
+        "id": apigateway.JsonSchema(
+            type=apigateway.JsonSchemaType.STRING,
+            pattern="^[A-Za-z0-9_-]{1,64}$",
+        ),
+        "type": apigateway.JsonSchema(
+            type=apigateway.JsonSchemaType.STRING,
+            enum=["page-view", "click", "purchase"],
+        ),
+        "page": apigateway.JsonSchema(
+            type=apigateway.JsonSchemaType.STRING,
+            min_length=1,
+            max_length=2048,
+            pattern=r"^[^\u0000]*$",
+        ),
+        "occurred_at": apigateway.JsonSchema(
+            type=apigateway.JsonSchemaType.STRING,
+            pattern=r"^[12]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:[0-5]\d)$",
+        ),
+    },
+)
+BATCH = apigateway.JsonSchema(
+    type=apigateway.JsonSchemaType.OBJECT,
+    required=["events"],
+    properties={
+        "events": apigateway.JsonSchema(
+            type=apigateway.JsonSchemaType.ARRAY,
+            min_items=1,
+            max_items=500,
+            items=EVENT,
+        ),
+    },
+)
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -59,6 +97,17 @@ class StreamerStack(cdk.Stack):
             "ApiLogGroup",
             f"/aws/vendedlogs/apis/{self.stack_name}-api",
         )
+        logs.MetricFilter(
+            self,
+            "ApiRefusedDataFilter",
+            log_group=api_log_group,
+            filter_pattern=logs.FilterPattern.literal(
+                '{($.status = "400" || $.status = "413" || $.status = "415") && $.apiId = *}'
+            ),
+            metric_namespace="Streamer",
+            metric_name="RefusedData",
+            dimensions={"ApiId": "$.apiId"},
+        )
         api = apigateway.RestApi(
             self,
             "Api",
@@ -79,6 +128,7 @@ class StreamerStack(cdk.Stack):
                         {
                             "requestId": "$context.requestId",
                             "time": "$context.requestTime",
+                            "apiId": "$context.apiId",
                             "route": "$context.httpMethod $context.resourcePath",
                             "status": "$context.status",
                             "latency": "$context.responseLatency",
@@ -95,6 +145,9 @@ class StreamerStack(cdk.Stack):
             ),
         )
         api.node.try_remove_child("Endpoint")  # an output of its own; ApiUrl says it
+        body_validator = api.add_request_validator("Body", validate_request_body=True)
+        event_model = api.add_model("Event", schema=EVENT)
+        batch_model = api.add_model("Batch", schema=BATCH)
         api_role = iam.Role(
             self,
             "ApiRole",
@@ -357,6 +410,8 @@ class StreamerStack(cdk.Stack):
                 stream=events_stream,
                 role=api_role,
             ),
+            request_validator=body_validator,
+            request_models={"application/json": event_model},
             method_responses=[
                 apigateway.MethodResponse(status_code="202"),
                 apigateway.MethodResponse(status_code="502"),
@@ -370,6 +425,8 @@ class StreamerStack(cdk.Stack):
                 stream=events_stream,
                 role=api_role,
             ),
+            request_validator=body_validator,
+            request_models={"application/json": batch_model},
             method_responses=[
                 apigateway.MethodResponse(status_code="202"),
                 apigateway.MethodResponse(status_code="502"),
@@ -495,6 +552,20 @@ class StreamerStack(cdk.Stack):
             "functions",
             metric("AWS/ApiGateway", "Latency", "p90", ApiName=api.rest_api_name),
             When(above=thresholds.latency_milliseconds, periods=5),
+        )
+        # A share of what those sent in an hour who may call, 3 requests or more: senders do not
+        # wait for a result, so what is refused may be lost.
+        alarms.ticket(
+            "ApiRefusedDataAlarm",
+            "Ticket: The API refuses data for its form or size. First: see the access log for who "
+            "sends it since when",
+            math(
+                "IF(refused >= 3, 100 * refused / (requests - errors + refused), 0)",
+                refused=metric("Streamer", "RefusedData", "Sum", ApiId=api.rest_api_id),
+                errors=metric("AWS/ApiGateway", "4XXError", "Sum", ApiName=api.rest_api_name),
+                requests=metric("AWS/ApiGateway", "Count", "Sum", ApiName=api.rest_api_name),
+            ),
+            When(above=thresholds.error_percent, minutes=60),
         )
         # 15 minutes and what is collected before a delivery, in 5 of 5 minutes.
         alarms.page(

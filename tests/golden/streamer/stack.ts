@@ -24,6 +24,44 @@ import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 /** How a request becomes a call of an AWS service, and its result an answer. */
 const TEMPLATES = join(import.meta.dirname, "api");
 
+/** What does not fit the model of its route is answered with 400. */
+const EVENT: apigateway.JsonSchema = {
+  type: apigateway.JsonSchemaType.OBJECT,
+  required: ["id", "type", "page", "occurred_at"],
+  properties: {
+    id: {
+      type: apigateway.JsonSchemaType.STRING,
+      pattern: "^[A-Za-z0-9_-]{1,64}$",
+    },
+    type: {
+      type: apigateway.JsonSchemaType.STRING,
+      enum: ["page-view", "click", "purchase"],
+    },
+    page: {
+      type: apigateway.JsonSchemaType.STRING,
+      minLength: 1,
+      maxLength: 2048,
+      pattern: String.raw`^[^\u0000]*$`,
+    },
+    occurred_at: {
+      type: apigateway.JsonSchemaType.STRING,
+      pattern: String.raw`^[12]\d{3}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:[0-5]\d)$`,
+    },
+  },
+};
+const BATCH: apigateway.JsonSchema = {
+  type: apigateway.JsonSchemaType.OBJECT,
+  required: ["events"],
+  properties: {
+    events: {
+      type: apigateway.JsonSchemaType.ARRAY,
+      minItems: 1,
+      maxItems: 500,
+      items: EVENT,
+    },
+  },
+};
+
 /** From when on alarms go off: what is normal differs from service to service. */
 const THRESHOLDS = {
   /** Which share of the calls may fail, in percent; AWS recommends 5. */
@@ -47,6 +85,15 @@ export class StreamerStack extends cdk.Stack {
     super(scope, id, props);
 
     const apiLogGroup = this.logGroup("ApiLogGroup", `/aws/vendedlogs/apis/${this.stackName}-api`);
+    new logs.MetricFilter(this, "ApiRefusedDataFilter", {
+      logGroup: apiLogGroup,
+      filterPattern: logs.FilterPattern.literal(
+        '{($.status = "400" || $.status = "413" || $.status = "415") && $.apiId = *}',
+      ),
+      metricNamespace: "Streamer",
+      metricName: "RefusedData",
+      dimensions: { ApiId: "$.apiId" },
+    });
     const api = new apigateway.RestApi(this, "Api", {
       restApiName: this.stackName,
       endpointTypes: [apigateway.EndpointType.REGIONAL],
@@ -62,6 +109,7 @@ export class StreamerStack extends cdk.Stack {
           this.toJsonString({
             requestId: "$context.requestId",
             time: "$context.requestTime",
+            apiId: "$context.apiId",
             route: "$context.httpMethod $context.resourcePath",
             status: "$context.status",
             latency: "$context.responseLatency",
@@ -77,6 +125,9 @@ export class StreamerStack extends cdk.Stack {
       },
     });
     api.node.tryRemoveChild("Endpoint"); // an output of its own; ApiUrl says it
+    const bodyValidator = api.addRequestValidator("Body", { validateRequestBody: true });
+    const eventModel = api.addModel("Event", { schema: EVENT });
+    const batchModel = api.addModel("Batch", { schema: BATCH });
     const apiRole = new iam.Role(this, "ApiRole", {
       assumedBy: new iam.ServicePrincipal("apigateway.amazonaws.com"),
     });
@@ -294,6 +345,8 @@ export class StreamerStack extends cdk.Stack {
       role: apiRole,
     });
     api.root.resourceForPath("/events").addMethod("POST", putEventIntegration, {
+      requestValidator: bodyValidator,
+      requestModels: { "application/json": eventModel },
       methodResponses: [{ statusCode: "202" }, { statusCode: "502" }],
     });
     const putBatchIntegration = this.streamIntegration("PutRecords", {
@@ -302,6 +355,8 @@ export class StreamerStack extends cdk.Stack {
       role: apiRole,
     });
     api.root.resourceForPath("/batches").addMethod("POST", putBatchIntegration, {
+      requestValidator: bodyValidator,
+      requestModels: { "application/json": batchModel },
       methodResponses: [{ statusCode: "202" }, { statusCode: "502" }],
     });
 
@@ -414,6 +469,20 @@ export class StreamerStack extends cdk.Stack {
       value: metric("AWS/ApiGateway", "Latency", "p90", { ApiName: api.restApiName }),
       threshold: thresholds.latencyMilliseconds,
       periods: 5,
+    });
+    // A share of what those sent in an hour who may call, 3 requests or more: senders do not wait
+    // for a result, so what is refused may be lost.
+    alarms.ticket("ApiRefusedDataAlarm", {
+      description:
+        "Ticket: The API refuses data for its form or size. First: see the access log for who " +
+        "sends it since when",
+      value: math("IF(refused >= 3, 100 * refused / (requests - errors + refused), 0)", {
+        refused: metric("Streamer", "RefusedData", "Sum", { ApiId: api.restApiId }),
+        errors: metric("AWS/ApiGateway", "4XXError", "Sum", { ApiName: api.restApiName }),
+        requests: metric("AWS/ApiGateway", "Count", "Sum", { ApiName: api.restApiName }),
+      }),
+      threshold: thresholds.errorPercent,
+      minutes: 60,
     });
     // 15 minutes and what is collected before a delivery, in 5 of 5 minutes.
     alarms.page("BatchesDeliveryStreamFreshnessAlarm", {

@@ -46,6 +46,8 @@ class Api(TypedDict):
     """Of APIs."""
 
     integration_seconds: int
+    refused_data: str
+    """What finds data that was refused in an access log."""
 
 
 class Database(TypedDict):
@@ -247,7 +249,10 @@ def numbers() -> Numbers:
             "hidden_seconds": dead_letters.HIDDEN_SECONDS,
             "invocation_seconds": dead_letters.INVOCATION_SECONDS,
         },
-        "api": {"integration_seconds": api.INTEGRATION_SECONDS},
+        "api": {
+            "integration_seconds": api.INTEGRATION_SECONDS,
+            "refused_data": api.REFUSED_DATA,
+        },
         "database": {
             "port": aurora.PORT,
             "most_capacity": aurora.MOST_CAPACITY,

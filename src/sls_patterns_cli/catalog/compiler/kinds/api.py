@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import delivery, queue, state_machine, stream
 from sls_patterns_cli.catalog.compiler.kinds.network import SECURITY_GROUP, subnets
-from sls_patterns_cli.catalog.compiler.kinds.rate import SLOWEST, calls, outage, refusal_rate, slow
+from sls_patterns_cli.catalog.compiler.kinds.rate import (
+    SLOWEST,
+    calls,
+    outage,
+    refusal_rate,
+    refused_data,
+    slow,
+)
 from sls_patterns_cli.catalog.compiler.records import (
     Acknowledgement,
     Alarm,
@@ -31,6 +38,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics
 
 INTEGRATION_SECONDS = 29
 """API Gateway waits no longer for what is behind it (fact P4)."""
+
+REFUSED_DATA = '($.status = "400" || $.status = "413" || $.status = "415") && $.apiId = *'
+"""The lines of an access log about requests that are refused for their form or size, and not
+because of who calls. What is a dimension has to be in the pattern (fact C30)."""
 
 PREFLIGHT_SECONDS = 7200
 """For how long a browser keeps the answer to a preflight request; Chromium keeps none for longer:
@@ -95,6 +106,13 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         "compare its latency with the durations of its functions",
         metric(node, "Latency", SLOWEST),
     )
+    if name := node.get("refused_data"):
+        yield refused_data(
+            node,
+            refused=Metric(None, name, "Sum", {"ApiId": Reference(node["id"], "rest_api_id")}),
+            errors=metric(node, refused),
+            requests=metric(node, "Count"),
+        )
     if first := _if_all_are_refused(node):
         yield refusal_rate(
             node, first, refused=metric(node, refused), all_of_them=metric(node, "Count")

@@ -184,6 +184,17 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             else reported(node, node["refusals"], "SampleCount"),
         )
     yield from _missing_parts(node)
+    if node.get("signed_refusals"):
+        yield Alarm(
+            f"{node['id']}SignedRefusalsAlarm",
+            TICKET,
+            f"{node['id']} refuses what its sender has signed",
+            "see its log for the reason and the id, and have the sender send it again",
+            "a sender sends it in no other form, so each is lost; an hour of them is one ticket",
+            {"refused": reported(node, node["signed_refusals"])},
+            periods=60,
+            needed=1,
+        )
     if node["reads_stream"]:
         yield Alarm(
             f"{node['id']}IteratorAgeAlarm",

@@ -40,6 +40,9 @@ LATENCY = Threshold(
 SLOWEST = "p90"
 """What is judged by its latency: one slow call of ten is normal."""
 
+REFUSED_IN_AN_HOUR = 3
+"""So many requests of an hour that are refused for their form are no accident of one sender."""
+
 REFUSED_PERCENT = Threshold(
     "refused-percent",
     50,
@@ -148,4 +151,26 @@ def refusal_rate(node: CompiledNode, first: str, *, refused: Metric, all_of_them
         threshold=REFUSED_PERCENT,
         period=300,
         periods=3,
+    )
+
+
+def refused_data(node: CompiledNode, *, refused: Metric, errors: Metric, requests: Metric) -> Alarm:
+    """The alarm on the share of data that an API refuses for its form, though who sent it may call.
+
+    Of all requests those do not count that were refused for another reason, such as a stranger's:
+    the API's own metric counts both, and its access log tells them apart.
+    """
+    share = "100 * refused / (requests - errors + refused)"
+    return Alarm(
+        f"{node['id']}{refused.name}Alarm",
+        TICKET,
+        "The API refuses data for its form or size",
+        "see the access log for who sends it since when",
+        f"a share of what those sent in an hour who may call, {REFUSED_IN_AN_HOUR} requests or "
+        "more: senders do not wait for a result, so what is refused may be lost",
+        {"refused": refused, "errors": errors, "requests": requests},
+        after="with the third refusal",
+        terms=(f"IF(refused >= {REFUSED_IN_AN_HOUR}, {share}, 0)",),
+        threshold=ERROR_PERCENT,
+        period=3600,
     )

@@ -69,6 +69,7 @@ ADAPTERS = (
     "cloudwatch.metric_math_alarms",
     "apigateway.rest_api_headers",
     "apigateway.rest_api_definition",
+    "apigateway.rest_api_validation",
     "apigateway.rest_api_permissions",
     "apigateway.rest_api_http_proxy",
     "apigateway.rest_api_service",

@@ -105,6 +105,7 @@ def _update(update: Callable[..., Any]) -> Callable[..., Any]:
             apigateway_v1._authorizers_v1,
             apigateway_v1._models,
             apigateway_v1._gateway_responses,
+            apigateway_v1._request_validators,
         ):
             part[physical_id] = part.pop(other, {})
         apigateway_v1._delete_rest_api(other)
