@@ -48,7 +48,9 @@ def queue(**properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::SQS::Queue", "Properties": properties}
 
 
-WORK = {"Work": {"Type": "AWS::Lambda::Function", "Properties": {"Role": role("w"), "Timeout": 50}}}
+WORK: dict[str, dict[str, Any]] = {
+    "Work": {"Type": "AWS::Lambda::Function", "Properties": {"Role": role("w"), "Timeout": 50}}
+}
 
 INVOKED = {
     **WORK,
@@ -414,7 +416,7 @@ def test_alarms_are_evaluated_over_what_aws_reports(failure: Failure, cli: Cli) 
 def test_a_rule_over_alarms_speaks_for_those_without_actions(
     rule: str, minutes: int | str, cli: Cli
 ) -> None:
-    silent = {"AlarmActions": []}
+    silent: dict[str, Any] = {"AlarmActions": []}
     watched = {
         "Errors": of_lambda(ERRORS, AlarmName="errors", **silent),
         "Dropped": of_lambda("AsyncEventsDropped", **silent),
