@@ -231,7 +231,7 @@ def test_an_update_tells_which_alarms_go_come_and_change(cli: Cli, coming: Path,
 ALARMS_OF = [
     (version, pattern, iac)
     for version in ("v0.4.0", "v0.6.1", "v0.7.0")
-    for pattern in ("scalable-webhook", "notifier")
+    for pattern in ("scalable-webhook", "frugal-consumer")
     for iac in ("sam", "cdk")
     if version in VERSIONS
 ]
