@@ -21,7 +21,7 @@ from sls_patterns_cli.prove.deployment import Deployment, deployed
 from sls_patterns_cli.prove.telling import Seen, Telling
 from sls_patterns_cli.prove.trials import Trial, faults_of
 from sls_patterns_cli.prove.verdict import Fault, Outcome
-from sls_patterns_cli.wiring.alarms import Told, told, watching
+from sls_patterns_cli.wiring.alarms import Told, told_without, watching
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
 from sls_patterns_cli.wiring.model import (
@@ -154,7 +154,7 @@ def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
     ended = _ended(stack, edge, outcome)
     alarms = tuple(Telling(trial, came, outcome.ended_at).seen())
     way = came_back(deployment, ended) if outcome.verdict == "ended" else None
-    alarmed = _alarmed(alarms, told(stack, ended))
+    alarmed = _alarmed(alarms, told_without(stack, ended))
     end = stack.resources.get(outcome.ended_at or "")
     is_unwatched = end is not None and end.type == QUEUE and not watching(stack, end)
     return Row(edge, fault, replace(outcome, alarmed=alarmed, back=way), alarms, is_unwatched)

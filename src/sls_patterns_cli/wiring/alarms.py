@@ -111,7 +111,15 @@ def queries(alarm: Resource) -> list[Query]:
 
 
 def told(stack: Stack, edge: Edge) -> Told:
-    """Tell whether somebody hears of what has ended without an alarm that is known to go off."""
+    """Tell whether somebody hears of what has ended: by an alarm, or by the end itself."""
+    end = stack.resources.get(edge.end.name) if edge.end.kind == "resource" else None
+    if end and any(has_listeners(stack, alarm) for alarm in watching(stack, end)):
+        return True
+    return told_without(stack, edge)
+
+
+def told_without(stack: Stack, edge: Edge) -> Told:
+    """Tell whether somebody hears of it without an alarm that is known to watch the end."""
     if edge.end.kind == "none":
         return False
     end = stack.resources.get(edge.end.name) if edge.end.kind == "resource" else None
