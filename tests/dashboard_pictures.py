@@ -1,5 +1,6 @@
 """The pictures of dashboards, from compiled graphs: what the command draws of the templates."""
 
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -30,20 +31,17 @@ def picture(graph: dict[str, Any]) -> str:
 def _drawn(graph: dict[str, Any], dashboard: dict[str, Any]) -> str:
     """Return the picture with thresholds by default."""
     defaults = {each["name"]: each["default"] for each in graph["thresholds"]}
-    statuses = (
-        Widget(
-            "alarm",
-            each["title"],
-            x=0,
-            y=each["y"],
-            width=24,
-            height=each["height"],
-            alarms=tuple(each["alarms"]),
-        )
-        for each in dashboard["alarms"]
-    )
+    statuses = (widget for each in dashboard["alarms"] for widget in _status(each))
     graphs = (_graph(each, dashboard["top"], defaults) for row in dashboard["rows"] for each in row)
     return svg([Body(dashboard["start"], (*statuses, *graphs))])
+
+
+def _status(status: dict[str, Any]) -> Iterator[Widget]:
+    title, y, height = status["title"], status["y"], status["height"]
+    alarms = tuple(status["alarms"])
+    yield Widget("alarm", title, x=0, y=y, width=24, height=height, alarms=alarms)
+    high, text = status["text_height"], status["text"]
+    yield Widget("text", "", x=0, y=y + height, width=24, height=high, text=text)
 
 
 def _graph(widget: dict[str, Any], top: int, defaults: dict[str, int]) -> Widget:

@@ -8,12 +8,14 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-m
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import pytest
-from alarms.compiled import GRAPHS, Graph, metric_of, of_another, told, with_other
+from alarms.compiled import GRAPHS, Graph, alarms, metric_of, of_another, told, with_other
 
-from sls_patterns_cli.alarms.series import Series, Values
+from sls_patterns_cli.alarms.evaluation import State, changes
+from sls_patterns_cli.alarms.series import Metric, Series, Values
 
 MINUTES = 115
 LATE = 15 * 60
@@ -80,21 +82,26 @@ def letters(graph: Graph) -> list[dict[str, Any]]:
     return [each for each in graph["alarms"] if each["id"].startswith("DeadLetters")]
 
 
-def complaint(graph: Graph, scenario: Scenario, *further_back: int) -> str:
-    """Return what is wrong with the pages in a scenario: "" if nothing."""
+def reported(graph: Graph, scenario: Scenario) -> dict[Metric, Series]:
+    """Return what the queues report in a scenario."""
     ends = [each["id"] for each in graph["dead_letter_queues"]]
-    changes = dict(zip(ends, (scenario.one, scenario.other), strict=False))
-    if scenario.other and len(ends) < 2:
-        return ""
-    series = {
+    depths_of = dict(zip(ends, (scenario.one, scenario.other), strict=False))
+    return {
         metric_of(metric): depths(
-            changes.get(metric["dimensions"]["QueueName"]["id"], {}),
+            depths_of.get(metric["dimensions"]["QueueName"]["id"], {}),
             int(metric["name"].endswith("NotVisible")),
             late=scenario.late,
         )
         for alarm in letters(graph)
         for metric in alarm["metrics"].values()
     }
+
+
+def complaint(graph: Graph, scenario: Scenario, *further_back: int) -> str:
+    """Return what is wrong with the pages in a scenario: "" if nothing."""
+    if scenario.other and len(graph["dead_letter_queues"]) < 2:
+        return ""
+    series = reported(graph, scenario)
     found = [(each.minute, each.tier) for each in told(graph, series, MINUTES, *further_back)]
     wanted = [(minute, "page") for minute in scenario.pages]
     return "" if found == wanted else f"told: {found}, and not {wanted}"
@@ -125,6 +132,36 @@ def test_each_graph_tells_of_a_new_letter_beside_a_parked_one(name: str) -> None
     new = next(each for each in SCENARIOS if each.name == "a parked letter, then a new one")
 
     assert complaint(WITH_ENDS[name], new) == ""
+
+
+@pytest.mark.parametrize(
+    ("until", "told_in"),
+    [
+        pytest.param(60, [61], id="over before letters come back"),
+        pytest.param(70, [70], id="over while the alarm is on"),
+        pytest.param(90, [], id="over when it is off again"),
+    ],
+)
+def test_a_mute_rule_would_swallow_or_delay_the_page_of_a_redrive(
+    until: int, told_in: list[int]
+) -> None:
+    """Muted since the redrive begins; when a window ends, CloudWatch tells what is still on.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-mute-rules-behaviour.html
+    """
+    failing = next(each for each in SCENARIOS if each.name == "a redrive that fails again")
+    alarm = next(each for _, each in alarms(OF_TWO) if each.name.startswith("DeadLetters"))
+    states = changes(alarm, reported(OF_TWO, failing), 60 * MINUTES)
+    on = [each.at // 60 for each in states if each.state is State.ALARM]
+    off = [each.at // 60 for each in states if each.state is State.OK]
+
+    pages = [
+        max(minute, until)
+        for minute, over in zip_longest(on, off, fillvalue=MINUTES)
+        if not 30 <= minute < until or over > until
+    ]
+
+    assert pages == told_in
 
 
 def test_without_a_look_further_back_a_letter_pages_until_it_is_gone() -> None:

@@ -64,6 +64,8 @@ def _widget(stack: Stack, dashboard: Resource, widget: Widget) -> Iterator[Viola
             if alarm not in arns:
                 yield Violation("dashboard", name, f"{alarm} is no alarm of this stack")
         return
+    if widget.kind == "text":
+        return
     if not widget.title:
         yield Violation("dashboard", name, "a widget has no title")
     if not widget.metrics:

@@ -71,19 +71,33 @@ ALARM = """\
       ComparisonOperator: GreaterThanThreshold
       AlarmActions: [!Sub "arn:aws:sns:eu-west-1:${AWS::AccountId}:pages"]
 """
-BY_AGE = {"ApproximateNumberOfMessagesVisible": "ApproximateAgeOfOldestMessage"}
+MESSAGES = "ApproximateNumberOfMessagesVisible"
+BY_AGE = {MESSAGES: "ApproximateAgeOfOldestMessage"}
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "FailedAlarm goes off 1 minute later"),
-        ({"Periods: 1": "Periods: 5"}, "FailedAlarm goes off 5 minutes later"),
-        ({"Threshold: 0": "Threshold: 0.9"}, "FailedAlarm goes off 1 minute later"),
-        ({"Threshold: 0": "Threshold: 1.1"}, "FailedAlarm does not go off"),
-        ({**BY_AGE, "Threshold: 0": "Threshold: 590"}, "FailedAlarm goes off 11 minutes later"),
-        ({"Threshold: 0": "Threshold: -1"}, "FailedAlarm is on already, and tells nobody"),
-        ({"Threshold: 0": "Threshold: !Ref AWS::StackName"}, "FailedAlarm would see it"),
+        ({}, "pages after 3 min (FailedAlarm)"),
+        ({"Periods: 1": "Periods: 5"}, "pages after 7 min (FailedAlarm)"),
+        ({"Threshold: 0": "Threshold: 0.9"}, "pages after 3 min (FailedAlarm)"),
+        ({"Threshold: 0": "Threshold: 1.1"}, "never pages (FailedAlarm)"),
+        ({**BY_AGE, "Threshold: 0": "Threshold: 590"}, "pages after 13 min (FailedAlarm)"),
+        ({MESSAGES: "NumberOfMessagesSent"}, "never pages (FailedAlarm)"),
+        ({"Threshold: 0": "Threshold: -1"}, "already on since the start (FailedAlarm)"),
+        (
+            {"Threshold: 0": "Threshold: -1", "Periods: 1": "Periods: 4"},
+            "already on since 6 min before (FailedAlarm)",
+        ),
+        ({"Threshold: 0": "Threshold: !Ref AWS::StackName"}, "may page (FailedAlarm)"),
+        (
+            {"AlarmActions": "OKActions"},
+            "goes off without an action, so tells nobody (FailedAlarm)",
+        ),
+        (
+            {"AlarmActions": "ActionsEnabled: false\n      AlarmActions"},
+            "goes off without an action, so tells nobody (FailedAlarm)",
+        ),
     ],
 )
 def test_alarms_are_evaluated_over_what_the_end_reports(
@@ -136,11 +150,11 @@ Resources:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "FailedAlarm goes off 1 minute later"),
-        ({"Threshold: 0": "Threshold: 0.9"}, "FailedAlarm goes off 1 minute later"),
-        ({"Threshold: 0": "Threshold: 1.1"}, "FailedAlarm does not go off"),
-        ({"Periods: 1": "Periods: 2"}, "FailedAlarm does not go off"),
-        ({"notBreaching": "breaching"}, "FailedAlarm is on already, and tells nobody"),
+        ({}, "pages after 1 min (FailedAlarm)"),
+        ({"Threshold: 0": "Threshold: 0.9"}, "pages after 1 min (FailedAlarm)"),
+        ({"Threshold: 0": "Threshold: 1.1"}, "never pages (FailedAlarm)"),
+        ({"Periods: 1": "Periods: 2"}, "never pages (FailedAlarm)"),
+        ({"notBreaching": "breaching"}, "already on since the start (FailedAlarm)"),
     ],
 )
 def test_alarms_are_evaluated_over_what_a_state_machine_reports(
@@ -178,6 +192,15 @@ def test_a_stack_that_loses_events_fails(cli: Cli, template: Path) -> None:
             }
         ],
     }
+
+
+def test_the_reason_is_found_behind_the_events_of_many_resources(cli: Cli, template: Path) -> None:
+    groups = "".join(f"  Group{each}: {{Type: AWS::Logs::LogGroup}}\n" for each in range(60))
+    template.write_text(FORBIDDEN + groups)
+
+    result = cli("prove", template)
+
+    assert "does not have permissions to call ReceiveMessage on SQS" in result.stderr
 
 
 def test_what_aws_would_not_deploy_is_said_with_its_reason(cli: Cli, template: Path) -> None:

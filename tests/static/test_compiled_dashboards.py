@@ -47,7 +47,16 @@ def test_each_alarm_is_on_top_once_the_pages_first(graph: dict[str, Any]) -> Non
     assert sorted(told) == sorted(of.items())
     top = graph["dashboard"]["top"]
     assert min(widget["y"] for widget in widgets(graph)) == 0
-    assert all(status["y"] + status["height"] <= top for status in statuses)
+    assert all(status["y"] + status["text_height"] + status["height"] <= top for status in statuses)
+
+
+def test_the_dashboard_says_when_each_alarm_goes_off(graph: dict[str, Any]) -> None:
+    after = {alarm["id"].removesuffix("Alarm"): alarm["after"] for alarm in graph["alarms"]}
+    for status in graph["dashboard"]["alarms"]:
+        for alarm, when in zip(status["alarms"], status["when"], strict=True):
+            name = alarm.removesuffix("Alarm")
+            assert when.removesuffix(", if it is here") == f"{name} {after[name]}"
+            assert when in status["text"]
 
 
 def test_each_end_of_failures_is_a_number_on_the_dashboard(graph: dict[str, Any]) -> None:

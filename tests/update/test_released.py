@@ -228,6 +228,47 @@ def test_an_update_tells_which_alarms_go_come_and_change(cli: Cli, coming: Path,
     assert "Alarms of the next deployment" in told
 
 
+ALARMS_OF = [
+    (version, pattern, iac)
+    for version in ("v0.4.0", "v0.6.1", "v0.7.0")
+    for pattern in ("scalable-webhook", "frugal-consumer")
+    for iac in ("sam", "cdk")
+    if version in VERSIONS
+]
+IN_CODE = re.compile(r'"(\w+Alarm)"')
+"""The id of an alarm in a stack of CDK; no other resource has such a name."""
+
+
+def declared(project: Owned, iac: str) -> dict[str, Any]:
+    """Return the alarms that a project declares: by logical id in SAM's template what it says."""
+    if iac == "cdk":
+        files = (project.folder / "infrastructure").glob("*.py")
+        return dict.fromkeys(id_ for file in files for id_ in IN_CODE.findall(file.read_text()))
+    resources = read(project.folder / "template.yaml")["Resources"].items()
+    return {name: each for name, each in resources if each["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+@pytest.mark.parametrize("made", parameters(ALARMS_OF, ALARMS_OF[-4::3]))
+def test_what_is_told_of_alarms_is_what_becomes_of_them(
+    cli: Cli, coming: Path, made: tuple[str, str, str]
+) -> None:
+    version, pattern, iac = made
+    project = generated(cli, version, pattern=pattern, project_name="service", iac=iac)
+    before = declared(project, iac)
+
+    done = project.run("update", "--json", "--source", coming)
+
+    after, told = declared(project, iac), json.loads(done.stdout)["alarms"]
+    assert set(told["gone"]) == before.keys() - after.keys()
+    assert set(told["new"]) == after.keys() - before.keys()
+    assert set(told["changed"]) <= before.keys() & after.keys()
+    if iac == "sam":
+        both = before.keys() & after.keys()
+        assert set(told["changed"]) == {name for name in both if before[name] != after[name]}
+    assert told["gone"]
+    assert told["new"]
+
+
 @pytest.mark.skipif(not VERSIONS, reason="no version was released")
 def test_released_mends_keep_their_ids() -> None:
     released = template_of(VERSIONS[-1])

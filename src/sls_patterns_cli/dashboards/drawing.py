@@ -97,6 +97,7 @@ def _inside(widget: Widget, start: str, width: int, height: int) -> Iterator[str
             yield from _entry(place, y, colour, name)
     else:
         said = widget.text or f"({widget.kind or 'a widget without a type'})"
+        top = top if title else 12
         lines = max(1, (height - top) // TITLE_LINE)
         for number, part in enumerate(_wrapped(said, width, lines)):
             yield _text(PADDING, top + 8 + number * TITLE_LINE, part, "faint")

@@ -95,7 +95,8 @@ def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
 
 
 def _failures(cloudformation: Any, stack: str) -> str:
-    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    events = [event for page in pages for event in page["StackEvents"]]
     reasons = [
         f"{event['LogicalResourceId']} ({event['ResourceType']}): "
         f"{event.get('ResourceStatusReason', 'no reason given')}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from sls_patterns_cli.cloudformation.source import Source
 from sls_patterns_cli.cloudformation.sources import sources
-from sls_patterns_cli.cloudformation.stack import Resource, Stack, listed
+from sls_patterns_cli.cloudformation.stack import Stack, listed
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.local.emulator import proving
 from sls_patterns_cli.local.emulator.asking import ask
@@ -18,10 +18,10 @@ from sls_patterns_cli.local.emulator.server import Emulator, unconfigured
 from sls_patterns_cli.local.emulator.timescale import Scale
 from sls_patterns_cli.prove.comeback import came_back
 from sls_patterns_cli.prove.deployment import Deployment, deployed
+from sls_patterns_cli.prove.telling import Seen, Telling
 from sls_patterns_cli.prove.trials import Trial, faults_of
 from sls_patterns_cli.prove.verdict import Fault, Outcome
-from sls_patterns_cli.wiring import ringing
-from sls_patterns_cli.wiring.alarms import has_listeners, told, watching
+from sls_patterns_cli.wiring.alarms import Told, told_without, watching
 from sls_patterns_cli.wiring.edges import edges
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
 from sls_patterns_cli.wiring.model import (
@@ -40,14 +40,6 @@ TIME_FACTOR = 5000
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An alarm on what has ended, and after how many minutes it goes off."""
-
-    alarm: str
-    minutes: ringing.When
-
-
-@dataclass(frozen=True)
 class Row:
     """An edge, a fault, and what came of it."""
 
@@ -55,6 +47,8 @@ class Row:
     fault: Fault | None
     outcome: Outcome
     alarms: tuple[Seen, ...] = ()
+    is_unwatched: bool = False
+    """Whether it is in a queue that no alarm watches."""
 
     def as_dict(self, name: Callable[[str], str]) -> dict[str, Any]:
         """Return it as it is printed for programs; `name` shows a logical id."""
@@ -71,7 +65,13 @@ class Row:
             "after_seconds": outcome.after_seconds,
             "alarmed": outcome.alarmed,
             "alarms": [
-                {"alarm": name(each.alarm), "minutes": each.minutes} for each in self.alarms
+                {
+                    "alarm": name(each.alarm),
+                    "minutes": each.minutes,
+                    "since": each.since,
+                    "tells": each.tells,
+                }
+                for each in self.alarms
             ],
             "back": outcome.back,
             "taken_along": outcome.taken_along,
@@ -148,11 +148,24 @@ def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
             why = "such an edge cannot fail in this way"
         return Row(edge, None, Outcome("not-emulated", why=why))
     stack = deployment.stack
-    outcome = _with_what_is_kept(stack, edge, Trial(deployment, edge, fault).run())
+    trial = Trial(deployment, edge, fault)
+    came = trial.run()
+    outcome = _with_what_is_kept(stack, edge, came)
     ended = _ended(stack, edge, outcome)
-    alarms = tuple(_alarms(stack, ended))
+    alarms = tuple(Telling(trial, came, outcome.ended_at).seen())
     way = came_back(deployment, ended) if outcome.verdict == "ended" else None
-    return Row(edge, fault, replace(outcome, alarmed=told(stack, ended), back=way), alarms)
+    alarmed = _alarmed(alarms, told_without(stack, ended))
+    end = stack.resources.get(outcome.ended_at or "")
+    is_unwatched = end is not None and end.type == QUEUE and not watching(stack, end)
+    return Row(edge, fault, replace(outcome, alarmed=alarmed, back=way), alarms, is_unwatched)
+
+
+def _alarmed(alarms: Sequence[Seen], otherwise: Told) -> Told:
+    """Return whether somebody is told, by an alarm or otherwise."""
+    if any(each.pages for each in alarms):
+        return True
+    unknown = any(each.tells and each.minutes == "unknown" for each in alarms)
+    return otherwise or ("unknown" if unknown else False)
 
 
 def _with_what_is_kept(stack: Stack, edge: Edge, outcome: Outcome) -> Outcome:
@@ -179,18 +192,3 @@ def _ended(stack: Stack, edge: Edge, outcome: Outcome) -> Edge:
     if at is None:
         return replace(edge, end=End("none"))
     return replace(edge, end=End("resource" if at in stack.resources else "outside", at))
-
-
-def _alarms(stack: Stack, edge: Edge) -> Iterator[Seen]:
-    """Yield the alarms that watch where it has ended, and that tell somebody."""
-    end = stack.resources.get(edge.end.name)
-    for alarm in watching(stack, end) if end else ():
-        if has_listeners(stack, alarm):
-            yield Seen(alarm.name, _minutes(stack, alarm, end) if end else "unknown")
-
-
-def _minutes(stack: Stack, alarm: Resource, end: Resource) -> ringing.When:
-    try:
-        return ringing.minutes_until(stack, alarm, end)
-    except ringing.UnknownAlarmError:
-        return "unknown"

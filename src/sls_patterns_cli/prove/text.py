@@ -1,11 +1,20 @@
 """The result for people: a line an edge as soon as it is known, and a sum at the end."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sls_patterns_cli.cloudformation.source import Source
-from sls_patterns_cli.prove.report import Report, Row, Seen
+from sls_patterns_cli.prove.report import Report, Row
+from sls_patterns_cli.prove.telling import Seen
 from sls_patterns_cli.terminal import output
+from sls_patterns_cli.wiring.alarms import Told
+
+OTHERWISE: dict[Told, str] = {
+    True: "somebody is told",
+    False: "nobody would see it",
+    "unknown": "nobody knows whether it is seen",
+}
+"""Where no alarm watches anything of a failure."""
 
 SECONDS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -30,12 +39,12 @@ def sentence(source: Source, row: Row) -> str:
             parts = [
                 f"ends in {source.name(outcome.ended_at or '')}{_after(outcome.after_seconds)}"
             ]
-            parts.append(_seen(source, row))
+            parts += _told(source, row) or [OTHERWISE[row.outcome.alarmed]]
             parts.append(f"came back: {outcome.back}" if outcome.back else "did not come back")
         case "lost":
-            parts = [f"lost{_after(outcome.after_seconds)}"]
+            parts = [f"lost{_after(outcome.after_seconds)}", *_told(source, row)]
         case "for-ever":
-            parts = ["tried again until it expires, then lost"]
+            parts = ["tried again until it expires, then lost", *_told(source, row)]
         case _:
             return f"{outcome.verdict}: {outcome.why}"
     if outcome.taken_along is not None:
@@ -43,23 +52,35 @@ def sentence(source: Source, row: Row) -> str:
     return ", ".join(parts)
 
 
-def _seen(source: Source, row: Row) -> str:
-    if row.alarms:
-        return ", ".join(f"{source.name(each.alarm)} {_rings(each)}" for each in row.alarms)
-    return {True: "somebody is told", "unknown": "nobody knows whether it is seen"}.get(
-        row.outcome.alarmed, "nobody would see it"
-    )
+def _told(source: Source, row: Row) -> list[str]:
+    """Say who hears of it: what pages and when, else why nobody does."""
+
+    def named(is_so: Callable[[Seen], bool]) -> str:
+        return ", ".join(source.name(each.alarm) for each in row.alarms if is_so(each))
+
+    paging = [(each.minutes, source.name(each.alarm)) for each in row.alarms if each.pages]
+    said = []
+    if paging:
+        if row.is_unwatched:
+            said.append(f"no alarm watches {source.name(row.outcome.ended_at or '')}")
+        times = (f"{minutes} min ({name})" for minutes, name in sorted(paging))
+        said.append(f"pages after {', '.join(times)}")
+    elif never := named(lambda each: each.minutes == "never"):
+        said.append(f"never pages ({never})")
+    said += [
+        f"already on since {_since(each)} ({source.name(each.alarm)})"
+        for each in row.alarms
+        if each.minutes == "already on"
+    ]
+    if silent := named(lambda each: not each.tells and isinstance(each.minutes, int)):
+        said.append(f"goes off without an action, so tells nobody ({silent})")
+    if unknown := named(lambda each: each.tells and each.minutes == "unknown"):
+        said.append(f"may page ({unknown})")
+    return said
 
 
-def _rings(seen: Seen) -> str:
-    match seen.minutes:
-        case "never":
-            return "does not go off"
-        case "already on":
-            return "is on already, and tells nobody"
-        case "unknown":
-            return "would see it"
-    return f"goes off {seen.minutes} minute{'' if seen.minutes == 1 else 's'} later"
+def _since(seen: Seen) -> str:
+    return f"{seen.since} min before" if isinstance(seen.since, int) else str(seen.since)
 
 
 def _after(seconds: float | None) -> str:

@@ -16,7 +16,7 @@ from sls_patterns_cli.local.emulator.proving.messages import POISON, readable
 from sls_patterns_cli.local.emulator.proving.names import OUTSIDE_QUEUES
 from sls_patterns_cli.prove.deployment import Deployment, unqualified
 from sls_patterns_cli.prove.stimuli import Send, direct, stimulus
-from sls_patterns_cli.prove.verdict import Fault, Outcome
+from sls_patterns_cli.prove.verdict import Fault, Outcome, Verdict
 from sls_patterns_cli.wiring.edges.buses import waited_for
 from sls_patterns_cli.wiring.edges.deliveries import S3
 from sls_patterns_cli.wiring.edges.executions import is_failure_rule
@@ -168,7 +168,7 @@ class Trial:
 
     def _break(self) -> None:
         broken = dict(WHOLE)
-        consumer, delivery = self._consumer(), self.deployment.arn(self.edge.declared_by)
+        consumer, delivery = self.consumer(), self.deployment.arn(self.edge.declared_by)
         if self.fault == "denied":
             broken["denied"] = [delivery]
         elif self.fault == "throttle" and self.edge.mechanism in DELIVERIES:
@@ -185,7 +185,7 @@ class Trial:
         if self.edge.mechanism in {"sqs", "pipe"}:
             self._wait(self._is_empty, LONGEST_SECONDS / 10)
 
-    def _consumer(self) -> Resource | None:
+    def consumer(self) -> Resource | None:
         """The function or state machine that fails: of Firehose the one that transforms records."""
         edge, stack = self.edge, self.deployment.stack
         if edge.mechanism in {"sqs", "stream", "lambda-async", "step-functions"}:
@@ -198,7 +198,7 @@ class Trial:
         """The ARN of what notes each attempt: the consumer, or the pipe in front of it."""
         if self.edge.mechanism == "pipe":
             return self.deployment.arn(self.edge.declared_by)
-        consumer = self._consumer()
+        consumer = self.consumer()
         return self.deployment.arn(consumer.name if consumer else self.edge.target)
 
     def _observed(self, send: Send) -> Outcome | None:
@@ -288,12 +288,11 @@ class Trial:
             along = sum(POISON not in readable(body) for body in bodies)
         # The emulator has queues for what stands elsewhere, but no buckets.
         is_outside = self.edge.end.kind == "outside" and not last["end"]
+        end = self.deployment.name(last["end"]) or None
         if is_outside or last["end"] in OUTSIDE_QUEUES:
-            return Outcome("ended", OUTSIDE, last["seconds"], taken_along=along)
-        if not last["end"]:
-            return Outcome("lost", after_seconds=last["seconds"], taken_along=along)
-        end = self.deployment.name(last["end"])
-        return Outcome("ended", end, last["seconds"], taken_along=along)
+            end = OUTSIDE
+        verdict: Verdict = "ended" if end else "lost"
+        return Outcome(verdict, end, last["seconds"], taken_along=along, attempts=last["attempts"])
 
     def _of_execution(self, notes: Sequence[Note], *, settled: bool) -> Outcome | None:
         """An execution that failed is kept by Step Functions; a rule may carry it to somebody.
@@ -315,23 +314,24 @@ class Trial:
             return False
         declared = self.deployment.stack.resources[self.edge.declared_by]
         limited = ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds")
-        paths = [("SourceParameters", kind) for kind in STREAM_SOURCES] if self._is_pipe() else [()]
+        paths = [("SourceParameters", kind) for kind in STREAM_SOURCES] if self.is_pipe() else [()]
         limits = (declared.get(*path, name) for path in paths for name in limited)
         return all(each in (None, -1, "-1") for each in limits)
 
-    def _is_pipe(self) -> bool:
+    def is_pipe(self) -> bool:
+        """Tell whether a pipe reads the source and hands over what it has read."""
         return self.edge.mechanism == "pipe"
 
     def _reads_a_queue(self) -> bool:
-        return self._polled() == "sqs"
+        return self.polled() == "sqs"
 
     def _reads_a_stream(self) -> bool:
-        return self._polled() == "stream"
+        return self.polled() == "stream"
 
-    def _polled(self) -> Mechanism:
+    def polled(self) -> Mechanism:
         """How the source of the edge is read, be it by a pipe."""
         stack = self.deployment.stack
-        if self._is_pipe():
+        if self.is_pipe():
             return source_mechanism(stack, stack.resources[self.edge.declared_by])
         return self.edge.mechanism
 

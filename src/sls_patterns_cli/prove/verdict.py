@@ -18,8 +18,9 @@ class Outcome:
     """Where a message ended that could not be processed.
 
     `ended_at` is the logical id of the end. `after_seconds` is how long that takes on AWS, None
-    where AWS does not say; `taken_along` how many good messages went with a poison. `why` says what
-    is not in a verdict. `back` is as what it came back, such as `messages`.
+    where AWS does not say; `attempts` how often it was tried; `taken_along` how many good messages
+    went with a poison. `why` says what is not in a verdict. `back` is as what it came back, such as
+    `messages`.
     """
 
     verdict: Verdict
@@ -29,3 +30,4 @@ class Outcome:
     back: str | None = None
     taken_along: int | None = None
     why: str = ""
+    attempts: int = 1

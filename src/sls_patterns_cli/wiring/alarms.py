@@ -112,13 +112,19 @@ def queries(alarm: Resource) -> list[Query]:
 
 def told(stack: Stack, edge: Edge) -> Told:
     """Tell whether somebody hears of what has ended: by an alarm, or by the end itself."""
+    end = stack.resources.get(edge.end.name) if edge.end.kind == "resource" else None
+    if end and any(has_listeners(stack, alarm) for alarm in watching(stack, end)):
+        return True
+    return told_without(stack, edge)
+
+
+def told_without(stack: Stack, edge: Edge) -> Told:
+    """Tell whether somebody hears of it without an alarm that is known to watch the end."""
     if edge.end.kind == "none":
         return False
     end = stack.resources.get(edge.end.name) if edge.end.kind == "resource" else None
     if end is None:
         return "unknown"
-    if any(has_listeners(stack, alarm) for alarm in watching(stack, end)):
-        return True
     if end.type == TOPIC:
         return bool(end.get("Subscription")) or end.name in _subscribed(stack)
     if end.type == BUCKET:
@@ -139,9 +145,12 @@ def watching(stack: Stack, resource: Resource) -> list[Resource]:
 
 def has_listeners(stack: Stack, alarm: Resource) -> bool:
     """Tell whether an alarm tells anybody, by itself or through what refers to it."""
-    if not _is_disabled(alarm) and any(listed(alarm.get("AlarmActions"))):
-        return True
-    return alarm.name in _referred_alarms(stack)
+    return has_actions(alarm) or alarm.name in _referred_alarms(stack)
+
+
+def has_actions(alarm: Resource) -> bool:
+    """Tell whether an alarm does something itself when it goes off."""
+    return not _is_disabled(alarm) and any(listed(alarm.get("AlarmActions")))
 
 
 def deafness(stack: Stack, alarm: Resource) -> Iterator[tuple[str, tuple[str, ...]]]:

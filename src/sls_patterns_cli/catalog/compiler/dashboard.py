@@ -58,6 +58,8 @@ PERIOD = 60
 HEIGHT = 5
 ALARMS_A_LINE = 4
 """An alarm is a box of 6 columns, and one row high; the title takes another."""
+CHARACTERS_A_LINE = 160
+"""Of a text as wide as the grid, and one row high."""
 
 FUNCTIONS_A_ROW = 4
 SIDES = "from", "to"
@@ -117,17 +119,24 @@ class Widget:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the alarms of a tier, by their logical ids."""
+    """The state of the alarms of a tier, by their logical ids, above a text.
+
+    `when` says of each when it goes off, which the widget of states cannot.
+    """
 
     title: str
     tier: Tier
     alarms: tuple[str, ...]
+    when: tuple[str, ...]
+    text: str
+    """What stands below the states."""
     y: int
     height: int
+    text_height: int
 
     def as_dict(self) -> Facts:
-        """The widget as templates read it."""
-        return {**vars(self), "alarms": list(self.alarms)}
+        """The widgets as templates read them."""
+        return {**vars(self), "alarms": list(self.alarms), "when": list(self.when)}
 
 
 @dataclass(frozen=True)
@@ -170,7 +179,7 @@ def dashboard(graph: Graph, alarms: Sequence[Alarm]) -> Dashboard:
     """
     shown = statuses(alarms)
     rows = [*_rows(graph), *_functions(graph)]
-    if len(shown) + sum(map(len, rows)) > MOST_WIDGETS:
+    if 2 * len(shown) + sum(map(len, rows)) > MOST_WIDGETS:
         raise ValueError(f"a dashboard has at most {MOST_WIDGETS} widgets")
     placed = [_placed(row, HEIGHT * number) for number, row in enumerate(rows)]
     return Dashboard(START, PERIOD, shown, _height(shown), placed, _rules(rows), _metrics(rows))
@@ -191,12 +200,20 @@ def on_top(shown: Sequence[Status]) -> Facts:
 
 
 def _height(shown: Sequence[Status]) -> int:
-    return sum(each.height for each in shown)
+    return sum(each.text_height + each.height for each in shown)
 
 
 def _status(title: str, tier: Tier, alarms: Sequence[Alarm], y: int) -> Status:
-    ids = tuple(alarm.id for alarm in alarms)
-    return Status(title, tier, ids, y, 1 + -(-len(alarms) // ALARMS_A_LINE))
+    ids, when = tuple(alarm.id for alarm in alarms), tuple(map(_when, alarms))
+    text = "; ".join(when)
+    lines, high = -(-len(alarms) // ALARMS_A_LINE), -(-len(text) // CHARACTERS_A_LINE)
+    return Status(title, tier, ids, when, text, y, 1 + lines, high)
+
+
+def _when(alarm: Alarm) -> str:
+    """When an alarm goes off, and that a stack may not have it, in few words."""
+    if_any = ", if it is here" if alarm.left_out_by else ""
+    return f"{alarm.id.removesuffix('Alarm')} {alarm.as_dict()['after']}{if_any}"
 
 
 def _metrics(rows: Sequence[Row]) -> int:

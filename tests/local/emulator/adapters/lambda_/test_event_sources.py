@@ -75,6 +75,48 @@ Resources:
     assert "does not have permissions to call ReceiveMessage on SQS" in failed.value.message
 
 
+READER = """
+Resources:
+  Stream: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: "def handler(event, context): pass"
+      Policies:
+        - Statement:
+            - Effect: Allow
+              Action: ["kinesis:GetRecords", "kinesis:GetShardIterator", ACTIONS]
+              Resource: !GetAtt Stream.Arn
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      EventSourceArn: !GetAtt Stream.Arn
+      FunctionName: !Ref Function
+      StartingPosition: LATEST
+"""
+
+
+def test_a_role_may_describe_a_stream_and_its_shards_by_the_old_action(
+    deploy_stack: DeployStack,
+) -> None:
+    deploy_stack(READER.replace("ACTIONS", '"kinesis:DescribeStream"'))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "missing"),
+    [
+        ("kinesis:ListShards", "DescribeStreamSummary"),
+        ("kinesis:DescribeStreamSummary", "ListShards"),
+    ],
+)
+def test_a_role_that_may_not_describe_the_stream_fails_the_deploy(
+    allowed: str, missing: str, deploy_stack: DeployStack
+) -> None:
+    with pytest.raises(UserError) as failed:
+        deploy_stack(READER.replace("ACTIONS", f'"{allowed}"'))
+    assert f"does not have permissions to call {missing} on Kinesis" in failed.value.message
+
+
 def test_consumers_multiply_unless_the_mapping_limits_them(
     deploy_stack: DeployStack, client: Client
 ) -> None:

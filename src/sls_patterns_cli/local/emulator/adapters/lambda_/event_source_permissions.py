@@ -1,7 +1,8 @@
 """An event source mapping needs its function's role to be allowed to read the source.
 
 AWS: CreateEventSourceMapping fails when the execution role may not receive and delete messages
-and read the queue's attributes, or read the stream; Lambda polls with that role.
+and read the queue's attributes, or read the stream; Lambda polls with that role. Of Kinesis, the
+old set of actions, with which serverless/serverless#8540 was deployed, is enough as well.
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
 https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html#events-kinesis-permissions
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
@@ -23,6 +24,11 @@ ACTIONS = {
     "kinesis": ("DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"),
     "dynamodb": ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"),
 }
+OLD = {
+    "kinesis:DescribeStreamSummary": "kinesis:DescribeStream",
+    "kinesis:ListShards": "kinesis:DescribeStream",
+}
+"""What lists shards and describes a stream as well."""
 
 
 def apply() -> None:
@@ -45,7 +51,10 @@ def _permitted(create: Callable[..., Any]) -> Callable[..., Any]:
 
 def _require(role_arn: str, service: str, source_arn: str) -> None:
     for action in ACTIONS[service]:
-        if not role_may(role_arn, f"{service}:{action}", source_arn):
+        needed = f"{service}:{action}"
+        if not any(
+            role_may(role_arn, each, source_arn) for each in (needed, OLD.get(needed, needed))
+        ):
             where = {"sqs": "SQS", "kinesis": "Kinesis", "dynamodb": "DynamoDB"}[service]
             raise ValueError(
                 f"The provided execution role does not have permissions to call {action} on {where}"
