@@ -1,6 +1,7 @@
 """Executions of an express machine that it has kept itself, by name and input."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +122,19 @@ def test_a_redrive_may_start_the_machine_and_wait(letters: Letters, queue: str) 
 
     assert queue
     assert "states:StartSyncExecution" in done.stdout
+
+
+def test_the_definition_that_a_deployment_has_left_in_s3_is_asked_for(
+    letters: Letters, client: Client, queue: str, tmp_path: Path
+) -> None:
+    put(client, queue, "done")
+    packaged = tmp_path / "packaged.yaml"
+    before, _, rest = STACK.partition("      DefinitionSubstitutions")
+    location = "      DefinitionS3Location: {Bucket: assets, Key: definition.json}\n"
+    packaged.write_text(f"{before}{location}  Role:{rest.partition('  Role:')[2]}")
+
+    shown = letters("show", packaged, "--stack", "kept", "--json")
+    policy = letters("policy", packaged, "--stack", "kept")
+
+    assert [letter["cause"] for letter in json.loads(shown.stdout)] == ["FirstError: no answer"]
+    assert "states:DescribeStateMachine" in policy.stdout

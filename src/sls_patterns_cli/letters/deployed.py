@@ -14,6 +14,7 @@ from sls_patterns_cli.cloudformation.stack import Stack, stack_of
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import Clients, explained
 from sls_patterns_cli.letters.targets import name_of
+from sls_patterns_cli.wiring.model import MACHINE, QUEUE
 
 NESTED = "AWS::CloudFormation::Stack"
 ALWAYS, NEVER = {"Fn::Equals": ["", ""]}, {"Fn::Equals": ["", "never"]}
@@ -65,6 +66,7 @@ def _read(
             answer = cloudformation.get_template(StackName=name, TemplateStage="Processed")
             template = _template(answer["TemplateBody"], name)
     deployed = _of_what_is_there(template, described, ids, is_nested=is_nested)
+    _put_definitions_into(deployed, ids, clients)
     for nested in [each for each in deployed["Resources"] if _type(deployed, each) == NESTED]:
         _, inner, inner_ids = _read(ids[nested], clients, is_nested=True)
         names = put_into(deployed, nested, inner)
@@ -127,6 +129,28 @@ def _of_what_is_there(
         and "List" not in str(parameters[name].get("Type"))
     }
     return {"Resources": replaced(resources, texts, lambda *_: None), "Parameters": parameters}
+
+
+def _put_definitions_into(template: Template, ids: Mapping[str, str], clients: Clients) -> None:
+    """Put what an express machine does into the template, where SAM and CDK have left it in S3.
+
+    Only such a machine keeps its own executions; in the definition that AWS has, queues are named
+    by their URLs.
+    """
+    for name, resource in template["Resources"].items():
+        if is_express(resource) and "DefinitionS3Location" in resource["Properties"]:
+            with explained(f"The state machine {name}"):
+                machine = clients("stepfunctions").describe_state_machine(stateMachineArn=ids[name])
+            definition = machine["definition"]
+            for queue in [each for each in template["Resources"] if _type(template, each) == QUEUE]:
+                definition = definition.replace(ids[queue], f"${{{queue}}}")
+            resource["Properties"]["DefinitionString"] = definition
+
+
+def is_express(resource: Mapping[str, Any]) -> bool:
+    """Tell whether a resource of a template is an express machine."""
+    properties = resource.get("Properties") or {}
+    return bool(resource["Type"] == MACHINE and properties.get("StateMachineType") == "EXPRESS")
 
 
 def _type(template: Template, name: str) -> Any:

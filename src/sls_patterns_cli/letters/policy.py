@@ -19,6 +19,7 @@ from sls_patterns_cli.wiring.model import (
     BUCKET,
     DELIVERY,
     FUNCTION,
+    MACHINE,
     MAPPING,
     PIPE,
     QUEUE,
@@ -84,6 +85,9 @@ def _listing(deployed: Deployed, ends: list[End]) -> Iterator[Grant]:
     for arn in dict.fromkeys(nested):
         for action in ("DescribeStacks", "GetTemplate", "ListStackResources"):
             yield f"cloudformation:{action}", arn
+    for machine in deployed.stack.of_type(MACHINE):
+        if machine.get("StateMachineType") == "EXPRESS" and machine.get("DefinitionS3Location"):
+            yield "states:DescribeStateMachine", arn_of(deployed, machine.name)
     for end in ends:
         yield from _reading(deployed, end.store)
         for way in end.ways:
