@@ -101,7 +101,8 @@ def with_token(system: str) -> dict[str, Any]:
 
 
 FUNCTION = (
-    "does, timeout, retries, failed_events, reserved_concurrency, refusals, folder, alias, "
+    "does, timeout, retries, failed_events, reserved_concurrency, refusals, signed_refusals, "
+    "folder, alias, "
     "durable, former_seconds"
 )
 MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
