@@ -133,7 +133,8 @@ def test_other_pages_do_not(open_products: str) -> None:
 def test_a_page_reads_what_a_service_behind_a_rest_api_answers(tmp_path: Path) -> None:
     chosen = {"pattern": "streamer", "topology": "kinesis", "datastore": "s3", "iac": "sam"}
     sent = {"Origin": PAGE, "Content-Type": "application/json"}
-    good = json.dumps({"id": "e1", "type": "page-view"}).encode()
+    event = {"id": "e1", "type": "page-view", "page": "/", "occurred_at": "2026-01-31T09:30:00Z"}
+    good = json.dumps(event).encode()
 
     with deployed(tmp_path, runtime="python", auth="none", **chosen) as url:
         accepted, accepted_headers = call(f"{url}/events", "POST", sent, good)
