@@ -19,7 +19,7 @@ from sls_patterns_cli.cloudformation.conditions import Choice
 from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.cloudformation.stack import stack_of as stack_of_template
 from sls_patterns_cli.letters import Deployed, ends
-from sls_patterns_cli.letters.deployed import is_express
+from sls_patterns_cli.letters.deployed import machines_in_s3
 from sls_patterns_cli.local import deploy
 from sls_patterns_cli.local.emulator.server import Emulator
 
@@ -93,11 +93,11 @@ def test_the_command_finds_every_queue_of_the_tool_that_it_takes_the_place_of(
 ) -> None:
     project = render_project(tmp_path / "project", **variant.answers)
     template = next(sources(template_file(project))).template
-    for resource in filter(is_express, template["Resources"].values()):
-        # What AWS says of a machine whose definition is in S3.
-        for definition in project.glob("statemachines/*.asl.json"):
-            resource["Properties"].setdefault("DefinitionString", definition.read_text())
     stack = stack_of_template(template, Choice({}, {}))
+    for machine in machines_in_s3(stack):
+        # What AWS says of it.
+        (definition,) = project.glob("statemachines/*.asl.json")
+        machine.properties["DefinitionString"] = definition.read_text()
     deployed = Deployed(
         "shop", "arn:aws:cloudformation::::", stack, {n: n for n in stack.resources}
     )

@@ -80,7 +80,7 @@ def deploy_in_terminal(project: Project, answer: str, **environment: str) -> int
     return int(deploy.exitstatus)
 
 
-def make(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+def make(project: Project, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run make without a terminal."""
     return subprocess.run(
         ["make", *arguments],
@@ -88,7 +88,7 @@ def make(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=project.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        check=True,
+        check=check,
         text=True,
     )
 

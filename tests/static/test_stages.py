@@ -13,7 +13,7 @@ from contract.stack import load
 from parity.differences import unexplained
 from parity.facts import facts
 from rendering import render_project
-from static.test_deploying import Project, project_with_stand_ins
+from static.test_deploying import Project, make, project_with_stand_ins
 from synthesis import template_file
 from tools import BIN, run
 from variants import Variant
@@ -27,21 +27,9 @@ FLAVOURS = [
 ]
 
 
-def make(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", *arguments],
-        cwd=project.folder,
-        env=project.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def deployed(project: Project, *arguments: str) -> tuple[str, dict[str, str]]:
     """Deploy by stand-ins; return the name of the stack and the parameters that they were given."""
-    made = make(project, "deploy", "--assume-old=build", *arguments)
+    made = make(project, "deploy", "--assume-old=build", *arguments, check=False)
     assert made.returncode == 0, made.stderr
     (call,) = project.calls()
     name = re.search(r"--stack-name (\S+)|--app .cdk (\S+)", call)
@@ -78,7 +66,7 @@ class TestStage:
     def test_that_is_unknown_is_refused(self, answers: dict[str, str], tmp_path: Path) -> None:
         project = project_with_stages(tmp_path, **answers)
 
-        made = make(project, "deploy", "STAGE=prod")
+        made = make(project, "deploy", "STAGE=prod", check=False)
 
         assert refused(made) == "prod is not a stage; choose from: dev staging production"
         assert project.calls() == []
@@ -89,7 +77,7 @@ class TestStage:
         project = project_with_stages(tmp_path, **answers)
         set_for_stage(project, "production", "MemorySize=512 Memory=512")
 
-        made = make(project, "deploy", "STAGE=dev")
+        made = make(project, "deploy", "STAGE=dev", check=False)
 
         assert refused(made).startswith(
             "stages.mk sets Memory, which the stack does not have; choose from: AlarmTopicArn "
@@ -102,13 +90,13 @@ class TestStage:
         project = project_with_stages(tmp_path, pattern="simple-web-service", **answers)
         named = "needs a value for IssuerUrl: set it for staging in stages.mk"
 
-        made = make(project, "parameters", "STAGE=staging")
+        made = make(project, "parameters", "STAGE=staging", check=False)
         assert made.returncode == 2
         assert named in made.stderr.splitlines()[0]
 
         set_for_stage(project, "staging", "IssuerUrl=https://issuer.example")
-        assert make(project, "parameters", "STAGE=staging").returncode == 0
-        assert make(project, "parameters", "STAGE=dev").returncode == 2
+        assert make(project, "parameters", "STAGE=staging", check=False).returncode == 0
+        assert make(project, "parameters", "STAGE=dev", check=False).returncode == 2
         assert "deploy: parameters " in (project.folder / "Makefile").read_text()
 
     def test_may_set_each_parameter_of_the_stack(

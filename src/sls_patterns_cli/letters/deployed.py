@@ -10,10 +10,11 @@ from sls_patterns_cli.cloudformation.conditions import Choice
 from sls_patterns_cli.cloudformation.document import Template, problem_of, template_of
 from sls_patterns_cli.cloudformation.names import replaced
 from sls_patterns_cli.cloudformation.nesting import put_into
-from sls_patterns_cli.cloudformation.stack import Stack, stack_of
+from sls_patterns_cli.cloudformation.stack import Resource, Stack, stack_of
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import Clients, explained
 from sls_patterns_cli.letters.targets import name_of
+from sls_patterns_cli.wiring.edges.executions import is_express
 from sls_patterns_cli.wiring.model import MACHINE, QUEUE
 
 NESTED = "AWS::CloudFormation::Stack"
@@ -38,7 +39,30 @@ def read(name: str, clients: Clients, template: Template | None = None) -> Deplo
     Raises UserError for a stack that does not exist, or that nobody lets us read.
     """
     arn, read_template, ids = _read(name, clients, template)
-    return Deployed(name, arn, stack_of(read_template, Choice({}, {})), ids)
+    stack = stack_of(read_template, Choice({}, {}))
+    for machine in machines_in_s3(stack):
+        machine.properties["DefinitionString"] = _definition(stack, machine, ids, clients)
+    return Deployed(name, arn, stack, ids)
+
+
+def machines_in_s3(stack: Stack) -> list[Resource]:
+    """Return the express machines whose definition SAM or CDK has left in S3.
+
+    Only the definition says what such a machine keeps of its executions.
+    """
+    machines = filter(is_express, stack.of_type(MACHINE))
+    return [each for each in machines if each.get("DefinitionS3Location")]
+
+
+def _definition(stack: Stack, machine: Resource, ids: Mapping[str, str], clients: Clients) -> str:
+    """Return the definition that AWS has, with the logical ids of queues instead of their URLs."""
+    with explained(f"The state machine {machine.name}"):
+        asked = clients("stepfunctions")
+        described = asked.describe_state_machine(stateMachineArn=ids[machine.name])
+    text: str = described["definition"]
+    for queue in stack.of_type(QUEUE):
+        text = text.replace(ids[queue.name], f"${{{queue.name}}}")
+    return text
 
 
 def resource_of(deployed: Deployed, kind: str, type_: str, given: str) -> str:
@@ -66,7 +90,6 @@ def _read(
             answer = cloudformation.get_template(StackName=name, TemplateStage="Processed")
             template = _template(answer["TemplateBody"], name)
     deployed = _of_what_is_there(template, described, ids, is_nested=is_nested)
-    _put_definitions_into(deployed, ids, clients)
     for nested in [each for each in deployed["Resources"] if _type(deployed, each) == NESTED]:
         _, inner, inner_ids = _read(ids[nested], clients, is_nested=True)
         names = put_into(deployed, nested, inner)
@@ -129,28 +152,6 @@ def _of_what_is_there(
         and "List" not in str(parameters[name].get("Type"))
     }
     return {"Resources": replaced(resources, texts, lambda *_: None), "Parameters": parameters}
-
-
-def _put_definitions_into(template: Template, ids: Mapping[str, str], clients: Clients) -> None:
-    """Put what an express machine does into the template, where SAM and CDK have left it in S3.
-
-    Only such a machine keeps its own executions; in the definition that AWS has, queues are named
-    by their URLs.
-    """
-    for name, resource in template["Resources"].items():
-        if is_express(resource) and "DefinitionS3Location" in resource["Properties"]:
-            with explained(f"The state machine {name}"):
-                machine = clients("stepfunctions").describe_state_machine(stateMachineArn=ids[name])
-            definition = machine["definition"]
-            for queue in [each for each in template["Resources"] if _type(template, each) == QUEUE]:
-                definition = definition.replace(ids[queue], f"${{{queue}}}")
-            resource["Properties"]["DefinitionString"] = definition
-
-
-def is_express(resource: Mapping[str, Any]) -> bool:
-    """Tell whether a resource of a template is an express machine."""
-    properties = resource.get("Properties") or {}
-    return bool(resource["Type"] == MACHINE and properties.get("StateMachineType") == "EXPRESS")
 
 
 def _type(template: Template, name: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sls_patterns_cli.letters.aws import Clients
-from sls_patterns_cli.letters.deployed import Deployed
+from sls_patterns_cli.letters.deployed import Deployed, machines_in_s3
 from sls_patterns_cli.letters.ends import End
 from sls_patterns_cli.letters.setting_aside import end_of
 from sls_patterns_cli.letters.starters import Starter
@@ -19,7 +19,6 @@ from sls_patterns_cli.wiring.model import (
     BUCKET,
     DELIVERY,
     FUNCTION,
-    MACHINE,
     MAPPING,
     PIPE,
     QUEUE,
@@ -85,9 +84,8 @@ def _listing(deployed: Deployed, ends: list[End]) -> Iterator[Grant]:
     for arn in dict.fromkeys(nested):
         for action in ("DescribeStacks", "GetTemplate", "ListStackResources"):
             yield f"cloudformation:{action}", arn
-    for machine in deployed.stack.of_type(MACHINE):
-        if machine.get("StateMachineType") == "EXPRESS" and machine.get("DefinitionS3Location"):
-            yield "states:DescribeStateMachine", arn_of(deployed, machine.name)
+    for machine in machines_in_s3(deployed.stack):
+        yield "states:DescribeStateMachine", arn_of(deployed, machine.name)
     for end in ends:
         yield from _reading(deployed, end.store)
         for way in end.ways:

@@ -13,7 +13,6 @@ from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.prove.trials import Trial
 from sls_patterns_cli.prove.verdict import Outcome
 from sls_patterns_cli.wiring.alarms import DIMENSIONS, FILLED, SENT, is_dimension
-from sls_patterns_cli.wiring.edges.pipes import STREAM_SOURCES
 from sls_patterns_cli.wiring.model import FUNCTION, MACHINE, QUEUE, TOPIC
 
 MINUTE, DAY = 60, 86_400
@@ -215,12 +214,9 @@ def _takes(trial: Trial) -> float:
 
 def _of_a_shard(trial: Trial, gap: float, takes: float) -> Course:
     """The attempts of a batch, as its mapping or pipe limits them, by the minute."""
-    declared = trial.deployment.stack.resources[trial.edge.declared_by]
-    paths = [("SourceParameters", kind) for kind in STREAM_SOURCES] if trial.is_pipe() else [()]
 
     def limit(name: str) -> int:
-        given = [_number(trial, declared.get(*path, name), -1) for path in paths]
-        return max(given)
+        return max(_number(trial, each, -1) for each in trial.limits(name))
 
     retries, age = limit("MaximumRetryAttempts"), limit("MaximumRecordAgeInSeconds")
     by_number = retries * gap if retries >= 0 else float("inf")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sls_patterns_cli.alarms import composite, evaluation
 from sls_patterns_cli.alarms.series import Metric, Series
 from sls_patterns_cli.cloudformation.stack import Resource
-from sls_patterns_cli.prove.datapoints import Reported, course, reported
+from sls_patterns_cli.prove.datapoints import DAY, MINUTE, Reported, course, reported
 from sls_patterns_cli.prove.trials import Trial
 from sls_patterns_cli.prove.verdict import LOSING, Outcome
 from sls_patterns_cli.wiring import ringing
@@ -20,9 +20,6 @@ from sls_patterns_cli.wiring.alarms import (
     watching,
 )
 
-MINUTE, DAY = 60, 86_400
-QUIET = 10
-"""For so many periods of an alarm nothing happens first."""
 PATIENCE = 7200
 """So many seconds after the end an alarm may go off, or in twice the time that it looks at."""
 
@@ -105,7 +102,7 @@ class Telling:
         """Return when the event is sent, and each change of an alarm."""
         stack = self.trial.deployment.stack
         read = {each.name: ringing.read(stack, each) for each in watched}
-        sent = QUIET * max(each.period for each in read.values())
+        sent = ringing.SETTLED * max(each.period for each in read.values())
         waits = max(2 * each.periods * each.period for each in read.values()) + PATIENCE
         until = sent + self._lasts() + min(DAY, waits)
         sources = self._reported(sent, until)

@@ -312,11 +312,15 @@ class Trial:
             return self.edge.end.kind == "none"
         if not self._reads_a_stream():
             return False
-        declared = self.deployment.stack.resources[self.edge.declared_by]
         limited = ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds")
-        paths = [("SourceParameters", kind) for kind in STREAM_SOURCES] if self.is_pipe() else [()]
-        limits = (declared.get(*path, name) for path in paths for name in limited)
+        limits = (each for name in limited for each in self.limits(name))
         return all(each in (None, -1, "-1") for each in limits)
+
+    def limits(self, name: str) -> list[Any]:
+        """What the mapping or pipe that reads a stream says of a limit, for each kind of stream."""
+        declared = self.deployment.stack.resources[self.edge.declared_by]
+        paths = [("SourceParameters", kind) for kind in STREAM_SOURCES] if self.is_pipe() else [()]
+        return [declared.get(*path, name) for path in paths]
 
     def is_pipe(self) -> bool:
         """Tell whether a pipe reads the source and hands over what it has read."""

@@ -13,6 +13,7 @@ from sls_patterns_cli.wiring.alarms import (
     told,
 )
 from sls_patterns_cli.wiring.edges import edges, ends
+from sls_patterns_cli.wiring.edges.executions import is_express
 from sls_patterns_cli.wiring.edges.invocations import configuration
 from sls_patterns_cli.wiring.model import FUNCTION, QUEUE, RULE, TOPIC, Edge
 
@@ -108,8 +109,7 @@ def _silent_executions(stack: Stack) -> Iterator[Fault]:
         machine = stack.resources.get(edge.target)
         if machine is None or machine.type != "AWS::StepFunctions::StateMachine":
             continue
-        is_express = machine.get("StateMachineType") == "EXPRESS"
-        if not is_express and machine.name not in watched and not _has_end(stack, machine):
+        if not is_express(machine) and machine.name not in watched and not _has_end(stack, machine):
             yield Fault(
                 "SP304",
                 machine.name,

@@ -42,7 +42,7 @@ def execution(
     stack: Stack, starter: str, machine: Resource, declared_by: Resource
 ) -> Iterator[Edge]:
     """Yield the execution that something starts; an express one tells nobody how it ended."""
-    if machine.get("StateMachineType") != "EXPRESS":
+    if not is_express(machine):
         end = end_of(stack, machine)
         yield Edge(starter, machine.name, "step-functions", declared_by.name, end)
 
@@ -66,12 +66,16 @@ def by_others(stack: Stack, started: set[str]) -> Iterator[Edge]:
 
 def kept_by_express(stack: Stack) -> Iterator[Edge]:
     """Yield the end to which an express machine sends its own executions, by name and input."""
-    for machine in stack.of_type(MACHINE):
-        if machine.get("StateMachineType") == "EXPRESS":
-            for state in dictionaries(definition(stack, machine)):
-                end = _kept_in(stack, state)
-                if end is not None:
-                    yield Edge(OUTSIDE, machine.name, "express", machine.name, end)
+    for machine in filter(is_express, stack.of_type(MACHINE)):
+        for state in dictionaries(definition(stack, machine)):
+            end = _kept_in(stack, state)
+            if end is not None:
+                yield Edge(OUTSIDE, machine.name, "express", machine.name, end)
+
+
+def is_express(machine: Resource) -> bool:
+    """Tell whether a state machine has express executions."""
+    return bool(machine.get("StateMachineType") == "EXPRESS")
 
 
 def _kept_in(stack: Stack, state: dict[str, Any]) -> End | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
+from sls_patterns_cli.wiring.edges.executions import is_express
 from sls_patterns_cli.wiring.edges.invocations import invocation
 from sls_patterns_cli.wiring.edges.mappings import MECHANISMS
 from sls_patterns_cli.wiring.model import (
@@ -59,7 +60,7 @@ def waits_for(stack: Stack, pipe: Resource) -> Resource | None:
     if (function := function_at(stack, target)) and _waits(pipe, "LambdaFunctionParameters"):
         return function[0]
     machine = machine_at(stack, target)
-    if machine and _waits(pipe, "StepFunctionStateMachineParameters") and _is_express(machine):
+    if machine and _waits(pipe, "StepFunctionStateMachineParameters") and is_express(machine):
         return machine
     enriching = function_at(stack, enrichment)
     return enriching[0] if enriching else machine_at(stack, enrichment)
@@ -67,10 +68,6 @@ def waits_for(stack: Stack, pipe: Resource) -> Resource | None:
 
 def _waits(pipe: Resource, kind: str) -> bool:
     return bool(pipe.get("TargetParameters", kind, "InvocationType") != "FIRE_AND_FORGET")
-
-
-def _is_express(machine: Resource) -> bool:
-    return bool(machine.get("StateMachineType") == "EXPRESS")
 
 
 def _end(stack: Stack, pipe: Resource, mechanism: Mechanism) -> End:
