@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import kept
@@ -114,9 +114,12 @@ def _bare(project: Path, folder: Path) -> Iterator[Path]:
 
 def _forget() -> None:
     """Remove what nobody has asked for in days, and what runs without a cache have left."""
+    oldest = time.time() - kept.DAYS_UNUSED * kept.DAY
     for folder in SYNTHESISED.iterdir():
-        if folder.stat().st_mtime < time.time() - kept.DAYS_UNUSED * kept.DAY:
-            shutil.rmtree(folder, ignore_errors=True)
+        # An app of the other language is made beside: what it has renamed is not there any more.
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def synthesise_into(output: Path, project: Path, *, build: bool = False) -> None:
