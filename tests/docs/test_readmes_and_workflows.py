@@ -69,11 +69,15 @@ def test_a_deployment_has_time_for_a_smoke_test_that_waits(
 ) -> None:
     project = render(tmp_path, pattern, topology)
     workflow = yaml.safe_load((project / ".github/workflows/ci.yml").read_text())
-    waiting = (project / "tests/e2e/waiting.py").read_text()
+    waiting = (project / "tests/e2e/harness/waiting.py").read_text()
+    stack = (project / "tests/e2e/stack.py").read_text()
 
-    found = re.search(r"PATIENCE_SECONDS = (\d+) \+ (\d+) \* (\d+) /", waiting)
+    found = re.search(r"PATIENCE_SECONDS = (\d+) \+ (\d+) \* SECONDS_TO_END /", waiting)
+    to_end = re.search(r"SECONDS_TO_END = (\d+)", stack)
     assert found
-    start, times, seconds = map(int, found.groups())
+    assert to_end
+    start, times = map(int, found.groups())
+    seconds = int(to_end[1])
     assert workflow["jobs"]["deploy"]["timeout-minutes"] * 60 > 1800 + start + times * seconds
 
 

@@ -229,7 +229,7 @@ PATIENCE = re.compile(r"(?<=PATIENCE_SECONDS = )(30|60)\b")
 
 def shorten_patience(project: Path) -> None:
     """Let the proof wait for 8 seconds; what it waits for comes within two or three, or never."""
-    for waiting in project.glob("tests/e2e/waiting.*"):  # not all proofs wait
+    for waiting in project.glob("tests/e2e/harness/waiting.*"):
         shortened, places = PATIENCE.subn("8", waiting.read_text())
         assert places == 1, waiting.read_text()
         waiting.write_text(shortened)

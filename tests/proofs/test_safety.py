@@ -153,7 +153,7 @@ def test_an_interrupted_proof_restores_what_it_has_changed(
 
 def test_a_local_proof_is_skipped_elsewhere_with_a_reason(deployed: Deployed) -> None:
     url = deployed.stack.emulator.url
-    services = ("CLOUDFORMATION", "DYNAMODB", "LAMBDA", "CLOUDWATCH_LOGS")
+    services = ("CLOUDFORMATION", "DYNAMODB", "LAMBDA", "CLOUDWATCH_LOGS", "SQS")
     arguments = deployed.only("transient-failure-retried")
 
     code, printed = deployed.run(

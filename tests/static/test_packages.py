@@ -12,7 +12,8 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"openapi", "prove"},
-    {"updating", "local", "check", "letters", "dashboards", "deploy_role"} | {"doctor", "choosing"},
+    {"updating", "local", "check", "letters", "dashboards", "deploy_role", "harness"}
+    | {"doctor", "choosing"},
     {"rendering", "wiring"},
     {"cloudformation"},
     {"catalog"},

@@ -1,10 +1,11 @@
-"""A project has those modules of templates/proofs/, and of their methods, that its proofs use.
+"""All projects have one harness, and those modules of templates/proofs/ that their proofs use.
 
 Each topology declares them under `harness`. These tests read the rendered proofs; templates do not.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,7 @@ from variants import (
 )
 
 from sls_patterns_cli import catalog
-from sls_patterns_cli.catalog.compiler import poison
-from sls_patterns_cli.catalog.compiler.harness import called as called_by
 from sls_patterns_cli.catalog.kinds import Uses
-from sls_patterns_cli.catalog.model import Topology
 
 MODULES = catalog.vocabulary().harness
 ENDINGS = {"python": ".py", "typescript": ".ts"}
@@ -36,7 +34,9 @@ DEFINED = {
         r"^(?:export (?:async )?(?:function|class)|  async) ([A-Za-z]\w*)", re.MULTILINE
     ),
 }
-EVERY_PROJECTS = {"conftest.py", "setup.ts", "restore.ts", "stack.ts"}
+EVERY_PROJECTS = {"conftest.py", "stack.py", "stack.ts"}
+HARNESS_LINES = 350
+"""What the harness of a language may have: it is in each project, and not the service's own."""
 
 IN_SAM = [each for each in proven_variants() if each.iac == "sam"]
 # A project with `poison=retried` has proofs of an earlier release, which use less of the modules.
@@ -102,9 +102,6 @@ def objections(declared: Uses, called: Mapping[str, set[str]]) -> Iterator[str]:
     """Yield a line for each module or part that is to be declared, or no longer."""
     for module in MODULES:
         has, uses = declared.get(module), called.get(module)
-        # Proofs also import `configuration` to ask where they run, which needs no declaration.
-        if module == "configuration":
-            has, uses = has or None, uses or None
         lacking, unused = {*(uses or ())} - {*(has or ())}, {*(has or ())} - {*(uses or ())}
         if lacking or (uses is not None and has is None):
             yield f"add to harness what proofs use: {entry(module, lacking)}"
@@ -117,19 +114,9 @@ def entry(module: str, parts: set[str]) -> str:
     return f"{module}: [{', '.join(sorted(parts))}]"
 
 
-def treated_of(variant: Variant) -> Topology:
-    former = dict(variant.further).get("poison") == "retried"
-    return poison.treated(topology_of(variant).on(variant.datastore), former=former)
-
-
-def declared(variant: Variant) -> dict[str, tuple[str, ...]]:
-    """Return what the topology and its datastore say that proofs use."""
-    of_topology = called_by(treated_of(variant), catalog.vocabulary())
-    of_datastore = catalog.vocabulary().datastores[variant.datastore].harness
-    return {
-        module: (*of_topology.get(module, ()), *of_datastore.get(module, ()))
-        for module in (*of_topology, *of_datastore)
-    }
+def declared(variant: Variant) -> Uses:
+    """Return what the topology says that proofs use."""
+    return topology_of(variant).on(variant.datastore).harness
 
 
 @one_of_each_flavour
@@ -140,27 +127,23 @@ def test_a_topology_declares_what_its_proofs_use(variant: Variant, tmp_path: Pat
         pytest.fail("\n".join([place, *wrong]), pytrace=False)
 
 
-BATCHES = Variant("frugal-consumer", "standard", "python", "sam", "dynamodb")
-BATCHES_IN_TYPESCRIPT = Variant("frugal-consumer", "standard", "typescript", "sam", "dynamodb")
+HANDOFF = Variant("eventually-consistent", "streams", "python", "sam", "aurora-postgresql")
+HANDOFF_IN_TYPESCRIPT = replace(HANDOFF, runtime="typescript")
 
 
-@pytest.mark.parametrize("variant", [BATCHES, BATCHES_IN_TYPESCRIPT], ids=str)
+@pytest.mark.parametrize("variant", [HANDOFF, HANDOFF_IN_TYPESCRIPT], ids=str)
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (
-            {"log-group": ("most-at-a-time",)},
-            "add to harness what proofs use: log-group: [json-lines]",
+            {"operations": ("redrive-all",)},
+            "add to harness what proofs use: operations: [redrive-in-vain]",
         ),
         (
-            {"source-queue": ("send-messages", "consumer-paused", "fewer-receives", "is-drained")},
-            "remove from harness what no proof uses: source-queue: [is-drained]",
+            {"operations": ("redrive-all", "redrive-in-vain", "redrive-leaving")},
+            "remove from harness what no proof uses: operations: [redrive-leaving]",
         ),
-        ({"hostile-bodies": ()}, "remove from harness what no proof uses: hostile-bodies: []"),
-        (
-            {"configuration": ()},
-            "add to harness what proofs use: configuration: [with-variables]",
-        ),
+        ({"deployments": ()}, "remove from harness what no proof uses: deployments: []"),
     ],
 )
 def test_what_a_topology_declares_wrongly_is_found(
@@ -172,10 +155,12 @@ def test_what_a_topology_declares_wrongly_is_found(
 
 
 def test_a_module_that_is_not_declared_is_found(tmp_path: Path) -> None:
-    texts = e2e(render_project(tmp_path / "project", **BATCHES.answers))
-    wrong = {module: parts for module, parts in declared(BATCHES).items() if module != "waiting"}
+    texts = e2e(render_project(tmp_path / "project", **HANDOFF.answers))
+    wrong = {
+        module: parts for module, parts in declared(HANDOFF).items() if module != "hostile-bodies"
+    }
     assert list(objections(wrong, called("python", texts))) == [
-        "add to harness what proofs use: waiting: []"
+        "add to harness what proofs use: hostile-bodies: []"
     ]
 
 
@@ -190,12 +175,12 @@ def test_a_project_has_each_module_that_its_proofs_import(variant: Variant, tmp_
 def test_the_vocabulary_names_the_modules_that_are_there(runtime: str) -> None:
     folder = ROOT / "templates/proofs" / runtime
     there = {file.name.removesuffix(".jinja") for file in folder.iterdir()}
-    assert there == SHARED[runtime].keys() - {f"configuration{ENDINGS[runtime]}"}
+    assert there == SHARED[runtime].keys()
 
 
 def test_what_modules_and_parts_need_is_in_the_vocabulary() -> None:
     for module in MODULES.values():
-        for needs in (module.needs, *module.parts.values()):
+        for needs in module.parts.values():
             for name, parts in needs.items():
                 assert {*parts} <= MODULES[name].parts.keys()
 
@@ -220,12 +205,12 @@ def test_no_module_that_proofs_share_has_what_no_proof_uses(
 @pytest.mark.parametrize(
     ("runtime", "name", "text", "found"),
     [
-        ("python", "waiting.py", "def wait_until() -> None: ...\n", "wait_until"),
+        ("python", "operations.py", "def redrive_all() -> None: ...\n", "redrive_all"),
         (
             "typescript",
-            "log-group.ts",
-            'export class LogGroup {\n  async mentions(text: string) {}\n}\n"LogGroup"\n',
-            "mentions",
+            "stand-in.ts",
+            'export class StandIn {\n  async hang(at: string) {}\n}\n"StandIn"\n',
+            "hang",
         ),
     ],
 )
@@ -237,4 +222,30 @@ def test_what_no_proof_uses_is_found(runtime: str, name: str, text: str, found: 
 def test_no_node_is_named_like_a_module_that_proofs_share(slug: str) -> None:
     """The proofs' view of a datastore is a module named for the node."""
     nodes = {node.name for topology in catalog.pattern(slug).topologies for node in topology.nodes}
-    assert nodes.isdisjoint(MODULES)
+    assert nodes.isdisjoint({*MODULES, "harness", "stack", "service"})
+
+
+def harness_of(project: Path) -> dict[str, str]:
+    """Return the texts of the harness that all projects have."""
+    folder = project / "tests/e2e/harness"
+    return {each.name: each.read_text() for each in folder.iterdir() if each.is_file()}
+
+
+@pytest.mark.parametrize("runtime", ENDINGS)
+def test_all_projects_have_the_same_harness_and_a_proof_uses_each_part(
+    runtime: str, tmp_path: Path
+) -> None:
+    of_runtime = [each for each in [*IN_SAM, *FEW_FURTHER] if each.runtime == runtime]
+    harness: dict[str, str] = {}
+    used = ""
+    for number, variant in enumerate(of_runtime):
+        project = render_project(tmp_path / str(number), **variant.answers)
+        harness = harness or harness_of(project)
+        assert harness_of(project) == harness, variant
+        used += "\n".join(e2e(project).values())
+    assert sum(len(text.splitlines()) for text in harness.values()) <= HARNESS_LINES
+    used += "\n".join(harness.values())
+    defined = {name for text in harness.values() for name in DEFINED[runtime].findall(text)}
+    rest = {name for name in defined if len(re.findall(rf"\b{name}\b", used)) == 1}
+    # pytest calls these by their names.
+    assert {name for name in rest if not name.startswith("pytest_")} == set()

@@ -269,6 +269,62 @@ def test_what_is_told_of_alarms_is_what_becomes_of_them(
     assert told["new"]
 
 
+OWN_PROOF = {
+    "python": (
+        "tests/e2e/test_mine.py",
+        """from e2e.kept_messages import KeptMessages
+from e2e.service import Service
+
+
+def test_mine(service: Service, outputs: dict[str, str]) -> None:
+    letters = KeptMessages(outputs["DeliveriesDeadLetterQueueUrl"], lambda each: each["MessageId"])
+    assert letters.take() == set()
+""",
+    ),
+    "typescript": (
+        "tests/e2e/mine.test.ts",
+        """import { expect, test } from "vitest";
+
+import { KeptMessages } from "./kept-messages.ts";
+import { Outputs } from "./stack.ts";
+
+test("mine", async () => {
+  const outputs = await Outputs.read();
+  const url = outputs.get("DeliveriesDeadLetterQueueUrl");
+  const letters = new KeptMessages(url, ({ MessageId = "" }) => MessageId);
+  expect(await letters.take()).toEqual(new Set());
+});
+""",
+    ),
+}
+"""A proof that a user has written with what released projects have for proofs."""
+
+
+@pytest.mark.skipif("v0.7.0" not in VERSIONS, reason="that version is not here")
+@pytest.mark.parametrize("runtime", OWN_PROOF)
+def test_what_an_own_proof_imports_stays_and_works(cli: Cli, coming: Path, runtime: str) -> None:
+    project = generated(cli, "v0.7.0", pattern="scalable-webhook", runtime=runtime)
+    path, text = OWN_PROOF[runtime]
+    project.write(path, text)
+    project.commit()
+    ending = {"python": ".py", "typescript": ".ts"}[runtime]
+    joint = {"python": "_", "typescript": "-"}[runtime]
+
+    report = project.update("--apply-fixes", "--source", coming)
+
+    kept, waiting, gone = (
+        f"tests/e2e/{name.replace(' ', joint)}{ending}"
+        for name in ("kept messages", "waiting", "log group")
+    )
+    assert {each["path"]: each["imported_by"] for each in report["kept"]} == {
+        kept: path,
+        waiting: kept,
+    }
+    assert project.exists(kept)
+    assert not project.exists(gone)
+    assert prove(project.folder, "mine").passed == {"mine"}
+
+
 @pytest.mark.skipif(not VERSIONS, reason="no version was released")
 def test_released_mends_keep_their_ids() -> None:
     released = template_of(VERSIONS[-1])

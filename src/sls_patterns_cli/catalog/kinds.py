@@ -15,7 +15,7 @@ Packages = Mapping[str, tuple[str, ...]]
 Uses = Mapping[str, tuple[str, ...]]
 """The parts of modules that proofs share, by module."""
 
-_LISTS = {"packages", "proof_packages", "test_packages", "harness", "needs", "python", "typescript"}
+_LISTS = {"packages", "proof_packages", "test_packages", "harness", "python", "typescript"}
 """The keys of records whose values are lists by name."""
 _TYPES: Mapping[str, tuple[type, str, str]] = {
     "text": (str, "text", "string"),
@@ -274,8 +274,6 @@ class Datastore:
     queues and of the APIs that lead to them."""
     adapters: tuple[str, ...] = ()
     migrations: tuple[str, ...] = ()
-    harness: Uses = field(default_factory=dict)
-    """What the proofs of every service with it use of the modules that proofs share."""
     nodes: tuple[Declaration, ...] = ()
     edges: tuple[Declaration, ...] = ()
 
@@ -287,10 +285,6 @@ class HarnessModule:
     name: str
     parts: Mapping[str, Uses] = field(default_factory=dict)
     """What a project has of it only where its proofs call it, with what this calls itself."""
-    needs: Uses = field(default_factory=dict)
-    """What the rest of the module calls of others."""
-    poison: Mapping[str, str] = field(default_factory=dict)
-    """Parts that only projects have of whose messages this becomes what cannot be processed."""
 
 
 @dataclass(frozen=True)

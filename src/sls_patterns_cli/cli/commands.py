@@ -340,6 +340,26 @@ def prove(
         raise extra_missing(error, "local") from error
 
 
+@app.command(hidden=True)
+def harness(
+    stack: Annotated[str, typer.Option(metavar="NAME", help="The name of the deployed stack.")],
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Only smoke tests run, on a stack that may be in use.")
+    ] = False,
+) -> int:
+    """Change, read and restore a stack for the proofs of a project, which start this themselves.
+
+    It ends when standard input does, and restores what is still changed.
+    """
+    try:
+        from sls_patterns_cli.harness import serving
+
+        with interrupts.handled():
+            return serving.serve(stack, smoke=smoke)
+    except ModuleNotFoundError as error:
+        raise extra_missing(error, "letters") from error
+
+
 @app.command("deploy-role")
 def deploy_role(
     path: Annotated[

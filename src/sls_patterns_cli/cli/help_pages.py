@@ -108,6 +108,19 @@ Options:
   --json         Print JSON, for programs.
   -h, --help     Show this message and exit.
 """,
+    ("harness",): """\
+Usage: sls-patterns harness [OPTIONS]
+
+  Change, read and restore a stack for the proofs of a project, which start
+  this themselves.
+
+  It ends when standard input does, and restores what is still changed.
+
+Options:
+  --stack NAME  The name of the deployed stack.  [required]
+  --smoke       Only smoke tests run, on a stack that may be in use.
+  -h, --help    Show this message and exit.
+""",
     ("deploy-role",): """\
 Usage: sls-patterns deploy-role [OPTIONS] [path]
 

@@ -207,6 +207,10 @@ def _settling_rows(changes: "Changes") -> Iterator[tuple[str, str]]:
             where = "holds both sides between markers; choose, then git add it"
         yield ("conflict", f"{conflict.path} {where}")
     for kept in changes.kept:
+        if kept.imported_by:
+            by = f"{kept.imported_by} imports it: it works as before"
+            yield ("kept", f"{kept.path} is removed from the template, and {by}")
+            continue
         now = f"is now {kept.renamed_to}" if kept.renamed_to else "is removed from the template"
         yield (
             "kept",

@@ -10,7 +10,7 @@ from posixpath import normpath
 Import = tuple[str, frozenset[str]]
 """The path of a source, without suffix, and the names that are imported from it."""
 
-_ROOTS = ("src/", "clients/")
+_ROOTS = ("src/", "clients/", "tests/")
 """Where Python finds the modules of a project."""
 
 _IMPORT = re.compile(

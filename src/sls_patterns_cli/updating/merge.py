@@ -12,10 +12,13 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from sls_patterns_cli.rendering.answers import ANSWERS_FILE
+from sls_patterns_cli.updating import imports
 from sls_patterns_cli.updating.checkout import EXECUTABLE, REGULAR, Checkout
 from sls_patterns_cli.updating.renames import renamed
 from sls_patterns_cli.updating.settling import merged
 from sls_patterns_cli.updating.versions import Rendering
+
+SOURCES = {".py", ".ts"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Merge:
         """New files that would fail, and where they are put."""
         self.kept: list[str] = []
         """Files with the user's edits that the template removed."""
+        self.imported: dict[str, str] = {}
+        """Files that the template removed and that stay, each with a file that imports it."""
         self.skipped: list[str] = []
         """Files that changed in the template, and that the user has removed."""
         self.reworded = 0
@@ -86,6 +91,42 @@ class Merge:
             if content is not None:
                 mode = checkout.committed[path].mode if path in checkout.committed else None
                 self._write(path, _File(content, mode == EXECUTABLE))
+
+        self._keep_imported()
+
+    def _keep_imported(self) -> None:
+        """Keep what the template removed, and what a source that stays imports.
+
+        Such a source is the user's, such as a proof, or another file that is kept.
+        """
+        committed = self._checkout.committed
+        going = {path for path, file in self.changes.items() if file is None and path in self._base}
+        going = {path for path in going if PurePosixPath(path).suffix in SOURCES}
+        if not going:
+            return
+        others = (
+            path
+            for path in committed.keys() - self.changes.keys()
+            if PurePosixPath(path).suffix in SOURCES and committed[path].mode in REGULAR
+        )
+        stays = dict(self._checkout.contents(others)) | {
+            path: file.read_bytes()
+            for path, file in self.changes.items()
+            if file and PurePosixPath(path).suffix in SOURCES
+        }
+        while stays:
+            found = {
+                place: path
+                for path, content in sorted(stays.items())
+                for module, _ in imports.imported(path, content)
+                for place in imports.places(module)
+                if place in going
+            }
+            for path in found:
+                del self.changes[path]
+            self.imported |= found
+            going -= found.keys()
+            stays = {path: ours.content for path in found if (ours := self._ours[path])}
 
     def as_on_disk(self) -> dict[str, Path | None]:
         """The changes as they are on disk: with line endings and encodings by git's attributes."""

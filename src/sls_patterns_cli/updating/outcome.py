@@ -24,10 +24,15 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Kept:
-    """A file with the user's edits that the template removed, or renamed to `renamed_to`."""
+    """A file that the template removed and that stays.
+
+    It has the user's edits, and is now `renamed_to` in the template if that is known; or a file of
+    the user's, `imported_by`, imports it.
+    """
 
     path: str
     renamed_to: str | None = None
+    imported_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,8 @@ class Changes:
         """Whether something is left to do by hand: wiring may call offered code, but no test."""
         code = [path for path in self.offered if path.startswith("src/")]
         yours = self.orphaned or self.unfit or self.to_review
-        return bool(self.conflicts or self.kept or yours or code)
+        edited = [kept for kept in self.kept if not kept.imported_by]
+        return bool(self.conflicts or edited or yours or code)
 
 
 @dataclass(frozen=True)

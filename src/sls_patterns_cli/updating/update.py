@@ -419,7 +419,10 @@ class _Merged:
                 *(Conflict(path) for path in sorted(merge.unmerged)),
                 *(Conflict(path, place) for path, place in merge.aside.items()),
             ],
-            kept=[Kept(path, self._renamed(path)) for path in merge.kept],
+            kept=[
+                *(Kept(path, self._renamed(path)) for path in merge.kept),
+                *(Kept(path, imported_by=by) for path, by in sorted(merge.imported.items())),
+            ],
             orphaned=sorted((old.keys() - new.keys()) & left_alone & committed.keys()),
             unfit=unfit,
             differences={

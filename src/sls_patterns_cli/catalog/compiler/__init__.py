@@ -57,7 +57,7 @@ ACCESS_CALLS = {"write-once": 2, "write-update": 2, "append": 3}
 # A function that polls receives a message and deletes it.
 POLL_CALLS = 2
 # What a project has of its own whose handlers name no poison.
-DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds", "calls_aws", "encryption", "harness")
+DIFFERS_WITHOUT_POISON = ("nodes", "edges", "record_seconds", "calls_aws", "encryption")
 # The group of the functions that use the datastore whose VPC it is.
 FUNCTION_GROUP = "FunctionSecurityGroup"
 # How the packages of clients begin in TypeScript.

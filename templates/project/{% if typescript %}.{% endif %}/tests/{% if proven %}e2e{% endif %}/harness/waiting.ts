@@ -1,16 +1,14 @@
-/** Waiting for conditions. */
+/** Waiting for conditions, and ids that show whose they are. */
 
+import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 
-{% if graph.seconds_to_end %}
+import { SECONDS_TO_END } from "../stack.ts";
+
 /** The local stack divides every wait by this. */
 const TIME_FACTOR = Number(process.env.LOCAL_TIME_FACTOR ?? 1);
-/** Three times as long as a failure takes to its dead-letter queue, and some time to start. */
-const PATIENCE_SECONDS = 30 + (3 * {{ graph.seconds_to_end }}) / TIME_FACTOR;
-{% else %}
-/** A log shows what was logged within seconds. */
-const PATIENCE_SECONDS = 60;
-{% endif %}
+/** Three times as long as a failure takes to its end, and some time to start and to log. */
+const PATIENCE_SECONDS = 60 + (3 * SECONDS_TO_END) / TIME_FACTOR;
 
 /** Looks again and again, less often the longer it takes. */
 export async function waitUntil(
@@ -25,4 +23,13 @@ export async function waitUntil(
     }
     await setTimeout(Math.max(50, waited / 10));
   }
+}
+
+/** Returns an id that shows whose it is: a smoke test leaves records in a stack in use. */
+export function newId(): string {
+  return `proof_${randomUUID()}`;
+}
+
+export function newIds(count: number): string[] {
+  return Array.from({ length: count }, newId);
 }
