@@ -136,7 +136,7 @@ def test_commands_find_the_project_that_the_folder_lies_in(cli: Cli) -> None:
 def test_the_diagram_is_that_of_the_projects_readme(cli: Cli) -> None:
     diagram = succeed(cli, "show", "scalable-webhook", "--mermaid")
     assert diagram.startswith("flowchart LR\n")
-    assert "deliveries ==> process\n" in diagram
+    assert 'deliveries ==> process["process"]\n' in diagram
     assert cli("new", "scalable-webhook").returncode == 0
     assert diagram in (cli.folder / "scalable-webhook/README.md").read_text()
 
@@ -186,6 +186,7 @@ def test_list_imports_nothing_slow(cli: Cli) -> None:
         ("new --runtime ", "python"),
         ("new --runtime t", "typescript"),
         ("new --region eu-n", "eu-north-1"),
+        ("explain trac", "tracing"),
     ],
 )
 def test_completion(cli: Cli, words: str, expected: str) -> None:

@@ -22,6 +22,7 @@ from rendering import render_project
 from tools import run
 from variants import by_one_worker
 
+from sls_patterns_cli.cli import explaining
 from sls_patterns_cli.local import session
 from sls_patterns_cli.local.emulator.datastores import postgresql
 from sls_patterns_cli.terminal.progress import Progress
@@ -250,8 +251,10 @@ def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def prepare(project: Path, server: postgresql.Server, name: str) -> None:
     """Do as the README says, for a service of that name; the role of all services may be there."""
-    (block,) = re.findall(r"```sql\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
-    statements = [each.strip() for each in block.replace("scalable_webhook", name).split(";")]
+    page = explaining.page("existing-cluster")
+    assert "sls-patterns explain existing-cluster" in (project / "README.md").read_text()
+    (block,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    statements = [each.strip() for each in re.sub(r"\bshop", name, block).split(";")]
     for statement in filter(None, statements):
         run_as(server, "master", "events", statement)
 

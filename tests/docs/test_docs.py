@@ -22,6 +22,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs/decisions").glob("*.md")),
+    *sorted((ROOT / "docs/explain").glob("*.md")),
 ]
 PICTURES = [ROOT / "docs/recording.svg", *sorted(recording.PICTURES.glob("*.svg"))]
 # Run by other tests, which prove more than that they exit well.

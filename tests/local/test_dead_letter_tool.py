@@ -497,7 +497,7 @@ def test_the_readme_lists_the_permissions_that_the_tool_needs(
 
     readme = (project / "README.md").read_text()
 
-    (listed,) = re.findall(r"To list and redrive, a role needs (.*)\.", readme)
+    (listed,) = re.findall(r"To list and redrive, a role needs (.*?)\. ", readme)
     invoked = {each.replace(":Invoke", ":InvokeFunction") for each in called}
     # The tool reads the outputs of the stack, and loads what the warehouse refused.
     others = re.compile("cloudformation:|redshift|firehose:Describe|secretsmanager:")

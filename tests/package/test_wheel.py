@@ -80,6 +80,12 @@ def test_it_has_the_pages_of_the_rules(wheel_cli: Cli) -> None:
     assert explained.stdout == (ROOT / "docs/rules/SP101.md").read_text("utf-8")
 
 
+def test_it_has_the_pages_of_what_projects_share(wheel_cli: Cli) -> None:
+    explained = wheel_cli("explain", "tracing")
+
+    assert explained.stdout == (ROOT / "docs/explain/tracing.md").read_text("utf-8")
+
+
 def test_a_shallow_clone_gives_a_wheel_without_versions_but_no_sdist(tmp_path: Path) -> None:
     """pre-commit clones so and installs the wheel; what is published is built from an sdist."""
     clone = tmp_path / "clone"

@@ -17,6 +17,7 @@ from rendering import kept_from, template
 from synthesis import template_files
 
 from sls_patterns_cli.catalog.compiler.customer_key import KEY
+from sls_patterns_cli.cli import explaining
 from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.stack import Stack, find_all
 
@@ -175,11 +176,9 @@ def test_the_readme_has_the_policy_that_the_services_of_the_stack_need(
 ) -> None:
     """Facts O21 and O23: they are those that the stack's own policies let send."""
     readme = (projects[pattern, "sam"] / "README.md").read_text()
-    (policy,) = (
-        json.loads(block)
-        for block in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
-        if "kms:" in block
-    )
+    (line,) = re.findall(r"The policy of the key needs (.*?) and CloudWatch Logs\.", readme)
+    (block,) = re.findall(r"```json\n(.*?)```", explaining.page("customer-key"), re.DOTALL)
+    policy = json.loads(block)
     logs, services = (each for each in policy if "Service" in each["Principal"])
 
     stack = with_key(templates[pattern, "sam"])
@@ -191,9 +190,10 @@ def test_the_readme_has_the_policy_that_the_services_of_the_stack_need(
         if isinstance(principal, dict)
         for service in listed(principal["Service"])
     }
-    assert {*services["Principal"]["Service"]} == senders
+    assert services["Principal"]["Service"] == ["SERVICES"]
+    assert {*re.findall(r"`([^`]+)`", line)} == senders
     assert services["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
-    assert logs["Principal"]["Service"] == "logs.us-east-1.amazonaws.com"
+    assert logs["Principal"]["Service"] == "logs.REGION.amazonaws.com"
 
 
 @pytest.mark.parametrize(

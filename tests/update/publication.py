@@ -15,7 +15,7 @@ from prepared import prepared
 from rendering import ROOT
 
 PUBLISHED = ("copier.yml", "templates", "src", "pyproject.toml", "hatch_build.py", "LICENSE")
-DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/rules")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/rules", "docs/explain")
 PATTERN = "scalable-webhook"
 """The one pattern of the template: of others an update only reads the files."""
 WEBHOOK = f"templates/patterns/{PATTERN}/python"

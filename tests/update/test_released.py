@@ -239,6 +239,39 @@ IN_CODE = re.compile(r'"(\w+Alarm)"')
 """The id of an alarm in a stack of CDK; no other resource has such a name."""
 
 
+@pytest.mark.parametrize("version", few(BEFORE)[-1:])
+def test_an_edited_readme_is_merged_or_reported_and_loses_no_edit(
+    cli: Cli, coming: Path, version: str
+) -> None:
+    """The README has half of its lines since 0.8.0."""
+    before = generated(cli, version, pattern="scalable-webhook")
+    text = before.read("README.md")
+    for number, (place, found) in enumerate(
+        [
+            ("\n## Layout\n", False),  # a heading that stays
+            ("\n## When a message fails\n\n", True),  # a text that is shorter now
+            ("\n## What is proven, and where\n\n", True),  # a chapter that is gone
+        ]
+    ):
+        project = Owned(cli.folder / f"edited-{number}", cli)
+        shutil.copytree(before.folder, project.folder)
+        assert text.count(place) == 1
+        edit = "\nOn call: 4711.\n" if not found else "On call: 4711.\n\n"
+        changed = text.replace(place, edit + place if not found else place + edit)
+        project.write("README.md", changed)
+        project.commit()
+
+        done = project.run("update", "--json", "--source", coming)
+
+        assert done.returncode in {0, 3}, done.stderr
+        report = json.loads(done.stdout)
+        assert "On call: 4711." in project.read("README.md")
+        reported = "README.md" in [each["path"] for each in report["conflicts"]]
+        assert reported == ("<<<<<<<" in project.read("README.md"))
+        lines = len(project.read("README.md").splitlines())
+        assert reported or lines <= 160, lines
+
+
 def declared(project: Owned, iac: str) -> dict[str, Any]:
     """Return the alarms that a project declares: by logical id in SAM's template what it says."""
     if iac == "cdk":

@@ -152,6 +152,10 @@ def _complete(kind: str) -> Any:
             return list(catalog.slugs())
         if kind == "region":
             return list(catalog.regions())
+        if kind == "topic":
+            from sls_patterns_cli.cli import explaining
+
+            return explaining.names()
         # An option that still lacks its value ends the parsing.
         slug = context.params.get("pattern") or next(iter(context.args), None)
         patterns = [catalog.pattern(slug)] if slug in catalog.slugs() else catalog.patterns()
@@ -269,6 +273,33 @@ def show(
         output.show(diagram.mermaid(arranged).rstrip())
     else:
         _listing().show_pattern(shown, arranged)
+
+
+@app.command()
+def explain(
+    topic: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=_complete("topic"), help="What to explain; the topics if left out."
+        ),
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Print the page of a topic that is the same in every project."""
+    from sls_patterns_cli.cli import explaining
+
+    if topic and json:
+        output.show_json(explaining.as_dict(topic))
+    elif topic:
+        output.show(explaining.page(topic).rstrip())
+    elif json:
+        output.show_json(
+            [{"topic": name, "title": title} for name, title in explaining.topics().items()]
+        )
+    else:
+        titles = explaining.topics()
+        width = max(map(len, titles))
+        output.show("\n".join(f"{name:{width}}  {title}" for name, title in titles.items()))
 
 
 @app.command()

@@ -21,6 +21,7 @@ Commands:
   list         List the patterns; with words, those that mention all of...
   choose       Name the patterns that suit what you need; a terminal asks...
   show         Show a pattern: its options, graph, failures and proofs.
+  explain      Print the page of a topic that is the same in every project.
   check        Check where failures end in any SAM or CloudFormation...
   prove        Break the consumer of each asynchronous edge of any stack,...
   deploy-role  Print the template of a role with which GitHub Actions...
@@ -72,6 +73,18 @@ Options:
   --json            Print JSON, for programs.
   --mermaid         Print a Mermaid diagram.
   -h, --help        Show this message and exit.
+""",
+    ("explain",): """\
+Usage: sls-patterns explain [OPTIONS] [topic]
+
+  Print the page of a topic that is the same in every project.
+
+Arguments:
+  topic <str>  What to explain; the topics if left out.
+
+Options:
+  --json      Print JSON, for programs.
+  -h, --help  Show this message and exit.
 """,
     ("check",): """\
 Usage: sls-patterns check [OPTIONS] [paths]...
