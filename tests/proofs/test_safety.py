@@ -46,6 +46,7 @@ class Deployed:
         """Start the test runner as `make e2e` does: without variables that `local test` adds."""
         command, base = self.stack.language.test_command(arguments)
         environment = {**self.stack.emulator.client_environment(base), **variables}
+        environment["PATH"] = session._path_with_this_tool(self.stack.project, base)
         for name in [name for name, value in environment.items() if value == ""]:
             del environment[name]
         return subprocess.Popen(

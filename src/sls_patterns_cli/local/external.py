@@ -13,6 +13,7 @@ what it was asked.
     GET    /requests  what it was asked: method, target, headers, body (base64), answered
     DELETE /requests  forgets them
     GET    /key       the private key with which it signs, where it plays an OpenID provider
+    POST   /token     a token with these claims beside the usual ones, where it plays one
 """
 
 import base64
@@ -20,7 +21,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
@@ -87,6 +88,8 @@ class StandIn:
         """Those that it demands; anybody may ask while there are none."""
         self.key = b""
         """The private key of the OpenID provider that it plays, as PEM."""
+        self.signed: Callable[[Mapping[str, object]], str] | None = None
+        """Signs a token of that provider with these claims."""
         self._control = _Server(_Control, self)
         self._control.start()
         self._system = _Server(_System, self)
@@ -267,6 +270,14 @@ class _Control(_Handler):
             told["headers"] = tuple((name, value) for name, value in told["headers"])
         self.server.stand_in.tell(Answer(**told))
         self.write(HTTPStatus.OK, ())
+
+    def do_POST(self) -> None:
+        signed, claims = self.server.stand_in.signed, json.loads(self.read_body())
+        if self.path != "/token" or signed is None:
+            self.write(HTTPStatus.NOT_FOUND, ())
+            return
+        json_type = ("content-type", "application/json")
+        self.write(HTTPStatus.OK, [json_type], json.dumps(signed(claims)).encode())
 
     def do_GET(self) -> None:
         if self.path == "/key":

@@ -52,24 +52,31 @@ class Provider:
         }
         for path, document in documents.items():
             stand_in.tell(Answer(path=path, body=json.dumps(document)))
-        return cls(stand_in, audience, key)
+        made = cls(stand_in, audience, key)
+        stand_in.signed = made.signed
+        return made
 
     def token(self, scopes: Iterable[str]) -> str:
         """Sign a token with these scopes, which is good from now on."""
+        return self.signed({"scope": " ".join(scopes)})
+
+    def signed(self, claims: Mapping[str, object]) -> str:
+        """Sign a token with these claims beside the usual ones, which is good from now on."""
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.hashes import SHA256
 
         issued = int(time.time())
         header = {"typ": "JWT", "alg": "RS256", "kid": KEY_ID}
-        claims = {
+        usual = {
             "iss": self.stand_in.url,
             "aud": self.audience,
             "sub": "local",
-            "scope": " ".join(scopes),
             "iat": issued,
             "exp": issued + LIFETIME,
         }
-        content = ".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
+        content = ".".join(
+            _encoded(json.dumps(part).encode()) for part in (header, {**usual, **claims})
+        )
         return f"{content}.{_encoded(self.key.sign(content.encode(), PKCS1v15(), SHA256()))}"
 
 

@@ -136,12 +136,6 @@ class LogGroup:
         entries: list[dict[str, Any]] = ask("log-entries", **self._part)
         return entries
 
-    def batches_with(self, is_such: Callable[[Mapping[str, Any]], bool]) -> list[dict[str, Any]]:
-        """Return all entries of the batches of which at least one entry is such."""
-        entries = self.json_lines()
-        batches = {entry["function_request_id"] for entry in entries if is_such(entry)}
-        return [entry for entry in entries if entry.get("function_request_id") in batches]
-
     def most_at_a_time(self) -> int:
         """Return how many invocations there were at the same time, when it was most."""
         most: int = ask("most-at-a-time", **self._part)

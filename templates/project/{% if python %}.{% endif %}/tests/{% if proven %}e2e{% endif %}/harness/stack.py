@@ -12,13 +12,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Only smoke tests are safe on a stack that may be in use."""
-    tool.start(smoke=all(item.get_closest_marker("smoke") for item in session.items))
-
-
 @pytest.fixture(scope="session")
-def outputs() -> dict[str, str]:
-    """The outputs of the stack."""
+def outputs(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return the outputs of the stack; only smoke tests are safe on one that may be in use."""
+    tool.start(smoke=all(item.get_closest_marker("smoke") for item in request.session.items))
     found: dict[str, str] = tool.ask("outputs")
     return found

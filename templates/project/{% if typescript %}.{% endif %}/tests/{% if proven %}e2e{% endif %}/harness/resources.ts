@@ -168,13 +168,6 @@ export class LogGroup {
     return (await ask("log-entries", this.#part)) as LogEntry[];
   }
 
-  /** Returns all entries of the batches of which at least one entry is such. */
-  async batchesWith(isSuch: (entry: LogEntry) => boolean): Promise<LogEntry[]> {
-    const entries = await this.jsonLines();
-    const batches = new Set(entries.filter(isSuch).map((entry) => entry.function_request_id));
-    return entries.filter((entry) => batches.has(entry.function_request_id));
-  }
-
   /** Returns how many invocations there were at the same time, when it was most. */
   async mostAtATime(): Promise<number> {
     return (await ask("most-at-a-time", this.#part)) as number;
