@@ -25,6 +25,8 @@ from sls_patterns_cli import rendering
 from sls_patterns_cli.catalog import RESERVED_ADDRESS
 
 if TYPE_CHECKING:
+    from variants import Variant
+
     from sls_patterns_cli.rendering.renderer import Renderer
     from sls_patterns_cli.rendering.template_cache import TemplateCache
 
@@ -96,6 +98,13 @@ def data_of(version: str = "v0.0.0", **answers: str) -> dict[str, object]:
     source = {"_commit": version, "_src_path": address}
     # By default it would be the folder's, whose name is the tests' own affair.
     return {"project_name": answers["pattern"], "new_project": True, **answers, **source}
+
+
+def text_for(variant: "Variant", project: Path, file: Path) -> str:
+    """Return what a template of a test in this repository is for a project."""
+    renderer, _ = _renderer(template())
+    answers = renderer.answers(data_of(**variant.answers), project)
+    return str(renderer.jinja.from_string(file.read_text()).render(answers))
 
 
 def _render(origin: Path, destination: Path, data: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Unit tests of adapters that users have no reason to change: they run here, in rendered projects.
+"""Unit tests of code that projects share, which run here, in rendered projects.
 
 Each stands as a template in the folder of its language, or of a topology that has another one,
 and is rendered with a project's answers.
@@ -20,11 +20,10 @@ def unit_tests_of(variant: Variant, project: Path) -> dict[Path, str]:
     name_of = {"python": "test_{}.py", "typescript": "{}.test.ts"}[variant.runtime].format
     found = {}
     for subject in answers["tested_elsewhere"]:
-        if subject in answers["adapters"]:
-            name = name_of(subject)
-            places = (HERE / variant.runtime / each for each in (variant.topology, ""))
-            file = next(each for place in places if (each := place / f"{name}.jinja").exists())
-            found[FOLDER / name] = renderer.jinja.from_string(file.read_text()).render(answers)
+        name = name_of(subject)
+        places = (HERE / variant.runtime / each for each in (variant.topology, ""))
+        file = next(each for place in places if (each := place / f"{name}.jinja").exists())
+        found[FOLDER / name] = renderer.jinja.from_string(file.read_text()).render(answers)
     return found
 
 

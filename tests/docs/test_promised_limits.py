@@ -12,7 +12,8 @@ from rendering import ROOT
 DOCUMENT = ROOT / "docs/limits.md"
 TEMPLATES = ROOT / "templates"
 ADAPTERS = ROOT / "tests/adapters"
-"""Has unit tests of adapters that users have no reason to change."""
+"""Has the unit tests of code that projects share."""
+SHARED = {"shared", *(each.name for each in (TEMPLATES / "datastores").iterdir())}
 BROKEN = (ROOT / "tests/contract/broken.yml").read_text()
 ROW = re.compile(
     r"^\| (?P<number>[^|]+) \| (?P<where>[^|]+) \| (?P<below>[^|]+) \| (?P<above>[^|]+) \|$",
@@ -57,7 +58,7 @@ def unit_tests(owner: str, runtime: str, file: str) -> str:
         for path in TEMPLATES.rglob(f"{runtime}/**/tests/unit/{file}.jinja")
         if owner in path.relative_to(TEMPLATES).parts
     ]
-    if owner == "shared" and (elsewhere := ADAPTERS / runtime / f"{file}.jinja").exists():
+    if owner in SHARED and (elsewhere := ADAPTERS / runtime / f"{file}.jinja").exists():
         found.append(elsewhere)
     texts = [path.read_text() for path in found]
     for text in list(texts):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from adapters.kept_here import add_tests
 from environments import link_modules, link_requirements
 from local.support import wait_until
 from rendering import render_project
@@ -107,6 +108,7 @@ def test_each_defect_is_noticed_by_unit_tests(defect: Defect, tmp_path: Path) ->
     if defect.runtime == "typescript":
         link_modules(project)
     change(project, defect.runtime, (defect.find, defect.replace))
+    add_tests(variant, project)
 
     with pytest.raises(pytest.fail.Exception):
         run_unit_tests(variant, project, *UNIT[defect.runtime])

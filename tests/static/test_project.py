@@ -38,7 +38,7 @@ from environments import (
     pins,
 )
 from kept import Look, Part, digest, is_off, kept, kept_of
-from rendering import ROOT, render_project
+from rendering import ROOT, render_project, text_for
 from servers import Server, server
 from spending import CLOCK
 from synthesis import TEMPLATE, synthesise_into, template_files, with_templates_of
@@ -67,7 +67,6 @@ VARIANTS = list(all_variants())
 OFFERED = [each for each in VARIANTS if not is_retired(each)]
 RETIRED = [each for each in (*VARIANTS, *combined_variants()) if is_retired(each)]
 COVERING = covering(OFFERED)
-STANDING_FOR_ALL = parameters(VARIANTS, COVERING)
 RUNTIMES = sorted({variant.runtime for variant in VARIANTS})
 PATTERNS = sorted({variant.pattern for variant in VARIANTS})
 # Each runtime once; with CDK the same is installed, and CDK.
@@ -77,12 +76,6 @@ SHORTEST_NAME, LONGEST_NAME = "ab", "a-name-of-forty-letters-the-longest-name"
 
 CHECKED_BY_ONE = pytest.mark.xdist_group("typescript checked")
 """Marks tests of the TypeScript checker: what it has read of packages serves all on its worker."""
-
-
-def is_in(parameters: ParameterSet, runtime: str) -> bool:
-    (variant,) = parameters.values
-    assert isinstance(variant, Variant)
-    return variant.runtime == runtime
 
 
 def bundled_by(iac: str) -> list[ParameterSet]:
@@ -737,25 +730,42 @@ def test_a_unit_test_of_one_of_many_that_fails_is_named(tmp_path: Path) -> None:
     assert sorted(named) == ["fails in internal-api", "fails in internal-handoff"]
 
 
-@pytest.mark.parametrize("variant", [p for p in STANDING_FOR_ALL if not is_in(p, "typescript")])
-def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, projects: Projects) -> None:
-    project = projects[variant]
+CDK_IN_PYTHON = [each for each in VARIANTS if (each.runtime, each.iac) == ("python", "cdk")]
+
+
+@pytest.mark.parametrize("variant", parameters(CDK_IN_PYTHON, COVERING))
+def test_the_tests_of_a_stack_pass_without_aws(variant: Variant, tmp_path: Path) -> None:
+    project = render_project(tmp_path / "project", **variant.answers)
+    add_solutions_check(variant, project)
     with kept("tests of a stack", CHECKER, *looks.all_but_pages(project)) as is_new:
         if is_new:
             run_unit_tests(variant, project, "tests/infrastructure")
 
 
 def test_the_tests_of_every_stack_in_typescript_pass(tmp_path: Path) -> None:
-    stacks = [
-        render_project(tmp_path / str(variant), **variant.answers)
-        for variant in VARIANTS
-        if variant.runtime == "typescript"
-    ]
+    stacks = []
+    for variant in VARIANTS:
+        if (variant.runtime, variant.iac) == ("typescript", "cdk"):
+            stacks.append(render_project(tmp_path / str(variant), **variant.answers))
+            add_solutions_check(variant, stacks[-1])
     who = CHECKER, TESTS_OF_MANY, IN_ITS_PROJECT
     of_each = {each: (*who, *looks.all_but_pages(each)) for each in stacks}
     with kept_of("tests of stacks", of_each) as new:
         if new:
             run_tests_of_many(new, "infrastructure", tmp_path)
+
+
+CDK_NAG = "cdk-nag==3.0.2"
+
+
+def add_solutions_check(variant: Variant, project: Path) -> None:
+    """Beside a stack's own test, add that AWS Solutions finds nothing which has no reason."""
+    check = text_for(variant, project, HERE.parent / f"stacks/{variant.runtime}.jinja")
+    name = {"python": "test_solutions.py", "typescript": "solutions.test.ts"}[variant.runtime]
+    (project / "tests/infrastructure" / name).write_text(check)
+    if variant.runtime == "python":
+        with (project / "requirements-dev.txt").open("a") as requirements:
+            requirements.write(f"{CDK_NAG}\n")
 
 
 def test_a_project_lints_its_own_state_machines(projects: Projects) -> None:

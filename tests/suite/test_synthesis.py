@@ -57,7 +57,7 @@ def test_what_an_app_reads_decides_what_is_synthesised(
         (WEB | PYTHON, "src/*/handlers/catalog.py"),
         (WEB | TYPESCRIPT, "src/handlers/catalog.ts"),
         (WEB | PYTHON, "README.md"),
-        (WEB | PYTHON, "tests/wiring.py"),
+        (WEB | PYTHON, "tests/unit/test_catalog.py"),
     ],
 )
 def test_what_functions_run_does_not(answers: dict[str, str], file: str, tmp_path: Path) -> None:

@@ -221,16 +221,7 @@ def test_another_answer_moves_wiring_and_adapters_and_keeps_what_is_the_users(
         f"{PACKAGE}/handlers/migrate.py",
         f"{PACKAGE}/migrations/0000_application_user.sql",
         f"{PACKAGE}/migrations/0001_events.sql",
-        *(
-            f"tests/unit/test_{module}.py"
-            for module in (
-                "cloud_formation",
-                "database",
-                "events_aurora_postgresql",
-                "migrate",
-                "schema",
-            )
-        ),
+        "tests/unit/test_events_aurora_postgresql.py",
     ]
 
 

@@ -196,6 +196,12 @@ def _change_rows(changes: "Changes") -> list[tuple[str, str]]:
             ("skipped", changes.skipped),
         )
         for path in paths
+    ] + [
+        (
+            "not needed",
+            f"{path} is yours; the template tests this code itself, so you may remove it",
+        )
+        for path in changes.not_needed
     ]
 
 

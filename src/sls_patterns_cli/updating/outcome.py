@@ -90,6 +90,8 @@ class Changes:
     kept: list[Kept] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     """The user's files for what the template does not have any more, such as a node's handler."""
+    not_needed: list[str] = field(default_factory=list)
+    """The user's unit tests of code that stays, and that the template tests itself now."""
     unfit: list[str] = field(default_factory=list)
     """The user's files that the template has otherwise for the new answers."""
     differences: dict[str, str] = field(default_factory=dict)

@@ -411,6 +411,9 @@ class _Merged:
         unfit = sorted(
             path for path, content in self._checkout.contents(otherwise) if content != new[path]
         )
+        gone_from_template = (old.keys() - new.keys()) & left_alone & committed.keys()
+        tested = {name for path in old.keys() & new.keys() for name in _names_of_tests(path)}
+        not_needed = gone_from_template & tested
         return Changes(
             updated=sorted((clean - gone) & committed.keys()),
             added=sorted(clean - committed.keys()),
@@ -423,7 +426,8 @@ class _Merged:
                 *(Kept(path, self._renamed(path)) for path in merge.kept),
                 *(Kept(path, imported_by=by) for path, by in sorted(merge.imported.items())),
             ],
-            orphaned=sorted((old.keys() - new.keys()) & left_alone & committed.keys()),
+            orphaned=sorted(gone_from_template - not_needed),
+            not_needed=sorted(not_needed),
             unfit=unfit,
             differences={
                 path: Change(path, self._unchanged.files[path], new[path]).diff for path in unfit
@@ -447,6 +451,16 @@ class _Merged:
         }
         best = max(likeness, key=likeness.__getitem__, default=None)
         return best if best and likeness[best] >= SIMILAR else None
+
+
+def _names_of_tests(path: str) -> Iterator[str]:
+    """What the unit test of a module of code may be called."""
+    file = Path(path)
+    if not (path.startswith(("src/", "tools/")) and file.suffix in SOURCES):
+        return
+    for subject in (file.stem, file.parent.name):
+        yield f"tests/unit/test_{subject}.py"
+        yield f"tests/unit/{subject}.test.ts"
 
 
 def _sam_template(step: Step, version: str, answers: Mapping[str, Any]) -> bytes:
