@@ -52,7 +52,7 @@ SCENARIOS = [
     # Its second call comes when it serves all of them.
     Scenario("a broken version at 3 a minute", 3, None, new=1),
     Scenario("a broken version at 30 an hour", 30, None, new=1, of_an_hour=True),
-    Scenario("half of a new version fails at 14 a minute", 14, range(4, 5), new=0.5),
+    Scenario("three of ten calls of a new version fail", 40, range(3, 4), new=0.3),
     Scenario("a tenth of a new version fails at 100 a minute", 100, range(3, 5), new=0.1),
     Scenario("one failed call of a good version", 5, None, new=0.5),
     Scenario("its only call", 2, None, new=1),
