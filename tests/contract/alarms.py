@@ -480,6 +480,11 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if named != {query.id for query in found} or not kept.issuperset(subtracted):
         must = f"a sum by + of all metrics, {SHARE} or {SHARE_OF_FEW}"
         yield is_but("alarm", alarm.name, "Expression", expression, must)
+    watched_metrics = [_metric(stack, query) for query in found]
+    missing = [str(each) for each in STANDARD if each not in watched_metrics]
+    if KEPT in watched_metrics and missing:
+        # Its rule counts them however they ended, so one of another end would hide one undone.
+        yield Violation("alarm", alarm.name, f"subtracts what it does not count: {missing[0]}")
     yield from misread(alarm, expression)
     yield from letters.growth(stack, alarm, expression)
     least, of_what = (
@@ -613,11 +618,13 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     hidden = {
         each.id for each in queries(alarm) if (each.name, each.statistic) == letters.HIDDEN
     } & letters.used(expression)
+    less_kept = any(found is KEPT for _, found in watched_metrics)
     for query, found in watched_metrics:
         of_total = share.ids_of_total if share else set()
         if query.id in of_queues | hidden | of_total or found is KEPT:
             continue
-        metric = _as_told(stack, query, found, told)
+        of_machine = UNDONE if less_kept and found in STANDARD else found
+        metric = _as_told(stack, query, of_machine, told)
         tier = metric.share if share else metric.tier
         if tier is None:
             of = " or ".join(metric.total) or "another metric"
@@ -763,7 +770,7 @@ class Share:
 def share_of(alarm: Resource) -> Share | None:
     """Return the share that an alarm watches, if it does."""
     expression = expression_of(alarm)
-    some = r"(\w+|\(\w+ [+-] \w+\))"
+    some = r"(\w+|\(\w+(?: [+-] \w+)+\))"
     form = re.fullmatch(rf"IF\({some} >= (\d+), 100 \* {some} / {some}, 0\)", expression)
     if form and form[1] == form[4]:
         return Share(form[1], form[3], int(form[2]))

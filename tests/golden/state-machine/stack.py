@@ -451,10 +451,23 @@ class StateMachineStack(cdk.Stack):
             "Page: Too many executions of order fail, and are undone. First: see its history in "
             "the console",
             math(
-                "IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)",
+                "IF((failed + succeeded) >= 9, 100 * (failed + timed_out + aborted - kept) / "
+                "(failed + succeeded), 0)",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                timed_out=metric(
+                    "AWS/States",
+                    "ExecutionsTimedOut",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                aborted=metric(
+                    "AWS/States",
+                    "ExecutionsAborted",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),
@@ -475,11 +488,23 @@ class StateMachineStack(cdk.Stack):
             "Page: Three or more of the few executions of order in an hour were undone. First: "
             "see its history in the console",
             math(
-                "IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) "
-                ">= (failed + succeeded), 1, 0)",
+                "IF((failed + succeeded) < 540 AND (failed + timed_out + aborted - kept) >= 3 AND "
+                "4 * (failed + timed_out + aborted - kept) >= (failed + succeeded), 1, 0)",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                timed_out=metric(
+                    "AWS/States",
+                    "ExecutionsTimedOut",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                aborted=metric(
+                    "AWS/States",
+                    "ExecutionsAborted",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),
@@ -499,10 +524,22 @@ class StateMachineStack(cdk.Stack):
             "Ticket: An execution of order has failed, and is undone. First: see its history in "
             "the console",
             math(
-                "failed - kept",
+                "failed + timed_out + aborted - kept",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                timed_out=metric(
+                    "AWS/States",
+                    "ExecutionsTimedOut",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                aborted=metric(
+                    "AWS/States",
+                    "ExecutionsAborted",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),

@@ -403,9 +403,16 @@ export class StateMachineStack extends cdk.Stack {
         "Page: Too many executions of order fail, and are undone. First: see its history in the " +
         "console",
       value: math(
-        "IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)",
+        "IF((failed + succeeded) >= 9, 100 * (failed + timed_out + aborted - kept) / " +
+          "(failed + succeeded), 0)",
         {
           failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+          timed_out: metric("AWS/States", "ExecutionsTimedOut", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+          aborted: metric("AWS/States", "ExecutionsAborted", "Sum", {
             StateMachineArn: orderStateMachine.stateMachineArn,
           }),
           kept: metric("AWS/Events", "TriggeredRules", "Sum", { RuleName: orderFailureRule.ref }),
@@ -425,10 +432,16 @@ export class StateMachineStack extends cdk.Stack {
         "Page: Three or more of the few executions of order in an hour were undone. First: see " +
         "its history in the console",
       value: math(
-        "IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) >= " +
-          "(failed + succeeded), 1, 0)",
+        "IF((failed + succeeded) < 540 AND (failed + timed_out + aborted - kept) >= 3 AND 4 " +
+          "* (failed + timed_out + aborted - kept) >= (failed + succeeded), 1, 0)",
         {
           failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+          timed_out: metric("AWS/States", "ExecutionsTimedOut", "Sum", {
+            StateMachineArn: orderStateMachine.stateMachineArn,
+          }),
+          aborted: metric("AWS/States", "ExecutionsAborted", "Sum", {
             StateMachineArn: orderStateMachine.stateMachineArn,
           }),
           kept: metric("AWS/Events", "TriggeredRules", "Sum", { RuleName: orderFailureRule.ref }),
@@ -444,8 +457,14 @@ export class StateMachineStack extends cdk.Stack {
       description:
         "Ticket: An execution of order has failed, and is undone. First: see its history in the " +
         "console",
-      value: math("failed - kept", {
+      value: math("failed + timed_out + aborted - kept", {
         failed: metric("AWS/States", "ExecutionsFailed", "Sum", {
+          StateMachineArn: orderStateMachine.stateMachineArn,
+        }),
+        timed_out: metric("AWS/States", "ExecutionsTimedOut", "Sum", {
+          StateMachineArn: orderStateMachine.stateMachineArn,
+        }),
+        aborted: metric("AWS/States", "ExecutionsAborted", "Sum", {
           StateMachineArn: orderStateMachine.stateMachineArn,
         }),
         kept: metric("AWS/Events", "TriggeredRules", "Sum", { RuleName: orderFailureRule.ref }),
