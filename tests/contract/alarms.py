@@ -8,7 +8,7 @@ from operator import ge, gt, le, lt
 from typing import Any, Literal
 
 from contract import bodies, letters, parts, versions
-from contract.standstills import misread, standstills, tell, used
+from contract.standstills import misread, of_calls, standstills, tell, used
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
@@ -485,6 +485,12 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if KEPT in watched_metrics and missing:
         # Its rule counts them however they ended, so one of another end would hide one undone.
         yield Violation("alarm", alarm.name, f"subtracts what it does not count: {missing[0]}")
+    for query in found:
+        begin = of_calls(expression).get(query.id, "")
+        right = query.namespace == "AWS/ApiGateway" and query.name.startswith(begin)
+        if begin and not (right and query.statistic == "Sum"):
+            must = "the calls of an API, and those that it fails to serve"
+            yield is_but("alarm", alarm.name, f"Metric of {query.id}", str(query), must)
     yield from misread(alarm, expression)
     yield from letters.growth(stack, alarm, expression)
     least, of_what = (
@@ -618,6 +624,7 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     hidden = {
         each.id for each in queries(alarm) if (each.name, each.statistic) == letters.HIDDEN
     } & letters.used(expression)
+    of_queues |= {*of_calls(expression)}
     less_kept = any(found is KEPT for _, found in watched_metrics)
     for query, found in watched_metrics:
         of_total = share.ids_of_total if share else set()

@@ -550,18 +550,12 @@ class StateMachineStack(cdk.Stack):
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of StatusFunction, ReserveFunction, ChargeFunction, "
-            "ShipFunction, CancelFunction, RefundFunction and ReleaseFunction fail. First: see "
-            "their logs",
+            "Ticket: Invocations of StatusFunction fail. First: see their logs",
             math(
-                "m1 + m2 + m3 + m4 + m5 + m6 + m7",
+                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=status_function.metric_errors(),
-                m2=reserve_function.metric_errors(),
-                m3=charge_function.metric_errors(),
-                m4=ship_function.metric_errors(),
-                m5=cancel_function.metric_errors(),
-                m6=refund_function.metric_errors(),
-                m7=release_function.metric_errors(),
             ),
             When(periods=3),
         )
