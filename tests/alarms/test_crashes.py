@@ -62,7 +62,13 @@ def complaint(name: str, graph: Graph, scenario: Scenario) -> str:
     return "" if found == right or is_rising else f"{name}, {scenario.name}: {found}, not {right}"
 
 
-ALL = [*SCENARIOS, *FEW_FAIL, ONE_OF_EIGHT]
+TWO_MINUTES = Scenario(
+    "a percent crashes for two minutes",
+    steady(100, lambda minute: 0.01 if minute < 2 else 0.0),
+    None,
+)
+HALF = Scenario("half crashes at 8 a minute", steady(8, lambda _: 0.5), range(61))
+ALL = [TWO_MINUTES, HALF, *SCENARIOS, *FEW_FAIL, ONE_OF_EIGHT]
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda each: each.name)

@@ -503,7 +503,11 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         yield Violation("alarm", alarm.name, says)
     for query in found:
         counts = query.statistic in {"Sum", "SampleCount"}
-        if query.id in kept | (share.ids_of_total if share else set()) and not counts:
+        of_ends = KEPT in watched_metrics and _metric(stack, query) in STANDARD
+        if (
+            of_ends
+            or query.id in kept | {*of_calls(expression)} | (share.ids_of_total if share else set())
+        ) and not counts:
             yield is_but("alarm", alarm.name, f"Stat of {query.id}", query.statistic, "Sum")
         period = stack.number(query.period)
         # A single message fails once while it is hidden.

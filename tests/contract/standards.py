@@ -292,8 +292,11 @@ def _is_step(stack: Stack, function: Resource) -> bool:
 
 
 def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
-    if not _is_step(stack, function):
-        yield from watched(stack, function, ERRORS)
+    complaints = list(watched(stack, function, ERRORS))
+    if not (
+        _is_step(stack, function) and any("no alarm watches" in each.says for each in complaints)
+    ):
+        yield from complaints
     yield from _throttles(stack, function)
     if stack.number(function.get("Timeout")) is None:
         yield is_but("timeout", function.name, "Timeout", function.get("Timeout"), "a number")

@@ -198,7 +198,7 @@ def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
     ]
     hidden = max((each.queue["visibility_timeout"] for each in alone if each.queue), default=0)
     period = 60 * (hidden // 60 + 1)
-    terms = [
+    terms: list[Addend] = [
         *(
             Behind(node, behind, period // 60)
             for node in (functions[0].graph.nodes if functions else ())
