@@ -168,7 +168,7 @@ def _metrics(graph: Graph) -> Iterator[dict[str, Any]]:
         yield from alarm["metrics"].values()
 
 
-LETTERS, ERRORS = "DeadLettersAlarm", "FunctionErrorsAlarm"
+LETTERS = "DeadLettersAlarm"
 MANY, FEW, UNDONE = (
     f"OrderStateMachine{name}Alarm" for name in ("Failed", "QuietFailed", "Undone")
 )
@@ -190,7 +190,7 @@ def an_outage(many: str, few: str, rate: int) -> dict[str, range]:
 def _scenarios() -> Iterator[Scenario]:
     yield Scenario("nobody orders", each(lambda _: Minute()), nobody())
     yield Scenario("all is well", each(lambda _: Minute(9)), nobody())
-    tickets = frozenset({UNDONE, ERRORS})
+    tickets = frozenset({UNDONE})
     for rate in (1, 9, 100, 10_000):
         yield Scenario(
             f"a bad release: all are undone at {rate} a minute",
@@ -205,11 +205,9 @@ def _scenarios() -> Iterator[Scenario]:
             f"a bad release: all are half done at {rate} a minute",
             [Minute(half_done=rate)] * 62,
             {
-                STANDARD: Tells({LETTERS: SOON}, frozenset({ERRORS})),
+                STANDARD: Tells({LETTERS: SOON}),
                 # Callers of many get an error as well, which is another thing to look at.
-                EXPRESS: Tells(
-                    {LETTERS: SOON, **an_outage(CALLS, FEW_CALLS, rate)}, frozenset({ERRORS})
-                ),
+                EXPRESS: Tells({LETTERS: SOON, **an_outage(CALLS, FEW_CALLS, rate)}),
                 DURABLE: Tells({LETTERS: SOON}),
             },
         )
@@ -270,10 +268,7 @@ def _scenarios() -> Iterator[Scenario]:
     yield Scenario(
         "the datastore throttles for ten minutes, and all is well",
         [*[Minute(retried=9)] * 10, *one_of_many],
-        {
-            **dict.fromkeys((STANDARD, EXPRESS), Tells({}, frozenset({ERRORS}))),
-            **nobody(DURABLE),
-        },
+        nobody(),
     )
     yield Scenario(
         "the datastore throttles until orders are undone",

@@ -26,6 +26,9 @@ SAMPLE = 30
 
 COUNTED_RECEIVES = 3
 
+LETTERS = "letters"
+"""How many messages wait in the dead-letter queue, which takes no name of a metric of the queue."""
+
 OF_LAMBDA = ("Invocations", "Errors")
 OF_SQS = (
     "NumberOfMessagesDeleted",
@@ -56,6 +59,12 @@ class Scenario:
     """By tier; exactly one of each that is here, and none of the other."""
     holds_up: bool = False
     """Whether a message holds up those of its group, if they have an order: that is a page."""
+    goes_on: int = AFTER
+    """For so many minutes after `BEFORE`."""
+
+    @property
+    def minutes(self) -> int:
+        return BEFORE + self.goes_on
 
     def told(self, *, ordered: bool) -> Mapping[str, range]:
         held_up = {"page": HELD_UP} if ordered and self.holds_up else {}
@@ -69,25 +78,31 @@ class Message:
     received: list[float] = field(default_factory=list)
     """When each receive began."""
     ended: float = float("inf")
-    """When it was deleted."""
+    """When it was deleted, or moved."""
+    moved: float = float("inf")
+    """When SQS moved it to the dead-letter queue, which is no deletion."""
 
 
 @cache
-def emitted(scenario: Scenario, visibility: int, *, ordered: bool) -> dict[str, Series]:
-    """Return what SQS and Lambda report, by the names of the metrics."""
+def emitted(
+    scenario: Scenario, visibility: int, receives: int, *, ordered: bool
+) -> dict[str, Series]:
+    """Return what SQS and Lambda report, by the names of the metrics; and `LETTERS`."""
     messages = [Message(at, number) for number, at in enumerate(sorted(scenario.sent))]
-    counted: dict[str, list[Values]] = {name: [] for name in (*OF_LAMBDA, *OF_SQS)}
-    for at, failed in _consume(scenario, messages, visibility):
+    counted: dict[str, list[Values]] = {name: [] for name in (*OF_LAMBDA, *OF_SQS, LETTERS)}
+    for at, failed in _consume(scenario, messages, visibility, receives):
         counted["Invocations"].append(Values(at, 1))
         counted["Errors"].append(Values(at, float(failed and scenario.crash)))
     left = messages
-    for minute in range(BEFORE + AFTER) if messages else ():
+    for minute in range(scenario.minutes) if messages else ():
         now = 60 * minute + SAMPLE
+        if letters := sum(each.moved <= now for each in messages):
+            counted[LETTERS].append(Values(now, letters))
         left = [each for each in left if each.ended >= 60 * minute]
         there = [each for each in left if each.sent <= now < each.ended]
         hidden = [each for each in there if _is_hidden(each, now, visibility)]
         ages = [now - each.sent for each in there if ordered or _is_counted(each, now)]
-        deleted = sum(each.ended < 60 * (minute + 1) for each in left)
+        deleted = sum(each.ended < min(each.moved, 60 * (minute + 1)) for each in left)
         values = (deleted, len(there) - len(hidden), len(hidden), max(ages, default=0))
         for name, value in zip(OF_SQS, values, strict=True):
             counted[name].append(Values(now, value))
@@ -95,18 +110,24 @@ def emitted(scenario: Scenario, visibility: int, *, ordered: bool) -> dict[str, 
 
 
 def _consume(
-    scenario: Scenario, messages: list[Message], visibility: int
+    scenario: Scenario, messages: list[Message], visibility: int, receives: int
 ) -> Iterator[tuple[float, bool]]:
-    """Let each message be received until it is processed; yield when, and whether it failed."""
+    """Let each message be received until it is processed; yield when, and whether it failed.
+
+    SQS moves a message that has been received so often instead of handing it out once more.
+    """
     waiting = [(each.sent, each.number) for each in messages]
     free = [0.0] * scenario.consumers
     heapify(waiting)
     while waiting:
         visible, number = heappop(waiting)
-        start = max(visible, heappop(free))
-        if start >= 60 * (BEFORE + AFTER):
-            return
         message = messages[number]
+        if len(message.received) == receives:
+            message.ended = message.moved = visible
+            continue
+        start = max(visible, heappop(free))
+        if start >= 60 * scenario.minutes:
+            return
         message.received.append(start)
         heappush(free, start + scenario.takes)
         failed = scenario.fails(number, start)

@@ -4,6 +4,12 @@
   for two hours (tests/proofs/test_provider_outage.py), then its invocations fail, and API Gateway
   answers 500 for it:
   https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
+- The same before an HTTP API, which reads and keeps the keys itself: "can cache the public key for
+  two hours", and "if any of these steps fail, API Gateway denies the API request", with 401:
+  https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+  https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html
+  AWS does not say that it keeps them so long, nor what it answers when it cannot read them, so each
+  answer is tried. No integration is called, so nothing is slow.
 - A table that throttles: DynamoDB counts events (`ReadThrottleEvents`, `WriteThrottleEvents`), and
   answers 400 once the SDK has tried again; the function then answers 503, which is no error of the
   function, as the unit tests of each project show:
@@ -16,7 +22,16 @@ from typing import Any, cast
 
 import pytest
 from _pytest.mark import ParameterSet
-from alarms.compiled import GRAPHS, Graph, pages, told_by_names, with_other
+from alarms.compiled import (
+    GRAPHS,
+    Graph,
+    metric_of,
+    of_another,
+    pages,
+    told,
+    told_by_names,
+    with_other,
+)
 from alarms.test_tiers import answered, compiled
 
 from sls_patterns_cli.alarms.series import Series, Values
@@ -68,10 +83,120 @@ def test_a_provider_that_is_away_pages_once_its_keys_are_too_old(
     emitted = failing(without_keys, 6 * HOUR)
     found = told_by_names(graph, {**emitted, "Errors": emitted["5xx"]}, BEFORE + 6 * HOUR)
 
-    told = [each.minute - BEFORE - KEYS_LAST for each in pages(found)]
-    assert (told == []) if hours == 1 else (len(told) == 1 and told[0] in AT_ONCE)
+    paged = [each.minute - BEFORE - KEYS_LAST for each in pages(found)]
+    assert (paged == []) if hours == 1 else (len(paged) == 1 and paged[0] in AT_ONCE)
     # The authorizer is a function that fails, so there is its ticket beside the page.
     assert {each.alarm for each in found if each.tier == "ticket"} <= {"FunctionErrorsAlarm"}
+
+
+def with_tokens() -> Iterator[ParameterSet]:
+    """Return each topology whose HTTP API checks the tokens of callers itself."""
+    authorizers = [each.values for each in with_authorizer()]
+    for each in answered():
+        graph = compiled(*cast("tuple[Pattern, Topology, str]", each.values))
+        kinds = {node["kind"] for node in graph["nodes"].values()}
+        if {"http-api", "openid-provider"} <= kinds and each.values not in authorizers:
+            yield each
+
+
+TOKENS = list(with_tokens())
+
+
+def unread_keys(rate: int, status: int, begins: int, ends: int = HOUR) -> dict[str, Series]:
+    """Return what an HTTP API counts that answers so while it has no keys."""
+    calls, refused, failed = [], [], []
+    for minute in range(BEFORE + 3 * HOUR):
+        wrong = rate if begins <= minute - BEFORE < ends else 0
+        at = 60 * minute + 30
+        calls.append(Values(at, 1, rate))
+        refused.append(Values(at, float(wrong > 0 and status == UNAUTHORIZED), rate))
+        failed.append(Values(at, float(wrong > 0 and status != UNAUTHORIZED), rate))
+    return {"Count": Series(calls), "4xx": Series(refused), "5xx": Series(failed)}
+
+
+UNAUTHORIZED, BROKEN = 401, 500
+REFUSED, FAILED = ("ticket", range(11, 16)), ("page", range(6))
+PROVIDER_AWAY: list[tuple[str, dict[str, Series], tuple[str, range] | None]] = [
+    ("it has keys for two hours", unread_keys(9, UNAUTHORIZED, KEYS_LAST), None),
+    *[
+        (f"{status} at {rate} a minute from minute {begins} on", unread, who)
+        for rate in (9, RATE)
+        for begins in (0, 30)
+        for status, who in ((UNAUTHORIZED, REFUSED), (BROKEN, FAILED))
+        for unread in (unread_keys(rate, status, begins),)
+    ],
+    ("401 for ten minutes", unread_keys(9, UNAUTHORIZED, 0, 10), None),
+    ("401 at 3 a minute", unread_keys(3, UNAUTHORIZED, 0), None),
+]
+"""Who is told in which minutes. AWS says neither how long keys are used nor what comes then."""
+
+
+def of_provider(graph: Graph, other: Graph | None = None) -> list[str]:
+    """Return in which ways somebody else is told of a provider that is away for an hour.
+
+    That the graph has the alarms of the other one changes nothing of what its API counts.
+    """
+    metrics = [each for alarm in graph["alarms"] for each in alarm["metrics"].values()]
+    wrong = []
+    for name, emitted, wanted in PROVIDER_AWAY:
+        begins = 30 if "minute 30" in name else 0
+        counted = {
+            metric_of(each): emitted[each["name"]] for each in metrics if each["name"] in emitted
+        }
+        found = [
+            (each.tier, each.minute - BEFORE - begins)
+            for each in told(other or graph, counted, BEFORE + 3 * HOUR)
+        ]
+        once = [wanted[0]] if wanted else []
+        if [tier for tier, _ in found] != once or any(
+            minute not in wanted[1] for _, minute in found if wanted
+        ):
+            wrong.append(f"{name}: {found}")
+    return wrong
+
+
+@pytest.mark.parametrize(("pattern", "topology", "auth"), TOKENS)
+def test_a_provider_that_is_away_for_an_hour_is_told_once_however_the_api_answers(
+    pattern: Pattern, topology: Topology, auth: str
+) -> None:
+    assert of_provider(compiled(pattern, topology, auth)) == []
+
+
+@pytest.mark.parametrize(
+    ("alarm", "instead"),
+    [
+        *[
+            ("Refusals", instead)
+            for instead in (
+                {"threshold": 100},
+                {"period": 60},
+                {"period": 900},
+                {"periods": 2},
+                {"periods": 12},
+                {"below": True},
+                {"tier": "page"},
+                {"terms": ["refused"]},
+                {"terms": ["IF(requests >= 60, 100 * refused / requests, 0)"]},
+            )
+        ],
+        *[
+            ("Errors", instead)
+            for instead in (
+                {"threshold": 100},
+                {"period": 900},
+                {"needed": 15},
+                {"below": True},
+                {"tier": "ticket"},
+            )
+        ],
+    ],
+    ids=str,
+)
+def test_another_alarm_on_tokens_is_noticed(alarm: str, instead: dict[str, Any]) -> None:
+    graph = compiled(*cast("tuple[Pattern, Topology, str]", TOKENS[0].values))
+    name = next(each["id"] for each in graph["alarms"] if each["id"].endswith(f"Api{alarm}Alarm"))
+    assert of_provider(graph, with_other(graph, name, lambda _: instead))
+    assert of_provider(graph, with_other(graph, name, of_another))
 
 
 def before_a_table() -> list[str]:

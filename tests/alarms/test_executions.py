@@ -40,6 +40,17 @@ class Minute:
     well: int = 0
     undone: int = 0
     kept: int = 0
+    timed_out: int = 0
+    aborted: int = 0
+
+    @property
+    def ended(self) -> int:
+        return self.well + self.undone + self.in_queue
+
+    @property
+    def in_queue(self) -> int:
+        """Return how many a redrive can start again, however they ended."""
+        return self.kept + self.timed_out + self.aborted
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,14 @@ class Scenario:
 
 def emitted(scenario: Scenario) -> dict[str, Series]:
     """Return the values of each metric that has any."""
-    rate = max(each.well + each.undone + each.kept for each in scenario.minutes)
+    rate = max(each.ended for each in scenario.minutes)
     minutes = [*[Minute(well=rate)] * BEFORE, *scenario.minutes]
     counts = {
         "ExecutionsSucceeded": [each.well for each in minutes],
         "ExecutionsFailed": [each.undone + each.kept for each in minutes],
-        "TriggeredRules": [0] * scenario.late + [each.kept for each in minutes],
+        "ExecutionsTimedOut": [each.timed_out for each in minutes],
+        "ExecutionsAborted": [each.aborted for each in minutes],
+        "TriggeredRules": [0] * scenario.late + [each.in_queue for each in minutes],
     }
     return {
         name: Series([Values(60 * at + 30, 1, count) for at, count in enumerate(each) if count])
@@ -98,6 +111,24 @@ SCENARIOS = [
     Scenario("one is kept", [Minute(kept=1)], None, has_tickets=False),
     Scenario("all are kept", each(lambda _: Minute(kept=9)), None, has_tickets=False),
     Scenario("all are kept, seldom", rare(4, Minute(kept=1)), None, has_tickets=False),
+    Scenario("one is stopped", [Minute(8, aborted=1)], None, has_tickets=False),
+    Scenario("one times out", [Minute(8, timed_out=1)], None, has_tickets=False),
+    Scenario("one is undone and one stopped", [Minute(7, 1, aborted=1)], None, has_tickets=True),
+    Scenario(
+        "one is undone and one times out", [Minute(7, 1, timed_out=1)], None, has_tickets=True
+    ),
+    Scenario(
+        "all are undone, and as many are stopped or time out",
+        each(lambda _: Minute(undone=9, timed_out=5, aborted=4)),
+        range(6),
+        has_tickets=True,
+    ),
+    Scenario(
+        "few are undone, and as many time out",
+        rare(4, Minute(undone=1, timed_out=1)),
+        range(40, 56),
+        has_tickets=True,
+    ),
     Scenario("counted late", each(lambda _: Minute(kept=20)), None, has_tickets=True, late=1),
     Scenario("few, late", rare(4, Minute(kept=1)), None, has_tickets=True, late=1),
 ]
@@ -148,6 +179,7 @@ def test_there_are_such_graphs() -> None:
 
 
 ENDED = "(failed + succeeded)"
+BAD = "failed + timed_out + aborted - kept"
 OTHERWISE: list[tuple[str, dict[str, Any]]] = [
     (UNDOES, {"threshold": 3}),
     (UNDOES, {"threshold": 7}),
@@ -156,13 +188,18 @@ OTHERWISE: list[tuple[str, dict[str, Any]]] = [
     (UNDOES, {"missing": "breaching"}),
     (UNDOES, {"tier": "ticket"}),
     (UNDOES, {"terms": [f"IF({ENDED} >= 9, 100 * failed / {ENDED}, 0)"]}),
-    (UNDOES, {"terms": ["IF(succeeded >= 9, 100 * (failed - kept) / succeeded, 0)"]}),
+    (UNDOES, {"terms": [f"IF(succeeded >= 9, 100 * ({BAD}) / succeeded, 0)"]}),
     (QUIET, {"threshold": 1}),
     (QUIET, {"period": 300}),
     (QUIET, {"missing": "breaching"}),
     (QUIET, {"tier": "ticket"}),
     (QUIET, {"terms": [f"IF({ENDED} < 540 AND failed >= 3 AND 4 * failed >= {ENDED}, 1, 0)"]}),
-    (QUIET, {"terms": [f"IF({ENDED} < 540 AND (failed - kept) >= 1, 1, 0)"]}),
+    (QUIET, {"terms": [f"IF({ENDED} < 540 AND ({BAD}) >= 1, 1, 0)"]}),
+    (QUIET, {"terms": [f"IF({ENDED} < 540 AND (failed - kept) >= 3, 1, 0)"]}),
+    (UNDOES, {"terms": [f"IF({ENDED} >= 9, 100 * (failed - kept) / {ENDED}, 0)"]}),
+    (ONE, {"terms": ["failed - kept"]}),
+    (ONE, {"terms": ["failed + timed_out - kept"]}),
+    (ONE, {"terms": ["failed + aborted - kept"]}),
     (ONE, {"threshold": 1}),
     (ONE, {"terms": ["failed"]}),
     (ONE, {"missing": "breaching"}),

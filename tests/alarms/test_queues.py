@@ -6,19 +6,21 @@ from typing import Any
 
 import pytest
 from alarms.compiled import GRAPHS, Graph, metric_of, of_another, told, with_other
-from alarms.queues import AFTER, BEFORE, SCENARIOS, Scenario, emitted
+from alarms.queues import BEFORE, LETTERS, SCENARIOS, Scenario, emitted
 
-MINUTES = BEFORE + AFTER
+from sls_patterns_cli.alarms.series import Metric, Series
 
 
 @dataclass(frozen=True)
 class Consumed:
-    """A queue of a graph, and the logical id of the function that consumes it."""
+    """A queue of a graph, and the logical ids of what consumes it and of its dead-letter queue."""
 
     graph: Graph
     queue: str
     function: str
+    end: str
     visibility: int
+    receives: int
     ordered: bool
 
 
@@ -34,7 +36,9 @@ def consumed() -> Iterator[tuple[str, Consumed]]:
                         graph,
                         source["id"],
                         target["id"],
+                        edge["failures"][0]["queue"],
                         source["visibility_timeout"],
+                        source["receives"]["number"],
                         bool(source.get("fifo")),
                     ),
                 )
@@ -46,17 +50,22 @@ DISTINCT = [*{(each.visibility, each.ordered): each for each in QUEUES.values()}
 by_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 
 
+def reported(of: Consumed, scenario: Scenario) -> dict[Metric, Series]:
+    """Return what a queue, its consumer and its dead-letter queue report in a scenario."""
+    values = emitted(scenario, of.visibility, of.receives, ordered=of.ordered)
+    series = {}
+    for metric in (each for alarm in of.graph["alarms"] for each in alarm["metrics"].values()):
+        owners = {str(named(value)) for value in metric["dimensions"].values()}
+        if metric["name"] in values and {of.queue, of.function} & owners:
+            series[metric_of(metric)] = values[metric["name"]]
+        elif metric["name"] == "ApproximateNumberOfMessagesVisible" and of.end in owners:
+            series[metric_of(metric)] = values[LETTERS]
+    return series
+
+
 def complaint(of: Consumed, scenario: Scenario) -> str:
     """Return what is wrong with whom is told in a scenario: "" if nothing."""
-    values = emitted(scenario, of.visibility, ordered=of.ordered)
-    series = {
-        metric_of(each): values[each["name"]]
-        for alarm in of.graph["alarms"]
-        for each in alarm["metrics"].values()
-        if each["name"] in values
-        and {of.queue, of.function} & {str(named(value)) for value in each["dimensions"].values()}
-    }
-    found = told(of.graph, series, MINUTES)
+    found = told(of.graph, reported(of, scenario), scenario.minutes)
     wanted = scenario.told(ordered=of.ordered)
     in_time = [each for each in found if each.minute - BEFORE in wanted.get(each.tier, ())]
     if found == in_time and sorted(each.tier for each in found) == sorted(wanted):

@@ -8,7 +8,7 @@ from operator import ge, gt, le, lt
 from typing import Any, Literal
 
 from contract import bodies, letters, parts, versions
-from contract.standstills import misread, standstills, tell, used
+from contract.standstills import misread, of_calls, standstills, tell, used
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
@@ -480,6 +480,17 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     if named != {query.id for query in found} or not kept.issuperset(subtracted):
         must = f"a sum by + of all metrics, {SHARE} or {SHARE_OF_FEW}"
         yield is_but("alarm", alarm.name, "Expression", expression, must)
+    watched_metrics = [_metric(stack, query) for query in found]
+    missing = [str(each) for each in STANDARD if each not in watched_metrics]
+    if KEPT in watched_metrics and missing:
+        # Its rule counts them however they ended, so one of another end would hide one undone.
+        yield Violation("alarm", alarm.name, f"subtracts what it does not count: {missing[0]}")
+    for query in found:
+        begin = of_calls(expression).get(query.id, "")
+        right = query.namespace == "AWS/ApiGateway" and query.name.startswith(begin)
+        if begin and not (right and query.statistic == "Sum"):
+            must = "the calls of an API, and those that it fails to serve"
+            yield is_but("alarm", alarm.name, f"Metric of {query.id}", str(query), must)
     yield from misread(alarm, expression)
     yield from letters.growth(stack, alarm, expression)
     least, of_what = (
@@ -492,7 +503,11 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         yield Violation("alarm", alarm.name, says)
     for query in found:
         counts = query.statistic in {"Sum", "SampleCount"}
-        if query.id in kept | (share.ids_of_total if share else set()) and not counts:
+        of_ends = KEPT in watched_metrics and _metric(stack, query) in STANDARD
+        if (
+            of_ends
+            or query.id in kept | {*of_calls(expression)} | (share.ids_of_total if share else set())
+        ) and not counts:
             yield is_but("alarm", alarm.name, f"Stat of {query.id}", query.statistic, "Sum")
         period = stack.number(query.period)
         # A single message fails once while it is hidden.
@@ -613,11 +628,14 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
     hidden = {
         each.id for each in queries(alarm) if (each.name, each.statistic) == letters.HIDDEN
     } & letters.used(expression)
+    of_queues |= {*of_calls(expression)}
+    less_kept = any(found is KEPT for _, found in watched_metrics)
     for query, found in watched_metrics:
         of_total = share.ids_of_total if share else set()
         if query.id in of_queues | hidden | of_total or found is KEPT:
             continue
-        metric = _as_told(stack, query, found, told)
+        of_machine = UNDONE if less_kept and found in STANDARD else found
+        metric = _as_told(stack, query, of_machine, told)
         tier = metric.share if share else metric.tier
         if tier is None:
             of = " or ".join(metric.total) or "another metric"
@@ -763,7 +781,7 @@ class Share:
 def share_of(alarm: Resource) -> Share | None:
     """Return the share that an alarm watches, if it does."""
     expression = expression_of(alarm)
-    some = r"(\w+|\(\w+ [+-] \w+\))"
+    some = r"(\w+|\(\w+(?: [+-] \w+)+\))"
     form = re.fullmatch(rf"IF\({some} >= (\d+), 100 \* {some} / {some}, 0\)", expression)
     if form and form[1] == form[4]:
         return Share(form[1], form[3], int(form[2]))

@@ -195,19 +195,20 @@ def undone(machine: str, rule: str) -> Resources:
     kept = query("kept", ("AWS/Events", "TriggeredRules"), "RuleName", ref(rule))
     ended = [
         query(each.lower(), ("AWS/States", f"Executions{each}"), "StateMachineArn", ref(machine))
-        for each in ("Failed", "Succeeded")
+        for each in ("Failed", "TimedOut", "Aborted", "Succeeded")
     ]
-    few = "(failed + succeeded) < 540 AND (failed - kept) >= 3"
+    bad = "failed + timedout + aborted - kept"
+    few = f"(failed + succeeded) < 540 AND ({bad}) >= 3"
     all_of_them = {
         "Failed": (
-            "IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)",
+            f"IF((failed + succeeded) >= 9, 100 * ({bad}) / (failed + succeeded), 0)",
             {"Threshold": 5, "EvaluationPeriods": 3},
         ),
         "QuietFailed": (
-            f"IF({few} AND 4 * (failed - kept) >= (failed + succeeded), 1, 0)",
+            f"IF({few} AND 4 * ({bad}) >= (failed + succeeded), 1, 0)",
             {"Threshold": 0, "EvaluationPeriods": 1},
         ),
-        "Undone": ("failed - kept", {"Threshold": 0, "EvaluationPeriods": 1}),
+        "Undone": (bad, {"Threshold": 0, "EvaluationPeriods": 1}),
     }
     found: Resources = {
         f"{machine}{name}": resource(
@@ -215,7 +216,7 @@ def undone(machine: str, rule: str) -> Resources:
             AlarmDescription=f"{'Ticket' if name == 'Undone' else 'Page'}: it fails. First: look",
             Metrics=[
                 {"Id": "value", "Expression": expression},
-                *deepcopy([kept, *ended[: 1 if name == "Undone" else 2]]),
+                *deepcopy([kept, *ended[: 3 if name == "Undone" else 4]]),
             ],
             ComparisonOperator="GreaterThanThreshold",
             AlarmActions=[ref("Alarms")],
@@ -1721,7 +1722,8 @@ def of_version() -> dict[str, Any]:
     for each in watched:
         each["MetricStat"]["Period"] = 300
         each["MetricStat"]["Metric"]["Dimensions"] += others
-    expression = "IF(failed >= 3 AND 20 * failed > calls, 1, 0)"
+    few = "(failed >= 2 AND failed == calls)"
+    expression = f"IF((failed >= 3 AND 20 * failed > calls) OR {few}, 1, 0)"
     return resource(
         "AWS::CloudWatch::Alarm",
         AlarmName={"Fn::Sub": ["${AWS::StackName}-Store-${Version}", {"Version": version}]},

@@ -22,6 +22,7 @@ from sls_patterns_cli.cloudformation.stack import Resource, Stack, find_all
 from sls_patterns_cli.local.emulator.source_keys import SENT_KEYS, SOURCE_KEYS
 from sls_patterns_cli.wiring.alarms import queries
 from sls_patterns_cli.wiring.edges.apis import APIS, api_of, integrations
+from sls_patterns_cli.wiring.edges.invocations import configurations
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     LOG_FILTER,
@@ -280,8 +281,22 @@ def _refuses_plain_text(statement: Statement) -> bool:
     return statement.deny and statement.anyone and values == ["false"]
 
 
+def _is_step(stack: Stack, function: Resource) -> bool:
+    """Tell whether its failures are told by an execution of which it is a step, or by letters."""
+    has_letters = function.get("DeadLetterConfig") or any(configurations(stack, function))
+    return bool(has_letters) or any(
+        may(stack, role_of(stack, machine), "lambda:InvokeFunction", each)
+        for machine in stack.of_type(MACHINE)
+        for each in invocable(stack, function)
+    )
+
+
 def _function(stack: Stack, function: Resource) -> Iterator[Violation]:
-    yield from watched(stack, function, ERRORS)
+    complaints = list(watched(stack, function, ERRORS))
+    if not (
+        _is_step(stack, function) and any("no alarm watches" in each.says for each in complaints)
+    ):
+        yield from complaints
     yield from _throttles(stack, function)
     if stack.number(function.get("Timeout")) is None:
         yield is_but("timeout", function.name, "Timeout", function.get("Timeout"), "a number")

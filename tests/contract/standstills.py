@@ -52,8 +52,23 @@ def standstills(expression: str) -> list[Standstill]:
     ]
 
 
+BEHIND = re.compile(
+    r"IF\(IF\((?P<calls>\w+) < \d+, 4 \* (?P<failed>\w+) >= (?P=calls), "
+    r"20 \* (?P=failed) > (?P=calls)\), 0, (?P<errors>[\w +]+)\)"
+)
+"""Errors that count while the alarms on the calls of their API do not page."""
+
+
+def of_calls(expression: str) -> dict[str, str]:
+    """Return the ids of the calls of an API and of those that fail, which only hide others."""
+    found = BEHIND.search(expression)
+    return {found["calls"]: "Count", found["failed"]: "5"} if found else {}
+
+
 def used(expression: str) -> set[str]:
     """Return the ids that a sum by + and - names, also those of what stands still."""
+    if hiding := of_calls(expression):
+        return used(BEHIND.sub(r"\g<errors>", expression)) | {*hiding}
     ids = {each for one in standstills(expression) for each in (*one.named.values(), one.otherwise)}
     rest = FORM.sub("", expression)
     return ids | {each for each in re.split(r"\s*[+-]\s*", rest) if each}

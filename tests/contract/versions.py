@@ -13,9 +13,12 @@ from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.wiring.alarms import Query, queries
 from sls_patterns_cli.wiring.edges.invocations import is_durable
 
-FORM = re.compile(r"IF\(failed >= (?P<least>\d+) AND (?P<n>\d+) \* failed > calls, 1, 0\)")
+FORM = re.compile(
+    r"IF\(\(failed >= (?P<least>\d+) AND \d+ \* failed > calls\) "
+    r"OR \(failed >= (?P<only>\d+) AND failed == calls\), 1, 0\)"
+)
 WATCHED = {"calls": "Invocations", "failed": "Errors"}
-FAILED_CALLS = 3
+FAILED_CALLS, ONLY_FAILED_CALLS = 3, 2
 # For so long a new version gets a part of the traffic; each minute ends a period.
 PERIOD = 300
 AS_IT_IS = {
@@ -48,8 +51,16 @@ def _judges(stack: Stack, alias: Resource, alarm: Resource) -> Iterator[Violatio
     told = [each for each in alarm.items("Metrics") if each.get("ReturnData", True) is not False]
     expression = str(told[0].get("Expression")) if len(told) == 1 else ""
     form = FORM.fullmatch(expression)
-    if form is None or int(form["least"]) < FAILED_CALLS or by_id.keys() != WATCHED.keys():
-        must = f"IF(failed >= {FAILED_CALLS} AND n * failed > calls, 1, 0)"
+    if (
+        form is None
+        or int(form["least"]) < FAILED_CALLS
+        or int(form["only"]) < ONLY_FAILED_CALLS
+        or by_id.keys() != WATCHED.keys()
+    ):
+        must = (
+            f"IF((failed >= {FAILED_CALLS} AND n * failed > calls) "
+            f"OR (failed >= {ONLY_FAILED_CALLS} AND failed == calls), 1, 0)"
+        )
         yield is_but("rollout", alarm.name, "Expression", expression, must)
         return
     for name, query in by_id.items():

@@ -223,6 +223,8 @@ class _Reader:
                     properties["Content"] = self._place(
                         source, properties["Content"], name, resource
                     )
+                case "AWS::StepFunctions::StateMachine":
+                    _define_by_asset(source, name, properties)
             if isinstance(properties.get("DefinitionUri"), str):
                 key = "Definition" if "StateMachine" in resource["Type"] else "DefinitionBody"
                 _define(source, name, properties, key)
@@ -294,6 +296,32 @@ def _define(source: Source, name: str, properties: dict[str, Any], key: str) -> 
     except UserError:
         properties["DefinitionUri"] = "s3://packaged/definition.json"
         source.unread.append(f"{name}: its definition {uri} is not a file here")
+
+
+def _define_by_asset(source: Source, name: str, properties: dict[str, Any]) -> None:
+    """Put the definition of a state machine, which CDK leaves in a file, into the template."""
+    key = inside(properties, "DefinitionS3Location", "Key")
+    file = _assets(source.file.parent).get(key) if isinstance(key, str) else None
+    if file is None:
+        return
+    try:
+        properties["Definition"] = document(file).content
+        del properties["DefinitionS3Location"]
+    except UserError:
+        source.unread.append(f"{name}: its definition {file.name} is not a file here")
+
+
+def _assets(folder: Path) -> dict[str, Path]:
+    """Return the files that are uploaded with the stacks of an assembly, by their keys in S3."""
+    found: dict[str, Path] = {}
+    for manifest in folder.glob("*.assets.json"):
+        files = inside(read_json(manifest), "files")
+        for asset in files.values() if isinstance(files, dict) else ():
+            path, destinations = inside(asset, "source", "path"), inside(asset, "destinations")
+            if isinstance(path, str) and isinstance(destinations, dict):
+                keys = (inside(each, "objectKey") for each in destinations.values())
+                found |= {key: folder / path for key in keys if isinstance(key, str)}
+    return found
 
 
 def _positions(

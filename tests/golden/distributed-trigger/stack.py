@@ -146,13 +146,6 @@ class DistributedTriggerStack(cdk.Stack):
                 ),
             ),
         )
-        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
-        alarms.ticket(
-            "FunctionErrorsAlarm",
-            "Ticket: Invocations of TriggerFunction fail. First: see their logs",
-            trigger_function.metric_errors(),
-            When(periods=3),
-        )
 
         self._output(
             "IncomingBucketName", "The bucket of incoming files", incoming_bucket.bucket_name

@@ -123,12 +123,6 @@ export class DistributedTriggerStack extends cdk.Stack {
         }),
       }),
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
-    alarms.ticket("FunctionErrorsAlarm", {
-      description: "Ticket: Invocations of TriggerFunction fail. First: see their logs",
-      value: triggerFunction.metricErrors(),
-      periods: 3,
-    });
 
     new cdk.CfnOutput(this, "IncomingBucketName", {
       description: "The bucket of incoming files",

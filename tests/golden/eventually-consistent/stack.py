@@ -540,14 +540,13 @@ class EventuallyConsistentStack(cdk.Stack):
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of ManageFunction, CopyFunction, ReplayFunction and "
-            "MigrateFunction fail. First: see their logs",
+            "Ticket: Invocations of ManageFunction and CopyFunction fail. First: see their logs",
             math(
-                "m1 + m2 + m3 + m4",
+                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1) + m2",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=manage_function.metric_errors(),
                 m2=copy_function.metric_errors(),
-                m3=replay_function.metric_errors(),
-                m4=migrate_function.metric_errors(),
             ),
             When(periods=3),
         )

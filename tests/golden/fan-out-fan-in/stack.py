@@ -321,14 +321,11 @@ class FanOutFanInStack(cdk.Stack):
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of StartFunction, WorkFunction, CombineFunction and "
-            "DescribeFunction fail. First: see their logs",
+            "Ticket: Invocations of WorkFunction and DescribeFunction fail. First: see their logs",
             math(
-                "m1 + m2 + m3 + m4",
-                m1=start_function.metric_errors(),
-                m2=work_function.metric_errors(),
-                m3=combine_function.metric_errors(),
-                m4=describe_function.metric_errors(),
+                "m1 + m2",
+                m1=work_function.metric_errors(),
+                m2=describe_function.metric_errors(),
             ),
             When(periods=3),
         )

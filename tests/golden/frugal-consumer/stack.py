@@ -303,14 +303,13 @@ class FrugalConsumerStack(cdk.Stack):
         # row; if no message of a queue is processed, its own alarm goes off.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
+            "Ticket: Invocations of StoreFunction fail. First: see their logs",
             math(
-                "IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1) + m2",
+                "IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1)",
                 m1=store_function.metric_errors(),
                 deleted1=deleted_from(usage_queue),
                 waiting1=waiting_in(usage_queue),
                 hidden1=hidden_in(usage_queue),
-                m2=migrate_function.metric_errors(),
             ),
             When(minutes=7, periods=3),
         )

@@ -247,14 +247,12 @@ export class FrugalConsumerStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; three receives of a message in a row;
     // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
-      description:
-        "Ticket: Invocations of StoreFunction and MigrateFunction fail. First: see their logs",
-      value: math("IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1) + m2", {
+      description: "Ticket: Invocations of StoreFunction fail. First: see their logs",
+      value: math("IF(deleted1 == 0 AND waiting1 + hidden1 >= 3, 0, m1)", {
         m1: storeFunction.metricErrors(),
         deleted1: deletedFrom(usageQueue),
         waiting1: waitingIn(usageQueue),
         hidden1: hiddenIn(usageQueue),
-        m2: migrateFunction.metricErrors(),
       }),
       minutes: 7,
       periods: 3,

@@ -215,10 +215,12 @@ class GatekeeperStack(cdk.Stack):
             "Ticket: Invocations of AuthorizeFunction, ParcelsFunction and AdministerFunction "
             "fail. First: see their logs",
             math(
-                "m1 + m2 + m3",
-                m1=authorize_function.metric_errors(),
-                m2=parcels_function.metric_errors(),
-                m3=administer_function.metric_errors(),
+                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2) + m2",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+                m1_1=authorize_function.metric_errors(),
+                m1_2=parcels_function.metric_errors(),
+                m2=administer_function.metric_errors(),
             ),
             When(periods=3),
         )

@@ -186,11 +186,16 @@ export class GatekeeperStack extends cdk.Stack {
       description:
         "Ticket: Invocations of AuthorizeFunction, ParcelsFunction and AdministerFunction fail. " +
         "First: see their logs",
-      value: math("m1 + m2 + m3", {
-        m1: authorizeFunction.metricErrors(),
-        m2: parcelsFunction.metricErrors(),
-        m3: administerFunction.metricErrors(),
-      }),
+      value: math(
+        "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2) + m2",
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1_1: authorizeFunction.metricErrors(),
+          m1_2: parcelsFunction.metricErrors(),
+          m2: administerFunction.metricErrors(),
+        },
+      ),
       periods: 3,
     });
 

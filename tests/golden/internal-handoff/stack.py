@@ -92,13 +92,6 @@ class InternalHandoffStack(cdk.Stack):
                 FunctionName=award_function.function_name,
             ),
         )
-        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
-        alarms.ticket(
-            "FunctionErrorsAlarm",
-            "Ticket: Invocations of AwardFunction fail. First: see their logs",
-            award_function.metric_errors(),
-            When(periods=3),
-        )
 
         self._output(
             "AwardFunctionName",

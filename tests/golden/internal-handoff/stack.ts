@@ -76,12 +76,6 @@ export class InternalHandoffStack extends cdk.Stack {
         FunctionName: awardFunction.functionName,
       }),
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
-    alarms.ticket("FunctionErrorsAlarm", {
-      description: "Ticket: Invocations of AwardFunction fail. First: see their logs",
-      value: awardFunction.metricErrors(),
-      periods: 3,
-    });
 
     new cdk.CfnOutput(this, "AwardFunctionName", {
       description: "The function that awards loyalty points for each purchase once",

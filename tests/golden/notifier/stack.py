@@ -284,16 +284,15 @@ class NotifierStack(cdk.Stack):
         # row; if no message of a queue is processed, its own alarm goes off.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of PublishFunction, InvoiceFunction and AuditFunction fail. "
-            "First: see their logs",
+            "Ticket: Invocations of PublishFunction and InvoiceFunction fail. First: see their "
+            "logs",
             math(
-                "m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2) + m3",
+                "m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
                 m1=publish_function.metric_errors(),
                 m2=invoice_function.metric_errors(),
                 deleted2=deleted_from(invoicing_queue),
                 waiting2=waiting_in(invoicing_queue),
                 hidden2=hidden_in(invoicing_queue),
-                m3=audit_function.metric_errors(),
             ),
             When(minutes=4, periods=3),
         )

@@ -238,15 +238,13 @@ export class NotifierStack extends cdk.Stack {
     // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
       description:
-        "Ticket: Invocations of PublishFunction, InvoiceFunction and AuditFunction fail. First: " +
-        "see their logs",
-      value: math("m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2) + m3", {
+        "Ticket: Invocations of PublishFunction and InvoiceFunction fail. First: see their logs",
+      value: math("m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)", {
         m1: publishFunction.metricErrors(),
         m2: invoiceFunction.metricErrors(),
         deleted2: deletedFrom(invoicingQueue),
         waiting2: waitingIn(invoicingQueue),
         hidden2: hiddenIn(invoicingQueue),
-        m3: auditFunction.metricErrors(),
       }),
       minutes: 4,
       periods: 3,

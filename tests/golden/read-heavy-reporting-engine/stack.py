@@ -649,17 +649,19 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         # row; if no message of a queue is processed, its own alarm goes off.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of ReportFunction, RecordFunction, InvalidateFunction and "
-            "MigrateFunction fail. First: see their logs",
+            "Ticket: Invocations of ReportFunction, RecordFunction and InvalidateFunction fail. "
+            "First: see their logs",
             math(
-                "m1 + m2 + IF(deleted3 == 0 AND waiting3 + hidden3 >= 3, 0, m3) + m4",
-                m1=report_function.metric_errors(),
-                m2=record_function.metric_errors(),
-                m3=invalidate_function.metric_errors(),
-                deleted3=deleted_from(stale_reports_queue),
-                waiting3=waiting_in(stale_reports_queue),
-                hidden3=hidden_in(stale_reports_queue),
-                m4=migrate_function.metric_errors(),
+                "IF(IF(calls < 63, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2) "
+                "+ IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+                m1_1=report_function.metric_errors(),
+                m1_2=record_function.metric_errors(),
+                m2=invalidate_function.metric_errors(),
+                deleted2=deleted_from(stale_reports_queue),
+                waiting2=waiting_in(stale_reports_queue),
+                hidden2=hidden_in(stale_reports_queue),
             ),
             When(minutes=7, periods=3),
         )

@@ -555,17 +555,22 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     // if no message of a queue is processed, its own alarm goes off.
     alarms.ticket("FunctionErrorsAlarm", {
       description:
-        "Ticket: Invocations of ReportFunction, RecordFunction, InvalidateFunction and " +
-        "MigrateFunction fail. First: see their logs",
-      value: math("m1 + m2 + IF(deleted3 == 0 AND waiting3 + hidden3 >= 3, 0, m3) + m4", {
-        m1: reportFunction.metricErrors(),
-        m2: recordFunction.metricErrors(),
-        m3: invalidateFunction.metricErrors(),
-        deleted3: deletedFrom(staleReportsQueue),
-        waiting3: waitingIn(staleReportsQueue),
-        hidden3: hiddenIn(staleReportsQueue),
-        m4: migrateFunction.metricErrors(),
-      }),
+        "Ticket: Invocations of ReportFunction, RecordFunction and InvalidateFunction fail. " +
+        "First: see their logs",
+      value: math(
+        "IF(IF(calls < 63, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2) + " +
+          "IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1_1: reportFunction.metricErrors(),
+          m1_2: recordFunction.metricErrors(),
+          m2: invalidateFunction.metricErrors(),
+          deleted2: deletedFrom(staleReportsQueue),
+          waiting2: waitingIn(staleReportsQueue),
+          hidden2: hiddenIn(staleReportsQueue),
+        },
+      ),
       minutes: 7,
       periods: 3,
     });

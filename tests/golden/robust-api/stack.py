@@ -338,15 +338,17 @@ class RobustApiStack(cdk.Stack):
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of OrdersFunction, InvoicesFunction, ShippingFunction, "
-            "WriteInvoiceFunction and RatesFunction fail. First: see their logs",
+            "Ticket: Invocations of OrdersFunction, InvoicesFunction, ShippingFunction and "
+            "RatesFunction fail. First: see their logs",
             math(
-                "m1 + m2 + m3 + m4 + m5",
-                m1=orders_function.metric_errors(),
-                m2=invoices_function.metric_errors(),
-                m3=shipping_function.metric_errors(),
-                m4=write_invoice_function.metric_errors(),
-                m5=rates_function.metric_errors(),
+                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2 + "
+                "m1_3 + m1_4)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+                m1_1=orders_function.metric_errors(),
+                m1_2=invoices_function.metric_errors(),
+                m1_3=shipping_function.metric_errors(),
+                m1_4=rates_function.metric_errors(),
             ),
             When(periods=3),
         )

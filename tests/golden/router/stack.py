@@ -205,20 +205,6 @@ class RouterStack(cdk.Stack):
                 ),
             ),
         )
-        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
-        alarms.ticket(
-            "FunctionErrorsAlarm",
-            "Ticket: Invocations of RouteFunction, InvoiceFunction, LabelFunction and "
-            "RefundFunction fail. First: see their logs",
-            math(
-                "m1 + m2 + m3 + m4",
-                m1=route_function.metric_errors(),
-                m2=invoice_function.metric_errors(),
-                m3=label_function.metric_errors(),
-                m4=refund_function.metric_errors(),
-            ),
-            When(periods=3),
-        )
 
         self._output(
             "RouteFunctionName",

@@ -170,19 +170,6 @@ export class RouterStack extends cdk.Stack {
         }),
       }),
     });
-    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
-    alarms.ticket("FunctionErrorsAlarm", {
-      description:
-        "Ticket: Invocations of RouteFunction, InvoiceFunction, LabelFunction and RefundFunction " +
-        "fail. First: see their logs",
-      value: math("m1 + m2 + m3 + m4", {
-        m1: routeFunction.metricErrors(),
-        m2: invoiceFunction.metricErrors(),
-        m3: labelFunction.metricErrors(),
-        m4: refundFunction.metricErrors(),
-      }),
-      periods: 3,
-    });
 
     new cdk.CfnOutput(this, "RouteFunctionName", {
       description: "The function that routes each task to the function for its type",

@@ -304,7 +304,10 @@ class ScalableWebhookStack(cdk.Stack):
             "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their "
             "logs",
             math(
-                "m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+                "IF(IF(calls < 36, 4 * failed >= calls, 20 * failed > calls), 0, m1) "
+                "+ IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=receive_function.metric_errors(),
                 m2=process_function.metric_errors(),
                 deleted2=deleted_from(deliveries_queue),

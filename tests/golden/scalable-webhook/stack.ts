@@ -258,13 +258,19 @@ export class ScalableWebhookStack extends cdk.Stack {
     alarms.ticket("FunctionErrorsAlarm", {
       description:
         "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their logs",
-      value: math("m1 + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)", {
-        m1: receiveFunction.metricErrors(),
-        m2: processFunction.metricErrors(),
-        deleted2: deletedFrom(deliveriesQueue),
-        waiting2: waitingIn(deliveriesQueue),
-        hidden2: hiddenIn(deliveriesQueue),
-      }),
+      value: math(
+        "IF(IF(calls < 36, 4 * failed >= calls, 20 * failed > calls), 0, m1) + " +
+          "IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1: receiveFunction.metricErrors(),
+          m2: processFunction.metricErrors(),
+          deleted2: deletedFrom(deliveriesQueue),
+          waiting2: waitingIn(deliveriesQueue),
+          hidden2: hiddenIn(deliveriesQueue),
+        },
+      ),
       minutes: 4,
       periods: 3,
     });

@@ -230,7 +230,12 @@ class SimpleWebServiceStack(cdk.Stack):
         alarms.ticket(
             "FunctionErrorsAlarm",
             "Ticket: Invocations of CatalogFunction fail. First: see their logs",
-            catalog_function.metric_errors(),
+            math(
+                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+                m1=catalog_function.metric_errors(),
+            ),
             When(periods=3),
         )
 

@@ -195,7 +195,11 @@ export class SimpleWebServiceStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of CatalogFunction fail. First: see their logs",
-      value: catalogFunction.metricErrors(),
+      value: math("IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1)", {
+        calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+        failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+        m1: catalogFunction.metricErrors(),
+      }),
       periods: 3,
     });
 

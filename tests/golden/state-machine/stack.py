@@ -451,10 +451,23 @@ class StateMachineStack(cdk.Stack):
             "Page: Too many executions of order fail, and are undone. First: see its history in "
             "the console",
             math(
-                "IF((failed + succeeded) >= 9, 100 * (failed - kept) / (failed + succeeded), 0)",
+                "IF((failed + succeeded) >= 9, 100 * (failed + timed_out + aborted - kept) / "
+                "(failed + succeeded), 0)",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                timed_out=metric(
+                    "AWS/States",
+                    "ExecutionsTimedOut",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                aborted=metric(
+                    "AWS/States",
+                    "ExecutionsAborted",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),
@@ -475,11 +488,23 @@ class StateMachineStack(cdk.Stack):
             "Page: Three or more of the few executions of order in an hour were undone. First: "
             "see its history in the console",
             math(
-                "IF((failed + succeeded) < 540 AND (failed - kept) >= 3 AND 4 * (failed - kept) "
-                ">= (failed + succeeded), 1, 0)",
+                "IF((failed + succeeded) < 540 AND (failed + timed_out + aborted - kept) >= 3 AND "
+                "4 * (failed + timed_out + aborted - kept) >= (failed + succeeded), 1, 0)",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                timed_out=metric(
+                    "AWS/States",
+                    "ExecutionsTimedOut",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                aborted=metric(
+                    "AWS/States",
+                    "ExecutionsAborted",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),
@@ -499,10 +524,22 @@ class StateMachineStack(cdk.Stack):
             "Ticket: An execution of order has failed, and is undone. First: see its history in "
             "the console",
             math(
-                "failed - kept",
+                "failed + timed_out + aborted - kept",
                 failed=metric(
                     "AWS/States",
                     "ExecutionsFailed",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                timed_out=metric(
+                    "AWS/States",
+                    "ExecutionsTimedOut",
+                    "Sum",
+                    StateMachineArn=order_state_machine.state_machine_arn,
+                ),
+                aborted=metric(
+                    "AWS/States",
+                    "ExecutionsAborted",
                     "Sum",
                     StateMachineArn=order_state_machine.state_machine_arn,
                 ),
@@ -513,18 +550,12 @@ class StateMachineStack(cdk.Stack):
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of StatusFunction, ReserveFunction, ChargeFunction, "
-            "ShipFunction, CancelFunction, RefundFunction and ReleaseFunction fail. First: see "
-            "their logs",
+            "Ticket: Invocations of StatusFunction fail. First: see their logs",
             math(
-                "m1 + m2 + m3 + m4 + m5 + m6 + m7",
+                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=status_function.metric_errors(),
-                m2=reserve_function.metric_errors(),
-                m3=charge_function.metric_errors(),
-                m4=ship_function.metric_errors(),
-                m5=cancel_function.metric_errors(),
-                m6=refund_function.metric_errors(),
-                m7=release_function.metric_errors(),
             ),
             When(periods=3),
         )

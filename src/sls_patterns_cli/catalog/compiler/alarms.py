@@ -18,6 +18,7 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     function,
     log_group,
     queue,
+    rate,
     redshift,
     rules,
     schedule,
@@ -31,6 +32,7 @@ from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Alarm,
     CompiledNode,
+    Facts,
     Graph,
     Metric,
     Reference,
@@ -121,6 +123,11 @@ class Term:
     metric: Metric
     queue: CompiledNode | None = None
 
+    @property
+    def of(self) -> list[str]:
+        """The logical id of what publishes it."""
+        return [_resource(self.metric)]
+
     def numbered(self, number: int) -> tuple[str, dict[str, Metric]]:
         """Its value as an expression, and the metrics in it, by names that end with the number."""
         name = f"m{number}"
@@ -137,12 +144,45 @@ class Growth:
     queue: str
 
     @property
-    def metric(self) -> Metric:
-        return queue.depth(self.queue)
+    def of(self) -> list[str]:
+        """The logical id of the queue."""
+        return [self.queue]
 
     def numbered(self, number: int) -> tuple[str, dict[str, Metric]]:
         """Its value as an expression, and the metrics in it, by names that end with the number."""
         return queue.grown(self.queue, str(number))
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Errors of functions that answer an API, in a sum; they count while its alarms do not page."""
+
+    api: CompiledNode
+    functions: Sequence[CompiledNode]
+    minutes: int
+
+    @property
+    def of(self) -> list[str]:
+        """The logical ids of the functions."""
+        return [each["id"] for each in self.functions]
+
+    def numbered(self, number: int) -> tuple[str, dict[str, Metric]]:
+        """Its value as an expression, and the metrics in it."""
+        errors = {
+            f"m{number}{f'_{place}' if len(self.functions) > 1 else ''}": function.metric(
+                each, "Errors"
+            )
+            for place, each in enumerate(self.functions, start=1)
+        }
+        many = 100 // rate.ERROR_PERCENT.default
+        pages = (
+            f"IF(calls < {self.minutes * rate.FEWEST_CALLS}, 4 * failed >= calls, "
+            f"{many} * failed > calls)"
+        )
+        return f"IF({pages}, 0, {' + '.join(errors)})", {**api.counted(self.api), **errors}
+
+
+Addend = Term | Growth | Behind
 
 
 def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
@@ -150,12 +190,23 @@ def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
 
     A message that fails alone does so at each receive, so a period is longer than it is hidden.
     """
-    terms = [
+    told = {each["name"]: _told_by(each) for each in functions}
+    alone = [
         Term(function.metric(each, "Errors"), _consumed(each))
         for each in functions
-        if not function.is_called_by_others(each)
+        if not function.is_called_by_others(each) and not told[each["name"]]
     ]
-    hidden = max((each.queue["visibility_timeout"] for each in terms if each.queue), default=0)
+    hidden = max((each.queue["visibility_timeout"] for each in alone if each.queue), default=0)
+    period = 60 * (hidden // 60 + 1)
+    terms: list[Addend] = [
+        *(
+            Behind(node, behind, period // 60)
+            for node in (functions[0].graph.nodes if functions else ())
+            if node["kind"] in api.NAMES
+            and (behind := [each for each in functions if node["name"] in told[each["name"]]])
+        ),
+        *alone,
+    ]
     errors = Alarm(
         "FunctionErrorsAlarm",
         TICKET,
@@ -169,10 +220,36 @@ def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
             else "AWS recommends 3 of 3 minutes"
         ),
         metrics={},
-        period=60 * (hidden // 60 + 1),
+        period=period,
         periods=3,
     )
     yield from _summed(errors, terms)
+
+
+def _told_by(node: CompiledNode) -> set[str]:
+    """What tells of each failure of a function, by name; none if its errors alone do.
+
+    An API answers with a 5xx status, an execution fails, is undone or leaves a letter, and so does
+    an event after its retries. A batch of items may fail within what a map tolerates.
+    """
+    found: set[str] = set()
+    for edge, source in zip(node.incoming, node.sources, strict=True):
+        waits = source["kind"] == "function" and edge["call"] == "sync"
+        of_caller = _told_by(source) if waits else set()
+        if source["kind"] in api.NAMES or _tells(source, edge):
+            found.add(source["name"])
+        elif node["failed_events"] and edge["call"] == "async":
+            found.add(node["name"])
+        elif of_caller:
+            found |= of_caller
+        else:
+            return set()
+    return found
+
+
+def _tells(source: CompiledNode, edge: Facts) -> bool:
+    """Whether it is a state machine of which a failed step is a failed execution, or a letter."""
+    return source["kind"] == "state-machine" and edge.get("by") != "batches"
 
 
 def _consumed(node: CompiledNode) -> CompiledNode | None:
@@ -180,7 +257,7 @@ def _consumed(node: CompiledNode) -> CompiledNode | None:
     return next((each for each in node.sources if each["resource"] == "queue"), None)
 
 
-def _summed(alarm: Alarm, terms: Sequence[Term | Growth]) -> Iterator[Alarm]:
+def _summed(alarm: Alarm, terms: Sequence[Addend]) -> Iterator[Alarm]:
     """One alarm on the sum of terms, or several where they are too many for one.
 
     It adds them by `+`, which takes a missing value for 0; AWS advises against SUM in alarms:
@@ -192,15 +269,15 @@ def _summed(alarm: Alarm, terms: Sequence[Term | Growth]) -> Iterator[Alarm]:
         yield replace(
             alarm,
             id=alarm.id if number == 1 else f"{alarm.id.removesuffix('Alarm')}{number}Alarm",
-            what=alarm.what.format(names=listed(_resource(each.metric) for each in some)),
+            what=alarm.what.format(names=listed(name for each in some for name in each.of)),
             metrics=metrics,
             terms=tuple(value for value, _ in numbered) if len(metrics) > 1 else (),
         )
 
 
-def _parts(terms: Sequence[Term | Growth]) -> Iterator[list[Term | Growth]]:
+def _parts(terms: Sequence[Addend]) -> Iterator[list[Addend]]:
     """Yield as many of them at a time as one alarm can watch."""
-    part: list[Term | Growth] = []
+    part: list[Addend] = []
     left = MOST_METRICS
     for term in terms:
         needed = len(term.numbered(1)[1])

@@ -162,6 +162,7 @@ class Rollout(TypedDict):
     percent: int
     minutes: int
     failed_calls: int
+    only_failed_calls: int
     fewest_calls: int
 
 
@@ -269,6 +270,7 @@ def numbers() -> Numbers:
             "alias": rollout.ALIAS,
             "percent": rollout.PERCENT,
             "failed_calls": rollout.FAILED_CALLS,
+            "only_failed_calls": rollout.ONLY_FAILED_CALLS,
             "minutes": rollout.MINUTES,
             "fewest_calls": rate.FEWEST_CALLS,
         },

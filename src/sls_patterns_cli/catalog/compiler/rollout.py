@@ -46,6 +46,9 @@ MOST_ALARMS = 10
 FAILED_CALLS = 3
 """So many failed calls of a new version stop its deployment, if they are enough of its calls."""
 
+ONLY_FAILED_CALLS = 2
+"""So many do if no call has succeeded: of five calls a minute it gets one in two minutes."""
+
 MAPPED = {"queue", "stream", "table", "datastore"}
 """The kinds of nodes from which an event source mapping brings records to a function."""
 
@@ -136,11 +139,13 @@ def _of_version(node: CompiledNode) -> Alarm:
         "ExecutedVersion": Reference(node["id"], "version"),
     }
     enough = 100 // ERROR_PERCENT.default
+    of_many = f"failed >= {FAILED_CALLS} AND {enough} * failed > calls"
+    of_few = f"failed >= {ONLY_FAILED_CALLS} AND failed == calls"
     return Alarm(
         f"{node['id']}VersionAlarm",
         DEPLOYMENT,
-        f"The version that is being deployed fails in {FAILED_CALLS} calls or more, and in more "
-        f"than {ERROR_PERCENT.default} percent",
+        f"The version that is being deployed fails in {FAILED_CALLS} calls or more that are more "
+        f"than {ERROR_PERCENT.default} percent, or in all of {ONLY_FAILED_CALLS} or more",
         "see its log; CodeDeploy has led the traffic back",
         "of the version that is being deployed alone, which no other can hide or set off; its "
         "deployment fails, and so it tells nobody else",
@@ -148,7 +153,7 @@ def _of_version(node: CompiledNode) -> Alarm:
             "calls": Metric("AWS/Lambda", "Invocations", "Sum", by),
             "failed": Metric("AWS/Lambda", "Errors", "Sum", by),
         },
-        terms=(f"IF(failed >= {FAILED_CALLS} AND {enough} * failed > calls, 1, 0)",),
+        terms=(f"IF(({of_many}) OR ({of_few}), 1, 0)",),
         period=60 * MINUTES,
     )
 

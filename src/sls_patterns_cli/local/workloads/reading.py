@@ -60,7 +60,6 @@ def assembly(folder: Path, *, built: bool = True) -> Read:
     if not stacks:
         raise UserError(f"{folder} has no stacks.")
     source = stacks[0] if len(stacks) == 1 else joined(stacks)
-    _inline_definitions(source.template, read)
     read.template, read.unread = without_bootstrap(source.template, buckets), source.unread
     return read
 
@@ -94,13 +93,3 @@ def _stacks(folder: Path, read: Read, buckets: set[str], *, built: bool) -> Iter
                             buckets.add(destination["bucketName"])
                             key = destination["objectKey"]
                             read.artifacts[key] = Artifact(place, built=built)
-
-
-def _inline_definitions(template: Template, read: Read) -> None:
-    """Put each definition of a state machine, which CDK leaves in a file, into the template."""
-    for resource in template["Resources"].values():
-        location = inside(resource, "Properties", "DefinitionS3Location")
-        artifact = read.artifacts.get(str(inside(location, "Key")))
-        if artifact:
-            del resource["Properties"]["DefinitionS3Location"]
-            resource["Properties"]["Definition"] = read_json(artifact.place)

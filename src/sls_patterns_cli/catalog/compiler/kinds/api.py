@@ -87,6 +87,12 @@ def metric(node: CompiledNode, name: str, statistic: str = "Sum") -> Metric:
     return Metric("AWS/ApiGateway", name, statistic, named)
 
 
+def counted(node: CompiledNode) -> dict[str, Metric]:
+    """The calls of an API, and how many of them it has failed to serve."""
+    _, _, failed, _ = NAMES[node["kind"]]
+    return {"calls": metric(node, "Count"), "failed": metric(node, failed)}
+
+
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms of an API: whatever fails behind it, it is the API that answers."""
     _, _, failed, refused = NAMES[node["kind"]]

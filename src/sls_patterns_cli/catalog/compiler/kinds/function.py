@@ -205,6 +205,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             {"age": metric(node, "IteratorAge", "Maximum")},
             threshold=OLDEST_RECORD,
             periods=15,
+            after=f"{OLDEST_RECORD.default // 60_000 + 15} minutes after a record was written",
         )
 
 

@@ -110,13 +110,11 @@ def _undone(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms on executions that have undone their work, and so are in no dead-letter queue.
 
     Each is a ticket, since it has a cause; a share of them is an outage. The rule that sends the
-    others to the queue counts those (fact C25).
+    others to the queue counts those, however they ended (fact C25).
     """
-    of_each = {
-        "failed": metric(node, "ExecutionsFailed"),
-        "kept": rules.triggered(failure_rule(node)),
-    }
-    undone = "(failed - kept)"
+    ended = failed(node)
+    undone = f"({' + '.join(ended)} - kept)"
+    of_each = {**ended, "kept": rules.triggered(failure_rule(node))}
     first = "see its history in the console"
     yield from rate.outage(
         node["id"],
