@@ -4,9 +4,10 @@ Each stands as a template in the folder of its language, or of a topology that h
 and is rendered with a project's answers.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from rendering import _renderer, data_of, template
+from rendering import ROOT, _renderer, data_of, template
 from variants import Variant
 
 HERE = Path(__file__).parent
@@ -21,10 +22,23 @@ def unit_tests_of(variant: Variant, project: Path) -> dict[Path, str]:
     found = {}
     for subject in answers["tested_elsewhere"]:
         name = name_of(subject)
-        places = (HERE / variant.runtime / each for each in (variant.topology, ""))
-        file = next(each for place in places if (each := place / f"{name}.jinja").exists())
+        files = (place / f"{name}.jinja" for place in places_of(variant))
+        file = next(each for each in files if each.exists())
         found[FOLDER / name] = renderer.jinja.from_string(file.read_text()).render(answers)
     return found
+
+
+def places_of(variant: Variant) -> Iterator[Path]:
+    """Yield where such a test may stand: here, or in templates if a released project has it."""
+    yield from (HERE / variant.runtime / variant.topology, HERE / variant.runtime)
+    pattern = f"patterns/{variant.pattern}"
+    for owner in (
+        f"{pattern}/{variant.topology}",
+        pattern,
+        f"datastores/{variant.datastore}",
+        "shared",
+    ):
+        yield ROOT / "templates" / owner / variant.runtime / FOLDER
 
 
 def add_tests(variant: Variant, project: Path) -> list[str]:
