@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from string import Template
 from typing import Any
 
 from rendering import ROOT
@@ -10,6 +11,7 @@ from rendering import ROOT
 from sls_patterns_cli.alarms.evaluation import FURTHER_BACK, Alarm, State, changes
 from sls_patterns_cli.alarms.series import Metric, Series
 from sls_patterns_cli.alarms.template import alarm_of
+from sls_patterns_cli.catalog.compiler.records import pascal
 
 Graph = Mapping[str, Any]
 GRAPHS: dict[str, Graph] = {
@@ -89,7 +91,12 @@ def _properties(alarm: Mapping[str, Any], defaults: Mapping[str, int]) -> dict[s
         }
         for name, metric in alarm["metrics"].items()
     ]
-    math = [{"Id": "value", "Expression": " + ".join(alarm["terms"])}] if alarm["terms"] else []
+    expression = " + ".join(alarm["terms"])
+    if alarm["within"]:
+        expression = Template(expression).substitute(
+            {pascal(alarm["within"]): defaults[alarm["within"]]}
+        )
+    math = [{"Id": "value", "Expression": expression}] if alarm["terms"] else []
     return {
         "Metrics": [*math, *stats],
         "EvaluationPeriods": alarm["periods"],

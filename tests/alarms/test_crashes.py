@@ -79,14 +79,31 @@ def test_a_crash_behind_an_api_is_told_once(scenario: Scenario) -> None:
 
 
 WEB = "simple-web-service/http-api-dynamodb"
-HIDES = "IF(IF(calls < {}, {} * failed >= calls, {} * failed > calls), 0, m1)"
+
+
+def who_allows(graph: Graph, percent: int) -> Graph:
+    """Return the graph of a stack whose parameter says that so many calls may fail."""
+    others = [each for each in graph["thresholds"] if each["name"] != "error-percent"]
+    return {**graph, "thresholds": [*others, {"name": "error-percent", "default": percent}]}
+
+
+@pytest.mark.parametrize("allowed", [1, 10, 50])
+@pytest.mark.parametrize("name", BEHIND)
+def test_what_an_owner_allows_is_a_ticket_and_more_a_page(name: str, allowed: int) -> None:
+    graph = who_allows(GRAPHS[name], allowed)
+
+    assert tellings(name, graph, crashing(100, allowed)) == ["ticket"]
+    assert tellings(name, graph, crashing(100, allowed + 1)) == ["page"]
+
+
+HIDES = "IF(100 * failed > IF(calls < {}, {}, {}) * calls, 0, m1)"
 OTHERWISE: list[dict[str, Any]] = [
     {"terms": ["m1"]},
-    {"terms": [HIDES.format(9, 1, 20)]},
-    {"terms": [HIDES.format(9, 10, 20)]},
-    {"terms": [HIDES.format(9, 4, 2)]},
-    {"terms": [HIDES.format(9, 4, 200)]},
-    {"terms": [HIDES.format(2, 4, 20)]},
+    {"terms": [HIDES.format(9, 99, 5)]},
+    {"terms": [HIDES.format(9, 10, 5)]},
+    {"terms": [HIDES.format(9, 24, 50)]},
+    {"terms": [HIDES.format(9, 24, 0.5)]},
+    {"terms": [HIDES.format(2, 24, 5)]},
     {"threshold": 200},
     {"periods": 1},
     {"missing": "breaching"},
@@ -100,3 +117,9 @@ def test_a_ticket_with_another_number_is_noticed(instead: dict[str, Any]) -> Non
     other = with_other(GRAPHS[WEB], ERRORS, lambda _: instead)
 
     assert any(complaint(WEB, other, each) for each in ALL)
+
+
+def test_a_ticket_by_a_number_that_is_not_the_owners_is_noticed() -> None:
+    fixed = with_other(GRAPHS[WEB], ERRORS, lambda _: {"terms": [HIDES.format(9, 24, 5)]})
+
+    assert tellings(WEB, who_allows(fixed, 10), crashing(100, 7)) == []

@@ -8,7 +8,7 @@ from operator import ge, gt, le, lt
 from typing import Any, Literal
 
 from contract import bodies, letters, parts, versions
-from contract.standstills import misread, of_calls, standstills, tell, used
+from contract.standstills import allowed, misread, of_calls, standstills, tell, used
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
@@ -491,6 +491,15 @@ def _math(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         if begin and not (right and query.statistic == "Sum"):
             must = "the calls of an API, and those that it fails to serve"
             yield is_but("alarm", alarm.name, f"Metric of {query.id}", str(query), must)
+    limits = {
+        stack.text(each.get("Threshold"))
+        for each in stack.of_type(ALARM)
+        if any(query.name == "Count" for query in queries(each)) and share_of(each)
+    }
+    percent = allowed(expression)
+    if percent is not None and percent not in limits:
+        must = f"that of the API's own alarm, {' or '.join(sorted(limits))}"
+        yield is_but("alarm", alarm.name, "Percent of Expression", percent, must)
     yield from misread(alarm, expression)
     yield from letters.growth(stack, alarm, expression)
     least, of_what = (
@@ -745,7 +754,7 @@ def expression_of(alarm: Resource) -> str:
     returned = [each for each in metrics if each.get("ReturnData", True) is not False]
     if not metrics:
         return "metric"
-    return str(returned[0].get("Expression")) if len(returned) == 1 else ""
+    return Stack.text(returned[0].get("Expression")) if len(returned) == 1 else ""
 
 
 SHARE = "IF(total >= least, 100 * part / total, 0)"

@@ -53,8 +53,8 @@ def standstills(expression: str) -> list[Standstill]:
 
 
 BEHIND = re.compile(
-    r"IF\(IF\((?P<calls>\w+) < \d+, 4 \* (?P<failed>\w+) >= (?P=calls), "
-    r"20 \* (?P=failed) > (?P=calls)\), 0, (?P<errors>[\w +]+)\)"
+    r"IF\(100 \* (?P<failed>\w+) > IF\((?P<calls>\w+) < \d+, 24, (?P<percent>\S+)\) "
+    r"\* (?P=calls), 0, (?P<errors>[\w +]+)\)"
 )
 """Errors that count while the alarms on the calls of their API do not page."""
 
@@ -63,6 +63,12 @@ def of_calls(expression: str) -> dict[str, str]:
     """Return the ids of the calls of an API and of those that fail, which only hide others."""
     found = BEHIND.search(expression)
     return {found["calls"]: "Count", found["failed"]: "5"} if found else {}
+
+
+def allowed(expression: str) -> str | None:
+    """Return from which share of the calls on an API pages, in percent, as such errors say it."""
+    found = BEHIND.search(expression)
+    return found["percent"] if found else None
 
 
 def used(expression: str) -> set[str]:

@@ -204,7 +204,7 @@ class _Reader:
     def alarm(self, subject: str, alarm: Resource) -> Iterator[Fact]:
         """Read what an alarm watches, in any order, and a parameter as its default."""
         yield Fact(subject, "Threshold", str(self.stack.number(alarm.get("Threshold"))))
-        yield Fact(subject, "Expression", expression_of(alarm))
+        yield Fact(subject, "Expression", self.stack.text_in_numbers(expression_of(alarm)))
         for query in queries(alarm):
             name = f"{query.id}: {query}"
             yield Fact(subject, name, f"{query.statistic} of {query.period}")

@@ -159,7 +159,8 @@ class Stack:
     def functions(self) -> list[Resource]:
         return list(self.of_type("AWS::Lambda::Function"))
 
-    def text(self, value: Any) -> str:
+    @staticmethod
+    def text(value: Any) -> str:
         """Return the value as one text in which `${Name}` and `${Name.Attribute}` are references.
 
         Ref, GetAtt, Sub and Join that say the same give the same text; `${?}` stands for
@@ -174,18 +175,27 @@ class Stack:
             case ("Fn::GetAtt", [str() as name, str() as attribute]):
                 said = f"${{{name}.{attribute}}}"
             case ("Fn::Join", [str() as separator, list() as parts]):
-                said = separator.join(map(self.text, parts))
+                said = separator.join(map(Stack.text, parts))
             case ("Fn::Join", [str() as new, {"Fn::Split": [str() as separator, whole]}]):
-                said = f"{self.text(whole)} with {new} for {separator}"
+                said = f"{Stack.text(whole)} with {new} for {separator}"
             case ("Fn::Select", [index, {"Fn::Split": [str() as separator, whole]}]):
-                said = f"{self.text(whole)} split at {separator}, part {index}"
+                said = f"{Stack.text(whole)} split at {separator}, part {index}"
             case ("Fn::Sub", str() as template):
                 said = template.replace("${!", "${")
             case ("Fn::Sub", [str() as template, dict() as variables]):
                 for name, inner in variables.items():
-                    template = template.replace(f"${{{name}}}", self.text(inner))
+                    template = template.replace(f"${{{name}}}", Stack.text(inner))
                 said = template.replace("${!", "${")
         return said
+
+    def text_in_numbers(self, value: Any) -> str:
+        """Return the value as `text`, with the number of each parameter that has one."""
+
+        def given(found: re.Match[str]) -> str:
+            number = self.number({"Ref": found[1]})
+            return found[0] if number is None else str(number)
+
+        return re.sub(r"\$\{(\w+)\}", given, self.text(value))
 
     def comes_after(self, resource: Resource) -> set[str]:
         """Return the resources that CloudFormation makes before this one: named or referred to."""

@@ -52,4 +52,7 @@ def _resolved(stack: Stack, value: Any) -> Any:
     if any(name == "Ref" or name.startswith("Fn::") for name in value):
         number = stack.number(value)
         return stack.text(value) if number is None else number
-    return {name: _resolved(stack, each) for name, each in value.items()}
+    return {
+        name: stack.text_in_numbers(each) if name == "Expression" else _resolved(stack, each)
+        for name, each in value.items()
+    }

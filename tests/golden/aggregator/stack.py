@@ -280,7 +280,7 @@ class AggregatorStack(cdk.Stack):
             "FunctionErrorsAlarm",
             "Ticket: Invocations of AggregateFunction fail. First: see their logs",
             math(
-                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1)",
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, m1)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=aggregate_function.metric_errors(),

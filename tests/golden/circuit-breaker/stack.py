@@ -253,7 +253,8 @@ class CircuitBreakerStack(cdk.Stack):
             "Ticket: Invocations of TrackFunction and AdministerFunction fail. First: see their "
             "logs",
             math(
-                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1) + m2",
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, m1) "
+                "+ m2",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=track_function.metric_errors(),

@@ -216,12 +216,16 @@ export class CircuitBreakerStack extends cdk.Stack {
     alarms.ticket("FunctionErrorsAlarm", {
       description:
         "Ticket: Invocations of TrackFunction and AdministerFunction fail. First: see their logs",
-      value: math("IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1) + m2", {
-        calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
-        failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
-        m1: trackFunction.metricErrors(),
-        m2: administerFunction.metricErrors(),
-      }),
+      value: math(
+        `IF(100 * failed > IF(calls < 9, 24, ${thresholds.errorPercent}) * calls, 0, m1) + ` +
+          "m2",
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1: trackFunction.metricErrors(),
+          m2: administerFunction.metricErrors(),
+        },
+      ),
       periods: 3,
     });
 

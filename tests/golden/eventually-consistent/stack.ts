@@ -450,12 +450,16 @@ export class EventuallyConsistentStack extends cdk.Stack {
     alarms.ticket("FunctionErrorsAlarm", {
       description:
         "Ticket: Invocations of ManageFunction and CopyFunction fail. First: see their logs",
-      value: math("IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1) + m2", {
-        calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
-        failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
-        m1: manageFunction.metricErrors(),
-        m2: copyFunction.metricErrors(),
-      }),
+      value: math(
+        `IF(100 * failed > IF(calls < 9, 24, ${thresholds.errorPercent}) * calls, 0, m1) + ` +
+          "m2",
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1: manageFunction.metricErrors(),
+          m2: copyFunction.metricErrors(),
+        },
+      ),
       periods: 3,
     });
 

@@ -215,7 +215,8 @@ class GatekeeperStack(cdk.Stack):
             "Ticket: Invocations of AuthorizeFunction, ParcelsFunction and AdministerFunction "
             "fail. First: see their logs",
             math(
-                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2) + m2",
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, "
+                "m1_1 + m1_2) + m2",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1_1=authorize_function.metric_errors(),

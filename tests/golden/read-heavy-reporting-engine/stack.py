@@ -652,8 +652,8 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "Ticket: Invocations of ReportFunction, RecordFunction and InvalidateFunction fail. "
             "First: see their logs",
             math(
-                "IF(IF(calls < 63, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2) "
-                "+ IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+                f"IF(100 * failed > IF(calls < 63, 24, {thresholds.error_percent}) * calls, 0, "
+                "m1_1 + m1_2) + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1_1=report_function.metric_errors(),

@@ -341,8 +341,8 @@ class RobustApiStack(cdk.Stack):
             "Ticket: Invocations of OrdersFunction, InvoicesFunction, ShippingFunction and "
             "RatesFunction fail. First: see their logs",
             math(
-                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1_1 + m1_2 + "
-                "m1_3 + m1_4)",
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, "
+                "m1_1 + m1_2 + m1_3 + m1_4)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1_1=orders_function.metric_errors(),

@@ -304,8 +304,8 @@ class ScalableWebhookStack(cdk.Stack):
             "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their "
             "logs",
             math(
-                "IF(IF(calls < 36, 4 * failed >= calls, 20 * failed > calls), 0, m1) "
-                "+ IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+                f"IF(100 * failed > IF(calls < 36, 24, {thresholds.error_percent}) * calls, 0, "
+                "m1) + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=receive_function.metric_errors(),

@@ -259,7 +259,7 @@ export class ScalableWebhookStack extends cdk.Stack {
       description:
         "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their logs",
       value: math(
-        "IF(IF(calls < 36, 4 * failed >= calls, 20 * failed > calls), 0, m1) + " +
+        `IF(100 * failed > IF(calls < 36, 24, ${thresholds.errorPercent}) * calls, 0, m1) + ` +
           "IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),

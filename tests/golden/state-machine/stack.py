@@ -552,7 +552,7 @@ class StateMachineStack(cdk.Stack):
             "FunctionErrorsAlarm",
             "Ticket: Invocations of StatusFunction fail. First: see their logs",
             math(
-                "IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1)",
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, m1)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=status_function.metric_errors(),

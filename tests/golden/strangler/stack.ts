@@ -247,11 +247,14 @@ export class StranglerStack extends cdk.Stack {
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of OrdersFunction fail. First: see their logs",
-      value: math("IF(IF(calls < 9, 4 * failed >= calls, 20 * failed > calls), 0, m1)", {
-        calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
-        failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
-        m1: ordersFunction.metricErrors(),
-      }),
+      value: math(
+        `IF(100 * failed > IF(calls < 9, 24, ${thresholds.errorPercent}) * calls, 0, m1)`,
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1: ordersFunction.metricErrors(),
+        },
+      ),
       periods: 3,
     });
 

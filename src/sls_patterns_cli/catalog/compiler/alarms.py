@@ -160,6 +160,7 @@ class Behind:
     api: CompiledNode
     functions: Sequence[CompiledNode]
     minutes: int
+    within = rate.ERROR_PERCENT
 
     @property
     def of(self) -> list[str]:
@@ -174,12 +175,11 @@ class Behind:
             )
             for place, each in enumerate(self.functions, start=1)
         }
-        many = 100 // rate.ERROR_PERCENT.default
-        pages = (
-            f"IF(calls < {self.minutes * rate.FEWEST_CALLS}, 4 * failed >= calls, "
-            f"{many} * failed > calls)"
-        )
-        return f"IF({pages}, 0, {' + '.join(errors)})", {**api.counted(self.api), **errors}
+        # A quarter of few calls pages, and more than the parameter says of many.
+        few = self.minutes * rate.FEWEST_CALLS
+        may_fail = f"IF(calls < {few}, 24, {self.within.reference})"
+        value = f"IF(100 * failed > {may_fail} * calls, 0, {' + '.join(errors)})"
+        return value, {**api.counted(self.api), **errors}
 
 
 Addend = Term | Growth | Behind
@@ -272,6 +272,7 @@ def _summed(alarm: Alarm, terms: Sequence[Addend]) -> Iterator[Alarm]:
             what=alarm.what.format(names=listed(name for each in some for name in each.of)),
             metrics=metrics,
             terms=tuple(value for value, _ in numbered) if len(metrics) > 1 else (),
+            within=next((each.within for each in some if isinstance(each, Behind)), None),
         )
 
 

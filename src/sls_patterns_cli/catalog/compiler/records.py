@@ -190,6 +190,11 @@ class Threshold:
     default: int
     description: str
 
+    @property
+    def reference(self) -> str:
+        """Its value in the terms of an alarm."""
+        return f"${{{pascal(self.name)}}}"
+
 
 Option = Literal[
     "concurrency",
@@ -252,6 +257,8 @@ class Alarm:
     metrics: Mapping[str, Metric]
     terms: tuple[str, ...] = ()
     threshold: Threshold | int = 0
+    within: Threshold | None = None
+    """A parameter that the terms name, as `${Name}`."""
     below: bool = False
     period: int = 60
     periods: int = 1
@@ -273,6 +280,7 @@ class Alarm:
             "description": f"{self.tier.capitalize()}: {self.what}. First: {self.first}",
             "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
             "terms": list(self.terms),
+            "within": self.within and self.within.name,
             "threshold": (
                 self.threshold.name if isinstance(self.threshold, Threshold) else self.threshold
             ),
