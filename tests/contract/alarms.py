@@ -754,7 +754,7 @@ def expression_of(alarm: Resource) -> str:
     returned = [each for each in metrics if each.get("ReturnData", True) is not False]
     if not metrics:
         return "metric"
-    return Stack.text(returned[0].get("Expression")) if len(returned) == 1 else ""
+    return Stack({}, {}).text(returned[0].get("Expression")) if len(returned) == 1 else ""
 
 
 SHARE = "IF(total >= least, 100 * part / total, 0)"

@@ -159,8 +159,7 @@ class Stack:
     def functions(self) -> list[Resource]:
         return list(self.of_type("AWS::Lambda::Function"))
 
-    @staticmethod
-    def text(value: Any) -> str:
+    def text(self, value: Any) -> str:
         """Return the value as one text in which `${Name}` and `${Name.Attribute}` are references.
 
         Ref, GetAtt, Sub and Join that say the same give the same text; `${?}` stands for
@@ -175,16 +174,16 @@ class Stack:
             case ("Fn::GetAtt", [str() as name, str() as attribute]):
                 said = f"${{{name}.{attribute}}}"
             case ("Fn::Join", [str() as separator, list() as parts]):
-                said = separator.join(map(Stack.text, parts))
+                said = separator.join(map(self.text, parts))
             case ("Fn::Join", [str() as new, {"Fn::Split": [str() as separator, whole]}]):
-                said = f"{Stack.text(whole)} with {new} for {separator}"
+                said = f"{self.text(whole)} with {new} for {separator}"
             case ("Fn::Select", [index, {"Fn::Split": [str() as separator, whole]}]):
-                said = f"{Stack.text(whole)} split at {separator}, part {index}"
+                said = f"{self.text(whole)} split at {separator}, part {index}"
             case ("Fn::Sub", str() as template):
                 said = template.replace("${!", "${")
             case ("Fn::Sub", [str() as template, dict() as variables]):
                 for name, inner in variables.items():
-                    template = template.replace(f"${{{name}}}", Stack.text(inner))
+                    template = template.replace(f"${{{name}}}", self.text(inner))
                 said = template.replace("${!", "${")
         return said
 
