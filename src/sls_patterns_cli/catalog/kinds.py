@@ -15,7 +15,7 @@ Packages = Mapping[str, tuple[str, ...]]
 Uses = Mapping[str, tuple[str, ...]]
 """The parts of modules that proofs share, by module."""
 
-_LISTS = {"packages", "proof_packages", "test_packages", "harness", "python", "typescript"}
+_LISTS = {"packages", "test_packages", "harness", "python", "typescript"}
 """The keys of records whose values are lists by name."""
 _TYPES: Mapping[str, tuple[type, str, str]] = {
     "text": (str, "text", "string"),
@@ -121,8 +121,6 @@ class NodeKind:
     the `reason` for it, if it needs one; and an `example` of its value for unit tests, with holes
     for the node's name and the region."""
     packages: Packages = field(default_factory=dict)
-    proof_packages: Packages = field(default_factory=dict)
-    """The packages that proofs need which call it."""
     flavours: tuple[str, ...] = ()
     """The IaC flavours that carry it, such as `sam` or `cdk/python`; empty for all."""
     attributes: Attributes = field(default_factory=dict)

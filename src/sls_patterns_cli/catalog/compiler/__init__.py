@@ -400,16 +400,12 @@ class _Compilation:
             "test_packages": self._by_runtime(
                 self._pattern.test_packages,
                 # What only the proofs need.
-                *(self._proof_packages() if self._datastore.local else ()),
+                *([self._topology.test_packages] if self._datastore.local else []),
                 *(each.test_packages for each in self._datastores),
                 *(each.packages for each in returned),
             ),
             "tool_packages": self._by_runtime(*(each.kind.test_packages for each in edges)),
         }
-
-    def _proof_packages(self) -> Iterator[Packages]:
-        yield self._topology.test_packages
-        yield from (node.facts.proof_packages for node in self._topology.nodes)
 
     def _by_runtime(self, *packages: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         return {
