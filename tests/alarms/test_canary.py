@@ -185,16 +185,16 @@ OTHERWISE: list[dict[str, Any]] = [
     {"missing": "breaching"},
     {"below": True},
     *(
-        {"terms": [f"IF((failed >= {many}) OR (failed >= {only}), 1, 0)"]}
-        for many, only in (
-            ("4 AND 20 * failed > calls", "2 AND failed == calls"),
-            ("30 AND 20 * failed > calls", "2 AND failed == calls"),
-            ("3 AND 200 * failed > calls", "2 AND failed == calls"),
-            ("3 AND 5 * failed > calls", "2 AND failed == calls"),
-            ("2 AND 20 * failed > calls", "2 AND failed == calls"),
-            ("3 AND 20 * failed > calls", "1 AND failed == calls"),
-            ("3 AND 20 * failed > calls", "3 AND failed == calls"),
-            ("3 AND 20 * failed > calls", "2"),
+        {"terms": [f"IF(failed >= {least}, {enough} * failed > calls, failed >= {few})"]}
+        for least, enough, few in (
+            (4, 20, "2 AND failed == calls"),
+            (30, 20, "2 AND failed == calls"),
+            (3, 200, "2 AND failed == calls"),
+            (3, 5, "2 AND failed == calls"),
+            (2, 20, "2 AND failed == calls"),
+            (3, 20, "1 AND failed == calls"),
+            (3, 20, "3 AND failed == calls"),
+            (3, 20, "2"),
         )
     ),
 ]

@@ -1722,8 +1722,7 @@ def of_version() -> dict[str, Any]:
     for each in watched:
         each["MetricStat"]["Period"] = 300
         each["MetricStat"]["Metric"]["Dimensions"] += others
-    few = "(failed >= 2 AND failed == calls)"
-    expression = f"IF((failed >= 3 AND 20 * failed > calls) OR {few}, 1, 0)"
+    expression = "IF(failed >= 3, 20 * failed > calls, failed >= 2 AND failed == calls)"
     return resource(
         "AWS::CloudWatch::Alarm",
         AlarmName={"Fn::Sub": ["${AWS::StackName}-Store-${Version}", {"Version": version}]},

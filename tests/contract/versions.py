@@ -14,8 +14,8 @@ from sls_patterns_cli.wiring.alarms import Query, queries
 from sls_patterns_cli.wiring.edges.invocations import is_durable
 
 FORM = re.compile(
-    r"IF\(\(failed >= (?P<least>\d+) AND \d+ \* failed > calls\) "
-    r"OR \(failed >= (?P<only>\d+) AND failed == calls\), 1, 0\)"
+    r"IF\(failed >= (?P<least>\d+), \d+ \* failed > calls, "
+    r"failed >= (?P<only>\d+) AND failed == calls\)"
 )
 WATCHED = {"calls": "Invocations", "failed": "Errors"}
 FAILED_CALLS, ONLY_FAILED_CALLS = 3, 2
@@ -58,8 +58,8 @@ def _judges(stack: Stack, alias: Resource, alarm: Resource) -> Iterator[Violatio
         or by_id.keys() != WATCHED.keys()
     ):
         must = (
-            f"IF((failed >= {FAILED_CALLS} AND n * failed > calls) "
-            f"OR (failed >= {ONLY_FAILED_CALLS} AND failed == calls), 1, 0)"
+            f"IF(failed >= {FAILED_CALLS}, n * failed > calls, "
+            f"failed >= {ONLY_FAILED_CALLS} AND failed == calls)"
         )
         yield is_but("rollout", alarm.name, "Expression", expression, must)
         return

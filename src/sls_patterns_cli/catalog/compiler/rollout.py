@@ -139,7 +139,6 @@ def _of_version(node: CompiledNode) -> Alarm:
         "ExecutedVersion": Reference(node["id"], "version"),
     }
     enough = 100 // ERROR_PERCENT.default
-    of_many = f"failed >= {FAILED_CALLS} AND {enough} * failed > calls"
     of_few = f"failed >= {ONLY_FAILED_CALLS} AND failed == calls"
     return Alarm(
         f"{node['id']}VersionAlarm",
@@ -153,7 +152,7 @@ def _of_version(node: CompiledNode) -> Alarm:
             "calls": Metric("AWS/Lambda", "Invocations", "Sum", by),
             "failed": Metric("AWS/Lambda", "Errors", "Sum", by),
         },
-        terms=(f"IF(({of_many}) OR ({of_few}), 1, 0)",),
+        terms=(f"IF(failed >= {FAILED_CALLS}, {enough} * failed > calls, {of_few})",),
         period=60 * MINUTES,
     )
 
