@@ -20,7 +20,7 @@ OF_FOLDERS = {
     "static": ("static", "adapters"),
     "contract": ("contract", "parity", "wiring"),
     "update": ("update",),
-    "prove": ("prove", "letters", "graphs", "alarms"),
+    "prove": ("prove", "letters", "harness", "graphs", "alarms"),
     "apis": ("openapi", "hostile", "deploy_role", "datastores"),
     "emulator": ("local/emulator",),
     "tools": ("check", "cli", "docs", "local", "package", "suite"),

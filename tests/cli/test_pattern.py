@@ -283,13 +283,16 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     ),
     "part that a module does not have": (
         in_topology("harness"),
-        {"proof-ids": ["new-id"]},
-        f"{TOPOLOGY}, harness: proof-ids must be of: new-ids; got 'new-id'",
+        {"operations": ["redrive"]},
+        (
+            f"{TOPOLOGY}, harness: operations must be of: "
+            f"{', '.join(catalog.vocabulary().harness['operations'].parts)}; got 'redrive'"
+        ),
     ),
     "part of a module without parts": (
         in_topology("harness"),
-        {"waiting": ["wait-until"]},
-        f"{TOPOLOGY}, harness: waiting must be of: none; got 'wait-until'",
+        {"hostile-bodies": ["wait-until"]},
+        f"{TOPOLOGY}, harness: hostile-bodies must be of: none; got 'wait-until'",
     ),
     "proof without text": (
         in_topology("proofs", 0, "text"),

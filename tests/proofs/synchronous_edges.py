@@ -85,6 +85,7 @@ class Deployed:
             **stack.controls,
             **stack.credentials,
             "STACK_NAME": stack.project.stack_name,
+            "PATH": session._path_with_this_tool(stack.project, variables),
             "LOCAL_DEPLOY": f"{shlex.quote(sys.executable)} -m sls_patterns_cli.local.redeploy",
             "FORCE": "1",
         }

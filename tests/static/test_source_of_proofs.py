@@ -31,7 +31,7 @@ def test_a_release_at_an_address_is_installed_from_there(tmp_path: Path) -> None
 
     assert "if" not in jobs["prove"]
     (install,) = (step for step in jobs["prove"]["steps"] if "pipx install" in step.get("run", ""))
-    assert install["run"] == 'pipx install "sls-patterns-cli[local] @ $SLS_PATTERNS_SOURCE"'
+    assert install["run"] == 'pipx install "sls-patterns-cli[check,local] @ $SLS_PATTERNS_SOURCE"'
     assert f"'git+{PUBLIC}@v1.2.3'" in install["env"]["SLS_PATTERNS_SOURCE"]
     check = jobs["check"]["steps"][-2:]
     assert check[0]["run"] == 'pipx install "sls-patterns-cli[check] @ $SLS_PATTERNS_SOURCE"'

@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "prove": ("nowhere.yaml",),
     "deploy-role": ("template.yaml", "--stack", "shop", "--repository", "me/shop"),
     "dashboard": ("template.yaml",),
+    "explain": ("alarms",),
+    "harness": ("--stack", "nowhere"),
     "openapi": ("project",),
     "doctor": ("project", "--json"),
     "new": ("scalable-webhook", "project", "--defaults"),

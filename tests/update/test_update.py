@@ -111,8 +111,8 @@ def test_new_files_of_the_template_are_written(lived_in: Any) -> None:
 def test_edits_in_a_renamed_or_removed_file_survive_and_are_reported(lived_in: Any) -> None:
     project, before, report = lived_in
     assert report["kept"] == [
-        {"path": "events/invoice-paid.json", "renamed_to": None},
-        {"path": "samconfig.toml", "renamed_to": "deploy.toml"},
+        {"path": "events/invoice-paid.json", "renamed_to": None, "imported_by": None},
+        {"path": "samconfig.toml", "renamed_to": "deploy.toml", "imported_by": None},
     ]
     after = snapshot(project.folder)
     for path in ("events/invoice-paid.json", "samconfig.toml"):
@@ -248,7 +248,7 @@ def test_an_edited_adapter_outlives_another_datastore(project: Owned) -> None:
     report = project.update(
         "--to", "v0.1.0", "--data", "datastore=aurora-postgresql", "--replace", code=3
     )
-    assert report["kept"] == [{"path": adapter, "renamed_to": None}]
+    assert report["kept"] == [{"path": adapter, "renamed_to": None, "imported_by": None}]
     assert project.read(adapter).endswith("# my index\n")
 
 
@@ -274,7 +274,9 @@ def test_edits_that_git_was_told_not_to_look_at_are_never_overwritten(project: O
     project.append("samconfig.toml", "# hidden\n")
     report = project.update(code=3)
     assert report["conflicts"] == [{"path": "README.md", "template": "README.md.template"}]
-    assert report["kept"] == [{"path": "samconfig.toml", "renamed_to": "deploy.toml"}]
+    assert report["kept"] == [
+        {"path": "samconfig.toml", "renamed_to": "deploy.toml", "imported_by": None}
+    ]
     assert project.read("README.md").endswith("\nhidden\n")
     assert project.read("README.md.template").endswith("\nMade with 0.2.0.\n")
     assert project.read("samconfig.toml").endswith("# hidden\n")

@@ -111,7 +111,9 @@ def test_a_project_of_the_older_wheel_is_updated_by_the_newer(
     updated = Owned(project.folder, Cli(tmp_path, quiet, (str(newer),)))
     report = updated.update(code=3)
     assert (report["from"], report["to"]) == ("v0.1.0", "v0.3.0")
-    assert report["kept"] == [{"path": "samconfig.toml", "renamed_to": "deploy.toml"}]
+    assert report["kept"] == [
+        {"path": "samconfig.toml", "renamed_to": "deploy.toml", "imported_by": None}
+    ]
     assert report["conflicts"] == []
     assert "MemorySize: 512" in updated.read("template.yaml")
     assert updated.read(f"{PACKAGE}/handlers/receive.py").endswith("\n# my handler\n")

@@ -19,6 +19,7 @@ from sls_patterns_cli.updating.settling import merged
 from sls_patterns_cli.updating.versions import Rendering
 
 SOURCES = {".py", ".ts"}
+PROOFS = "tests/e2e/"
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,17 @@ class Merge:
         self._keep_imported()
 
     def _keep_imported(self) -> None:
-        """Keep what the template removed, and what a source that stays imports.
+        """Keep what the template removed for proofs, and what a source that stays imports.
 
-        Such a source is the user's, such as a proof, or another file that is kept.
+        Such a source is a proof of the user's, or another file that is kept.
         """
         committed = self._checkout.committed
         going = {path for path, file in self.changes.items() if file is None and path in self._base}
-        going = {path for path in going if PurePosixPath(path).suffix in SOURCES}
+        going = {
+            path
+            for path in going
+            if PurePosixPath(path).suffix in SOURCES and path.startswith(PROOFS)
+        }
         if not going:
             return
         others = (

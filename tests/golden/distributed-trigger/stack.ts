@@ -20,8 +20,6 @@ import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
   readonly alarmTopicArn?: string | undefined;
-  /** Where alarms go that can wait; without it they go to the same topic. */
-  readonly ticketTopicArn?: string | undefined;
 }
 
 export class DistributedTriggerStack extends cdk.Stack {
@@ -87,7 +85,7 @@ export class DistributedTriggerStack extends cdk.Stack {
     });
     triggerFunction.addEnvironment("UPLOADS_TOPIC_ARN", uploadsTopic.topicArn);
 
-    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    const alarms = new Alarms(this, props.alarmTopicArn);
     // A message comes there after all its retries, and is deleted after 14 days; one that stays
     // there hides no other.
     alarms.page("DeadLettersAlarm", {

@@ -20,14 +20,9 @@ class InternalHandoffStack(cdk.Stack):
         construct_id: str,
         *,
         alarm_topic_arn: str | None = None,
-        ticket_topic_arn: str | None = None,
         **options: Any,
     ) -> None:
-        """Define the stack.
-
-        Alarms that need somebody now go to a topic of the stack unless `alarm_topic_arn` names
-        another; those that can wait go to `ticket_topic_arn` if it is given, or else there, too.
-        """
+        """Define the stack, whose alarms go to a topic of its own or to `alarm_topic_arn`."""
         super().__init__(scope, construct_id, **options)
 
         award_function = self._function(
@@ -66,7 +61,7 @@ class InternalHandoffStack(cdk.Stack):
         awards_table.grant(award_function, "dynamodb:GetItem", "dynamodb:PutItem")
         award_function.add_environment("AWARDS_TABLE_NAME", awards_table.table_name)
 
-        alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
+        alarms = Alarms(self, alarm_topic_arn)
         # A message comes there after all its retries, and is deleted after 14 days; one that
         # stays there hides no other.
         alarms.page(

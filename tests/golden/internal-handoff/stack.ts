@@ -15,8 +15,6 @@ import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
   readonly alarmTopicArn?: string | undefined;
-  /** Where alarms go that can wait; without it they go to the same topic. */
-  readonly ticketTopicArn?: string | undefined;
 }
 
 export class InternalHandoffStack extends cdk.Stack {
@@ -52,7 +50,7 @@ export class InternalHandoffStack extends cdk.Stack {
     awardsTable.grant(awardFunction, "dynamodb:GetItem", "dynamodb:PutItem");
     awardFunction.addEnvironment("AWARDS_TABLE_NAME", awardsTable.tableName);
 
-    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    const alarms = new Alarms(this, props.alarmTopicArn);
     // A message comes there after all its retries, and is deleted after 14 days; one that stays
     // there hides no other.
     alarms.page("DeadLettersAlarm", {

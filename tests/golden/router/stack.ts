@@ -16,8 +16,6 @@ import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 interface Props extends cdk.StackProps {
   /** Where alarms go that need somebody now; without it the stack has a topic of its own. */
   readonly alarmTopicArn?: string | undefined;
-  /** Where alarms go that can wait; without it they go to the same topic. */
-  readonly ticketTopicArn?: string | undefined;
 }
 
 export class RouterStack extends cdk.Stack {
@@ -121,7 +119,7 @@ export class RouterStack extends cdk.Stack {
     resultsTable.grant(refundFunction, "dynamodb:GetItem", "dynamodb:PutItem");
     refundFunction.addEnvironment("RESULTS_TABLE_NAME", resultsTable.tableName);
 
-    const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
+    const alarms = new Alarms(this, props.alarmTopicArn);
     // A message comes there after all its retries, and is deleted after 14 days; one that stays
     // there hides no other.
     alarms.page("DeadLettersAlarm", {
