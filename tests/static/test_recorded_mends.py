@@ -33,14 +33,14 @@ of_each_mend = pytest.mark.parametrize(
 
 @cache
 def rendered(slug: str) -> frozenset[str]:
-    """Return the paths of all files that a pattern renders, in whatever variant."""
+    """Return the paths of all files that a pattern renders for released projects."""
     paths: set[str] = set()
     pattern = catalog.pattern(slug)
     further = further_variants_of(pattern)
     former = [each for each in further if {"poison", "bodies"} & each.answers.keys()]
     for variant in (*variants_of(pattern), *former):
         with TemporaryDirectory() as folder:
-            project = render_project(Path(folder), **variant.answers)
+            project = render_project(Path(folder), **variant.answers, tests_adapters=True)
             files = (path for path in project.rglob("*") if path.is_file())
             paths.update(path.relative_to(project).as_posix() for path in files)
     return frozenset(paths)

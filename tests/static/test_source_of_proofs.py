@@ -33,10 +33,7 @@ def test_a_release_at_an_address_is_installed_from_there(tmp_path: Path) -> None
     (install,) = (step for step in jobs["prove"]["steps"] if "pipx install" in step.get("run", ""))
     assert install["run"] == 'pipx install "sls-patterns-cli[check,local] @ $SLS_PATTERNS_SOURCE"'
     assert f"'git+{PUBLIC}@v1.2.3'" in install["env"]["SLS_PATTERNS_SOURCE"]
-    check = jobs["check"]["steps"][-2:]
-    assert check[0]["run"] == 'pipx install "sls-patterns-cli[check] @ $SLS_PATTERNS_SOURCE"'
-    assert check[0]["env"] == install["env"]
-    assert check[1]["run"] == "sls-patterns check --strict template.yaml"
+    assert {"run": "make lint"} in jobs["prove"]["steps"]  # with this tool it checks the wiring
     assert not [step for step in jobs["check"]["steps"] if "GITHUB_STEP_SUMMARY" in str(step)]
     run([BIN / "zizmor", "--offline", "--quiet", "--persona", "pedantic", tmp_path / CI], tmp_path)
 

@@ -44,7 +44,7 @@ from sls_patterns_cli.catalog.compiler.records import (
 from sls_patterns_cli.catalog.compiler.stack import Stack
 from sls_patterns_cli.catalog.compiler.stack_imports import imports, optional_imports
 from sls_patterns_cli.catalog.compiler.stack_parts import definition_order, parts
-from sls_patterns_cli.catalog.kinds import Datastore, Packages, Vocabulary
+from sls_patterns_cli.catalog.kinds import Datastore, Vocabulary
 from sls_patterns_cli.catalog.model import Edge, Node, Pattern, Topology
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.terminal.sentences import listed
