@@ -650,7 +650,7 @@ def run_tests_of_many(projects: Sequence[Path], which: str, folder: Path) -> Non
     assert re.search(rf"Test Files +{len(tests)} passed", printed), printed
 
 
-REPLACING = ("vi.mock(", "LocalDurableTestRunner", "vi.spyOn(context,")
+REPLACING = ("vi.mock(", "LocalDurableTestRunner", "vi.spyOn(context,", "new Warehouse(")
 
 
 def replacing(project: Path) -> list[str]:
