@@ -154,6 +154,15 @@ def made() -> Callable[[Variant], Made]:
     return lambda variant: of(variant.pattern)[variant]
 
 
+def polling(topology: Topology) -> Iterator[str]:
+    """Yield what tells of a message that kills the function which reads its queue by itself.
+
+    No template has an edge from that queue, and tests/alarms shows who is told.
+    """
+    if any(edge.attributes.get("by") == "poll" for edge in topology.edges):
+        yield "FunctionErrorsAlarm"
+
+
 def answering(topology: Topology) -> Iterator[str]:
     """What functions may do at nobody's request but a caller's; the pattern's proofs notice it."""
     asked = {edge.target for edge in topology.edges if edge.call == "async"}
@@ -423,6 +432,7 @@ def unnoticed(made: Made) -> list[str]:
         *NOT_THE_CONTRACTS,
         *NOT_THE_CONTRACTS_WITH.get(variant.datastore, ()),
         *answering(topology),
+        *polling(topology),
         *using_stores(template),
         *describing(template),
         *unprotected(template),

@@ -40,7 +40,7 @@ def rendered(slug: str) -> frozenset[str]:
     former = [each for each in further if {"poison", "bodies"} & each.answers.keys()]
     for variant in (*variants_of(pattern), *former):
         with TemporaryDirectory() as folder:
-            project = render_project(Path(folder), **variant.answers, tests_adapters=True)
+            project = render_project(Path(folder), **variant.answers, tests_adapters="true")
             files = (path for path in project.rglob("*") if path.is_file())
             paths.update(path.relative_to(project).as_posix() for path in files)
     return frozenset(paths)
