@@ -1,5 +1,6 @@
 """What a template becomes with values of its parameters."""
 
+import re
 from typing import Any
 
 from sls_patterns_cli.cloudformation.document import Template
@@ -33,10 +34,19 @@ def _decided(value: Any, parameters: dict[str, Any]) -> Any:
     return value
 
 
+def _named(found: re.Match[str], parameters: dict[str, Any]) -> str:
+    values = parameters.get(found[1], {}).get("AllowedValues", [])
+    return str(values[0]) if len(values) == 1 else found[0]
+
+
 def _with_values(part: Any, parameters: dict[str, Any]) -> Any:
     match part:
         case {"Ref": str(name)} if len(parameters.get(name, {}).get("AllowedValues", [])) == 1:
             return parameters[name]["Default"]
+        case {"Fn::Sub": str(text)}:
+            return {
+                "Fn::Sub": re.sub(r"\$\{(\w+)\}", lambda found: _named(found, parameters), text)
+            }
         case {"Fn::Split": [separator, whole]} if isinstance(
             text := _with_values(whole, parameters), str
         ):

@@ -168,10 +168,11 @@ def _alarm() -> Schema:
             **{
                 name: of(hint)
                 for name, hint in hints.items()
-                if name not in {"metrics", "threshold"}
+                if name not in {"metrics", "threshold", "within"}
             },
             "description": {"type": "string"},
             "threshold": {"type": ["integer", "string"]},
+            "within": {"type": ["string", "null"]},
             "metrics": {"type": "object", "additionalProperties": _metric()},
         }
     )
