@@ -217,8 +217,8 @@ export class CircuitBreakerStack extends cdk.Stack {
       description:
         "Ticket: Invocations of TrackFunction and AdministerFunction fail. First: see their logs",
       value: math(
-        `IF(100 * failed > IF(calls < 9, 24, ${thresholds.errorPercent}) * calls, 0, m1) + ` +
-          "m2",
+        `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1) + m2",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),

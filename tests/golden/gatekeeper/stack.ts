@@ -187,8 +187,8 @@ export class GatekeeperStack extends cdk.Stack {
         "Ticket: Invocations of AuthorizeFunction, ParcelsFunction and AdministerFunction fail. " +
         "First: see their logs",
       value: math(
-        `IF(100 * failed > IF(calls < 9, 24, ${thresholds.errorPercent}) * calls, 0, m1_1 + ` +
-          "m1_2) + m2",
+        `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1_1 + m1_2) + m2",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),

@@ -558,8 +558,8 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
         "Ticket: Invocations of ReportFunction, RecordFunction and InvalidateFunction fail. " +
         "First: see their logs",
       value: math(
-        `IF(100 * failed > IF(calls < 63, 24, ${thresholds.errorPercent}) * calls, 0, m1_1 ` +
-          "+ m1_2) + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+        `IF(100 * failed > IF(calls < 63, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1_1 + m1_2) + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),

@@ -299,8 +299,8 @@ export class RobustApiStack extends cdk.Stack {
         "Ticket: Invocations of OrdersFunction, InvoicesFunction, ShippingFunction and " +
         "RatesFunction fail. First: see their logs",
       value: math(
-        `IF(100 * failed > IF(calls < 9, 24, ${thresholds.errorPercent}) * calls, 0, m1_1 + ` +
-          "m1_2 + m1_3 + m1_4)",
+        `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1_1 + m1_2 + m1_3 + m1_4)",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),

@@ -259,8 +259,8 @@ export class ScalableWebhookStack extends cdk.Stack {
       description:
         "Ticket: Invocations of ReceiveFunction and ProcessFunction fail. First: see their logs",
       value: math(
-        `IF(100 * failed > IF(calls < 36, 24, ${thresholds.errorPercent}) * calls, 0, m1) + ` +
-          "IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+        `IF(100 * failed > IF(calls < 36, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1) + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),

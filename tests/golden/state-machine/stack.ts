@@ -475,7 +475,8 @@ export class StateMachineStack extends cdk.Stack {
     alarms.ticket("FunctionErrorsAlarm", {
       description: "Ticket: Invocations of StatusFunction fail. First: see their logs",
       value: math(
-        `IF(100 * failed > IF(calls < 9, 24, ${thresholds.errorPercent}) * calls, 0, m1)`,
+        `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1)",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
