@@ -1,8 +1,9 @@
-"""Who is told, page and ticket, when functions behind an API fail: over the whole of each graph.
+"""Who is told, page and ticket, when what is behind an API fails: over the whole of each graph.
 
-A call that ends with an error of its function is one of `Errors` and of `Invocations`, and a 5xx of
-its API, which counts the call as well:
-https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
+A call that ends with an error of its function is one of `Errors` and of `Invocations`, one that
+ends with a failed execution one of `ExecutionsFailed`, and each is a 5xx of its API, which counts
+the call as well: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html,
+https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html and
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 """
 
@@ -13,6 +14,8 @@ from alarms.calls import BEFORE, SCENARIOS, Scenario, steady
 from alarms.compiled import GRAPHS, Graph, metric_of, told, with_other
 
 ERRORS = "FunctionErrorsAlarm"
+TICKETS = {ERRORS: "Errors", "PageStateMachineFailedAlarm": "ExecutionsFailed"}
+"""The tickets, each with the metric of what fails."""
 RISES = "a slow decay"
 """First a ticket, since some calls fail, and a page once they are too many: two things to do."""
 
@@ -27,10 +30,17 @@ ONE_OF_EIGHT = Scenario("one of eight crashes", [(8, 0)] * BEFORE + [(8, 1)] * 9
 
 
 def behind(graph: Graph) -> str | None:
-    """Return the only function that the ticket counts with the calls of an API, if it does."""
+    """Return the only function or machine that the ticket counts with the calls of an API."""
     for alarm in graph["alarms"]:
-        if alarm["id"] == ERRORS and "calls" in alarm["metrics"] and "m1" in alarm["metrics"]:
-            return str(alarm["metrics"]["m1"]["dimensions"]["FunctionName"]["id"])
+        metrics = alarm["metrics"]
+        failing = {
+            str(named["id"])
+            for each in metrics.values()
+            if each["name"] == TICKETS.get(alarm["id"])
+            for named in each["dimensions"].values()
+        }
+        if "calls" in metrics and len(failing) == 1:
+            return failing.pop()
     return None
 
 
@@ -46,7 +56,7 @@ def tellings(name: str, graph: Graph, scenario: Scenario) -> list[str]:
         if each["name"] == "Count" or (each["name"] == "Invocations" and str(behind(graph)) in by):
             found[metric_of(each)] = calls
         elif each["name"] in {"5xx", "5XXError"} or (
-            each["name"] == "Errors" and str(behind(graph)) in by
+            each["name"] in TICKETS.values() and str(behind(graph)) in by
         ):
             found[metric_of(each)] = failed
     return [each.tier for each in told(graph, found, scenario.minutes)]

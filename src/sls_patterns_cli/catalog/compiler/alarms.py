@@ -102,6 +102,8 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
     for node in nodes:
         if node["resource"] in ALARMS:
             yield from ALARMS[node["resource"]](node)
+        if state_machine.only_answers(node):
+            yield from _summed(state_machine.without_answer(node), _executions(node))
     yield from _function_errors([node for node in nodes if node["kind"] == "function"])
 
 
@@ -155,25 +157,23 @@ class Growth:
 
 @dataclass(frozen=True)
 class Behind:
-    """Errors of functions that answer an API, in a sum; they count while its alarms do not page."""
+    """What fails behind an API, in a sum; it counts while the alarms on the API do not page."""
 
     api: CompiledNode
-    functions: Sequence[CompiledNode]
+    failing: Sequence[Metric]
     minutes: int
     within = rate.ERROR_PERCENT
 
     @property
     def of(self) -> list[str]:
-        """The logical ids of the functions."""
-        return [each["id"] for each in self.functions]
+        """The logical ids of what fails."""
+        return [_resource(each) for each in self.failing]
 
     def numbered(self, number: int) -> tuple[str, dict[str, Metric]]:
         """Its value as an expression, and the metrics in it."""
         errors = {
-            f"m{number}{f'_{place}' if len(self.functions) > 1 else ''}": function.metric(
-                each, "Errors"
-            )
-            for place, each in enumerate(self.functions, start=1)
+            f"m{number}{f'_{place}' if len(self.failing) > 1 else ''}": each
+            for place, each in enumerate(self.failing, start=1)
         }
         # A quarter of few calls pages, and more than the parameter says of many.
         few = self.minutes * rate.FEWEST_CALLS
@@ -183,6 +183,13 @@ class Behind:
 
 
 Addend = Term | Growth | Behind
+
+
+def _executions(node: CompiledNode) -> list[Addend]:
+    """Executions of a machine that fail, counted while no alarm on the API that waits pages."""
+    failing = [*state_machine.failed(node).values()]
+    waiting = [each for each in node.sources if each["kind"] in api.NAMES]
+    return [Behind(waiting[0], failing, 1)] if waiting else [*map(Term, failing)]
 
 
 def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
@@ -200,7 +207,7 @@ def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
     period = 60 * (hidden // 60 + 1)
     terms: list[Addend] = [
         *(
-            Behind(node, behind, period // 60)
+            Behind(node, [function.metric(each, "Errors") for each in behind], period // 60)
             for node in (functions[0].graph.nodes if functions else ())
             if node["kind"] in api.NAMES
             and (behind := [each for each in functions if node["name"] in told[each["name"]]])

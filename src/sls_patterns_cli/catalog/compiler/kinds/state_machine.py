@@ -63,21 +63,28 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
     """
     if keeps_executions(node):
         yield from _answered(node)
-    elif not node.get("express"):
-        if node.get("final_error"):
-            yield from _undone(node)
-    else:
-        metrics = failed(node)
-        yield Alarm(
-            f"{node['id']}FailedAlarm",
-            TICKET,
-            f"Executions of {node['name']} fail",
-            FIRST_OF_EXPRESS,
-            "the caller of each has got an error, and the alarm on the API tells if they are many",
-            metrics,
-            terms=tuple(metrics),
-            periods=3,
-        )
+    elif node.get("final_error"):
+        yield from _undone(node)
+
+
+def only_answers(node: CompiledNode) -> bool:
+    """Whether a failed execution is an error of whoever waits for it, and leaves nothing else."""
+    return bool(node["kind"] == "state-machine" and node.get("express")) and not keeps_executions(
+        node
+    )
+
+
+def without_answer(node: CompiledNode) -> Alarm:
+    """The alarm on executions that only answer, without its metrics."""
+    return Alarm(
+        f"{node['id']}FailedAlarm",
+        TICKET,
+        f"Executions of {node['name']} fail",
+        FIRST_OF_EXPRESS,
+        "the caller of each has got an error, and the alarm on the API tells if they are many",
+        metrics={},
+        periods=3,
+    )
 
 
 def _answered(node: CompiledNode) -> Iterator[Alarm]:
