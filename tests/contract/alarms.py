@@ -619,7 +619,7 @@ def _of_own_metric(stack: Stack, alarm: Resource, query: Query) -> Iterator[Viol
     if query.name == "CircuitOpen" and missing != "ignore":
         must = "ignore: an open circuit that nobody calls reports nothing"
         yield is_but("alarm", alarm.name, "TreatMissingData", missing, must)
-    yield from _rings(stack, alarm, query, OWN[query.name])
+    yield from _rings(stack, alarm, query, _beside(alarm, OWN[query.name]))
 
 
 def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
@@ -644,7 +644,7 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
         if query.id in of_queues | hidden | of_total or found is KEPT:
             continue
         of_machine = UNDONE if less_kept and found in STANDARD else found
-        metric = _as_told(stack, query, of_machine, told)
+        metric = _as_told(stack, query, _beside(alarm, of_machine), told)
         tier = metric.share if share else metric.tier
         if tier is None:
             of = " or ".join(metric.total) or "another metric"
@@ -657,15 +657,22 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
                 "alarm", alarm.name, "AlarmDescription", alarm.get("AlarmDescription"), must
             )
         if not letters.is_growth(expression):
-            yield from _duration(stack, alarm, 1 if share and share.is_of_few else metric.periods)
+            least = 1 if share and share.is_of_few else metric.periods
+            of_sign_ins = found is SIGN_INS
+            yield from _duration(stack, alarm, least, of_sign_ins=of_sign_ins)
 
 
-def _duration(stack: Stack, alarm: Resource, least: int) -> Iterator[Violation]:
+def _duration(
+    stack: Stack, alarm: Resource, least: int, *, of_sign_ins: bool
+) -> Iterator[Violation]:
     """Say why it rings for what may pass, or later than it must: after `least` bad periods."""
     periods = stack.number(alarm.get("EvaluationPeriods"))
     needed = stack.number(alarm.get("DatapointsToAlarm"))
     if least == 1 and (needed or periods) != 1:
         yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, "1")
+    elif needed is None and (periods or 0) > LATEST and of_sign_ins:
+        must = f"{least}, or it rings late"
+        yield is_but("alarm", alarm.name, "DatapointsToAlarm", needed, must)
     elif needed is not None and needed < least:
         yield is_but("alarm", alarm.name, "DatapointsToAlarm", needed, f"at least {least}")
     elif needed is None and share_of(alarm) and (periods or 0) > LATEST:
@@ -673,6 +680,14 @@ def _duration(stack: Stack, alarm: Resource, least: int) -> Iterator[Violation]:
         yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, must)
     elif periods is not None and periods < least:
         yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, f"at least {least}")
+
+
+def _beside(alarm: Resource, metric: Metric) -> Metric:
+    """Return what is asked of sign-ins that count only while no other alarm tells of an outage."""
+    expression = expression_of(alarm)
+    if metric is SIGN_INS and (of_calls(expression) or standstills(expression)):
+        return replace(metric, good=0, tier="ticket", periods=2)
+    return metric
 
 
 def _as_told(stack: Stack, query: Query, metric: Metric, told: str) -> Metric:

@@ -13,7 +13,7 @@ from contract.check import asynchronous_edges, keeps, violations
 from contract.graph import differences, pascal
 from contract.least_privilege import complaints
 from contract.made import Made
-from contract.stack import stacks_like, without_code
+from contract.stack import default_stack, stacks_like, without_code
 from kept import kept
 from rendering import kept_from
 from rendering import template as origin
@@ -24,6 +24,7 @@ from sls_patterns_cli import catalog
 from sls_patterns_cli.catalog.model import Topology
 from sls_patterns_cli.check.report import reports
 from sls_patterns_cli.cloudformation.document import Template, read
+from sls_patterns_cli.wiring.alarms import queries
 
 # What handles no failure of an asynchronous edge; the pattern's proofs and cfn-lint notice it.
 NOT_THE_CONTRACTS = (
@@ -348,10 +349,15 @@ def an_alarm_of_each_part_that_a_page_may_lack(made: Made) -> None:
 
 def an_alarm_of_each_token(made: Made) -> None:
     systems = (edge.attributes.get("signs_in_to") for edge in made.topology.edges)
+    watched = [
+        (query.name, query.dimensions.get("system"))
+        for alarm in default_stack(made.template).of_type("AWS::CloudWatch::Alarm")
+        if "SignInAlarm" in alarm.name
+        for query in queries(alarm)
+        if query.name == SIGN_INS.name
+    ]
 
-    assert alarms_by(made.template, "system") == sorted(
-        (SIGN_INS.name, system) for system in systems if system
-    )
+    assert sorted(watched) == sorted((SIGN_INS.name, system) for system in systems if system)
 
 
 def an_end_of_what_is_kept_for_a_number_of_days(made: Made) -> None:

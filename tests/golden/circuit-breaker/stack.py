@@ -232,20 +232,26 @@ class CircuitBreakerStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        # Two sign-ins in an hour; track has nothing to answer without it.
-        alarms.page(
+        # In two minutes of an hour; while most that track does fails, another alarm tells.
+        alarms.ticket(
             "CarrierSignInAlarm",
-            "Page: The service cannot sign in to carrier. First: see in the log of track whether "
-            "the token is refused or cannot be read, and store a valid one in CarrierToken",
-            metric(
-                "CircuitBreaker",
-                "SignInFailed",
-                "Sum",
-                FunctionName=track_function.function_name,
-                service="circuit-breaker",
-                system="carrier",
+            "Ticket: The service cannot sign in to carrier. First: see in the log of track "
+            "whether the token is refused or cannot be read, and store a valid one in "
+            "CarrierToken",
+            math(
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, m1)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+                m1=metric(
+                    "CircuitBreaker",
+                    "SignInFailed",
+                    "Sum",
+                    FunctionName=track_function.function_name,
+                    service="circuit-breaker",
+                    system="carrier",
+                ),
             ),
-            When(above=1, minutes=60),
+            When(periods=60, needed=2),
         )
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(

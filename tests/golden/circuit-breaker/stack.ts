@@ -199,18 +199,26 @@ export class CircuitBreakerStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    // Two sign-ins in an hour; track has nothing to answer without it.
-    alarms.page("CarrierSignInAlarm", {
+    // In two minutes of an hour; while most that track does fails, another alarm tells.
+    alarms.ticket("CarrierSignInAlarm", {
       description:
-        "Page: The service cannot sign in to carrier. First: see in the log of track whether the " +
-        "token is refused or cannot be read, and store a valid one in CarrierToken",
-      value: metric("CircuitBreaker", "SignInFailed", "Sum", {
-        FunctionName: trackFunction.functionName,
-        service: "circuit-breaker",
-        system: "carrier",
-      }),
-      threshold: 1,
-      minutes: 60,
+        "Ticket: The service cannot sign in to carrier. First: see in the log of track whether " +
+        "the token is refused or cannot be read, and store a valid one in CarrierToken",
+      value: math(
+        `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1)",
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1: metric("CircuitBreaker", "SignInFailed", "Sum", {
+            FunctionName: trackFunction.functionName,
+            service: "circuit-breaker",
+            system: "carrier",
+          }),
+        },
+      ),
+      periods: 60,
+      needed: 2,
     });
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {

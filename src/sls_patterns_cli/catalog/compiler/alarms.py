@@ -102,6 +102,9 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
     for node in nodes:
         if node["resource"] in ALARMS:
             yield from ALARMS[node["resource"]](node)
+        if node["kind"] == "secret":
+            for alarm, failed, caller in secret.without_the_system(node):
+                yield from _summed(alarm, _of_caller(failed, caller))
         if state_machine.only_answers(node):
             yield from _summed(state_machine.without_answer(node), _executions(node))
     yield from _function_errors([node for node in nodes if node["kind"] == "function"])
@@ -188,8 +191,18 @@ Addend = Term | Growth | Behind
 def _executions(node: CompiledNode) -> list[Addend]:
     """Executions of a machine that fail, counted while no alarm on the API that waits pages."""
     failing = [*state_machine.failed(node).values()]
-    waiting = [each for each in node.sources if each["kind"] in api.NAMES]
+    waiting = _apis(node)
     return [Behind(waiting[0], failing, 1)] if waiting else [*map(Term, failing)]
+
+
+def _of_caller(failed: Metric, caller: CompiledNode) -> list[Addend]:
+    """What fails in a function, counted while neither its API nor its queue tells of an outage."""
+    waiting = _apis(caller)
+    return [Behind(waiting[0], [failed], 1) if waiting else Term(failed, _consumed(caller))]
+
+
+def _apis(node: CompiledNode) -> list[CompiledNode]:
+    return [each for each in node.sources if each["kind"] in api.NAMES]
 
 
 def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:

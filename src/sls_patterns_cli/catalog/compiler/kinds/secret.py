@@ -1,10 +1,10 @@
 """Secrets of Secrets Manager."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sls_patterns_cli.catalog.compiler.kinds.function import reported
 from sls_patterns_cli.catalog.compiler.records import (
-    PAGE,
     TICKET,
     Acknowledgement,
     Alarm,
@@ -28,33 +28,62 @@ def failed_sign_ins(edge: Facts, source: CompiledNode) -> Metric:
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
-    """The alarm on a token that does not sign in, of the function that sends it.
+    """The alarm on a token that does not sign in, of a function that asks several systems.
 
-    A function that asks several systems answers without one of them.
+    It answers without one of them, and no other alarm tells.
     """
+    for edge, caller in _signing_in(node):
+        if not asks_one_system(caller):
+            yield replace(
+                _alarm(node, edge, caller),
+                reason=f"two sign-ins in an hour; {caller['name']} answers with what the others "
+                "have",
+                metrics={"failed": failed_sign_ins(edge, caller)},
+                after="with the second failure",
+                threshold=FAILED_SIGN_INS,
+                period=3600,
+            )
+
+
+def without_the_system(node: CompiledNode) -> Iterator[tuple[Alarm, Metric, CompiledNode]]:
+    """The alarm on a token by which a function signs in to its only system, without its metrics.
+
+    With it come the failures, and the function, whose callers or messages tell of an outage.
+    """
+    for edge, caller in _signing_in(node):
+        if asks_one_system(caller):
+            alarm = replace(
+                _alarm(node, edge, caller),
+                reason=f"in two minutes of an hour; while most that {caller['name']} does fails, "
+                "another alarm tells",
+                after="in the second minute",
+                periods=60,
+                needed=2,
+            )
+            yield alarm, failed_sign_ins(edge, caller), caller
+
+
+def asks_one_system(caller: CompiledNode) -> bool:
+    """Whether a function has nothing to answer without a system that it signs in to."""
+    return len([each for each in caller.targets if each["kind"] == "external"]) == 1
+
+
+def _signing_in(node: CompiledNode) -> Iterator[tuple[Facts, CompiledNode]]:
     for edge in node.incoming:
-        if "signs_in_to" not in edge:
-            continue
-        caller = node.graph.node(edge["from"])
-        system = edge["signs_in_to"]
-        only_system = sum(target["kind"] == "external" for target in caller.targets) == 1
-        yield Alarm(
-            f"{pascal(system)}SignInAlarm",
-            PAGE if only_system else TICKET,
-            f"The service cannot sign in to {system}",
-            f"see in the log of {caller['name']} whether the token is refused or cannot be read, "
-            f"and store a valid one in {node['id']}",
-            f"two sign-ins in an hour; {caller['name']} "
-            + (
-                "has nothing to answer without it"
-                if only_system
-                else "answers with what the others have"
-            ),
-            {"failed": failed_sign_ins(edge, caller)},
-            after="with the second failure",
-            threshold=FAILED_SIGN_INS,
-            period=3600,
-        )
+        if "signs_in_to" in edge:
+            yield edge, node.graph.node(edge["from"])
+
+
+def _alarm(node: CompiledNode, edge: Facts, caller: CompiledNode) -> Alarm:
+    return Alarm(
+        f"{pascal(edge['signs_in_to'])}SignInAlarm",
+        TICKET,
+        f"The service cannot sign in to {edge['signs_in_to']}",
+        f"see in the log of {caller['name']} whether the token is refused or cannot be read, "
+        f"and store a valid one in {node['id']}",
+        reason="",
+        metrics={},
+    )
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
