@@ -264,8 +264,6 @@ class CircuitBreakerStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "TrackFunctionName",
             "The function that asks the carrier where a parcel is",
@@ -283,11 +281,6 @@ class CircuitBreakerStack(cdk.Stack):
             "AdministerFunctionName",
             "The function that shows, opens and closes the circuit",
             administer_function.function_name,
-        )
-        self._output(
-            "AdministerFunctionLogGroupName",
-            "Its log group",
-            administer_function.log_group.log_group_name,
         )
         self._output(
             "CarrierTokenArn",

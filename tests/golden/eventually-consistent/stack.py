@@ -553,16 +553,6 @@ class EventuallyConsistentStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
-        self._output(
-            "ManageFunctionName",
-            "The function that stores, reads and deletes orders",
-            manage_function.function_name,
-        )
-        self._output(
-            "ManageFunctionLogGroupName", "Its log group", manage_function.log_group.log_group_name
-        )
         self._output("OrdersTableName", "The table of the orders", orders_table.table_name)
         self._output(
             "OrdersToCopyFailuresBucketName",
@@ -616,10 +606,6 @@ class EventuallyConsistentStack(cdk.Stack):
             "MigrateDeadLetterQueueUrl",
             "The queue of the events that it could not process",
             migrate_dead_letter_queue.queue_url,
-        )
-        self._output("IssuerId", "The issuer of the tokens", issuer_url)
-        self._output(
-            "IssuerAudiences", "The audiences of the tokens", cdk.Fn.join(",", issuer_audience)
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

@@ -467,22 +467,6 @@ export class EventuallyConsistentStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "ManageFunctionName", {
-      description: "The function that stores, reads and deletes orders",
-      value: manageFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "ManageFunctionLogGroupName", {
-      description: "Its log group",
-      value: manageFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "OrdersTableName", {
       description: "The table of the orders",
       value: ordersTable.tableName,
@@ -538,14 +522,6 @@ export class EventuallyConsistentStack extends cdk.Stack {
     new cdk.CfnOutput(this, "MigrateDeadLetterQueueUrl", {
       description: "The queue of the events that it could not process",
       value: migrateDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerId", {
-      description: "The issuer of the tokens",
-      value: issuerUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerAudiences", {
-      description: "The audiences of the tokens",
-      value: cdk.Fn.join(",", issuerAudience),
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

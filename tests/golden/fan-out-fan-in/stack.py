@@ -373,19 +373,9 @@ class FanOutFanInStack(cdk.Stack):
             combine_function.function_name,
         )
         self._output(
-            "CombineFunctionLogGroupName",
-            "Its log group",
-            combine_function.log_group.log_group_name,
-        )
-        self._output(
             "DescribeFunctionName",
             "The function that returns the status of a job",
             describe_function.function_name,
-        )
-        self._output(
-            "DescribeFunctionLogGroupName",
-            "Its log group",
-            describe_function.log_group.log_group_name,
         )
         self._output("ResultsBucketName", "The bucket of results", results_bucket.bucket_name)
         self._output(

@@ -325,17 +325,9 @@ export class FanOutFanInStack extends cdk.Stack {
       description: "The function that ends a job with the total of its results",
       value: combineFunction.functionName,
     });
-    new cdk.CfnOutput(this, "CombineFunctionLogGroupName", {
-      description: "Its log group",
-      value: combineFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "DescribeFunctionName", {
       description: "The function that returns the status of a job",
       value: describeFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "DescribeFunctionLogGroupName", {
-      description: "Its log group",
-      value: describeFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ResultsBucketName", {
       description: "The bucket of results",

@@ -158,7 +158,6 @@ class FifoerStack(cdk.Stack):
             "Its dead-letter queue",
             entries_dead_letter_queue.queue_url,
         )
-        self._output("EntriesDeadLetterQueueArn", "Its ARN", entries_dead_letter_queue.queue_arn)
         self._output(
             "PostFunctionName",
             "The function that posts each entry to its account",

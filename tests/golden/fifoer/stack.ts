@@ -142,10 +142,6 @@ export class FifoerStack extends cdk.Stack {
       description: "Its dead-letter queue",
       value: entriesDeadLetterQueue.queueUrl,
     });
-    new cdk.CfnOutput(this, "EntriesDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: entriesDeadLetterQueue.queueArn,
-    });
     new cdk.CfnOutput(this, "PostFunctionName", {
       description: "The function that posts each entry to its account",
       value: postFunction.functionName,

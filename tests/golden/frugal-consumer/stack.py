@@ -322,7 +322,6 @@ class FrugalConsumerStack(cdk.Stack):
         self._output(
             "UsageDeadLetterQueueUrl", "Its dead-letter queue", usage_dead_letter_queue.queue_url
         )
-        self._output("UsageDeadLetterQueueArn", "Its ARN", usage_dead_letter_queue.queue_arn)
         self._output(
             "StoreFunctionName",
             "The function that stores each usage record once",

@@ -266,10 +266,6 @@ export class FrugalConsumerStack extends cdk.Stack {
       description: "Its dead-letter queue",
       value: usageDeadLetterQueue.queueUrl,
     });
-    new cdk.CfnOutput(this, "UsageDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: usageDeadLetterQueue.queueArn,
-    });
     new cdk.CfnOutput(this, "StoreFunctionName", {
       description: "The function that stores each usage record once",
       value: storeFunction.functionName,

@@ -302,11 +302,6 @@ class NotifierStack(cdk.Stack):
             "The function that publishes an event if it matches the schema",
             publish_function.function_name,
         )
-        self._output(
-            "PublishFunctionLogGroupName",
-            "Its log group",
-            publish_function.log_group.log_group_name,
-        )
         self._output("OrdersTopicArn", "The topic of order events", orders_topic.topic_arn)
         self._output(
             "OrdersTopicParameterName",
@@ -332,9 +327,6 @@ class NotifierStack(cdk.Stack):
             "InvoicingDeadLetterQueueUrl",
             "Its dead-letter queue",
             invoicing_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "InvoicingDeadLetterQueueArn", "Its ARN", invoicing_dead_letter_queue.queue_arn
         )
         self._output(
             "InvoiceFunctionName",

@@ -667,8 +667,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "ReportFunctionName",
             "The function that serves reports, from the cache if possible",
@@ -691,11 +689,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             data_changes_topic.topic_arn,
         )
         self._output(
-            "DataChangesTopicParameterName",
-            "The parameter that holds its ARN",
-            data_changes_topic_parameter.parameter_name,
-        )
-        self._output(
             "DataChangesToStaleReportsDeadLetterQueueUrl",
             "The queue of the messages that could not be delivered to stale-reports",
             data_changes_to_stale_reports_dead_letter_queue.queue_url,
@@ -709,9 +702,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "StaleReportsDeadLetterQueueUrl",
             "Its dead-letter queue",
             stale_reports_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "StaleReportsDeadLetterQueueArn", "Its ARN", stale_reports_dead_letter_queue.queue_arn
         )
         self._output(
             "InvalidateFunctionName",
@@ -730,7 +720,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             sales_cluster.attr_endpoint_address,
         )
         self._output("SalesClusterPort", "Its port", sales_cluster.attr_endpoint_port)
-        self._output("ReportsCacheName", "The cache of reports", reports_cache.ref)
         self._output(
             "MigrateFunctionName",
             "The function that applies the schema at each deployment",

@@ -579,14 +579,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "ReportFunctionName", {
       description: "The function that serves reports, from the cache if possible",
       value: reportFunction.functionName,
@@ -607,10 +599,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       description: "The topic of reports that other services changed",
       value: dataChangesTopic.topicArn,
     });
-    new cdk.CfnOutput(this, "DataChangesTopicParameterName", {
-      description: "The parameter that holds its ARN",
-      value: dataChangesTopicParameter.parameterName,
-    });
     new cdk.CfnOutput(this, "DataChangesToStaleReportsDeadLetterQueueUrl", {
       description: "The queue of the messages that could not be delivered to stale-reports",
       value: dataChangesToStaleReportsDeadLetterQueue.queueUrl,
@@ -623,10 +611,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     new cdk.CfnOutput(this, "StaleReportsDeadLetterQueueUrl", {
       description: "Its dead-letter queue",
       value: staleReportsDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "StaleReportsDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: staleReportsDeadLetterQueue.queueArn,
     });
     new cdk.CfnOutput(this, "InvalidateFunctionName", {
       description: "The function that invalidates reports that other services changed",
@@ -647,10 +631,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     new cdk.CfnOutput(this, "SalesClusterPort", {
       description: "Its port",
       value: salesCluster.attrEndpointPort,
-    });
-    new cdk.CfnOutput(this, "ReportsCacheName", {
-      description: "The cache of reports",
-      value: reportsCache.ref,
     });
     new cdk.CfnOutput(this, "MigrateFunctionName", {
       description: "The function that applies the schema at each deployment",

@@ -318,8 +318,6 @@ class ScalableWebhookStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "ReceiveFunctionName",
             "The function that checks the signature, enqueues the delivery, returns 202",
@@ -342,9 +340,6 @@ class ScalableWebhookStack(cdk.Stack):
             "DeliveriesDeadLetterQueueUrl",
             "Its dead-letter queue",
             deliveries_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "DeliveriesDeadLetterQueueArn", "Its ARN", deliveries_dead_letter_queue.queue_arn
         )
         self._output(
             "ProcessFunctionName",

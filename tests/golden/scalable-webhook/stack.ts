@@ -279,14 +279,6 @@ export class ScalableWebhookStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "ReceiveFunctionName", {
       description: "The function that checks the signature, enqueues the delivery, returns 202",
       value: receiveFunction.functionName,
@@ -306,10 +298,6 @@ export class ScalableWebhookStack extends cdk.Stack {
     new cdk.CfnOutput(this, "DeliveriesDeadLetterQueueUrl", {
       description: "Its dead-letter queue",
       value: deliveriesDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "DeliveriesDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: deliveriesDeadLetterQueue.queueArn,
     });
     new cdk.CfnOutput(this, "ProcessFunctionName", {
       description: "The function that stores each event once",

@@ -651,8 +651,6 @@ class StreamerStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.url.rstrip("/"))
-        self._output("ApiId", "The id of the API", api.rest_api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output("EventsStreamName", "The stream of the events", events_stream.stream_name)
         self._output(
             "EventsToCountFailuresBucketName",
@@ -673,16 +671,6 @@ class StreamerStack(cdk.Stack):
             "BatchesDeadLetterQueueUrl",
             "The queue of messages about records that could not be delivered",
             batches_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "TransformFunctionName",
-            "The function that converts each event to the format in which it is stored",
-            transform_function.function_name,
-        )
-        self._output(
-            "TransformFunctionLogGroupName",
-            "Its log group",
-            transform_function.log_group.log_group_name,
         )
         self._output(
             "ArchiveBucketName",
