@@ -294,10 +294,8 @@ class AggregatorStack(cdk.Stack):
             "The function that builds the page of a product",
             aggregate_function.function_name,
         )
-        self._output(
-            "AggregateFunctionLogGroupName",
-            "Its log group",
-            aggregate_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "AggregateFunctionLogGroupName", value=aggregate_function.log_group.log_group_name
         )
         self._output(
             "AnswersTableName",

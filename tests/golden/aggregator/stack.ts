@@ -265,7 +265,6 @@ export class AggregatorStack extends cdk.Stack {
       value: aggregateFunction.functionName,
     });
     new cdk.CfnOutput(this, "AggregateFunctionLogGroupName", {
-      description: "Its log group",
       value: aggregateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AnswersTableName", {

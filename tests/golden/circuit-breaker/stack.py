@@ -269,8 +269,8 @@ class CircuitBreakerStack(cdk.Stack):
             "The function that asks the carrier where a parcel is",
             track_function.function_name,
         )
-        self._output(
-            "TrackFunctionLogGroupName", "Its log group", track_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "TrackFunctionLogGroupName", value=track_function.log_group.log_group_name
         )
         self._output(
             "CircuitsTableName",

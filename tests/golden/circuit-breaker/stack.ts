@@ -238,7 +238,6 @@ export class CircuitBreakerStack extends cdk.Stack {
       value: trackFunction.functionName,
     });
     new cdk.CfnOutput(this, "TrackFunctionLogGroupName", {
-      description: "Its log group",
       value: trackFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "CircuitsTableName", {

@@ -569,8 +569,8 @@ class EventuallyConsistentStack(cdk.Stack):
             "The function that writes each change of an order to the copy for reports",
             copy_function.function_name,
         )
-        self._output(
-            "CopyFunctionLogGroupName", "Its log group", copy_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "CopyFunctionLogGroupName", value=copy_function.log_group.log_group_name
         )
         self._output("ReportsClusterId", "The database cluster", reports_cluster.ref)
         self._output(
@@ -578,14 +578,14 @@ class EventuallyConsistentStack(cdk.Stack):
             "The database of the copy of the orders",
             reports_cluster.attr_endpoint_address,
         )
-        self._output("ReportsClusterPort", "Its port", reports_cluster.attr_endpoint_port)
+        cdk.CfnOutput(self, "ReportsClusterPort", value=reports_cluster.attr_endpoint_port)
         self._output(
             "ReplayFunctionName",
             "The function that sends orders through the stream again",
             replay_function.function_name,
         )
-        self._output(
-            "ReplayFunctionLogGroupName", "Its log group", replay_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "ReplayFunctionLogGroupName", value=replay_function.log_group.log_group_name
         )
         self._output(
             "ReplayDeadLetterQueueUrl",
@@ -597,10 +597,8 @@ class EventuallyConsistentStack(cdk.Stack):
             "The function that applies the schema at each deployment",
             migrate_function.function_name,
         )
-        self._output(
-            "MigrateFunctionLogGroupName",
-            "Its log group",
-            migrate_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "MigrateFunctionLogGroupName", value=migrate_function.log_group.log_group_name
         )
         self._output(
             "MigrateDeadLetterQueueUrl",

@@ -484,7 +484,6 @@ export class EventuallyConsistentStack extends cdk.Stack {
       value: copyFunction.functionName,
     });
     new cdk.CfnOutput(this, "CopyFunctionLogGroupName", {
-      description: "Its log group",
       value: copyFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ReportsClusterId", {
@@ -495,16 +494,12 @@ export class EventuallyConsistentStack extends cdk.Stack {
       description: "The database of the copy of the orders",
       value: reportsCluster.attrEndpointAddress,
     });
-    new cdk.CfnOutput(this, "ReportsClusterPort", {
-      description: "Its port",
-      value: reportsCluster.attrEndpointPort,
-    });
+    new cdk.CfnOutput(this, "ReportsClusterPort", { value: reportsCluster.attrEndpointPort });
     new cdk.CfnOutput(this, "ReplayFunctionName", {
       description: "The function that sends orders through the stream again",
       value: replayFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReplayFunctionLogGroupName", {
-      description: "Its log group",
       value: replayFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ReplayDeadLetterQueueUrl", {
@@ -516,7 +511,6 @@ export class EventuallyConsistentStack extends cdk.Stack {
       value: migrateFunction.functionName,
     });
     new cdk.CfnOutput(this, "MigrateFunctionLogGroupName", {
-      description: "Its log group",
       value: migrateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "MigrateDeadLetterQueueUrl", {

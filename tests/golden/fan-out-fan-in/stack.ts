@@ -297,7 +297,6 @@ export class FanOutFanInStack extends cdk.Stack {
       value: startFunction.functionName,
     });
     new cdk.CfnOutput(this, "StartFunctionLogGroupName", {
-      description: "Its log group",
       value: startFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "StartDeadLetterQueueUrl", {
@@ -318,7 +317,6 @@ export class FanOutFanInStack extends cdk.Stack {
       value: workFunction.functionName,
     });
     new cdk.CfnOutput(this, "WorkFunctionLogGroupName", {
-      description: "Its log group",
       value: workFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "CombineFunctionName", {

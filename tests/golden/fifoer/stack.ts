@@ -139,7 +139,6 @@ export class FifoerStack extends cdk.Stack {
       value: entriesQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "EntriesDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: entriesDeadLetterQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "PostFunctionName", {
@@ -147,7 +146,6 @@ export class FifoerStack extends cdk.Stack {
       value: postFunction.functionName,
     });
     new cdk.CfnOutput(this, "PostFunctionLogGroupName", {
-      description: "Its log group",
       value: postFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "LedgerTableName", {

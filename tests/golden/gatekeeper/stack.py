@@ -232,10 +232,8 @@ class GatekeeperStack(cdk.Stack):
             "The function that turns a token into a policy for every route that the token allows",
             authorize_function.function_name,
         )
-        self._output(
-            "AuthorizeFunctionLogGroupName",
-            "Its log group",
-            authorize_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "AuthorizeFunctionLogGroupName", value=authorize_function.log_group.log_group_name
         )
         self._output(
             "GrantsTableName", "The table of the grants, by token id", grants_table.table_name

@@ -210,7 +210,6 @@ export class GatekeeperStack extends cdk.Stack {
       value: authorizeFunction.functionName,
     });
     new cdk.CfnOutput(this, "AuthorizeFunctionLogGroupName", {
-      description: "Its log group",
       value: authorizeFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "GrantsTableName", {

@@ -275,7 +275,6 @@ export class NotifierStack extends cdk.Stack {
       value: invoicingQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "InvoicingDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: invoicingDeadLetterQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "InvoiceFunctionName", {
@@ -283,7 +282,6 @@ export class NotifierStack extends cdk.Stack {
       value: invoiceFunction.functionName,
     });
     new cdk.CfnOutput(this, "InvoiceFunctionLogGroupName", {
-      description: "Its log group",
       value: invoiceFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "InvoicesTableName", {
@@ -295,7 +293,6 @@ export class NotifierStack extends cdk.Stack {
       value: auditFunction.functionName,
     });
     new cdk.CfnOutput(this, "AuditFunctionLogGroupName", {
-      description: "Its log group",
       value: auditFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AuditDeadLetterQueueUrl", {

@@ -672,16 +672,16 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "The function that serves reports, from the cache if possible",
             report_function.function_name,
         )
-        self._output(
-            "ReportFunctionLogGroupName", "Its log group", report_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "ReportFunctionLogGroupName", value=report_function.log_group.log_group_name
         )
         self._output(
             "RecordFunctionName",
             "The function that records sales, and invalidates their reports",
             record_function.function_name,
         )
-        self._output(
-            "RecordFunctionLogGroupName", "Its log group", record_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "RecordFunctionLogGroupName", value=record_function.log_group.log_group_name
         )
         self._output(
             "DataChangesTopicArn",
@@ -698,20 +698,18 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "The queue that holds reports that other services changed until they are invalidated",
             stale_reports_queue.queue_url,
         )
-        self._output(
-            "StaleReportsDeadLetterQueueUrl",
-            "Its dead-letter queue",
-            stale_reports_dead_letter_queue.queue_url,
+        cdk.CfnOutput(
+            self, "StaleReportsDeadLetterQueueUrl", value=stale_reports_dead_letter_queue.queue_url
         )
         self._output(
             "InvalidateFunctionName",
             "The function that invalidates reports that other services changed",
             invalidate_function.function_name,
         )
-        self._output(
+        cdk.CfnOutput(
+            self,
             "InvalidateFunctionLogGroupName",
-            "Its log group",
-            invalidate_function.log_group.log_group_name,
+            value=invalidate_function.log_group.log_group_name,
         )
         self._output("SalesClusterId", "The database cluster", sales_cluster.ref)
         self._output(
@@ -719,16 +717,14 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "The database of the sales, and the version of each report",
             sales_cluster.attr_endpoint_address,
         )
-        self._output("SalesClusterPort", "Its port", sales_cluster.attr_endpoint_port)
+        cdk.CfnOutput(self, "SalesClusterPort", value=sales_cluster.attr_endpoint_port)
         self._output(
             "MigrateFunctionName",
             "The function that applies the schema at each deployment",
             migrate_function.function_name,
         )
-        self._output(
-            "MigrateFunctionLogGroupName",
-            "Its log group",
-            migrate_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "MigrateFunctionLogGroupName", value=migrate_function.log_group.log_group_name
         )
         self._output(
             "MigrateDeadLetterQueueUrl",

@@ -584,7 +584,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       value: reportFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReportFunctionLogGroupName", {
-      description: "Its log group",
       value: reportFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "RecordFunctionName", {
@@ -592,7 +591,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       value: recordFunction.functionName,
     });
     new cdk.CfnOutput(this, "RecordFunctionLogGroupName", {
-      description: "Its log group",
       value: recordFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "DataChangesTopicArn", {
@@ -609,7 +607,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       value: staleReportsQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "StaleReportsDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: staleReportsDeadLetterQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "InvalidateFunctionName", {
@@ -617,7 +614,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       value: invalidateFunction.functionName,
     });
     new cdk.CfnOutput(this, "InvalidateFunctionLogGroupName", {
-      description: "Its log group",
       value: invalidateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "SalesClusterId", {
@@ -628,16 +624,12 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       description: "The database of the sales, and the version of each report",
       value: salesCluster.attrEndpointAddress,
     });
-    new cdk.CfnOutput(this, "SalesClusterPort", {
-      description: "Its port",
-      value: salesCluster.attrEndpointPort,
-    });
+    new cdk.CfnOutput(this, "SalesClusterPort", { value: salesCluster.attrEndpointPort });
     new cdk.CfnOutput(this, "MigrateFunctionName", {
       description: "The function that applies the schema at each deployment",
       value: migrateFunction.functionName,
     });
     new cdk.CfnOutput(this, "MigrateFunctionLogGroupName", {
-      description: "Its log group",
       value: migrateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "MigrateDeadLetterQueueUrl", {

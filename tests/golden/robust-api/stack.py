@@ -354,20 +354,18 @@ class RobustApiStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output(
-            "ShippingFunctionLogGroupName",
-            "Its log group",
-            shipping_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "ShippingFunctionLogGroupName", value=shipping_function.log_group.log_group_name
         )
         self._output(
             "WriteInvoiceFunctionName",
             "The function that writes the invoice of an order once",
             write_invoice_function.function_name,
         )
-        self._output(
+        cdk.CfnOutput(
+            self,
             "WriteInvoiceFunctionLogGroupName",
-            "Its log group",
-            write_invoice_function.log_group.log_group_name,
+            value=write_invoice_function.log_group.log_group_name,
         )
         self._output(
             "WriteInvoiceDeadLetterQueueUrl",

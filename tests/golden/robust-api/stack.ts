@@ -318,7 +318,6 @@ export class RobustApiStack extends cdk.Stack {
       value: api.apiEndpoint,
     });
     new cdk.CfnOutput(this, "ShippingFunctionLogGroupName", {
-      description: "Its log group",
       value: shippingFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "WriteInvoiceFunctionName", {
@@ -326,7 +325,6 @@ export class RobustApiStack extends cdk.Stack {
       value: writeInvoiceFunction.functionName,
     });
     new cdk.CfnOutput(this, "WriteInvoiceFunctionLogGroupName", {
-      description: "Its log group",
       value: writeInvoiceFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "WriteInvoiceDeadLetterQueueUrl", {

@@ -284,7 +284,6 @@ export class ScalableWebhookStack extends cdk.Stack {
       value: receiveFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReceiveFunctionLogGroupName", {
-      description: "Its log group",
       value: receiveFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "SigningSecretArn", {
@@ -296,7 +295,6 @@ export class ScalableWebhookStack extends cdk.Stack {
       value: deliveriesQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "DeliveriesDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: deliveriesDeadLetterQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "ProcessFunctionName", {
@@ -304,7 +302,6 @@ export class ScalableWebhookStack extends cdk.Stack {
       value: processFunction.functionName,
     });
     new cdk.CfnOutput(this, "ProcessFunctionLogGroupName", {
-      description: "Its log group",
       value: processFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "EventsTableName", {

@@ -245,10 +245,8 @@ class SimpleWebServiceStack(cdk.Stack):
             "The function that creates, reads, lists, updates and deletes products",
             catalog_function.function_name,
         )
-        self._output(
-            "CatalogFunctionLogGroupName",
-            "Its log group",
-            catalog_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "CatalogFunctionLogGroupName", value=catalog_function.log_group.log_group_name
         )
         self._output("ProductsTableName", "The table of the products", products_table.table_name)
         self._output(

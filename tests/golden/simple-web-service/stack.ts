@@ -216,7 +216,6 @@ export class SimpleWebServiceStack extends cdk.Stack {
       value: catalogFunction.functionName,
     });
     new cdk.CfnOutput(this, "CatalogFunctionLogGroupName", {
-      description: "Its log group",
       value: catalogFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ProductsTableName", {

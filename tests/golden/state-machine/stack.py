@@ -571,8 +571,8 @@ class StateMachineStack(cdk.Stack):
             "The queue of its executions that ended in a failure",
             order_dead_letter_queue.queue_url,
         )
-        self._output(
-            "ShipFunctionLogGroupName", "Its log group", ship_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "ShipFunctionLogGroupName", value=ship_function.log_group.log_group_name
         )
         self._output(
             "CancelFunctionName",
@@ -589,10 +589,8 @@ class StateMachineStack(cdk.Stack):
             "The function that releases the reserved goods of an order",
             release_function.function_name,
         )
-        self._output(
-            "ReleaseFunctionLogGroupName",
-            "Its log group",
-            release_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "ReleaseFunctionLogGroupName", value=release_function.log_group.log_group_name
         )
         self._output(
             "EffectsTableName",

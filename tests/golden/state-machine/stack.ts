@@ -500,7 +500,6 @@ export class StateMachineStack extends cdk.Stack {
       value: orderDeadLetterQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "ShipFunctionLogGroupName", {
-      description: "Its log group",
       value: shipFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "CancelFunctionName", {
@@ -516,7 +515,6 @@ export class StateMachineStack extends cdk.Stack {
       value: releaseFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReleaseFunctionLogGroupName", {
-      description: "Its log group",
       value: releaseFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "EffectsTableName", {

@@ -306,8 +306,8 @@ class StranglerStack(cdk.Stack):
             "The function that serves orders, while they move",
             orders_function.function_name,
         )
-        self._output(
-            "OrdersFunctionLogGroupName", "Its log group", orders_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "OrdersFunctionLogGroupName", value=orders_function.log_group.log_group_name
         )
         self._output(
             "RecordsTableName", "The table of the orders, by their id", records_table.table_name

@@ -272,7 +272,6 @@ export class StranglerStack extends cdk.Stack {
       value: ordersFunction.functionName,
     });
     new cdk.CfnOutput(this, "OrdersFunctionLogGroupName", {
-      description: "Its log group",
       value: ordersFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "RecordsTableName", {

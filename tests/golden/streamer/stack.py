@@ -690,8 +690,8 @@ class StreamerStack(cdk.Stack):
             "The function that counts the events of each type as they arrive",
             count_function.function_name,
         )
-        self._output(
-            "CountFunctionLogGroupName", "Its log group", count_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "CountFunctionLogGroupName", value=count_function.log_group.log_group_name
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

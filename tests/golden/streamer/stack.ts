@@ -596,7 +596,6 @@ export class StreamerStack extends cdk.Stack {
       value: countFunction.functionName,
     });
     new cdk.CfnOutput(this, "CountFunctionLogGroupName", {
-      description: "Its log group",
       value: countFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
