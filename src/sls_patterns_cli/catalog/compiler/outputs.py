@@ -21,7 +21,13 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     table,
     topic,
 )
-from sls_patterns_cli.catalog.compiler.records import CompiledNode, Facts, Graph, Output
+from sls_patterns_cli.catalog.compiler.records import (
+    CompiledNode,
+    Facts,
+    Graph,
+    Output,
+    OutputWhereRead,
+)
 
 OUTPUTS: dict[str, Callable[[CompiledNode], Iterator[Output]]] = {
     "http-api": api.outputs,
@@ -53,7 +59,11 @@ def outputs(graph: Graph, read: Collection[str]) -> Iterator[Output]:
     Each function, and what else few look for, has those that are read.
     """
     for node in graph.nodes:
-        yield from (each for each in of_node(node) if not each.where_read or each.name in read)
+        yield from (
+            each
+            for each in of_node(node)
+            if not isinstance(each, OutputWhereRead) or each.name in read
+        )
 
 
 def read_by_tool(redrive: Facts | None) -> set[str]:

@@ -159,16 +159,15 @@ class Output:
     description: str
     """Empty where the name says it."""
     value: Reference
-    where_read: bool = False
-    """Whether only a stack has it of which something reads it, such as a proof."""
 
     def as_dict(self) -> Facts:
         """The output as templates read it."""
-        return {
-            "name": self.name,
-            "description": self.description,
-            "value": self.value.as_dict(),
-        }
+        return {**vars(self), "value": self.value.as_dict()}
+
+
+@dataclass(frozen=True)
+class OutputWhereRead(Output):
+    """One that only a stack has of which something reads it, such as a proof."""
 
 
 @dataclass(frozen=True)
@@ -381,7 +380,8 @@ def output(
     where_read: bool = False,
 ) -> Output:
     """The output with an attribute of a resource: its name is the logical id with the suffix."""
-    return Output(f"{resource}{suffix}", description, Reference(resource, attribute), where_read)
+    kind = OutputWhereRead if where_read else Output
+    return kind(f"{resource}{suffix}", description, Reference(resource, attribute))
 
 
 def dead_letter_queue(name: str) -> str:
