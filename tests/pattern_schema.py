@@ -6,6 +6,7 @@ from typing import Any
 from sls_patterns_cli.catalog.declaration import (
     CREDENTIALS,
     NAME,
+    OUTPUT,
     POISON,
     QUESTIONS,
     SUITS,
@@ -70,6 +71,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
             ),
         },
         "adapters": {**LISTED, "items": NAMED},
+        "outputs": {**LISTED, "items": {"type": "string", "pattern": f"^{OUTPUT}$"}},
         "test_dependencies": packages,
         "stacks": {**LISTED, "items": NAMED},
         "test_helpers": {**LISTED, "items": NAMED},
@@ -115,6 +117,7 @@ def pattern_schema(vocabulary: Vocabulary) -> Schema:
                 "temporary_failures": {**LISTED, "items": NAMED},
                 "item_stores": {**LISTED, "items": NAMED},
                 "reads_json": {"type": "boolean"},
+                "validates_requests": {"type": "boolean"},
                 "auth": {"enum": [*vocabulary.auth]},
             },
             required=(

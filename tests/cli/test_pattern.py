@@ -345,7 +345,8 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
             f"{FILE}: unknown key 'exampels'; did you mean examples? "
             "allowed: title, summary, source, use, avoid, suits, runtimes, flavours, "
             "topologies, order, dependencies, test_dependencies, test_helpers, migrations, "
-            "examples, events, clients, stacks, temporary_failures, item_stores, reads_json, auth"
+            "examples, events, clients, stacks, temporary_failures, item_stores, reads_json, "
+            "validates_requests, auth"
         ),
     ),
     "what is no yes or no": (

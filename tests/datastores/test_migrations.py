@@ -18,6 +18,7 @@ from typing import ClassVar
 import pytest
 from environments import environment, link_modules, node
 from local.support import wait_until
+from physical import physical_id
 from rendering import render_project
 from tools import run
 from variants import by_one_worker
@@ -324,7 +325,7 @@ def test_every_request_of_cloudformation_is_answered(stack: session._Stack) -> N
     def ask(kind: str, **more: str) -> dict[str, str]:
         request = {"RequestType": kind, "ResponseURL": address, **identity, **more}
         stack.emulator.client("lambda").invoke(
-            FunctionName=stack.outputs["MigrateFunctionName"],
+            FunctionName=physical_id(stack.emulator, "MigrateFunction"),
             InvocationType="Event",
             Payload=json.dumps(request),
         )
@@ -350,7 +351,8 @@ def test_every_request_of_cloudformation_is_answered(stack: session._Stack) -> N
 def test_a_request_that_cannot_be_answered_ends_in_the_dead_letter_queue(
     stack: session._Stack,
 ) -> None:
-    name, url = (stack.outputs[key] for key in ("MigrateFunctionName", "MigrateDeadLetterQueueUrl"))
+    name = physical_id(stack.emulator, "MigrateFunction")
+    url = stack.outputs["MigrateDeadLetterQueueUrl"]
     request = json.dumps({"RequestType": "Update", "ResponseURL": "http://127.0.0.1:1/"})
 
     stack.emulator.client("lambda").invoke(

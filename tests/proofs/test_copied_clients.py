@@ -45,12 +45,13 @@ CALLS = {
 
 def project_of(runtime: str, folder: Path) -> Path:
     """Return a project with the packages of its functions, and those that both clients need."""
-    made = render_project(folder / runtime, pattern="internal-api", runtime=runtime)
+    answers = {"pattern": "internal-api", "tests_adapters": "true"}
+    made = render_project(folder / runtime, **answers, runtime=runtime)
     if runtime == "typescript":
         link_modules(made)
     else:
         link_requirements(made)
-        other = render_project(folder / "other", pattern="internal-api", runtime="typescript")
+        other = render_project(folder / "other", **answers, runtime="typescript")
         link_modules(other)
         (made / "node_modules").symlink_to(other / "node_modules")
     return made

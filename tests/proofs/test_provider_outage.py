@@ -12,6 +12,7 @@ import urllib3
 from adapters.kept_here import add_tests
 from environments import link_modules, link_requirements
 from local.support import wait_until
+from physical import physical_id
 from rendering import render_project
 from static.test_project import run_unit_tests
 from variants import Variant, parameters
@@ -140,7 +141,7 @@ def test_calls_are_answered_while_the_provider_fails(
                 assert HTTP.request("PUT", f"{control}/answer", json=told).status == 200
 
         def log() -> str:
-            name = stack.outputs["AuthorizeFunctionLogGroupName"]
+            name = physical_id(stack.emulator, "AuthorizeFunctionLogGroup")
             lines = stack.emulator.client("logs").filter_log_events(logGroupName=name)["events"]
             return "".join(line["message"] for line in lines)
 

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from environments import environment, link_environment, link_modules, link_requirements
+from physical import parameter
 from proofs.proving import own_id, prove
 from rendering import render_project
 from variants import Variant, few_of, parameters, topology_of
@@ -62,6 +63,7 @@ class Deployed:
     """A stack whose API checks its callers, and its routes with the scope that each needs."""
 
     def __init__(self, variant: Variant, stack: session._Stack) -> None:
+        self.emulator = stack.emulator
         self.client = stack.emulator.client
         self.region = stack.emulator.region
         self.outputs = stack.outputs
@@ -105,9 +107,9 @@ def with_token(**claims: object) -> "Caller":
 
     def headers(stack: Deployed, _method: str, _path: str, needed: str) -> dict[str, str]:
         issued = int(time.time()) - 10
-        audience, *_ = stack.outputs["IssuerAudiences"].split(",")
+        audience, *_ = parameter(stack.emulator, "IssuerAudience").split(",")
         given = {
-            "iss": stack.outputs["IssuerId"],
+            "iss": parameter(stack.emulator, "IssuerUrl"),
             "aud": audience,
             "sub": "caller",
             "scope": " ".join(scope for _, _, scope in stack.routes),

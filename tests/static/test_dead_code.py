@@ -1,6 +1,7 @@
 """What shared templates offer is rendered only where a project uses it."""
 
 import re
+from collections import Counter
 from collections.abc import Collection
 
 import pytest
@@ -64,3 +65,43 @@ def test_only_a_project_that_reads_json_texts_has_code_for_it() -> None:
             wrong.append(variant)
 
     assert wrong == []
+
+
+DEFINED = {
+    "python": re.compile(r"(?:^(@.*)\n)?^ *(?:async )?(?:def|class) (\w+)", re.MULTILINE),
+    "typescript": re.compile(
+        r"()^export (?:async )?(?:function|class|const|interface|type) (\w+)", re.MULTILINE
+    ),
+}
+CALLED_ELSEWHERE = {
+    **dict.fromkeys(("handler", "__call__", "__str__"), "the language and Lambda call it"),
+    **dict.fromkeys(("do_GET", "do_PATCH", "do_POST", "log_message"), "http.server calls it"),
+    **dict.fromkeys(("base64Encode", "parseJson"), "mapping templates call it"),
+    **dict.fromkeys(("_from_stored", "fits", "names_differ"), "Pydantic calls a validator"),
+    **dict.fromkeys(
+        ("item_of", "json_of", "itemOf", "modelOf", "moment"),
+        "how models are stored is one thing: a field or a function more needs the rest of it",
+    ),
+    "errorResponse": "where strangler moves a part only, a route that users add refuses by it",
+    "deadLetters": "the proofs of some datastores list dead letters by it",
+}
+"""What nothing names in some project, with the reason why it is there."""
+
+
+def test_what_a_project_defines_is_named_once_more() -> None:
+    unused = set()
+    for variant in OF_SAM:
+        project = kept_from(template(), **variant.answers)
+        files = [each for each in project.rglob("*.[pt][ys]") if each.is_file()]
+        texts = {each: each.read_text() for each in files}
+        named = Counter(word for text in texts.values() for word in re.findall(r"\w+", text))
+        unused |= {
+            (variant.pattern, file.name, name)
+            for file, text in texts.items()
+            if "harness" not in file.parts
+            for decorated, name in DEFINED[variant.runtime].findall(text)
+            if not decorated and named[name] == 1 and not name.startswith("test_")
+        }
+
+    assert {each for each in unused if each[2] not in CALLED_ELSEWHERE} == set()
+    assert CALLED_ELSEWHERE.keys() <= {name for _, _, name in unused} | {"handler"}

@@ -55,7 +55,6 @@ COMMANDS_OF_NODE = {
 
 KEPT = {
     "@aws-lambda-powertools/metrics",
-    "@aws-lambda-powertools/parser",
     "@aws-sdk/client-lambda",
     "@aws-sdk/client-secrets-manager",
 }

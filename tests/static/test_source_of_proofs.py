@@ -62,7 +62,7 @@ def test_elsewhere_the_summary_says_how_to_turn_the_proofs_on(
     subprocess.run(
         ["bash", "-e", "-c", tell["run"]], env={"GITHUB_STEP_SUMMARY": str(summary)}, check=True
     )
-    assert summary.read_text().startswith("### The proofs are off\n")
+    assert summary.read_text().startswith("The proofs are off. ")
     assert "set the variable SLS_PATTERNS_SOURCE" in summary.read_text()
 
 

@@ -47,7 +47,7 @@ CODE = {"python": ".py", "typescript": ".ts"}
         (
             looks.code_in_typescript,
             "typescript",
-            {"eslint.config.js", "tsconfig.json", "package.json", ".editorconfig"},
+            {"eslint.config.js", "tsconfig.json", "package.json"},
             {"README.md", "template.yaml"},
         ),
     ],

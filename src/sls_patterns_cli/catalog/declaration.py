@@ -34,6 +34,9 @@ from sls_patterns_cli.errors import UserError
 NAME = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
 """The form of all names: they become file names, logical ids and environment variables."""
 
+OUTPUT = "[A-Z][A-Za-z0-9]*"
+"""The form of an output's name."""
+
 WHERE = ("anywhere", "local")
 """Where a proof can run: also on AWS, or on the local stack only."""
 
@@ -61,6 +64,7 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
             *("migrations", "examples", "events", "clients", "stacks", "temporary_failures"),
             "item_stores",
             "reads_json",
+            "validates_requests",
             "auth",
         ),
     )
@@ -94,6 +98,7 @@ def read_pattern(slug: str, declared: Declaration, vocabulary: Vocabulary) -> Pa
     for key in ("test_helpers", "events", "clients", "stacks", "temporary_failures", "item_stores"):
         place.names(declared, key, form=NAME, optional=True)
     place.flag(declared, "reads_json")
+    place.flag(declared, "validates_requests")
     if not isinstance(declared.get("order", 0), int):
         raise place.refuse(f"order must be a whole number, got {declared['order']!r}")
     _refuse_what_is_not_carried(place, pattern)
@@ -281,6 +286,7 @@ def _one_topology(
         proofs=tuple(each for each in proofs if each.of != "retried"),
         declared_proofs=proofs,
         adapters=place.names(declared, "adapters", form=NAME, optional=True),
+        outputs=place.names(declared, "outputs", form=OUTPUT, optional=True),
         test_packages=_packages(place, declared, "test_dependencies", vocabulary),
         harness=_harness(place, declared, vocabulary),
         proven_with=tuple(each for each in datastores if vocabulary.datastores[each].local),
@@ -296,7 +302,7 @@ def _one_topology(
 
 _OPTIONAL = (
     *("adapters", "stacks", "test_dependencies", "test_helpers", "events", "reads_json", "harness"),
-    *("use", "avoid", "retired"),
+    *("outputs", "use", "avoid", "retired"),
 )
 
 

@@ -141,6 +141,8 @@ class Topology:
     retired: str = ""
     """Why new projects are not offered it, and how projects that have it change to another one;
     empty if it is offered."""
+    outputs: tuple[str, ...] = ()
+    """What is read of its functions, logs and parameters: outputs of the stack."""
     without_credentials: "Topology | None" = None
     """The same where it does not sign in to third parties; None if it calls none that asks so."""
     declared_proofs: tuple[Proof, ...] = ()

@@ -289,26 +289,18 @@ class AggregatorStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "AggregateFunctionName",
             "The function that builds the page of a product",
             aggregate_function.function_name,
         )
-        self._output(
-            "AggregateFunctionLogGroupName",
-            "Its log group",
-            aggregate_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "AggregateFunctionLogGroupName", value=aggregate_function.log_group.log_group_name
         )
         self._output(
             "AnswersTableName",
             "The table of the last valid responses of the services",
             answers_table.table_name,
-        )
-        self._output("IssuerId", "The issuer of the tokens", issuer_url)
-        self._output(
-            "IssuerAudiences", "The audiences of the tokens", cdk.Fn.join(",", issuer_audience)
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

@@ -260,33 +260,16 @@ export class AggregatorStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "AggregateFunctionName", {
       description: "The function that builds the page of a product",
       value: aggregateFunction.functionName,
     });
     new cdk.CfnOutput(this, "AggregateFunctionLogGroupName", {
-      description: "Its log group",
       value: aggregateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AnswersTableName", {
       description: "The table of the last valid responses of the services",
       value: answersTable.tableName,
-    });
-    new cdk.CfnOutput(this, "IssuerId", {
-      description: "The issuer of the tokens",
-      value: issuerUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerAudiences", {
-      description: "The audiences of the tokens",
-      value: cdk.Fn.join(",", issuerAudience),
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

@@ -270,15 +270,13 @@ class CircuitBreakerStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "TrackFunctionName",
             "The function that asks the carrier where a parcel is",
             track_function.function_name,
         )
-        self._output(
-            "TrackFunctionLogGroupName", "Its log group", track_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "TrackFunctionLogGroupName", value=track_function.log_group.log_group_name
         )
         self._output(
             "CircuitsTableName",
@@ -289,11 +287,6 @@ class CircuitBreakerStack(cdk.Stack):
             "AdministerFunctionName",
             "The function that shows, opens and closes the circuit",
             administer_function.function_name,
-        )
-        self._output(
-            "AdministerFunctionLogGroupName",
-            "Its log group",
-            administer_function.log_group.log_group_name,
         )
         self._output(
             "CarrierTokenArn",

@@ -241,20 +241,11 @@ export class CircuitBreakerStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "TrackFunctionName", {
       description: "The function that asks the carrier where a parcel is",
       value: trackFunction.functionName,
     });
     new cdk.CfnOutput(this, "TrackFunctionLogGroupName", {
-      description: "Its log group",
       value: trackFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "CircuitsTableName", {
@@ -264,10 +255,6 @@ export class CircuitBreakerStack extends cdk.Stack {
     new cdk.CfnOutput(this, "AdministerFunctionName", {
       description: "The function that shows, opens and closes the circuit",
       value: administerFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "AdministerFunctionLogGroupName", {
-      description: "Its log group",
-      value: administerFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "CarrierTokenArn", {
       description: "The token by which the service signs in to the carrier",

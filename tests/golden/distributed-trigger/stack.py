@@ -155,10 +155,8 @@ class DistributedTriggerStack(cdk.Stack):
             "The function that publishes each upload to the topic",
             trigger_function.function_name,
         )
-        self._output(
-            "TriggerFunctionLogGroupName",
-            "Its log group",
-            trigger_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "TriggerFunctionLogGroupName", value=trigger_function.log_group.log_group_name
         )
         self._output(
             "TriggerDeadLetterQueueUrl",

@@ -135,7 +135,6 @@ export class DistributedTriggerStack extends cdk.Stack {
       value: triggerFunction.functionName,
     });
     new cdk.CfnOutput(this, "TriggerFunctionLogGroupName", {
-      description: "Its log group",
       value: triggerFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "TriggerDeadLetterQueueUrl", {

@@ -553,16 +553,6 @@ class EventuallyConsistentStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
-        self._output(
-            "ManageFunctionName",
-            "The function that stores, reads and deletes orders",
-            manage_function.function_name,
-        )
-        self._output(
-            "ManageFunctionLogGroupName", "Its log group", manage_function.log_group.log_group_name
-        )
         self._output("OrdersTableName", "The table of the orders", orders_table.table_name)
         self._output(
             "OrdersToCopyFailuresBucketName",
@@ -579,8 +569,8 @@ class EventuallyConsistentStack(cdk.Stack):
             "The function that writes each change of an order to the copy for reports",
             copy_function.function_name,
         )
-        self._output(
-            "CopyFunctionLogGroupName", "Its log group", copy_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "CopyFunctionLogGroupName", value=copy_function.log_group.log_group_name
         )
         self._output("ReportsClusterId", "The database cluster", reports_cluster.ref)
         self._output(
@@ -588,14 +578,14 @@ class EventuallyConsistentStack(cdk.Stack):
             "The database of the copy of the orders",
             reports_cluster.attr_endpoint_address,
         )
-        self._output("ReportsClusterPort", "Its port", reports_cluster.attr_endpoint_port)
+        cdk.CfnOutput(self, "ReportsClusterPort", value=reports_cluster.attr_endpoint_port)
         self._output(
             "ReplayFunctionName",
             "The function that sends orders through the stream again",
             replay_function.function_name,
         )
-        self._output(
-            "ReplayFunctionLogGroupName", "Its log group", replay_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "ReplayFunctionLogGroupName", value=replay_function.log_group.log_group_name
         )
         self._output(
             "ReplayDeadLetterQueueUrl",
@@ -607,19 +597,13 @@ class EventuallyConsistentStack(cdk.Stack):
             "The function that applies the schema at each deployment",
             migrate_function.function_name,
         )
-        self._output(
-            "MigrateFunctionLogGroupName",
-            "Its log group",
-            migrate_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "MigrateFunctionLogGroupName", value=migrate_function.log_group.log_group_name
         )
         self._output(
             "MigrateDeadLetterQueueUrl",
             "The queue of the events that it could not process",
             migrate_dead_letter_queue.queue_url,
-        )
-        self._output("IssuerId", "The issuer of the tokens", issuer_url)
-        self._output(
-            "IssuerAudiences", "The audiences of the tokens", cdk.Fn.join(",", issuer_audience)
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

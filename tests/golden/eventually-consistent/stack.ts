@@ -467,22 +467,6 @@ export class EventuallyConsistentStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "ManageFunctionName", {
-      description: "The function that stores, reads and deletes orders",
-      value: manageFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "ManageFunctionLogGroupName", {
-      description: "Its log group",
-      value: manageFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "OrdersTableName", {
       description: "The table of the orders",
       value: ordersTable.tableName,
@@ -500,7 +484,6 @@ export class EventuallyConsistentStack extends cdk.Stack {
       value: copyFunction.functionName,
     });
     new cdk.CfnOutput(this, "CopyFunctionLogGroupName", {
-      description: "Its log group",
       value: copyFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ReportsClusterId", {
@@ -511,16 +494,12 @@ export class EventuallyConsistentStack extends cdk.Stack {
       description: "The database of the copy of the orders",
       value: reportsCluster.attrEndpointAddress,
     });
-    new cdk.CfnOutput(this, "ReportsClusterPort", {
-      description: "Its port",
-      value: reportsCluster.attrEndpointPort,
-    });
+    new cdk.CfnOutput(this, "ReportsClusterPort", { value: reportsCluster.attrEndpointPort });
     new cdk.CfnOutput(this, "ReplayFunctionName", {
       description: "The function that sends orders through the stream again",
       value: replayFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReplayFunctionLogGroupName", {
-      description: "Its log group",
       value: replayFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ReplayDeadLetterQueueUrl", {
@@ -532,20 +511,11 @@ export class EventuallyConsistentStack extends cdk.Stack {
       value: migrateFunction.functionName,
     });
     new cdk.CfnOutput(this, "MigrateFunctionLogGroupName", {
-      description: "Its log group",
       value: migrateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "MigrateDeadLetterQueueUrl", {
       description: "The queue of the events that it could not process",
       value: migrateDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerId", {
-      description: "The issuer of the tokens",
-      value: issuerUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerAudiences", {
-      description: "The audiences of the tokens",
-      value: cdk.Fn.join(",", issuerAudience),
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

@@ -341,8 +341,8 @@ class FanOutFanInStack(cdk.Stack):
             "The function that starts the execution of a job that was uploaded",
             start_function.function_name,
         )
-        self._output(
-            "StartFunctionLogGroupName", "Its log group", start_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "StartFunctionLogGroupName", value=start_function.log_group.log_group_name
         )
         self._output(
             "StartDeadLetterQueueUrl",
@@ -364,8 +364,8 @@ class FanOutFanInStack(cdk.Stack):
             "The function that processes a batch of rows",
             work_function.function_name,
         )
-        self._output(
-            "WorkFunctionLogGroupName", "Its log group", work_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "WorkFunctionLogGroupName", value=work_function.log_group.log_group_name
         )
         self._output(
             "CombineFunctionName",
@@ -373,19 +373,9 @@ class FanOutFanInStack(cdk.Stack):
             combine_function.function_name,
         )
         self._output(
-            "CombineFunctionLogGroupName",
-            "Its log group",
-            combine_function.log_group.log_group_name,
-        )
-        self._output(
             "DescribeFunctionName",
             "The function that returns the status of a job",
             describe_function.function_name,
-        )
-        self._output(
-            "DescribeFunctionLogGroupName",
-            "Its log group",
-            describe_function.log_group.log_group_name,
         )
         self._output("ResultsBucketName", "The bucket of results", results_bucket.bucket_name)
         self._output(

@@ -297,7 +297,6 @@ export class FanOutFanInStack extends cdk.Stack {
       value: startFunction.functionName,
     });
     new cdk.CfnOutput(this, "StartFunctionLogGroupName", {
-      description: "Its log group",
       value: startFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "StartDeadLetterQueueUrl", {
@@ -318,24 +317,15 @@ export class FanOutFanInStack extends cdk.Stack {
       value: workFunction.functionName,
     });
     new cdk.CfnOutput(this, "WorkFunctionLogGroupName", {
-      description: "Its log group",
       value: workFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "CombineFunctionName", {
       description: "The function that ends a job with the total of its results",
       value: combineFunction.functionName,
     });
-    new cdk.CfnOutput(this, "CombineFunctionLogGroupName", {
-      description: "Its log group",
-      value: combineFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "DescribeFunctionName", {
       description: "The function that returns the status of a job",
       value: describeFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "DescribeFunctionLogGroupName", {
-      description: "Its log group",
-      value: describeFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ResultsBucketName", {
       description: "The bucket of results",

@@ -153,19 +153,14 @@ class FifoerStack(cdk.Stack):
             "The queue that holds ledger entries in the order of each account",
             entries_queue.queue_url,
         )
-        self._output(
-            "EntriesDeadLetterQueueUrl",
-            "Its dead-letter queue",
-            entries_dead_letter_queue.queue_url,
-        )
-        self._output("EntriesDeadLetterQueueArn", "Its ARN", entries_dead_letter_queue.queue_arn)
+        cdk.CfnOutput(self, "EntriesDeadLetterQueueUrl", value=entries_dead_letter_queue.queue_url)
         self._output(
             "PostFunctionName",
             "The function that posts each entry to its account",
             post_function.function_name,
         )
-        self._output(
-            "PostFunctionLogGroupName", "Its log group", post_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "PostFunctionLogGroupName", value=post_function.log_group.log_group_name
         )
         self._output(
             "LedgerTableName",

@@ -139,19 +139,13 @@ export class FifoerStack extends cdk.Stack {
       value: entriesQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "EntriesDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: entriesDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "EntriesDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: entriesDeadLetterQueue.queueArn,
     });
     new cdk.CfnOutput(this, "PostFunctionName", {
       description: "The function that posts each entry to its account",
       value: postFunction.functionName,
     });
     new cdk.CfnOutput(this, "PostFunctionLogGroupName", {
-      description: "Its log group",
       value: postFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "LedgerTableName", {

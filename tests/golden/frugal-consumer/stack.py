@@ -319,17 +319,14 @@ class FrugalConsumerStack(cdk.Stack):
             "The queue that holds usage records until they are stored",
             usage_queue.queue_url,
         )
-        self._output(
-            "UsageDeadLetterQueueUrl", "Its dead-letter queue", usage_dead_letter_queue.queue_url
-        )
-        self._output("UsageDeadLetterQueueArn", "Its ARN", usage_dead_letter_queue.queue_arn)
+        cdk.CfnOutput(self, "UsageDeadLetterQueueUrl", value=usage_dead_letter_queue.queue_url)
         self._output(
             "StoreFunctionName",
             "The function that stores each usage record once",
             store_function.function_name,
         )
-        self._output(
-            "StoreFunctionLogGroupName", "Its log group", store_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "StoreFunctionLogGroupName", value=store_function.log_group.log_group_name
         )
         self._output("RecordsClusterId", "The database cluster", records_cluster.ref)
         self._output(
@@ -337,16 +334,14 @@ class FrugalConsumerStack(cdk.Stack):
             "The database of the usage records",
             records_cluster.attr_endpoint_address,
         )
-        self._output("RecordsClusterPort", "Its port", records_cluster.attr_endpoint_port)
+        cdk.CfnOutput(self, "RecordsClusterPort", value=records_cluster.attr_endpoint_port)
         self._output(
             "MigrateFunctionName",
             "The function that applies the schema at each deployment",
             migrate_function.function_name,
         )
-        self._output(
-            "MigrateFunctionLogGroupName",
-            "Its log group",
-            migrate_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "MigrateFunctionLogGroupName", value=migrate_function.log_group.log_group_name
         )
         self._output(
             "MigrateDeadLetterQueueUrl",

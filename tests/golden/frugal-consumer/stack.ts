@@ -262,20 +262,12 @@ export class FrugalConsumerStack extends cdk.Stack {
       description: "The queue that holds usage records until they are stored",
       value: usageQueue.queueUrl,
     });
-    new cdk.CfnOutput(this, "UsageDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
-      value: usageDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "UsageDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: usageDeadLetterQueue.queueArn,
-    });
+    new cdk.CfnOutput(this, "UsageDeadLetterQueueUrl", { value: usageDeadLetterQueue.queueUrl });
     new cdk.CfnOutput(this, "StoreFunctionName", {
       description: "The function that stores each usage record once",
       value: storeFunction.functionName,
     });
     new cdk.CfnOutput(this, "StoreFunctionLogGroupName", {
-      description: "Its log group",
       value: storeFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "RecordsClusterId", {
@@ -286,16 +278,12 @@ export class FrugalConsumerStack extends cdk.Stack {
       description: "The database of the usage records",
       value: recordsCluster.attrEndpointAddress,
     });
-    new cdk.CfnOutput(this, "RecordsClusterPort", {
-      description: "Its port",
-      value: recordsCluster.attrEndpointPort,
-    });
+    new cdk.CfnOutput(this, "RecordsClusterPort", { value: recordsCluster.attrEndpointPort });
     new cdk.CfnOutput(this, "MigrateFunctionName", {
       description: "The function that applies the schema at each deployment",
       value: migrateFunction.functionName,
     });
     new cdk.CfnOutput(this, "MigrateFunctionLogGroupName", {
-      description: "Its log group",
       value: migrateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "MigrateDeadLetterQueueUrl", {

@@ -227,40 +227,21 @@ class GatekeeperStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "AuthorizeFunctionName",
             "The function that turns a token into a policy for every route that the token allows",
             authorize_function.function_name,
         )
-        self._output(
-            "AuthorizeFunctionLogGroupName",
-            "Its log group",
-            authorize_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "AuthorizeFunctionLogGroupName", value=authorize_function.log_group.log_group_name
         )
         self._output(
             "GrantsTableName", "The table of the grants, by token id", grants_table.table_name
         )
         self._output(
-            "ParcelsFunctionName",
-            "The function that quotes rates and makes labels for the principal of the call",
-            parcels_function.function_name,
-        )
-        self._output(
-            "ParcelsFunctionLogGroupName",
-            "Its log group",
-            parcels_function.log_group.log_group_name,
-        )
-        self._output(
             "AdministerFunctionName",
             "The function that grants and revokes tokens",
             administer_function.function_name,
-        )
-        self._output(
-            "AdministerFunctionLogGroupName",
-            "Its log group",
-            administer_function.log_group.log_group_name,
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

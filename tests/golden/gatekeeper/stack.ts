@@ -204,42 +204,21 @@ export class GatekeeperStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "AuthorizeFunctionName", {
       description:
         "The function that turns a token into a policy for every route that the token allows",
       value: authorizeFunction.functionName,
     });
     new cdk.CfnOutput(this, "AuthorizeFunctionLogGroupName", {
-      description: "Its log group",
       value: authorizeFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "GrantsTableName", {
       description: "The table of the grants, by token id",
       value: grantsTable.tableName,
     });
-    new cdk.CfnOutput(this, "ParcelsFunctionName", {
-      description: "The function that quotes rates and makes labels for the principal of the call",
-      value: parcelsFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "ParcelsFunctionLogGroupName", {
-      description: "Its log group",
-      value: parcelsFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "AdministerFunctionName", {
       description: "The function that grants and revokes tokens",
       value: administerFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "AdministerFunctionLogGroupName", {
-      description: "Its log group",
-      value: administerFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

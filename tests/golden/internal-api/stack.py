@@ -120,8 +120,8 @@ class InternalApiStack(cdk.Stack):
             "Its alias, which callers invoke",
             quote_function_alias.function_arn,
         )
-        self._output(
-            "QuoteFunctionLogGroupName", "Its log group", quote_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "QuoteFunctionLogGroupName", value=quote_function.log_group.log_group_name
         )
         self._output(
             "PricesTableName", "The table of the prices of all items", prices_table.table_name

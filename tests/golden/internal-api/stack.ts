@@ -104,7 +104,6 @@ export class InternalApiStack extends cdk.Stack {
       value: quoteFunctionAlias.functionArn,
     });
     new cdk.CfnOutput(this, "QuoteFunctionLogGroupName", {
-      description: "Its log group",
       value: quoteFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "PricesTableName", {

@@ -93,8 +93,8 @@ class InternalHandoffStack(cdk.Stack):
             "The function that awards loyalty points for each purchase once",
             award_function.function_name,
         )
-        self._output(
-            "AwardFunctionLogGroupName", "Its log group", award_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "AwardFunctionLogGroupName", value=award_function.log_group.log_group_name
         )
         self._output(
             "AwardDeadLetterQueueUrl",

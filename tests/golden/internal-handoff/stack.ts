@@ -80,7 +80,6 @@ export class InternalHandoffStack extends cdk.Stack {
       value: awardFunction.functionName,
     });
     new cdk.CfnOutput(this, "AwardFunctionLogGroupName", {
-      description: "Its log group",
       value: awardFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AwardDeadLetterQueueUrl", {

@@ -302,11 +302,6 @@ class NotifierStack(cdk.Stack):
             "The function that publishes an event if it matches the schema",
             publish_function.function_name,
         )
-        self._output(
-            "PublishFunctionLogGroupName",
-            "Its log group",
-            publish_function.log_group.log_group_name,
-        )
         self._output("OrdersTopicArn", "The topic of order events", orders_topic.topic_arn)
         self._output(
             "OrdersTopicParameterName",
@@ -328,23 +323,16 @@ class NotifierStack(cdk.Stack):
             "The queue that holds events of placed orders until they are invoiced",
             invoicing_queue.queue_url,
         )
-        self._output(
-            "InvoicingDeadLetterQueueUrl",
-            "Its dead-letter queue",
-            invoicing_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "InvoicingDeadLetterQueueArn", "Its ARN", invoicing_dead_letter_queue.queue_arn
+        cdk.CfnOutput(
+            self, "InvoicingDeadLetterQueueUrl", value=invoicing_dead_letter_queue.queue_url
         )
         self._output(
             "InvoiceFunctionName",
             "The function that writes the invoice of a placed order once",
             invoice_function.function_name,
         )
-        self._output(
-            "InvoiceFunctionLogGroupName",
-            "Its log group",
-            invoice_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "InvoiceFunctionLogGroupName", value=invoice_function.log_group.log_group_name
         )
         self._output("InvoicesTableName", "The table of the invoices", invoices_table.table_name)
         self._output(
@@ -352,8 +340,8 @@ class NotifierStack(cdk.Stack):
             "The function that records each change of an order once",
             audit_function.function_name,
         )
-        self._output(
-            "AuditFunctionLogGroupName", "Its log group", audit_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "AuditFunctionLogGroupName", value=audit_function.log_group.log_group_name
         )
         self._output(
             "AuditDeadLetterQueueUrl",

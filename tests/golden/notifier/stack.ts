@@ -254,10 +254,6 @@ export class NotifierStack extends cdk.Stack {
       description: "The function that publishes an event if it matches the schema",
       value: publishFunction.functionName,
     });
-    new cdk.CfnOutput(this, "PublishFunctionLogGroupName", {
-      description: "Its log group",
-      value: publishFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "OrdersTopicArn", {
       description: "The topic of order events",
       value: ordersTopic.topicArn,
@@ -279,19 +275,13 @@ export class NotifierStack extends cdk.Stack {
       value: invoicingQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "InvoicingDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: invoicingDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "InvoicingDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: invoicingDeadLetterQueue.queueArn,
     });
     new cdk.CfnOutput(this, "InvoiceFunctionName", {
       description: "The function that writes the invoice of a placed order once",
       value: invoiceFunction.functionName,
     });
     new cdk.CfnOutput(this, "InvoiceFunctionLogGroupName", {
-      description: "Its log group",
       value: invoiceFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "InvoicesTableName", {
@@ -303,7 +293,6 @@ export class NotifierStack extends cdk.Stack {
       value: auditFunction.functionName,
     });
     new cdk.CfnOutput(this, "AuditFunctionLogGroupName", {
-      description: "Its log group",
       value: auditFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AuditDeadLetterQueueUrl", {

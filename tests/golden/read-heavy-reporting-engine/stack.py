@@ -667,33 +667,26 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "ReportFunctionName",
             "The function that serves reports, from the cache if possible",
             report_function.function_name,
         )
-        self._output(
-            "ReportFunctionLogGroupName", "Its log group", report_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "ReportFunctionLogGroupName", value=report_function.log_group.log_group_name
         )
         self._output(
             "RecordFunctionName",
             "The function that records sales, and invalidates their reports",
             record_function.function_name,
         )
-        self._output(
-            "RecordFunctionLogGroupName", "Its log group", record_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "RecordFunctionLogGroupName", value=record_function.log_group.log_group_name
         )
         self._output(
             "DataChangesTopicArn",
             "The topic of reports that other services changed",
             data_changes_topic.topic_arn,
-        )
-        self._output(
-            "DataChangesTopicParameterName",
-            "The parameter that holds its ARN",
-            data_changes_topic_parameter.parameter_name,
         )
         self._output(
             "DataChangesToStaleReportsDeadLetterQueueUrl",
@@ -705,23 +698,18 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "The queue that holds reports that other services changed until they are invalidated",
             stale_reports_queue.queue_url,
         )
-        self._output(
-            "StaleReportsDeadLetterQueueUrl",
-            "Its dead-letter queue",
-            stale_reports_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "StaleReportsDeadLetterQueueArn", "Its ARN", stale_reports_dead_letter_queue.queue_arn
+        cdk.CfnOutput(
+            self, "StaleReportsDeadLetterQueueUrl", value=stale_reports_dead_letter_queue.queue_url
         )
         self._output(
             "InvalidateFunctionName",
             "The function that invalidates reports that other services changed",
             invalidate_function.function_name,
         )
-        self._output(
+        cdk.CfnOutput(
+            self,
             "InvalidateFunctionLogGroupName",
-            "Its log group",
-            invalidate_function.log_group.log_group_name,
+            value=invalidate_function.log_group.log_group_name,
         )
         self._output("SalesClusterId", "The database cluster", sales_cluster.ref)
         self._output(
@@ -729,17 +717,14 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "The database of the sales, and the version of each report",
             sales_cluster.attr_endpoint_address,
         )
-        self._output("SalesClusterPort", "Its port", sales_cluster.attr_endpoint_port)
-        self._output("ReportsCacheName", "The cache of reports", reports_cache.ref)
+        cdk.CfnOutput(self, "SalesClusterPort", value=sales_cluster.attr_endpoint_port)
         self._output(
             "MigrateFunctionName",
             "The function that applies the schema at each deployment",
             migrate_function.function_name,
         )
-        self._output(
-            "MigrateFunctionLogGroupName",
-            "Its log group",
-            migrate_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "MigrateFunctionLogGroupName", value=migrate_function.log_group.log_group_name
         )
         self._output(
             "MigrateDeadLetterQueueUrl",

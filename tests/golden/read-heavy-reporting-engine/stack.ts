@@ -579,20 +579,11 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "ReportFunctionName", {
       description: "The function that serves reports, from the cache if possible",
       value: reportFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReportFunctionLogGroupName", {
-      description: "Its log group",
       value: reportFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "RecordFunctionName", {
@@ -600,16 +591,11 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       value: recordFunction.functionName,
     });
     new cdk.CfnOutput(this, "RecordFunctionLogGroupName", {
-      description: "Its log group",
       value: recordFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "DataChangesTopicArn", {
       description: "The topic of reports that other services changed",
       value: dataChangesTopic.topicArn,
-    });
-    new cdk.CfnOutput(this, "DataChangesTopicParameterName", {
-      description: "The parameter that holds its ARN",
-      value: dataChangesTopicParameter.parameterName,
     });
     new cdk.CfnOutput(this, "DataChangesToStaleReportsDeadLetterQueueUrl", {
       description: "The queue of the messages that could not be delivered to stale-reports",
@@ -621,19 +607,13 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       value: staleReportsQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "StaleReportsDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: staleReportsDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "StaleReportsDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: staleReportsDeadLetterQueue.queueArn,
     });
     new cdk.CfnOutput(this, "InvalidateFunctionName", {
       description: "The function that invalidates reports that other services changed",
       value: invalidateFunction.functionName,
     });
     new cdk.CfnOutput(this, "InvalidateFunctionLogGroupName", {
-      description: "Its log group",
       value: invalidateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "SalesClusterId", {
@@ -644,20 +624,12 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       description: "The database of the sales, and the version of each report",
       value: salesCluster.attrEndpointAddress,
     });
-    new cdk.CfnOutput(this, "SalesClusterPort", {
-      description: "Its port",
-      value: salesCluster.attrEndpointPort,
-    });
-    new cdk.CfnOutput(this, "ReportsCacheName", {
-      description: "The cache of reports",
-      value: reportsCache.ref,
-    });
+    new cdk.CfnOutput(this, "SalesClusterPort", { value: salesCluster.attrEndpointPort });
     new cdk.CfnOutput(this, "MigrateFunctionName", {
       description: "The function that applies the schema at each deployment",
       value: migrateFunction.functionName,
     });
     new cdk.CfnOutput(this, "MigrateFunctionLogGroupName", {
-      description: "Its log group",
       value: migrateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "MigrateDeadLetterQueueUrl", {

@@ -354,45 +354,18 @@ class RobustApiStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
-        self._output(
-            "OrdersFunctionName",
-            "The function that stores orders and reads them",
-            orders_function.function_name,
-        )
-        self._output(
-            "OrdersFunctionLogGroupName", "Its log group", orders_function.log_group.log_group_name
-        )
-        self._output(
-            "InvoicesFunctionName",
-            "The function that accepts requests for invoices",
-            invoices_function.function_name,
-        )
-        self._output(
-            "InvoicesFunctionLogGroupName",
-            "Its log group",
-            invoices_function.log_group.log_group_name,
-        )
-        self._output(
-            "ShippingFunctionName",
-            "The function that returns shipping costs",
-            shipping_function.function_name,
-        )
-        self._output(
-            "ShippingFunctionLogGroupName",
-            "Its log group",
-            shipping_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "ShippingFunctionLogGroupName", value=shipping_function.log_group.log_group_name
         )
         self._output(
             "WriteInvoiceFunctionName",
             "The function that writes the invoice of an order once",
             write_invoice_function.function_name,
         )
-        self._output(
+        cdk.CfnOutput(
+            self,
             "WriteInvoiceFunctionLogGroupName",
-            "Its log group",
-            write_invoice_function.log_group.log_group_name,
+            value=write_invoice_function.log_group.log_group_name,
         )
         self._output(
             "WriteInvoiceDeadLetterQueueUrl",
@@ -410,19 +383,12 @@ class RobustApiStack(cdk.Stack):
             rates_function_alias.function_arn,
         )
         self._output(
-            "RatesFunctionLogGroupName", "Its log group", rates_function.log_group.log_group_name
-        )
-        self._output(
             "OrderBookTableName",
             "The table of the orders and their invoices",
             order_book_table.table_name,
         )
         self._output(
             "TariffsTableName", "The table of the tariff of each country", tariffs_table.table_name
-        )
-        self._output("IssuerId", "The issuer of the tokens", issuer_url)
-        self._output(
-            "IssuerAudiences", "The audiences of the tokens", cdk.Fn.join(",", issuer_audience)
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

@@ -317,36 +317,7 @@ export class RobustApiStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "OrdersFunctionName", {
-      description: "The function that stores orders and reads them",
-      value: ordersFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "OrdersFunctionLogGroupName", {
-      description: "Its log group",
-      value: ordersFunction.logGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "InvoicesFunctionName", {
-      description: "The function that accepts requests for invoices",
-      value: invoicesFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "InvoicesFunctionLogGroupName", {
-      description: "Its log group",
-      value: invoicesFunction.logGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "ShippingFunctionName", {
-      description: "The function that returns shipping costs",
-      value: shippingFunction.functionName,
-    });
     new cdk.CfnOutput(this, "ShippingFunctionLogGroupName", {
-      description: "Its log group",
       value: shippingFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "WriteInvoiceFunctionName", {
@@ -354,7 +325,6 @@ export class RobustApiStack extends cdk.Stack {
       value: writeInvoiceFunction.functionName,
     });
     new cdk.CfnOutput(this, "WriteInvoiceFunctionLogGroupName", {
-      description: "Its log group",
       value: writeInvoiceFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "WriteInvoiceDeadLetterQueueUrl", {
@@ -369,10 +339,6 @@ export class RobustApiStack extends cdk.Stack {
       description: "Its alias, which callers invoke",
       value: ratesFunctionAlias.functionArn,
     });
-    new cdk.CfnOutput(this, "RatesFunctionLogGroupName", {
-      description: "Its log group",
-      value: ratesFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "OrderBookTableName", {
       description: "The table of the orders and their invoices",
       value: orderBookTable.tableName,
@@ -380,14 +346,6 @@ export class RobustApiStack extends cdk.Stack {
     new cdk.CfnOutput(this, "TariffsTableName", {
       description: "The table of the tariff of each country",
       value: tariffsTable.tableName,
-    });
-    new cdk.CfnOutput(this, "IssuerId", {
-      description: "The issuer of the tokens",
-      value: issuerUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerAudiences", {
-      description: "The audiences of the tokens",
-      value: cdk.Fn.join(",", issuerAudience),
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

@@ -206,8 +206,8 @@ class RouterStack(cdk.Stack):
             "The function that routes each task to the function for its type",
             route_function.function_name,
         )
-        self._output(
-            "RouteFunctionLogGroupName", "Its log group", route_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "RouteFunctionLogGroupName", value=route_function.log_group.log_group_name
         )
         self._output(
             "RouteDeadLetterQueueUrl",
@@ -219,10 +219,8 @@ class RouterStack(cdk.Stack):
             "The function that writes the invoice of an order once",
             invoice_function.function_name,
         )
-        self._output(
-            "InvoiceFunctionLogGroupName",
-            "Its log group",
-            invoice_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "InvoiceFunctionLogGroupName", value=invoice_function.log_group.log_group_name
         )
         self._output(
             "InvoiceDeadLetterQueueUrl",
@@ -234,8 +232,8 @@ class RouterStack(cdk.Stack):
             "The function that makes the shipping label of an order once",
             label_function.function_name,
         )
-        self._output(
-            "LabelFunctionLogGroupName", "Its log group", label_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "LabelFunctionLogGroupName", value=label_function.log_group.log_group_name
         )
         self._output(
             "LabelDeadLetterQueueUrl",
@@ -247,8 +245,8 @@ class RouterStack(cdk.Stack):
             "The function that refunds an amount of an order once",
             refund_function.function_name,
         )
-        self._output(
-            "RefundFunctionLogGroupName", "Its log group", refund_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "RefundFunctionLogGroupName", value=refund_function.log_group.log_group_name
         )
         self._output(
             "RefundDeadLetterQueueUrl",

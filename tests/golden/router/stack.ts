@@ -174,7 +174,6 @@ export class RouterStack extends cdk.Stack {
       value: routeFunction.functionName,
     });
     new cdk.CfnOutput(this, "RouteFunctionLogGroupName", {
-      description: "Its log group",
       value: routeFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "RouteDeadLetterQueueUrl", {
@@ -186,7 +185,6 @@ export class RouterStack extends cdk.Stack {
       value: invoiceFunction.functionName,
     });
     new cdk.CfnOutput(this, "InvoiceFunctionLogGroupName", {
-      description: "Its log group",
       value: invoiceFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "InvoiceDeadLetterQueueUrl", {
@@ -198,7 +196,6 @@ export class RouterStack extends cdk.Stack {
       value: labelFunction.functionName,
     });
     new cdk.CfnOutput(this, "LabelFunctionLogGroupName", {
-      description: "Its log group",
       value: labelFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "LabelDeadLetterQueueUrl", {
@@ -210,7 +207,6 @@ export class RouterStack extends cdk.Stack {
       value: refundFunction.functionName,
     });
     new cdk.CfnOutput(this, "RefundFunctionLogGroupName", {
-      description: "Its log group",
       value: refundFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "RefundDeadLetterQueueUrl", {

@@ -318,17 +318,13 @@ class ScalableWebhookStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "ReceiveFunctionName",
             "The function that checks the signature, enqueues the delivery, returns 202",
             receive_function.function_name,
         )
-        self._output(
-            "ReceiveFunctionLogGroupName",
-            "Its log group",
-            receive_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "ReceiveFunctionLogGroupName", value=receive_function.log_group.log_group_name
         )
         self._output(
             "SigningSecretArn", "The key that sender and service share", signing_secret.secret_arn
@@ -338,23 +334,16 @@ class ScalableWebhookStack(cdk.Stack):
             "The queue that holds verified deliveries until they are stored",
             deliveries_queue.queue_url,
         )
-        self._output(
-            "DeliveriesDeadLetterQueueUrl",
-            "Its dead-letter queue",
-            deliveries_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "DeliveriesDeadLetterQueueArn", "Its ARN", deliveries_dead_letter_queue.queue_arn
+        cdk.CfnOutput(
+            self, "DeliveriesDeadLetterQueueUrl", value=deliveries_dead_letter_queue.queue_url
         )
         self._output(
             "ProcessFunctionName",
             "The function that stores each event once",
             process_function.function_name,
         )
-        self._output(
-            "ProcessFunctionLogGroupName",
-            "Its log group",
-            process_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "ProcessFunctionLogGroupName", value=process_function.log_group.log_group_name
         )
         self._output("EventsTableName", "The table of the events received", events_table.table_name)
         self._output(

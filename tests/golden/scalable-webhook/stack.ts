@@ -279,20 +279,11 @@ export class ScalableWebhookStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "ReceiveFunctionName", {
       description: "The function that checks the signature, enqueues the delivery, returns 202",
       value: receiveFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReceiveFunctionLogGroupName", {
-      description: "Its log group",
       value: receiveFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "SigningSecretArn", {
@@ -304,19 +295,13 @@ export class ScalableWebhookStack extends cdk.Stack {
       value: deliveriesQueue.queueUrl,
     });
     new cdk.CfnOutput(this, "DeliveriesDeadLetterQueueUrl", {
-      description: "Its dead-letter queue",
       value: deliveriesDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "DeliveriesDeadLetterQueueArn", {
-      description: "Its ARN",
-      value: deliveriesDeadLetterQueue.queueArn,
     });
     new cdk.CfnOutput(this, "ProcessFunctionName", {
       description: "The function that stores each event once",
       value: processFunction.functionName,
     });
     new cdk.CfnOutput(this, "ProcessFunctionLogGroupName", {
-      description: "Its log group",
       value: processFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "EventsTableName", {

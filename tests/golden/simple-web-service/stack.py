@@ -240,23 +240,15 @@ class SimpleWebServiceStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "CatalogFunctionName",
             "The function that creates, reads, lists, updates and deletes products",
             catalog_function.function_name,
         )
-        self._output(
-            "CatalogFunctionLogGroupName",
-            "Its log group",
-            catalog_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "CatalogFunctionLogGroupName", value=catalog_function.log_group.log_group_name
         )
         self._output("ProductsTableName", "The table of the products", products_table.table_name)
-        self._output("IssuerId", "The issuer of the tokens", issuer_url)
-        self._output(
-            "IssuerAudiences", "The audiences of the tokens", cdk.Fn.join(",", issuer_audience)
-        )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn
         )

@@ -211,33 +211,16 @@ export class SimpleWebServiceStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "CatalogFunctionName", {
       description: "The function that creates, reads, lists, updates and deletes products",
       value: catalogFunction.functionName,
     });
     new cdk.CfnOutput(this, "CatalogFunctionLogGroupName", {
-      description: "Its log group",
       value: catalogFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ProductsTableName", {
       description: "The table of the products",
       value: productsTable.tableName,
-    });
-    new cdk.CfnOutput(this, "IssuerId", {
-      description: "The issuer of the tokens",
-      value: issuerUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerAudiences", {
-      description: "The audiences of the tokens",
-      value: cdk.Fn.join(",", issuerAudience),
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

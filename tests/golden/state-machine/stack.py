@@ -561,8 +561,6 @@ class StateMachineStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "OrderStateMachineArn",
             "The state machine that reserves, charges and ships an order, or undoes the steps",
@@ -573,37 +571,8 @@ class StateMachineStack(cdk.Stack):
             "The queue of its executions that ended in a failure",
             order_dead_letter_queue.queue_url,
         )
-        self._output(
-            "StatusFunctionName",
-            "The function that returns the status of an order",
-            status_function.function_name,
-        )
-        self._output(
-            "StatusFunctionLogGroupName", "Its log group", status_function.log_group.log_group_name
-        )
-        self._output(
-            "ReserveFunctionName",
-            "The function that reserves the goods of an order",
-            reserve_function.function_name,
-        )
-        self._output(
-            "ReserveFunctionLogGroupName",
-            "Its log group",
-            reserve_function.log_group.log_group_name,
-        )
-        self._output(
-            "ChargeFunctionName",
-            "The function that charges the customer for an order",
-            charge_function.function_name,
-        )
-        self._output(
-            "ChargeFunctionLogGroupName", "Its log group", charge_function.log_group.log_group_name
-        )
-        self._output(
-            "ShipFunctionName", "The function that ships an order", ship_function.function_name
-        )
-        self._output(
-            "ShipFunctionLogGroupName", "Its log group", ship_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "ShipFunctionLogGroupName", value=ship_function.log_group.log_group_name
         )
         self._output(
             "CancelFunctionName",
@@ -611,34 +580,22 @@ class StateMachineStack(cdk.Stack):
             cancel_function.function_name,
         )
         self._output(
-            "CancelFunctionLogGroupName", "Its log group", cancel_function.log_group.log_group_name
-        )
-        self._output(
             "RefundFunctionName",
             "The function that refunds the payment of an order",
             refund_function.function_name,
-        )
-        self._output(
-            "RefundFunctionLogGroupName", "Its log group", refund_function.log_group.log_group_name
         )
         self._output(
             "ReleaseFunctionName",
             "The function that releases the reserved goods of an order",
             release_function.function_name,
         )
-        self._output(
-            "ReleaseFunctionLogGroupName",
-            "Its log group",
-            release_function.log_group.log_group_name,
+        cdk.CfnOutput(
+            self, "ReleaseFunctionLogGroupName", value=release_function.log_group.log_group_name
         )
         self._output(
             "EffectsTableName",
             "The table of the steps done and undone for each order",
             effects_table.table_name,
-        )
-        self._output("IssuerId", "The issuer of the tokens", issuer_url)
-        self._output(
-            "IssuerAudiences", "The audiences of the tokens", cdk.Fn.join(",", issuer_audience)
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

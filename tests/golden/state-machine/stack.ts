@@ -490,14 +490,6 @@ export class StateMachineStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "OrderStateMachineArn", {
       description:
         "The state machine that reserves, charges and ships an order, or undoes the steps",
@@ -507,73 +499,27 @@ export class StateMachineStack extends cdk.Stack {
       description: "The queue of its executions that ended in a failure",
       value: orderDeadLetterQueue.queueUrl,
     });
-    new cdk.CfnOutput(this, "StatusFunctionName", {
-      description: "The function that returns the status of an order",
-      value: statusFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "StatusFunctionLogGroupName", {
-      description: "Its log group",
-      value: statusFunction.logGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "ReserveFunctionName", {
-      description: "The function that reserves the goods of an order",
-      value: reserveFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "ReserveFunctionLogGroupName", {
-      description: "Its log group",
-      value: reserveFunction.logGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "ChargeFunctionName", {
-      description: "The function that charges the customer for an order",
-      value: chargeFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "ChargeFunctionLogGroupName", {
-      description: "Its log group",
-      value: chargeFunction.logGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "ShipFunctionName", {
-      description: "The function that ships an order",
-      value: shipFunction.functionName,
-    });
     new cdk.CfnOutput(this, "ShipFunctionLogGroupName", {
-      description: "Its log group",
       value: shipFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "CancelFunctionName", {
       description: "The function that cancels the shipment of an order",
       value: cancelFunction.functionName,
     });
-    new cdk.CfnOutput(this, "CancelFunctionLogGroupName", {
-      description: "Its log group",
-      value: cancelFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "RefundFunctionName", {
       description: "The function that refunds the payment of an order",
       value: refundFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "RefundFunctionLogGroupName", {
-      description: "Its log group",
-      value: refundFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "ReleaseFunctionName", {
       description: "The function that releases the reserved goods of an order",
       value: releaseFunction.functionName,
     });
     new cdk.CfnOutput(this, "ReleaseFunctionLogGroupName", {
-      description: "Its log group",
       value: releaseFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "EffectsTableName", {
       description: "The table of the steps done and undone for each order",
       value: effectsTable.tableName,
-    });
-    new cdk.CfnOutput(this, "IssuerId", {
-      description: "The issuer of the tokens",
-      value: issuerUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerAudiences", {
-      description: "The audiences of the tokens",
-      value: cdk.Fn.join(",", issuerAudience),
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

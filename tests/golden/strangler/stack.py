@@ -300,25 +300,20 @@ class StranglerStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
-        self._output("ApiId", "The id of the API", api.api_id)
         self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output(
             "OrdersFunctionName",
             "The function that serves orders, while they move",
             orders_function.function_name,
         )
-        self._output(
-            "OrdersFunctionLogGroupName", "Its log group", orders_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "OrdersFunctionLogGroupName", value=orders_function.log_group.log_group_name
         )
         self._output(
             "RecordsTableName", "The table of the orders, by their id", records_table.table_name
         )
         self._output(
             "ShiftsTableName", "The table of how far each path has moved", shifts_table.table_name
-        )
-        self._output("IssuerId", "The issuer of the tokens", issuer_url)
-        self._output(
-            "IssuerAudiences", "The audiences of the tokens", cdk.Fn.join(",", issuer_audience)
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

@@ -263,10 +263,6 @@ export class StranglerStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.apiId,
-    });
     new cdk.CfnOutput(this, "ApiLogGroupName", {
       description: "The access log of the API",
       value: apiLogGroup.logGroupName,
@@ -276,7 +272,6 @@ export class StranglerStack extends cdk.Stack {
       value: ordersFunction.functionName,
     });
     new cdk.CfnOutput(this, "OrdersFunctionLogGroupName", {
-      description: "Its log group",
       value: ordersFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "RecordsTableName", {
@@ -286,14 +281,6 @@ export class StranglerStack extends cdk.Stack {
     new cdk.CfnOutput(this, "ShiftsTableName", {
       description: "The table of how far each path has moved",
       value: shiftsTable.tableName,
-    });
-    new cdk.CfnOutput(this, "IssuerId", {
-      description: "The issuer of the tokens",
-      value: issuerUrl,
-    });
-    new cdk.CfnOutput(this, "IssuerAudiences", {
-      description: "The audiences of the tokens",
-      value: cdk.Fn.join(",", issuerAudience),
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {
       description: "Where the alarms go that need somebody now",

@@ -651,8 +651,6 @@ class StreamerStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.url.rstrip("/"))
-        self._output("ApiId", "The id of the API", api.rest_api_id)
-        self._output("ApiLogGroupName", "The access log of the API", api_log_group.log_group_name)
         self._output("EventsStreamName", "The stream of the events", events_stream.stream_name)
         self._output(
             "EventsToCountFailuresBucketName",
@@ -675,16 +673,6 @@ class StreamerStack(cdk.Stack):
             batches_dead_letter_queue.queue_url,
         )
         self._output(
-            "TransformFunctionName",
-            "The function that converts each event to the format in which it is stored",
-            transform_function.function_name,
-        )
-        self._output(
-            "TransformFunctionLogGroupName",
-            "Its log group",
-            transform_function.log_group.log_group_name,
-        )
-        self._output(
             "ArchiveBucketName",
             "The bucket of events in batches, and under errors/ those that could not be stored",
             archive_bucket.bucket_name,
@@ -702,8 +690,8 @@ class StreamerStack(cdk.Stack):
             "The function that counts the events of each type as they arrive",
             count_function.function_name,
         )
-        self._output(
-            "CountFunctionLogGroupName", "Its log group", count_function.log_group.log_group_name
+        cdk.CfnOutput(
+            self, "CountFunctionLogGroupName", value=count_function.log_group.log_group_name
         )
         self._output(
             "AlarmTopicArn", "Where the alarms go that need somebody now", alarms.topic.topic_arn

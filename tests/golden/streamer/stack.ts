@@ -558,14 +558,6 @@ export class StreamerStack extends cdk.Stack {
       description: "The address of the API",
       value: api.url.replace(/\/$/, ""),
     });
-    new cdk.CfnOutput(this, "ApiId", {
-      description: "The id of the API",
-      value: api.restApiId,
-    });
-    new cdk.CfnOutput(this, "ApiLogGroupName", {
-      description: "The access log of the API",
-      value: apiLogGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "EventsStreamName", {
       description: "The stream of the events",
       value: eventsStream.streamName,
@@ -586,14 +578,6 @@ export class StreamerStack extends cdk.Stack {
       description: "The queue of messages about records that could not be delivered",
       value: batchesDeadLetterQueue.queueUrl,
     });
-    new cdk.CfnOutput(this, "TransformFunctionName", {
-      description: "The function that converts each event to the format in which it is stored",
-      value: transformFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "TransformFunctionLogGroupName", {
-      description: "Its log group",
-      value: transformFunction.logGroup.logGroupName,
-    });
     new cdk.CfnOutput(this, "ArchiveBucketName", {
       description:
         "The bucket of events in batches, and under errors/ those that could not be stored",
@@ -612,7 +596,6 @@ export class StreamerStack extends cdk.Stack {
       value: countFunction.functionName,
     });
     new cdk.CfnOutput(this, "CountFunctionLogGroupName", {
-      description: "Its log group",
       value: countFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "AlarmTopicArn", {

@@ -32,7 +32,7 @@ from sls_patterns_cli.catalog.compiler.optional_parameters import (
     bound_of_datastore,
     optional_parameters,
 )
-from sls_patterns_cli.catalog.compiler.outputs import outputs
+from sls_patterns_cli.catalog.compiler.outputs import outputs, read_by_tool
 from sls_patterns_cli.catalog.compiler.records import (
     CompiledNode,
     Facts,
@@ -216,13 +216,13 @@ class _Compilation:
         own = [name for name in self._names("function") if name not in brought]
         replayed = _replayed(self._ends, self._vocabulary)
         ending = [each for each in edges if any(failure.end for failure in each.failures)]
+        redrive = dead_letters.tool([*self._ends, *set_aside], edges, nodes, ids, self._vocabulary)
+        read = {*self._topology.outputs, *read_by_tool(redrive)}
         return {
             "ends": unique(each.end for edge in edges for each in edge.failures if each.end),
             "dead_letter_queues": self._ends,
             "set_aside_queues": set_aside,
-            "redrive": dead_letters.tool(
-                [*self._ends, *set_aside], edges, nodes, ids, self._vocabulary
-            ),
+            "redrive": redrive,
             "alarms": [each.as_dict() for each in found],
             "dashboard": dashboard(self._graph, found).as_dict(),
             "alarm_metrics": sum(len(each.metrics) for each in found),
@@ -238,7 +238,7 @@ class _Compilation:
             "seconds_to_end": max(
                 (_seconds_to_end(each, self._facts) for each in ending), default=0
             ),
-            "outputs": [each.as_dict() for each in outputs(self._graph)],
+            "outputs": [each.as_dict() for each in outputs(self._graph, read)],
             "acknowledgements": [each.as_dict() for each in acknowledgements(self._graph)],
             "rollout": rollout.additions(self._graph, own, found),
             "stack_imports": imports(self._graph, found),

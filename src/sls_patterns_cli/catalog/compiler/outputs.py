@@ -1,6 +1,6 @@
 """The outputs of a stack, by which people and proofs find its resources."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds import (
     api,
@@ -21,7 +21,13 @@ from sls_patterns_cli.catalog.compiler.kinds import (
     table,
     topic,
 )
-from sls_patterns_cli.catalog.compiler.records import CompiledNode, Graph, Output
+from sls_patterns_cli.catalog.compiler.records import (
+    CompiledNode,
+    Facts,
+    Graph,
+    Output,
+    OutputWhereRead,
+)
 
 OUTPUTS: dict[str, Callable[[CompiledNode], Iterator[Output]]] = {
     "http-api": api.outputs,
@@ -47,10 +53,23 @@ OUTPUTS: dict[str, Callable[[CompiledNode], Iterator[Output]]] = {
 """By resource."""
 
 
-def outputs(graph: Graph) -> Iterator[Output]:
-    """The outputs of a stack, node by node, beside that of the topic for alarms."""
+def outputs(graph: Graph, read: Collection[str]) -> Iterator[Output]:
+    """The outputs of a stack, node by node, beside that of the topic for alarms.
+
+    Each function, and what else few look for, has those that are read.
+    """
     for node in graph.nodes:
-        yield from of_node(node)
+        yield from (
+            each
+            for each in of_node(node)
+            if not isinstance(each, OutputWhereRead) or each.name in read
+        )
+
+
+def read_by_tool(redrive: Facts | None) -> set[str]:
+    """What the tool for dead letters reads of the functions that failed."""
+    failed = {row["failed"] for row in redrive["queues"]} if redrive else set()
+    return {f"{each}{what}" for each in failed for what in ("Name", "AliasArn", "LogGroupName")}
 
 
 def of_node(node: CompiledNode) -> Iterator[Output]:

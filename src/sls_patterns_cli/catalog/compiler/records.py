@@ -157,11 +157,17 @@ class Output:
 
     name: str
     description: str
+    """Empty where the name says it."""
     value: Reference
 
     def as_dict(self) -> Facts:
         """The output as templates read it."""
         return {**vars(self), "value": self.value.as_dict()}
+
+
+@dataclass(frozen=True)
+class OutputWhereRead(Output):
+    """One that only a stack has of which something reads it, such as a proof."""
 
 
 @dataclass(frozen=True)
@@ -365,9 +371,17 @@ def kebab(name: str) -> str:
     return re.sub("(?<!^)([A-Z])", r"-\1", name).lower()
 
 
-def output(resource: str, suffix: str, description: str, attribute: Attribute) -> Output:
+def output(
+    resource: str,
+    suffix: str,
+    description: str,
+    attribute: Attribute,
+    *,
+    where_read: bool = False,
+) -> Output:
     """The output with an attribute of a resource: its name is the logical id with the suffix."""
-    return Output(f"{resource}{suffix}", description, Reference(resource, attribute))
+    kind = OutputWhereRead if where_read else Output
+    return kind(f"{resource}{suffix}", description, Reference(resource, attribute))
 
 
 def dead_letter_queue(name: str) -> str:

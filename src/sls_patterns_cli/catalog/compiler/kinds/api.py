@@ -254,13 +254,11 @@ def private_legacy() -> Iterator[OptionalParameter]:
 
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
-    """The address of an API, its id, and the name of its access log."""
+    """The address of an API, and the name of its access log."""
     api, log = node["id"], f"{node['id']}LogGroup"
     address: Attribute = "api_endpoint" if node["kind"] == "http-api" else "url"
-    number: Attribute = "api_id" if node["kind"] == "http-api" else "rest_api_id"
     yield output(api, "Url", "The address of the API", address)
-    yield output(api, "Id", "The id of the API", number)
-    yield output(log, "Name", "The access log of the API", "log_group_name")
+    yield output(log, "Name", "The access log of the API", "log_group_name", where_read=True)
 
 
 def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:

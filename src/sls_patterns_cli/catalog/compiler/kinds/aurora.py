@@ -99,7 +99,7 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     cluster = node["id"]
     yield output(cluster, "Id", "The database cluster", "ref")
     yield output(cluster, "Endpoint", f"The database of {node['does']}", "attr_endpoint_address")
-    yield output(cluster, "Port", "Its port", "attr_endpoint_port")
+    yield output(cluster, "Port", "", "attr_endpoint_port")
 
 
 def parameters(node: CompiledNode) -> Iterator[OptionalParameter]:

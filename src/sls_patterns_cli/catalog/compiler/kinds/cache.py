@@ -102,7 +102,7 @@ def is_served_without(function: CompiledNode) -> bool:
 
 def outputs(node: CompiledNode) -> Iterator[Output]:
     """The name of a cache."""
-    yield output(node["id"], "Name", f"The cache of {node['does']}", "ref")
+    yield output(node["id"], "Name", f"The cache of {node['does']}", "ref", where_read=True)
 
 
 def acknowledged(node: CompiledNode) -> Iterator[Acknowledgement]:

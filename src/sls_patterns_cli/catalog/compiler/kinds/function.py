@@ -278,10 +278,14 @@ def grants(node: CompiledNode) -> Iterator[Grant]:
 def outputs(node: CompiledNode) -> Iterator[Output]:
     """The names of a function and its log, the ARN of its alias, and its dead-letter queue."""
     function = node["id"]
-    yield output(function, "Name", f"The function that {node['does']}", "function_name")
+    yield output(
+        function, "Name", f"The function that {node['does']}", "function_name", where_read=True
+    )
     if node.get("alias"):
-        yield output(function, "AliasArn", "Its alias, which callers invoke", "alias_arn")
-    yield output(function, "LogGroupName", "Its log group", "log_group.log_group_name")
+        yield output(
+            function, "AliasArn", "Its alias, which callers invoke", "alias_arn", where_read=True
+        )
+    yield output(function, "LogGroupName", "", "log_group.log_group_name", where_read=True)
     in_bucket = node["failed_events"] == "bucket"
     if in_bucket:
         yield output(

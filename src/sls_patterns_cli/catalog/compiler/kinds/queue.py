@@ -260,9 +260,7 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     """The addresses of a queue and of its dead-letter queue."""
     yield output(node["id"], "Url", f"The queue that {node['does']}", "queue_url")
     if node["outgoing"]:
-        ends = dead_letter_queue(node["name"])
-        yield dead_letter_url(ends, "Its dead-letter queue")
-        yield output(ends, "Arn", "Its ARN", "queue_arn")
+        yield dead_letter_url(dead_letter_queue(node["name"]), "")
 
 
 def acknowledged(graph: Graph) -> Iterator[Acknowledgement]:

@@ -33,7 +33,9 @@ def outputs(node: CompiledNode) -> Iterator[Output]:
     """The ARN of a topic, the parameter that holds it, and what could not be delivered."""
     topic, parameter = node["id"], f"{node['id']}Parameter"
     yield output(topic, "Arn", f"The topic of {node['does']}", "topic_arn")
-    yield output(parameter, "Name", "The parameter that holds its ARN", "parameter_name")
+    yield output(
+        parameter, "Name", "The parameter that holds its ARN", "parameter_name", where_read=True
+    )
     for edge in node.outgoing:
         yield queue.dead_letter_url(
             end_of(edge, "E4"),
