@@ -301,7 +301,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             master_key=kms.Alias.from_alias_name(self, "DataChangesTopicKey", "alias/aws/sns"),
         )
         # Where other stacks find the topic that they subscribe to.
-        data_changes_topic_parameter = ssm.StringParameter(
+        ssm.StringParameter(
             self,
             "DataChangesTopicParameter",
             parameter_name=f"/topics/{self.stack_name}/data-changes",

@@ -233,7 +233,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       masterKey: kms.Alias.fromAliasName(this, "DataChangesTopicKey", "alias/aws/sns"),
     });
     // Where other stacks find the topic that they subscribe to.
-    const dataChangesTopicParameter = new ssm.StringParameter(this, "DataChangesTopicParameter", {
+    new ssm.StringParameter(this, "DataChangesTopicParameter", {
       parameterName: `/topics/${this.stackName}/data-changes`,
       stringValue: dataChangesTopic.topicArn,
     });
