@@ -93,9 +93,7 @@ def kept_from(origin: Path, version: str = "v0.0.0", **answers: str) -> Path:
 
 def data_of(version: str = "v0.0.0", **answers: str) -> dict[str, object]:
     """Return what is known of a project before its questions are answered."""
-    # What offers the command, is a build with an address.
-    address = PUBLIC if answers.get("dead_letters") == "command" else RESERVED_ADDRESS
-    source = {"_commit": version, "_src_path": address}
+    source = {"_commit": version, "_src_path": RESERVED_ADDRESS}
     # By default it would be the folder's, whose name is the tests' own affair.
     return {"project_name": answers["pattern"], "new_project": True, **answers, **source}
 

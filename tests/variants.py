@@ -103,10 +103,9 @@ def _bodies_passed(_: Pattern, topology: Topology) -> Iterator[str]:
         yield "passed"
 
 
-def _redriven_by_command(pattern: Pattern, topology: Topology) -> Iterator[str]:
-    redrive = _graph(pattern, topology)["redrive"]
-    if redrive and redrive["by_command"]:
-        yield "command"
+def _redriven_by_tool(pattern: Pattern, topology: Topology) -> Iterator[str]:
+    if _graph(pattern, topology)["redrive"]:
+        yield "tool"
 
 
 def _graph(pattern: Pattern, topology: Topology) -> dict[str, Any]:
@@ -147,7 +146,7 @@ FURTHER: Mapping[str, Callable[[Pattern, Topology], Iterable[str]]] = {
     "rollout": rollouts,
     "poison": _poison_retried,
     "bodies": _bodies_passed,
-    "dead_letters": _redriven_by_command,
+    "dead_letters": _redriven_by_tool,
     "parameters": _all_parameters,
     "job_rows": _other_rows,
     "tolerated_percentage": _no_tolerance,

@@ -49,6 +49,7 @@ def test_the_project_takes_the_patterns_name_and_the_defaults(cli: Cli) -> None:
         "dashboard": False,
         "stages": False,
         "tracing": "xray",
+        "dead_letters": "command",
     }
     assert project["files"] == sorted(tree(cli.folder / "scalable-webhook"))
     assert project["git"] is True
@@ -163,7 +164,7 @@ def test_it_ends_with_the_tree_the_variant_and_what_comes_next(cli: Cli) -> None
     variant = (
         "pattern scalable-webhook, topology function, runtime python, runtime version python3.13, "
         "iac sam, datastore dynamodb, poison named, rollout all-at-once, region us-east-1, "
-        "tracing xray"
+        "tracing xray, dead letters command"
     )
     assert lines[lines.index(variant) + 1 :][:6] == [
         "Nothing was asked, without a terminal: what was not given has its default.",

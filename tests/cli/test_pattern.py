@@ -283,10 +283,10 @@ MISTAKES: dict[str, tuple[tuple[Any, ...], Any, str]] = {
     ),
     "part that a module does not have": (
         in_topology("harness"),
-        {"operations": ["redrive"]},
+        {"stand-in": ["hangs"]},
         (
-            f"{TOPOLOGY}, harness: operations must be of: "
-            f"{', '.join(catalog.vocabulary().harness['operations'].parts)}; got 'redrive'"
+            f"{TOPOLOGY}, harness: stand-in must be of: "
+            f"{', '.join(catalog.vocabulary().harness['stand-in'].parts)}; got 'hangs'"
         ),
     ),
     "part of a module without parts": (

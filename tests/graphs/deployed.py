@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import link_modules, node
+from environments import link_modules
 from graphs.overlay import Graph
 from graphs.stub import messages
 from local.support import Client
 
 from sls_patterns_cli.catalog.model import Node
+from sls_patterns_cli.letters.deployed import CDK_HASH
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
 
@@ -40,17 +41,17 @@ SUFFIXES = {
 
 
 KILLED = """
-import boto3, os, runpy, signal, sys
+import os, runpy, signal, sys
+from sls_patterns_cli.letters.stores import QueueReading
 
-boto3.setup_default_session()
-boto3.DEFAULT_SESSION.events.register(
-    "before-call.sqs.DeleteMessage", lambda **_: os.kill(os.getpid(), signal.SIGKILL)
-)
-sys.argv = ["dead_letters.py", "redrive"]
-sys.path.insert(0, "tools")
-runpy.run_path("tools/dead_letters.py", run_name="__main__")
+QueueReading.delete = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+sys.argv = ["sls-patterns", *sys.argv[1:]]
+runpy.run_module("sls_patterns_cli", run_name="__main__")
 """
-"""The tool, killed when it is about to delete a letter that it has sent."""
+"""The command, killed when it is about to delete a letter that it has sent."""
+
+
+EVERYTHING = "--all", "--all-readers", "--yes"
 
 
 @dataclass(frozen=True)
@@ -105,29 +106,35 @@ class Deployed:
         return {found["id"] for key in keys for found in messages(self._object(name, key))}
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """Return what `make dead-letters` lists."""
-        listed: list[dict[str, Any]] = json.loads(self._dead_letters("list", "--json"))
-        return listed
+        """Return the letters, one by one."""
+        listed: list[dict[str, Any]] = json.loads(self._letters("show", "--payload"))
+        return [{**each, "queue": CDK_HASH.sub("", each["end"])} for each in listed]
 
     def redrive(self) -> None:
         """Do what `make redrive` does."""
-        for redriven in json.loads(self._dead_letters("redrive", "--json")):
-            assert redriven["stays"] == [], redriven
+        for redriven in json.loads(self._letters("redrive", *EVERYTHING)):
+            assert redriven["letters"] == [], redriven
 
     def redrive_killed_before_it_deletes(self) -> None:
-        """Redrive, in a process that is killed once it has sent a letter; of Python only."""
-        command = [sys.executable, "-c", KILLED]
-        done = subprocess.run(command, cwd=self.project, env=self.environment, check=False)
+        """Redrive one by one, in a process that is killed once it has sent a letter."""
+        command = [sys.executable, "-c", KILLED, "letters", "redrive", "--stack", self._stack]
+        done = subprocess.run(
+            [*command, "--older-than", "0s", "--all-readers", "--yes"],
+            env=self.environment,
+            check=False,
+        )
         assert done.returncode == -signal.SIGKILL
 
-    def _dead_letters(self, *arguments: str) -> str:
-        tools: dict[str, list[str | Path]] = {
-            "python": [sys.executable, "tools/dead_letters.py"],
-            "typescript": [node().executable, "tools/dead-letters.ts"],
-        }
+    @property
+    def _stack(self) -> str:
+        return self.environment["STACK_NAME"]
+
+    def _letters(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*tools[self.graph.variant.runtime], *arguments],
-            cwd=self.project,
+            [
+                *(sys.executable, "-m", "sls_patterns_cli", "letters", *arguments),
+                *("--stack", self._stack, "--json"),
+            ],
             env=self.environment,
             capture_output=True,
             text=True,

@@ -102,11 +102,11 @@ def test_a_message_that_fails_on_the_edge_reaches_its_end_and_comes_back(
     (letter, *_) = [
         each
         for each in stack.dead_letters()
-        if identity in {found["id"] for found in messages(each["what"])}
+        if identity in {found["id"] for found in messages(each["payload"])}
     ]
     assert letter["queue"] == dead_letter_queue(end.removesuffix("-dlq"))
     assert letter["received"] >= 1
-    assert letter.get("why") or letter.get("logs") or failure.id == "E6"
+    assert letter["cause"] or failure.id == "E6"
     assert identity in stack.ended_in(end)
 
     with travel.mended(stack, travel.failing_nodes(stack, edge)):

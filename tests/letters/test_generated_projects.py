@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from letters.conftest import Letters, bodies
@@ -12,7 +13,7 @@ from local.support import REGION, RUNTIME, Client
 from local.test_dead_letter_tool import Run, run
 from rendering import render_project
 from synthesis import template_file
-from variants import PATTERNS, Variant, further_variants
+from variants import PATTERNS, Variant, all_variants
 
 from sls_patterns_cli.catalog.compiler import graph_file
 from sls_patterns_cli.cloudformation.conditions import Choice
@@ -68,26 +69,41 @@ def deploy_project(emulator: Emulator, tmp_path: Path) -> Deploy:
     return deployed
 
 
+def redrive_of(variant: Variant) -> Any:
+    """Return the compiled facts of the tool for dead letters; None where nothing has an end."""
+    compiled = PATTERNS / variant.pattern / graph_file(variant.topology, variant.datastore)
+    return json.loads(compiled.read_text())["redrive"]
+
+
 WAYS = {
     "HalfDoneExecutions": "express executions",
     "KeptInvocations": "invocation records",
     "EventsForFunction": "events of a rule",
     "EventsForQueue": "events of a rule",
+    "FailedChanges": "records of a stream, rejected records of a stream",
+    "FailedDeployments": "invocation records",
+    "FailedDurableExecutions": "events of a function",
     "FailedEvents": "events of a function",
     "FailedExecutions": "executions",
     "FailedInvocations": "invocation records",
+    "FailedItems": "items of a map",
+    "FailedLines": "invocation records, lines of a log",
     "FailedMessages": "messages",
+    "FailedRecords": "records of a stream, rejected records of a stream",
     "MissedRuns": "runs of a schedule",
     "NotificationsForFunction": "notifications for a function",
     "NotificationsForQueue": "notifications for a queue",
+    "SetAsideEvents": "events set aside",
+    "SetAsideMessages": "messages set aside",
+    "UndeliveredBatches": "batches of a warehouse, records of a delivery",
     "UndeliveredRecords": "records of a delivery",
 }
 """What `letters` calls what the generated tool has a class for."""
 
-BY_COMMAND = [each for each in further_variants() if ("dead_letters", "command") in each.further]
+KEEPING = [each for each in all_variants() if redrive_of(each)]
 
 
-@pytest.mark.parametrize("variant", BY_COMMAND, ids=str)
+@pytest.mark.parametrize("variant", KEEPING, ids=str)
 def test_the_command_finds_every_queue_of_the_tool_that_it_takes_the_place_of(
     variant: Variant, tmp_path: Path
 ) -> None:
@@ -101,13 +117,12 @@ def test_the_command_finds_every_queue_of_the_tool_that_it_takes_the_place_of(
     deployed = Deployed(
         "shop", "arn:aws:cloudformation::::", stack, {n: n for n in stack.resources}
     )
-    compiled = PATTERNS / variant.pattern / graph_file(variant.topology, variant.datastore)
-    graph = json.loads(compiled.read_text())
+    rows = redrive_of(variant)["queues"]
 
     found, said = ends(deployed, lambda _: None)
 
     by_us = {HASH.sub("", end.name): {way.kind for way in end.ways} for end in found}
-    assert by_us == {row["id"]: {WAYS[row["class"]]} for row in graph["redrive"]["queues"]}
+    assert by_us == {row["id"]: {*WAYS[row["class"]].split(", ")} for row in rows}
     assert said == []
 
 

@@ -318,9 +318,25 @@ def test_what_a_delivery_read_from_a_stream_does_not_go_to_its_other_readers(
     report = redriven(letters, "Lake")
 
     (told,) = report["letters"]
-    others = "Readings has other readers, which would have it again: Piped, Reader"
+    others = (
+        "Readings is also read by Piped, Reader, which would have it again; --all-readers sends it "
+        "to them, too"
+    )
     assert (report["verdicts"]["kept"], told["reason"]) == (1, others)
     assert key in objects(client, depot["Lake"])
+
+    to_all = redriven(letters, "Lake", "--all", "--all-readers")
+
+    assert to_all["verdicts"]["sent"] == 1
+    assert key not in objects(client, depot["Lake"])
+    kinesis = client("kinesis")
+    name, records = depot["Readings"], []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        place = {"StreamName": name, "ShardId": shard["ShardId"]}
+        first = kinesis.get_shard_iterator(**place, ShardIteratorType="TRIM_HORIZON")
+        found = kinesis.get_records(ShardIterator=first["ShardIterator"])["Records"]
+        records += [record["Data"] for record in found]
+    assert b"x" in records
 
 
 def _count(client: Client, url: str) -> int:

@@ -51,7 +51,7 @@ def run(
     def run_tool(answers: dict[str, str], stack: str, *arguments: str, **variables: str) -> Done:
         project = tmp_path / "project"
         if not project.exists():
-            render_project(project, iac="sam", **answers)
+            render_project(project, iac="sam", dead_letters="tool", **answers)
         environment = {**emulator.client_environment({}), "STACK_NAME": stack, **variables}
         if answers["runtime"] == "typescript":
             link_modules(project)
@@ -309,7 +309,9 @@ MUTANT = {
 def test_a_tool_that_holds_no_group_back_is_noticed(
     runtime: str, blocked: Blocked, tmp_path: Path
 ) -> None:
-    project = render_project(tmp_path / "project", iac="sam", **FIFOER, runtime=runtime)
+    project = render_project(
+        tmp_path / "project", iac="sam", dead_letters="tool", **FIFOER, runtime=runtime
+    )
     name, held, sent = MUTANT[runtime]
     tool = project / "tools" / name
     assert tool.read_text().count(held) == 1
@@ -483,7 +485,7 @@ PREFIXES = {"sfn": "states", "eventbridge": "events", "secrets-manager": "secret
 def test_the_readme_lists_the_permissions_that_the_tool_needs(
     variant: Variant, tmp_path: Path
 ) -> None:
-    project = render_project(tmp_path / "project", **variant.answers)
+    project = render_project(tmp_path / "project", dead_letters="tool", **variant.answers)
     tool = [project / f"tools/{name}.ts" for name in ("dead-letters", "dead-letter-queue")]
     if not tool[0].exists():
         return

@@ -128,20 +128,22 @@ def test_a_topology_declares_what_its_proofs_use(variant: Variant, tmp_path: Pat
 
 
 HANDOFF = Variant("eventually-consistent", "streams", "python", "sam", "aurora-postgresql")
-HANDOFF_IN_TYPESCRIPT = replace(HANDOFF, runtime="typescript")
+CHARGES = Variant("frugal-consumer", "third-party", "python", "sam", "dynamodb")
+CHARGES_IN_TYPESCRIPT = replace(CHARGES, runtime="typescript")
+CALLED = declared(CHARGES)["stand-in"]
 
 
-@pytest.mark.parametrize("variant", [HANDOFF, HANDOFF_IN_TYPESCRIPT], ids=str)
+@pytest.mark.parametrize("variant", [CHARGES, CHARGES_IN_TYPESCRIPT], ids=str)
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (
-            {"operations": ("redrive-all",)},
-            "add to harness what proofs use: operations: [redrive-in-vain]",
+            {"stand-in": tuple(set(CALLED) - {"hang"})},
+            "add to harness what proofs use: stand-in: [hang]",
         ),
         (
-            {"operations": ("redrive-all", "redrive-in-vain", "redrive-leaving")},
-            "remove from harness what no proof uses: operations: [redrive-leaving]",
+            {"stand-in": (*CALLED, "keep-bodies")},
+            "remove from harness what no proof uses: stand-in: [keep-bodies]",
         ),
         ({"deployments": ()}, "remove from harness what no proof uses: deployments: []"),
     ],
@@ -205,7 +207,12 @@ def test_no_module_that_proofs_share_has_what_no_proof_uses(
 @pytest.mark.parametrize(
     ("runtime", "name", "text", "found"),
     [
-        ("python", "operations.py", "def redrive_all() -> None: ...\n", "redrive_all"),
+        (
+            "python",
+            "stand_in.py",
+            'class StandIn:\n    def hang(self) -> None: ...\n\n\n"StandIn"\n',
+            "hang",
+        ),
         (
             "typescript",
             "stand-in.ts",

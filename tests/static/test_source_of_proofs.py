@@ -1,6 +1,7 @@
 """CI checks and proves a project where it can install this tool, and says so where it cannot."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -67,33 +68,32 @@ def test_elsewhere_the_summary_says_how_to_turn_the_proofs_on(
 
 
 @pytest.mark.parametrize(
-    ("version", "source"),
-    [("v1.2.3", f"git+{PUBLIC}@v1.2.3"), ("v1.2.4.dev0", f"git+{PUBLIC}")],
+    ("address", "version", "source"),
+    [
+        (PUBLIC, "v1.2.3", f"git+{PUBLIC}@v1.2.3"),
+        (PUBLIC, "v1.2.4.dev0", f"git+{PUBLIC}"),
+        (RESERVED, "v1.2.3", ""),
+        ("/home/me/sls-patterns", "v1.2.3", ""),
+    ],
 )
-def test_a_project_of_an_address_may_have_the_command_for_dead_letters(
-    version: str, source: str, tmp_path: Path
+def test_the_command_for_dead_letters_says_in_a_line_where_its_tool_comes_from(
+    address: str, version: str, source: str, tmp_path: Path
 ) -> None:
-    workflow(tmp_path, PUBLIC, version, dead_letters="command")
+    workflow(tmp_path, address, version)
 
-    readme = (tmp_path / "hook/README.md").read_text()
-    makefile = (tmp_path / "hook/Makefile").read_text()
-    assert f'pipx install "sls-patterns-cli[letters] @ {source}"' in readme
-    assert "sls-patterns letters list --stack $(STACK)" in makefile
-    assert "sls-patterns letters redrive --stack $(STACK)" in makefile
+    for target in ("dead-letters", "redrive", "discard"):
+        done = subprocess.run(
+            [str(shutil.which("make")), "-C", str(tmp_path / "hook"), "--silent", target],
+            env={"PATH": "/nowhere", "SHELL": "/bin/sh"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        first, *_ = done.stderr.splitlines()
+        how = f': pipx install "sls-patterns-cli[letters] @ {source}"' if source else ""
+        assert first == f"This needs sls-patterns, which made this project{how}"
+        assert done.returncode == 2
     assert not (tmp_path / "hook/tools").exists()
-
-
-@pytest.mark.parametrize(
-    ("address", "topology"),
-    [(RESERVED, "function"), ("/home/me/sls-patterns", "function"), (PUBLIC, "direct")],
-)
-def test_without_an_address_or_with_letters_of_its_own_a_project_has_the_tool(
-    address: str, topology: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError, match="dead_letters"):
-        workflow(tmp_path, address, "v1.2.3", topology=topology, dead_letters="command")
-    workflow(tmp_path, address, "v1.2.3", topology=topology)
-    assert (tmp_path / "hook/tools/dead_letters.py").is_file()
 
 
 def test_no_generated_file_installs_this_tool_by_a_name_that_a_stranger_could_register() -> None:

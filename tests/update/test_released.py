@@ -25,7 +25,7 @@ from releases import (
     template_of,
     variants_of,
 )
-from rendering import PUBLIC, render_from
+from rendering import render_from
 from static.test_project import check_types, run_npm, run_unit_tests
 from tools import run
 from update.projects import Owned
@@ -573,28 +573,29 @@ def test_an_update_signs_in_nowhere_if_the_project_did_not(
     assert not project.exists("src/shop/adapters/bearer_token.py")
 
 
+TOOLS = {"python": "tools/dead_letters.py", "typescript": "tools/dead-letters.ts"}
+
+
 @pytest.mark.parametrize("version", with_topology("internal-handoff", "destination")[-1:])
+@pytest.mark.parametrize("runtime", ["python", "typescript"])
 def test_an_update_keeps_the_tool_for_dead_letters_until_the_command_is_asked_for(
-    cli: Cli, coming: Path, version: str
+    cli: Cli, coming: Path, version: str, runtime: str
 ) -> None:
-    project = generated(cli, version, pattern="internal-handoff", project_name="shop")
-    recorded = project.read(".copier-answers.yml")
-    address = re.compile("^_src_path: .*$", re.MULTILINE)
-    project.write(".copier-answers.yml", address.sub(f"_src_path: {PUBLIC}", recorded))
-    # It was rendered for another address.
-    (project.folder / ".github/workflows/ci.yml").unlink()
-    project.commit()
+    made = {"pattern": "internal-handoff", "runtime": runtime, "project_name": "shop"}
+    project = generated(cli, version, **made)
 
-    project.update("--source", coming)
+    done = project.run("update", "--json", "--source", coming)
 
-    assert "dead_letters" not in project.read(".copier-answers.yml")
-    assert "tools/dead_letters.py list" in project.read("Makefile")
-    assert project.exists("tools/dead_letters.py")
+    told = json.loads(done.stdout)["answers"]["dead_letters"]
+    assert (told["to"], told["new_projects"]) == ("tool", "command")
+    assert "dead_letters: tool\n" in project.read(".copier-answers.yml")
+    assert f"{TOOLS[runtime]} list" in project.read("Makefile")
+    assert project.exists(TOOLS[runtime])
     project.commit()
 
     project.update("--source", coming, "--data", "dead_letters=command")
 
-    assert "sls-patterns letters list --stack $(STACK)" in project.read("Makefile")
+    assert "sls-patterns letters list $(chosen)" in project.read("Makefile")
     assert "dead_letters: command\n" in project.read(".copier-answers.yml")
     assert not project.exists("tools")
     project.commit()
@@ -602,6 +603,26 @@ def test_an_update_keeps_the_tool_for_dead_letters_until_the_command_is_asked_fo
     project.update("--source", coming)
 
     assert not project.exists("tools")
+
+
+@pytest.mark.parametrize("version", with_topology("internal-handoff", "destination")[-1:])
+def test_an_edited_tool_for_dead_letters_is_kept_and_reported(
+    cli: Cli, coming: Path, version: str
+) -> None:
+    project = generated(cli, version, pattern="internal-handoff", project_name="shop")
+    project.run("update", "--source", coming)
+    project.commit()
+    tool = TOOLS["python"]
+    edited = project.read(tool) + "# ours\n"
+    project.write(tool, edited)
+    project.commit()
+
+    done = project.run("update", "--json", "--source", coming, "--data", "dead_letters=command")
+
+    assert done.returncode == 3
+    assert tool in json.dumps(json.loads(done.stdout)["kept"])
+    assert project.read(tool) == edited
+    assert not project.exists("tools/dead_letter_queue.py")
 
 
 @pytest.mark.parametrize("version", with_topology("scalable-webhook", "function")[-1:])
@@ -617,9 +638,6 @@ def test_an_update_generates_no_secret_again(cli: Cli, coming: Path, version: st
     project.run("update", "--source", coming)
 
     assert generating() == before
-
-
-TOOLS = {"python": "tools/dead_letters.py", "typescript": "tools/dead-letters.ts"}
 
 
 @pytest.mark.parametrize("version", with_topology("fifoer", "native")[-1:])

@@ -433,6 +433,8 @@ Arguments:
 Options:
   --stack NAME  The name of the deployed stack.
   --end NAME    Only this end, by its logical id; may be repeated.
+  --id ID       The letter with this id; may be repeated.
+  --group ID    Letters of a group of `list`; may be repeated.
   --json        Print JSON, for programs.
   -h, --help    Show this message and exit.
 """,
@@ -477,6 +479,8 @@ Options:
   --all             All letters.
   --execution NAME  Restart this execution, too, although it was stopped; may
                     be repeated.
+  --all-readers     Send records of a delivery to all readers of its stream,
+                    too.
   --rate N          Send at most so many letters a second.
   --wait SECONDS    Wait so long for what fails again; by default not.
                     [default: 0]
@@ -500,6 +504,7 @@ Options:
   --id ID       The letter with this id; may be repeated.
   --group ID    Letters of a group of `list`; may be repeated.
   --to FILE     The new file that gets a copy of each.
+  --dry-run     Delete nothing; say what would be deleted.
   --yes         Agree; nobody is asked.
   --json        Print JSON, for programs.
   -h, --help    Show this message and exit.

@@ -55,14 +55,20 @@ Yes = Annotated[bool, typer.Option("--yes", help="Agree; nobody is asked.")]
 
 
 @letters_app.command("list")
-def list_letters(
-    path: PathGiven = None, stack: Stack = "", end: Ends = None, json: Json = False
+def list_letters(  # noqa: PLR0913, PLR0917 - the options of a command
+    path: PathGiven = None,
+    stack: Stack = "",
+    end: Ends = None,
+    id_: Ids = None,
+    group: Groups = None,
+    json: Json = False,
 ) -> int:
     """List what is in each end of a stack, by cause."""
     with _running():
         from sls_patterns_cli.letters import command
 
-        return command.list_letters(_where(path, stack, end), json=json)
+        chosen = _selection(id_, group, None, None)
+        return command.list_letters(_where(path, stack, end), chosen, json=json)
 
 
 @letters_app.command()
@@ -111,6 +117,12 @@ def redrive(  # noqa: PLR0913, PLR0917 - the options of a command
             help="Restart this execution, too, although it was stopped; may be repeated.",
         ),
     ] = None,
+    all_readers: Annotated[
+        bool,
+        typer.Option(
+            "--all-readers", help="Send records of a delivery to all readers of its stream, too."
+        ),
+    ] = False,
     rate: Annotated[
         float | None, typer.Option(metavar="N", help="Send at most so many letters a second.")
     ] = None,
@@ -138,7 +150,7 @@ def redrive(  # noqa: PLR0913, PLR0917 - the options of a command
         redriving.check_rate(rate)
         _check_wait(wait)
         names = frozenset(execution or ())
-        wish = redriving.Wish(chosen, rate, wait, dry_run, names)
+        wish = redriving.Wish(chosen, rate, wait, dry_run, names, all_readers)
         where = _where(path, stack, end)
         return command.redrive(where, wish, command.confirmed(yes=yes), json=json)
 
@@ -153,6 +165,9 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
     to: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The new file that gets a copy of each.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Delete nothing; say what would be deleted.")
+    ] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> int:
@@ -160,11 +175,13 @@ def discard(  # noqa: PLR0913, PLR0917 - the options of a command
     with _running():
         from sls_patterns_cli.letters import command
 
-        if to is None:
-            raise UserError("--to must name a new file, which gets a copy of each letter.")
         if not (id_ or group):
             raise UserError("Say which letters: --id or --group.")
         chosen = _selection(id_, group, None, None)
+        if dry_run:
+            return command.count_discarded(_where(path, stack, end), chosen, json=json)
+        if to is None:
+            raise UserError("--to must name a new file, which gets a copy of each letter.")
         where = _where(path, stack, end)
         return command.discard(where, chosen, to, command.confirmed(yes=yes), json=json)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sls_patterns_cli.harness import changes, logs, queues
+from sls_patterns_cli.harness import changes, letters, logs, queues
 from sls_patterns_cli.harness.aws import client
 from sls_patterns_cli.harness.changes import (
     Changed,
@@ -165,6 +165,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "message-counts": lambda _, **given: queues.counts(**given),
     "log-lines": lambda _, **given: logs.lines(**given),
     "log-entries": lambda _, **given: logs.entries(**given),
+    "dead-letters": lambda harness: letters.shown(harness.stack),
+    "redrive": lambda harness, **given: letters.redrive(harness.stack, **given),
     "most-at-a-time": lambda _, **given: logs.most_at_a_time(**given),
     "metric-values": lambda _, **given: logs.metric_values(**given),
 }

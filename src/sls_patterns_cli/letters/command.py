@@ -42,10 +42,12 @@ class Where:
     """The ends that are meant; all if there is none."""
 
 
-def list_letters(where: Where, *, json: bool) -> int:
+def list_letters(where: Where, selection: Selection, *, json: bool) -> int:
     """Print the letters of a stack by end and cause; LEFT where not all were seen or read."""
     found = _Stack(where)
-    reports, problems = _for_each(found.ends, lambda end: listing.listed(end, found.clients))
+    reports, problems = _for_each(
+        found.ends, lambda end: listing.listed(end, found.clients, selection)
+    )
     paused, unknown = _paused(found)
     problems = problems or unknown
     if json:
@@ -155,6 +157,22 @@ def discard(where: Where, selection: Selection, file: Path, confirm: Confirm, *,
     return LEFT if problems or more else DONE
 
 
+def count_discarded(where: Where, selection: Selection, *, json: bool) -> int:
+    """Print how many letters a discard would delete; LEFT where there are none to be read."""
+    found = _Stack(where)
+    counts, problems = _for_each(
+        found.ends, lambda end: (end.name, discarding.chosen(end, selection))
+    )
+    chosen = [(name, count) for name, count in counts if count]
+    if json:
+        output.show_json([{"end": name, "discarded": 0, "chosen": count} for name, count in chosen])
+    for name, count in () if json else chosen:
+        output.show(f"{name}: {count} would be discarded")
+    if not chosen:
+        output.show_error(NOTHING)
+    return LEFT if problems or not chosen else DONE
+
+
 def pause(where: Where, function: str, confirm: Confirm, *, json: bool) -> int:
     """Disable what starts a function; LEFT where something of it goes on."""
     return _switch(where, function, confirm, on=False, json=json)
@@ -246,11 +264,12 @@ class _Stack:
         self.deployed = deployments.read(where.stack, self.clients, template)
         found, self.said = ends(self.deployed, self.clients)
         self.starters = starters(self.deployed, self.clients)
-        unknown = set(where.only) - {end.name for end in found}
+        meant = {name: _named(name, found) for name in where.only}
+        unknown = sorted(name for name, end in meant.items() if end is None)
         if unknown:
             known = ", ".join(end.name for end in found) or "none"
-            raise UserError(f"{', '.join(sorted(unknown))} keeps no letters here: {known} do.")
-        self.ends = [end for end in found if not where.only or end.name in where.only]
+            raise UserError(f"{', '.join(unknown)} keeps no letters here: {known} do.")
+        self.ends = [end for end in found if not where.only or end in meant.values()]
 
     def names(self) -> str:
         return ", ".join(end.name for end in self.ends) or "no end"
@@ -258,6 +277,13 @@ class _Stack:
     def show_said(self) -> None:
         for line in self.said:
             output.show(line)
+
+
+def _named(name: str, found: Sequence[End]) -> End | None:
+    """Return the end with this logical id, which may be without the hash that CDK adds."""
+    exact = [end for end in found if end.name == name]
+    meant = exact or [end for end in found if deployments.CDK_HASH.sub("", end.name) == name]
+    return meant[0] if len(meant) == 1 else None
 
 
 def _for_each(found: Sequence[S], do: Callable[[S], T]) -> tuple[list[T], bool]:

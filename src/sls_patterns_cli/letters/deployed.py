@@ -14,7 +14,6 @@ from sls_patterns_cli.cloudformation.stack import Resource, Stack, stack_of
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters.aws import Clients, explained
 from sls_patterns_cli.letters.targets import name_of
-from sls_patterns_cli.wiring.edges.executions import is_express
 from sls_patterns_cli.wiring.model import MACHINE, QUEUE
 
 NESTED = "AWS::CloudFormation::Stack"
@@ -46,12 +45,11 @@ def read(name: str, clients: Clients, template: Template | None = None) -> Deplo
 
 
 def machines_in_s3(stack: Stack) -> list[Resource]:
-    """Return the express machines whose definition SAM or CDK has left in S3.
+    """Return the state machines whose definition SAM or CDK has left in S3.
 
-    Only the definition says what such a machine keeps of its executions.
+    Only the definition says what a machine itself keeps: executions, or items of a map.
     """
-    machines = filter(is_express, stack.of_type(MACHINE))
-    return [each for each in machines if each.get("DefinitionS3Location")]
+    return [each for each in stack.of_type(MACHINE) if each.get("DefinitionS3Location")]
 
 
 def _definition(stack: Stack, machine: Resource, ids: Mapping[str, str], clients: Clients) -> str:

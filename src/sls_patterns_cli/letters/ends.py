@@ -11,9 +11,10 @@ from sls_patterns_cli.letters.deployed import Deployed
 from sls_patterns_cli.letters.letter import UNREADABLE, Letter, Outcome
 from sls_patterns_cli.letters.stores import Bucket, NoticedBucket, Queue, Store
 from sls_patterns_cli.letters.targets import name_of
-from sls_patterns_cli.letters.ways import way_back
+from sls_patterns_cli.letters.ways import kept_alone, kept_beside, way_back
 from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords, error_prefixes
 from sls_patterns_cli.letters.ways.messages import Messages
+from sls_patterns_cli.letters.ways.redshift import MANIFESTS, REDSHIFT
 from sls_patterns_cli.letters.ways.way import Context, NoWayBack, Way
 from sls_patterns_cli.wiring import edges as wiring
 from sls_patterns_cli.wiring.edges.mappings import polls
@@ -121,12 +122,12 @@ class _Finder:
 
     def found(self) -> tuple[list[End], list[str]]:
         ways: set[tuple[str, ...]] = set()
-        for edge in wiring.ends(self._stack):
+        for way in self._ways():
+            edge = way.edge
             store = self._store_of(edge)
             if store is None:
                 self._say(edge)
                 continue
-            way = way_back(edge, self._context)
             end = self._by_store.get(store.name)
             if end is None:
                 end = End(store, [], edge.end.name)
@@ -144,6 +145,12 @@ class _Finder:
             if isinstance(end.store, Queue):
                 end.store.has_records = all(isinstance(way, Messages) for way in end.ways)
         return list(self._by_store.values()), self._said
+
+    def _ways(self) -> Iterator[Way]:
+        for edge in wiring.ends(self._stack):
+            yield way_back(edge, self._context)
+            yield from kept_beside(edge, self._context)
+        yield from kept_alone(self._context)
 
     def _store_of(self, edge: Edge) -> Store | None:
         """Return what keeps the letters of an edge; None for an end that keeps nothing."""
@@ -180,7 +187,8 @@ class _Finder:
             first = destinations[0] if destinations else {}
             # Beside another destination the bucket has what could not be delivered there.
             backup = first.get("S3Configuration") or first.get("S3BackupConfiguration")
-            return error_prefixes(first if first.get("ErrorOutputPrefix") else backup or first)
+            prefixes = error_prefixes(first if first.get("ErrorOutputPrefix") else backup or first)
+            return (*prefixes, MANIFESTS) if delivery.get(REDSHIFT) else prefixes
         declared = self._context.deployed.ids.get(edge.declared_by, "")
         if edge.mechanism in {"stream", "kafka"}:
             return (f"aws/lambda/{declared}/",)

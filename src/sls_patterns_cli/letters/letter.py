@@ -1,6 +1,5 @@
 """A dead letter: what is kept of something that failed, and what became of sending it back."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,6 +32,8 @@ class Letter:
     """SQS's own, such as MessageGroupId."""
     message_id: str = ""
     """The id that SQS has given to the letter itself; "" of an object."""
+    object_key: str = ""
+    """The key of the object that it is, or is about."""
     problem: str = ""
     """Why what it is about cannot be read any more."""
 
@@ -40,11 +41,6 @@ class Letter:
     def content(self) -> Any:
         """The body's value if it is JSON, or else the body."""
         return decoded(self.body)
-
-    @property
-    def body_hash(self) -> str:
-        """The same for what has failed again."""
-        return hashlib.sha256(self.body.encode()).hexdigest()
 
     @property
     def group(self) -> str:
@@ -89,10 +85,12 @@ class Outcome:
     reason: str = ""
     by_choice: bool = False
     """Whether it is kept because nobody has named it, and not because anything is wrong."""
+    is_kept_anew: bool = False
+    """Whether what has failed again has a new letter by now, in the place of this one."""
 
     @property
     def leaves(self) -> bool:
-        return self.verdict in {"sent", "processed"}
+        return self.verdict in {"sent", "processed"} or self.is_kept_anew
 
 
 SENT, PROCESSED = Outcome("sent"), Outcome("processed")
@@ -102,8 +100,8 @@ def kept(reason: str, *, by_choice: bool = False) -> Outcome:
     return Outcome("kept", reason, by_choice)
 
 
-def failed_again(reason: str) -> Outcome:
-    return Outcome("failed-again", reason)
+def failed_again(reason: str, *, is_kept_anew: bool = False) -> Outcome:
+    return Outcome("failed-again", reason, is_kept_anew=is_kept_anew)
 
 
 def decoded(text: str) -> Any:

@@ -53,7 +53,7 @@ def total(name: str, counts: Counts | None, seen: int) -> str:
     return f"{text}; not all seen" if seen < counts.total else text
 
 
-def listed(end: End, clients: Clients) -> Listed:
+def listed(end: End, clients: Clients, selection: Selection) -> Listed:
     """Read every letter of an end once, and leave it there; raises UserError."""
     drift = list(end.confirm())
     with explained(end.name):
@@ -63,7 +63,7 @@ def listed(end: End, clients: Clients) -> Listed:
         with end.store.reading() as reading:
             for batch in reading:
                 for letter in batch:
-                    _add(found, letter)
+                    _add(found, letter, selection)
                     reading.hold(letter)
             found.seen, found.copies = reading.seen, reading.copies
         for group in found.groups.values():
@@ -98,10 +98,12 @@ def cause_of(way: Way, letter: Letter) -> Cause:
         return Cause(f"cannot be read: {error!r}")
 
 
-def _add(found: Listed, letter: Letter) -> None:
+def _add(found: Listed, letter: Letter, selection: Selection) -> None:
     way = found.end.way_of(letter)
     cause = cause_of(way, letter)
     id_ = group_of(letter.end, way.failed, cause)
+    if not selection.names(letter, id_):
+        return
     if id_ not in found.groups:
         found.groups[id_] = Group.of(letter, way.failed, way.kind, cause)
     found.groups[id_].add(letter)

@@ -13,6 +13,7 @@ from sls_patterns_cli.letters.listing import group_in
 from sls_patterns_cli.letters.selection import Selection
 from sls_patterns_cli.letters.stores import Counts, Queue, Reading
 from sls_patterns_cli.letters.ways.executions import Executions
+from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords
 from sls_patterns_cli.letters.ways.messages import MOST_A_SECOND, Messages
 from sls_patterns_cli.letters.ways.way import Way
 from sls_patterns_cli.system import interrupts
@@ -89,6 +90,8 @@ class Wish:
     wait: float = 0
     dry_run: bool = False
     executions: frozenset[str] = frozenset()
+    all_readers: bool = False
+    """Whether records of a delivery may go into a stream that others read as well."""
 
     def __post_init__(self) -> None:
         self.next_at = time.monotonic()
@@ -114,6 +117,8 @@ class Redrive:
         for way in end.ways:
             if isinstance(way, Executions):
                 way.named = wish.executions
+            if isinstance(way, UndeliveredRecords):
+                way.to_all_readers = wish.all_readers
 
     def run(self, said: Callable[[str], None]) -> Redriven:
         """Send the letters back; raises UserError where nothing more can be done."""
@@ -155,7 +160,7 @@ class Redrive:
                 redriven.add(letter.id, outcome)
                 if outcome.leaves:
                     reading.delete(letter)
-                    self._remember(letter, outcome)
+                    self._remember(way, letter, outcome)
                 else:
                     if self._is_fifo:
                         self._stays.setdefault(letter.group, letter.id)
@@ -189,16 +194,20 @@ class Redrive:
     def _is_fifo(self) -> bool:
         return isinstance(self._end.store, Queue) and self._end.store.is_fifo
 
-    def _remember(self, letter: Letter, outcome: Outcome) -> None:
+    def _remember(self, way: Way, letter: Letter, outcome: Outcome) -> None:
         """Remember by its hash what may fail again, and not what was seen to be processed."""
-        if outcome.verdict == "sent" and self._wish.wait:
-            self._sent[letter.body_hash] += 1
+        if outcome.verdict == "sent" and (self._wish.wait or way.keeps_anew):
+            self._sent[way.identity(letter)] += 1
 
     def _see_what_fails_again(self, redriven: Redriven) -> None:
         """Wait for letters with the same body; what is not back from an empty queue is processed.
 
         SQS counts what is in a queue a minute late at most.
         """
+        if self._sent.total() and all(way.keeps_anew for way in self._end.ways):
+            self._take_what_is_back(redriven)
+            redriven.settle("sent", "processed", self._sent.total())
+            return
         deadline = time.monotonic() + self._wish.wait
         while self._sent.total() and time.monotonic() < deadline:
             with interrupts.allowed():
@@ -215,8 +224,9 @@ class Redrive:
                 for letter in batch:
                     reading.hold(letter)
                     came_after = letter.sent_at > self._wish.selection.started_at
-                    if came_after and self._sent[letter.body_hash] and letter.id not in self._back:
-                        self._sent[letter.body_hash] -= 1
+                    identity = self._end.way_of(letter).identity(letter)
+                    if came_after and self._sent[identity] and letter.id not in self._back:
+                        self._sent[identity] -= 1
                         self._back.add(letter.id)
                         redriven.settle("sent", "failed-again", 1)
                         redriven.tell(letter.id, failed_again("it is back, with the same body"))

@@ -32,11 +32,15 @@ class Selection:
             letter.sent_at <= self.started_at
             and (self.older_than is None or age >= self.older_than)
             and (self.newer_than is None or age <= self.newer_than)
-            and (
-                not (self.ids or self.groups)
-                or not self.ids.isdisjoint({letter.id, letter.message_id})
-                or group in self.groups
-            )
+            and self.names(letter, group)
+        )
+
+    def names(self, letter: Letter, group: str) -> bool:
+        """Tell whether a letter of this group is named, where any letter or group is."""
+        return (
+            not (self.ids or self.groups)
+            or not self.ids.isdisjoint({letter.id, letter.message_id})
+            or group in self.groups
         )
 
 

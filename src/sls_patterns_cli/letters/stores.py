@@ -372,7 +372,8 @@ class BucketReading(Reading):
                     with interrupts.allowed():
                         body = self._bucket.content(each["Key"])
                     self.seen += 1
-                    yield Letter(each["Key"], self._bucket.name, each["LastModified"], body)
+                    key = each["Key"]
+                    yield Letter(key, self._bucket.name, each["LastModified"], body, object_key=key)
 
 
 class NoticedBucket(Queue):
@@ -389,7 +390,8 @@ class NoticedBucket(Queue):
         except UNREADABLE:
             return letter  # such as the test message of S3
         try:
-            return replace(letter, body=self.bucket_of_objects.content(key), attributes={})
+            content = self.bucket_of_objects.content(key)
+            return replace(letter, body=content, attributes={}, object_key=key)
         except self.bucket_of_objects.s3.exceptions.NoSuchKey:
             return replace(letter, problem=f"the object {key} is gone")
 

@@ -62,16 +62,23 @@ def queue_url(clients: Clients, arn: str) -> str:
 
 def invoke(clients: Clients, function: str, failed: str, payload: str) -> Outcome:
     """Invoke a function and wait: only its answer says whether it could process the event."""
+    return invoked(clients, function, failed, payload)[0]
+
+
+def invoked(
+    clients: Clients, function: str, failed: str, payload: str
+) -> tuple[Outcome, dict[str, Any]]:
+    """Invoke a function and wait; return what became of the event, and the answer."""
     with interrupts.allowed():
         answer = clients("lambda").invoke(FunctionName=function, Payload=payload)
         outcome = decoded(answer["Payload"].read().decode(errors="replace"))
     told = outcome if isinstance(outcome, dict) else {}
     if "FunctionError" in answer:
         error = masked(str(told.get("errorMessage")))
-        return failed_again(f"{failed} failed again: {error}")
+        return failed_again(f"{failed} failed again: {error}"), told
     if told.get("batchItemFailures"):
-        return failed_again(f"{failed} could not process it again")
-    return PROCESSED
+        return failed_again(f"{failed} could not process it again"), told
+    return PROCESSED, told
 
 
 def start_durably(clients: Clients, function: str, name: str, payload: str) -> Outcome:

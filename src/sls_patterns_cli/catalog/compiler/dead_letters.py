@@ -44,7 +44,6 @@ def tool(
         return None
     found: dict[str, Redrive] = {}
     rows = []
-    by_command = True
     for queue in queues:
         failed = edges[queue["edges"][0]]
         redrives = dict(_redrives(queue, nodes[failed.target].kind, vocabulary))
@@ -58,7 +57,6 @@ def tool(
         }
         targets = [each.target for each in redrives.values() if each.target]
         *_, kind = (each for each in redrives.values() if each.queue)
-        by_command = by_command and kind.by_command
         rows.append(
             {
                 "class": kind.queue,
@@ -73,11 +71,12 @@ def tool(
     of_all = [vocabulary.redrives[EVERY], *found.values()]
     return {
         "queues": rows,
-        "by_command": by_command,
         "actions": sorted({action for each in of_all for action in each.actions}),
         # A redrive ends when they have ended.
         "waits_for_executions": not {"executions", "items"}.isdisjoint(found),
         "restarts_stopped_executions": "executions" in found,
+        # Every reader of the stream has what a delivery could not pass on again.
+        "reaches_all_readers": "delivery-records" in found,
         "python": {
             "code": [name for name, each in found.items() if each.python is not None],
             "imports": _imports("python", [each.python for each in of_all]),

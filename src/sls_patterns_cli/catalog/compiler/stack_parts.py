@@ -129,6 +129,7 @@ PARTS: dict[str, Callable[[Graph], bool]] = {
         _REPORTED_BUCKETS,
         _delivers("bucket", "log-group"),
         _LIST_STREAMS,
+        any_node(lambda node: node["kind"] == "queue" and not node["outgoing"]),
         lambda graph: any(edge["from"] == edge["to"] for edge in graph.edges),
     ),
     # The files that it reads: migrations, definitions, and templates of requests to a service.

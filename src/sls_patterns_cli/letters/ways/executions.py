@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sls_patterns_cli.letters.aws import code_of
+from sls_patterns_cli.letters.aws import Clients, code_of
 from sls_patterns_cli.letters.letter import (
     PROCESSED,
     Cause,
@@ -85,17 +85,17 @@ class Executions(Way):
 
     def send_back(self, letter: Letter) -> Outcome:
         arn = letter.content["detail"]["executionArn"]
-        execution = self._execution(arn)
-        if execution is None:
+        found = execution(self.clients, arn)
+        if found is None:
             return self._start(letter)
-        name = execution["name"]
-        if execution["status"] == "ABORTED" and name not in self.named:
+        name = found["name"]
+        if found["status"] == "ABORTED" and name not in self.named:
             again = f"an operator stopped {name}: --execution {name} restarts it"
             return kept(again, by_choice=True)
         # It may have gone on for another letter, or by hand.
-        if execution["status"] in ENDED_BADLY:
-            if execution.get("redriveStatus") == "NOT_REDRIVABLE":
-                return self._start(letter, execution.get("input"))
+        if found["status"] in ENDED_BADLY:
+            if found.get("redriveStatus") == "NOT_REDRIVABLE":
+                return self._start(letter, found.get("input"))
             self.clients("stepfunctions").redrive_execution(executionArn=arn)
         return PROCESSED
 
@@ -120,27 +120,36 @@ class Executions(Way):
 
     def _end(self, letter: Letter) -> Outcome:
         again = self._anew.get(letter.id, letter.content["detail"]["executionArn"])
-        deadline, pause = time.monotonic() + EXECUTION_SECONDS, FIRST_PAUSE
-        while True:
-            execution = self._execution(again)
-            status = execution["status"] if execution else "RUNNING"  # not found at first
-            if status not in {"RUNNING", "PENDING_REDRIVE"}:
-                break
-            if time.monotonic() > deadline:
-                return kept(f"{again} is still running: redrive again once it has ended")
-            with interrupts.allowed():
-                time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        status = wait_for_end(self.clients, again)
+        if status == "RUNNING":
+            return kept(f"{again} is still running: redrive again once it has ended")
         return (
             PROCESSED if status == "SUCCEEDED" else failed_again(f"{again} ended again: {status}")
         )
 
-    def _execution(self, arn: str) -> dict[str, Any] | None:
-        from botocore.exceptions import ClientError
 
-        try:
-            return dict(self.clients("stepfunctions").describe_execution(executionArn=arn))
-        except ClientError as error:
-            if code_of(error) != "ExecutionDoesNotExist":
-                raise
-            return None
+def wait_for_end(clients: Clients, arn: str) -> str:
+    """Return how an execution has ended; RUNNING if it has not after EXECUTION_SECONDS."""
+    deadline, pause = time.monotonic() + EXECUTION_SECONDS, FIRST_PAUSE
+    while True:
+        found = execution(clients, arn)
+        status = found["status"] if found else "RUNNING"  # not found at first
+        if status not in {"RUNNING", "PENDING_REDRIVE"}:
+            return str(status)
+        if time.monotonic() > deadline:
+            return "RUNNING"
+        with interrupts.allowed():
+            time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def execution(clients: Clients, arn: str) -> dict[str, Any] | None:
+    """Return what AWS says of an execution; None for one that is not there."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return dict(clients("stepfunctions").describe_execution(executionArn=arn))
+    except ClientError as error:
+        if code_of(error) != "ExecutionDoesNotExist":
+            raise
+        return None

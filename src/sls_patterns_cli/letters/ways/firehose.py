@@ -41,6 +41,9 @@ MOST_ATTEMPTS = 5
 class UndeliveredRecords(Way):
     kind = "records of a delivery"
 
+    to_all_readers = False
+    """Whether the stream may have records again that others read as well."""
+
     def ends_at(self) -> str | None:
         name = name_of(self.context.id(self.edge.declared_by))
         found = self.clients("firehose").describe_delivery_stream(DeliveryStreamName=name)
@@ -76,8 +79,10 @@ class UndeliveredRecords(Way):
             return self._put(data)
         if stream == "":
             return kept("its source is no stream of this stack")
-        if others := self._other_readers(stream):
-            return kept(f"{stream} has other readers, which would have it again: {others}")
+        others = self._other_readers(stream)
+        if others and not self.to_all_readers:
+            again = "which would have it again; --all-readers sends it to them, too"
+            return kept(f"{stream} is also read by {others}, {again}")
         return self._put_into_stream(stream, data)
 
     def grants(self) -> Iterator[Grant]:

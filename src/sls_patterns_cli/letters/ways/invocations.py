@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sls_patterns_cli.letters.aws import INVOCATION_SECONDS, code_of
-from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter, Outcome
+from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter, Outcome, decoded, kept
 from sls_patterns_cli.letters.stores import unwrapped
 from sls_patterns_cli.letters.targets import invoke, start_durably
 from sls_patterns_cli.letters.ways.way import Grant, Way
@@ -27,6 +27,8 @@ class RetriedByFunction(Way):
         return self.qualified(self.edge.qualifier)
 
     def retry(self, payload: str) -> Outcome:
+        if _is_of_a_deployment(decoded(payload)):
+            return kept(f"deploy again: that invokes {self.failed} again", by_choice=True)
         return invoke(self.clients, self.function, self.failed, payload)
 
     def grants(self) -> Iterator[Grant]:
@@ -113,6 +115,14 @@ class Events(RetriedByFunction):
 
     def reads(self) -> Iterator[Grant]:
         yield "lambda:GetFunctionConfiguration", self.edge.target
+
+
+def _is_of_a_deployment(event: Any) -> bool:
+    """Tell whether it is a request of CloudFormation, which waits only while it deploys.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
+    """
+    return isinstance(event, dict) and {"RequestType", "ResponseURL", "StackId"} <= event.keys()
 
 
 def error_of(answer: Any) -> str:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from sls_patterns_cli.letters.letter import Cause, Letter, Outcome, kept
+from sls_patterns_cli.letters.letter import Cause, Letter, Outcome, decoded, kept
 from sls_patterns_cli.letters.targets import (
     invoke,
     name_of,
@@ -118,7 +118,8 @@ class StreamRecords(StreamBatches):
 
     def payload(self, letter: Letter) -> Any:
         event = self._event(letter)
-        return event.get("Records", event)  # that of Kafka has them by topic and partition
+        records = event.get("Records")
+        return event if records is None else [_readable(record) for record in records]
 
     def send_back(self, letter: Letter) -> Outcome:
         return self.retry(json.dumps(self._event(letter)))
@@ -284,6 +285,14 @@ def _as_json(change: Record) -> Record:
         return int(value.timestamp()) if hasattr(value, "timestamp") else value
 
     return {key: plain(value) for key, value in change.items()}
+
+
+def _readable(record: Record) -> Any:
+    """Return what is in a record of Kinesis; another as it is."""
+    data = (record.get("kinesis") or {}).get("data")
+    if data is None:
+        return record
+    return decoded(base64.b64decode(data).decode(errors="replace"))
 
 
 def _flat(record: Record) -> Record:

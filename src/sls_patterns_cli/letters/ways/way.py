@@ -1,5 +1,6 @@
 """A way back: how the letters of one edge say why they are there, and how they return."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class Way(ABC):
 
     most_at_a_time: int = MOST_RECEIVED
 
+    keeps_anew: bool = False
+    """Whether what fails again is a new letter as soon as the outcome is known."""
+
     says_error: bool = True
     """Whether letters say what the consumer raised; if not, its log may."""
 
@@ -80,6 +84,10 @@ class Way(ABC):
     def payload(self, letter: Letter) -> Any:
         """Return what failed."""
         return letter.content
+
+    def identity(self, letter: Letter) -> str:
+        """Return the same for what has failed again."""
+        return hashlib.sha256(letter.body.encode()).hexdigest()
 
     @abstractmethod
     def send_back(self, letter: Letter) -> Outcome:

@@ -78,18 +78,35 @@ def is_express(machine: Resource) -> bool:
     return bool(machine.get("StateMachineType") == "EXPRESS")
 
 
+def items_of_maps(stack: Stack) -> Iterator[Edge]:
+    """Yield the ends to which machines send the items of their maps that failed.
+
+    They say which input an execution needs to do the item again.
+    """
+    for machine in stack.of_type(MACHINE):
+        for state in dictionaries(definition(stack, machine)):
+            body, end = _sent(stack, state)
+            names = {each.removesuffix(".$") for each in body}
+            if end is not None and {"execution", "item"} <= names:
+                yield Edge(machine.name, machine.name, "other", machine.name, end)
+
+
 def _kept_in(stack: Stack, state: dict[str, Any]) -> End | None:
     """Return the queue to which a state sends the name and input of its execution."""
+    body, end = _sent(stack, state)
+    told = json.dumps(body)
+    return end if "Execution.Name" in told and "Execution.Input" in told else None
+
+
+def _sent(stack: Stack, state: dict[str, Any]) -> tuple[dict[str, Any], End | None]:
+    """Return what a state sends, and the queue; no queue for a state that sends nothing to one."""
     arguments = state.get("Arguments") or state.get("Parameters")
     given = arguments if isinstance(arguments, dict) else {}
     body = given.get("MessageBody")
     if not stack.text(state.get("Resource")).endswith(SENDS) or not isinstance(body, dict):
-        return None
-    told = json.dumps(body)
-    if "Execution.Name" not in told or "Execution.Input" not in told:
-        return None
+        return {}, None
     queue = stack.found(_value(given.get("QueueUrl")), QUEUE)
-    return End("resource", queue.name) if queue else None
+    return body, End("resource", queue.name) if queue else None
 
 
 def failure_rule(stack: Stack, machine: Resource) -> Resource | None:
