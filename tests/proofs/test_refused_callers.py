@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from environments import environment, link_environment, link_modules, link_requirements
-from physical import parameter
+from physical import parameter, physical_id
 from proofs.proving import own_id, prove
 from rendering import render_project
 from variants import Variant, few_of, parameters, topology_of
@@ -250,10 +250,11 @@ def a_role_may_call_what_its_policy_allows(stack: Deployed) -> None:
 
     assert allowed() == []
     method, path, _ = stack.routes[0]
+    api = physical_id(stack.emulator, "Api")
     statement = {
         "Effect": "Allow",
         "Action": "execute-api:Invoke",
-        "Resource": f"arn:aws:execute-api:*:*:{stack.outputs['ApiId']}/*/{method}{path}",
+        "Resource": f"arn:aws:execute-api:*:*:{api}/*/{method}{path}",
     }
     iam.put_role_policy(
         RoleName="caller",

@@ -354,6 +354,27 @@ class RobustApiStack(cdk.Stack):
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
+        self._output(
+            "OrdersFunctionName",
+            "The function that stores orders and reads them",
+            orders_function.function_name,
+        )
+        cdk.CfnOutput(
+            self, "OrdersFunctionLogGroupName", value=orders_function.log_group.log_group_name
+        )
+        self._output(
+            "InvoicesFunctionName",
+            "The function that accepts requests for invoices",
+            invoices_function.function_name,
+        )
+        cdk.CfnOutput(
+            self, "InvoicesFunctionLogGroupName", value=invoices_function.log_group.log_group_name
+        )
+        self._output(
+            "ShippingFunctionName",
+            "The function that returns shipping costs",
+            shipping_function.function_name,
+        )
         cdk.CfnOutput(
             self, "ShippingFunctionLogGroupName", value=shipping_function.log_group.log_group_name
         )
@@ -381,6 +402,9 @@ class RobustApiStack(cdk.Stack):
             "RatesFunctionAliasArn",
             "Its alias, which callers invoke",
             rates_function_alias.function_arn,
+        )
+        cdk.CfnOutput(
+            self, "RatesFunctionLogGroupName", value=rates_function.log_group.log_group_name
         )
         self._output(
             "OrderBookTableName",

@@ -317,6 +317,24 @@ export class RobustApiStack extends cdk.Stack {
       description: "The address of the API",
       value: api.apiEndpoint,
     });
+    new cdk.CfnOutput(this, "OrdersFunctionName", {
+      description: "The function that stores orders and reads them",
+      value: ordersFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "OrdersFunctionLogGroupName", {
+      value: ordersFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "InvoicesFunctionName", {
+      description: "The function that accepts requests for invoices",
+      value: invoicesFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "InvoicesFunctionLogGroupName", {
+      value: invoicesFunction.logGroup.logGroupName,
+    });
+    new cdk.CfnOutput(this, "ShippingFunctionName", {
+      description: "The function that returns shipping costs",
+      value: shippingFunction.functionName,
+    });
     new cdk.CfnOutput(this, "ShippingFunctionLogGroupName", {
       value: shippingFunction.logGroup.logGroupName,
     });
@@ -338,6 +356,9 @@ export class RobustApiStack extends cdk.Stack {
     new cdk.CfnOutput(this, "RatesFunctionAliasArn", {
       description: "Its alias, which callers invoke",
       value: ratesFunctionAlias.functionArn,
+    });
+    new cdk.CfnOutput(this, "RatesFunctionLogGroupName", {
+      value: ratesFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "OrderBookTableName", {
       description: "The table of the orders and their invoices",

@@ -571,6 +571,24 @@ class StateMachineStack(cdk.Stack):
             "The queue of its executions that ended in a failure",
             order_dead_letter_queue.queue_url,
         )
+        self._output(
+            "StatusFunctionName",
+            "The function that returns the status of an order",
+            status_function.function_name,
+        )
+        self._output(
+            "ReserveFunctionName",
+            "The function that reserves the goods of an order",
+            reserve_function.function_name,
+        )
+        self._output(
+            "ChargeFunctionName",
+            "The function that charges the customer for an order",
+            charge_function.function_name,
+        )
+        self._output(
+            "ShipFunctionName", "The function that ships an order", ship_function.function_name
+        )
         cdk.CfnOutput(
             self, "ShipFunctionLogGroupName", value=ship_function.log_group.log_group_name
         )

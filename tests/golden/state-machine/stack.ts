@@ -499,6 +499,22 @@ export class StateMachineStack extends cdk.Stack {
       description: "The queue of its executions that ended in a failure",
       value: orderDeadLetterQueue.queueUrl,
     });
+    new cdk.CfnOutput(this, "StatusFunctionName", {
+      description: "The function that returns the status of an order",
+      value: statusFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "ReserveFunctionName", {
+      description: "The function that reserves the goods of an order",
+      value: reserveFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "ChargeFunctionName", {
+      description: "The function that charges the customer for an order",
+      value: chargeFunction.functionName,
+    });
+    new cdk.CfnOutput(this, "ShipFunctionName", {
+      description: "The function that ships an order",
+      value: shipFunction.functionName,
+    });
     new cdk.CfnOutput(this, "ShipFunctionLogGroupName", {
       value: shipFunction.logGroup.logGroupName,
     });
