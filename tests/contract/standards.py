@@ -283,7 +283,14 @@ def _refuses_plain_text(statement: Statement) -> bool:
 
 def _is_step(stack: Stack, function: Resource) -> bool:
     """Tell whether its failures are told by an execution of which it is a step, or by letters."""
-    has_letters = function.get("DeadLetterConfig") or any(configurations(stack, function))
+    has_letters = (
+        function.get("DeadLetterConfig")
+        or any(configurations(stack, function))
+        or any(
+            mapping.get("DestinationConfig") and stack.means(mapping.get("FunctionName"), function)
+            for mapping in stack.of_type(MAPPING)
+        )
+    )
     return bool(has_letters) or any(
         may(stack, role_of(stack, machine), "lambda:InvokeFunction", each)
         for machine in stack.of_type(MACHINE)

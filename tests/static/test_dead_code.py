@@ -83,7 +83,6 @@ CALLED_ELSEWHERE = {
         "how models are stored is one thing: a field or a function more needs the rest of it",
     ),
     "errorResponse": "where strangler moves a part only, a route that users add refuses by it",
-    "deadLetters": "the proofs of some datastores list dead letters by it",
 }
 """What nothing names in some project, with the reason why it is there."""
 

@@ -1,11 +1,15 @@
 """A stack has the outputs that something reads."""
 
+import json
 import re
 from pathlib import Path
 
-from rendering import kept_from, template
-from variants import all_variants, is_retired
+from rendering import ROOT, kept_from, template
+from variants import Variant, all_variants, is_retired
 
+from sls_patterns_cli.catalog.compiler import graph_file
+
+PATTERNS = ROOT / "templates/patterns"
 SAM = [each for each in all_variants() if each.iac == "sam" and not is_retired(each)]
 OUTPUT = re.compile(r"^  (\w+):$", re.MULTILINE)
 WORD = re.compile(r"\b[A-Z]\w+\b")
@@ -14,21 +18,26 @@ BUILT = re.compile(r"\}(Function(?:Name|LogGroupName))\b")
 """How the name ends that a proof makes from that of a function."""
 
 OF_FUNCTION = re.compile("(LogGroupName|AliasArn|Name)$")
-BY_TOOL = re.compile(r'outputs,\s+"\w+",\s+"(\w+)"')
-"""A function whose failures the tool for dead letters sends back."""
 
 
 def test_each_output_of_a_function_or_log_is_read() -> None:
     unread: dict[tuple[str, str], set[str]] = {}
     for variant in SAM:
-        found = _unread(kept_from(template(), **variant.answers))
+        found = _unread(kept_from(template(), **variant.answers), _sent_back(variant))
         place = variant.pattern, variant.topology
         unread[place] = found & unread.get(place, found)
 
     assert {place: names for place, names in unread.items() if names} == {}
 
 
-def _unread(project: Path) -> set[str]:
+def _sent_back(variant: Variant) -> set[str]:
+    """Return the functions whose outputs the tool for dead letters of a released project reads."""
+    graph = graph_file(variant.topology, variant.datastore)
+    redrive = json.loads((PATTERNS / variant.pattern / graph).read_text())["redrive"]
+    return {row["failed"] for row in redrive["queues"]} if redrive else set()
+
+
+def _unread(project: Path, failed: set[str]) -> set[str]:
     """Return what no other file of a project names."""
     outputs = (project / "template.yaml").read_text().partition("\nOutputs:\n")[2]
     texts = {
@@ -38,7 +47,6 @@ def _unread(project: Path) -> set[str]:
     }
     read = {word for text in texts.values() for word in WORD.findall(text)}
     ended = {each for text in texts.values() for each in BUILT.findall(text)}
-    failed = {name for text in texts.values() for name in BY_TOOL.findall(text)}
     return {
         name
         for name in OUTPUT.findall(outputs)

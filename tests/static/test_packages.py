@@ -11,9 +11,8 @@ NAME = "sls_patterns_cli"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"openapi", "prove"},
-    {"updating", "local", "check", "letters", "dashboards", "deploy_role", "harness"}
-    | {"doctor", "choosing"},
+    {"openapi", "prove", "harness"},
+    {"updating", "local", "check", "letters", "dashboards", "deploy_role"} | {"doctor", "choosing"},
     {"rendering", "wiring"},
     {"cloudformation"},
     {"catalog"},

@@ -540,14 +540,12 @@ class EventuallyConsistentStack(cdk.Stack):
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of ManageFunction and CopyFunction fail. First: see their logs",
+            "Ticket: Invocations of ManageFunction fail. First: see their logs",
             math(
-                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, m1) "
-                "+ m2",
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, m1)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1=manage_function.metric_errors(),
-                m2=copy_function.metric_errors(),
             ),
             When(periods=3),
         )

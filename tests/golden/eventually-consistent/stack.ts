@@ -448,16 +448,14 @@ export class EventuallyConsistentStack extends cdk.Stack {
     });
     // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
-      description:
-        "Ticket: Invocations of ManageFunction and CopyFunction fail. First: see their logs",
+      description: "Ticket: Invocations of ManageFunction fail. First: see their logs",
       value: math(
         `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
-          "0, m1) + m2",
+          "0, m1)",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
           m1: manageFunction.metricErrors(),
-          m2: copyFunction.metricErrors(),
         },
       ),
       periods: 3,

@@ -640,13 +640,8 @@ class StreamerStack(cdk.Stack):
         # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of TransformFunction and CountFunction fail. First: see their "
-            "logs",
-            math(
-                "m1 + m2",
-                m1=transform_function.metric_errors(),
-                m2=count_function.metric_errors(),
-            ),
+            "Ticket: Invocations of TransformFunction fail. First: see their logs",
+            transform_function.metric_errors(),
             When(periods=3),
         )
 

@@ -402,9 +402,11 @@ class _Compilation:
                 # What only the proofs need.
                 *([self._topology.test_packages] if self._datastore.local else []),
                 *(each.test_packages for each in self._datastores),
+            ),
+            "tool_packages": self._by_runtime(
+                *(each.kind.test_packages for each in edges),
                 *(each.packages for each in returned),
             ),
-            "tool_packages": self._by_runtime(*(each.kind.test_packages for each in edges)),
         }
 
     def _by_runtime(self, *packages: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

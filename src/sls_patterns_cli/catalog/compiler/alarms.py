@@ -250,7 +250,8 @@ def _told_by(node: CompiledNode) -> set[str]:
     """What tells of each failure of a function, by name; none if its errors alone do.
 
     An API answers with a 5xx status, an execution fails, is undone or leaves a letter, and so does
-    an event after its retries. A batch of items may fail within what a map tolerates.
+    an event or a record after its retries; records that wait for them get old, which pages. A batch
+    of items may fail within what a map tolerates.
     """
     found: set[str] = set()
     for edge, source in zip(node.incoming, node.sources, strict=True):
@@ -258,7 +259,7 @@ def _told_by(node: CompiledNode) -> set[str]:
         of_caller = _told_by(source) if waits else set()
         if source["kind"] in api.NAMES or _tells(source, edge):
             found.add(source["name"])
-        elif node["failed_events"] and edge["call"] == "async":
+        elif (node["failed_events"] or node["reads_stream"]) and edge["call"] == "async":
             found.add(node["name"])
         elif of_caller:
             found |= of_caller
