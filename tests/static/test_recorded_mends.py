@@ -39,8 +39,9 @@ def rendered(slug: str) -> frozenset[str]:
     further = further_variants_of(pattern)
     former = [each for each in further if {"poison", "bodies"} & each.answers.keys()]
     for variant in (*variants_of(pattern), *former):
+        of_released = {**variant.answers, "tests_adapters": "true", "dead_letters": "tool"}
         with TemporaryDirectory() as folder:
-            project = render_project(Path(folder), **variant.answers, tests_adapters="true")
+            project = render_project(Path(folder), **of_released)
             files = (path for path in project.rglob("*") if path.is_file())
             paths.update(path.relative_to(project).as_posix() for path in files)
     return frozenset(paths)

@@ -82,6 +82,10 @@ def _stale(suppression: Suppression) -> Finding:
     )
 
 
+OF_LETTERS = "letters"
+"""What a queue says that `sls-patterns letters` may read, though it is no dead-letter queue."""
+
+
 def in_metadata(
     metadata: Mapping[str, Any], place: Place, generated: Iterable[str] = ()
 ) -> list[Suppression]:
@@ -91,8 +95,12 @@ def in_metadata(
     suppression without a reason, and for an unknown rule.
     """
     own = metadata.get("sls-patterns", {})
+    if own == OF_LETTERS:
+        return []
     if not isinstance(own, Mapping) or own.keys() - {"suppress"}:
-        raise UserError(f"{place}: sls-patterns in the Metadata may have one key: suppress")
+        raise UserError(
+            f"{place}: sls-patterns in the Metadata may be {OF_LETTERS}, or have one key: suppress"
+        )
     entries = own.get("suppress", {})
     if not isinstance(entries, Mapping):
         raise UserError(f"{place}: suppress must map rules to reasons")
