@@ -144,8 +144,11 @@ def test_what_matches_no_finding_is_a_finding_itself(cli: Cli) -> None:
         (suppressing(SP001="x"), "'SP001' is no rule that can be suppressed"),
         (suppressing(SP999="x"), "'SP999' is no rule that can be suppressed"),
         ({"sls-patterns": {"suppress": ["SP101"]}}, "suppress must map rules to reasons"),
-        ({"sls-patterns": {"supress": {}}}, "sls-patterns in the Metadata may have one key"),
-        ({"sls-patterns": "SP101"}, "sls-patterns in the Metadata may have one key"),
+        (
+            {"sls-patterns": {"supress": {}}},
+            "sls-patterns in the Metadata may be letters, or have one key",
+        ),
+        ({"sls-patterns": "SP101"}, "sls-patterns in the Metadata may be letters, or have one key"),
     ],
 )
 def test_metadata_without_a_rule_and_a_reason_is_refused(
