@@ -55,6 +55,12 @@ def to_questions(recorded: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in recorded.items() if not key.startswith("_")}
 
 
+def without_questions(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """What a project records that is no answer, beside the version that made it."""
+    version = {"_commit", "_src_path"}
+    return {key: recorded[key] for key in recorded if key.startswith("_") and key not in version}
+
+
 def shown(answer: Any) -> str:
     """An answer as `--data` takes it: a list in brackets, and that of no answer is empty."""
     if answer is None:

@@ -37,6 +37,8 @@ class Checkout:
         self.path = absolute(folder)
         recorded = answers.read(self.path, "_commit", "_src_path", "pattern")
         self.answers = answers.to_questions(recorded)
+        self.records = answers.without_questions(recorded)
+        """What it records beside the answers, such as what a new project began without."""
         self.version: str = recorded["_commit"]
         """The version of the template that it was made from, or updated to."""
         self.address = catalog.current_address(recorded["_src_path"])

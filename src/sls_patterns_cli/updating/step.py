@@ -50,7 +50,8 @@ class Step:
             for version in {*self._since.values(), self.base, self.target}
         }
         self._new = templates[self.target]
-        between = Versions(checkout.address, templates[self.base], self._new, *templates.values())
+        others = templates[self.base], self._new, *templates.values()
+        between = Versions(checkout.records, checkout.address, *others)
         self.render, self.renew = between.render, between.renew
 
     @cached_property

@@ -41,8 +41,16 @@ class Rendering:
 class Versions:
     """Versions of the template that `address` stands for: from `old` to `new`, and others."""
 
-    def __init__(self, address: str, old: Template, new: Template, *others: Template) -> None:
+    def __init__(
+        self,
+        records: Mapping[str, Any],
+        address: str,
+        old: Template,
+        new: Template,
+        *others: Template,
+    ) -> None:
         self._new = new
+        self._records = records
         # Most templates are the same in both, and in the version of the last `new`.
         cache = TemplateCache()
         pinned = {template.version: template for template in (old, new, *others)}
@@ -88,7 +96,8 @@ class Versions:
         """All files of one of the versions; raises UserError if the answers do not fit."""
         with TemporaryDirectory(prefix=PREFIX) as name:
             # By its answers file the template sees that the project is not a new one.
-            (Path(name) / ANSWERS_FILE).write_text(yaml.safe_dump(dict(answers)))
+            recorded = yaml.safe_dump({**answers, **self._records})
+            (Path(name) / ANSWERS_FILE).write_text(recorded)
             worker = self._renderer(dst_path=Path(name), vcs_ref=version, data=dict(answers))
             with worker, _apart(), explained({}), redirect_stderr(StringIO()):
                 worker.run_copy()
