@@ -46,8 +46,8 @@ def service_of(name: str) -> Service:
 def lines(stack: Stack, text: str) -> list[dict[str, Any]]:
     """Return the lines of all functions in which this text is."""
     logs, found = stack.client("logs"), []
-    for name, group in stack.outputs.items():
-        if name.endswith("FunctionLogGroupName"):
+    for group in (each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]):
+        if "Function" in group:
             events = logs.filter_log_events(logGroupName=group).get("events", [])
             written = [event["message"] for event in events if text in event["message"]]
             found += [json.loads(each) for each in written if '"function_request_id"' in each]

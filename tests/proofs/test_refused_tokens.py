@@ -54,6 +54,19 @@ SIGNING = [
 ]
 
 
+def _watched(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the metrics that an alarm watches, by itself or in an expression.
+
+    `Needed` is in how many periods it has to be bad.
+    """
+    if "MetricName" in alarm:
+        yield {**alarm, "Needed": 1}
+    for each in alarm.get("Metrics", []):
+        if stat := each.get("MetricStat"):
+            needed = alarm.get("DatapointsToAlarm", 1)
+            yield {**stat["Metric"], "Statistic": stat["Stat"], "Needed": needed}
+
+
 class Deployed:
     def __init__(self, stack: session._Stack, signing: Signing) -> None:
         self._stack, self._signing = stack, signing
@@ -80,12 +93,19 @@ class Deployed:
     def ringing(self) -> set[str]:
         """Return the alarms on sign-ins that go off for what was reported so far."""
         alarms = self._stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
-        watching = [each for each in alarms if each.get("MetricName") == "SignInFailed"]
+        watching = [
+            {**alarm, **watched}
+            for alarm in alarms
+            if "SignInAlarm" in alarm["AlarmName"]
+            for watched in _watched(alarm)
+            if watched["MetricName"] == "SignInFailed"
+        ]
         assert len(watching) == len(self._signing.systems)
         return {
             each["AlarmName"]
             for each in watching
-            if sum(self._reported(each)) > each["Threshold"] and each["Statistic"] == "Sum"
+            if each["Statistic"] == "Sum"
+            and sum(self._reported(each)) > max(each["Threshold"], each["Needed"] - 1)
         }
 
     def lines(self) -> list[str]:
