@@ -42,13 +42,14 @@ SUFFIXES = {
 
 KILLED = """
 import os, runpy, signal, sys
-from sls_patterns_cli.letters.stores import QueueReading
+from sls_patterns_cli.letters import stores
 
-QueueReading.delete = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+stores.QueueReading.delete = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+stores.seconds = lambda _: 2
 sys.argv = ["sls-patterns", *sys.argv[1:]]
 runpy.run_module("sls_patterns_cli", run_name="__main__")
 """
-"""The command, killed when it is about to delete a letter that it has sent."""
+"""The command, killed when it is about to delete a letter that it has sent; it hid it for 2 s."""
 
 
 EVERYTHING = "--all", "--all-readers", "--yes"
