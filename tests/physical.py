@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from sls_patterns_cli.local.emulator.server import Emulator
+from local.support import Client
 
 
-def physical_id(emulator: Emulator, logical_id: str) -> str:
+def physical_id(client: Client, logical_id: str) -> str:
     """Return what a resource is called; the CDK appends eight digits to its id."""
-    cloudformation = emulator.client("cloudformation")
+    cloudformation = client("cloudformation")
     for stack in _stacks(cloudformation):
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         for found in chain.from_iterable(page["StackResourceSummaries"] for page in pages):
@@ -20,9 +20,9 @@ def physical_id(emulator: Emulator, logical_id: str) -> str:
     raise LookupError(logical_id)
 
 
-def parameter(emulator: Emulator, name: str) -> str:
+def parameter(client: Client, name: str) -> str:
     """Return the value of a stack's parameter."""
-    stacks = emulator.client("cloudformation").describe_stacks()["Stacks"]
+    stacks = client("cloudformation").describe_stacks()["Stacks"]
     given = chain.from_iterable(stack.get("Parameters", ()) for stack in stacks)
     return next(str(each["ParameterValue"]) for each in given if each["ParameterKey"] == name)
 

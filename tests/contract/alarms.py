@@ -403,9 +403,11 @@ SIGNED = Metric(
 )
 # What a REST API refuses for its form, as its access log tells (fact C30).
 REFUSED_DATA = Metric("", "RefusedData", "ApiId", tier=None, share="ticket", total=("Count",))
-# A token that does not sign in: it is refused, or cannot be read. A single time may pass. It pages
-# where the function has nothing else to answer with, which a template does not say.
-SIGN_INS = Metric("", "SignInFailed", "FunctionName", good=1, others=("service", "system"))
+# A token that does not sign in: it is refused, or cannot be read. A single time may pass. Where the
+# function has nothing else to answer with, the alarm on its calls or messages pages.
+SIGN_INS = Metric(
+    "", "SignInFailed", "FunctionName", good=1, others=("service", "system"), tier="ticket"
+)
 # A part that a page lacks, for which its caller gets a status of success.
 PART_MISSING = Metric("", parts.MISSING, "FunctionName", others=("part", "service"), tier=None)
 OWN = {
@@ -658,24 +660,19 @@ def _tier(stack: Stack, alarm: Resource) -> Iterator[Violation]:
             )
         if not letters.is_growth(expression):
             least = 1 if share and share.is_of_few else metric.periods
-            of_sign_ins = found is SIGN_INS
-            yield from _duration(stack, alarm, least, of_sign_ins=of_sign_ins)
+            soon = bool(share) or found is SIGN_INS
+            yield from _duration(stack, alarm, least, soon=soon)
 
 
-def _duration(
-    stack: Stack, alarm: Resource, least: int, *, of_sign_ins: bool
-) -> Iterator[Violation]:
+def _duration(stack: Stack, alarm: Resource, least: int, *, soon: bool) -> Iterator[Violation]:
     """Say why it rings for what may pass, or later than it must: after `least` bad periods."""
     periods = stack.number(alarm.get("EvaluationPeriods"))
     needed = stack.number(alarm.get("DatapointsToAlarm"))
     if least == 1 and (needed or periods) != 1:
         yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, "1")
-    elif needed is None and (periods or 0) > LATEST and of_sign_ins:
-        must = f"{least}, or it rings late"
-        yield is_but("alarm", alarm.name, "DatapointsToAlarm", needed, must)
     elif needed is not None and needed < least:
         yield is_but("alarm", alarm.name, "DatapointsToAlarm", needed, f"at least {least}")
-    elif needed is None and share_of(alarm) and (periods or 0) > LATEST:
+    elif needed is None and soon and (periods or 0) > LATEST:
         must = f"at most {LATEST}, or it rings late: DatapointsToAlarm may be less"
         yield is_but("alarm", alarm.name, "EvaluationPeriods", periods, must)
     elif periods is not None and periods < least:
@@ -686,14 +683,12 @@ def _beside(alarm: Resource, metric: Metric) -> Metric:
     """Return what is asked of sign-ins that count only while no other alarm tells of an outage."""
     expression = expression_of(alarm)
     if metric is SIGN_INS and (of_calls(expression) or standstills(expression)):
-        return replace(metric, good=0, tier="ticket", periods=2)
+        return replace(metric, good=0, periods=2)
     return metric
 
 
 def _as_told(stack: Stack, query: Query, metric: Metric, told: str) -> Metric:
     """Return what is asked of a metric that may be of either tier, by what it is of."""
-    if metric is SIGN_INS and told == "Ticket":
-        return replace(metric, tier="ticket")
     if metric is UNDONE and told == "Page":
         return replace(metric, periods=3)
     # One that leaves work half done pages, whoever has got its error.

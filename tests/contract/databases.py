@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from contract.edges import CUSTOM_RESOURCES, event_source
+from contract.edges import CUSTOM_RESOURCES, event_source, mappings_of
 from contract.standards import STAGES, is_cache, routes
 from contract.violations import Violation, is_but
 
 from sls_patterns_cli.cloudformation.stack import Resource, Stack
 from sls_patterns_cli.wiring.edges.apis import api_of
 from sls_patterns_cli.wiring.edges.invocations import configuration
-from sls_patterns_cli.wiring.model import MAPPING, TABLE
+from sls_patterns_cli.wiring.model import TABLE
 
 CLUSTER = "AWS::RDS::DBCluster"
 INSTANCE = "AWS::RDS::DBInstance"
@@ -101,15 +101,6 @@ def schemas(stack: Stack, function: Resource) -> list[Resource]:
         for resource in stack.resources.values()
         if resource.type.startswith(CUSTOM_RESOURCES)
         and stack.means(resource.get("ServiceToken"), function)
-    ]
-
-
-def mappings_of(stack: Stack, function: Resource) -> list[Resource]:
-    """Return the event source mappings that invoke the function."""
-    return [
-        mapping
-        for mapping in stack.of_type(MAPPING)
-        if stack.means(mapping.get("FunctionName"), function)
     ]
 
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 
 from collections.abc import Iterator
 
+from contract.edges import mappings_of
 from contract.ends import DEFAULT_VISIBILITY, polled
 from contract.standards import told_of
 from contract.violations import Violation, is_but
@@ -18,7 +19,6 @@ from sls_patterns_cli.wiring.policies import may, role_of
 ATTEMPTS = "AWS_MAX_ATTEMPTS"
 ALIAS = "AWS::Lambda::Alias"
 INVOKES = "AWS::Lambda::EventInvokeConfig"
-MAPPING = "AWS::Lambda::EventSourceMapping"
 LAMBDA_ARN = "arn:aws[a-z-]*:lambda:"
 
 # What the code allows an attempt: 1 second to connect, 3 to be answered.
@@ -69,9 +69,7 @@ def _deadline(stack: Stack, function: Resource, calls: int) -> Iterator[Violatio
 def _in_batches(stack: Stack, function: Resource) -> bool:
     """Whether a mapping gives the function several records at a time; SQS's default is ten."""
     return any(
-        stack.means(mapping.get("FunctionName"), function)
-        and stack.number(mapping.get("BatchSize")) != 1
-        for mapping in stack.of_type(MAPPING)
+        stack.number(mapping.get("BatchSize")) != 1 for mapping in mappings_of(stack, function)
     )
 
 

@@ -294,3 +294,12 @@ def _transforms(stack: Stack) -> Iterator[Edge]:
             if function:
                 end = delivery_end(stack, delivery)
                 yield Edge(delivery.name, function[0].name, "E8", delivery.name, end)
+
+
+def mappings_of(stack: Stack, function: Resource) -> list[Resource]:
+    """Return the event source mappings that invoke the function."""
+    return [
+        mapping
+        for mapping in stack.of_type(MAPPING)
+        if stack.means(mapping.get("FunctionName"), function)
+    ]

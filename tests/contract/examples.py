@@ -20,6 +20,7 @@ THROTTLED = {
 # The tier of a metric, and for how many periods; all others are pages at once.
 ALARMS = {
     "Errors": ("Ticket", 3),
+    "SignInFailed": ("Ticket", 1),
     "IteratorAge": ("Page", 15),
     "DeliveryThrottling": ("Ticket", 5),
     "DeliveryToS3.DataFreshness": ("Page", 5),

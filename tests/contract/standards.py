@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from contract import traces, versions
 from contract.alarms import API, ERRORS, LOG_SUBSCRIPTION, THROTTLES, heard, known, watched
 from contract.aliases import invocable
-from contract.edges import CUSTOM_RESOURCES, event_source, path_of
+from contract.edges import CUSTOM_RESOURCES, event_source, mappings_of, path_of
 from contract.ends import POLLING
 from contract.existing_clusters import SIGN_IN, existing_cluster_violations
 from contract.names import name_violations
@@ -286,10 +286,7 @@ def _is_step(stack: Stack, function: Resource) -> bool:
     has_letters = (
         function.get("DeadLetterConfig")
         or any(configurations(stack, function))
-        or any(
-            mapping.get("DestinationConfig") and stack.means(mapping.get("FunctionName"), function)
-            for mapping in stack.of_type(MAPPING)
-        )
+        or any(each.get("DestinationConfig") for each in mappings_of(stack, function))
     )
     return bool(has_letters) or any(
         may(stack, role_of(stack, machine), "lambda:InvokeFunction", each)

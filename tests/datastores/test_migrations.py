@@ -325,7 +325,7 @@ def test_every_request_of_cloudformation_is_answered(stack: session._Stack) -> N
     def ask(kind: str, **more: str) -> dict[str, str]:
         request = {"RequestType": kind, "ResponseURL": address, **identity, **more}
         stack.emulator.client("lambda").invoke(
-            FunctionName=physical_id(stack.emulator, "MigrateFunction"),
+            FunctionName=physical_id(stack.emulator.client, "MigrateFunction"),
             InvocationType="Event",
             Payload=json.dumps(request),
         )
@@ -351,7 +351,7 @@ def test_every_request_of_cloudformation_is_answered(stack: session._Stack) -> N
 def test_a_request_that_cannot_be_answered_ends_in_the_dead_letter_queue(
     stack: session._Stack,
 ) -> None:
-    name = physical_id(stack.emulator, "MigrateFunction")
+    name = physical_id(stack.emulator.client, "MigrateFunction")
     url = stack.outputs["MigrateDeadLetterQueueUrl"]
     request = json.dumps({"RequestType": "Update", "ResponseURL": "http://127.0.0.1:1/"})
 

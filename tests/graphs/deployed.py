@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from environments import link_modules
 from graphs.overlay import Graph
 from graphs.stub import messages
 from local.support import Client
+from physical import physical_id
 
 from sls_patterns_cli.catalog.model import Node
 from sls_patterns_cli.letters.deployed import CDK_HASH
@@ -71,26 +71,13 @@ class Deployed:
         """Return the name, URL or ARN by which a node is reached."""
         kind = self.node(name).kind
         if kind == "function":
-            return self._made(f"{_pascal(name)}Function")
+            return physical_id(self.client, f"{_pascal(name)}Function")
         return self.outputs[f"{_pascal(name)}{SUFFIXES[kind]}"]
-
-    def _made(self, resource: str) -> str:
-        """Return what a resource is called, by its logical id; CDK's ends with a hash."""
-        cloudformation = self.client("cloudformation")
-        (found,) = (
-            each["PhysicalResourceId"]
-            for stack in cloudformation.describe_stacks()["Stacks"]
-            for each in cloudformation.describe_stack_resources(StackName=stack["StackName"])[
-                "StackResources"
-            ]
-            if re.fullmatch(f"{resource}([0-9A-F]{{8}})?", each["LogicalResourceId"])
-        )
-        return str(found)
 
     def read_by(self, function: str) -> list[str]:
         """Return the ids of all messages in the events that a stub's function could process."""
         logs = self.client("logs")
-        group = self._made(f"{_pascal(function)}FunctionLogGroup")
+        group = physical_id(self.client, f"{_pascal(function)}FunctionLogGroup")
         try:
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             lines = [event["message"] for page in pages for event in page["events"]]

@@ -19,6 +19,31 @@ Letters = Callable[..., subprocess.CompletedProcess[str]]
 Put = Callable[..., str]
 
 
+def noticed_bucket(bucket: str, rule: str, queue: str, policy: str) -> str:
+    """Return resources of a template: a bucket, and a queue that a rule tells of its objects."""
+    return f"""  {bucket}:
+    Type: AWS::S3::Bucket
+    Properties:
+      NotificationConfiguration: {{EventBridgeConfiguration: {{EventBridgeEnabled: true}}}}
+  {rule}:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {{source: [aws.s3], detail: {{bucket: {{name: [!Ref {bucket}]}}}}}}
+      Targets: [{{Id: queue, Arn: !GetAtt {queue}.Arn}}]
+  {queue}: {{Type: "AWS::SQS::Queue"}}
+  {policy}:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref {queue}]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {{Service: events.amazonaws.com}}
+            Action: sqs:SendMessage
+            Resource: !GetAtt {queue}.Arn
+"""
+
+
 @pytest.fixture
 def user(cli: Cli, emulator: Emulator) -> Cli:
     """The command line of somebody whose AWS is the local stack."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from letters.conftest import Letters, bodies
+from letters.conftest import Letters, bodies, noticed_bucket
 from local.support import Client, DeployStack, objects, seen, wait_until
 
 ITEMS = {
@@ -129,27 +129,7 @@ Resources:
             Stream: !GetAtt Readings.Arn
             StartingPosition: LATEST
             DestinationConfig: {{OnFailure: {{Type: S3, Destination: !GetAtt Rejected.Arn}}}}
-  Rejected:
-    Type: AWS::S3::Bucket
-    Properties:
-      NotificationConfiguration: {{EventBridgeConfiguration: {{EventBridgeEnabled: true}}}}
-  IsRejected:
-    Type: AWS::Events::Rule
-    Properties:
-      EventPattern: {{source: [aws.s3], detail: {{bucket: {{name: [!Ref Rejected]}}}}}}
-      Targets: [{{Id: queue, Arn: !GetAtt RejectedNotices.Arn}}]
-  RejectedNotices: {{Type: "AWS::SQS::Queue"}}
-  NoticesMaySend:
-    Type: AWS::SQS::QueuePolicy
-    Properties:
-      Queues: [!Ref RejectedNotices]
-      PolicyDocument:
-        Statement:
-          - Effect: Allow
-            Principal: {{Service: events.amazonaws.com}}
-            Action: sqs:SendMessage
-            Resource: !GetAtt RejectedNotices.Arn
-
+{noticed_bucket("Rejected", "IsRejected", "RejectedNotices", "NoticesMaySend")}
   # A resource that a deployment makes.
   Migrate:
     Type: AWS::Serverless::Function

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from letters.conftest import Letters, bodies
+from letters.conftest import Letters, bodies, noticed_bucket
 from letters.test_ways_back import batch, notification, record
 from local.support import Client, DeployStack, objects, seen, wait_until
 
@@ -58,27 +58,7 @@ Resources:
             Stream: !GetAtt Readings.Arn
             StartingPosition: LATEST
             DestinationConfig: {{OnFailure: {{Type: S3, Destination: !GetAtt Kept.Arn}}}}
-  Kept:
-    Type: AWS::S3::Bucket
-    Properties:
-      NotificationConfiguration: {{EventBridgeConfiguration: {{EventBridgeEnabled: true}}}}
-  IsKept:
-    Type: AWS::Events::Rule
-    Properties:
-      EventPattern: {{source: [aws.s3], detail: {{bucket: {{name: [!Ref Kept]}}}}}}
-      Targets: [{{Id: queue, Arn: !GetAtt KeptNotices.Arn}}]
-  KeptNotices: {{Type: "AWS::SQS::Queue"}}
-  EventsMaySend:
-    Type: AWS::SQS::QueuePolicy
-    Properties:
-      Queues: [!Ref KeptNotices]
-      PolicyDocument:
-        Statement:
-          - Effect: Allow
-            Principal: {{Service: events.amazonaws.com}}
-            Action: sqs:SendMessage
-            Resource: !GetAtt KeptNotices.Arn
-
+{noticed_bucket("Kept", "IsKept", "KeptNotices", "EventsMaySend")}
   ByTopic:
     Type: AWS::Serverless::Function
     Properties:

@@ -141,7 +141,7 @@ def test_calls_are_answered_while_the_provider_fails(
                 assert HTTP.request("PUT", f"{control}/answer", json=told).status == 200
 
         def log() -> str:
-            name = physical_id(stack.emulator, "AuthorizeFunctionLogGroup")
+            name = physical_id(stack.emulator.client, "AuthorizeFunctionLogGroup")
             lines = stack.emulator.client("logs").filter_log_events(logGroupName=name)["events"]
             return "".join(line["message"] for line in lines)
 

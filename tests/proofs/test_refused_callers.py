@@ -107,9 +107,9 @@ def with_token(**claims: object) -> "Caller":
 
     def headers(stack: Deployed, _method: str, _path: str, needed: str) -> dict[str, str]:
         issued = int(time.time()) - 10
-        audience, *_ = parameter(stack.emulator, "IssuerAudience").split(",")
+        audience, *_ = parameter(stack.emulator.client, "IssuerAudience").split(",")
         given = {
-            "iss": parameter(stack.emulator, "IssuerUrl"),
+            "iss": parameter(stack.emulator.client, "IssuerUrl"),
             "aud": audience,
             "sub": "caller",
             "scope": " ".join(scope for _, _, scope in stack.routes),
@@ -250,7 +250,7 @@ def a_role_may_call_what_its_policy_allows(stack: Deployed) -> None:
 
     assert allowed() == []
     method, path, _ = stack.routes[0]
-    api = physical_id(stack.emulator, "Api")
+    api = physical_id(stack.emulator.client, "Api")
     statement = {
         "Effect": "Allow",
         "Action": "execute-api:Invoke",

@@ -15,8 +15,10 @@ from environments import link_modules, link_requirements
 from local.support import wait_until
 from rendering import render_project
 
+from sls_patterns_cli.cloudformation.stack import Resource
 from sls_patterns_cli.local import session
 from sls_patterns_cli.terminal.progress import Progress
+from sls_patterns_cli.wiring.alarms import Query, queries
 
 HTTP = urllib3.PoolManager(retries=False, timeout=30)
 
@@ -54,19 +56,6 @@ SIGNING = [
 ]
 
 
-def _watched(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the metrics that an alarm watches, by itself or in an expression.
-
-    `Needed` is in how many periods it has to be bad.
-    """
-    if "MetricName" in alarm:
-        yield {**alarm, "Needed": 1}
-    for each in alarm.get("Metrics", []):
-        if stat := each.get("MetricStat"):
-            needed = alarm.get("DatapointsToAlarm", 1)
-            yield {**stat["Metric"], "Statistic": stat["Stat"], "Needed": needed}
-
-
 class Deployed:
     def __init__(self, stack: session._Stack, signing: Signing) -> None:
         self._stack, self._signing = stack, signing
@@ -94,18 +83,20 @@ class Deployed:
         """Return the alarms on sign-ins that go off for what was reported so far."""
         alarms = self._stack.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
         watching = [
-            {**alarm, **watched}
+            (alarm, query)
             for alarm in alarms
             if "SignInAlarm" in alarm["AlarmName"]
-            for watched in _watched(alarm)
-            if watched["MetricName"] == "SignInFailed"
+            for query in queries(Resource(alarm["AlarmName"], "AWS::CloudWatch::Alarm", alarm))
+            if query.name == "SignInFailed"
         ]
         assert len(watching) == len(self._signing.systems)
         return {
-            each["AlarmName"]
-            for each in watching
-            if each["Statistic"] == "Sum"
-            and sum(self._reported(each)) > max(each["Threshold"], each["Needed"] - 1)
+            alarm["AlarmName"]
+            for alarm, query in watching
+            if query.statistic == "Sum"
+            # In so many periods it has to be bad.
+            and sum(self._reported(query))
+            > max(alarm["Threshold"], alarm.get("DatapointsToAlarm", 1) - 1)
         }
 
     def lines(self) -> list[str]:
@@ -113,20 +104,19 @@ class Deployed:
         found = self._stack.emulator.client("logs").filter_log_events(logGroupName=name)
         return [event["message"].strip() for event in found["events"]]
 
-    def _reported(self, alarm: dict[str, Any]) -> Iterator[float]:
+    def _reported(self, query: Query) -> Iterator[float]:
         """Yield the values that the function reported of just the metric that the alarm watches."""
-        by = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
         for line in self.lines():
             entry = json.loads(line) if line.startswith("{") else {}
             for directive in entry.get("_aws", {}).get("CloudWatchMetrics", []):
                 named = {each["Name"] for each in directive["Metrics"]}
                 if (
-                    directive["Namespace"] == alarm["Namespace"]
-                    and alarm["MetricName"] in named
-                    and sorted(by) in map(sorted, directive["Dimensions"])
-                    and by.items() <= entry.items()
+                    directive["Namespace"] == query.namespace
+                    and query.name in named
+                    and sorted(query.dimensions) in map(sorted, directive["Dimensions"])
+                    and query.dimensions.items() <= entry.items()
                 ):
-                    value = entry[alarm["MetricName"]]
+                    value = entry[query.name]
                     yield from value if isinstance(value, list) else [value]
 
     def _arn(self, system: str) -> str:

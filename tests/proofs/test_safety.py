@@ -72,7 +72,7 @@ class Deployed:
     def variables(self) -> dict[str, str]:
         """The environment variables of the function that charges."""
         configuration = self.stack.emulator.client("lambda").get_function_configuration(
-            FunctionName=physical_id(self.stack.emulator, "ChargeFunction")
+            FunctionName=physical_id(self.stack.emulator.client, "ChargeFunction")
         )
         found: dict[str, str] = configuration["Environment"]["Variables"]
         return found
@@ -80,7 +80,7 @@ class Deployed:
     @variables.setter
     def variables(self, values: Mapping[str, str]) -> None:
         self.stack.emulator.client("lambda").update_function_configuration(
-            FunctionName=physical_id(self.stack.emulator, "ChargeFunction"),
+            FunctionName=physical_id(self.stack.emulator.client, "ChargeFunction"),
             Environment={"Variables": dict(values)},
         )
 
@@ -129,7 +129,7 @@ def test_nothing_starts_on_what_an_interrupted_proof_has_left(deployed: Deployed
     code, printed = deployed.run(SMOKE[deployed.runtime])
     assert code == 2, printed
     (reason,) = [line for line in printed.splitlines() if "not as it was" in line] or [printed]
-    assert physical_id(deployed.stack.emulator, "ChargeFunction") in reason
+    assert physical_id(deployed.stack.emulator.client, "ChargeFunction") in reason
     assert "FORCE=1 restores it" in reason
     assert deployed.variables == before | changed
 

@@ -8,6 +8,7 @@ from rendering import ROOT, kept_from, template
 from variants import Variant, all_variants, is_retired
 
 from sls_patterns_cli.catalog.compiler import graph_file
+from sls_patterns_cli.catalog.compiler.outputs import read_by_tool
 
 PATTERNS = ROOT / "templates/patterns"
 SAM = [each for each in all_variants() if each.iac == "sam" and not is_retired(each)]
@@ -16,8 +17,6 @@ WORD = re.compile(r"\b[A-Z]\w+\b")
 OF_FUNCTIONS_AND_LOGS = re.compile(r"(FunctionName|LogGroupName|FunctionAliasArn|ParameterName)$")
 BUILT = re.compile(r"\}(Function(?:Name|LogGroupName))\b")
 """How the name ends that a proof makes from that of a function."""
-
-OF_FUNCTION = re.compile("(LogGroupName|AliasArn|Name)$")
 
 
 def test_each_output_of_a_function_or_log_is_read() -> None:
@@ -31,13 +30,12 @@ def test_each_output_of_a_function_or_log_is_read() -> None:
 
 
 def _sent_back(variant: Variant) -> set[str]:
-    """Return the functions whose outputs the tool for dead letters of a released project reads."""
+    """Return the outputs that the tool for dead letters of a released project reads."""
     graph = graph_file(variant.topology, variant.datastore)
-    redrive = json.loads((PATTERNS / variant.pattern / graph).read_text())["redrive"]
-    return {row["failed"] for row in redrive["queues"]} if redrive else set()
+    return read_by_tool(json.loads((PATTERNS / variant.pattern / graph).read_text())["redrive"])
 
 
-def _unread(project: Path, failed: set[str]) -> set[str]:
+def _unread(project: Path, by_tool: set[str]) -> set[str]:
     """Return what no other file of a project names."""
     outputs = (project / "template.yaml").read_text().partition("\nOutputs:\n")[2]
     texts = {
@@ -53,5 +51,5 @@ def _unread(project: Path, failed: set[str]) -> set[str]:
         if OF_FUNCTIONS_AND_LOGS.search(name)
         and name not in read
         and not name.endswith(tuple(ended))
-        and OF_FUNCTION.sub("", name) not in failed
+        and name not in by_tool
     }

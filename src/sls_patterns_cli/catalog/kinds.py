@@ -213,7 +213,6 @@ class Redrive:
     """The class of the queue; without one, others use the code."""
     target: str = ""
     """The stack output that says where messages go, with holes for nodes."""
-    """Whether `sls-patterns letters` finds such a queue and sends back in the same way."""
     actions: tuple[str, ...] = ()
     """What the role of an operator needs to be allowed to do."""
     python: Packages | None = None

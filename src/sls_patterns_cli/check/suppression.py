@@ -9,6 +9,7 @@ import yaml
 
 from sls_patterns_cli.check.finding import Finding
 from sls_patterns_cli.check.rules import RULES
+from sls_patterns_cli.cloudformation.metadata import LETTERS, OWN
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.terminal import output
 
@@ -82,10 +83,6 @@ def _stale(suppression: Suppression) -> Finding:
     )
 
 
-OF_LETTERS = "letters"
-"""What a queue says that `sls-patterns letters` may read, though it is no dead-letter queue."""
-
-
 def in_metadata(
     metadata: Mapping[str, Any], place: Place, generated: Iterable[str] = ()
 ) -> list[Suppression]:
@@ -94,12 +91,12 @@ def in_metadata(
     They hold for the resources that a macro generates from it as well. Raises UserError for a
     suppression without a reason, and for an unknown rule.
     """
-    own = metadata.get("sls-patterns", {})
-    if own == OF_LETTERS:
+    own = metadata.get(OWN, {})
+    if own == LETTERS:
         return []
     if not isinstance(own, Mapping) or own.keys() - {"suppress"}:
         raise UserError(
-            f"{place}: sls-patterns in the Metadata may be {OF_LETTERS}, or have one key: suppress"
+            f"{place}: {OWN} in the Metadata may be {LETTERS}, or have one key: suppress"
         )
     entries = own.get("suppress", {})
     if not isinstance(entries, Mapping):

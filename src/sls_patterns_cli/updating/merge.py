@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+from sls_patterns_cli.catalog.fix_declaration import E2E
 from sls_patterns_cli.rendering.answers import ANSWERS_FILE
 from sls_patterns_cli.updating import imports
 from sls_patterns_cli.updating.checkout import EXECUTABLE, REGULAR, Checkout
@@ -19,7 +20,6 @@ from sls_patterns_cli.updating.settling import merged
 from sls_patterns_cli.updating.versions import Rendering
 
 SOURCES = {".py", ".ts"}
-PROOFS = "tests/e2e/"
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,13 @@ class Merge:
         Such a source is a proof of the user's, or another file that is kept.
         """
         committed = self._checkout.committed
-        going = {path for path, file in self.changes.items() if file is None and path in self._base}
         going = {
             path
-            for path in going
-            if PurePosixPath(path).suffix in SOURCES and path.startswith(PROOFS)
+            for path, file in self.changes.items()
+            if file is None
+            and path in self._base
+            and PurePosixPath(path).suffix in SOURCES
+            and PurePosixPath(path).is_relative_to(E2E)
         }
         if not going:
             return

@@ -6,7 +6,7 @@ for working hours: errors that are retried, throttles, capacity, latency. Nothin
 of a stranger causes sets off an alarm, unless a service accepts what it cannot process.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sls_patterns_cli.catalog.compiler.kinds import (
@@ -102,11 +102,8 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
     for node in nodes:
         if node["resource"] in ALARMS:
             yield from ALARMS[node["resource"]](node)
-        if node["kind"] == "secret":
-            for alarm, failed, caller in secret.without_the_system(node):
-                yield from _summed(alarm, _of_caller(failed, caller))
-        if state_machine.only_answers(node):
-            yield from _summed(state_machine.without_answer(node), _executions(node))
+        if node["resource"] in BESIDE:
+            yield from BESIDE[node["resource"]](node)
     yield from _function_errors([node for node in nodes if node["kind"] == "function"])
 
 
@@ -188,21 +185,32 @@ class Behind:
 Addend = Term | Growth | Behind
 
 
-def _executions(node: CompiledNode) -> list[Addend]:
-    """Executions of a machine that fail, counted while no alarm on the API that waits pages."""
-    failing = [*state_machine.failed(node).values()]
-    waiting = _apis(node)
-    return [Behind(waiting[0], failing, 1)] if waiting else [*map(Term, failing)]
+def _executions(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarm on executions that only answer whoever waits for them."""
+    if state_machine.only_answers(node):
+        failing = [*state_machine.failed(node).values()]
+        yield from _summed(state_machine.without_answer(node), _beside_an_outage(node, failing))
 
 
-def _of_caller(failed: Metric, caller: CompiledNode) -> list[Addend]:
-    """What fails in a function, counted while neither its API nor its queue tells of an outage."""
-    waiting = _apis(caller)
-    return [Behind(waiting[0], [failed], 1) if waiting else Term(failed, _consumed(caller))]
+def _sign_ins(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms on tokens by which functions sign in to their only system."""
+    for alarm, failed, caller in secret.without_the_system(node):
+        yield from _summed(alarm, _beside_an_outage(caller, [failed]))
 
 
-def _apis(node: CompiledNode) -> list[CompiledNode]:
-    return [each for each in node.sources if each["kind"] in api.NAMES]
+def _beside_an_outage(node: CompiledNode, failing: Sequence[Metric]) -> list[Addend]:
+    """What fails in a node, counted while neither its API nor its queue tells of an outage."""
+    waiting = next((each for each in node.sources if each["kind"] in api.NAMES), None)
+    if waiting:
+        return [Behind(waiting, failing, 1)]
+    return [Term(each, _consumed(node)) for each in failing]
+
+
+BESIDE: Mapping[str, Callable[[CompiledNode], Iterator[Alarm]]] = {
+    "secret": _sign_ins,
+    "state-machine": _executions,
+}
+"""The alarms on what another alarm tells of if it is an outage, by the resource of a node."""
 
 
 def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:

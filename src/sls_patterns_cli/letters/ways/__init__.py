@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sls_patterns_cli.cloudformation.metadata import LETTERS, OWN
 from sls_patterns_cli.cloudformation.stack import Resource
 from sls_patterns_cli.letters.ways.buses import SubscriberRecords
 from sls_patterns_cli.letters.ways.deliveries import (
@@ -85,17 +86,12 @@ def kept_beside(edge: Edge, context: Context) -> list[Way]:
     return []
 
 
-MARK = "sls-patterns", "letters"
-"""The entry in the metadata of a queue that says that it keeps what was set aside."""
-
-
 def kept_alone(context: Context) -> Iterator[Way]:
     """Yield the ways back of what is kept in queues where nothing ends that AWS delivers."""
     stack = context.stack
     yield from (MapItems(edge, context) for edge in items_of_maps(stack))
-    name, value = MARK
     for queue in stack.of_type(QUEUE):
-        if queue.metadata.get(name) == value:
+        if queue.metadata.get(OWN) == LETTERS:
             yield from _set_aside(context, queue)
 
 

@@ -69,9 +69,7 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
 
 def only_answers(node: CompiledNode) -> bool:
     """Whether a failed execution is an error of whoever waits for it, and leaves nothing else."""
-    return bool(node["kind"] == "state-machine" and node.get("express")) and not keeps_executions(
-        node
-    )
+    return bool(node.get("express")) and not keeps_executions(node)
 
 
 def without_answer(node: CompiledNode) -> Alarm:
