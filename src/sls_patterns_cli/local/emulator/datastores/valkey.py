@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sls_patterns_cli.local.emulator import tether
+from sls_patterns_cli.local.emulator.datastores import ports
 
 HOST = "LOCALHOST"
 """A name, not a number, is in the certificate, as on AWS; redis-py resolves "localhost" itself."""
@@ -141,7 +142,7 @@ async def _run(tether_fd: int, tokens_fd: int, folder: Path) -> None:
     tether.on_lost(tether_fd, stop)
     server = None
     try:
-        behind = _free_port()
+        behind = ports.reserve()
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         server = _serve(folder, behind, announced=port)
@@ -174,7 +175,7 @@ def _serve(folder: Path, port: int, *, announced: int) -> "subprocess.Popen[byte
         "maxmemory": "64mb",
         "maxmemory-policy": "volatile-lru",
         "cluster-enabled": "yes",
-        "cluster-port": _free_port(),
+        "cluster-port": ports.reserve(),
         "cluster-announce-port": announced,
         "cluster-announce-hostname": HOST,
         "cluster-preferred-endpoint-type": "hostname",
@@ -300,11 +301,6 @@ async def _pass_on(server: asyncio.StreamReader, client: asyncio.StreamWriter) -
             client.write(data)
             await client.drain()
     client.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 if __name__ == "__main__":
