@@ -52,6 +52,16 @@ def computed(expression: str, metrics: Mapping[str, Points], period: int) -> Poi
         UnknownExpressionError: it is no metric math, names something else, has a function that is
             not known here, or does not come to one time series.
     """
+    points = tuple((name, tuple(each)) for name, each in metrics.items())
+    return list(_computed(expression, points, period))
+
+
+@lru_cache(maxsize=4096)
+def _computed(
+    expression: str, points: tuple[tuple[str, tuple[float | None, ...]], ...], period: int
+) -> Points:
+    """Compute it once: most looks at an alarm find the same points."""
+    metrics = {name: list(each) for name, each in points}
     length = len(next(iter(metrics.values()), []))
     value = _Computation(metrics, period, length).of(_parsed(expression))
     if not isinstance(value, list):
