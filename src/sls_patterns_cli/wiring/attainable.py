@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import islice, product
 
 from sls_patterns_cli.alarms import evaluation
@@ -86,11 +87,13 @@ def _combinations(alarm: evaluation.Alarm) -> Iterator[Mapping[Metric, Series]]:
     metrics = list(dict.fromkeys(query.metric for query in alarm.queries))
     levels = [_levels(metric, numbers) for metric in metrics]
     rates = list(product(_shapes(alarm), _counts(alarm, numbers)))
+    # Most combinations share a series, and a series keeps what was computed of it.
+    series = cache(partial(_series, alarm.period))
     # Product would make all combinations of levels, of which there may be billions, for the first.
     for chosen in product(*levels):
         for shape, count in rates:
             yield {
-                metric: _series(alarm.period, level, count, shape)
+                metric: series(level, count, shape)
                 for metric, level in zip(metrics, chosen, strict=True)
             }
 
@@ -124,12 +127,12 @@ def _counts(alarm: evaluation.Alarm, numbers: Sequence[float]) -> list[float]:
     return [each for each in numbers if each >= 1]
 
 
-def _shapes(alarm: evaluation.Alarm) -> list[Sequence[float]]:
+def _shapes(alarm: evaluation.Alarm) -> list[tuple[float, ...]]:
     """Return how a metric gets to its level, as shares of it in one period after the other."""
     periods = alarm.periods + evaluation.FURTHER_BACK
-    rising = [number / periods for number in range(1, periods + 1)]
-    late = [0.0] * (periods - alarm.needed) + [1.0] * alarm.needed
-    return [[1.0] * periods, late, rising, rising[::-1]]
+    rising = tuple(number / periods for number in range(1, periods + 1))
+    late = (0.0,) * (periods - alarm.needed) + (1.0,) * alarm.needed
+    return [(1.0,) * periods, late, rising, rising[::-1]]
 
 
 def _series(period: int, level: Level, count: float, shape: Sequence[float]) -> Series:
