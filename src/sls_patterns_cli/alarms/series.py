@@ -61,15 +61,8 @@ class Series:
             UnknownStatisticError: the statistic is none that CloudWatch documents, or one that
                 nothing here needs, such as a trimmed mean.
         """
-        kind = statistic, period, periods
-        if before := self._windows.get((*kind, end - period)):
-            found = [*before[1:], self._point(statistic, period, end, end)]
-        else:
-            ends = [end - period * number for number in reversed(range(periods))]
-            found = [self._point(statistic, period, each, end) for each in ends]
-        if not self._has_late:
-            self._windows[*kind, end] = found
-        return found
+        ends = [end - period * number for number in reversed(range(periods))]
+        return [self._point(statistic, period, each, end) for each in ends]
 
     def samples(self, since: float, end: float) -> float:
         """Return how many values CloudWatch has for a time."""
@@ -87,18 +80,11 @@ class Series:
         """Return what came from `since` to before `end`, and is known at `now`."""
         first, last = (bisect_left(self._times, at) for at in (since, end))
         found = self._sorted[first:last]
-        if not self._has_late:
-            return found
         return [each for each in found if each.known is None or each.known < now]
 
     @cached_property
     def _points(self) -> dict[tuple[str, int, float, float], float | None]:
-        """What was computed: alarms, and looks at one, a minute apart, share most periods."""
-        return {}
-
-    @cached_property
-    def _windows(self) -> dict[tuple[str, int, int, float], Points]:
-        """Several periods, of which a later look shares all but one."""
+        """What was computed: looks at an alarm, a minute apart, share most periods."""
         return {}
 
     @cached_property

@@ -553,8 +553,8 @@ class StreamerStack(cdk.Stack):
             metric("AWS/ApiGateway", "Latency", "p90", ApiName=api.rest_api_name),
             When(above=thresholds.latency_milliseconds, periods=5),
         )
-        # A share of what those sent in an hour who may call, 3 requests or more: senders do not
-        # wait for a result, so what is refused may be lost.
+        # A share of what those sent in an hour who may call, 3 requests or more: nobody sends it
+        # again in another form, so what is refused is lost.
         alarms.ticket(
             "ApiRefusedDataAlarm",
             "Ticket: The API refuses data for its form or size. First: see the access log for who "

@@ -470,8 +470,8 @@ export class StreamerStack extends cdk.Stack {
       threshold: thresholds.latencyMilliseconds,
       periods: 5,
     });
-    // A share of what those sent in an hour who may call, 3 requests or more: senders do not wait
-    // for a result, so what is refused may be lost.
+    // A share of what those sent in an hour who may call, 3 requests or more: nobody sends it again
+    // in another form, so what is refused is lost.
     alarms.ticket("ApiRefusedDataAlarm", {
       description:
         "Ticket: The API refuses data for its form or size. First: see the access log for who " +

@@ -167,7 +167,7 @@ def refused_data(node: CompiledNode, *, refused: Metric, errors: Metric, request
         "The API refuses data for its form or size",
         "see the access log for who sends it since when",
         f"a share of what those sent in an hour who may call, {REFUSED_IN_AN_HOUR} requests or "
-        "more: senders do not wait for a result, so what is refused may be lost",
+        "more: nobody sends it again in another form, so what is refused is lost",
         {"refused": refused, "errors": errors, "requests": requests},
         after="with the third refusal",
         terms=(f"IF(refused >= {REFUSED_IN_AN_HOUR}, {share}, 0)",),
