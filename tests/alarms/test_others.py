@@ -5,8 +5,10 @@ that it does not: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metric
 function behind a circuit reports with each call whether it is open.
 """
 
+from typing import Any
+
 import pytest
-from alarms.compiled import GRAPHS, Graph, told_by_names
+from alarms.compiled import GRAPHS, Graph, told_by_names, with_other
 
 from sls_patterns_cli.alarms.series import Series, Values
 
@@ -71,28 +73,81 @@ def open_for(seconds: int, calls: int) -> list[Values]:
     return [Values(at, float(begin <= at < begin + seconds)) for at in times]
 
 
+def told_of_circuit(
+    graph: Graph, opened: list[Values], *, failing: bool, tokens: bool = False
+) -> list[tuple[str, int]]:
+    """Return who is told when. An open circuit answers 503, unless the handler answers instead.
+
+    With `tokens`, the carrier refuses the token of each call, which opens the circuit.
+    """
+    calls = Series([Values(each.at, 1) for each in opened])
+    failed = Series([Values(each.at, each.value if failing else 0) for each in opened])
+    emitted = {"CircuitOpen": Series(opened), "Count": calls, "5xx": failed}
+    if tokens:
+        # A probe each minute.
+        probes = range(BEFORE, int(max(each.at for each in opened if each.value) / 60))
+        emitted["SignInFailed"] = Series([Values(60 * minute + 30, 1) for minute in probes])
+    return [(one.tier, one.minute - BEFORE) for one in told_by_names(graph, emitted, MINUTES)]
+
+
+OPEN_FOR = [(30, None), (90, None), (600, None), (660, 11), (7_000, 11)]
+"""In seconds, and the minute in which an alarm tells of it."""
+
+
 @pytest.mark.parametrize("calls", [9, 100])
-@pytest.mark.parametrize(
-    ("seconds", "minutes"), [(30, None), (90, None), (600, None), (660, 11), (7_000, 11)]
-)
+@pytest.mark.parametrize(("seconds", "minute"), OPEN_FOR)
 @pytest.mark.parametrize("name", CIRCUITS)
-def test_a_circuit_that_is_open_for_ten_whole_minutes_is_one_ticket(
-    name: str, seconds: int, minutes: int | None, calls: int
+def test_a_circuit_that_is_open_for_ten_whole_minutes_is_one_ticket_if_callers_are_answered(
+    name: str, seconds: int, minute: int | None, calls: int
 ) -> None:
-    opened = {"CircuitOpen": Series(open_for(seconds, calls))}
+    found = told_of_circuit(CIRCUITS[name], open_for(seconds, calls), failing=False)
 
-    told = told_by_names(CIRCUITS[name], opened, MINUTES)
+    assert found == ([("ticket", minute)] if minute else [])
 
-    assert [(one.tier, one.minute - BEFORE) for one in told] == (
-        [("ticket", minutes)] if minutes else []
-    )
+
+@pytest.mark.parametrize("calls", [9, 100])
+@pytest.mark.parametrize("tokens", [False, True])
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_an_open_circuit_whose_callers_get_an_error_is_one_page(
+    name: str, calls: int, *, tokens: bool
+) -> None:
+    opened = open_for(7_000, calls)
+
+    found = told_of_circuit(CIRCUITS[name], opened, failing=True, tokens=tokens)
+
+    assert [tier for tier, _ in found] == ["page"]
+    assert found[0][1] <= 5
 
 
 def test_a_circuit_stays_open_while_nobody_calls() -> None:
+    graph = CIRCUITS["http-api-dynamodb"]
     open_then_silence = [each for each in open_for(7_000, 9) if each.at < 60 * (BEFORE + 20)]
 
-    opened = {"CircuitOpen": Series(open_then_silence)}
+    assert told_of_circuit(graph, open_then_silence, failing=False) == [("ticket", 11)]
 
-    told = told_by_names(CIRCUITS["http-api-dynamodb"], opened, MINUTES)
 
-    assert [(one.tier, one.minute - BEFORE) for one in told] == [("ticket", 11)]
+@pytest.mark.parametrize(
+    "instead",
+    [
+        {"terms": ["m1"]},
+        {"periods": 9},
+        {"periods": 11},
+        {"missing": "notBreaching"},
+        {"missing": "breaching"},
+        {"threshold": 1},
+        {"tier": "page"},
+    ],
+    ids=str,
+)
+def test_an_alarm_on_the_circuit_with_another_number_is_noticed(instead: dict[str, Any]) -> None:
+    graph = CIRCUITS["http-api-dynamodb"]
+    other = with_other(graph, "CarrierCircuitOpenAlarm", lambda _: instead)
+    silence = [each for each in open_for(7_000, 9) if each.at // 60 - BEFORE not in range(20, 50)]
+    closed = [each for each in open_for(0, 9) if each.at < 60 * (BEFORE + 20)]
+    given = [silence, closed, *(open_for(seconds, 9) for seconds, _ in OPEN_FOR)]
+
+    assert any(
+        told_of_circuit(other, opened, failing=failing)
+        != told_of_circuit(graph, opened, failing=failing)
+        for opened, failing in [(open_for(7_000, 9), True), *((each, False) for each in given)]
+    )

@@ -1,7 +1,8 @@
 """Who is told when the only system of a function refuses its token: over the whole of each graph.
 
 The function reports each sign-in that failed as `SignInFailed` (fact F4). What it then answers or
-leaves in its queue is an outage, of which the alarms on calls and on queues tell.
+leaves in its queue is an outage, of which the alarms on calls and on queues tell. Messages that are
+too few for that are letters after all their receives (the proof `wrong-token-kept`).
 """
 
 from dataclasses import replace
@@ -88,6 +89,26 @@ MESSAGES = {
         ),
         ["ticket"],
     ),
+    **{
+        f"{count} {name}": (
+            queues.Scenario("few", alone, queues.after(0), goes_on=goes_on),
+            right,
+        )
+        for name, goes_on, right in (
+            ("alone, within the hour", 60, []),
+            ("alone, until they are letters", 100, ["page"]),
+        )
+        for count, alone in (("one", [60 * 40.5]), ("two", [60 * 40.5, 60 * 42.5]))
+    },
+    "three alone": (
+        queues.Scenario("three", [60 * 40.5, 60 * 41.5, 60 * 42.5], queues.after(0)),
+        ["page"],
+    ),
+    "one each 20 minutes, refused": (
+        queues.Scenario("slow", queues.steady(1 / 20, 90), queues.after(0), goes_on=60),
+        ["page"],
+    ),
+    "ten minutes at 9 a minute": (of_messages("refused", 9, 0, 600), ["page"]),
 }
 
 

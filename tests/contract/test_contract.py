@@ -307,11 +307,10 @@ def the_asynchronous_edges_and_ends_of_the_graph(made: Made) -> None:
 def alarms_by(template: Template, dimension: str) -> list[tuple[str, str]]:
     """Return the metrics that alarms watch by a dimension, each with its value."""
     return sorted(
-        (resource["Properties"]["MetricName"], each["Value"])
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::CloudWatch::Alarm"
-        for each in resource["Properties"].get("Dimensions", [])
-        if each["Name"] == dimension
+        (query.name, str(query.dimensions[dimension]))
+        for alarm in default_stack(template).of_type("AWS::CloudWatch::Alarm")
+        for query in queries(alarm)
+        if dimension in query.dimensions
     )
 
 

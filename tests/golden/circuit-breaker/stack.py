@@ -202,18 +202,24 @@ class CircuitBreakerStack(cdk.Stack):
             When(above=thresholds.latency_milliseconds, periods=5),
         )
         # 10 minutes in none of which it was closed, since it opens for moments in normal
-        # operation; callers get a 5xx status, which pages; it stays open while nobody calls.
+        # operation; while callers get an error, another alarm tells; it stays open while nobody
+        # calls.
         alarms.ticket(
             "CarrierCircuitOpenAlarm",
             "Ticket: The circuit of carrier stays open. First: ask those who run carrier; the "
             "circuit closes once a probe succeeds",
-            metric(
-                "CircuitBreaker",
-                "CircuitOpen",
-                "Minimum",
-                FunctionName=track_function.function_name,
-                service="circuit-breaker",
-                circuit="carrier",
+            math(
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, m1)",
+                calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
+                failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
+                m1=metric(
+                    "CircuitBreaker",
+                    "CircuitOpen",
+                    "Minimum",
+                    FunctionName=track_function.function_name,
+                    service="circuit-breaker",
+                    circuit="carrier",
+                ),
             ),
             When(periods=10, missing=cloudwatch.TreatMissingData.IGNORE),
         )

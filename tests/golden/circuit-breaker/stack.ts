@@ -174,16 +174,24 @@ export class CircuitBreakerStack extends cdk.Stack {
       periods: 5,
     });
     // 10 minutes in none of which it was closed, since it opens for moments in normal operation;
-    // callers get a 5xx status, which pages; it stays open while nobody calls.
+    // while callers get an error, another alarm tells; it stays open while nobody calls.
     alarms.ticket("CarrierCircuitOpenAlarm", {
       description:
         "Ticket: The circuit of carrier stays open. First: ask those who run carrier; the " +
         "circuit closes once a probe succeeds",
-      value: metric("CircuitBreaker", "CircuitOpen", "Minimum", {
-        FunctionName: trackFunction.functionName,
-        service: "circuit-breaker",
-        circuit: "carrier",
-      }),
+      value: math(
+        `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1)",
+        {
+          calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
+          failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
+          m1: metric("CircuitBreaker", "CircuitOpen", "Minimum", {
+            FunctionName: trackFunction.functionName,
+            service: "circuit-breaker",
+            circuit: "carrier",
+          }),
+        },
+      ),
       periods: 10,
       missing: cloudwatch.TreatMissingData.IGNORE,
     });

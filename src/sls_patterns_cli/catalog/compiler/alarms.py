@@ -1,8 +1,8 @@
 """The alarms of a stack, in two tiers, each with the reason for its numbers.
 
 A page needs somebody now: messages in a dead-letter queue, events that are lost, old messages and
-records, a share of failed calls, failed executions, a circuit that stays open. A ticket can wait
-for working hours: errors that are retried, throttles, capacity, latency. Nothing that one request
+records, a share of failed calls, failed executions. A ticket can wait for working hours: errors
+that are retried, throttles, capacity, latency, a circuit that stays open. Nothing that one request
 of a stranger causes sets off an alarm, unless a service accepts what it cannot process.
 """
 
@@ -100,10 +100,10 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
     )
     yield from _summed(lost, [Term(each) for node in nodes for each in _lost(node)])
     for node in nodes:
-        if node["resource"] in ALARMS:
-            yield from ALARMS[node["resource"]](node)
         if node["resource"] in BESIDE:
             yield from BESIDE[node["resource"]](node)
+        if node["resource"] in ALARMS:
+            yield from ALARMS[node["resource"]](node)
     yield from _function_errors([node for node in nodes if node["kind"] == "function"])
 
 
@@ -198,15 +198,22 @@ def _sign_ins(node: CompiledNode) -> Iterator[Alarm]:
         yield from _summed(alarm, _beside_an_outage(caller, [failed]))
 
 
+def _circuits(node: CompiledNode) -> Iterator[Alarm]:
+    """The alarms on circuits that stay open while callers are served all the same."""
+    for alarm, is_open, caller in external.open_circuits(node):
+        yield from _summed(alarm, _beside_an_outage(caller, [is_open]))
+
+
 def _beside_an_outage(node: CompiledNode, failing: Sequence[Metric]) -> list[Addend]:
     """What fails in a node, counted while neither its API nor its queue tells of an outage."""
     waiting = next((each for each in node.sources if each["kind"] in api.NAMES), None)
     if waiting:
         return [Behind(waiting, failing, 1)]
-    return [Term(each, _consumed(node)) for each in failing]
+    return [Term(each, queue.of_consumer(node)) for each in failing]
 
 
 BESIDE: Mapping[str, Callable[[CompiledNode], Iterator[Alarm]]] = {
+    "external": _circuits,
     "secret": _sign_ins,
     "state-machine": _executions,
 }
@@ -220,7 +227,7 @@ def _function_errors(functions: Sequence[CompiledNode]) -> Iterator[Alarm]:
     """
     told = {each["name"]: _told_by(each) for each in functions}
     alone = [
-        Term(function.metric(each, "Errors"), _consumed(each))
+        Term(function.metric(each, "Errors"), queue.of_consumer(each))
         for each in functions
         if not function.is_called_by_others(each) and not told[each["name"]]
     ]
@@ -279,11 +286,6 @@ def _told_by(node: CompiledNode) -> set[str]:
 def _tells(source: CompiledNode, edge: Facts) -> bool:
     """Whether it is a state machine of which a failed step is a failed execution, or a letter."""
     return source["kind"] == "state-machine" and edge.get("by") != "batches"
-
-
-def _consumed(node: CompiledNode) -> CompiledNode | None:
-    """The queue whose messages a function processes, if it does."""
-    return next((each for each in node.sources if each["resource"] == "queue"), None)
 
 
 def _summed(alarm: Alarm, terms: Sequence[Addend]) -> Iterator[Alarm]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sls_patterns_cli.catalog.compiler.kinds.function import reported
-from sls_patterns_cli.catalog.compiler.records import TICKET, Alarm, CompiledNode
+from sls_patterns_cli.catalog.compiler.records import TICKET, Alarm, CompiledNode, Metric
 
 
 def alarms(node: CompiledNode) -> Iterator[Alarm]:
@@ -15,17 +15,6 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
         if not edge.get("circuit"):
             continue
         yield Alarm(
-            f"{node['id']}CircuitOpenAlarm",
-            TICKET,
-            f"The circuit of {node['name']} stays open",
-            f"ask those who run {node['name']}; the circuit closes once a probe succeeds",
-            "10 minutes in none of which it was closed, since it opens for moments in normal "
-            "operation; callers get a 5xx status, which pages; it stays open while nobody calls",
-            {"open": reported(caller, "CircuitOpen", "Minimum", circuit=node["name"])},
-            periods=10,
-            missing="ignore",
-        )
-        yield Alarm(
             f"{node['id']}CircuitUnguardedAlarm",
             TICKET,
             f"The state of the circuit of {node['name']} cannot be read or written",
@@ -34,6 +23,30 @@ def alarms(node: CompiledNode) -> Iterator[Alarm]:
             {"unguarded": reported(caller, "CircuitStateUnavailable", circuit=node["name"])},
             periods=3,
         )
+
+
+def open_circuits(node: CompiledNode) -> Iterator[tuple[Alarm, Metric, CompiledNode]]:
+    """The alarm on a circuit that stays open, without its metrics.
+
+    With it come the calls that it refuses, and the function, whose callers tell of an outage.
+    """
+    for edge in node.incoming:
+        if not edge.get("circuit"):
+            continue
+        caller = node.graph.node(edge["from"])
+        alarm = Alarm(
+            f"{node['id']}CircuitOpenAlarm",
+            TICKET,
+            f"The circuit of {node['name']} stays open",
+            f"ask those who run {node['name']}; the circuit closes once a probe succeeds",
+            "10 minutes in none of which it was closed, since it opens for moments in normal "
+            "operation; while callers get an error, another alarm tells; it stays open while "
+            "nobody calls",
+            metrics={},
+            periods=10,
+            missing="ignore",
+        )
+        yield alarm, reported(caller, "CircuitOpen", "Minimum", circuit=node["name"]), caller
 
 
 def _shadow(node: CompiledNode, caller: CompiledNode) -> Iterator[Alarm]:

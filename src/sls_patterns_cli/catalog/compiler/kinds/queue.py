@@ -130,6 +130,11 @@ def _receives(number: int, reason: str) -> Facts:
     return {"receives": Count(number).as_dict(), "receives_reason": reason}
 
 
+def of_consumer(node: CompiledNode) -> CompiledNode | None:
+    """The queue whose messages a function processes, if it does."""
+    return next((each for each in node.sources if each["resource"] == "queue"), None)
+
+
 def metric(queue: str, name: str, statistic: str = "Sum") -> Metric:
     """A metric of a queue, by its logical id.
 

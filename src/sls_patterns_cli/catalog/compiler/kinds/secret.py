@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sls_patterns_cli.catalog.compiler.kinds import queue
 from sls_patterns_cli.catalog.compiler.kinds.function import reported
+from sls_patterns_cli.catalog.compiler.quantities import Count
 from sls_patterns_cli.catalog.compiler.records import (
     TICKET,
     Acknowledgement,
@@ -20,6 +22,11 @@ from sls_patterns_cli.catalog.compiler.records import (
 
 FAILED_SIGN_INS = 1
 """How many sign-ins of an hour may fail: a single one may be a mistake of the other system."""
+
+HOUR_MINUTES = 60
+
+BAD_MINUTES = 2
+"""So many minutes of an hour in which some calls cannot sign in are no accident of one call."""
 
 
 def failed_sign_ins(edge: Facts, source: CompiledNode) -> Metric:
@@ -52,15 +59,28 @@ def without_the_system(node: CompiledNode) -> Iterator[tuple[Alarm, Metric, Comp
     """
     for edge, caller in _signing_in(node):
         if asks_one_system(caller):
+            minutes = Count(_minutes_of_failures(caller))
             alarm = replace(
                 _alarm(node, edge, caller),
-                reason=f"in two minutes of an hour; while most that {caller['name']} does fails, "
-                "another alarm tells",
-                after="in the second minute",
-                periods=60,
-                needed=2,
+                reason=f"in {minutes.words} minutes of an hour; while most that {caller['name']} "
+                "does fails, another alarm tells",
+                after=f"after {minutes.words} such minutes",
+                periods=HOUR_MINUTES,
+                needed=minutes.number,
             )
             yield alarm, failed_sign_ins(edge, caller), caller
+
+
+def _minutes_of_failures(caller: CompiledNode) -> int:
+    """In how many minutes of an hour sign-ins fail before somebody is told.
+
+    Messages of a queue that are too few for its page fail at each receive until they are letters,
+    which page. In more minutes than these can fail others do, which are mended by a retry.
+    """
+    consumed = queue.of_consumer(caller)
+    if consumed is None:
+        return BAD_MINUTES
+    return (queue.STUCK_MESSAGES - 1) * int(consumed["receives"]["number"]) + 1
 
 
 def asks_one_system(caller: CompiledNode) -> bool:
