@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport UV_COMPILE_BYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-all lint format golden golden-diff pattern recording bench bench-burst bench-large-objects bench-conservation bench-hostile lock tags package clean
+.PHONY: help install demo check test test-all lint format golden golden-diff pattern recording bench bench-burst bench-large-objects bench-letters bench-conservation bench-hostile lock tags package clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -100,6 +100,9 @@ bench-burst: install ## measure bursts on the local stack; takes minutes
 
 bench-large-objects: install ## process jobs of 10,000 and a million rows on the local stack and print the memory of functions
 	.venv/bin/python tests/large_objects.py
+
+bench-letters: install ## list and send back 100,000 dead letters of each kind on the local stack; KIND=standard: of one, SHARE=10: a tenth
+	KIND="$(KIND)" SHARE="$(SHARE)" .venv/bin/python tests/many_letters.py
 
 bench-conservation: install ## send 2,000 messages to each messaging pattern while it is disturbed; PATTERN=<slug>: to one
 	PYTHONPATH=tests .venv/bin/python -m conservation $(PATTERN)

@@ -265,7 +265,7 @@ def test_a_letter_that_cannot_be_sent_stays_with_its_copies(queue: str, poisoned
     tried = []
 
     def refuse(action: str, when: str, _content: bytes) -> bool:
-        is_send = when == "before" and action.endswith(".SendMessage")
+        is_send = when == "before" and action.endswith(".SendMessageBatch")
         tried.extend([action] * is_send)
         return is_send
 
@@ -284,7 +284,7 @@ def test_a_copy_that_a_killed_redrive_has_left_is_dropped_by_a_fifo_queue(
     twice = new_id()
     for minutes in (0, 9):
         poisoned.give_up("Jobs", twice, after_minutes=minutes)
-    stopper = Stopper("after DeleteMessage", signal.SIGKILL, number_of_call=1)
+    stopper = Stopper("after DeleteMessageBatch", signal.SIGKILL, number_of_call=1)
 
     with proxy(poisoned.emulator.port, stopper) as address:
         given = {"AWS_ENDPOINT_URL": address, "LOCAL_TIME_FACTOR": "1"}

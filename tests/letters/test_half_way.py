@@ -365,7 +365,7 @@ def test_letters_of_somebody_elses_stack_are_discarded_by_group_and_a_kill_loses
     copies = [cli.folder / name for name in ("first.jsonl", "second.jsonl")]
     chosen = ("discard", "--stack", "sample", "--group", group, "--to")
 
-    kill(Stopper("before DeleteMessage", signal.SIGKILL), *chosen, str(copies[0]))
+    kill(Stopper("before DeleteMessageBatch", signal.SIGKILL), *chosen, str(copies[0]))
     left = visible(client, ids["MyDLQ"])
     wait_until(lambda: is_shown(client, ids["MyDLQ"], left))
     done = letters(*chosen, copies[1], "--yes")

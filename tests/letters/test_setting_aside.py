@@ -13,11 +13,18 @@ import pytest
 from command import Cli
 from letters.conftest import bodies
 from letters.proxy import Hook, proxy
-from letters.test_interruptions import EVERY_STEP, Stopper, visible
+from letters.test_interruptions import Stopper, visible
 from local.support import Client, DeployStack, seen, wait_until
 
 from sls_patterns_cli.local.emulator.server import Emulator
 
+EVERY_STEP = [
+    pytest.param(
+        f"{when} {action}", marks=[] if action == "SendMessage" else pytest.mark.exhaustive
+    )
+    for action in ("ReceiveMessage", "SendMessage", "DeleteMessage")
+    for when in ("before", "after")
+]
 STACK = """
 Resources:
   Jobs:

@@ -1,5 +1,6 @@
 """Clients of AWS from the standard environment, and its errors as one line each."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,9 @@ INVOCATION_SECONDS = 900
 
 EXECUTION_SECONDS = 300
 """The longest that an express execution takes: https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html."""
+
+CONNECTIONS = 32
+"""To a service, at the same time."""
 
 REFUSED_CREDENTIALS = {
     "AuthFailure",
@@ -45,7 +49,9 @@ def connect() -> Clients:
             raise UserError("There are no AWS credentials: set AWS_PROFILE, or sign in.")
         if session.region_name is None:
             raise UserError("There is no AWS region: set AWS_REGION.")
-    usual = Config(retries={"mode": "standard", "total_max_attempts": 3})
+    usual = Config(
+        retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=CONNECTIONS
+    )
     configs = {
         "lambda": Config(read_timeout=INVOCATION_SECONDS + 30, retries={"total_max_attempts": 1}),
         "stepfunctions": usual.merge(Config(read_timeout=EXECUTION_SECONDS + 30)),
@@ -53,9 +59,12 @@ def connect() -> Clients:
     clients: dict[str, Any] = {}
     create: Any = session.client  # its type knows only the services whose types are installed
 
+    creating = threading.Lock()
+
     def client(service: str) -> Any:
-        if service not in clients:
-            clients[service] = create(service, config=configs.get(service, usual))
+        with creating:  # a client may be used in several threads, a session not
+            if service not in clients:
+                clients[service] = create(service, config=configs.get(service, usual))
         return clients[service]
 
     return client

@@ -1,8 +1,10 @@
 """Letters sent back: each is sent, then deleted; and what came of it."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 from sls_patterns_cli.errors import UserError
@@ -11,10 +13,11 @@ from sls_patterns_cli.letters.ends import End
 from sls_patterns_cli.letters.letter import Letter, Outcome, Verdict, failed_again, kept
 from sls_patterns_cli.letters.listing import group_in
 from sls_patterns_cli.letters.selection import Selection
-from sls_patterns_cli.letters.stores import Counts, Queue, Reading
+from sls_patterns_cli.letters.stores import Counts, Queue, QueueReading, Reading
 from sls_patterns_cli.letters.ways.executions import Executions
 from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords
 from sls_patterns_cli.letters.ways.messages import MOST_A_SECOND, Messages
+from sls_patterns_cli.letters.ways.queues import SentToQueue
 from sls_patterns_cli.letters.ways.way import Way
 from sls_patterns_cli.system import interrupts
 
@@ -23,6 +26,9 @@ MOST_REASONS = 100
 
 SLOWEST = 0.1
 """Letters a second: those that were received must not be shown again before they are sent."""
+
+WORKERS = 8
+"""So many sets of message groups of a FIFO queue are sent at the same time."""
 
 LOOKS_EVERY = 1.0
 """Seconds between two looks at what has failed again, and at a task that moves messages."""
@@ -41,6 +47,8 @@ class Redriven:
     verdicts: dict[str, int] = field(default_factory=dict)
     reasons: list[tuple[str, str, str]] = field(default_factory=list)
     """Id, verdict and reason of letters that stay, at most MOST_REASONS."""
+    undeleted: int = 0
+    """How many are sent and could not be deleted: the next redrive sends them again."""
     by_choice: int = 0
     """How many of those that are kept are sent only if somebody names them."""
     task: str = ""
@@ -64,7 +72,8 @@ class Redriven:
     @property
     def is_done(self) -> bool:
         """Tell whether all was seen, and nothing stays that was to be sent."""
-        return self.stay == self.by_choice and not self.task_failed and not self.unseen
+        is_left = self.stay > self.by_choice or self.undeleted
+        return not (is_left or self.task_failed or self.unseen)
 
     def add(self, letter_id: str, outcome: Outcome) -> None:
         self.verdicts[outcome.verdict] = self.verdicts.get(outcome.verdict, 0) + 1
@@ -74,6 +83,12 @@ class Redriven:
     def tell(self, letter_id: str, outcome: Outcome) -> None:
         if outcome.reason and len(self.reasons) < MOST_REASONS:
             self.reasons.append((letter_id, outcome.verdict, outcome.reason))
+
+    def add_undeleted(self, letter_id: str, reason: str) -> None:
+        self.undeleted += 1
+        why = f"{letter_id} is sent and could not be deleted, so that it comes twice: {reason}"
+        if len(self.reasons) < MOST_REASONS:
+            self.reasons.append((letter_id, "sent", why))
 
     def settle(self, before: Verdict, after: Verdict, count: int) -> None:
         """Say of so many letters what has become of them meanwhile."""
@@ -94,14 +109,23 @@ class Wish:
     """Whether records of a delivery may go into a stream that others read as well."""
 
     def __post_init__(self) -> None:
-        self.next_at = time.monotonic()
+        self._next_at = time.monotonic()
 
-    def pace(self) -> None:
-        """Wait until the rate allows the next letter."""
-        if self.rate:
-            with interrupts.allowed():
-                time.sleep(max(0.0, self.next_at - time.monotonic()))
-            self.next_at = max(self.next_at, time.monotonic()) + 1 / self.rate
+        self._lock = threading.Lock()
+
+    def fitting(self, most: int) -> int:
+        """Return how many letters may be sent at once: of a low rate no more than in a second."""
+        return max(1, min(most, int(self.rate))) if self.rate else most
+
+    def pace(self, count: int) -> None:
+        """Wait until the rate allows the last of so many letters."""
+        if not self.rate:
+            return
+        with self._lock:
+            last = max(self._next_at, time.monotonic()) + (count - 1) / self.rate
+            self._next_at = last + 1 / self.rate
+        with interrupts.allowed():
+            time.sleep(max(0.0, last - time.monotonic()))
 
 
 class Redrive:
@@ -114,6 +138,8 @@ class Redrive:
         self._stays: dict[str, str] = {}
         """Of each group of a FIFO queue that is held back, the first letter."""
         self.sending: Letter | None = None
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
         for way in end.ways:
             if isinstance(way, Executions):
                 way.named = wish.executions
@@ -136,11 +162,31 @@ class Redrive:
             hold = max(way.held_seconds for way in self._end.ways)
             most = min(way.most_at_a_time for way in self._end.ways)
             with self._end.store.reading(hold, most) as reading:
-                for batch in reading:
-                    self._send(batch, reading, redriven)
+                self._send_all(reading, redriven)
                 redriven.seen, redriven.copies = reading.seen, reading.copies
             self._see_what_fails_again(redriven)
         return redriven
+
+    def _send_all(self, reading: Reading, redriven: Redriven) -> None:
+        if not (isinstance(reading, QueueReading) and self._is_parallel):
+            for batch in reading:
+                self._send(batch, reading, redriven)
+            return
+
+        def work() -> None:
+            """Send what a receive shows, and delete it: of its groups nothing is shown before."""
+            while not self._is_over.is_set() and (received := reading.receive()):
+                for batch in reading.given(received):
+                    self._send(batch, reading, redriven)
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            workers = [pool.submit(work) for _ in range(WORKERS)]
+            try:
+                for worker in as_completed(workers):
+                    with interrupts.allowed():
+                        worker.result()
+            finally:  # what a worker has sent, it deletes before it ends
+                self._is_over.set()
 
     def _send(self, batch: list[Letter], reading: Reading, redriven: Redriven) -> None:
         chosen: list[tuple[Way, Letter]] = []
@@ -150,45 +196,70 @@ class Redrive:
                 chosen.append((way, letter))
             else:
                 reading.skip(letter)
-        redriven.chosen += len(chosen)
+        with self._lock:
+            redriven.chosen += len(chosen)
         if self._wish.dry_run:
             for _, letter in chosen:
                 reading.hold(letter)
             return
         for way, letters in _runs(chosen):
-            for letter, outcome in self._outcomes(way, letters):
+            for outcomes in self._outcomes(way, letters):
+                self._settle(way, outcomes, reading, redriven)
+
+    def _settle(
+        self,
+        way: Way,
+        outcomes: list[tuple[Letter, Outcome]],
+        reading: Reading,
+        redriven: Redriven,
+    ) -> None:
+        """Delete what has left, before anything else is sent; note what has become of the rest."""
+        left = [letter for letter, outcome in outcomes if outcome.leaves]
+        undeleted = reading.delete_all(left) if left else {}
+        with self._lock:
+            for letter, outcome in outcomes:
                 redriven.add(letter.id, outcome)
+                if reason := undeleted.get(letter.id):
+                    redriven.add_undeleted(letter.id, reason)
                 if outcome.leaves:
-                    reading.delete(letter)
                     self._remember(way, letter, outcome)
-                else:
-                    if self._is_fifo:
-                        self._stays.setdefault(letter.group, letter.id)
-                    reading.hold(letter)
-                self.sending = None
-
-    def _outcomes(self, way: Way, letters: list[Letter]) -> Iterator[tuple[Letter, Outcome]]:
-        """Yield what becomes of letters; one that is behind a letter that stays is not sent."""
-        waiting = iter(letters)
-        taken: list[Letter] = []
-
-        def paced() -> Iterator[Letter]:
-            for letter in waiting:
-                if letter.group in self._stays:
-                    behind.append(letter)
                     continue
-                self._wish.pace()
-                self.sending = letter
-                taken.append(letter)
-                yield letter
+                if self._is_fifo:
+                    self._stays.setdefault(letter.group, letter.id)
+                reading.hold(letter)
+            self.sending = None
 
-        behind: list[Letter] = []
-        for number, outcome in enumerate(way.send_all(paced())):
-            yield taken[number], outcome
-        for letter in behind:
-            first = self._stays[letter.group]
-            why = f"{letter.id} is behind {first} of its group {letter.group}, which stays"
-            yield letter, kept(why)
+    def _outcomes(self, way: Way, letters: list[Letter]) -> Iterator[list[tuple[Letter, Outcome]]]:
+        """Yield what becomes of letters; one that is behind a letter that stays is not sent.
+
+        Of a batch some may be refused, so that no two of a message group are in one.
+        """
+        for round_ in _rounds(letters) if self._is_fifo else [letters]:
+            going: list[Letter] = []
+            for letter in round_:
+                if first := self._stays.get(letter.group):
+                    why = f"is behind {first} of its group {letter.group}, which stays"
+                    yield [(letter, kept(f"{letter.id} {why}"))]
+                else:
+                    going.append(letter)
+            size = self._wish.fitting(way.most_at_once)
+            for start in range(0, len(going), size):
+                some = going[start : start + size]
+                self._wish.pace(len(some))
+                self.sending, done = some[0], 0
+                for outcomes in way.send_all(some):
+                    yield list(zip(some[done:], outcomes, strict=False))
+                    done += len(outcomes)
+
+    @property
+    def _is_parallel(self) -> bool:
+        """Tell whether groups go side by side: SQS shows nothing of one that is received.
+
+        What a kill has left in both queues a FIFO queue drops, however much that is.
+        """
+        is_slow = self._wish.fitting(WORKERS) < WORKERS
+        ways = self._end.ways
+        return self._is_fifo and not is_slow and all(isinstance(way, SentToQueue) for way in ways)
 
     @property
     def _is_fifo(self) -> bool:
@@ -283,6 +354,18 @@ def _runs(chosen: Iterable[tuple[Way, Letter]]) -> Iterator[tuple[Way, list[Lett
         run.append(letter)
     if current is not None:
         yield current, run
+
+
+def _rounds(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
+    """Yield the first letter of each message group, then the second, and so on."""
+    rounds: list[list[Letter]] = []
+    numbers = Counter[str]()
+    for letter in letters:
+        if numbers[letter.group] == len(rounds):
+            rounds.append([])
+        rounds[numbers[letter.group]].append(letter)
+        numbers[letter.group] += 1
+    yield from rounds
 
 
 def check_rate(rate: float | None) -> None:

@@ -1,7 +1,7 @@
 """What keeps letters: a queue, a bucket, or a bucket with a queue that says what is in it.
 
-A letter is deleted or held until the reading ends; what is held is shown again then. The handles of
-what is held are on disk, so ten thousand letters take no more memory than ten.
+A letter is deleted or held until the reading ends; what is held is shown again then. What is known
+of each is on disk, so a hundred thousand letters take no more memory than ten.
 
 What was sent to a queue twice is one letter: it is given once, and deleted with all of its copies.
 """
@@ -9,24 +9,45 @@ What was sent to a queue twice is one letter: it is given once, and deleted with
 import gzip
 import json
 import os
-import tempfile
+import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import IO, Any, Self
+from typing import Any, Self
 from urllib.parse import unquote_plus
 
-from sls_patterns_cli.letters.aws import Clients
+from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters.aws import Clients, code_of
+from sls_patterns_cli.letters.batches import Refusal, put, refusals
+from sls_patterns_cli.letters.ledger import Ledger
 from sls_patterns_cli.letters.letter import UNREADABLE, Letter, at, decoded
 from sls_patterns_cli.letters.record import source_id
 from sls_patterns_cli.system import interrupts
 
 HELD_SECONDS = 300
-"""For how long nobody else receives a letter, at the longest, also after a run that was killed."""
+"""For how long nobody else receives a letter after a run that was killed, at the longest.
+
+A run that goes on holds what it has for longer, again and again.
+"""
+
+LONGEST_SECONDS = 43_200
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
 MOST_RECEIVED = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+
+AHEAD = 4
+"""So many receives wait for messages at the same time."""
+
+SHOWN_AT_A_TIME, SHOWN_AT_ONCE = 8, 1000
+"""How many requests show messages again at the same time, and how many messages that is about."""
+
+MOST_KNOWN = 10
+"""After so many receives that have shown nothing new, nothing new is expected."""
 
 TIME_FACTOR = "LOCAL_TIME_FACTOR"
 """`local up` sets it for its shells: the local stack divides what a client asks to wait by it."""
@@ -82,7 +103,13 @@ class Reading(ABC):
     def __iter__(self) -> Iterator[list[Letter]]: ...
 
     @abstractmethod
-    def delete(self, letter: Letter) -> None: ...
+    def delete_all(self, letters: Sequence[Letter]) -> dict[str, str]:
+        """Delete letters; return why some are not, by their ids."""
+
+    def delete(self, letter: Letter) -> None:
+        """Delete a letter, with its copies; raises UserError."""
+        for reason in self.delete_all([letter]).values():
+            raise UserError(f"{letter.end}: letter {letter.id} cannot be deleted: {reason}")
 
     @abstractmethod
     def hold(self, letter: Letter) -> None:
@@ -191,121 +218,157 @@ class Queue(Store):
 
 
 class QueueReading(Reading):
+    """What is in a queue. What is received is held until it is deleted, or the reading ends."""
+
     def __init__(self, queue: Queue, held_seconds: float, most: int) -> None:
         self._queue, self._most = queue, most
-        self._seconds = held_seconds
-        self._received: set[int] = set()
-        self._ids: set[int] = set()
-        self._given: set[int] = set()
-        self._deleted: set[int] = set()
-        self._open: dict[str, Letter] = {}
-        self._held: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self._asked = min(int(seconds(held_seconds)), LONGEST_SECONDS)
+        self._holds = self._asked / seconds(1)
+        self._ledger = Ledger()
+        # What is received ahead of a letter that takes minutes would be held for as long.
+        self._ahead = AHEAD if most > 1 else 1
+        self._receivers = ThreadPoolExecutor(max(self._ahead, SHOWN_AT_A_TIME))
+        self._is_over = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
 
     def __iter__(self) -> Iterator[list[Letter]]:
-        while received := self._receive():
-            # What is held for too short a time is shown again, also to us.
-            new = [each for each in received if hash(each.message_id) not in self._received]
-            if not new:
-                return
-            self._received |= {hash(each.message_id) for each in new}
-            self._ids |= {hash(each.id) for each in new}
-            self.seen, self.copies = len(self._received), len(self._received) - len(self._ids)
-            while new:
-                # What becomes of a copy depends on its letter, so it comes after it.
-                firsts = {each.id: each.message_id for each in reversed(new)}
-                letters = [each for each in new if firsts[each.id] == each.message_id]
-                new = [each for each in new if firsts[each.id] != each.message_id]
-                if given := [each for each in letters if self._is_given(each)]:
-                    yield given
+        ahead = deque(self._receivers.submit(self.receive) for _ in range(self._ahead))
+        while ahead:
+            with interrupts.allowed():
+                received = ahead.popleft().result()
+            if received:
+                ahead.append(self._receivers.submit(self.receive))
+            yield from self.given(received)
 
-    def delete(self, letter: Letter) -> None:
-        self._delete(letter.handle)
-        self._deleted.add(hash(letter.id))
-        self._open.pop(letter.message_id, None)
+    def receive(self) -> list[Letter]:
+        """Return messages that have not been received before, each held from now on; [] at the end.
+
+        It may be called in several threads.
+        """
+        for _ in range(MOST_KNOWN):
+            received = self._receive()
+            # SQS may deliver a message once more, and what is held for too short a time as well.
+            until = time.monotonic() + self._holds
+            new = []
+            for each in received:
+                if self._ledger.receive(each.message_id, each.id, each.handle, until):
+                    new.append(each)
+                else:
+                    self._follow(each)
+            if new or not received:
+                self.seen = self._ledger.messages
+                self.copies = self.seen - self._ledger.letters
+                return new
+        return []
+
+    def given(self, new: list[Letter]) -> Iterator[list[Letter]]:
+        """Yield the letters of what was received, each once; copies do what they do."""
+        while new:
+            # What becomes of a copy depends on its letter, so it comes after it.
+            firsts = {each.id: each.message_id for each in reversed(new)}
+            letters = [each for each in new if firsts[each.id] == each.message_id]
+            new = [each for each in new if firsts[each.id] != each.message_id]
+            given = []
+            for each in letters:
+                if self._ledger.give(each.id):
+                    given.append(each)
+                else:
+                    self._follow(each)
+            if given:
+                yield given
+
+    def delete_all(self, letters: Sequence[Letter]) -> dict[str, str]:
+        left = {}
+        for start in range(0, len(letters), MOST_RECEIVED):
+            some = letters[start : start + MOST_RECEIVED]
+            refused = self._delete([each.handle for each in some])
+            for number, letter in enumerate(some):
+                if number in refused:
+                    left[letter.id] = refused[number]
+                else:
+                    self._ledger.delete(letter.message_id, letter.id)
+        return left
 
     def hold(self, letter: Letter) -> None:
-        if self._open.pop(letter.message_id, None):
-            self._held.write(f"{hash(letter.id)} {letter.handle}\n")
+        """It is held since it was received."""
 
     def skip(self, letter: Letter) -> None:
-        self.hold(letter)
-        self._given.discard(hash(letter.id))
+        self._ledger.take_back(letter.id)
 
     def close(self) -> None:
-        for letter in [*self._open.values()]:
-            self.hold(letter)
-        self._held.seek(0)
-        batch: list[str] = []
-        for line in self._held:
-            id_, handle = line.split()
-            if int(id_) in self._deleted:
-                self._delete_copy(handle)
-                continue
-            batch.append(handle)
-            if len(batch) == MOST_RECEIVED:
-                self._show(batch)
-                batch = []
-        self._show(batch)
-        self._held.close()
-
-    def _is_given(self, letter: Letter) -> bool:
-        """Tell whether a letter is to be given: not if a copy was, which it follows."""
-        id_ = hash(letter.id)
-        if id_ in self._given:
-            self._follow(letter)
-            return False
-        self._given.add(id_)
-        return True
+        self._is_over.set()
+        self._keeper.join()
+        self._receivers.shutdown()
+        with ThreadPoolExecutor(SHOWN_AT_A_TIME) as pool:
+            for of_deleted, do in ((True, self._delete_copies), (False, self._show)):
+                for handles in self._ledger.handles(SHOWN_AT_ONCE, of_deleted=of_deleted):
+                    tens = range(0, len(handles), MOST_RECEIVED)
+                    list(pool.map(do, [handles[start : start + MOST_RECEIVED] for start in tens]))
+        self._ledger.close()
 
     def _follow(self, letter: Letter) -> None:
         """Do with a message what was done with its letter."""
-        if hash(letter.id) in self._deleted:
-            self.delete(letter)
-        else:
-            self.hold(letter)
+        if self._ledger.is_deleted(letter.id):
+            self.delete_all([letter])
 
     def _receive(self) -> list[Letter]:
-        with interrupts.allowed():
+        from botocore.exceptions import ClientError
+
+        try:
             answer = self._queue.sqs.receive_message(
                 QueueUrl=self._queue.url,
                 MaxNumberOfMessages=self._most,
-                VisibilityTimeout=min(int(seconds(self._seconds)), 43_200),
+                VisibilityTimeout=self._asked,
                 WaitTimeSeconds=1,
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
             )
-        letters = [self._queue.letter(each) for each in answer.get("Messages", [])]
-        for letter in letters:
-            # SQS may deliver a message once more; the newest handle is the one that counts.
-            self._open[letter.message_id] = letter
-            if hash(letter.message_id) in self._received:
-                self._follow(letter)
-        return letters
-
-    def _delete(self, handle: str) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            self._queue.sqs.delete_message(QueueUrl=self._queue.url, ReceiptHandle=handle)
         except ClientError as error:
-            # If its time is over, a FIFO queue shows it again, and the next redrive deletes it.
-            if "expired" not in str(error):
+            if "OverLimit" not in code_of(error):
                 raise
+            return []  # so many are in flight that the rest stays unseen, which is counted
+        return [self._queue.letter(each) for each in answer.get("Messages", [])]
 
-    def _delete_copy(self, handle: str) -> None:
+    def _delete(self, handles: Sequence[str]) -> dict[int, str]:
+        """Delete messages; return why some are not, by their place."""
+
+        def request(some: Sequence[str]) -> dict[int, Refusal]:
+            entries = [{"Id": str(n), "ReceiptHandle": each} for n, each in enumerate(some)]
+            answer = self._queue.sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)
+            return {
+                number: refusal
+                for number, refusal in refusals(answer).items()
+                # If its time is over, a FIFO queue shows it again, and the next redrive deletes it.
+                if "expired" not in refusal.reason
+            }
+
+        return put(handles, request)
+
+    def _delete_copies(self, handles: list[str]) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         # The rest is to be shown again in any case.
         with suppress(BotoCoreError, ClientError):
-            self._delete(handle)
+            self._delete(handles)
+
+    def _keep(self) -> None:
+        """Hold longer what is held, from half of its time on, until the reading ends."""
+        while not self._is_over.wait(self._holds / 8):
+            due = time.monotonic() + self._holds / 2
+            while not self._is_over.is_set() and (held := self._ledger.due(due, MOST_RECEIVED)):
+                until = time.monotonic() + self._holds
+                self._change([each.handle for each in held], self._asked)
+                self._ledger.hold(held, until)
 
     def _show(self, handles: list[str]) -> None:
+        self._change(handles, 0)
+
+    def _change(self, handles: Sequence[str], visibility: int) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        if not handles:
-            return
         entries = [
-            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": visibility}
             for number, handle in enumerate(handles)
         ]
         # A message whose time is over is visible already.
@@ -355,8 +418,10 @@ class BucketReading(Reading):
     def __iter__(self) -> Iterator[list[Letter]]:
         yield from ([letter] for letter in self._letters())
 
-    def delete(self, letter: Letter) -> None:
-        self._bucket.s3.delete_object(Bucket=self._bucket.bucket, Key=letter.id)
+    def delete_all(self, letters: Sequence[Letter]) -> dict[str, str]:
+        for letter in letters:
+            self._bucket.s3.delete_object(Bucket=self._bucket.bucket, Key=letter.id)
+        return {}
 
     def hold(self, letter: Letter) -> None:
         """An object is listed once."""

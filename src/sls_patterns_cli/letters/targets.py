@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sls_patterns_cli.letters.aws import Clients, code_of
+from sls_patterns_cli.letters.batches import Refusal, put, refusals
 from sls_patterns_cli.letters.groups import masked
 from sls_patterns_cli.letters.letter import (
     PROCESSED,
@@ -23,6 +25,30 @@ LONGEST_NAME = 80
 """Of an execution: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html."""
 
 
+def message_of(
+    url: str, letter: Letter, *, with_attributes: bool, group: str = ""
+) -> dict[str, Any]:
+    """Return a letter's body as SendMessage takes it for a queue, in its group and trace.
+
+    The deduplication id of a FIFO queue's message is the letter's: the first one would be a
+    duplicate for five minutes, which SQS accepts and drops (fact X21).
+    """
+    message: dict[str, Any] = {"MessageBody": letter.body}
+    if group := letter.group or group:
+        message["MessageGroupId"] = group
+    if url.endswith(".fifo"):
+        message["MessageDeduplicationId"] = letter.id
+    if header := letter.system.get("AWSTraceHeader"):
+        trace = {"DataType": "String", "StringValue": header}
+        message["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
+    if with_attributes and letter.attributes:
+        message["MessageAttributes"] = {
+            name: {key: given[key] for key in OF_ATTRIBUTES if key in given}
+            for name, given in letter.attributes.items()
+        }
+    return message
+
+
 def send_to_queue(
     clients: Clients,
     url: str,
@@ -31,26 +57,27 @@ def send_to_queue(
     with_attributes: bool,
     group: str = "",
 ) -> Outcome:
-    """Send a letter's body to a queue, in its group and trace.
-
-    The deduplication id of a FIFO queue's message is the letter's: the first one would be a
-    duplicate for five minutes, which SQS accepts and drops (fact X21).
-    """
-    kept: dict[str, Any] = {}
-    if group := letter.group or group:
-        kept["MessageGroupId"] = group
-    if url.endswith(".fifo"):
-        kept["MessageDeduplicationId"] = letter.id
-    if header := letter.system.get("AWSTraceHeader"):
-        trace = {"DataType": "String", "StringValue": header}
-        kept["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
-    if with_attributes and letter.attributes:
-        kept["MessageAttributes"] = {
-            name: {key: given[key] for key in OF_ATTRIBUTES if key in given}
-            for name, given in letter.attributes.items()
-        }
-    clients("sqs").send_message(QueueUrl=url, MessageBody=letter.body, **kept)
+    """Send a letter to a queue; raises ClientError."""
+    message = message_of(url, letter, with_attributes=with_attributes, group=group)
+    clients("sqs").send_message(QueueUrl=url, **message)
     return SENT
+
+
+def send_messages(clients: Clients, url: str, messages: Sequence[dict[str, Any]]) -> dict[int, str]:
+    """Send messages to a queue in one request; return why some are not taken, by their place."""
+
+    def request(some: Sequence[dict[str, Any]]) -> dict[int, Refusal]:
+        entries = [{"Id": str(number), **each} for number, each in enumerate(some)]
+        return refusals(clients("sqs").send_message_batch(QueueUrl=url, Entries=entries))
+
+    return put(messages, request)
+
+
+def size_of(message: Mapping[str, Any]) -> int:
+    """Return the bytes of a message as SQS counts them: with the attributes, at most so many."""
+    attributes = message.get("MessageAttributes", {})
+    named = sum(len(name) + len(str(each)) for name, each in attributes.items())
+    return len(message["MessageBody"].encode()) + named
 
 
 def queue_url(clients: Clients, arn: str) -> str:

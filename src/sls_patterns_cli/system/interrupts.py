@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -61,8 +62,12 @@ def allowed() -> Iterator[None]:
     """Within it a signal raises KeyboardInterrupt at once; so does, on entry, one that came before.
 
     For what waits: a prompt, another process, a deployed stack. A prompt waits in an event loop,
-    whose tasks are cancelled instead: it raises CancelledError.
+    whose tasks are cancelled instead: it raises CancelledError. The main thread has the signals: in
+    another one this changes nothing.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before, _state.raising = _state.raising, True
     hook, sys.unraisablehook = sys.unraisablehook, _repeat
     try:
@@ -128,8 +133,6 @@ def _repeat(dropped: "UnraisableHookArgs") -> None:
     if not isinstance(dropped.exc_value, KeyboardInterrupt) or _state.received is None:
         sys.__unraisablehook__(dropped)
         return
-    import threading
-
     # Raised here it would be dropped, too.
     again = threading.Timer(0.05, _send, [_state.received])
     again.daemon = True
@@ -138,8 +141,6 @@ def _repeat(dropped: "UnraisableHookArgs") -> None:
 
 def _send(number: int) -> None:
     """Let the main thread receive a signal as if it were the first, even while it waits."""
-    import threading
-
     _state.received, _state.ignoring = None, False
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, number)

@@ -8,13 +8,13 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sls_patterns_cli.letters.letter import SENT, Cause, Letter, Outcome, decoded, kept
+from sls_patterns_cli.letters.letter import Cause, Letter, Outcome, decoded, kept
 from sls_patterns_cli.letters.stores import envelope
 from sls_patterns_cli.letters.targets import (
     invoke_asynchronously,
@@ -24,7 +24,9 @@ from sls_patterns_cli.letters.targets import (
     send_to_queue,
     start,
 )
-from sls_patterns_cli.letters.ways.way import Grant, Way
+from sls_patterns_cli.letters.ways.firehose import MOST_BYTES, put_into_delivery
+from sls_patterns_cli.letters.ways.queues import SentToQueue
+from sls_patterns_cli.letters.ways.way import Grant, SentInBatches, Way
 from sls_patterns_cli.wiring.model import function_at
 
 ACTIONS = {
@@ -55,38 +57,43 @@ class Notifications(Way):
         yield "sns:GetSubscriptionAttributes", self.edge.declared_by
 
 
-class NotificationsToQueue(Notifications):
+class NotificationsToQueue(Notifications, SentToQueue):
     """What SNS could not put into a queue: with its attributes where delivery is raw."""
 
     kind = "notifications for a queue"
 
+    @property
+    def url(self) -> str:
+        return self.context.id(self.edge.target)
+
     def payload(self, letter: Letter) -> Any:
         return decoded(envelope(letter).get("Message", letter.body))
-
-    def send_back(self, letter: Letter) -> Outcome:
-        url = self.context.id(self.edge.target)
-        return send_to_queue(self.clients, url, letter, with_attributes=True)
 
     def grants(self) -> Iterator[Grant]:
         yield "sqs:SendMessage", self.edge.target
 
 
-class NotificationsToFirehose(Notifications):
+class NotificationsToFirehose(Notifications, SentInBatches):
     """What SNS could not put into a delivery stream: a line, as SNS puts it there."""
 
     kind = "notifications for Firehose"
+    most_bytes = MOST_BYTES
 
     def payload(self, letter: Letter) -> Any:
         return decoded(envelope(letter).get("Message", letter.body))
 
-    def send_back(self, letter: Letter) -> Outcome:
+    def entry(self, letter: Letter) -> dict[str, Any]:
+        return {"Data": f"{letter.body}\n".encode()}
+
+    def entry_size(self, entry: dict[str, Any]) -> int:
+        return len(entry["Data"])
+
+    def put(self, entries: Sequence[dict[str, Any]]) -> dict[int, str]:
         name = name_of(self.context.id(self.edge.target))
-        record = {"Data": f"{letter.body}\n".encode()}
-        self.clients("firehose").put_record(DeliveryStreamName=name, Record=record)
-        return SENT
+        return put_into_delivery(self.clients, name, entries)
 
     def grants(self) -> Iterator[Grant]:
-        yield "firehose:PutRecord", self.edge.target
+        yield "firehose:PutRecordBatch", self.edge.target
 
 
 class NotificationsToFunction(Notifications):

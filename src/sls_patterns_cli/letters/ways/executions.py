@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sls_patterns_cli.letters.aws import Clients, code_of
@@ -17,6 +17,7 @@ from sls_patterns_cli.letters.letter import (
     failed_again,
     kept,
 )
+from sls_patterns_cli.letters.stores import MOST_RECEIVED
 from sls_patterns_cli.letters.targets import execution_name, name_of, start
 from sls_patterns_cli.letters.ways.way import Context, Grant, Way
 from sls_patterns_cli.system import interrupts
@@ -35,6 +36,7 @@ ENDED_BADLY = {"FAILED", "TIMED_OUT", "ABORTED"}
 class Executions(Way):
     kind = "executions"
     held_seconds = EXECUTION_SECONDS + 200
+    most_at_once = MOST_RECEIVED
 
     def __init__(self, edge: Edge, context: Context) -> None:
         super().__init__(edge, context)
@@ -78,10 +80,11 @@ class Executions(Way):
         given = decoded(detail.get("input") or "")
         return {"executionArn": detail["executionArn"], "input": given}
 
-    def send_all(self, letters: Iterable[Letter]) -> Iterator[Outcome]:
+    def send_all(self, letters: Sequence[Letter]) -> Iterator[Sequence[Outcome]]:
         """All go on while the first is waited for; one that goes on twice is the same one."""
         started = [(letter, self.attempt(letter)) for letter in letters]
-        return (self._end(letter) if outcome.leaves else outcome for letter, outcome in started)
+        for letter, outcome in started:
+            yield [self._end(letter) if outcome.leaves else outcome]
 
     def send_back(self, letter: Letter) -> Outcome:
         arn = letter.content["detail"]["executionArn"]

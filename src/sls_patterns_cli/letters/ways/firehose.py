@@ -6,10 +6,13 @@ https://docs.aws.amazon.com/firehose/latest/dev/retry.html
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
+from sls_patterns_cli.letters.aws import Clients
+from sls_patterns_cli.letters.batches import Refusal, put
 from sls_patterns_cli.letters.letter import SENT, Cause, Letter, Outcome, decoded, kept
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.letters.ways.way import Grant, Way
@@ -27,15 +30,16 @@ ERROR_TYPES = (
 
 ERROR_TYPE = "!{firehose:error-output-type}"
 
-MOST_RECORDS = 100
-"""In a request: at most 500 and 4 MB, and a record has up to 1,000 KB only if it is alone there.
+MOST_RECORDS = 500
+"""In a request of Firehose or Kinesis, of at most 4 MiB in Firehose.
 
 https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
+https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 """
 MOST_BYTES = 3_000_000
 """Of the data in a request, which are longer in it."""
 
-MOST_ATTEMPTS = 5
+REQUESTS_AT_A_TIME = 4
 
 
 class UndeliveredRecords(Way):
@@ -66,7 +70,7 @@ class UndeliveredRecords(Way):
         return None if isinstance(first, dict) and "rawData" in first else False
 
     def cause(self, letter: Letter) -> Cause:
-        first = self._documents(letter)[0]
+        first = json.loads(letter.body.partition("\n")[0])
         return Cause(first["errorCode"], first["errorMessage"])
 
     def payload(self, letter: Letter) -> Any:
@@ -90,16 +94,14 @@ class UndeliveredRecords(Way):
         if stream is None:
             yield "firehose:PutRecordBatch", self.edge.declared_by
         elif stream:
-            yield "kinesis:PutRecord", stream
+            yield "kinesis:PutRecords", stream
 
     def reads(self) -> Iterator[Grant]:
         yield "firehose:DescribeDeliveryStream", self.edge.declared_by
 
-    def _documents(self, letter: Letter) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in letter.body.splitlines()]
-
     def _data(self, letter: Letter) -> list[bytes]:
-        return [base64.b64decode(each["rawData"]) for each in self._documents(letter)]
+        lines = letter.body.splitlines()
+        return [base64.b64decode(json.loads(line)["rawData"]) for line in lines]
 
     def _stream(self) -> str | None:
         """Return the stream that the delivery reads, "" for one outside, None without."""
@@ -120,29 +122,71 @@ class UndeliveredRecords(Way):
         return ", ".join(sorted({each for each in readers if each != own}))
 
     def _put(self, data: Iterable[bytes]) -> Outcome:
-        """Put records in batches; of a batch Firehose may refuse a part (fact L1)."""
         name = name_of(self.context.id(self.edge.declared_by))
-        for batch in _batches(data):
-            left = [{"Data": each} for each in batch]
-            for _ in range(MOST_ATTEMPTS):
-                answer = self.clients("firehose").put_record_batch(
-                    DeliveryStreamName=name, Records=left
-                )
-                told = answer.get("RequestResponses", [])
-                left = [each for each, t in zip(left, told, strict=True) if "ErrorCode" in t]
-                if not left:
-                    break
-            if left:
-                return kept(f"{self.failed} has not taken {len(left)} of its records")
-        return SENT
+
+        def put_some(some: list[bytes]) -> dict[int, str]:
+            records = [{"Data": each} for each in some]
+            return put_into_delivery(self.clients, name, records)
+
+        return self._put_each(data, put_some)
 
     def _put_into_stream(self, stream: str, data: Iterable[bytes]) -> Outcome:
-        # Firehose does not keep their keys.
-        for each in data:
-            self.clients("kinesis").put_record(
-                StreamName=self.context.id(stream), PartitionKey=str(uuid4()), Data=each
+        name = self.context.id(stream)
+
+        def put_some(some: list[bytes]) -> dict[int, str]:
+            # Firehose does not keep their keys.
+            records = [{"Data": each, "PartitionKey": str(uuid4())} for each in some]
+            return put_into_stream(self.clients, name, records)
+
+        return self._put_each(data, put_some)
+
+    def _put_each(
+        self, data: Iterable[bytes], put_some: Callable[[list[bytes]], dict[int, str]]
+    ) -> Outcome:
+        """Put records by several requests at the same time, as many of one letter as there are."""
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
+            refused = [
+                reason for found in pool.map(put_some, _batches(data)) for reason in found.values()
+            ]
+        if refused:
+            twice = "with the next redrive the others come twice"
+            return kept(
+                f"{self.failed} has not taken {len(refused)} records: {refused[0]}; {twice}"
             )
         return SENT
+
+
+def put_into_delivery(
+    clients: Clients, name: str, records: Sequence[dict[str, Any]]
+) -> dict[int, str]:
+    """Put records into a delivery; return why some are not taken, by their place (fact L1)."""
+
+    def request(some: Sequence[dict[str, Any]]) -> dict[int, Refusal]:
+        answer = clients("firehose").put_record_batch(DeliveryStreamName=name, Records=some)
+        return _refused(answer.get("RequestResponses", []) if answer["FailedPutCount"] else [])
+
+    return put(records, request)
+
+
+def put_into_stream(
+    clients: Clients, name: str, records: Sequence[dict[str, Any]]
+) -> dict[int, str]:
+    """Put records into a stream; return why some are not taken, by their place."""
+
+    def request(some: Sequence[dict[str, Any]]) -> dict[int, Refusal]:
+        answer = clients("kinesis").put_records(StreamName=name, Records=some)
+        return _refused(answer["Records"] if answer["FailedRecordCount"] else [])
+
+    return put(records, request)
+
+
+def _refused(answers: Sequence[dict[str, Any]]) -> dict[int, Refusal]:
+    """Return the refusals of a batch: each is of a quota for a second, or of the service itself."""
+    return {
+        number: Refusal(f"{each['ErrorCode']}: {each.get('ErrorMessage', '')}")
+        for number, each in enumerate(answers)
+        if each.get("ErrorCode")
+    }
 
 
 def _batches(data: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -7,9 +7,10 @@ stream that it cannot read; functions and rules set aside what nobody may proces
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sls_patterns_cli.letters.batches import Refusal, put
 from sls_patterns_cli.letters.letter import (
     SENT,
     UNREADABLE,
@@ -19,11 +20,13 @@ from sls_patterns_cli.letters.letter import (
     failed_again,
     kept,
 )
-from sls_patterns_cli.letters.targets import invoked, name_of, send_to_queue
+from sls_patterns_cli.letters.stores import MOST_RECEIVED
+from sls_patterns_cli.letters.targets import invoked, name_of
 from sls_patterns_cli.letters.ways.executions import wait_for_end
 from sls_patterns_cli.letters.ways.invocations import RetriedByFunction
+from sls_patterns_cli.letters.ways.queues import SentToQueue
 from sls_patterns_cli.letters.ways.streams import DYNAMODB, KAFKA, KINESIS, StreamRecords
-from sls_patterns_cli.letters.ways.way import Context, Grant, Way
+from sls_patterns_cli.letters.ways.way import Context, Grant, SentInBatches, Way
 from sls_patterns_cli.wiring.model import Edge
 
 
@@ -34,31 +37,41 @@ class Kept(Way):
         return self.context.id(self.edge.end.name)
 
 
-class SetAsideMessages(Kept):
+class SetAsideMessages(Kept, SentToQueue):
     """Messages of a queue that its consumer has set aside, with the reason as an attribute."""
 
     kind = "messages set aside"
+    with_attributes = False  # they say why it was set aside
 
     @property
     def goes_to(self) -> str:
         return self.edge.source
 
+    @property
+    def url(self) -> str:
+        return self.context.id(self.edge.source)
+
     def cause(self, letter: Letter) -> Cause:
         return Cause("; ".join(filter(None, map(letter.told, letter.attributes))))
-
-    def send_back(self, letter: Letter) -> Outcome:
-        url = self.context.id(self.edge.source)
-        # Its attributes say why it was set aside.
-        return send_to_queue(self.clients, url, letter, with_attributes=False)
 
     def grants(self) -> Iterator[Grant]:
         yield "sqs:SendMessage", self.edge.source
 
 
-class SetAsideEvents(Kept):
+TIME_BYTES, COUNTED = 14, ("Source", "DetailType", "Detail", "Resources")
+"""How EventBridge counts the size of an entry:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevents-size"""
+
+TEMPORARY = {"InternalFailure", "ThrottlingException"}
+"""https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html"""
+
+
+class SetAsideEvents(Kept, SentInBatches):
     """Events that a rule has set aside, as no other is for them: the bus has a rule by now."""
 
     kind = "events set aside"
+    most_bytes = 256 * 1024
+    """An older limit: a newer one is larger."""
 
     @property
     def failed(self) -> str:
@@ -67,9 +80,9 @@ class SetAsideEvents(Kept):
     def cause(self, letter: Letter) -> Cause:
         return Cause("no rule is for it", letter.content["detail-type"])
 
-    def send_back(self, letter: Letter) -> Outcome:
+    def entry(self, letter: Letter) -> dict[str, Any]:
         event = letter.content
-        entry = {
+        return {
             "EventBusName": name_of(self.context.id(self.edge.source)),
             "Source": event["source"],
             "DetailType": event["detail-type"],
@@ -77,12 +90,24 @@ class SetAsideEvents(Kept):
             "Resources": event["resources"],
             "Time": event["time"],
         }
-        answer = self.clients("events").put_events(Entries=[entry])
-        # The call succeeds although the event was refused.
-        if answer["FailedEntryCount"]:
-            refused = answer["Entries"][0]
-            return kept(f"{refused['ErrorCode']}: {refused.get('ErrorMessage', '')}")
-        return SENT
+
+    def entry_size(self, entry: dict[str, Any]) -> int:
+        return TIME_BYTES + sum(len(str(entry[name]).encode()) for name in COUNTED)
+
+    def put(self, entries: Sequence[dict[str, Any]]) -> dict[int, str]:
+        def request(some: Sequence[dict[str, Any]]) -> dict[int, Refusal]:
+            # The call succeeds although events were refused.
+            answers = self.clients("events").put_events(Entries=some)["Entries"]
+            return {
+                number: Refusal(
+                    f"{each['ErrorCode']}: {each.get('ErrorMessage', '')}",
+                    each["ErrorCode"] in TEMPORARY,
+                )
+                for number, each in enumerate(answers)
+                if each.get("ErrorCode")
+            }
+
+        return put(entries, request)
 
     def grants(self) -> Iterator[Grant]:
         yield "events:PutEvents", self.edge.source
@@ -158,6 +183,7 @@ class MapItems(Kept):
 
     kind = "items of a map"
     keeps_anew = True
+    most_at_once = MOST_RECEIVED
 
     def __init__(self, edge: Edge, context: Context) -> None:
         super().__init__(edge, context)
@@ -180,10 +206,11 @@ class MapItems(Kept):
         except UNREADABLE:
             return super().identity(letter)
 
-    def send_all(self, letters: Iterable[Letter]) -> Iterator[Outcome]:
+    def send_all(self, letters: Sequence[Letter]) -> Iterator[Sequence[Outcome]]:
         """Executions with different inputs run side by side."""
         begun = [(letter, self.attempt(letter)) for letter in letters]
-        return (self._end(letter) if outcome.leaves else outcome for letter, outcome in begun)
+        for letter, outcome in begun:
+            yield [self._end(letter) if outcome.leaves else outcome]
 
     def send_back(self, letter: Letter) -> Outcome:
         given = json.dumps(letter.content["execution"])

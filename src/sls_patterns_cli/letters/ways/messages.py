@@ -3,17 +3,19 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
-from sls_patterns_cli.letters.letter import Cause, Letter, Outcome
+from sls_patterns_cli.letters.letter import Cause, Letter
 from sls_patterns_cli.letters.record import BY, MOVED_FROM, REASON, source_id, without_record
-from sls_patterns_cli.letters.targets import name_of, send_to_queue
-from sls_patterns_cli.letters.ways.way import Grant, Way
+from sls_patterns_cli.letters.targets import name_of
+from sls_patterns_cli.letters.ways.queues import SentToQueue
+from sls_patterns_cli.letters.ways.way import Grant
 
 MOST_A_SECOND = 500
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html"""
 
 
-class Messages(Way):
+class Messages(SentToQueue):
     kind = "messages"
     says_error = False
 
@@ -43,9 +45,8 @@ class Messages(Way):
             return Cause(letter.told(REASON), letter.told(BY), source)
         return Cause("received too often")
 
-    def send_back(self, letter: Letter) -> Outcome:
-        message = replace(letter, attributes=without_record(letter))
-        return send_to_queue(self.clients, self.url, message, with_attributes=True)
+    def entry(self, letter: Letter) -> dict[str, Any]:
+        return super().entry(replace(letter, attributes=without_record(letter)))
 
     def grants(self) -> Iterator[Grant]:
         yield "sqs:SendMessage", self.edge.source

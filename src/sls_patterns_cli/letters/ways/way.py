@@ -2,14 +2,14 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.letters.aws import Clients, is_denied, reason
 from sls_patterns_cli.letters.deployed import Deployed
-from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter, Outcome, kept
+from sls_patterns_cli.letters.letter import SENT, UNREADABLE, Cause, Letter, Outcome, kept
 from sls_patterns_cli.letters.stores import HELD_SECONDS, MOST_RECEIVED
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.wiring.model import Edge
@@ -44,6 +44,10 @@ class Way(ABC):
     """For how long nobody else receives a letter while it is sent back."""
 
     most_at_a_time: int = MOST_RECEIVED
+    """How many letters are received in one request."""
+
+    most_at_once: int = 1
+    """How many letters are sent before the first of them is deleted."""
 
     keeps_anew: bool = False
     """Whether what fails again is a new letter as soon as the outcome is known."""
@@ -106,9 +110,9 @@ class Way(ABC):
         except UNREADABLE as error:
             return kept(f"message {letter.id} cannot be read: {error!r}")
 
-    def send_all(self, letters: Iterable[Letter]) -> Iterator[Outcome]:
-        """Send letters back in their order, each after the outcome of the one before."""
-        return map(self.attempt, letters)
+    def send_all(self, letters: Sequence[Letter]) -> Iterator[Sequence[Outcome]]:
+        """Send so many letters back; yield outcomes, in their order, as soon as they are known."""
+        yield from ([self.attempt(letter)] for letter in letters)
 
     @abstractmethod
     def grants(self) -> Iterator[Grant]:
@@ -132,6 +136,69 @@ class Way(ABC):
     def is_id_of(self, arn: str, name: str) -> bool:
         """Tell whether an ARN is that of a resource of the stack."""
         return name in self.context.deployed.ids and name_of(arn) == name_of(self.context.id(name))
+
+
+class SentInBatches(Way):
+    """A way back to what takes many letters in one request, or refuses some of them."""
+
+    most_at_once = MOST_RECEIVED
+
+    most_bytes: ClassVar[int]
+    """What a request takes, of the size that `entry_size` says."""
+
+    @abstractmethod
+    def entry(self, letter: Letter) -> dict[str, Any]:
+        """Return what stands for a letter in a request; raises UNREADABLE."""
+
+    @abstractmethod
+    def entry_size(self, entry: dict[str, Any]) -> int: ...
+
+    @abstractmethod
+    def put(self, entries: Sequence[dict[str, Any]]) -> dict[int, str]:
+        """Send entries; return why some are not taken, by their place. Raises ClientError."""
+
+    def send_back(self, letter: Letter) -> Outcome:
+        refused = self.put([self.entry(letter)])
+        return kept(refused[0]) if refused else SENT
+
+    def send_all(self, letters: Sequence[Letter]) -> Iterator[Sequence[Outcome]]:
+        some: list[Letter] = []
+        entries: list[dict[str, Any]] = []
+        size = 0
+        for letter in letters:
+            try:
+                entry = self.entry(letter)
+            except UNREADABLE:
+                entry = None
+            more = self.entry_size(entry) if entry else 0
+            if some and (entry is None or size + more > self.most_bytes):
+                yield self._send(some, entries)
+                some, entries, size = [], [], 0
+            if entry is None:
+                yield [self.attempt(letter)]
+                continue
+            some.append(letter)
+            entries.append(entry)
+            size += more
+        if some:
+            yield self._send(some, entries)
+
+    def _send(self, letters: list[Letter], entries: list[dict[str, Any]]) -> list[Outcome]:
+        """Send letters in one request; one by one, if it is refused as a whole for one of them."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            refused = self.put(entries)
+        except ClientError as error:
+            if is_denied(error):
+                raise
+            if len(letters) > 1:
+                return [self.attempt(letter) for letter in letters]
+            refused = {0: reason(error)}
+        except BotoCoreError as error:  # nobody knows what has been taken
+            refused = dict.fromkeys(range(len(letters)), reason(error))
+        places = range(len(letters))
+        return [kept(refused[place]) if place in refused else SENT for place in places]
 
 
 class NoWayBack(Way):

@@ -19,6 +19,7 @@ ADAPTERS = (
     "iam.secure_transport",
     "iam.batch_actions",
     "iam.map_runs",
+    "sqs.many_messages",  # before what changes its steps
     "sqs.queue_waits",
     "sqs.queue_receipts",
     "sqs.queue_locking",

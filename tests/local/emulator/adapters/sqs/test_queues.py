@@ -41,10 +41,11 @@ from ministack.services import sqs
 polling, go_on = threading.Event(), threading.Event()
 
 class SlowQueue(dict):
-    def __setitem__(self, key, value):
-        polling.set()
-        go_on.wait(5)
-        super().__setitem__(key, value)
+    def __getitem__(self, key):
+        if key == "messages" and threading.current_thread() is poll:
+            polling.set()
+            go_on.wait(5)
+        return super().__getitem__(key)
 
 dead = sqs._HANDLERS["CreateQueue"]({"QueueName": "dead"}, "")["QueueUrl"]
 redrive = {"deadLetterTargetArn": sqs._get_q(dead)["attributes"]["QueueArn"], "maxReceiveCount": 5}
@@ -60,7 +61,8 @@ poll.start()
 assert polling.wait(5)
 sender = threading.Thread(target=send, args=("second",))
 sender.start()
-sender.join(0.3)  # with the lock it waits for the poll; without it, it is done by now
+sender.join(0.3)
+assert sender.is_alive()  # with the lock it waits for the poll; without it, it is done by now
 go_on.set()
 poll.join()
 sender.join()
@@ -378,3 +380,112 @@ def test_only_a_dead_letter_queue_can_be_redriven(stack: dict[str, str], client:
     sqs = client("sqs")
     with pytest.raises(sqs.exceptions.ClientError, match="must be configured as a DLQ"):
         sqs.start_message_move_task(SourceArn=stack["OtherArn"])
+
+
+FIFO = """
+Resources:
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties: {FifoQueue: true}
+Outputs:
+  Jobs: {Value: !Ref Jobs}
+"""
+
+
+@pytest.fixture
+def many(deploy_stack: DeployStack) -> dict[str, str]:
+    return deploy_stack(FIFO)
+
+
+def send_jobs(sqs: Any, queue: str, *bodies: str) -> None:
+    """Send messages whose bodies begin with their group."""
+    for body in bodies:
+        given = {"MessageGroupId": body[0], "MessageDeduplicationId": body}
+        sqs.send_message(QueueUrl=queue, MessageBody=body, **given)
+
+
+def taken(sqs: Any, queue: str, most: int = 10, seconds: int = 43_200) -> dict[str, str]:
+    """Receive messages; return the receipt handle of each by its body, in their order."""
+    asked = {"MaxNumberOfMessages": most, "VisibilityTimeout": seconds}
+    found = sqs.receive_message(QueueUrl=queue, **asked).get("Messages", [])
+    return {each["Body"]: each["ReceiptHandle"] for each in found}
+
+
+def test_a_message_group_goes_on_once_none_of_it_is_in_flight(
+    many: dict[str, str], client: Client
+) -> None:
+    sqs, queue = client("sqs"), many["Jobs"]
+    send_jobs(sqs, queue, "a1", "b1", "a2", "a3", "b2", "c1")
+
+    first = taken(sqs, queue, 3)
+    others = taken(sqs, queue)
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=first["a1"])
+    blocked = taken(sqs, queue)
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=first["a2"])
+    after_deleting = taken(sqs, queue)
+    sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=first["b1"], VisibilityTimeout=0)
+    after_showing = taken(sqs, queue)
+
+    assert [*first] == ["a1", "b1", "a2"]
+    assert [*others] == ["c1"]
+    assert blocked == {}
+    assert [*after_deleting] == ["a3"]
+    assert [*after_showing] == ["b1", "b2"]
+
+
+def test_a_message_group_goes_on_with_what_is_visible_again_first(
+    many: dict[str, str], client: Client
+) -> None:
+    sqs, queue = client("sqs"), many["Jobs"]
+    send_jobs(sqs, queue, "d1", "d2", "d3")
+
+    first = taken(sqs, queue, 2, seconds=1)
+    again = wait_until(lambda: taken(sqs, queue))
+    deleted = sqs.delete_message_batch(
+        QueueUrl=queue,
+        Entries=[{"Id": each[1], "ReceiptHandle": first[each]} for each in first],
+    )
+
+    assert [*first] == ["d1", "d2"]
+    assert [*again] == ["d1", "d2", "d3"]
+    assert [each["Id"] for each in deleted["Failed"]] == ["1", "2"]
+
+
+WORK_OF_MANY = """
+import time
+from sls_patterns_cli.local.emulator import adapters
+adapters.apply_all()
+from ministack.services import sqs
+
+def work(count, fifo):
+    \"\"\"Return the processor's seconds of some messages' lives in a queue of so many others.\"\"\"
+    name = f"queue-{count}.fifo" if fifo else f"queue-{count}"
+    attributes = {"FifoQueue": "true"} if fifo else {}
+    request = {"QueueName": name, "Attributes": attributes}
+    url = sqs._HANDLERS["CreateQueue"](request, "")["QueueUrl"]
+    queue = sqs._get_q(url)
+    def send(number):
+        group = {"MessageGroupId": f"{number}", "MessageDeduplicationId": f"{number}"}
+        request = {"QueueUrl": url, "MessageBody": "x", **(group if fifo else {})}
+        sqs._HANDLERS["SendMessage"](request, "")
+    for number in range(count):
+        send(number)
+    sqs._collect_msgs(queue, 1, 43200)
+    started = time.process_time()
+    for number in range(100):
+        send(count + number)
+        sqs._expire_retained(queue)
+        sqs._dlq_sweep(queue)
+        (message,) = sqs._collect_msgs(queue, 1, 43200)
+        handle = {"QueueUrl": url, "ReceiptHandle": message["receipt_handle"]}
+        sqs._HANDLERS["ChangeMessageVisibility"]({**handle, "VisibilityTimeout": 43200}, "")
+        sqs._HANDLERS["DeleteMessage"](handle, "")
+    return time.process_time() - started
+
+for fifo in (False, True):
+    assert work(20_000, fifo) < 5 * work(100, fifo)
+"""
+
+
+def test_a_queue_with_many_messages_is_as_fast_as_one_with_few() -> None:
+    subprocess.run([sys.executable, "-c", WORK_OF_MANY], check=True)

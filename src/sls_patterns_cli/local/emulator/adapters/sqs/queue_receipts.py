@@ -15,6 +15,7 @@ from typing import Any
 from ministack.services import sqs
 
 from sls_patterns_cli.local.emulator.adapters import replace
+from sls_patterns_cli.local.emulator.adapters.sqs.messages import messages_of
 
 Request = dict[str, Any]
 
@@ -28,7 +29,7 @@ def apply() -> None:
 def _refused(delete: Callable[[Request, str], Request]) -> Callable[[Request, str], Request]:
     def delete_message(request: Request, url: str) -> Request:
         handle = request.get("ReceiptHandle", "")
-        if handle in _expired(request.get("QueueUrl", url)):
+        if _is_expired(request.get("QueueUrl", url), handle):
             raise sqs._Err("InvalidParameterValue", _reason(handle))
         return delete(request, url)
 
@@ -39,8 +40,8 @@ def _refused_in_batch(
     delete: Callable[[Request, str], Request],
 ) -> Callable[[Request, str], Request]:
     def delete_message_batch(request: Request, url: str) -> Request:
-        expired = _expired(request.get("QueueUrl", url))
-        refused = [each for each in request["Entries"] if each.get("ReceiptHandle") in expired]
+        queue = request.get("QueueUrl", url)
+        refused = [each for each in request["Entries"] if _is_expired(queue, each["ReceiptHandle"])]
         others = [each for each in request["Entries"] if each not in refused]
         answer = delete({**request, "Entries": others}, url) if others else {"Successful": []}
         failed = [
@@ -60,22 +61,16 @@ def _refused_in_batch(
 def _left(delete: Callable[[str, set[str]], None]) -> Callable[[str, set[str]], None]:
     def delete_messages(url: str, handles: set[str]) -> None:
         with sqs._queues_lock:
-            delete(url, handles - _expired(url))
+            delete(url, {handle for handle in handles if not _is_expired(url, handle)})
 
     return delete_messages
 
 
-def _expired(url: str) -> set[str]:
-    """The receipt handles of a FIFO queue whose messages are visible again."""
+def _is_expired(url: str, handle: str) -> bool:
+    """Tell whether a receipt handle is that of a FIFO queue's message that is visible again."""
     queue = sqs._get_q(url)
-    if not queue["is_fifo"]:
-        return set()
-    now = time.time()
-    return {
-        message["receipt_handle"]
-        for message in queue["messages"]
-        if message.get("receipt_handle") and message["visible_at"] <= now
-    }
+    message = messages_of(queue).with_handle(handle) if queue["is_fifo"] else None
+    return message is not None and message["visible_at"] <= time.time()
 
 
 def _reason(handle: str) -> str:

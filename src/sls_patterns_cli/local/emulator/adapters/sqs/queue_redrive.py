@@ -23,6 +23,7 @@ from ministack.services import sqs
 
 from sls_patterns_cli.local.emulator import journal
 from sls_patterns_cli.local.emulator.adapters import EmulatorChangedError, replace
+from sls_patterns_cli.local.emulator.adapters.sqs.messages import Message, messages_of
 
 TASKS_LISTED_AT_MOST = 10
 
@@ -41,12 +42,11 @@ def apply() -> None:
 
 def _noted(sweep: Callable[[Any], None]) -> Callable[[Any], None]:
     def sweep_to_dead_letter_queue(queue: Any) -> None:
-        before = queue["messages"]
+        attributes, messages = queue["attributes"], messages_of(queue)
+        before = messages.returned() if attributes.get("RedrivePolicy") else []
         sweep(queue)
-        kept = set(map(id, queue["messages"]))
-        attributes = queue["attributes"]
         for message in before:
-            if id(message) not in kept:
+            if message not in messages:
                 policy = json.loads(attributes["RedrivePolicy"])
                 received = message["receive_count"]
                 journal.note(
@@ -73,7 +73,7 @@ def _start(request: dict[str, Any], _url: str) -> dict[str, Any]:
         sqs._expire_retained(source)
         destination_arn = request.get("DestinationArn")
         destination = _queue(destination_arn) if destination_arn else None
-        moving = [m for m in source["messages"] if m["visible_at"] <= time.time()]
+        moving = [m for m in messages_of(source) if m["visible_at"] <= time.time()]
         moved, failure = _move(moving, source, destination)
     task = {
         "TaskHandle": base64.b64encode(
@@ -95,7 +95,7 @@ def _start(request: dict[str, Any], _url: str) -> dict[str, Any]:
 
 
 def _move(
-    messages: list[dict[str, Any]], source: dict[str, Any], destination: dict[str, Any] | None
+    messages: list[Message], source: dict[str, Any], destination: dict[str, Any] | None
 ) -> tuple[int, str]:
     """Move messages to a queue, or each to its source; return how many, and why no more."""
     for moved, message in enumerate(messages):
@@ -107,8 +107,8 @@ def _move(
             target = sqs._queue_by_arn(origin)
         if target is None:
             return moved, "AWS.SimpleQueueService.NonExistentQueue"
-        source["messages"].remove(message)
-        target["messages"].append(_as_new(message))
+        messages_of(source).remove(message)
+        messages_of(target).append(_as_new(message))
     return len(messages), ""
 
 

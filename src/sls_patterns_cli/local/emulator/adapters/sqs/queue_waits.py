@@ -22,6 +22,7 @@ from typing import Any
 from ministack.services import sqs
 
 from sls_patterns_cli.local.emulator.adapters import replace
+from sls_patterns_cli.local.emulator.adapters.sqs.messages import messages_of
 from sls_patterns_cli.local.emulator.adapters.sqs.queues import wake_consumers_after
 from sls_patterns_cli.local.emulator.timescale import here
 
@@ -68,7 +69,7 @@ def _delayed(send: Callable[[Request, str], Answer]) -> Callable[[Request, str],
         with sqs._queues_lock:
             before = time.time()
             answer = send(request, url)
-            messages = sqs._get_q(request.get("QueueUrl", url))["messages"]
+            messages = messages_of(sqs._get_q(request.get("QueueUrl", url)))
             # A duplicate in a FIFO queue is answered and not kept.
             if messages and (message := messages[-1])["sent_at"] >= before:
                 delay = here().divided(message["visible_at"] - message["sent_at"])
@@ -122,7 +123,7 @@ def _changed_in_batch(change: Callable[[Request, str], Answer]) -> Callable[[Req
 
 def _hide(url: str, change: Request) -> None:
     seconds = here().visibility(int(change["VisibilityTimeout"]))
-    for message in sqs._get_q(url)["messages"]:
-        if message["receipt_handle"] == change["ReceiptHandle"]:
-            message["visible_at"] = time.time() + seconds
-            wake_consumers_after(seconds)
+    message = messages_of(sqs._get_q(url)).with_handle(change["ReceiptHandle"])
+    if message is not None:
+        message["visible_at"] = time.time() + seconds
+        wake_consumers_after(seconds)

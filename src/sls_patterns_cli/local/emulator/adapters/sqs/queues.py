@@ -1,7 +1,9 @@
 """How adapters put messages into queues and wake their consumers; it changes nothing itself."""
 
+import heapq
 import json
 import threading
+import time
 from typing import Any
 
 from ministack.core.concurrency import esm_wake
@@ -46,6 +48,30 @@ def _sent(queue_arn: str, request: dict[str, Any]) -> bool:
 
 def wake_consumers_after(seconds: float) -> None:
     """Let event source mappings look at their queues once more, when a message is visible."""
-    timer = threading.Timer(seconds, esm_wake.set)
-    timer.daemon = True
-    timer.start()
+    if seconds <= 0:
+        esm_wake.set()
+        return
+    with _alarm:
+        due = time.monotonic() + seconds
+        heapq.heappush(_due, due)
+        if _due[0] == due:
+            _alarm.notify()
+        if not _sleeper:
+            _sleeper.append(threading.Thread(target=_wake_when_due, daemon=True))
+            _sleeper[0].start()
+
+
+_alarm = threading.Condition()
+_due: list[float] = []
+_sleeper: list[threading.Thread] = []
+"""One for all messages: there may be a hundred thousand."""
+
+
+def _wake_when_due() -> None:
+    while True:
+        with _alarm:
+            while not _due or (left := _due[0] - time.monotonic()) > 0:
+                _alarm.wait(left if _due else None)
+            while _due and _due[0] <= time.monotonic():
+                heapq.heappop(_due)
+        esm_wake.set()
