@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from sls_patterns_cli.letters import deployed as deployments
 from sls_patterns_cli.letters import discarding, listing, pausing, setting_aside, text
 from sls_patterns_cli.letters.aws import Clients, connect, explained
 from sls_patterns_cli.letters.ends import End, ends
+from sls_patterns_cli.letters.history import history_of
 from sls_patterns_cli.letters.policy import Needs, policy
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redrive, Redriven, Wish
@@ -24,6 +26,9 @@ from sls_patterns_cli.terminal import output
 
 DONE, LEFT = 0, 1
 """Everything was seen and done, or something stays; what cannot be done at all is 2."""
+
+MOST_WITH_LOG = 3
+"""Of so many letters of an end `show` has the log lines."""
 
 NOTHING = "no letter is as you say"
 
@@ -45,9 +50,7 @@ class Where:
 def list_letters(where: Where, selection: Selection, *, json: bool) -> int:
     """Print the letters of a stack by end and cause; LEFT where not all were seen or read."""
     found = _Stack(where)
-    reports, problems = _for_each(
-        found.ends, lambda end: listing.listed(end, found.clients, selection)
-    )
+    reports, problems = _for_each(found.ends, lambda end: listing.listed(end, selection))
     paused, unknown = _paused(found)
     problems = problems or unknown
     if json:
@@ -90,9 +93,16 @@ def show(
             output.show("\n".join(text.letter_lines(said)))
 
     def shown(end: End) -> int:
+        with explained(end.name):
+            seconds = end.store.retention_seconds()
+        retention = timedelta(seconds=seconds) if seconds else None
         count = 0
         for way, letter, cause in listing.letters_of(end, selection):
-            tell(text.letter_json(way, letter, cause, hidden))
+            # A call or two for each: of thousands nobody reads the log.
+            with_log = count < MOST_WITH_LOG
+            past = history_of(way, letter, cause, retention, with_log=with_log)
+            guess = listing.guess_of(way, letter, cause)
+            tell(text.letter_json(way, letter, cause, guess, past, hidden))
             count += 1
         return count
 

@@ -48,10 +48,13 @@ class Group:
     oldest: datetime
     newest: datetime
     examples: list[Letter]
-    request: str = ""
-    """Of one of them, to find the attempt in the logs."""
-    logged: str = ""
-    """What the logs say of one of them, where the letters say nothing."""
+    is_logged: bool = False
+    """Whether the log says the error, and not the letters."""
+    guess: str = ""
+    """The error that the log has most often from the time in which they failed, as it has none with
+    their ids."""
+    unread: str = ""
+    """That the log may not be read."""
 
     @classmethod
     def of(cls, letter: Letter, failed: str, kind: str, cause: Cause) -> "Group":
@@ -65,7 +68,7 @@ class Group:
             letter.sent_at,
             letter.sent_at,
             [],
-            cause.request,
+            cause.is_logged,
         )
 
     def add(self, letter: Letter) -> None:

@@ -60,7 +60,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a letter is there, as far as it says so itself.
+    """Why a letter is there, as far as it says so itself, or the log of its function.
 
     `reason` is the service's, such as RetriesExhausted; `error` is what the consumer raised;
     `request` finds the attempt in the function's logs.
@@ -69,6 +69,8 @@ class Cause:
     reason: str = ""
     error: str = ""
     request: str = ""
+    is_logged: bool = False
+    """Whether the log says the error, and not the letter."""
 
     def __str__(self) -> str:
         return ": ".join(filter(None, (self.reason, self.error)))

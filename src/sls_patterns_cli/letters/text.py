@@ -1,13 +1,15 @@
 """What the commands print, for people and as JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sls_patterns_cli.letters.groups import Group, group_of, masked
-from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter
+from sls_patterns_cli.letters.history import History
+from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter, decoded
 from sls_patterns_cli.letters.listing import Listed, notes, total
+from sls_patterns_cli.letters.logs import Line
 from sls_patterns_cli.letters.pausing import Switched
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redriven
@@ -17,6 +19,11 @@ from sls_patterns_cli.letters.stores import HELD_SECONDS
 from sls_patterns_cli.letters.ways.way import Way
 
 VERDICTS = "sent", "processed", "failed-again", "kept"
+
+MOST_ROWS = 3
+LONGEST_LINE = 1_000
+"""Of what failed, and of a log: rows that are shown, and characters of a line."""
+
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -25,15 +32,14 @@ def list_lines(found: Listed) -> Iterator[str]:
     yield found.total
     yield from (f"  {line}" for line in found.drift)
     yield from (f"  {line}" for line in notes(found.end))
+    yield from (f"  warning: {line}" for line in found.warnings)
     if found.copies:
         yield _copies(found.copies)
     if found.counts and found.counts.in_flight:
         yield f"  what is in flight, another run holds for {HELD_SECONDS} s at most, or a consumer"
     for group in sorted(found.groups.values(), key=lambda each: -each.count):
-        yield f"  {group.id}  {_number(group.count)} of {group.failed}: {group.cause}"
+        yield f"  {group.id}  {_number(group.count)} of {group.failed}: {why(group)}"
         yield f"            {_ages(group, found.expires(group))}"
-        if group.logged:
-            yield f"            its log says of one: {masked(group.logged)}"
 
 
 def list_json(found: Listed) -> dict[str, Any]:
@@ -50,13 +56,15 @@ def list_json(found: Listed) -> dict[str, Any]:
         "retention_seconds": int(found.retention.total_seconds()) if found.retention else None,
         "drift": found.drift,
         "notes": notes(found.end),
+        "warnings": found.warnings,
         "groups": [
             {
                 "group": group.id,
                 "failed": group.failed,
                 "kind": group.kind,
                 "cause": group.cause,
-                "logged": masked(group.logged) or None,
+                "logged": group.is_logged,
+                "guess": group.guess or None,
                 "count": group.count,
                 "oldest": _time(group.oldest),
                 "newest": _time(group.newest),
@@ -68,7 +76,15 @@ def list_json(found: Listed) -> dict[str, Any]:
     }
 
 
-def letter_json(way: Way, letter: Letter, cause: Cause, hidden: Filter | None) -> dict[str, Any]:
+def why(group: Group) -> str:
+    """Return the cause of a group, with the likely error where nothing says it."""
+    likely = f"guess: {group.guess}" if group.guess else group.unread
+    return f"{group.cause} ({likely})" if likely else group.cause
+
+
+def letter_json(  # noqa: PLR0913, PLR0917 - all that is said of a letter
+    way: Way, letter: Letter, cause: Cause, guess: str, past: History, hidden: Filter | None
+) -> dict[str, Any]:
     """Return what is said of a letter; what failed only where a filter is given for it."""
     said: dict[str, Any] = {
         "id": letter.id,
@@ -77,10 +93,15 @@ def letter_json(way: Way, letter: Letter, cause: Cause, hidden: Filter | None) -
         "group": group_of(letter.end, way.failed, cause),
         "failed": way.failed,
         "kind": way.kind,
-        "sent_at": _time(letter.sent_at),
-        "received": letter.received,
+        "sent_at": _time(past.sent_at),
+        "received": past.received,
+        "failed_at": _time(past.failed_at),
+        "expires": _time(past.expires_at),
         "trace": letter.trace or None,
         "cause": str(cause) if hidden else masked(str(cause)),
+        "logged": cause.is_logged,
+        "guess": guess or None,
+        "log": [{"at": _time(line.at), "line": _logged(line.text, hidden)} for line in past.lines],
     }
     if hidden:
         try:
@@ -92,12 +113,68 @@ def letter_json(way: Way, letter: Letter, cause: Cause, hidden: Filter | None) -
 
 def letter_lines(said: dict[str, Any]) -> Iterator[str]:
     yield f"{said['end']}: {said['id']}"
-    yield f"  failed at {said['failed']}, sent {said['sent_at']}, received {said['received']} times"
+    received = "once" if said["received"] == 1 else f"{said['received']} times"
+    failed = f", failed {said['failed_at']}" if said["failed_at"] else ""
+    expires = f", expires {said['expires']}" if said["expires"] else ""
+    yield f"  failed at {said['failed']}"
+    yield f"  history:  sent {said['sent_at']}{failed}, received {received}{expires}"
     if said["trace"]:
         yield f"  trace:    {said['trace']}"
-    yield f"  why:      {said['cause'] or 'no cause is recorded'}"
+    guess = f" (guess: {said['guess']})" if said["guess"] else ""
+    yield f"  why:      {said['cause'] or 'no cause is recorded'}{guess}"
     if "payload" in said:
-        yield f"  what:     {json.dumps(said['payload'], ensure_ascii=False)}"
+        yield from _labelled("what", _payload_lines(said["payload"]))
+    yield from _labelled("log", (f"{line['at']} {line['line']}" for line in said["log"]))
+
+
+def _labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield f"  {'' if number else f'{label}:':<10}{line}"
+
+
+def _payload_lines(payload: Any) -> Iterator[str]:
+    """Yield what failed: of many rows their count and some, and no line without an end."""
+    if isinstance(payload, list) and len(payload) > MOST_ROWS:
+        yield f"{len(payload):,} rows, of which these are the first {MOST_ROWS}:"
+        for row in payload[:MOST_ROWS]:
+            yield _cut(_dumped(_shortened(row)))
+    else:
+        yield _cut(_dumped(_shortened(payload)))
+
+
+def _shortened(value: Any) -> Any:
+    """Return a value with the first of many rows, and the beginning of long texts."""
+    if isinstance(value, dict):
+        return {name: _shortened(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        more = len(value) - MOST_ROWS
+        first = [_shortened(each) for each in value[:MOST_ROWS]]
+        return [*first, f"… and {more:,} more"] if more > 0 else first
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _logged(line: str, hidden: Filter | None) -> str:
+    """Return a line of a log: in full only with a filter, and else what it says without values."""
+    told = decoded(line)
+    if not isinstance(told, dict):
+        return _cut(" ".join(line.split())) if hidden else masked(line)
+    if hidden:
+        return _cut(_dumped(hidden.redacted(told)))
+    level = str(told.get("level") or told.get("log_level") or "")
+    message = told.get("message")
+    text = message if isinstance(message, str) else ""
+    error = Line(datetime.now(UTC), line).error
+    more = error if error != text else ""
+    return masked(": ".join(filter(None, (f"{level} {text}".strip(), more))))
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    more = len(text) - LONGEST_LINE
+    return text if more <= 0 else f"{text[:LONGEST_LINE]}… and {more:,} more characters"
 
 
 def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:

@@ -4,12 +4,14 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from sls_patterns_cli.cloudformation.stack import Stack
 from sls_patterns_cli.letters.aws import Clients, is_denied, reason
 from sls_patterns_cli.letters.deployed import Deployed
 from sls_patterns_cli.letters.letter import SENT, UNREADABLE, Cause, Letter, Outcome, kept
+from sls_patterns_cli.letters.logs import Logs
 from sls_patterns_cli.letters.stores import HELD_SECONDS, MOST_RECEIVED
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.wiring.model import Edge
@@ -28,6 +30,11 @@ class Context:
     @property
     def stack(self) -> Stack:
         return self.deployed.stack
+
+    @cached_property
+    def logs(self) -> Logs:
+        """What the logs of its functions say."""
+        return Logs(self.deployed, self.clients)
 
     def id(self, name: str) -> str:
         """Return the physical id of a resource; KeyError for one that is not of the stack."""
