@@ -56,7 +56,7 @@ OFTEN = few_of(
 PYTHON = [each for each in VARIANTS if each.runtime == "python"]
 PARAMETER = re.compile(r"\{[^}]+\}")
 DEFAULT = re.compile(r"^ +DefaultAuthorizer: .*\n", re.MULTILINE)
-SCOPES = re.compile(r"^ +Auth:\n +AuthorizationScopes: .*\n", re.MULTILINE)
+SCOPES = re.compile(r", Auth: \{AuthorizationScopes: \[[^\]]*\]\}")
 
 
 class Deployed:
