@@ -4,6 +4,9 @@ Lambda counts each invocation, whatever the answer is:
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html. The function reports 1
 for each part that a page lacks, and nothing of a page without any part, which is an error: the
 proofs `missing-parts-counted` and `nothing-to-answer` show it. Minutes without calls have none.
+
+An express machine logs each attempt that fails, and CloudWatch Logs counts lines (fact C38); a page
+without any part has one for each, and its caller gets 502.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from alarms.compiled import GRAPHS, Graph, Told, metric_of, of_another, told, with_other
+from alarms.compiled import (
+    GRAPHS,
+    Graph,
+    Told,
+    metric_of,
+    of_another,
+    told,
+    told_by_names,
+    with_other,
+)
 
 from sls_patterns_cli.alarms.series import Metric, Series, Values
 
@@ -36,6 +48,8 @@ class Scenario:
     """The services of which all parts are missing because they refuse their token."""
     counts: bool = True
     """Whether the handler counts, as those of earlier releases do not."""
+    by_lines: tuple[range, ...] | None = None
+    """The tickets where an express machine's log counts the parts of all services together."""
     only: str = ""
     """A metric without which the scenario is none."""
 
@@ -106,9 +120,18 @@ SCENARIOS = [
     ),
     Scenario("40 percent of the pages", {0: lambda _: 4 / 9}),
     Scenario("60 percent of the pages", {0: lambda _: 6 / 9}, (range(44, 47),)),
-    Scenario("two services in one minute", {0: always, 1: always}, (HALF_AN_HOUR,)),
+    Scenario(
+        "two services in one minute",
+        {0: always, 1: always},
+        (HALF_AN_HOUR,),
+        by_lines=(range(14, 17),),
+    ),
     Scenario("the last service", {-1: always}, (HALF_AN_HOUR,)),
-    Scenario("two services at 40 percent each", {0: lambda _: 4 / 9, 1: lambda _: 4 / 9}),
+    Scenario(
+        "two services at 40 percent each",
+        {0: lambda _: 4 / 9, 1: lambda _: 4 / 9},
+        by_lines=(range(33, 36),),
+    ),
     Scenario("a token is refused", {0: always}, (range(2),), refused=frozenset({0}), only="SignIn"),
     Scenario(
         "a token is refused, at 2 calls an hour",
@@ -133,6 +156,7 @@ DISTINCT = [
 ]
 """Those whose alarms differ."""
 ALARM = "AggregateFunctionMissingPartsAlarm"
+EXPRESS, LINES = "PageStateMachineMissingPartsAlarm", "IncomingLogEvents"
 
 
 def emitted(graph: Graph, scenario: Scenario) -> dict[Metric, Series]:
@@ -154,7 +178,10 @@ def emitted(graph: Graph, scenario: Scenario) -> dict[Metric, Series]:
     for each in (each for alarm in graph["alarms"] for each in alarm["metrics"].values()):
         by = each["dimensions"]
         match each["name"]:
-            case "Invocations" if "Another" not in str(by):
+            case "IncomingLogEvents" if scenario.counts:
+                lines = sorted((one for some in missing.values() for one in some), key=at_of)
+                found[metric_of(each)] = Series(lines)
+            case "Invocations" | "ExecutionsStarted" if "Another" not in str(by):
                 found[metric_of(each)] = Series(calls)
             case "PartMissing" if scenario.counts and "Another" not in str(by):
                 found[metric_of(each)] = Series(missing[by["part"]])
@@ -163,16 +190,23 @@ def emitted(graph: Graph, scenario: Scenario) -> dict[Metric, Series]:
     return found
 
 
+def at_of(values: Values) -> float:
+    return values.at
+
+
 def complaint(graph: Graph, scenario: Scenario) -> str:
     """Return what is wrong with whom is told in a scenario: "" if nothing."""
     if scenario.only not in str(graph["alarms"]):
         return ""
     found = told(graph, emitted(graph, scenario), BEFORE + scenario.hours * HOUR)
-    right = len(found) == len(scenario.tickets) and all(
+    tickets = scenario.tickets
+    if scenario.by_lines is not None and LINES in str(graph["alarms"]):
+        tickets = scenario.by_lines
+    right = len(found) == len(tickets) and all(
         one.tier == "ticket" and one.minute - BEFORE - 1 in minutes
-        for one, minutes in zip(found, scenario.tickets, strict=True)
+        for one, minutes in zip(found, tickets, strict=True)
     )
-    return "" if right else f"{[since(each) for each in found]}, not {scenario.tickets}"
+    return "" if right else f"{[since(each) for each in found]}, not {tickets}"
 
 
 def since(one: Told) -> tuple[str, int]:
@@ -181,6 +215,7 @@ def since(one: Told) -> tuple[str, int]:
 
 def test_there_are_graphs_whose_pages_may_lack_a_part() -> None:
     assert {name.split("-")[0] for name in WITH_PARTS} == {
+        "aggregator/express",
         "aggregator/functions",
         "aggregator/http",
     }
@@ -251,3 +286,42 @@ def is_noticed(name: str, alarm: str, instead: Callable[[dict[str, Any]], dict[s
     shorter = (each for each in SCENARIOS if each.hours < WEEK)
     first = sorted(shorter, key=lambda each: each.only not in alarm or not each.only)
     return any(complaint(other, scenario) for scenario in first)
+
+
+OF_LINES = "IF(calls >= {}, IF(calls + 6 * unserved - {} * lines <= 0, 1, 0){})"
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        {"threshold": 1},
+        {"period": 300},
+        {"periods": 1},
+        {"needed": 2},
+        {"missing": "notBreaching"},
+        {"tier": "page"},
+        {"terms": [OF_LINES.format(2, 2, "")]},
+        {"terms": [OF_LINES.format(4, 2, "")]},
+        {"terms": [OF_LINES.format(3, 1.4, "")]},
+        {"terms": [OF_LINES.format(3, 3, "")]},
+        {"terms": [OF_LINES.format(3, 2, ", 0")]},
+    ],
+    ids=str,
+)
+def test_another_alarm_on_the_lines_of_a_log_is_noticed(instead: dict[str, Any]) -> None:
+    assert is_noticed("express-none", EXPRESS, lambda _: instead)
+
+
+@pytest.mark.parametrize("instead", [{}, {"terms": [OF_LINES.format(3, 2, "").replace("6", "5")]}])
+def test_pages_without_any_part_are_told_by_the_api_and_not_by_the_lines_of_the_log(
+    instead: dict[str, Any],
+) -> None:
+    graph = WITH_PARTS["aggregator/express-none"]
+    other = with_other(graph, EXPRESS, lambda _: instead) if instead else graph
+    calls = Series([Values(60 * minute + 30, 1, 9) for minute in range(180)])
+    lines = Series([Values(60 * minute + 30, 1, 27) for minute in range(180)])
+
+    emitted = {"Count": calls, "5XXError": calls, "ExecutionsStarted": calls, LINES: lines}
+    found = {each.tier for each in told_by_names(other, emitted, 180)}
+
+    assert found == ({"page", "ticket"} if instead else {"page"})

@@ -119,6 +119,8 @@ LOG_SUBSCRIPTION = [
         periods=5,
     ),
 ]
+# Each line of a log that has errors only is one (fact C38).
+LOG_LINES = Metric("AWS/Logs", "IncomingLogEvents", "LogGroupName", tier=None)
 # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
 SUBSCRIPTION_DEAD_LETTER = Metric(
     "AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", "TopicName", bad=1
@@ -328,6 +330,7 @@ KNOWN = {
         SCHEDULE_DEAD_LETTER,
         SUBSCRIPTION_DEAD_LETTER,
         *LOG_SUBSCRIPTION,
+        LOG_LINES,
         *STANDARD,
         KEPT,
         *API.values(),

@@ -333,10 +333,21 @@ def alarms_of_each_system_that_a_function_takes_over_from(made: Made) -> None:
 
 
 def an_alarm_of_each_part_that_a_page_may_lack(made: Made) -> None:
-    """One for all parts of a function; the contract says that it watches whatever it names."""
-    wanted = {edge.target for edge in made.topology.edges if edge.attributes.get("part")}
+    """One for all parts of a function; the contract says that it watches whatever it names.
 
-    assert wanted == {
+    Those of an express machine have one that watches its log.
+    """
+    parts = [edge for edge in made.topology.edges if edge.attributes.get("part")]
+    machines = {each.name for each in made.topology.nodes if each.kind == "state-machine"}
+    by_log = {edge.source for edge in parts} & machines
+    watched = [
+        query.name
+        for alarm in default_stack(made.template).of_type("AWS::CloudWatch::Alarm")
+        for query in queries(alarm)
+    ]
+
+    assert watched.count("IncomingLogEvents") == len(by_log)
+    assert {edge.target for edge in parts if edge.source not in by_log} == {
         each["Value"]
         for resource in made.template["Resources"].values()
         if resource["Type"] == "AWS::CloudWatch::Alarm"

@@ -186,10 +186,13 @@ Addend = Term | Growth | Behind
 
 
 def _executions(node: CompiledNode) -> Iterator[Alarm]:
-    """The alarm on executions that only answer whoever waits for them."""
+    """The alarms on executions that only answer, and on what their answers lack."""
     if state_machine.only_answers(node):
         failing = [*state_machine.failed(node).values()]
         yield from _summed(state_machine.without_answer(node), _beside_an_outage(node, failing))
+        for source in node.sources:
+            if source["kind"] in api.NAMES:
+                yield from state_machine.missing_parts(node, api.counted(source)["failed"])
 
 
 def _sign_ins(node: CompiledNode) -> Iterator[Alarm]:

@@ -85,6 +85,41 @@ def without_answer(node: CompiledNode) -> Alarm:
     )
 
 
+def missing_parts(node: CompiledNode, unserved: Metric) -> Iterator[Alarm]:
+    """The alarm on the parts that answers of an express machine lack; `unserved` has no answer.
+
+    Its log has a line for each attempt that fails, since errors are all that it logs, and nothing
+    else (fact C38). An answer without any part is an error, and its lines do not count.
+    """
+    parts = [edge["to"] for edge in node.outgoing if edge.get("part")]
+    if not parts:
+        return
+    log = {"LogGroupName": Reference(f"{node['id']}LogGroup", "log_group_name")}
+    counted = f"{function.SHARE_OF_PAGES} * lines"
+    without = f"{function.SHARE_OF_PAGES * len(parts)} * unserved"
+    yield Alarm(
+        f"{node['id']}MissingPartsAlarm",
+        TICKET,
+        f"Parts of {node['name']} are missing as often as in half of its pages",
+        f"find the 'error' in the log of {node['name']}: its 'cause' names the function",
+        f"of {function.FEWEST_PAGES} calls an hour or more; callers get the rest; an attempt that "
+        f"is throttled counts as well; quiet after {function.HOURS_WITHOUT} hours without it",
+        {
+            "calls": metric(node, "ExecutionsStarted"),
+            "lines": Metric("AWS/Logs", "IncomingLogEvents", "Sum", log),
+            "unserved": unserved,
+        },
+        after="after half an hour without one",
+        terms=(
+            f"IF(calls >= {function.FEWEST_PAGES}, IF(calls + {without} - {counted} <= 0, 1, 0))",
+        ),
+        period=3600,
+        periods=function.HOURS_WITHOUT,
+        needed=1,
+        missing="ignore",
+    )
+
+
 def _answered(node: CompiledNode) -> Iterator[Alarm]:
     """The alarms on executions that somebody waits for, and that undo their work.
 
