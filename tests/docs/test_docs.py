@@ -52,11 +52,12 @@ RUN_ELSEWHERE = {
             "sls-patterns letters list --stack shop",
             "sls-patterns letters show --stack shop --group 0f3d84c8",
             "sls-patterns letters redrive --stack shop --group 0f3d84c8",
+            "sls-patterns letters redrive --stack shop --all --yes",
             "sls-patterns letters discard --stack shop --group 0f3d84c8 --to letters.jsonl",
-            "sls-patterns letters policy --stack shop",
         ),
         "tests/letters/test_commands.py",
     ),
+    "sls-patterns letters policy list redrive --stack shop": "tests/letters/test_policy.py",
     "sls-patterns letters pause Store --stack shop": "tests/letters/test_pausing.py",
     "sls-patterns letters resume Store --stack shop": "tests/letters/test_pausing.py",
     "sls-patterns letters set-aside Jobs customer-7 --stack shop": (

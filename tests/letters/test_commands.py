@@ -1,6 +1,7 @@
 """What the commands say and do: lists, selection, verdicts, discarding, the policy, refusals."""
 
 import json
+import re
 import stat
 import time
 from pathlib import Path
@@ -35,11 +36,13 @@ def test_letters_are_listed_by_cause_and_nothing_personal_is_shown(
     assert listed.returncode == 0
     lines = listed.stdout.splitlines()
     assert lines[0] == "AwardFailed: 4 of 4 seen (4 visible, 0 in flight, 0 delayed)"
-    assert lines[1].endswith(
-        "  3 letters of Award: RetriesExhausted: ValueError: order … of … <…> is poison"
-    )
-    assert "the oldest is deleted in 3d; such as " in lines[2]
-    assert lines[3].endswith("  1 letter of Award: RetriesExhausted: ValueError: poison")
+    assert lines[1] == "  goes back to Award"
+    assert lines[2].split() == ["group", "letters", "failed", "at", "age", "left", "why"]
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines[3:]]
+    assert [(count, failed, left, why) for _id, count, failed, _age, left, why in rows] == [
+        ("3", "Award", "3d", "RetriesExhausted: ValueError: order … of … <…> is poison"),
+        ("1", "Award", "3d", "RetriesExhausted: ValueError: poison"),
+    ]
     assert "bob" not in (listed.stdout + found.stdout).lower()
     (end,) = json.loads(found.stdout)["ends"]
     assert [group["count"] for group in end["groups"]] == [3, 1]
@@ -61,7 +64,7 @@ def test_a_payload_is_shown_when_asked_for_without_what_is_personal(
 
     assert "payload" not in bare
     assert lines[0] == f"AwardFailed: {id_}"
-    assert lines[1] == "  failed at Award"
+    assert lines[1] == "  failed at Award, goes back to Award"
     assert lines[2].startswith("  history:  sent ")
     assert lines[3] == "  why:      RetriesExhausted: ValueError: poison"
     assert lines[4].startswith('  what:     {"customerEmail": "***", ')
@@ -181,7 +184,7 @@ def test_a_terminal_asks_before_anything_is_sent(
     command = (*user.command, "letters", "redrive", "--stack", "shop", "--end", "MailboxFailed")
 
     def talk(process: "pexpect.spawn[bytes]") -> None:
-        process.expect_exact("Send letters of MailboxFailed back? [y/N] ")
+        process.expect_exact("Send back 1 letter of MailboxFailed? [y/N] ")
         process.sendline(answer)
 
     shown = see((*command, "--all"), user.folder, plain_environment(user.environment), talk=talk)
@@ -196,8 +199,8 @@ def test_a_terminal_asks_before_anything_is_sent(
 def test_the_policy_names_each_resource_and_lets_nobody_send_without_redrive(
     letters: Letters, shop: Shop
 ) -> None:
-    reading = json.loads(letters("policy", "--stack", "shop").stdout)["Statement"]
-    sending = json.loads(letters("policy", "--stack", "shop", "--redrive").stdout)["Statement"]
+    reading = json.loads(letters("policy", "list", "--stack", "shop").stdout)["Statement"]
+    sending = json.loads(letters("policy", "redrive", "--stack", "shop").stdout)["Statement"]
 
     actions = {action for statement in reading for action in statement["Action"]}
     assert {

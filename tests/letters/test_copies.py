@@ -319,7 +319,7 @@ def test_it_is_discarded_once_with_its_copies(queue: str, poisoned: Poisoned) ->
 
 
 def test_sqs_may_move_only_what_nobody_can_have_sent(poisoned: Poisoned) -> None:
-    policy = json.loads(poisoned.run("policy", *OF_STACK, "--redrive").stdout)
+    policy = json.loads(poisoned.run("policy", "redrive", *OF_STACK).stdout)
 
     moved = {
         resource

@@ -118,7 +118,7 @@ def test_an_execution_starts_again_under_its_name_and_leaves_one_letter_at_most(
 
 
 def test_a_redrive_may_start_the_machine_and_wait(letters: Letters, queue: str) -> None:
-    done = letters("policy", "--stack", "kept", "--redrive")
+    done = letters("policy", "redrive", "--stack", "kept")
 
     assert queue
     assert "states:StartSyncExecution" in done.stdout
@@ -134,7 +134,7 @@ def test_the_definition_that_a_deployment_has_left_in_s3_is_asked_for(
     packaged.write_text(f"{before}{location}  Role:{rest.partition('  Role:')[2]}")
 
     shown = letters("show", packaged, "--stack", "kept", "--json")
-    policy = letters("policy", packaged, "--stack", "kept")
+    policy = letters("policy", "show", packaged, "--stack", "kept")
 
     assert [letter["cause"] for letter in json.loads(shown.stdout)] == ["FirstError: no answer"]
     assert "states:DescribeStateMachine" in policy.stdout

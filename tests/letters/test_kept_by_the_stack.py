@@ -428,7 +428,7 @@ def test_the_policy_has_what_sending_these_back_needs(
     letters: Letters, ids: dict[str, str]
 ) -> None:
     assert ids
-    policy = json.loads(letters("policy", "--stack", "keeping", "--redrive").stdout)
+    policy = json.loads(letters("policy", "redrive", "--stack", "keeping").stdout)
 
     actions = {action for statement in policy["Statement"] for action in statement["Action"]}
     assert actions >= {"events:PutEvents", "states:StartExecution", "states:DescribeExecution"}

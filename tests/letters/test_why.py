@@ -187,7 +187,7 @@ def test_one_letter_is_shown_with_its_history_and_the_lines_of_its_request(
     (said,) = json.loads(letters(*one, "--json").stdout)
     in_full = letters(*one, "--payload").stdout
 
-    assert lines[1] == "  failed at Store"
+    assert lines[1] == "  failed at Store, goes back to Orders"
     times = r"sent \S+, failed \S+, received (once|\d+ times), expires \S+"
     assert re.fullmatch(rf"  history:  {times}", lines[2])
     assert lines[3] == "  why:      received too often: StoreError: no answer"

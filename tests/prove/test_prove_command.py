@@ -51,7 +51,7 @@ def test_each_edge_is_a_sentence_and_the_last_line_is_the_sum(cli: Cli, template
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
         "Orders => Worker (sqs, error)",
-        "  ends in Failed after 2.5 minutes, nobody would see it, came back: messages",
+        "  ends in Failed after 2.5 minutes, nobody would see it, came back to Orders",
         "",
         "1 edge: 1 ended",
     ]
@@ -107,7 +107,7 @@ def test_alarms_are_evaluated_over_what_the_end_reports(
 
     lines = cli("prove").stdout.splitlines()
 
-    assert lines[1] == f"  ends in Failed after 2.5 minutes, {said}, came back: messages"
+    assert lines[1] == f"  ends in Failed after 2.5 minutes, {said}, came back to Orders"
 
 
 def changed(text: str, changes: dict[str, str]) -> str:

@@ -445,5 +445,5 @@ def test_a_queue_without_an_alarm_is_told_of_by_its_consumers_errors(cli: Cli) -
 
     assert lines[1] == (
         "  ends in Dead after 10 minutes, no alarm watches Dead, pages after 1 min (Watch), "
-        "came back: messages"
+        "came back to Orders"
     )

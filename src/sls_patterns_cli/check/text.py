@@ -8,6 +8,8 @@ from sls_patterns_cli.check.finding import Finding, Severity
 from sls_patterns_cli.check.report import Report
 from sls_patterns_cli.terminal import output
 from sls_patterns_cli.wiring.alarms import Told
+from sls_patterns_cli.wiring.survey import Route
+from sls_patterns_cli.wiring.ways_back import way_back
 
 LONGEST_OF_A_TABLE = 60
 """Columns of an edge that leave room for its end; addresses of Terraform are longer."""
@@ -35,9 +37,9 @@ def _show_edges(report: Report) -> None:
         (
             f"{edge['source']} => {edge['target']}",
             str(edge["mechanism"]),
-            _ending(edge["end"], edge["alarmed"], edge["back"]),
+            _ending(edge["end"], edge["alarmed"], report.source.text(_way_back(route))),
         )
-        for edge in report.edges()
+        for edge, route in zip(report.edges(), report.routes, strict=True)
     ]
     if rows:
         output.heading(output.shown(report.source.file))
@@ -49,14 +51,18 @@ def _show_edges(report: Report) -> None:
         output.paragraph(f"{mechanism}, {ending}", indent="    ")
 
 
-def _ending(end: str | None, alarmed: Told, back: str | None) -> str:
+def _way_back(route: Route) -> str:
+    way = way_back(route.form.stack, route.edge)
+    return f", back {way}" if way else ""
+
+
+def _ending(end: str | None, alarmed: Told, back: str) -> str:
     """Say where failures end, whether somebody is told, and the way back."""
     if end is None:
         return "ends nowhere"
     if end in {"outside", "unknown"}:
         return f"ends {end}"
-    ways = {None: "", "redrive": ", back by redrive", "replay": ", back by replay"}
-    return f"ends in {end}, {TOLD[alarmed]}{ways.get(back, f', taken by {back}')}"
+    return f"ends in {end}, {TOLD[alarmed]}{back}"
 
 
 def _show_finding(finding: Finding) -> None:

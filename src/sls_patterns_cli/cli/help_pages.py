@@ -419,7 +419,7 @@ Commands:
   pause      Disable what starts a function: event source mappings, rules...
   resume     Enable what starts a function again, where its template...
   set-aside  Move the head of a blocked message group to the dead-letter...
-  policy     Print the least that a role needs for the letters of a...
+  policy     Print the least that a role needs for some of these...
 """,
     ("letters", "list"): """\
 Usage: sls-patterns letters list [OPTIONS] [path]
@@ -563,20 +563,18 @@ Options:
   -h, --help      Show this message and exit.
 """,
     ("letters", "policy"): """\
-Usage: sls-patterns letters policy [OPTIONS] [path]
+Usage: sls-patterns letters policy [OPTIONS] [[VERB]... [PATH]]...
 
-  Print the least that a role needs for the letters of a stack, as JSON.
+  Print the least that a role needs for some of these commands, as JSON.
 
 Arguments:
-  path <path>  A generated project, or with --stack a template; by default
-               this folder's project.
+  [VERB]... [PATH] <list[str]>  list, show, redrive, discard, pause, resume,
+                                set-aside; by default list and show. Then a
+                                generated project, or with --stack a template.
 
 Options:
   --stack NAME  The name of the deployed stack.
   --end NAME    Only this end, by its logical id; may be repeated.
-  --redrive     Also what sending back and discarding need.
-  --pause       Also what pausing and resuming functions need.
-  --set-aside   Also what setting messages aside needs.
   -h, --help    Show this message and exit.
 """,
 }

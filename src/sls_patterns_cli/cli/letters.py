@@ -2,7 +2,7 @@
 
 # ruff: noqa: FBT002 - a command's flags are booleans
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -248,26 +248,36 @@ def set_aside(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 @letters_app.command()
-def policy(  # noqa: PLR0913, PLR0917 - the options of a command
-    path: PathGiven = None,
+def policy(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[VERB]... [PATH]",
+            help="list, show, redrive, discard, pause, resume, set-aside; by default list and "
+            "show. Then a generated project, or with --stack a template.",
+            show_default=False,
+        ),
+    ] = None,
     stack: Stack = "",
     end: Ends = None,
-    send: Annotated[
-        bool, typer.Option("--redrive", help="Also what sending back and discarding need.")
-    ] = False,
-    pausing: Annotated[
-        bool, typer.Option("--pause", help="Also what pausing and resuming functions need.")
-    ] = False,
-    aside: Annotated[
-        bool, typer.Option("--set-aside", help="Also what setting messages aside needs.")
-    ] = False,
 ) -> int:
-    """Print the least that a role needs for the letters of a stack, as JSON."""
+    """Print the least that a role needs for some of these commands, as JSON."""
     with _running():
         from sls_patterns_cli.letters import command
+        from sls_patterns_cli.letters.policy import VERBS
 
-        where = _where(path, stack, end)
-        return command.show_policy(where, redrive=send, pause=pausing, set_aside=aside)
+        verbs = [verb for verb in VERBS if verb in (given or ())]
+        path = _path([each for each in given or () if each not in VERBS], VERBS)
+        return command.show_policy(_where(path, stack, end), verbs or ["list", "show"])
+
+
+def _path(given: list[str], verbs: Sequence[str]) -> Path | None:
+    """Return the path among arguments that are no verbs; raises UserError for any other."""
+    if not given:
+        return None
+    if len(given) > 1 or not Path(given[0]).exists():
+        raise UserError(f"{given[0]} is no verb and no path; the verbs are {', '.join(verbs)}.")
+    return Path(given[0])
 
 
 @contextmanager

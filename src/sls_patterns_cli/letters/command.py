@@ -1,8 +1,10 @@
 """The commands: find the stack, do what is asked for, print it, and return the exit code."""
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,11 +13,13 @@ from sls_patterns_cli.cloudformation.document import Template
 from sls_patterns_cli.cloudformation.sources import sources
 from sls_patterns_cli.errors import UserError
 from sls_patterns_cli.letters import deployed as deployments
-from sls_patterns_cli.letters import discarding, listing, pausing, setting_aside, text
+from sls_patterns_cli.letters import discarding, listing, pausing, setting_aside, table, text
 from sls_patterns_cli.letters.aws import Clients, connect, explained
 from sls_patterns_cli.letters.ends import End, ends
 from sls_patterns_cli.letters.history import history_of
-from sls_patterns_cli.letters.policy import Needs, policy
+from sls_patterns_cli.letters.lost import lost
+from sls_patterns_cli.letters.owners import owner_of
+from sls_patterns_cli.letters.policy import Needs, Verb, policy
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redrive, Redriven, Wish
 from sls_patterns_cli.letters.selection import Selection
@@ -23,6 +27,9 @@ from sls_patterns_cli.letters.starters import Starter, others, starters
 from sls_patterns_cli.letters.stores import HELD_SECONDS
 from sls_patterns_cli.system import interrupts
 from sls_patterns_cli.terminal import output
+from sls_patterns_cli.terminal.progress import Progress
+from sls_patterns_cli.terminal.sentences import listed
+from sls_patterns_cli.terminal.suited_progress import suited_progress
 
 DONE, LEFT = 0, 1
 """Everything was seen and done, or something stays; what cannot be done at all is 2."""
@@ -32,7 +39,9 @@ MOST_WITH_LOG = 3
 
 NOTHING = "no letter is as you say"
 
-Confirm = Callable[[str], bool]
+Confirm = Callable[[str | Callable[[], str]], bool]
+"""Asks a question; one that it takes reading to put is put only to somebody who is asked."""
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -48,33 +57,63 @@ class Where:
 
 
 def list_letters(where: Where, selection: Selection, *, json: bool) -> int:
-    """Print the letters of a stack by end and cause; LEFT where not all were seen or read."""
+    """Print the letters of a stack by end and cause.
+
+    LEFT where not all were seen or read, and, if the whole stack is asked for, where failures are
+    lost.
+    """
     found = _Stack(where)
-    reports, problems = _for_each(found.ends, lambda end: listing.listed(end, selection))
+    reports, problems = _listed(found, selection, is_quiet=json)
     paused, unknown = _paused(found)
     problems = problems or unknown
+    is_whole = not where.only and selection.is_everything
+    gone = list(lost(found.deployed.stack)) if is_whole else []
     if json:
         output.show_json(
             {
                 "stack": found.deployed.name,
                 "complete": not problems and not any(report.unseen for report in reports),
-                "ends": [text.list_json(report) for report in reports],
+                "ends": [
+                    text.list_json(report, owner_of(report.end, found.deployed))
+                    for report in reports
+                ],
                 "elsewhere": found.said,
+                "lost": [asdict(each) for each in gone],
                 "paused": [text.paused_json(each) for each in paused],
             }
         )
     else:
         for report in reports:
-            output.show("\n".join(text.list_lines(report)))
+            table.show(report, owner_of(report.end, found.deployed))
         found.show_said()
         for each in paused:
             output.show(text.paused_line(each))
+        for fault in gone:
+            output.show("\n".join(text.lost_lines(fault)))
         if not reports and not problems:
             output.show(f"{found.deployed.name} has no end that keeps letters")
         elif not problems and not any(report.seen or report.unseen for report in reports):
             output.show("no dead letters")
     incomplete = any(report.unseen for report in reports)
-    return LEFT if incomplete or problems else DONE
+    return LEFT if incomplete or problems or gone else DONE
+
+
+def _listed(
+    found: "_Stack", selection: Selection, *, is_quiet: bool
+) -> tuple[list[listing.Listed], bool]:
+    """Read all ends; in a terminal it says how far it is."""
+    progress = Progress() if is_quiet else suited_progress()
+    started = time.monotonic()
+
+    def read(end: End) -> listing.Listed:
+        def seen(count: int, total: int | None) -> None:
+            seconds = time.monotonic() - started
+            progress.running(text.progress(end.name, count, total, seconds))
+
+        return listing.listed(end, selection, seen)
+
+    with progress.stage(f"Read {listed([end.name for end in found.ends])}"):
+        return _for_each(found.ends, read)
 
 
 def show(
@@ -117,7 +156,7 @@ def show(
 def redrive(where: Where, wish: Wish, confirm: Confirm, *, json: bool) -> int:
     """Send letters back; LEFT where some stay that were to be sent."""
     found = _Stack(where)
-    if not wish.dry_run and not confirm(f"Send letters of {found.names()} back?"):
+    if not wish.dry_run and not confirm(lambda: _sending(found, wish.selection)):
         return LEFT
     said = output.show_error if json else output.show
 
@@ -141,6 +180,24 @@ def redrive(where: Where, wish: Wish, confirm: Confirm, *, json: bool) -> int:
     return DONE if not problems and all(each.is_done for each in reports) else LEFT
 
 
+def _sending(found: "_Stack", selection: Selection) -> str:
+    """Return the question before letters are sent back, with how many there are of what failed."""
+    counts = Counter[str]()
+
+    def count(end: End) -> str | None:
+        with explained(end.name):
+            told = end.store.counts() if selection.is_everything else None
+        if told:
+            counts[listed(end.failed)] += told.total
+            return end.name if told.total else None
+        before = counts.total()
+        counts.update(way.failed for way, _, _ in listing.letters_of(end, selection))
+        return end.name if counts.total() > before else None
+
+    ends, _ = _for_each(found.ends, count)
+    return text.sending_question(+counts, [name for name in ends if name])
+
+
 def discard(where: Where, selection: Selection, file: Path, confirm: Confirm, *, json: bool) -> int:
     """Copy letters into a new file, and delete them; LEFT where an end cannot be read."""
     copy = discarding.Copy(file)
@@ -148,11 +205,11 @@ def discard(where: Where, selection: Selection, file: Path, confirm: Confirm, *,
     found = _Stack(where)
     counts, problems = _for_each(found.ends, lambda end: (end, discarding.chosen(end, selection)))
     total = sum(count for _, count in counts)
-    named = ", ".join(f"{count} of {end.name}" for end, count in counts if count)
     if not total:
         output.show_error(NOTHING)
         return LEFT
-    if not confirm(f"Delete {named}, after a copy to {file}?"):
+    chosen = {end.name: count for end, count in counts if count}
+    if not confirm(lambda: text.discarding_question(chosen, output.shown(file))):
         return LEFT
     with copy:
         done, more = _for_each(
@@ -256,12 +313,12 @@ def set_aside(
     return LEFT if done.problem else DONE
 
 
-def show_policy(where: Where, *, redrive: bool, pause: bool, set_aside: bool) -> int:
-    """Print what a role needs to list the letters of a stack, and for what else is named."""
+def show_policy(where: Where, verbs: Iterable[Verb]) -> int:
+    """Print the least that a role needs for some commands on a stack."""
     found = _Stack(where)
     needs = Needs(found.deployed, found.ends, found.starters, found.clients)
     with explained(found.deployed.name):
-        output.show_json(policy(needs, redrive=redrive, pause=pause, set_aside=set_aside))
+        output.show_json(policy(needs, verbs))
     return DONE
 
 
@@ -280,9 +337,6 @@ class _Stack:
             known = ", ".join(end.name for end in found) or "none"
             raise UserError(f"{', '.join(unknown)} keeps no letters here: {known} do.")
         self.ends = [end for end in found if not where.only or end in meant.values()]
-
-    def names(self) -> str:
-        return ", ".join(end.name for end in self.ends) or "no end"
 
     def show_said(self) -> None:
         for line in self.said:
@@ -331,12 +385,13 @@ def _say_interrupted(one: Redrive) -> None:
 def confirmed(*, yes: bool) -> Confirm:
     """Return what asks in a terminal; elsewhere it raises UserError unless `yes` says so."""
 
-    def confirm(question: str) -> bool:
+    def confirm(question: str | Callable[[], str]) -> bool:
         if yes:
             return True
         if not (sys.stdin.isatty() and output.is_interactive()):
             raise UserError("Nobody can be asked here: --yes agrees.")
+        asked = question if isinstance(question, str) else question()
         with interrupts.allowed():
-            return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+            return input(f"{asked} [y/N] ").strip().lower() in {"y", "yes"}
 
     return confirm

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sls_patterns_cli.cloudformation.conditions import Choice
@@ -30,6 +30,8 @@ class Deployed:
     arn: str
     stack: Stack
     ids: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Those of the stack itself."""
 
 
 def read(name: str, clients: Clients, template: Template | None = None) -> Deployed:
@@ -37,11 +39,12 @@ def read(name: str, clients: Clients, template: Template | None = None) -> Deplo
 
     Raises UserError for a stack that does not exist, or that nobody lets us read.
     """
-    arn, read_template, ids = _read(name, clients, template)
+    described, read_template, ids = _read(name, clients, template)
     stack = stack_of(read_template, Choice({}, {}))
     for machine in machines_in_s3(stack):
         machine.properties["DefinitionString"] = _definition(stack, machine, ids, clients)
-    return Deployed(name, arn, stack, ids)
+    tags = {each["Key"]: each["Value"] for each in described.get("Tags", [])}
+    return Deployed(name, described["StackId"], stack, ids, tags)
 
 
 def machines_in_s3(stack: Stack) -> list[Resource]:
@@ -79,7 +82,7 @@ def resource_of(deployed: Deployed, kind: str, type_: str, given: str) -> str:
 
 def _read(
     name: str, clients: Clients, template: Template | None = None, *, is_nested: bool = False
-) -> tuple[str, Template, dict[str, str]]:
+) -> tuple[Mapping[str, Any], Template, dict[str, str]]:
     cloudformation = clients("cloudformation")
     with explained(f"The stack {name}"):
         (described,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -92,7 +95,7 @@ def _read(
         _, inner, inner_ids = _read(ids[nested], clients, is_nested=True)
         names = put_into(deployed, nested, inner)
         ids |= {names[each]: id_ for each, id_ in inner_ids.items() if each in names}
-    return described["StackId"], deployed, ids
+    return described, deployed, ids
 
 
 def physical_ids(cloudformation: Any, name: str) -> Iterator[tuple[str, str]]:

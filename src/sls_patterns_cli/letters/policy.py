@@ -3,9 +3,9 @@
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sls_patterns_cli.letters.aws import Clients
 from sls_patterns_cli.letters.deployed import Deployed, machines_in_s3
@@ -14,7 +14,12 @@ from sls_patterns_cli.letters.setting_aside import end_of
 from sls_patterns_cli.letters.starters import Starter
 from sls_patterns_cli.letters.stores import Bucket, NoticedBucket, Queue, Store
 from sls_patterns_cli.letters.targets import name_of
-from sls_patterns_cli.letters.ways.way import Grant
+from sls_patterns_cli.letters.ways.deliveries import Notifications, RuleEvents
+from sls_patterns_cli.letters.ways.executions import Executions
+from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords
+from sls_patterns_cli.letters.ways.invocations import Events, InvocationRecords
+from sls_patterns_cli.letters.ways.redshift import RefusedBatches
+from sls_patterns_cli.letters.ways.way import Grant, Way
 from sls_patterns_cli.wiring.model import (
     BUCKET,
     DELIVERY,
@@ -28,6 +33,15 @@ from sls_patterns_cli.wiring.model import (
     SUBSCRIPTION,
     TABLE,
 )
+
+Verb = Literal["list", "show", "redrive", "discard", "pause", "resume", "set-aside"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
+
+CONFIRMED_ONLY = Events, Executions, InvocationRecords, Notifications, UndeliveredRecords
+"""What these ways read only confirms where failures end, which a redrive does not ask."""
+
+TOLD_BY_READING = (RuleEvents,)
+"""These ways read what tells their letters from those of others."""
 
 FORMS = {
     QUEUE: "sqs:{here}:{name}",
@@ -53,17 +67,13 @@ class Needs:
     clients: Clients
 
 
-def policy(needs: Needs, *, redrive: bool, pause: bool, set_aside: bool) -> dict[str, Any]:
-    """Return the policy for listing; with more for sending back and discarding, and the others."""
-    deployed, ends = needs.deployed, needs.ends
-    grants = dict.fromkeys(_listing(deployed, ends))
-    for starter in needs.starters:
-        found = (*starter.reads(), *(starter.changes() if pause else ()))
-        grants |= {(action, arn_of(deployed, resource)): None for action, resource in found}
-    if redrive:
-        grants |= dict.fromkeys(_sending(deployed, ends))
-    if set_aside:
-        grants |= dict.fromkeys(_setting_aside(needs))
+def policy(needs: Needs, verbs: Iterable[Verb]) -> dict[str, Any]:
+    """Return the least policy that some commands need together."""
+    deployed = needs.deployed
+    grants = dict.fromkeys(_stack(deployed))
+    for verb in verbs:
+        for action, resource in BY_VERB[verb](needs):
+            grants[action, arn_of(deployed, resource)] = None
     by_resource: dict[str, list[str]] = {}
     for action, resource in grants:
         by_resource.setdefault(resource, []).append(action)
@@ -79,22 +89,88 @@ def policy(needs: Needs, *, redrive: bool, pause: bool, set_aside: bool) -> dict
     }
 
 
-def _listing(deployed: Deployed, ends: list[End]) -> Iterator[Grant]:
+def _stack(deployed: Deployed) -> Iterator[Grant]:
     nested = [deployed.arn, *(id_ for id_ in deployed.ids.values() if _is_stack(id_))]
     for arn in dict.fromkeys(nested):
+        # By its name: a stack that is deployed anew has another id behind it.
+        named = f"{arn.rpartition('/')[0]}/*"
         for action in ("DescribeStacks", "GetTemplate", "ListStackResources"):
-            yield f"cloudformation:{action}", arn
+            yield f"cloudformation:{action}", named
     for machine in machines_in_s3(deployed.stack):
         yield "states:DescribeStateMachine", arn_of(deployed, machine.name)
-    for end in ends:
-        yield from _reading(deployed, end.store)
+
+
+def _to_list(needs: Needs) -> Iterator[Grant]:
+    for end in needs.ends:
+        yield from _reading(needs.deployed, end.store)
+        yield from _logs(needs.deployed, _without_error(end))
         for way in end.ways:
-            for action, resource in way.reads():
-                yield action, arn_of(deployed, resource)
-            function = deployed.stack.resources.get(way.failed)
-            if function and function.type == FUNCTION:
-                yield "lambda:GetFunctionConfiguration", arn_of(deployed, way.failed)
-                yield "logs:FilterLogEvents", _log_group(deployed, way.failed)
+            yield from way.reads()
+    for starter in needs.starters:
+        yield from starter.reads()
+
+
+def _to_show(needs: Needs) -> Iterator[Grant]:
+    for end in needs.ends:
+        yield from _reading(needs.deployed, end.store)
+        yield from _logs(needs.deployed, end.ways)
+        yield from _taking(end)
+
+
+def _to_redrive(needs: Needs) -> Iterator[Grant]:
+    for end in needs.ends:
+        yield from _reading(needs.deployed, end.store)
+        yield from _logs(needs.deployed, _without_error(end))
+        for way in end.ways:
+            if isinstance(way, RefusedBatches) or not isinstance(way, CONFIRMED_ONLY):
+                yield from way.reads()
+        yield from _deleting(needs.deployed, end)
+        yield from _moving(end)
+        yield from _sending(needs.deployed, end)
+
+
+def _to_discard(needs: Needs) -> Iterator[Grant]:
+    for end in needs.ends:
+        for action, resource in _reading(needs.deployed, end.store):
+            if action != "sqs:GetQueueAttributes":  # nothing is counted
+                yield action, resource
+        yield from _logs(needs.deployed, _without_error(end))
+        yield from _taking(end)
+        yield from _deleting(needs.deployed, end)
+
+
+def _to_pause(needs: Needs) -> Iterator[Grant]:
+    yield from _switching(needs, besides="events:EnableRule")
+
+
+def _to_resume(needs: Needs) -> Iterator[Grant]:
+    yield from _switching(needs, besides="events:DisableRule")
+
+
+def _switching(needs: Needs, *, besides: str) -> Iterator[Grant]:
+    for starter in needs.starters:
+        yield from starter.reads()
+        yield from (grant for grant in starter.changes() if grant[0] != besides)
+
+
+def _without_error(end: End) -> list[Way]:
+    """Return the ways back of letters that say no error, so that the log is asked."""
+    return [way for way in end.ways if not way.says_error]
+
+
+def _taking(end: End) -> Iterator[Grant]:
+    """Yield what it takes to tell of which edge a letter is."""
+    for way in end.ways:
+        if isinstance(way, TOLD_BY_READING):
+            yield from way.reads()
+
+
+def _logs(deployed: Deployed, ways: Iterable[Way]) -> Iterator[Grant]:
+    for way in ways:
+        function = deployed.stack.resources.get(way.failed)
+        if function and function.type == FUNCTION:
+            yield "lambda:GetFunctionConfiguration", way.failed
+            yield "logs:FilterLogEvents", _log_group(deployed, way.failed)
 
 
 def _reading(deployed: Deployed, store: Store) -> Iterator[Grant]:
@@ -109,33 +185,34 @@ def _reading(deployed: Deployed, store: Store) -> Iterator[Grant]:
             yield "s3:GetObject", f"{_s3(deployed, bucket.bucket)}/{prefix}*"
 
 
-def _sending(deployed: Deployed, ends: list[End]) -> Iterator[Grant]:
-    for end in ends:
-        yield from _deleting(deployed, end)
-        for way in end.ways:
-            for action, resource in way.grants():
-                yield action, arn_of(deployed, resource)
-                if action == "sqs:SendMessage" and resource in deployed.ids:
-                    queue = Queue(resource, deployed.ids[resource], way.clients)
-                    yield "sqs:GetQueueAttributes", queue.arn
-                    for key_action, key in _keys(queue):
-                        yield key_action, key
-                        yield "kms:GenerateDataKey", key
+def _sending(deployed: Deployed, end: End) -> Iterator[Grant]:
+    for way in end.ways:
+        for action, resource in way.grants():
+            yield action, resource
+            if action == "sqs:SendMessage" and resource in deployed.ids:
+                queue = Queue(resource, deployed.ids[resource], way.clients)
+                for key_action, key in _keys(queue):
+                    yield key_action, key
+                    yield "kms:GenerateDataKey", key
+
+
+def _moving(end: End) -> Iterator[Grant]:
+    """Yield what it takes to let SQS move all letters, and to stop it."""
+    if isinstance(end.store, Queue) and end.movable():
+        for action in ("StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"):
+            yield f"sqs:{action}", end.store.arn
 
 
 def _deleting(deployed: Deployed, end: End) -> Iterator[Grant]:
     store = end.store
     if isinstance(store, Queue):
         yield "sqs:DeleteMessage", store.arn
-        if end.movable():
-            for action in ("StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"):
-                yield f"sqs:{action}", store.arn
     elif isinstance(store, Bucket):
         for prefix in store.prefixes:
             yield "s3:DeleteObject", f"{_s3(deployed, store.bucket)}/{prefix}*"
 
 
-def _setting_aside(needs: Needs) -> Iterator[Grant]:
+def _to_set_aside(needs: Needs) -> Iterator[Grant]:
     deployed, clients = needs.deployed, needs.clients
     for name in [each.name for each in deployed.stack.of_type(QUEUE) if each.name in deployed.ids]:
         queue = Queue(name, deployed.ids[name], clients)
@@ -143,6 +220,9 @@ def _setting_aside(needs: Needs) -> Iterator[Grant]:
         if end is None:
             continue
         yield from _reading(deployed, queue)
+        for starter in needs.starters:
+            if starter.edge.source == queue.name:
+                yield from starter.reads()
         yield "sqs:DeleteMessage", queue.arn
         for action in ("GetQueueAttributes", "GetQueueUrl", "SendMessage"):
             yield f"sqs:{action}", end.arn
@@ -164,6 +244,17 @@ def _keys(queue: Queue) -> Iterator[Grant]:
                 "kms:Decrypt",
                 key if key.startswith("arn:") else f"arn:{partition}:kms:{here}:key/{key}",
             )
+
+
+BY_VERB: dict[Verb, Callable[[Needs], Iterator[Grant]]] = {
+    "list": _to_list,
+    "show": _to_show,
+    "redrive": _to_redrive,
+    "discard": _to_discard,
+    "pause": _to_pause,
+    "resume": _to_resume,
+    "set-aside": _to_set_aside,
+}
 
 
 def _is_stack(id_: str) -> bool:

@@ -1,15 +1,17 @@
 """What the commands print, for people and as JSON."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sls_patterns_cli.letters.ends import End
 from sls_patterns_cli.letters.groups import Group, group_of, masked
 from sls_patterns_cli.letters.history import History
 from sls_patterns_cli.letters.letter import UNREADABLE, Cause, Letter, decoded
 from sls_patterns_cli.letters.listing import Listed, notes, total
 from sls_patterns_cli.letters.logs import Line
+from sls_patterns_cli.letters.lost import Lost
 from sls_patterns_cli.letters.pausing import Switched
 from sls_patterns_cli.letters.redaction import Filter
 from sls_patterns_cli.letters.redriving import Redriven
@@ -17,6 +19,7 @@ from sls_patterns_cli.letters.setting_aside import SetAside
 from sls_patterns_cli.letters.starters import Starter
 from sls_patterns_cli.letters.stores import HELD_SECONDS
 from sls_patterns_cli.letters.ways.way import Way
+from sls_patterns_cli.terminal.sentences import listed
 
 VERDICTS = "sent", "processed", "failed-again", "kept"
 
@@ -27,26 +30,32 @@ LONGEST_LINE = 1_000
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
-def list_lines(found: Listed) -> Iterator[str]:
-    """Yield the lines about an end."""
+def end_lines(found: Listed, owner: str) -> Iterator[str]:
+    """Yield the lines about an end, without its groups."""
     yield found.total
-    yield from (f"  {line}" for line in found.drift)
-    yield from (f"  {line}" for line in notes(found.end))
-    yield from (f"  warning: {line}" for line in found.warnings)
+    owned = f"; owner: {owner}" if owner else ""
+    yield f"goes back {listed(ways_back(found.end))}{owned}"
+    yield from found.drift
+    yield from notes(found.end)
+    yield from (f"warning: {line}" for line in found.warnings)
     if found.copies:
         yield _copies(found.copies)
     if found.counts and found.counts.in_flight:
-        yield f"  what is in flight, another run holds for {HELD_SECONDS} s at most, or a consumer"
-    for group in sorted(found.groups.values(), key=lambda each: -each.count):
-        yield f"  {group.id}  {_number(group.count)} of {group.failed}: {why(group)}"
-        yield f"            {_ages(group, found.expires(group))}"
+        yield f"what is in flight, another run holds for {HELD_SECONDS} s at most, or a consumer"
 
 
-def list_json(found: Listed) -> dict[str, Any]:
+def ways_back(end: End) -> list[str]:
+    """Return how what is in an end goes back, as `check` and `prove` say it."""
+    return list(dict.fromkeys(way.goes_back for way in end.ways))
+
+
+def list_json(found: Listed, owner: str) -> dict[str, Any]:
     counts = found.counts
     return {
         "end": found.end.name,
         "failed": found.end.failed,
+        "back": ways_back(found.end),
+        "owner": owner or None,
         "visible": counts.visible if counts else None,
         "in_flight": counts.in_flight if counts else None,
         "delayed": counts.delayed if counts else None,
@@ -76,6 +85,33 @@ def list_json(found: Listed) -> dict[str, Any]:
     }
 
 
+def progress(name: str, seen: int, total: int | None, seconds: float) -> str:
+    """Return how far a reading is, with its rate and the time left."""
+    rate = seen / seconds if seconds else 0
+    if total is None or total < seen:
+        return f"{name}: {seen:,}, {rate:,.0f} a second"
+    left = f", {duration(timedelta(seconds=(total - seen) / rate))} left" if rate else ""
+    return f"{name}: {seen:,} of {total:,}, {rate:,.0f} a second{left}"
+
+
+def sending_question(counts: Mapping[str, int], ends: Sequence[str]) -> str:
+    """Return what is asked before letters are sent back; `counts` are by what failed."""
+    total = f"Send back {counted(sum(counts.values()))} of {_ends(ends)}?"
+    parts = [f"{count:,} of {name}" for name, count in counts.items()]
+    return f"{total} {', '.join(parts)}" if len(parts) > 1 else total
+
+
+def discarding_question(counts: Mapping[str, int], file: str) -> str:
+    """Return what is asked before letters are discarded; `counts` are by end."""
+    total = f"Delete {counted(sum(counts.values()))} of {_ends([*counts])}, after a copy to {file}?"
+    parts = [f"{count:,} of {name}" for name, count in counts.items()]
+    return f"{total} {', '.join(parts)}" if len(parts) > 1 else total
+
+
+def _ends(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} ends"
+
+
 def why(group: Group) -> str:
     """Return the cause of a group, with the likely error where nothing says it."""
     likely = f"guess: {group.guess}" if group.guess else group.unread
@@ -93,6 +129,7 @@ def letter_json(  # noqa: PLR0913, PLR0917 - all that is said of a letter
         "group": group_of(letter.end, way.failed, cause),
         "failed": way.failed,
         "kind": way.kind,
+        "back": way.goes_back,
         "sent_at": _time(past.sent_at),
         "received": past.received,
         "failed_at": _time(past.failed_at),
@@ -116,7 +153,7 @@ def letter_lines(said: dict[str, Any]) -> Iterator[str]:
     received = "once" if said["received"] == 1 else f"{said['received']} times"
     failed = f", failed {said['failed_at']}" if said["failed_at"] else ""
     expires = f", expires {said['expires']}" if said["expires"] else ""
-    yield f"  failed at {said['failed']}"
+    yield f"  failed at {said['failed']}, goes back {said['back']}"
     yield f"  history:  sent {said['sent_at']}{failed}, received {received}{expires}"
     if said["trace"]:
         yield f"  trace:    {said['trace']}"
@@ -187,7 +224,7 @@ def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:
     if done.verdicts.get("processed"):
         yield f"  processed: {done.verdicts['processed']} of them"
     if done.copies:
-        yield _copies(done.copies)
+        yield f"  {_copies(done.copies)}"
     yield from (f"  stays: {reason}" for _, _, reason in done.reasons)
     if len(done.reasons) < done.stay:
         yield f"  stays: {done.stay - len(done.reasons)} more"
@@ -257,6 +294,15 @@ def switched_json(
     }
 
 
+def lost_lines(found: Lost) -> Iterator[str]:
+    """Yield what is lost, and what to add, as `check` says it."""
+    yield f"lost: {found.message}"
+    first, *lines = found.mend.splitlines()
+    yield f"  {found.rule}: {first}"
+    yield from (f"    {line}" for line in lines)
+    yield f"  {found.url}"
+
+
 def paused_line(starter: Starter) -> str:
     return f"{starter.function} is paused: {_starter(starter)} is disabled; " + _resume(
         starter.function
@@ -318,20 +364,12 @@ def duration(span: timedelta) -> str:
     return f"{left // size}{unit}"
 
 
-def _ages(group: Group, expires: datetime | None) -> str:
-    now = datetime.now(UTC)
-    oldest, newest = duration(now - group.oldest), duration(now - group.newest)
-    age = f"{oldest} old" if oldest == newest else f"{newest} to {oldest} old"
-    left = f", the oldest is deleted in {duration(expires - now)}" if expires else ""
-    return f"{age}{left}; such as {group.examples[0].id}"
-
-
 def _copies(count: int) -> str:
-    return f"  copies: {count}, as what was sent to it twice is one letter"
+    return f"copies: {count}, as what was sent to it twice is one letter"
 
 
-def _number(count: int) -> str:
-    return f"{count} letter" if count == 1 else f"{count} letters"
+def counted(count: int) -> str:
+    return "1 letter" if count == 1 else f"{count:,} letters"
 
 
 def _time(when: datetime | None) -> str | None:

@@ -34,6 +34,7 @@ from sls_patterns_cli.wiring.model import (
     machine_at,
 )
 from sls_patterns_cli.wiring.survey import Form, Route, forms, routes
+from sls_patterns_cli.wiring.ways_back import way_back
 
 TIME_FACTOR = 5000
 """Nobody's work takes time, so waits are divided by more than on the local stack."""
@@ -49,6 +50,8 @@ class Row:
     alarms: tuple[Seen, ...] = ()
     is_unwatched: bool = False
     """Whether it is in a queue that no alarm watches."""
+    way_back: str | None = None
+    """The way back of what has ended, in words."""
 
     def as_dict(self, name: Callable[[str], str]) -> dict[str, Any]:
         """Return it as it is printed for programs; `name` shows a logical id."""
@@ -157,7 +160,8 @@ def _row(deployment: Deployment, edge: Edge, fault: Fault | None) -> Row:
     alarmed = _alarmed(alarms, told_without(stack, ended))
     end = stack.resources.get(outcome.ended_at or "")
     is_unwatched = end is not None and end.type == QUEUE and not watching(stack, end)
-    return Row(edge, fault, replace(outcome, alarmed=alarmed, back=way), alarms, is_unwatched)
+    outcome = replace(outcome, alarmed=alarmed, back=way)
+    return Row(edge, fault, outcome, alarms, is_unwatched, way_back(stack, ended))
 
 
 def _alarmed(alarms: Sequence[Seen], otherwise: Told) -> Told:

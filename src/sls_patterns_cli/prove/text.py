@@ -40,7 +40,7 @@ def sentence(source: Source, row: Row) -> str:
                 f"ends in {source.name(outcome.ended_at or '')}{_after(outcome.after_seconds)}"
             ]
             parts += _told(source, row) or [OTHERWISE[row.outcome.alarmed]]
-            parts.append(f"came back: {outcome.back}" if outcome.back else "did not come back")
+            parts.append(_came_back(source, row))
         case "lost":
             parts = [f"lost{_after(outcome.after_seconds)}", *_told(source, row)]
         case "for-ever":
@@ -50,6 +50,12 @@ def sentence(source: Source, row: Row) -> str:
     if outcome.taken_along is not None:
         parts.append(f"takes {outcome.taken_along} of 9 good messages along")
     return ", ".join(parts)
+
+
+def _came_back(source: Source, row: Row) -> str:
+    if not row.outcome.back:
+        return "did not come back"
+    return source.text(f"came back {row.way_back}" if row.way_back else "came back")
 
 
 def _told(source: Source, row: Row) -> list[str]:

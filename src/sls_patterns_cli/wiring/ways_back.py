@@ -4,9 +4,60 @@ from collections.abc import Iterator
 
 from sls_patterns_cli.cloudformation.stack import Stack, once_a_stack
 from sls_patterns_cli.wiring.edges.mappings import MECHANISMS, polls
-from sls_patterns_cli.wiring.model import BUS, PIPE, QUEUE, SUBSCRIBER, Edge
+from sls_patterns_cli.wiring.model import (
+    BUS,
+    DELIVERY,
+    FUNCTION,
+    MACHINE,
+    PIPE,
+    QUEUE,
+    SUBSCRIBER,
+    Edge,
+    Mechanism,
+)
 
 REDRIVE, REPLAY = "redrive", "replay"
+
+SENT_TO: dict[Mechanism, tuple[str, ...]] = {
+    "lambda-async": (FUNCTION,),
+    "stream": (FUNCTION,),
+    "kafka": (FUNCTION,),
+    "sns": (DELIVERY, FUNCTION, QUEUE),
+    "eventbridge": (FUNCTION, MACHINE, QUEUE),
+    "scheduler": (FUNCTION, MACHINE, QUEUE),
+    "pipe": (FUNCTION, MACHINE, QUEUE),
+    "express": (MACHINE,),
+}
+"""To what of the stack `letters` sends back what has ended, by what did not deliver it."""
+
+
+def way_back(stack: Stack, edge: Edge) -> str | None:
+    """Return the way back in words, such as `to Orders`; None where there is none.
+
+    `check`, `prove` and `letters` print it behind the word "back". Names are logical ids.
+    """
+    way = back(stack, edge)
+    if way == REPLAY:
+        return f"by replay from {edge.source}"
+    if way == REDRIVE:
+        is_queue = edge.mechanism != "step-functions"
+        return f"to {edge.source}" if is_queue else f"to {edge.target}, as the same execution"
+    if way:
+        return f"by {way}, which takes it"
+    return (
+        f"to {taker}" if edge.end.kind == "resource" and (taker := _sent_to(stack, edge)) else None
+    )
+
+
+def _sent_to(stack: Stack, edge: Edge) -> str | None:
+    """Return what `letters` sends to what has ended in a resource, by itself."""
+    if edge.mechanism == "firehose":
+        return edge.declared_by
+    if edge.mechanism == "kafka" and stack.resources[edge.end.name].type == QUEUE:
+        return None  # only the cluster has the records
+    target = stack.resources.get(edge.target)
+    is_sent = target is not None and target.type in SENT_TO.get(edge.mechanism, ())
+    return edge.target if is_sent else None
 
 
 def back(stack: Stack, edge: Edge) -> str | None:

@@ -33,6 +33,10 @@ from sls_patterns_cli.wiring.model import Edge
 class Kept(Way):
     """What is in an end because the stack itself has put it there: AWS cannot say where it ends."""
 
+    @property
+    def goes_back(self) -> str:
+        return f"to {self.goes_to}"
+
     def ends_at(self) -> str | None:
         return self.context.id(self.edge.end.name)
 

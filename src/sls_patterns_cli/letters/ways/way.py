@@ -15,6 +15,7 @@ from sls_patterns_cli.letters.logs import Logs
 from sls_patterns_cli.letters.stores import HELD_SECONDS, MOST_RECEIVED
 from sls_patterns_cli.letters.targets import name_of
 from sls_patterns_cli.wiring.model import Edge
+from sls_patterns_cli.wiring.ways_back import way_back
 
 Grant = tuple[str, str]
 """An action and the resource: a logical id, an ARN, or `*`."""
@@ -75,6 +76,11 @@ class Way(ABC):
     def goes_to(self) -> str:
         """The logical id of what a letter is sent to."""
         return self.failed
+
+    @property
+    def goes_back(self) -> str:
+        """The way back in words, as `check` and `prove` say it, such as `to Orders`."""
+        return way_back(self.context.stack, self.edge) or "nowhere"
 
     @property
     def clients(self) -> Clients:
@@ -212,6 +218,7 @@ class NoWayBack(Way):
     """Letters that can be listed, and that nothing here can send back."""
 
     kind = "other"
+    goes_back = "nowhere"
 
     def __init__(self, edge: Edge, context: Context, why: str) -> None:
         super().__init__(edge, context)
