@@ -124,14 +124,14 @@ def filled(put: Put, shop: Shop, client: Client) -> None:
     """Puts a letter into each end of the shop."""
     put("OrdersDlq", '{"order": "of the policy"}')
     put("AwardFailed", record(shop["AwardArn"], {"award": "of the policy"}))
-    put("OlderFailed", '{"older": 1}', RequestID="r", ErrorCode="200", ErrorMessage="poison")
-    put("MailboxFailed", notification(shop["Topic"], "to the queue"))
-    put("ListenerFailed", notification(shop["Topic"], "to the function"))
+    put("OlderFailed", '{"policy": 1}', RequestID="r", ErrorCode="200", ErrorMessage="poison")
+    put("MailboxFailed", notification(shop["Topic"], "of the policy"))
+    put("ListenerFailed", notification(shop["Topic"], "of the policy"))
     targets = {"ToFunction": shop["ListenerArn"], "ToQueue": shop["MailboxArn"]}
     for rule, target in {**targets, "ToMachine": shop["Machine"]}.items():
         put("Undelivered", EVENT, RULE_ARN=shop[rule], TARGET_ARN=target, **UNDELIVERED)
     arn = f"arn:aws:scheduler:eu-west-1:000000000000:schedule/default/{shop['Nightly']}"
-    put("NightlyFailed", '{"nightly": 1}', SCHEDULE_ARN=arn, **UNDELIVERED)
+    put("NightlyFailed", '{"policy": 1}', SCHEDULE_ARN=arn, **UNDELIVERED)
     number = client("kinesis").put_record(
         StreamName=shop["Readings"], PartitionKey="meter", Data=b"one"
     )["SequenceNumber"]
@@ -139,7 +139,7 @@ def filled(put: Put, shop: Shop, client: Client) -> None:
     machine = client("stepfunctions")
     machine.start_execution(stateMachineArn=shop["Machine"], input='{"fail": 1}')
     gone = f"{shop['Machine'].replace(':stateMachine:', ':execution:')}:gone"
-    detail = {"executionArn": gone, "status": "FAILED", "input": '{"anew": 1}'}
+    detail = {"executionArn": gone, "status": "FAILED", "input": '{"policy": 1}'}
     put("FailedExecutions", {"source": "aws.states", "detail": detail})
     client("dynamodb").put_item(TableName=shop["Table"], Item={"id": {"S": f"poison {uuid4()}"}})
     wait_until(lambda: objects(client, shop["Changes"]))
@@ -158,7 +158,7 @@ QUEUES = (
 def empty(shop: Shop, client: Client) -> Iterator[None]:
     """Empties each end of the shop after a test."""
     yield
-    for queue in QUEUES:
+    for queue in (*QUEUES, "Mailbox"):
         bodies(client, shop[queue])
     for bucket in ("Changes", "Lake"):
         for key in objects(client, shop[bucket]):
@@ -172,6 +172,7 @@ COMMANDS: dict[str, tuple[tuple[str | Path, ...], ...]] = {
     "show": (("show", "--payload"),),
     "redrive": (
         ("redrive", "--end", "OrdersDlq", "--all", "--yes"),
+        ("redrive", "--group", "00000000", "--yes"),
         ("redrive", "--older-than", "0s", "--wait", "1", "--yes"),
     ),
 }

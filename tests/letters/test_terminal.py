@@ -143,14 +143,15 @@ def test_how_many_letters_are_to_be_deleted_is_asked_first(
     assert len(bodies(client, shop["MailboxFailed"])) == 1
 
 
-def test_a_long_reading_says_how_far_it_is_at_which_rate_and_how_long_it_takes(
-    user: Cli, put: Put, client: Client, shop: Shop
+@pytest.mark.parametrize("verb", [("list",), ("redrive", "--older-than", "0s", "--yes")])
+def test_what_takes_long_says_how_far_it_is_at_which_rate_and_how_long_it_takes(
+    verb: tuple[str, ...], user: Cli, put: Put, client: Client, shop: Shop
 ) -> None:
     for number in range(60):
         put("MailboxFailed", f"one of {number}")
 
     shown = see(
-        (*user.command, "letters", "list", "--stack", "shop", "--end", "MailboxFailed"),
+        (*user.command, "letters", *verb, "--stack", "shop", "--end", "MailboxFailed"),
         user.folder,
         plain_environment(user.environment),
         120,
@@ -160,4 +161,5 @@ def test_a_long_reading_says_how_far_it_is_at_which_rate_and_how_long_it_takes(
     assert " of 60, " in told
     assert " a second, " in told
     assert " left" in told
-    bodies(client, shop["MailboxFailed"])
+    for queue in ("MailboxFailed", "Mailbox"):
+        bodies(client, shop[queue])

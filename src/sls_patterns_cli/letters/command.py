@@ -160,15 +160,19 @@ def redrive(where: Where, wish: Wish, confirm: Confirm, *, json: bool) -> int:
         return LEFT
     said = output.show_error if json else output.show
 
+    progress = Progress() if json else suited_progress()
+
     def sent(end: End) -> Redriven:
         one = Redrive(end, wish)
+        one.watch = _watching(progress, end, wish.selection)
         try:
             return one.run(said)
         except KeyboardInterrupt:
             _say_interrupted(one)
             raise
 
-    reports, problems = _for_each(found.ends, sent)
+    with progress.stage(f"Send back letters of {listed([end.name for end in found.ends])}"):
+        reports, problems = _for_each(found.ends, sent)
     if json:
         output.show_json([text.redrive_json(each, dry_run=wish.dry_run) for each in reports])
     else:
@@ -178,6 +182,19 @@ def redrive(where: Where, wish: Wish, confirm: Confirm, *, json: bool) -> int:
         if not problems and not any(each.chosen for each in reports):
             output.show(NOTHING)
     return DONE if not problems and all(each.is_done for each in reports) else LEFT
+
+
+def _watching(progress: Progress, end: End, selection: Selection) -> Callable[[Redriven], None]:
+    """Return what shows how far the redrive of an end is."""
+    started = time.monotonic()
+
+    def watch(done: Redriven) -> None:
+        is_any = not (selection.ids or selection.groups)
+        total = done.counts.total if done.counts and is_any else None
+        count, seconds = sum(done.verdicts.values()), time.monotonic() - started
+        progress.running(text.progress(end.name, count, total, seconds))
+
+    return watch
 
 
 def _sending(found: "_Stack", selection: Selection) -> str:

@@ -6,6 +6,7 @@ the first letter without an error is, and the next one where that ended. Both ar
 
 import json
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -65,15 +66,17 @@ class Logs:
     def __init__(self, deployed: Deployed, clients: Clients) -> None:
         self._deployed, self._clients = deployed, clients
         self._by_function: dict[str, Log] = {}
+        self._lock = threading.Lock()
 
     def of(self, name: str) -> "Log | None":
         """Return the log of a function by its logical id; None for what is no function here."""
         resource = self._deployed.stack.resources.get(name)
         if resource is None or resource.type != FUNCTION or name not in self._deployed.ids:
             return None
-        if name not in self._by_function:
-            self._by_function[name] = Log(self._clients, self._deployed.ids[name])
-        return self._by_function[name]
+        with self._lock:
+            if name not in self._by_function:
+                self._by_function[name] = Log(self._clients, self._deployed.ids[name])
+            return self._by_function[name]
 
 
 class Log:
@@ -89,18 +92,22 @@ class Log:
         self._by_id: dict[str, str] = {}
         self._errors: list[tuple[datetime, str]] = []
         self._group = ""
+        self._lock = threading.Lock()
+        """A redrive has several threads, and one look is for all of them."""
         self._is_there = True
         self.problem = ""
 
     def error_of(self, ids: Iterable[str], when: datetime) -> str:
         """Return the last error about one of the ids, the first id first; "" for none."""
-        self._cover(when)
+        with self._lock:
+            self._cover(when)
         return next((self._by_id[id_] for id_ in ids if id_ in self._by_id), "")
 
     def most_likely(self, oldest: datetime, newest: datetime) -> str:
         """Return the most frequent error of the time in which letters failed, "" for none."""
-        self._cover(oldest)
-        self._cover(newest)
+        with self._lock:
+            self._cover(oldest)
+            self._cover(newest)
         within = [
             error for when, error in self._errors if oldest - BEFORE <= when <= newest + AFTER
         ]

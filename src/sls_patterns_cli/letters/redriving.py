@@ -138,6 +138,8 @@ class Redrive:
         self._stays: dict[str, str] = {}
         """Of each group of a FIFO queue that is held back, the first letter."""
         self.sending: Letter | None = None
+        self.watch: Callable[[Redriven], None] = lambda _: None
+        """Told as often as something has become of letters."""
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         for way in end.ways:
@@ -192,7 +194,9 @@ class Redrive:
         chosen: list[tuple[Way, Letter]] = []
         for letter in batch:
             way = self._end.way_of(letter)
-            if self._wish.selection.takes(letter, group_in(way, letter)):
+            # Its group may cost a look at the log.
+            group = group_in(way, letter) if self._wish.selection.groups else ""
+            if self._wish.selection.takes(letter, group):
                 chosen.append((way, letter))
             else:
                 reading.skip(letter)
@@ -228,6 +232,7 @@ class Redrive:
                     self._stays.setdefault(letter.group, letter.id)
                 reading.hold(letter)
             self.sending = None
+            self.watch(redriven)
 
     def _outcomes(self, way: Way, letters: list[Letter]) -> Iterator[list[tuple[Letter, Outcome]]]:
         """Yield what becomes of letters; one that is behind a letter that stays is not sent.
