@@ -30,6 +30,7 @@ TRACE = "1-67891233-abcdef012345678912345678"
 def write(client: Client, shop: Shop) -> Iterator[Write]:
     """Writes lines into the log of Store as its logger does; they are gone after the test."""
     logs, group = client("logs"), f"/aws/lambda/{shop['Store']}"
+    bodies(client, shop["OrdersDlq"])
     client("lambda").invoke(FunctionName=shop["Store"], Payload=b'{"makes": "the log"}')
     wait_until(lambda: seen(client, shop["Store"]))
     stream = f"of-a-test-{time.monotonic_ns()}"
@@ -65,7 +66,7 @@ def groups(letters: Letters, *arguments: str, **environment: str) -> list[dict[s
 def test_letters_are_grouped_by_the_error_that_the_log_has_with_their_ids(
     letters: Letters, put: Put, write: Write, client: Client, shop: Shop
 ) -> None:
-    poison = [put("OrdersDlq", f"poison {number}") for number in range(2)]
+    poison = [put("OrdersDlq", f"bad {number}") for number in range(2)]
     late = put("OrdersDlq", "late")
     for number, id_ in enumerate(poison):
         write(failure(f"ValueError: order {number} of 'Bob'", message_id=id_))

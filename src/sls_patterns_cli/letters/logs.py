@@ -37,14 +37,19 @@ BEFORE = AFTER = timedelta(hours=1)
 """A letter failed within this of when SQS says that it was sent: before, if that is when the letter
 came; after, if that is when its message was first sent (fact X20)."""
 
+SLACK = timedelta(hours=1)
+"""So much earlier a look begins, as letters that are somewhat older follow."""
+
 MOST_LOOKS = 5
-MOST_PAGES = 3
 MOST_EVENTS = 1_000
+MOST_PAGES = 20
 MOST_SECONDS = 20.0
-"""Bounds for a function: looks, and of a look pages of each pattern with so many events each."""
+"""Bounds for a function: looks, events of each pattern in a look, and pages, as most may be empty:
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+"""
 
 MOST_LINES = 20
-LONGEST_ERROR = 1_000
+LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class Log:
         self._covered: list[tuple[datetime, datetime]] = []
         self._by_id: dict[str, str] = {}
         self._errors: list[tuple[datetime, str]] = []
+        self._texts: dict[str, str] = {}
+        """Each error once, as many lines have the same."""
         self._group = ""
         self._lock = threading.Lock()
         """A redrive has several threads, and one look is for all of them."""
@@ -132,9 +139,10 @@ class Log:
 
     def _cover(self, when: datetime) -> None:
         """Read the errors from before until after a time, as far as the bounds allow."""
-        until = min(when + AFTER, self._now)
-        while (gap := self._gap(when - BEFORE, until)) is not None and self._may_look:
-            self._look(gap)
+        since, until = when - BEFORE, min(when + AFTER, self._now)
+        while (gap := self._gap(since, until)) is not None and self._may_look:
+            # SQS gives letters in no strict order: the next one may be a little older.
+            self._look(gap - SLACK if gap == since else gap)
 
     @property
     def _may_look(self) -> bool:
@@ -162,6 +170,7 @@ class Log:
 
     def _note(self, line: Line) -> None:
         if error := line.error:
+            error = self._texts.setdefault(error, error)
             self._errors.append((line.at, error))
             self._by_id |= dict.fromkeys(IDS.findall(line.text), error)
 
@@ -191,7 +200,7 @@ class Log:
             if not answer.get("nextToken"):
                 return events, len(answer["events"]) < MOST_EVENTS
             asked["nextToken"] = answer["nextToken"]
-            if time.monotonic() > self._ends_at:
+            if len(events) >= MOST_EVENTS or time.monotonic() > self._ends_at:
                 break
         return events, False
 
