@@ -77,9 +77,9 @@ class Filled:
             given = group if is_fifo else {}
             self.client("sqs").send_message(QueueUrl=self.ids["First"], MessageBody=text, **given)
 
-    def redrive(self, hook: Hook, *options: str) -> tuple[int, dict[str, Any]]:
+    def redrive(self, hook: Hook) -> tuple[int, dict[str, Any]]:
         with proxy(self.emulator.port, hook) as address:
-            chosen = ("--stack", self.stack, "--older-than", "0s", "--yes", "--json", *options)
+            chosen = ("--stack", self.stack, "--older-than", "0s", "--no-canary", "--yes", "--json")
             done = self.run("redrive", *chosen, AWS_ENDPOINT_URL=address)
         (report,) = json.loads(done.stdout)
         return done.returncode, report

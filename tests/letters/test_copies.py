@@ -12,7 +12,7 @@ from command import Cli
 from letters.conftest import Letters, bodies
 from letters.proxy import proxy
 from letters.test_half_way import is_shown
-from letters.test_interruptions import Stopper, visible
+from letters.test_interruptions import Stopper, five_minutes_later, visible
 from letters.test_setting_aside import told
 from local.support import Client, DeployStack, wait_until
 
@@ -83,7 +83,7 @@ class Poisoned:
 
     def redrive(self, queue: str, *chosen: str, **environment: str) -> Any:
         end = ("--end", f"{queue}Dlq")
-        (report,) = self.letters("redrive", *end, "--yes", *chosen, **environment)
+        (report,) = self.letters("redrive", *end, "--no-canary", "--yes", *chosen, **environment)
         return report
 
     def give_up(
@@ -288,12 +288,13 @@ def test_a_copy_that_a_killed_redrive_has_left_is_dropped_by_a_fifo_queue(
 
     with proxy(poisoned.emulator.port, stopper) as address:
         given = {"AWS_ENDPOINT_URL": address, "LOCAL_TIME_FACTOR": "1"}
-        command = ("redrive", *OF_STACK, "--end", "JobsDlq", *ONE_BY_ONE, "--yes")
+        command = ("redrive", *OF_STACK, "--end", "JobsDlq", *ONE_BY_ONE, "--no-canary", "--yes")
         started = Cli(poisoned.user.folder, poisoned.user.environment).start(
             "letters", *command, **given
         )
         stopper.watch(started)
         started.communicate()
+    five_minutes_later(poisoned.client, poisoned.ids["JobsDlq"])
     wait_until(lambda: is_shown(poisoned.client, poisoned.ids["JobsDlq"]))
     again = poisoned.redrive("Jobs", *ONE_BY_ONE)
 

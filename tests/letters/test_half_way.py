@@ -9,7 +9,7 @@ from command import Cli
 from letters.conftest import Letters, bodies
 from letters.proxy import Hook, proxy
 from letters.test_deployed import YAML, Create, create
-from letters.test_interruptions import Stopper, visible
+from letters.test_interruptions import Stopper, five_minutes_later, visible
 from local.support import Client, DeployStack, objects, seen, wait_until
 
 from sls_patterns_cli.local.emulator.server import Emulator
@@ -189,8 +189,12 @@ def test_a_task_of_sqs_that_fails_half_way_is_told_and_the_rest_goes_back_one_by
 
     with proxy(emulator.port, failing) as address:
         given = {"AWS_ENDPOINT_URL": address}
-        done = letters("redrive", "--stack", queues["stack"], "--all", "--yes", **given)
-    again = letters("redrive", "--stack", queues["stack"], "--older-than", "0s", "--yes")
+        done = letters(
+            "redrive", "--stack", queues["stack"], "--all", "--no-canary", "--yes", **given
+        )
+    again = letters(
+        *("redrive", "--stack", queues["stack"], "--older-than", "0s", "--no-canary", "--yes")
+    )
 
     assert done.returncode == 1
     said = done.stdout.splitlines()
@@ -207,7 +211,7 @@ def test_a_redrive_that_is_killed_while_sqs_moves_loses_and_doubles_nothing(
 ) -> None:
     stopper = Stopper("after StartMessageMoveTask", signal.SIGKILL, 1)
 
-    kill(stopper, "redrive", "--stack", queues["stack"], "--all")
+    kill(stopper, "redrive", "--stack", queues["stack"], "--all", "--no-canary")
 
     assert sorted(bodies(client, queues["Queue"])) == SENT
     assert not visible(client, queues["First"])
@@ -302,6 +306,7 @@ def test_an_execution_that_is_over_for_14_days_begins_anew_once_also_if_it_is_ki
     before = len(runs(client, works["Long"]))
     if is_killed:
         kill(Stopper("after StartExecution", signal.SIGKILL, 1), "redrive", *ONE, over=Over(arn))
+        five_minutes_later(client, works["LongFailed"])
         wait_until(lambda: is_shown(client, works["LongFailed"]))
 
     with proxy(kill.port, Over(arn)) as address:

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 from letters.conftest import Letters, bodies, noticed_bucket
+from letters.proxy import proxy
+from letters.test_interruptions import visible
 from local.support import Client, DeployStack, objects, seen, wait_until
+
+from sls_patterns_cli.local.emulator.server import Emulator
 
 ITEMS = {
     "StartAt": "All",
@@ -197,9 +201,12 @@ def listed(letters: Letters, end: str) -> tuple[list[str], list[str]]:
     return [each["failed"] for each in groups], [each["cause"] for each in groups]
 
 
-def redriven(letters: Letters, end: str) -> tuple[dict[str, int], list[str], int]:
+def redriven(
+    letters: Letters, end: str, **environment: str
+) -> tuple[dict[str, int], list[str], int]:
     """Return what becomes of the letters of an end, the reasons, and the exit code."""
-    done = letters("redrive", "--stack", "keeping", "--end", end, "--all", "--yes", "--json")
+    chosen = ("--stack", "keeping", "--end", end, "--all", "--yes", "--json")
+    done = letters("redrive", *chosen, **environment)
     (report,) = json.loads(done.stdout)
     counts = {verdict: count for verdict, count in report["verdicts"].items() if count}
     return counts, [each["reason"] for each in report["letters"]], done.returncode
@@ -357,6 +364,35 @@ def test_a_record_that_a_function_has_rejected_comes_marked_as_one_of_a_redrive(
     else:
         assert found == ({"failed-again": 1}, ["Reader could not process it again"], 1)
         assert len(left) == 1
+
+
+def test_a_record_that_a_function_keeps_anew_is_not_processed_and_has_its_new_letter(
+    letters: Letters, ids: dict[str, str], client: Client, emulator: Emulator
+) -> None:
+    """As a reader of a stream does, which must not hold up its shard."""
+    document = {
+        "requestContext": {"requestId": "r", "condition": "Unreadable"},
+        "KinesisBatchInfo": {"batchSize": 1},
+        "payload": json.dumps({"Records": [{"data": "anew"}]}),
+    }
+    key = "set-aside/anew.json"
+    client("s3").put_object(Bucket=ids["Rejected"], Key=key, Body=json.dumps(document))
+    wait_until(lambda: visible(client, ids["RejectedNotices"]) == 1)
+
+    def keep_anew(action: str, when: str, _content: bytes) -> bool:
+        if when == "after" and action.endswith("/invocations"):
+            kept = json.dumps({**document, "kept": "anew"})
+            client("s3").put_object(Bucket=ids["Rejected"], Key=key, Body=kept)
+        return False
+
+    with proxy(emulator.port, keep_anew) as address:
+        found = redriven(letters, "RejectedNotices", AWS_ENDPOINT_URL=address)
+
+    why = "Reader still cannot read it, and has kept it anew"
+    assert found == ({"failed-again": 1}, [why], 1)
+    wait_until(lambda: visible(client, ids["RejectedNotices"]) == 1)
+    assert "kept" in objects(client, ids["Rejected"])[key].decode()
+    assert len(bodies(client, ids["RejectedNotices"])) == 1
 
 
 def test_a_request_of_cloudformation_is_for_the_next_deployment(

@@ -146,7 +146,8 @@ def depot(deploy_stack: DeployStack, client: Client) -> dict[str, str]:
 
 def redriven(letters: Letters, end: str, *arguments: str) -> dict[str, Any]:
     given = arguments or ("--older-than", "0s")
-    done = letters("redrive", "--stack", "depot", "--end", end, *given, "--yes", "--json")
+    options = ("--no-canary", "--yes", "--json")
+    done = letters("redrive", "--stack", "depot", "--end", end, *given, *options)
     assert done.returncode in {0, 1}, done.stderr
     (report,) = json.loads(done.stdout)
     assert isinstance(report, dict)

@@ -100,7 +100,7 @@ class Entries:
 
     def redrive(self, hook: Hook, *options: str) -> tuple[int, str]:
         with proxy(self.emulator.port, hook, "ThrottlingException") as address:
-            chosen = ("--stack", "order", "--older-than", "0s", "--yes", *options)
+            chosen = ("--stack", "order", "--older-than", "0s", "--no-canary", "--yes", *options)
             done = self.run("redrive", *chosen, AWS_ENDPOINT_URL=address)
         return done.returncode, done.stdout
 

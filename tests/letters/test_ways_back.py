@@ -92,12 +92,14 @@ def test_everything_in_a_dead_letter_queue_is_moved_by_sqs(
 
     done = letters("redrive", "--stack", "shop", "--end", "OrdersDlq", "--all", "--yes")
 
-    moving, total = done.stdout.splitlines()
+    first, moving, total, processed = done.stdout.splitlines()
+    assert "is sent first of group" in first
     assert moving.startswith(
         "OrdersDlq: SQS moves its letters to Orders, also if this command ends"
     )
     assert "aws sqs cancel-message-move-task --task-handle " in moving
     assert (total, done.returncode) == ("OrdersDlq: 12 sent back", 0)
+    assert processed == "  processed: 1 of them"
     wait_until(lambda: sum("moved" in each for each in seen(client, shop["Store"])) == 12)
 
 

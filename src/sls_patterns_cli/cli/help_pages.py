@@ -482,8 +482,10 @@ Options:
   --all-readers     Send records of a delivery to all readers of its stream,
                     too.
   --rate N          Send at most so many letters a second.
-  --wait SECONDS    Wait so long for what fails again; by default not.
-                    [default: 0]
+  --wait SECONDS    Wait so long for the first letter of each cause, and then
+                    for what fails again.
+  --no-canary       Send all at once, and not one letter of each cause before
+                    the others.
   --dry-run         Send nothing; say what would be sent.
   --yes             Agree; nobody is asked.
   --json            Print JSON, for programs.

@@ -127,9 +127,19 @@ def redrive(  # noqa: PLR0913, PLR0917 - the options of a command
         float | None, typer.Option(metavar="N", help="Send at most so many letters a second.")
     ] = None,
     wait: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", help="Wait so long for what fails again; by default not."),
-    ] = 0,
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Wait so long for the first letter of each cause, and then for what fails again.",
+        ),
+    ] = None,
+    no_canary: Annotated[
+        bool,
+        typer.Option(
+            "--no-canary",
+            help="Send all at once, and not one letter of each cause before the others.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send nothing; say what would be sent.")
     ] = False,
@@ -148,9 +158,9 @@ def redrive(  # noqa: PLR0913, PLR0917 - the options of a command
         if every and not chosen.is_everything:
             raise UserError("--all cannot be combined with --id, --group or an age.")
         redriving.check_rate(rate)
-        _check_wait(wait)
+        _check_wait(wait or 0)
         names = frozenset(execution or ())
-        wish = redriving.Wish(chosen, rate, wait, dry_run, names, all_readers)
+        wish = redriving.Wish(chosen, rate, wait, dry_run, names, all_readers, not no_canary)
         where = _where(path, stack, end)
         return command.redrive(where, wish, command.confirmed(yes=yes), json=json)
 

@@ -190,7 +190,7 @@ class Log:
             try:
                 with interrupts.allowed():
                     answer = self._clients("logs").filter_log_events(
-                        logGroupName=self._log_group(), **asked
+                        logGroupName=self.log_group(), **asked
                     )
             except ClientError as error:
                 self._is_there = False
@@ -204,7 +204,7 @@ class Log:
                 break
         return events, False
 
-    def _log_group(self) -> str:
+    def log_group(self) -> str:
         """Return its log group, which Lambda names."""
         if not self._group:
             found = self._clients("lambda").get_function_configuration(FunctionName=self._function)

@@ -18,6 +18,7 @@ from sls_patterns_cli.letters.ways.deliveries import Notifications, RuleEvents
 from sls_patterns_cli.letters.ways.executions import Executions
 from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords
 from sls_patterns_cli.letters.ways.invocations import Events, InvocationRecords
+from sls_patterns_cli.letters.ways.queues import SentToQueue
 from sls_patterns_cli.letters.ways.redshift import RefusedBatches
 from sls_patterns_cli.letters.ways.way import Grant, Way
 from sls_patterns_cli.wiring.model import (
@@ -125,6 +126,8 @@ def _to_redrive(needs: Needs) -> Iterator[Grant]:
             if isinstance(way, RefusedBatches) or not isinstance(way, CONFIRMED_ONLY):
                 yield from way.reads()
         yield from _deleting(needs.deployed, end)
+        yield from _alone(end)
+        yield from _watching(end)
         yield from _moving(end)
         yield from _sending(needs.deployed, end)
 
@@ -194,6 +197,20 @@ def _sending(deployed: Deployed, end: End) -> Iterator[Grant]:
                 for key_action, key in _keys(queue):
                     yield key_action, key
                     yield "kms:GenerateDataKey", key
+
+
+def _alone(end: End) -> Iterator[Grant]:
+    """Yield what it takes to keep another redrive out."""
+    if isinstance(end.store, Queue):
+        for action in ("ListQueueTags", "TagQueue", "UntagQueue"):
+            yield f"sqs:{action}", end.store.arn
+
+
+def _watching(end: End) -> Iterator[Grant]:
+    """Yield what it takes to see whether a canary is processed, beside the log."""
+    for way in end.ways:
+        if isinstance(way, SentToQueue) and way.comes_back:
+            yield "sqs:GetQueueAttributes", way.goes_to
 
 
 def _moving(end: End) -> Iterator[Grant]:

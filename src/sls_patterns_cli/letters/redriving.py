@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sls_patterns_cli.errors import UserError
+from sls_patterns_cli.letters import canaries
 from sls_patterns_cli.letters.aws import explained
+from sls_patterns_cli.letters.canaries import Group
 from sls_patterns_cli.letters.ends import End
+from sls_patterns_cli.letters.exclusion import alone
 from sls_patterns_cli.letters.letter import Letter, Outcome, Verdict, failed_again, kept
 from sls_patterns_cli.letters.listing import group_in
 from sls_patterns_cli.letters.selection import Selection
-from sls_patterns_cli.letters.stores import Counts, Queue, QueueReading, Reading
+from sls_patterns_cli.letters.stores import Counts, Queue, QueueReading, Reading, seconds
 from sls_patterns_cli.letters.ways.executions import Executions
 from sls_patterns_cli.letters.ways.firehose import UndeliveredRecords
 from sls_patterns_cli.letters.ways.messages import MOST_A_SECOND, Messages
@@ -51,6 +55,14 @@ class Redriven:
     """How many are sent and could not be deleted: the next redrive sends them again."""
     by_choice: int = 0
     """How many of those that are kept are sent only if somebody names them."""
+    came_back: int = 0
+    """How many have failed again after they were sent, and are letters again."""
+    same_reason: bool = True
+    """Whether all of these have the reason that they had."""
+    groups: list[tuple[str, int, str]] = field(default_factory=list)
+    """Of each group of which nothing more is sent the id, how many letters, and why."""
+    canaries: list[tuple[str, str, str]] = field(default_factory=list)
+    """Of each canary that was waited for the group, the letter and what became of it."""
     task: str = ""
     """What is said of a task of SQS that moves messages."""
     task_failed: str = ""
@@ -59,6 +71,11 @@ class Redriven:
     @property
     def sent(self) -> int:
         return self.verdicts.get("sent", 0) + self.verdicts.get("processed", 0)
+
+    @property
+    def left(self) -> int:
+        """How many have left the end, although some may be back."""
+        return self.sent + self.came_back
 
     @property
     def stay(self) -> int:
@@ -84,6 +101,12 @@ class Redriven:
         if outcome.reason and len(self.reasons) < MOST_REASONS:
             self.reasons.append((letter_id, outcome.verdict, outcome.reason))
 
+    def keep(self, group: str, count: int, why: str) -> None:
+        """Note letters of a group that are not sent."""
+        self.chosen += count
+        self.verdicts["kept"] = self.verdicts.get("kept", 0) + count
+        self.groups.append((group, count, why))
+
     def add_undeleted(self, letter_id: str, reason: str) -> None:
         self.undeleted += 1
         why = f"{letter_id} is sent and could not be deleted, so that it comes twice: {reason}"
@@ -98,15 +121,20 @@ class Redriven:
 
 @dataclass
 class Wish:
-    """What a redrive is asked for; `rate` is letters a second, `wait` seconds for verdicts."""
+    """What a redrive is asked for; `rate` is letters a second, `wait` seconds for verdicts.
+
+    Without `wait` a canary is waited for as long as it may take, and what follows it is not.
+    """
 
     selection: Selection
     rate: float | None = None
-    wait: float = 0
+    wait: float | None = None
     dry_run: bool = False
     executions: frozenset[str] = frozenset()
     all_readers: bool = False
     """Whether records of a delivery may go into a stream that others read as well."""
+    canary: bool = True
+    """Whether one letter of each cause goes first, and the others only if it is processed."""
 
     def __post_init__(self) -> None:
         self._next_at = time.monotonic()
@@ -141,7 +169,15 @@ class Redrive:
         self.watch: Callable[[Redriven], None] = lambda _: None
         """Told as often as something has become of letters."""
         self._lock = threading.Lock()
-        self._is_over = threading.Event()
+        self._groups: dict[str, Group] = {}
+        self._waits: set[str] = set()
+        """The message groups of a FIFO queue of which a letter waits for a canary."""
+        self._behind = 0
+        """How many of these groups wait behind such letters."""
+        self._deadline: float | None = None
+        """Until when canaries are waited for."""
+        self._left = 0
+        """How many letters were in the end when it was last looked at."""
         for way in end.ways:
             if isinstance(way, Executions):
                 way.named = wish.executions
@@ -154,20 +190,129 @@ class Redrive:
             counts = self._end.store.counts()
             redriven = Redriven(self._end, counts)
             wish = self._wish
-            if wish.selection.is_everything and not (wish.dry_run or wish.wait):
-                movable = self._end.movable()
-            else:
-                movable = None
-            if movable:
-                _move(*movable, wish.rate, redriven, said)
+            if wish.dry_run or (counts and not counts.total):
+                self._pass(redriven)
                 return redriven
-            hold = max(way.held_seconds for way in self._end.ways)
-            most = min(way.most_at_a_time for way in self._end.ways)
-            with self._end.store.reading(hold, most) as reading:
-                self._send_all(reading, redriven)
-                redriven.seen, redriven.copies = reading.seen, reading.copies
-            self._see_what_fails_again(redriven)
+            with alone(self._end.store, said):
+                self._redrive(redriven, said)
         return redriven
+
+    def _redrive(self, redriven: Redriven, said: Callable[[str], None]) -> None:
+        counts, wish = redriven.counts, self._wish
+        is_moved = wish.selection.is_everything and not wish.wait
+        if is_moved and (movable := self._end.movable()):
+            is_one_of_more = bool(counts and counts.total > 1)
+            if not (wish.canary and is_one_of_more) or self._may_move(redriven, said):
+                _move(*movable, wish.rate, redriven, said)
+            return
+        self._pass(redriven)
+        while self._is_anything_decided(redriven, said):
+            self._pass(redriven)
+        self._keep_the_rest(redriven)
+        self._see_what_fails_again(redriven)
+
+    def _pass(self, redriven: Redriven, *, only_first: bool = False) -> None:
+        """Send what may be sent by now; with `only_first` no more than one canary."""
+        before, owed = redriven.left, self._held_back() + redriven.chosen
+        for group in self._groups.values():
+            group.waiting = 0
+        self._waits.clear()
+        self._behind = 0
+        hold = max(way.held_seconds for way in self._end.ways)
+        most = 1 if only_first else min(way.most_at_a_time for way in self._end.ways)
+        with self._end.store.reading(hold, most) as reading:
+            if only_first:
+                for batch in reading:
+                    self._send(batch, reading, redriven)
+                    if self._groups:
+                        break
+            else:
+                self._send_all(reading, redriven)
+            # Of a message group SQS shows the next only after the first are gone.
+            redriven.seen = max(redriven.seen, before + reading.seen)
+            redriven.copies = max(redriven.copies, reading.copies)
+        # What was seen before and is not now, somebody else holds or has taken.
+        redriven.seen -= max(0, owed - self._held_back() - redriven.chosen)
+        counts = self._end.store.counts() if self._undecided() else None
+        self._left = counts.total if counts else 0
+
+    def _may_move(self, redriven: Redriven, said: Callable[[str], None]) -> bool:
+        """Send one letter, and tell whether SQS may move the others: it is processed."""
+        self._pass(redriven, only_first=True)
+        (group,) = [*self._groups.values()] or [Group("")]
+        group.waiting = redriven.counts.total - redriven.chosen if redriven.counts else 0
+        if group.state == "undecided" and self._is_anything_decided(redriven, said):
+            self._tell_canaries(redriven)
+            return True
+        self._keep_the_rest(redriven)
+        redriven.seen = redriven.counts.total if redriven.counts else redriven.seen
+        return False
+
+    def _is_anything_decided(self, redriven: Redriven, said: Callable[[str], None]) -> bool:
+        """Wait for canaries; tell whether there is anything to be sent that waits for one."""
+        undecided = self._undecided()
+        held_back = sum(group.waiting for group in undecided)
+        if held_back:
+            if self._deadline is None:
+                wait = canaries.wait_for(self._end.ways, self._wish.wait)
+                self._deadline = time.monotonic() + wait
+            deadline = self._deadline
+            for group in undecided:
+                said(f"{self._end.name}: {_not_decided(group)}")
+            while (undecided := self._undecided()) and time.monotonic() < deadline:
+                with interrupts.allowed():
+                    pause = LOOKS_EVERY / min(10, seconds(1))
+                    time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+                self._look_at(undecided, redriven)
+            if undecided:
+                self._take_what_is_back(redriven)
+        return any(group.state == "good" and group.waiting for group in self._groups.values())
+
+    def _held_back(self) -> int:
+        return self._behind + sum(group.waiting for group in self._groups.values())
+
+    def _undecided(self) -> list[Group]:
+        return [group for group in self._groups.values() if group.state == "undecided"]
+
+    def _look_at(self, undecided: list[Group], redriven: Redriven) -> None:
+        """Decide of canaries: what is back is bad, what was seen to be processed is good."""
+        counts = self._end.store.counts()
+        came = counts is not None and counts.total > self._left
+        consumed = [group for group in undecided if canaries.is_consumed(group)]
+        if came or consumed:
+            self._take_what_is_back(redriven)
+            self._left = counts.total if counts else 0
+        for group in undecided:
+            if group.state == "undecided" and (group in consumed or canaries.is_logged(group)):
+                group.state = "good"
+                redriven.settle("sent", "processed", 1)
+
+    def _keep_the_rest(self, redriven: Redriven) -> None:
+        """Note what stays: letters whose canary is not good, and what is behind them."""
+        self._tell_canaries(redriven)
+        for group in self._groups.values():
+            if not group.waiting:
+                continue
+            if group.state == "bad":
+                redriven.keep(group.id, group.waiting, f"the first of them {group.reason}")
+            elif group.canary:
+                wait = canaries.wait_for(self._end.ways, self._wish.wait)
+                longer = "a longer --wait decides, --no-canary sends them without"
+                why = f"{group.canary.id} was sent first and is not decided after {wait:g} s"
+                redriven.keep(group.id, group.waiting, f"{why}; {longer}")
+            else:
+                redriven.keep(group.id, group.waiting, "the first of them could not be sent")
+        if self._behind:
+            why = "they are behind letters of their message groups that stay"
+            redriven.keep("", self._behind, why)
+
+    def _tell_canaries(self, redriven: Redriven) -> None:
+        verdicts = {"good": "processed", "bad": "failed-again", "undecided": "undecided"}
+        redriven.canaries = [
+            (group.id, group.canary.id, verdicts[group.state])
+            for group in self._groups.values()
+            if group.canary
+        ]
 
     def _send_all(self, reading: Reading, redriven: Redriven) -> None:
         if not (isinstance(reading, QueueReading) and self._is_parallel):
@@ -175,9 +320,11 @@ class Redrive:
                 self._send(batch, reading, redriven)
             return
 
+        is_over = threading.Event()
+
         def work() -> None:
             """Send what a receive shows, and delete it: of its groups nothing is shown before."""
-            while not self._is_over.is_set() and (received := reading.receive()):
+            while not is_over.is_set() and (received := reading.receive()):
                 for batch in reading.given(received):
                     self._send(batch, reading, redriven)
 
@@ -188,7 +335,7 @@ class Redrive:
                     with interrupts.allowed():
                         worker.result()
             finally:  # what a worker has sent, it deletes before it ends
-                self._is_over.set()
+                is_over.set()
 
     def _send(self, batch: list[Letter], reading: Reading, redriven: Redriven) -> None:
         chosen: list[tuple[Way, Letter]] = []
@@ -200,14 +347,13 @@ class Redrive:
                 chosen.append((way, letter))
             else:
                 reading.skip(letter)
-        with self._lock:
-            redriven.chosen += len(chosen)
         if self._wish.dry_run:
+            redriven.chosen += len(chosen)
             for _, letter in chosen:
                 reading.hold(letter)
             return
         for way, letters in _runs(chosen):
-            for outcomes in self._outcomes(way, letters):
+            for outcomes in self._outcomes(way, letters, reading):
                 self._settle(way, outcomes, reading, redriven)
 
     def _settle(
@@ -221,12 +367,15 @@ class Redrive:
         left = [letter for letter, outcome in outcomes if outcome.leaves]
         undeleted = reading.delete_all(left) if left else {}
         with self._lock:
+            redriven.chosen += len(outcomes)
             for letter, outcome in outcomes:
                 redriven.add(letter.id, outcome)
+                is_canary = self._decide(way, letter, outcome)
                 if reason := undeleted.get(letter.id):
                     redriven.add_undeleted(letter.id, reason)
                 if outcome.leaves:
-                    self._remember(way, letter, outcome)
+                    if not is_canary:
+                        self._remember(way, letter, outcome)
                     continue
                 if self._is_fifo:
                     self._stays.setdefault(letter.group, letter.id)
@@ -234,27 +383,86 @@ class Redrive:
             self.sending = None
             self.watch(redriven)
 
-    def _outcomes(self, way: Way, letters: list[Letter]) -> Iterator[list[tuple[Letter, Outcome]]]:
+    def _outcomes(
+        self, way: Way, letters: list[Letter], reading: Reading
+    ) -> Iterator[list[tuple[Letter, Outcome]]]:
         """Yield what becomes of letters; one that is behind a letter that stays is not sent.
 
         Of a batch some may be refused, so that no two of a message group are in one.
         """
+        most = self._wish.fitting(way.most_at_once)
         for round_ in _rounds(letters) if self._is_fifo else [letters]:
-            going: list[Letter] = []
+            some: list[Letter] = []
             for letter in round_:
                 if first := self._stays.get(letter.group):
                     why = f"is behind {first} of its group {letter.group}, which stays"
                     yield [(letter, kept(f"{letter.id} {why}"))]
-                else:
-                    going.append(letter)
-            size = self._wish.fitting(way.most_at_once)
-            for start in range(0, len(going), size):
-                some = going[start : start + size]
-                self._wish.pace(len(some))
-                self.sending, done = some[0], 0
-                for outcomes in way.send_all(some):
-                    yield list(zip(some[done:], outcomes, strict=False))
-                    done += len(outcomes)
+                    continue
+                turn = self._turn(way, letter)
+                if turn == "waits":
+                    reading.skip(letter)
+                    continue
+                if turn == "first":
+                    yield from self._sent_of(way, some)
+                    some = []
+                    yield from self._sent_of(way, [letter], alone=True)
+                    continue
+                some.append(letter)
+                if len(some) == most:
+                    yield from self._sent_of(way, some)
+                    some = []
+            yield from self._sent_of(way, some)
+
+    def _sent_of(
+        self, way: Way, letters: list[Letter], *, alone: bool = False
+    ) -> Iterator[list[tuple[Letter, Outcome]]]:
+        """Yield what becomes of letters; one that is sent alone is known by its id in a queue."""
+        if not letters:
+            return
+        self._wish.pace(len(letters))
+        self.sending, done = letters[0], 0
+        if alone and isinstance(way, SentToQueue):
+            yield [(letters[0], way.attempt(letters[0]))]
+            return
+        for outcomes in way.send_all(letters):
+            yield list(zip(letters[done:], outcomes, strict=False))
+            done += len(outcomes)
+
+    def _turn(self, way: Way, letter: Letter) -> Literal["goes", "first", "waits"]:
+        """Tell whether a letter is sent now: the first of its cause is, others wait for it."""
+        if not self._wish.canary:
+            return "goes"
+        id_ = group_in(way, letter)
+        with self._lock:
+            if self._is_fifo and letter.group in self._waits:
+                self._behind += 1
+                return "waits"
+            group = self._groups.setdefault(id_, Group(id_))
+            if group.state == "good":
+                return "goes"
+            if group.state == "new":
+                group.state = "undecided"
+                return "first"
+            group.waiting += 1
+            if self._is_fifo:
+                self._waits.add(letter.group)
+            return "waits"
+
+    def _decide(self, way: Way, letter: Letter, outcome: Outcome) -> bool:
+        """Note what a canary tells by its outcome; tell whether it is one that is looked for."""
+        group = self._groups.get(group_in(way, letter))
+        if group is None or group.state != "undecided" or group.canary:
+            return False
+        if outcome.verdict == "failed-again":
+            group.fail("has failed again")
+        elif outcome.verdict == "sent" and isinstance(way, SentToQueue) and way.comes_back:
+            group.begin(way, letter, way.sent_ids.get(letter.id, ""))
+            return True
+        elif outcome.verdict == "kept":
+            group.state = "new"  # it tells nothing of the others
+        else:
+            group.state = "good"
+        return False
 
     @property
     def _is_parallel(self) -> bool:
@@ -284,28 +492,43 @@ class Redrive:
             self._take_what_is_back(redriven)
             redriven.settle("sent", "processed", self._sent.total())
             return
-        deadline = time.monotonic() + self._wish.wait
-        while self._sent.total() and time.monotonic() < deadline:
+        deadline = time.monotonic() + (self._wish.wait or 0)
+        while +self._sent and time.monotonic() < deadline:
             with interrupts.allowed():
                 time.sleep(min(LOOKS_EVERY, max(0.0, deadline - time.monotonic())))
             counts = self._end.store.counts()
             if counts is None or counts.total > redriven.stay or time.monotonic() >= deadline:
                 self._take_what_is_back(redriven)
-        if self._sent.total() and self._is_consumed():
-            redriven.settle("sent", "processed", self._sent.total())
+        if +self._sent and self._is_consumed():
+            redriven.settle("sent", "processed", (+self._sent).total())
 
     def _take_what_is_back(self, redriven: Redriven) -> None:
+        canaries_of = {
+            group.way.identity(group.canary): group
+            for group in self._undecided()
+            if group.way and group.canary
+        }
         with self._end.store.reading() as reading:
             for batch in reading:
                 for letter in batch:
                     reading.hold(letter)
-                    came_after = letter.sent_at > self._wish.selection.started_at
-                    identity = self._end.way_of(letter).identity(letter)
-                    if came_after and self._sent[identity] and letter.id not in self._back:
-                        self._sent[identity] -= 1
-                        self._back.add(letter.id)
-                        redriven.settle("sent", "failed-again", 1)
-                        redriven.tell(letter.id, failed_again("it is back, with the same body"))
+                    if letter.sent_at <= self._wish.selection.started_at:
+                        continue
+                    way = self._end.way_of(letter)
+                    identity = way.identity(letter)
+                    is_canary = identity in canaries_of
+                    if letter.id in self._back or not (is_canary or self._sent[identity]):
+                        continue
+                    self._sent[identity] -= not is_canary
+                    self._back.add(letter.id)
+                    redriven.settle("sent", "failed-again", 1)
+                    redriven.came_back += 1
+                    if group := canaries_of.pop(identity, None):
+                        is_same = group.id == group_in(way, letter)
+                        redriven.same_reason &= is_same
+                        reason = "with the same reason" if is_same else "with another reason"
+                        group.fail(f"is back, {reason}")
+                    redriven.tell(letter.id, failed_again("it is back, with the same body"))
 
     def _is_consumed(self) -> bool:
         """Tell whether everything that was sent went to queues that are empty now."""
@@ -314,6 +537,18 @@ class Redrive:
             and Queue(way.edge.source, way.url, way.clients).counts().total == 0
             for way in self._end.ways
         )
+
+
+def _not_decided(group: Group) -> str:
+    way, canary = group.way, group.canary
+    if not (isinstance(way, SentToQueue) and canary):
+        return ""
+    queue = Queue(way.goes_to, way.url, way.clients)
+    visibility, receives = queue.visibility_seconds, queue.most_receives
+    long = f"that can take {visibility * receives} s, {receives} receives of {visibility} s each"
+    if not receives:
+        long = f"that can take for ever, as {queue.name} has no limit of receives"
+    return f"{canary.id} is sent first of group {group.id}: not decided yet; {long}"
 
 
 def _move(
@@ -340,9 +575,9 @@ def _move(
         with interrupts.allowed():
             time.sleep(LOOKS_EVERY)
     moved = int(task.get("ApproximateNumberOfMessagesMoved") or 0)
-    redriven.seen = redriven.chosen = moved
+    redriven.seen = redriven.chosen = redriven.chosen + moved
     if moved:
-        redriven.verdicts["sent"] = moved
+        redriven.verdicts["sent"] = redriven.verdicts.get("sent", 0) + moved
     if task["Status"] != "COMPLETED":
         redriven.task_failed = str(task.get("FailureReason") or task["Status"])
 

@@ -219,20 +219,32 @@ def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:
     if dry_run:
         yield f"{name}: {done.chosen} of {done.seen - done.copies} would be sent back"
         return
-    stay = f", {done.stay} stay" if done.stay else ""
-    yield f"{name}: {done.sent} sent back{stay}"
+    left = done.stay - done.came_back
+    stay = f", {left} stay" if left else ""
+    yield f"{name}: {done.left} sent back{_came_back(done)}{stay}"
     if done.verdicts.get("processed"):
         yield f"  processed: {done.verdicts['processed']} of them"
     if done.copies:
         yield f"  {_copies(done.copies)}"
     yield from (f"  stays: {reason}" for _, _, reason in done.reasons)
-    if len(done.reasons) < done.stay:
-        yield f"  stays: {done.stay - len(done.reasons)} more"
+    told = len(done.reasons) + sum(count for _, count, _ in done.groups)
+    for group, count, why in done.groups:
+        of_group = f" of group {group}" if group else ""
+        yield f"  stays: {count}{of_group}, as {why}"
+    if told < done.stay:
+        yield f"  stays: {done.stay - told} more"
     if done.unseen and done.counts:
         yield f"  {total(name, done.counts, done.seen)}"
     if done.task_failed:
         one_by_one = "with --older-than 0s letters are sent one by one"
         yield f"  SQS ended its task: {done.task_failed}; {one_by_one}"
+
+
+def _came_back(done: Redriven) -> str:
+    if not done.came_back:
+        return ""
+    reason = "with the same reason" if done.same_reason else "some with another reason"
+    return f"; {done.came_back} came back {reason}"
 
 
 def redrive_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
@@ -244,6 +256,14 @@ def redrive_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
         "chosen": done.chosen,
         "moved_by_sqs": bool(done.task),
         "verdicts": {verdict: done.verdicts.get(verdict, 0) for verdict in VERDICTS},
+        "came_back": done.came_back,
+        "kept_groups": [
+            {"group": group or None, "count": count, "reason": why}
+            for group, count, why in done.groups
+        ],
+        "canaries": [
+            {"group": group, "id": id_, "verdict": verdict} for group, id_, verdict in done.canaries
+        ],
         "task_failed": done.task_failed or None,
         "letters": [
             {"id": id_, "verdict": verdict, "reason": reason}

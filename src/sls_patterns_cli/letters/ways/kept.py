@@ -46,6 +46,7 @@ class SetAsideMessages(Kept, SentToQueue):
 
     kind = "messages set aside"
     with_attributes = False  # they say why it was set aside
+    comes_back = True
 
     @property
     def goes_to(self) -> str:
@@ -175,7 +176,7 @@ class RejectedRecords(StreamRecords):
 
     def send_back(self, letter: Letter) -> Outcome:
         records = [{**record, "redrive": True} for record in self._event(letter)["Records"]]
-        return self.retry(json.dumps({"Records": records}))
+        return self.checked(letter, self.retry(json.dumps({"Records": records})))
 
 
 class MapItems(Kept):

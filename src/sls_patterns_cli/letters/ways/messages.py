@@ -18,6 +18,7 @@ MOST_A_SECOND = 500
 class Messages(SentToQueue):
     kind = "messages"
     says_error = False
+    comes_back = True
 
     @property
     def goes_to(self) -> str:

@@ -17,7 +17,15 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from sls_patterns_cli.letters.letter import Cause, Letter, Outcome, decoded, kept
+from sls_patterns_cli.letters.letter import (
+    Cause,
+    Letter,
+    Outcome,
+    decoded,
+    failed_again,
+    kept,
+)
+from sls_patterns_cli.letters.stores import Bucket
 from sls_patterns_cli.letters.targets import (
     invoke,
     name_of,
@@ -122,7 +130,23 @@ class StreamRecords(StreamBatches):
         return event if records is None else [_readable(record) for record in records]
 
     def send_back(self, letter: Letter) -> Outcome:
-        return self.retry(json.dumps(self._event(letter)))
+        return self.checked(letter, self.retry(json.dumps(self._event(letter))))
+
+    def checked(self, letter: Letter, outcome: Outcome) -> Outcome:
+        """Return an outcome that may be worse: a function keeps what it cannot read, and succeeds.
+
+        Then it has put the same object anew. In a bucket that a queue tells of, that is a letter of
+        its own.
+        """
+        if not (outcome.leaves and letter.object_key):
+            return outcome
+        bucket = Bucket(self.edge.end.name, self.context.id(self.edge.end.name), (), self.clients)
+        try:
+            is_new = bucket.content(letter.object_key) != letter.body
+        except bucket.s3.exceptions.NoSuchKey:
+            return outcome
+        why = f"{self.failed} still cannot read it, and has kept it anew"
+        return failed_again(why, is_kept_anew=bool(letter.message_id)) if is_new else outcome
 
     def _event(self, letter: Letter) -> Record:
         """Return the event that the function could not process."""
