@@ -112,7 +112,7 @@ def test_while_the_cause_holds_one_letter_is_sent_and_the_others_stay(
     first, total, *stays = said.splitlines()
     assert first.endswith("not decided yet; that can take 120 s, 2 receives of 60 s each")
     assert total == "JobsDlq: 1 sent back; 1 came back with the same reason, 5 stay"
-    assert stays[-1].endswith(", as the first of them is back, with the same reason")
+    assert stays[-1].endswith(", as the first of them is back with the same reason")
     assert code == 1
     assert sorted(bodies(client, consumed.ids["JobsDlq"])) == [
         f"poison {number}" for number in range(6)

@@ -75,7 +75,7 @@ def test_letters_are_grouped_by_the_error_that_the_log_has_with_their_ids(
     listed = letters("list", *OF_ORDERS).stdout
     found = groups(letters)
     of_poison = next(each["group"] for each in found if each["count"] == 2)
-    done = letters("redrive", *OF_ORDERS, "--group", of_poison, "--yes")
+    done = letters("redrive", *OF_ORDERS, "--group", of_poison, "--no-canary", "--yes")
 
     assert {(each["cause"], each["count"], each["logged"], each["guess"]) for each in found} == {
         ("received too often: ValueError: order … of …", 2, True, None),
@@ -157,8 +157,8 @@ def test_a_log_that_may_not_be_read_is_said(
     ("verb", "most"),
     [
         (("list",), 3),
-        (("redrive", "--group", "{group}", "--yes"), 3),
-        (("redrive", "--older-than", "0s", "--yes"), 0),
+        (("redrive", "--group", "{group}", "--no-canary", "--yes"), 3),
+        (("redrive", "--older-than", "0s", "--no-canary", "--yes"), 0),
     ],
 )
 def test_the_log_is_read_once_for_all_letters(  # noqa: PLR0913, PLR0917 - fixtures

@@ -15,7 +15,7 @@ from sls_patterns_cli.letters.canaries import Group
 from sls_patterns_cli.letters.ends import End
 from sls_patterns_cli.letters.exclusion import alone
 from sls_patterns_cli.letters.letter import Letter, Outcome, Verdict, failed_again, kept
-from sls_patterns_cli.letters.listing import group_in
+from sls_patterns_cli.letters.listing import cause_of, group_in
 from sls_patterns_cli.letters.selection import Selection
 from sls_patterns_cli.letters.stores import Counts, Queue, QueueReading, Reading, seconds
 from sls_patterns_cli.letters.ways.executions import Executions
@@ -57,8 +57,8 @@ class Redriven:
     """How many of those that are kept are sent only if somebody names them."""
     came_back: int = 0
     """How many have failed again after they were sent, and are letters again."""
-    same_reason: bool = True
-    """Whether all of these have the reason that they had."""
+    back_reasons: set[str] = field(default_factory=set)
+    """How the reasons of canaries that came back compare with those that they had."""
     groups: list[tuple[str, int, str]] = field(default_factory=list)
     """Of each group of which nothing more is sent the id, how many letters, and why."""
     canaries: list[tuple[str, str, str]] = field(default_factory=list)
@@ -450,7 +450,7 @@ class Redrive:
 
     def _decide(self, way: Way, letter: Letter, outcome: Outcome) -> bool:
         """Note what a canary tells by its outcome; tell whether it is one that is looked for."""
-        group = self._groups.get(group_in(way, letter))
+        group = self._groups.get(group_in(way, letter)) if self._wish.canary else None
         if group is None or group.state != "undecided" or group.canary:
             return False
         if outcome.verdict == "failed-again":
@@ -524,10 +524,9 @@ class Redrive:
                     redriven.settle("sent", "failed-again", 1)
                     redriven.came_back += 1
                     if group := canaries_of.pop(identity, None):
-                        is_same = group.id == group_in(way, letter)
-                        redriven.same_reason &= is_same
-                        reason = "with the same reason" if is_same else "with another reason"
-                        group.fail(f"is back, {reason}")
+                        reason = _compared(group, way, letter)
+                        redriven.back_reasons.add(reason)
+                        group.fail(f"is back{reason}")
                     redriven.tell(letter.id, failed_again("it is back, with the same body"))
 
     def _is_consumed(self) -> bool:
@@ -549,6 +548,13 @@ def _not_decided(group: Group) -> str:
     if not receives:
         long = f"that can take for ever, as {queue.name} has no limit of receives"
     return f"{canary.id} is sent first of group {group.id}: not decided yet; {long}"
+
+
+def _compared(group: Group, way: Way, letter: Letter) -> str:
+    """Say whether a letter that is back has the reason that it had; "" where none is known yet."""
+    if group.id == group_in(way, letter):
+        return " with the same reason"
+    return " with another reason" if cause_of(way, letter).error else ""
 
 
 def _move(

@@ -243,8 +243,8 @@ def redrive_lines(done: Redriven, *, dry_run: bool) -> Iterator[str]:
 def _came_back(done: Redriven) -> str:
     if not done.came_back:
         return ""
-    reason = "with the same reason" if done.same_reason else "some with another reason"
-    return f"; {done.came_back} came back {reason}"
+    known = done.back_reasons if len(done.back_reasons) == 1 else {""}
+    return f"; {done.came_back} came back{next(iter(known))}"
 
 
 def redrive_json(done: Redriven, *, dry_run: bool) -> dict[str, Any]:
