@@ -23,7 +23,7 @@ def render(folder: Path, pattern: str, topology: str, runtime: str = "python") -
         ("distributed-trigger", "cloudwatch-logs", ["logs:CreateLogStream", "logs:PutLogEvents"]),
         ("distributed-trigger", "s3-events", ["s3:PutObject"]),
         ("notifier", "sns", ["lambda:InvokeFunction"]),
-        ("read-heavy-reporting-engine", "invalidate-on-write", ["sns:Publish"]),
+        ("read-heavy-reporting-engine", "shared-database", ["sns:Publish"]),
         ("router", "event-rules", ["events:PutEvents"]),
         ("frugal-consumer", "standard", ["sqs:SendMessage"]),
     ],

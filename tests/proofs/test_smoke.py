@@ -17,13 +17,16 @@ SURVIVED: dict[tuple[str, str], str] = {
     ("eventually-consistent", "publish-order-events"): "all subscribers would get the event",
     ("eventually-consistent", "replay-orders"): "only operators start a replay",
     ("fan-out-fan-in", "sweep-jobs"): "the sweeper acts only after a job's deadline",
-    (
-        "read-heavy-reporting-engine/invalidate-on-write",
-        "record-reports",
-    ): "a sale counts, and its report is stale",
     **{
         (
-            "read-heavy-reporting-engine/invalidate-on-write",
+            f"read-heavy-reporting-engine/{topology}",
+            "record-reports",
+        ): "a sale counts, and its report is stale"
+        for topology in ("invalidate-on-write", "shared-database")
+    },
+    **{
+        (
+            "read-heavy-reporting-engine/shared-database",
             f"invalidate-{of}",
         ): "other services send the changes"
         for of in ("reports", "sales")

@@ -49,7 +49,7 @@ HERE = Path(__file__).parent
 
 CHOSEN = {
     "read-heavy-reporting-engine": (
-        "invalidate-on-write",
+        "shared-database",
         "[cors, domain, concurrency, capacity, vpc, cluster, kms, retention, email, boundary]",
     ),
     "simple-web-service": (

@@ -11,26 +11,13 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infrastructure.alarms import (
-    Alarms,
-    When,
-    deleted_from,
-    hidden_in,
-    math,
-    metric,
-    oldest_in,
-    waiting_in,
-)
+from infrastructure.alarms import Alarms, When, hidden_in, math, metric, waiting_in
 from infrastructure.bundling import function_code
 
 MIGRATIONS = Path(__file__).parents[1] / "src/read_heavy_reporting_engine/migrations"
@@ -44,8 +31,6 @@ class Thresholds:
     """Which share of the calls may fail, in percent; AWS recommends 5."""
     latency_milliseconds: float = 2500
     """How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500."""
-    oldest_message_seconds: float = 1500
-    """How long a message may wait, in seconds; 1.5 times the longest normal wait."""
 
 
 class ReadHeavyReportingEngineStack(cdk.Stack):
@@ -66,22 +51,18 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         """
         super().__init__(scope, construct_id, **options)
 
-        # Two private subnets, with gateway endpoints for S3 and DynamoDB.
-        # IPv6 leads to SQS, and nobody in: it costs nothing.
+        # Two private subnets, with gateway endpoints for S3 and DynamoDB only.
         vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/23"),
             max_azs=2,
-            ip_protocol=ec2.IpProtocol.DUAL_STACK,
-            nat_gateways=0,
-            create_internet_gateway=False,
             # It is unused; to close it CDK would add a function that may change groups.
             restrict_default_security_group=False,
             subnet_configuration=[
                 ec2.SubnetConfiguration(
                     name="Private",
-                    subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS,
+                    subnet_type=ec2.SubnetType.PRIVATE_ISOLATED,
                     cidr_mask=24,
                 ),
             ],
@@ -100,7 +81,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             vpc=vpc,
             description="The functions that use the database",
         )
-        function_security_group.add_egress_rule(ec2.Peer.any_ipv6(), ec2.Port.HTTPS, "to SQS")
         sales_security_group = ec2.SecurityGroup(
             self,
             "SalesSecurityGroup",
@@ -117,7 +97,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "SalesSubnetGroup",
             description="The private subnets",
             vpc=vpc,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
         )
         sales_capacity = rds.CfnDBCluster.ServerlessV2ScalingConfigurationProperty(
             min_capacity=0,  # pauses when nobody uses it; waking up takes about 15 seconds
@@ -227,7 +207,7 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             major_engine_version="8",
             user_group_id=reports_user_group.ref,
             cache_usage_limits=reports_limits,
-            subnet_ids=[subnet.subnet_id for subnet in vpc.private_subnets],
+            subnet_ids=[subnet.subnet_id for subnet in vpc.isolated_subnets],
             security_group_ids=[reports_security_group.security_group_id],
         )
         reports_cache_url = (
@@ -293,53 +273,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             vpc=vpc,
             security_groups=[function_security_group, reports_client_security_group],
         )
-
-        data_changes_topic = sns.Topic(
-            self,
-            "DataChangesTopic",
-            enforce_ssl=True,
-            master_key=kms.Alias.from_alias_name(self, "DataChangesTopicKey", "alias/aws/sns"),
-        )
-        # Where other stacks find the topic that they subscribe to.
-        ssm.StringParameter(
-            self,
-            "DataChangesTopicParameter",
-            parameter_name=f"/topics/{self.stack_name}/data-changes",
-            string_value=data_changes_topic.topic_arn,
-        )
-        data_changes_to_stale_reports_dead_letter_queue = self._dead_letter_queue(
-            "DataChangesToStaleReportsDeadLetterQueue",
-        )
-
-        stale_reports_dead_letter_queue = self._dead_letter_queue(
-            "StaleReportsDeadLetterQueue",
-        )
-        stale_reports_queue = sqs.Queue(
-            self,
-            "StaleReportsQueue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=cdk.Duration.days(4),
-            # Six times the function's timeout.
-            visibility_timeout=cdk.Duration.seconds(360),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=stale_reports_dead_letter_queue,
-                # An outage of an hour makes no dead letter.
-                max_receive_count=11,
-            ),
-        )
-
-        invalidate_function = self._function(
-            "InvalidateFunction",
-            name="invalidate",
-            description="Invalidates reports that other services changed",
-            timeout=cdk.Duration.seconds(60),
-            vpc=vpc,
-            security_groups=[function_security_group, reports_client_security_group],
-            ipv6_allowed_for_dual_stack=True,
-        )
-        # SQS answers over IPv6.
-        invalidate_function.add_environment("AWS_USE_DUALSTACK_ENDPOINT", "true")
 
         migrate_function = self._function(
             "MigrateFunction",
@@ -428,57 +361,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         # The user has the cache's name. Without TLS, which is the second s, a client would hang.
         record_function.add_environment("REPORTS_URL", reports_cache_url)
 
-        # data-changes -> stale-reports
-        data_changes_topic.add_subscription(
-            subscriptions.SqsSubscription(
-                stale_reports_queue,
-                raw_message_delivery=True,
-                dead_letter_queue=data_changes_to_stale_reports_dead_letter_queue,
-            )
-        )
-
-        # stale-reports -> invalidate
-        stale_reports_queue.grant(
-            invalidate_function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"
-        )
-        stale_reports_dead_letter_queue.grant(invalidate_function, "sqs:SendMessage")
-        invalidate_function.add_event_source_mapping(
-            "StaleReportsQueue",
-            event_source_arn=stale_reports_queue.queue_arn,
-            batch_size=1,
-            report_batch_item_failures=True,
-            max_concurrency=2,
-        )
-        invalidate_function.add_environment(
-            "DEAD_LETTER_QUEUE_URL", stale_reports_dead_letter_queue.queue_url
-        )
-
-        # invalidate -> sales
-        self._let_sign_in(
-            invalidate_function,
-            sales_cluster,
-            user="service",
-            patience=35,
-        )
-        # What a function that has ended began must not go on, nor hold its locks.
-        invalidate_function.add_environment(
-            "PGOPTIONS", "-c statement_timeout=5s -c lock_timeout=2s"
-        )
-
-        # invalidate -> reports
-        iam.Grant.add_to_principal(
-            grantee=invalidate_function,
-            actions=["elasticache:Connect"],
-            resource_arns=[reports_cache.attr_arn],
-        )
-        iam.Grant.add_to_principal(
-            grantee=invalidate_function,
-            actions=["elasticache:Connect"],
-            resource_arns=[reports_user.attr_arn],
-        )
-        # The user has the cache's name. Without TLS, which is the second s, a client would hang.
-        invalidate_function.add_environment("REPORTS_URL", reports_cache_url)
-
         # migrate -> sales
         self._let_sign_in(
             migrate_function,
@@ -508,7 +390,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         # New code must not run on the old schema.
         report_function.node.add_dependency(sales_schema)
         record_function.node.add_dependency(sales_schema)
-        invalidate_function.node.add_dependency(sales_schema)
 
         thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
@@ -516,41 +397,25 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         # stays there hides no other.
         alarms.page(
             "DeadLettersAlarm",
-            "Page: Failed messages have come into DataChangesToStaleReportsDeadLetterQueue, "
-            "StaleReportsDeadLetterQueue and MigrateDeadLetterQueue. First: run make "
+            "Page: Failed messages have come into MigrateDeadLetterQueue. First: run make "
             "dead-letters, then see When a message fails in the README",
             math(
-                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) "
-                "+ IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) "
-                "+ IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
-                w1=waiting_in(data_changes_to_stale_reports_dead_letter_queue),
-                h1=hidden_in(data_changes_to_stale_reports_dead_letter_queue),
-                w2=waiting_in(stale_reports_dead_letter_queue),
-                h2=hidden_in(stale_reports_dead_letter_queue),
-                w3=waiting_in(migrate_dead_letter_queue),
-                h3=hidden_in(migrate_dead_letter_queue),
+                "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)",
+                w1=waiting_in(migrate_dead_letter_queue),
+                h1=hidden_in(migrate_dead_letter_queue),
             ),
             When(periods=20, needed=1, clears=False),
         )
         # Nothing else shows it.
         alarms.page(
             "LostEventsAlarm",
-            "Page: A failed event could not be kept, and is lost, at DataChangesTopic and "
-            "MigrateFunction. First: check the permissions to send to the dead-letter queue",
-            math(
-                "m1 + m2",
-                m1=metric(
-                    "AWS/SNS",
-                    "NumberOfNotificationsFailedToRedriveToDlq",
-                    "Sum",
-                    TopicName=data_changes_topic.topic_name,
-                ),
-                m2=metric(
-                    "AWS/Lambda",
-                    "DestinationDeliveryFailures",
-                    "Sum",
-                    FunctionName=migrate_function.function_name,
-                ),
+            "Page: A failed event could not be kept, and is lost, at MigrateFunction. First: "
+            "check the permissions to send to the dead-letter queue",
+            metric(
+                "AWS/Lambda",
+                "DestinationDeliveryFailures",
+                "Sum",
+                FunctionName=migrate_function.function_name,
             ),
         )
         # A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an
@@ -586,21 +451,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             "functions",
             metric("AWS/ApiGateway", "Latency", "p90", ApiId=api.api_id),
             When(above=thresholds.latency_milliseconds, periods=5),
-        )
-        # 3 messages or more of which none is deleted count as if they waited until the queue
-        # drops them; in 4 of 4 minutes.
-        alarms.page(
-            "StaleReportsQueueAgeAlarm",
-            "Page: The invalidate function processes no message, or messages wait too long. "
-            "First: look for errors and throttles",
-            math(
-                "IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)",
-                age=oldest_in(stale_reports_queue),
-                deleted=deleted_from(stale_reports_queue),
-                waiting=waiting_in(stale_reports_queue),
-                hidden=hidden_in(stale_reports_queue),
-            ),
-            When(above=thresholds.oldest_message_seconds, periods=4),
         )
         # 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
         alarms.ticket(
@@ -645,25 +495,19 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             ),
             When(periods=3),
         )
-        # Callers are told by a status, and events are retried; three receives of a message in a
-        # row; if no message of a queue is processed, its own alarm goes off.
+        # Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
         alarms.ticket(
             "FunctionErrorsAlarm",
-            "Ticket: Invocations of ReportFunction, RecordFunction and InvalidateFunction fail. "
-            "First: see their logs",
+            "Ticket: Invocations of ReportFunction and RecordFunction fail. First: see their logs",
             math(
-                f"IF(100 * failed > IF(calls < 63, 24, {thresholds.error_percent}) * calls, 0, "
-                "m1_1 + m1_2) + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+                f"IF(100 * failed > IF(calls < 9, 24, {thresholds.error_percent}) * calls, 0, "
+                "m1_1 + m1_2)",
                 calls=metric("AWS/ApiGateway", "Count", "Sum", ApiId=api.api_id),
                 failed=metric("AWS/ApiGateway", "5xx", "Sum", ApiId=api.api_id),
                 m1_1=report_function.metric_errors(),
                 m1_2=record_function.metric_errors(),
-                m2=invalidate_function.metric_errors(),
-                deleted2=deleted_from(stale_reports_queue),
-                waiting2=waiting_in(stale_reports_queue),
-                hidden2=hidden_in(stale_reports_queue),
             ),
-            When(minutes=7, periods=3),
+            When(periods=3),
         )
 
         self._output("ApiUrl", "The address of the API", api.api_endpoint)
@@ -682,34 +526,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
         )
         cdk.CfnOutput(
             self, "RecordFunctionLogGroupName", value=record_function.log_group.log_group_name
-        )
-        self._output(
-            "DataChangesTopicArn",
-            "The topic of reports that other services changed",
-            data_changes_topic.topic_arn,
-        )
-        self._output(
-            "DataChangesToStaleReportsDeadLetterQueueUrl",
-            "The queue of the messages that could not be delivered to stale-reports",
-            data_changes_to_stale_reports_dead_letter_queue.queue_url,
-        )
-        self._output(
-            "StaleReportsQueueUrl",
-            "The queue that holds reports that other services changed until they are invalidated",
-            stale_reports_queue.queue_url,
-        )
-        cdk.CfnOutput(
-            self, "StaleReportsDeadLetterQueueUrl", value=stale_reports_dead_letter_queue.queue_url
-        )
-        self._output(
-            "InvalidateFunctionName",
-            "The function that invalidates reports that other services changed",
-            invalidate_function.function_name,
-        )
-        cdk.CfnOutput(
-            self,
-            "InvalidateFunctionLogGroupName",
-            value=invalidate_function.log_group.log_group_name,
         )
         self._output("SalesClusterId", "The database cluster", sales_cluster.ref)
         self._output(
@@ -760,7 +576,6 @@ class ReadHeavyReportingEngineStack(cdk.Stack):
             environment={
                 "POWERTOOLS_SERVICE_NAME": "read-heavy-reporting-engine",
                 "POWERTOOLS_METRICS_NAMESPACE": "ReadHeavyReportingEngine",
-                "AWS_MAX_ATTEMPTS": "2",  # of a call: 4 seconds each, 1 second between them
             },
             **options,
         )

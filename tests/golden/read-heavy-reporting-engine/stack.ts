@@ -10,18 +10,14 @@ import * as integrations from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as elasticache from "aws-cdk-lib/aws-elasticache";
 import * as iam from "aws-cdk-lib/aws-iam";
-import * as kms from "aws-cdk-lib/aws-kms";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as nodejs from "aws-cdk-lib/aws-lambda-nodejs";
 import * as logs from "aws-cdk-lib/aws-logs";
 import * as rds from "aws-cdk-lib/aws-rds";
-import * as sns from "aws-cdk-lib/aws-sns";
-import * as subscriptions from "aws-cdk-lib/aws-sns-subscriptions";
 import * as sqs from "aws-cdk-lib/aws-sqs";
-import * as ssm from "aws-cdk-lib/aws-ssm";
 import type { Construct } from "constructs";
 
-import { Alarms, deletedFrom, hiddenIn, math, metric, oldestIn, waitingIn } from "./alarms.ts";
+import { Alarms, hiddenIn, math, metric, waitingIn } from "./alarms.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../src/migrations");
 
@@ -31,8 +27,6 @@ const THRESHOLDS = {
   errorPercent: 5,
   /** How long 90 percent of the responses may take, in milliseconds; AWS recommends 2500. */
   latencyMilliseconds: 2500,
-  /** How long a message may wait, in seconds; 1.5 times the longest normal wait. */
-  oldestMessageSeconds: 1500,
 };
 
 interface Props extends cdk.StackProps {
@@ -47,20 +41,16 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
   constructor(scope: Construct, id: string, props: Props = {}) {
     super(scope, id, props);
 
-    // Two private subnets, with gateway endpoints for S3 and DynamoDB.
-    // IPv6 leads to SQS, and nobody in: it costs nothing.
+    // Two private subnets, with gateway endpoints for S3 and DynamoDB only.
     const vpc = new ec2.Vpc(this, "Vpc", {
       ipAddresses: ec2.IpAddresses.cidr("10.0.0.0/23"),
       maxAzs: 2,
-      ipProtocol: ec2.IpProtocol.DUAL_STACK,
-      natGateways: 0,
-      createInternetGateway: false,
       // It is unused; to close it CDK would add a function that may change groups.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         {
           name: "Private",
-          subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS,
+          subnetType: ec2.SubnetType.PRIVATE_ISOLATED,
           cidrMask: 24,
         },
       ],
@@ -73,7 +63,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       vpc,
       description: "The functions that use the database",
     });
-    functionSecurityGroup.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.HTTPS, "to SQS");
     const salesSecurityGroup = new ec2.SecurityGroup(this, "SalesSecurityGroup", {
       vpc,
       description: "The database, for the functions that use it",
@@ -86,7 +75,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     const salesSubnetGroup = new rds.SubnetGroup(this, "SalesSubnetGroup", {
       description: "The private subnets",
       vpc,
-      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
+      vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
     });
     // There is no password: users sign in with a token that IAM authorizes.
     // A rds.DatabaseCluster would always have one.
@@ -176,7 +165,7 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
         dataStorage: { maximum: 1, unit: "GB" },
         ecpuPerSecond: { maximum: 10000 },
       },
-      subnetIds: vpc.privateSubnets.map((subnet) => subnet.subnetId),
+      subnetIds: vpc.isolatedSubnets.map((subnet) => subnet.subnetId),
       securityGroupIds: [reportsSecurityGroup.securityGroupId],
     });
 
@@ -227,44 +216,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       vpc,
       securityGroups: [functionSecurityGroup, reportsClientSecurityGroup],
     });
-
-    const dataChangesTopic = new sns.Topic(this, "DataChangesTopic", {
-      enforceSSL: true,
-      masterKey: kms.Alias.fromAliasName(this, "DataChangesTopicKey", "alias/aws/sns"),
-    });
-    // Where other stacks find the topic that they subscribe to.
-    new ssm.StringParameter(this, "DataChangesTopicParameter", {
-      parameterName: `/topics/${this.stackName}/data-changes`,
-      stringValue: dataChangesTopic.topicArn,
-    });
-    const dataChangesToStaleReportsDeadLetterQueue = this.deadLetterQueue(
-      "DataChangesToStaleReportsDeadLetterQueue",
-    );
-
-    const staleReportsDeadLetterQueue = this.deadLetterQueue("StaleReportsDeadLetterQueue");
-    const staleReportsQueue = new sqs.Queue(this, "StaleReportsQueue", {
-      encryption: sqs.QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: cdk.Duration.days(4),
-      // Six times the function's timeout.
-      visibilityTimeout: cdk.Duration.seconds(360),
-      deadLetterQueue: {
-        queue: staleReportsDeadLetterQueue,
-        // An outage of an hour makes no dead letter.
-        maxReceiveCount: 11,
-      },
-    });
-
-    const invalidateFunction = this.lambdaFunction("InvalidateFunction", {
-      name: "invalidate",
-      description: "Invalidates reports that other services changed",
-      timeout: cdk.Duration.seconds(60),
-      vpc,
-      securityGroups: [functionSecurityGroup, reportsClientSecurityGroup],
-      ipv6AllowedForDualStack: true,
-    });
-    // SQS answers over IPv6.
-    invalidateFunction.addEnvironment("AWS_USE_DUALSTACK_ENDPOINT", "true");
 
     const migrateFunction = this.lambdaFunction("MigrateFunction", {
       name: "migrate",
@@ -350,55 +301,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       `rediss://${reportsCache.ref}@${reportsCache.attrEndpointAddress}:${reportsCache.attrEndpointPort}`,
     );
 
-    // data-changes -> stale-reports
-    dataChangesTopic.addSubscription(
-      new subscriptions.SqsSubscription(staleReportsQueue, {
-        rawMessageDelivery: true,
-        deadLetterQueue: dataChangesToStaleReportsDeadLetterQueue,
-      }),
-    );
-
-    // stale-reports -> invalidate
-    staleReportsQueue.grant(
-      invalidateFunction,
-      "sqs:ReceiveMessage",
-      "sqs:DeleteMessage",
-      "sqs:GetQueueAttributes",
-    );
-    staleReportsDeadLetterQueue.grant(invalidateFunction, "sqs:SendMessage");
-    invalidateFunction.addEventSourceMapping("StaleReportsQueue", {
-      eventSourceArn: staleReportsQueue.queueArn,
-      batchSize: 1,
-      reportBatchItemFailures: true,
-      maxConcurrency: 2,
-    });
-    invalidateFunction.addEnvironment(
-      "DEAD_LETTER_QUEUE_URL",
-      staleReportsDeadLetterQueue.queueUrl,
-    );
-
-    // invalidate -> sales
-    this.letSignIn(invalidateFunction, salesCluster, "service", 35);
-    // What a function that has ended began must not go on, nor hold its locks.
-    invalidateFunction.addEnvironment("PGOPTIONS", "-c statement_timeout=5s -c lock_timeout=2s");
-
-    // invalidate -> reports
-    iam.Grant.addToPrincipal({
-      grantee: invalidateFunction,
-      actions: ["elasticache:Connect"],
-      resourceArns: [reportsCache.attrArn],
-    });
-    iam.Grant.addToPrincipal({
-      grantee: invalidateFunction,
-      actions: ["elasticache:Connect"],
-      resourceArns: [reportsUser.attrArn],
-    });
-    // The user has the cache's name. Without TLS, which is the second s, a client would hang.
-    invalidateFunction.addEnvironment(
-      "REPORTS_URL",
-      `rediss://${reportsCache.ref}@${reportsCache.attrEndpointAddress}:${reportsCache.attrEndpointPort}`,
-    );
-
     // migrate -> sales
     this.letSignIn(migrateFunction, salesCluster, "master", 180);
     const salesSchema = new cdk.CustomResource(this, "SalesSchema", {
@@ -419,7 +321,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     // New code must not run on the old schema.
     reportFunction.node.addDependency(salesSchema);
     recordFunction.node.addDependency(salesSchema);
-    invalidateFunction.node.addDependency(salesSchema);
 
     const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
@@ -427,22 +328,12 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     // there hides no other.
     alarms.page("DeadLettersAlarm", {
       description:
-        "Page: Failed messages have come into DataChangesToStaleReportsDeadLetterQueue, " +
-        "StaleReportsDeadLetterQueue and MigrateDeadLetterQueue. First: run make dead-letters, " +
-        "then see When a message fails in the README",
-      value: math(
-        "IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0) + " +
-          "IF(w2 + h2 > 0 AND FILL(DIFF(w2 + h2), 1) > 0, 1, 0) + " +
-          "IF(w3 + h3 > 0 AND FILL(DIFF(w3 + h3), 1) > 0, 1, 0)",
-        {
-          w1: waitingIn(dataChangesToStaleReportsDeadLetterQueue),
-          h1: hiddenIn(dataChangesToStaleReportsDeadLetterQueue),
-          w2: waitingIn(staleReportsDeadLetterQueue),
-          h2: hiddenIn(staleReportsDeadLetterQueue),
-          w3: waitingIn(migrateDeadLetterQueue),
-          h3: hiddenIn(migrateDeadLetterQueue),
-        },
-      ),
+        "Page: Failed messages have come into MigrateDeadLetterQueue. First: run make " +
+        "dead-letters, then see When a message fails in the README",
+      value: math("IF(w1 + h1 > 0 AND FILL(DIFF(w1 + h1), 1) > 0, 1, 0)", {
+        w1: waitingIn(migrateDeadLetterQueue),
+        h1: hiddenIn(migrateDeadLetterQueue),
+      }),
       periods: 20,
       needed: 1,
       clears: false,
@@ -450,15 +341,10 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     // Nothing else shows it.
     alarms.page("LostEventsAlarm", {
       description:
-        "Page: A failed event could not be kept, and is lost, at DataChangesTopic and " +
-        "MigrateFunction. First: check the permissions to send to the dead-letter queue",
-      value: math("m1 + m2", {
-        m1: metric("AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", "Sum", {
-          TopicName: dataChangesTopic.topicName,
-        }),
-        m2: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
-          FunctionName: migrateFunction.functionName,
-        }),
+        "Page: A failed event could not be kept, and is lost, at MigrateFunction. First: check " +
+        "the permissions to send to the dead-letter queue",
+      value: metric("AWS/Lambda", "DestinationDeliveryFailures", "Sum", {
+        FunctionName: migrateFunction.functionName,
       }),
     });
     // A share in 3 of 15 minutes, each with at least 9 calls: after three minutes of an outage, and
@@ -494,21 +380,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       value: metric("AWS/ApiGateway", "Latency", "p90", { ApiId: api.apiId }),
       threshold: thresholds.latencyMilliseconds,
       periods: 5,
-    });
-    // 3 messages or more of which none is deleted count as if they waited until the queue drops
-    // them; in 4 of 4 minutes.
-    alarms.page("StaleReportsQueueAgeAlarm", {
-      description:
-        "Page: The invalidate function processes no message, or messages wait too long. First: " +
-        "look for errors and throttles",
-      value: math("IF(deleted == 0 AND waiting + hidden >= 3, 345600, age)", {
-        age: oldestIn(staleReportsQueue),
-        deleted: deletedFrom(staleReportsQueue),
-        waiting: waitingIn(staleReportsQueue),
-        hidden: hiddenIn(staleReportsQueue),
-      }),
-      threshold: thresholds.oldestMessageSeconds,
-      periods: 4,
     });
     // 90 percent for 15 minutes; a cluster that scales reaches its limit for a moment.
     alarms.ticket("SalesClusterCapacityAlarm", {
@@ -551,27 +422,20 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
       }),
       periods: 3,
     });
-    // Callers are told by a status, and events are retried; three receives of a message in a row;
-    // if no message of a queue is processed, its own alarm goes off.
+    // Callers are told by a status, and events are retried; AWS recommends 3 of 3 minutes.
     alarms.ticket("FunctionErrorsAlarm", {
       description:
-        "Ticket: Invocations of ReportFunction, RecordFunction and InvalidateFunction fail. " +
-        "First: see their logs",
+        "Ticket: Invocations of ReportFunction and RecordFunction fail. First: see their logs",
       value: math(
-        `IF(100 * failed > IF(calls < 63, 24, ${String(thresholds.errorPercent)}) * calls, ` +
-          "0, m1_1 + m1_2) + IF(deleted2 == 0 AND waiting2 + hidden2 >= 3, 0, m2)",
+        `IF(100 * failed > IF(calls < 9, 24, ${String(thresholds.errorPercent)}) * calls, ` +
+          "0, m1_1 + m1_2)",
         {
           calls: metric("AWS/ApiGateway", "Count", "Sum", { ApiId: api.apiId }),
           failed: metric("AWS/ApiGateway", "5xx", "Sum", { ApiId: api.apiId }),
           m1_1: reportFunction.metricErrors(),
           m1_2: recordFunction.metricErrors(),
-          m2: invalidateFunction.metricErrors(),
-          deleted2: deletedFrom(staleReportsQueue),
-          waiting2: waitingIn(staleReportsQueue),
-          hidden2: hiddenIn(staleReportsQueue),
         },
       ),
-      minutes: 7,
       periods: 3,
     });
 
@@ -592,29 +456,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
     });
     new cdk.CfnOutput(this, "RecordFunctionLogGroupName", {
       value: recordFunction.logGroup.logGroupName,
-    });
-    new cdk.CfnOutput(this, "DataChangesTopicArn", {
-      description: "The topic of reports that other services changed",
-      value: dataChangesTopic.topicArn,
-    });
-    new cdk.CfnOutput(this, "DataChangesToStaleReportsDeadLetterQueueUrl", {
-      description: "The queue of the messages that could not be delivered to stale-reports",
-      value: dataChangesToStaleReportsDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "StaleReportsQueueUrl", {
-      description:
-        "The queue that holds reports that other services changed until they are invalidated",
-      value: staleReportsQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "StaleReportsDeadLetterQueueUrl", {
-      value: staleReportsDeadLetterQueue.queueUrl,
-    });
-    new cdk.CfnOutput(this, "InvalidateFunctionName", {
-      description: "The function that invalidates reports that other services changed",
-      value: invalidateFunction.functionName,
-    });
-    new cdk.CfnOutput(this, "InvalidateFunctionLogGroupName", {
-      value: invalidateFunction.logGroup.logGroupName,
     });
     new cdk.CfnOutput(this, "SalesClusterId", {
       description: "The database cluster",
@@ -668,7 +509,6 @@ export class ReadHeavyReportingEngineStack extends cdk.Stack {
         POWERTOOLS_SERVICE_NAME: "read-heavy-reporting-engine",
         POWERTOOLS_METRICS_NAMESPACE: "ReadHeavyReportingEngine",
         NODE_OPTIONS: "--enable-source-maps",
-        AWS_MAX_ATTEMPTS: "2", // of a call: 4 seconds each, 1 second between them
       },
     });
   }
