@@ -22,7 +22,7 @@ LONGEST_DESCRIPTION = 1024
 PUBLIC = {"http-api", "rest-api"}
 LARGEST = 6
 MOST_OF_A_TEMPLATE = 0.25
-MOST_WITH_ROLLOUT = 0.33
+MOST_WITH_ROLLOUT = 0.4
 """Who asks for gradual deployments gets alarms that stop them: see docs/decisions/0.8.0.md."""
 
 
