@@ -44,7 +44,7 @@ KILLED = """
 import os, runpy, signal, sys
 from sls_patterns_cli.letters import stores
 
-stores.QueueReading.delete = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+stores.QueueReading.delete_all = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 stores.seconds = lambda _: 2
 sys.argv = ["sls-patterns", *sys.argv[1:]]
 runpy.run_module("sls_patterns_cli", run_name="__main__")

@@ -28,14 +28,14 @@ def shown(stack: str) -> list[dict[str, Any]]:
 
 
 def redrive(stack: str, executions: Iterable[str]) -> dict[str, Any]:
-    """Send all letters back; return whether that is done, and why letters stay.
+    """Send all letters back; return whether all are sent, and why letters stay or are back.
 
-    Without canaries: a proof waits itself until what it has sent is processed.
+    Without canaries: a proof looks itself at what becomes of what it has sent.
     """
     wish = Wish(Selection(), executions=frozenset(executions), all_readers=True, canary=False)
     reports = [Redrive(end, wish).run(lambda _: None) for end in _ends(stack)]
     return {
-        "done": all(report.is_done for report in reports),
+        "done": all(report.is_sent for report in reports),
         "reasons": [reason for report in reports for _, _, reason in report.reasons],
     }
 

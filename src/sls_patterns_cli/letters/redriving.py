@@ -88,13 +88,19 @@ class Redriven:
 
     @property
     def is_done(self) -> bool:
-        """Tell whether all was seen, and nothing stays that was to be sent."""
-        is_left = self.stay > self.by_choice or self.undeleted
+        """Tell whether all was sent that was to be sent, and nothing of it has come back."""
+        return self.is_sent and not self.came_back
+
+    @property
+    def is_sent(self) -> bool:
+        """Tell whether all was seen and sent that was to be sent, although some may be back."""
+        is_left = self.stay - self.came_back > self.by_choice or self.undeleted
         return not (is_left or self.task_failed or self.unseen)
 
     def add(self, letter_id: str, outcome: Outcome) -> None:
         self.verdicts[outcome.verdict] = self.verdicts.get(outcome.verdict, 0) + 1
         self.by_choice += outcome.by_choice
+        self.came_back += outcome.is_kept_anew
         self.tell(letter_id, outcome)
 
     def tell(self, letter_id: str, outcome: Outcome) -> None:
