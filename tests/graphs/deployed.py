@@ -42,14 +42,18 @@ SUFFIXES = {
 
 KILLED = """
 import os, runpy, signal, sys
-from sls_patterns_cli.letters import stores
+from sls_patterns_cli.letters import exclusion, stores
 
 stores.QueueReading.delete_all = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 stores.seconds = lambda _: 2
+exclusion.HELD_SECONDS = 2
 sys.argv = ["sls-patterns", *sys.argv[1:]]
 runpy.run_module("sls_patterns_cli", run_name="__main__")
 """
-"""The command, killed when it is about to delete a letter that it has sent; it hid it for 2 s."""
+"""The command, killed when it is about to delete a letter that it has sent.
+
+It hides the letter, and takes its queue, for 2 s.
+"""
 
 
 EVERYTHING = "--all", "--all-readers", "--yes"
