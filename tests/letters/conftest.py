@@ -19,8 +19,9 @@ Letters = Callable[..., subprocess.CompletedProcess[str]]
 Put = Callable[..., str]
 
 
-def noticed_bucket(bucket: str, rule: str, queue: str, policy: str) -> str:
+def noticed_bucket(bucket: str, rule: str, queue: str, policy: str, prefix: str = "") -> str:
     """Return resources of a template: a bucket, and a queue that a rule tells of its objects."""
+    named = f", object: {{key: [prefix: {prefix}]}}" if prefix else ""
     return f"""  {bucket}:
     Type: AWS::S3::Bucket
     Properties:
@@ -28,7 +29,7 @@ def noticed_bucket(bucket: str, rule: str, queue: str, policy: str) -> str:
   {rule}:
     Type: AWS::Events::Rule
     Properties:
-      EventPattern: {{source: [aws.s3], detail: {{bucket: {{name: [!Ref {bucket}]}}}}}}
+      EventPattern: {{source: [aws.s3], detail: {{bucket: {{name: [!Ref {bucket}]}}{named}}}}}
       Targets: [{{Id: queue, Arn: !GetAtt {queue}.Arn}}]
   {queue}: {{Type: "AWS::SQS::Queue"}}
   {policy}:
@@ -95,3 +96,16 @@ def bodies(client: Client, url: str) -> list[str]:
             client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             taken.append(message["Body"])
     return taken
+
+
+def objects_read(letters: Letters, stack: str, bucket: str) -> list[str]:
+    """Return the keys of a bucket's objects that the policy of a redrive may read."""
+    objects = f"arn:aws:s3:::{bucket}/"
+    policy = json.loads(letters("policy", "redrive", "--stack", stack).stdout)
+    return [
+        resource.removeprefix(objects)
+        for statement in policy["Statement"]
+        if "s3:GetObject" in statement["Action"]
+        for resource in statement["Resource"]
+        if resource.startswith(objects)
+    ]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from letters.conftest import Letters, bodies, noticed_bucket
+from letters.conftest import Letters, bodies, noticed_bucket, objects_read
 from letters.proxy import proxy
 from letters.test_interruptions import visible
 from local.support import Client, DeployStack, objects, seen, wait_until
@@ -468,3 +468,9 @@ def test_the_policy_has_what_sending_these_back_needs(
 
     actions = {action for statement in policy["Statement"] for action in statement["Action"]}
     assert actions >= {"events:PutEvents", "states:StartExecution", "states:DescribeExecution"}
+
+
+def test_the_policy_reads_each_object_where_a_rule_names_no_prefix(
+    letters: Letters, ids: dict[str, str]
+) -> None:
+    assert objects_read(letters, "keeping", ids["Rejected"]) == ["*"]

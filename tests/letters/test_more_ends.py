@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from letters.conftest import Letters, bodies, noticed_bucket
+from letters.conftest import Letters, bodies, noticed_bucket, objects_read
 from letters.test_ways_back import batch, notification, record
 from local.support import Client, DeployStack, objects, seen, wait_until
 
@@ -58,7 +58,7 @@ Resources:
             Stream: !GetAtt Readings.Arn
             StartingPosition: LATEST
             DestinationConfig: {{OnFailure: {{Type: S3, Destination: !GetAtt Kept.Arn}}}}
-{noticed_bucket("Kept", "IsKept", "KeptNotices", "EventsMaySend")}
+{noticed_bucket("Kept", "IsKept", "KeptNotices", "EventsMaySend", "aws/")}
   ByTopic:
     Type: AWS::Serverless::Function
     Properties:
@@ -357,3 +357,9 @@ def test_a_function_is_invoked_by_the_alias_that_is_configured(
     (report,) = json.loads(done.stdout)
     assert report["verdicts"]["processed"] == 1, report
     assert seen(client, stack["Function"]) == ["live"]
+
+
+def test_the_policy_reads_the_objects_that_a_rule_tells_of(
+    letters: Letters, depot: dict[str, str]
+) -> None:
+    assert objects_read(letters, "depot", depot["Kept"]) == ["aws/*"]

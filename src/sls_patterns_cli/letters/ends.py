@@ -164,11 +164,12 @@ class _Finder:
             return self._queue(queue) if queue else None
         if end.type == BUCKET:
             physical = self._context.id(end.name)
-            bucket = Bucket(end.name, physical, self._prefixes(edge), self._context.clients)
-            notices = self._noticing(end)
-            if notices:
-                return NoticedBucket(self._queue(notices), bucket, self._context.clients)
-            return bucket
+            clients = self._context.clients
+            if notices := self._noticing(end):
+                told = _told_of(self._stack.resources.get(notices.declared_by))
+                bucket = Bucket(end.name, physical, told, clients)
+                return NoticedBucket(self._queue(notices.target), bucket, clients)
+            return Bucket(end.name, physical, self._prefixes(edge), clients)
         return None
 
     def _queue(self, name: str) -> Queue:
@@ -195,13 +196,13 @@ class _Finder:
         function = name_of(self._context.deployed.ids.get(edge.target, edge.target))
         return (f"aws/lambda/async/{function}/",)
 
-    def _noticing(self, bucket: Resource) -> str | None:
-        """Return the queue of the stack that is told of a bucket's objects, if nobody polls it."""
+    def _noticing(self, bucket: Resource) -> Edge | None:
+        """Return the edge to a queue that is told of a bucket's objects, if nobody polls it."""
         polled = {poll.source.name for poll in polls(self._stack) if poll.source}
         for edge in wiring.edges(self._stack):
             target = self._stack.resources.get(edge.target)
             if edge.source == bucket.name and target and target.type == QUEUE:
-                return target.name if target.name not in polled else None
+                return edge if target.name not in polled else None
         return None
 
     def _behind(self, topic: Resource) -> str | None:
@@ -224,6 +225,15 @@ class _Finder:
         line = f"failures of {edge.target} go to {end.name} ({kind}), which keeps no letters"
         if line not in self._said:
             self._said.append(line)
+
+
+def _told_of(declared: Resource | None) -> tuple[str, ...]:
+    """Return the prefixes of the objects that a rule tells of; ("",) where it may be any object."""
+    keys = declared.get("EventPattern", "detail", "object", "key") if declared else None
+    if not isinstance(keys, list):
+        return ("",)
+    prefixes = [each.get("prefix") if isinstance(each, dict) else each for each in keys]
+    return tuple(each if isinstance(each, str) else "" for each in prefixes)
 
 
 def _taken(way: Way, letter: Letter) -> bool | None:
