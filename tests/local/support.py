@@ -22,7 +22,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 20) -> Any:
     """The first true answer of `condition`; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        assert time.monotonic() < deadline, f"condition not met within {seconds} s"
         time.sleep(0.05)
     return answer
 

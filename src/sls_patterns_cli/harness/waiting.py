@@ -13,5 +13,5 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
     while not condition():
         waited = time.monotonic() - started
         if waited > seconds:
-            raise TimeoutError(f"not so within {seconds:.0f} seconds")
+            raise TimeoutError(f"condition not met within {seconds:.0f} seconds")
         time.sleep(max(0.02, waited / 10))

@@ -102,8 +102,8 @@ class DistributedTriggerStack(cdk.Stack):
         trigger_function.add_environment("UPLOADS_TOPIC_ARN", uploads_topic.topic_arn)
 
         alarms = Alarms(self, alarm_topic_arn)
-        # A message comes there after all its retries, and is deleted after 14 days; one that
-        # stays there hides no other.
+        # A message comes there after all its retries, and is deleted after 14 days; new messages
+        # set it off, even if older ones remain.
         alarms.page(
             "DeadLettersAlarm",
             "Page: Failed messages have come into IncomingToTriggerDeadLetterQueue and "

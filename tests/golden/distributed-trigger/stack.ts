@@ -86,8 +86,8 @@ export class DistributedTriggerStack extends cdk.Stack {
     triggerFunction.addEnvironment("UPLOADS_TOPIC_ARN", uploadsTopic.topicArn);
 
     const alarms = new Alarms(this, props.alarmTopicArn);
-    // A message comes there after all its retries, and is deleted after 14 days; one that stays
-    // there hides no other.
+    // A message comes there after all its retries, and is deleted after 14 days; new messages set
+    // it off, even if older ones remain.
     alarms.page("DeadLettersAlarm", {
       description:
         "Page: Failed messages have come into IncomingToTriggerDeadLetterQueue and " +

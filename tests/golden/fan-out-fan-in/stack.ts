@@ -233,8 +233,8 @@ export class FanOutFanInStack extends cdk.Stack {
     describeFunction.addEnvironment("PROCESS_MACHINE_ARN", processStateMachine.stateMachineArn);
 
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message comes there after all its retries, and is deleted after 14 days; one that stays
-    // there hides no other.
+    // A message comes there after all its retries, and is deleted after 14 days; new messages set
+    // it off, even if older ones remain.
     alarms.page("DeadLettersAlarm", {
       description:
         "Page: Failed messages have come into JobsToStartDeadLetterQueue, StartDeadLetterQueue " +

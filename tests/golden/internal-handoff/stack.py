@@ -62,8 +62,8 @@ class InternalHandoffStack(cdk.Stack):
         award_function.add_environment("AWARDS_TABLE_NAME", awards_table.table_name)
 
         alarms = Alarms(self, alarm_topic_arn)
-        # A message comes there after all its retries, and is deleted after 14 days; one that
-        # stays there hides no other.
+        # A message comes there after all its retries, and is deleted after 14 days; new messages
+        # set it off, even if older ones remain.
         alarms.page(
             "DeadLettersAlarm",
             "Page: Failed messages have come into AwardDeadLetterQueue. First: run make "

@@ -51,8 +51,8 @@ export class InternalHandoffStack extends cdk.Stack {
     awardFunction.addEnvironment("AWARDS_TABLE_NAME", awardsTable.tableName);
 
     const alarms = new Alarms(this, props.alarmTopicArn);
-    // A message comes there after all its retries, and is deleted after 14 days; one that stays
-    // there hides no other.
+    // A message comes there after all its retries, and is deleted after 14 days; new messages set
+    // it off, even if older ones remain.
     alarms.page("DeadLettersAlarm", {
       description:
         "Page: Failed messages have come into AwardDeadLetterQueue. First: run make " +

@@ -221,8 +221,8 @@ class NotifierStack(cdk.Stack):
 
         thresholds = thresholds or Thresholds()
         alarms = Alarms(self, alarm_topic_arn, ticket_topic_arn)
-        # A message comes there after all its retries, and is deleted after 14 days; one that
-        # stays there hides no other.
+        # A message comes there after all its retries, and is deleted after 14 days; new messages
+        # set it off, even if older ones remain.
         alarms.page(
             "DeadLettersAlarm",
             "Page: Failed messages have come into OrdersToInvoicingDeadLetterQueue, "

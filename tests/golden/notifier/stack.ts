@@ -178,8 +178,8 @@ export class NotifierStack extends cdk.Stack {
 
     const thresholds = { ...THRESHOLDS, ...props.thresholds };
     const alarms = new Alarms(this, props.alarmTopicArn, props.ticketTopicArn);
-    // A message comes there after all its retries, and is deleted after 14 days; one that stays
-    // there hides no other.
+    // A message comes there after all its retries, and is deleted after 14 days; new messages set
+    // it off, even if older ones remain.
     alarms.page("DeadLettersAlarm", {
       description:
         "Page: Failed messages have come into OrdersToInvoicingDeadLetterQueue, " +

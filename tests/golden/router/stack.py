@@ -143,8 +143,8 @@ class RouterStack(cdk.Stack):
         refund_function.add_environment("RESULTS_TABLE_NAME", results_table.table_name)
 
         alarms = Alarms(self, alarm_topic_arn)
-        # A message comes there after all its retries, and is deleted after 14 days; one that
-        # stays there hides no other.
+        # A message comes there after all its retries, and is deleted after 14 days; new messages
+        # set it off, even if older ones remain.
         alarms.page(
             "DeadLettersAlarm",
             "Page: Failed messages have come into RouteDeadLetterQueue, InvoiceDeadLetterQueue, "

@@ -120,8 +120,8 @@ export class RouterStack extends cdk.Stack {
     refundFunction.addEnvironment("RESULTS_TABLE_NAME", resultsTable.tableName);
 
     const alarms = new Alarms(this, props.alarmTopicArn);
-    // A message comes there after all its retries, and is deleted after 14 days; one that stays
-    // there hides no other.
+    // A message comes there after all its retries, and is deleted after 14 days; new messages set
+    // it off, even if older ones remain.
     alarms.page("DeadLettersAlarm", {
       description:
         "Page: Failed messages have come into RouteDeadLetterQueue, InvoiceDeadLetterQueue, " +

@@ -83,7 +83,7 @@ def alarms(graph: Graph, dead_letter_queues: Sequence[str], section: str) -> Ite
         "Failed messages have come into {names}",
         f"run make dead-letters, then see {section} in the README",
         "a message comes there after all its retries, and is deleted after "
-        f"{queue.DEAD_LETTER_RETENTION.text}; one that stays there hides no other",
+        f"{queue.DEAD_LETTER_RETENTION.text}; new messages set it off, even if older ones remain",
         metrics={},
         periods=queue.LATE_MINUTES,
         needed=1,

@@ -18,7 +18,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS)
     started = time.monotonic()
     while not condition():
         waited = time.monotonic() - started
-        assert waited < seconds, f"not so within {seconds} seconds"
+        assert waited < seconds, f"condition not met within {seconds} seconds"
         time.sleep(max(0.05, waited / 10))
 
 

@@ -19,7 +19,7 @@ export async function waitUntil(
   while (!(await condition())) {
     const waited = Date.now() - started;
     if (waited > seconds * 1000) {
-      throw new Error(`not so within ${String(seconds)} seconds`);
+      throw new Error(`condition not met within ${String(seconds)} seconds`);
     }
     await setTimeout(Math.max(50, waited / 10));
   }
