@@ -59,12 +59,16 @@ test-all: ready ## run every test over every variant, without caches, part by pa
 		$(WITHOUT_CACHE) .venv/bin/python tests/parts.py $(PART) -- env $(PYTEST))
 
 # Much of it waits for the registries.
-.PHONY: ready ahead
+.PHONY: ready ahead collected
 ready:
-	@$(MAKE) --no-print-directory --jobs=4 ahead lint $(TOOLS)
+	@$(MAKE) --no-print-directory --jobs=4 ahead collected lint $(TOOLS)
 
 ahead: install
 	.venv/bin/python tests/install_ahead.py
+
+# Each worker collects all tests; what one has compiled, the others read.
+collected: install
+	.venv/bin/python -m pytest --collect-only --quiet > /dev/null
 
 lint: install ## check style and types of this repository
 	.venv/bin/ruff check

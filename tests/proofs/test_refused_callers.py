@@ -54,6 +54,7 @@ OFTEN = few_of(
     lambda each: {(each.topology, *each.further[0]), (each.runtime, *each.further[0])},
 )
 PYTHON = [each for each in VARIANTS if each.runtime == "python"]
+OPENED = few_of(PYTHON, lambda each: {(each.topology,), each.further[0]})
 PARAMETER = re.compile(r"\{[^}]+\}")
 DEFAULT = re.compile(r"^ +DefaultAuthorizer: .*\n", re.MULTILINE)
 SCOPES = re.compile(r", Auth: \{AuthorizationScopes: \[[^\]]*\]\}")
@@ -264,7 +265,7 @@ def a_role_may_call_what_its_policy_allows(stack: Deployed) -> None:
     assert allowed() == [f"{method} {path}"]
 
 
-@pytest.mark.parametrize("variant", PYTHON, ids=str)
+@pytest.mark.parametrize("variant", parameters(PYTHON, OPENED))
 def test_an_api_that_is_open_lets_each_caller_through(variant: Variant, tmp_path: Path) -> None:
     """So each caller of the test above would be noticed, and so does the proof of the project."""
     projects = [render_project(tmp_path / name, **variant.answers) for name in ("one", "two")]
