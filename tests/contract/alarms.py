@@ -728,6 +728,7 @@ def watched(
         and query.dimensions.keys() == {metric.dimension, *metric.others}
         and _is_dimension(stack, resource, query.dimensions[metric.dimension])
         and as_share in {None, share_of(alarm) is not None}
+        and not parts.is_of_parts(alarm)
     ]
     if not alarms:
         yield Violation("alarm", resource.name, f"no alarm watches {metric}")

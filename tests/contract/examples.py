@@ -1356,6 +1356,7 @@ def sync() -> dict[str, Any]:
                 AccessLogSetting={"DestinationArn": get("ApiLog"), "Format": ACCESS},
             ),
             "ApiLog": vended("apis", "api"),
+            "PageMissingParts": missing_lines(),
             **shares("5XXError", "ApiName", ref("AWS::StackName")),
         },
     )
@@ -1772,11 +1773,25 @@ def missing_part() -> dict[str, Any]:
         query(each, (of, name), "FunctionName", ref("Track")) for each, of, name, _ in metrics
     ]
     for each, (*_, others) in zip(queries, metrics, strict=True):
-        each["MetricStat"]["Period"] = 3600
         each["MetricStat"]["Metric"]["Dimensions"] += [
             {"Name": name, "Value": value} for name, value in others.items()
         ]
-    lacking = "IF(calls + 2 * refused - 2 * carrier <= 0, 1, 0)"
+    return _by_the_hour("IF(calls + 2 * refused - 2 * carrier <= 0, 1, 0)", queries)
+
+
+def missing_lines() -> dict[str, Any]:
+    """Return the alarm on parts that pages lack, by the lines of an express machine's log."""
+    queries = [
+        query("calls", ("AWS/States", "ExecutionsStarted"), "StateMachineArn", ref("Saga")),
+        query("lines", ("AWS/Logs", "IncomingLogEvents"), "LogGroupName", ref("SagaLog")),
+        query("unserved", ("AWS/ApiGateway", "5XXError"), "ApiName", ref("AWS::StackName")),
+    ]
+    return _by_the_hour("IF(calls + 2 * unserved - 2 * lines <= 0, 1, 0)", queries)
+
+
+def _by_the_hour(lacking: str, queries: list[dict[str, Any]]) -> dict[str, Any]:
+    for each in queries:
+        each["MetricStat"]["Period"] = 3600
     return resource(
         "AWS::CloudWatch::Alarm",
         AlarmDescription="Ticket: pages lack a part. First: look which",

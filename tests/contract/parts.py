@@ -71,9 +71,11 @@ def _of_lines(
     destinations = logging.get("Destinations") or []
     arns = [each.get("CloudWatchLogsLogGroup", {}).get("LogGroupArn") for each in destinations]
     if log is None or log.name not in {each.name for arn in arns if (each := stack.named(arn))}:
-        yield Violation("alarm", alarm.name, f"lines must be those of the log of {machine.name}")
+        yield Violation(
+            "alarm", alarm.name, f"lines must be those of the log of {machine.name} (fact C38)"
+        )
     if (level := logging.get("Level")) != "ERROR":
-        must = "ERROR: each line is a failure"
+        must = "ERROR: each line is a failure (fact C38)"
         yield is_but("alarm", machine.name, "Level", level, must)
     if not by_id["unserved"].name.upper().startswith("5XX"):
         says = f"unserved must be the answers that fail, not {by_id['unserved'].name}"

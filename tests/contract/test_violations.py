@@ -172,6 +172,7 @@ NOT_THE_CONTRACTS["ROWS"] = (
 )
 # The routes are the proofs', and what Step Functions itself refuses.
 NOT_THE_CONTRACTS["SYNC"] = (
+    r"PageMissingParts",
     "Saga",
     r"Saga.Definition.(StartAt|States)",
     r"Saga.Definition.States.(Missing.*|Ask(\.(Type|End))?)",

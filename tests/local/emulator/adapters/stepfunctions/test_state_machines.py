@@ -124,6 +124,17 @@ Resources:
       Definition:
         StartAt: Fail
         States: {{Fail: {{Type: Fail, Error: Broken, Cause: as it should be}}}}
+  Logging:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      StateMachineType: EXPRESS
+      RoleArn: !GetAtt LoggingRole.Arn
+      LoggingConfiguration:
+        Level: ALL
+        Destinations: [{{CloudWatchLogsLogGroup: {{LogGroupArn: !GetAtt Events.Arn}}}}]
+      Definition:
+        StartAt: Pass
+        States: {{Pass: {{Type: Pass, End: true}}}}
   Named:
     Type: AWS::StepFunctions::StateMachine
     Properties:
@@ -170,6 +181,7 @@ Resources:
           PolicyDocument:
             Statement: [{{Effect: Allow, Action: "dynamodb:GetItem", Resource: !GetAtt Table.Arn}}]
   Failures: {{Type: "AWS::Logs::LogGroup"}}
+  Events: {{Type: "AWS::Logs::LogGroup"}}
   LoggingRole:
     Type: AWS::IAM::Role
     Properties:
@@ -235,9 +247,11 @@ Outputs:
   Waiting: {{Value: !Ref Waiting}}
   Failing: {{Value: !Ref Failing}}
   Express: {{Value: !Ref Express}}
+  Logging: {{Value: !Ref Logging}}
   Named: {{Value: !Ref Named}}
   Reading: {{Value: !Ref Reading}}
   Failures: {{Value: !Ref Failures}}
+  Events: {{Value: !Ref Events}}
 """
 
 
@@ -429,6 +443,18 @@ def test_an_express_execution_that_failed_is_in_the_log_of_its_machine(
     assert logged["type"] == "ExecutionFailed"
     assert logged["details"] == {"error": "Broken", "cause": "as it should be"}
     assert logged["execution_arn"] == answer["executionArn"]
+
+
+def test_an_express_machine_logs_each_event_at_the_level_all(
+    stack: dict[str, str], emulator: Emulator, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")  # no host sync-127.0.0.1
+
+    emulator.client("stepfunctions").start_sync_execution(stateMachineArn=stack["Logging"])
+
+    events = client("logs").filter_log_events(logGroupName=stack["Events"])["events"]
+    logged = [json.loads(event["message"])["type"] for event in events]
+    assert logged == ["PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
 
 
 def test_express_executions_of_one_name_are_told_apart(

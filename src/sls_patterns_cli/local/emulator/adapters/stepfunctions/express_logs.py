@@ -1,8 +1,8 @@
-"""An express state machine logs the failures of its executions, where it has no other history.
+"""An express state machine logs what its executions do, where they have no other history.
 
 AWS: with the level ERROR, each event that is an error becomes a line in the machine's log group,
-with the execution's ARN, also where the state is tried again or the error is caught; the machine's
-role must be allowed to deliver logs.
+with the execution's ARN, also where the state is tried again or the error is caught; with ALL, each
+event. The machine's role must be allowed to deliver logs.
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 
 Emulator: keeps the logging configuration and logs nothing.
@@ -20,12 +20,10 @@ from sls_patterns_cli.local.emulator.adapters.iam.permissions import role_may
 from sls_patterns_cli.local.emulator.adapters.logs.lines import put_line
 from sls_patterns_cli.local.emulator.adapters.stepfunctions.machines import machine_of
 
-LEVELS = {"ERROR", "ALL"}
-ERRORS = {
-    "TaskFailed": "taskFailedEventDetails",
-    "ExecutionFailed": "executionFailedEventDetails",
-}
-"""The events that are logged as errors, each with where its details are."""
+ERRORS = {"TaskFailed", "ExecutionFailed"}
+"""The events that are logged as errors."""
+DETAILS = "EventDetails"
+"""How the name of what an event says ends."""
 
 
 def apply() -> None:
@@ -35,22 +33,23 @@ def apply() -> None:
 def _logged(add: Callable[..., Any]) -> Callable[..., Any]:
     def add_event(execution: dict[str, Any], kind: str, details: Any = None) -> Any:
         event = add(execution, kind, details)
-        if kind in ERRORS:
-            _log_error(execution, event)
+        _log(execution, event)
         return event
 
     return add_event
 
 
-def _log_error(execution: dict[str, Any], event: dict[str, Any]) -> None:
+def _log(execution: dict[str, Any], event: dict[str, Any]) -> None:
     machine = machine_of(execution)
     logging = machine.get("loggingConfiguration", {})
-    if machine["type"] != "EXPRESS" or logging.get("Level") not in LEVELS:
+    level = logging.get("Level")
+    is_logged = level == "ALL" or (level == "ERROR" and event["type"] in ERRORS)
+    if machine["type"] != "EXPRESS" or not is_logged:
         return
     entry = {
         "id": str(event["id"]),
         "type": event["type"],
-        "details": event[ERRORS[event["type"]]],
+        "details": next((event[name] for name in event if name.endswith(DETAILS)), {}),
         "execution_arn": execution["executionArn"],
     }
     for destination in logging["Destinations"]:

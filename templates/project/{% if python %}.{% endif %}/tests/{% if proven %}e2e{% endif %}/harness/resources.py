@@ -126,10 +126,14 @@ class LogGroup:
     def __init__(self, name: str) -> None:
         self._part = {"group": name, "since": int(time.time() * 1000)}
 
+    def lines(self) -> list[str]:
+        """Return each line as it is."""
+        lines: list[str] = ask("log-lines", **self._part)
+        return lines
+
     def mentions(self, *texts: str) -> bool:
         """Tell whether one line has all these texts."""
-        lines: list[str] = ask("log-lines", **self._part)
-        return any(all(text in line for text in texts) for line in lines)
+        return any(all(text in line for text in texts) for line in self.lines())
 
     def json_lines(self) -> list[dict[str, Any]]:
         """Return what functions have logged themselves, each entry parsed."""

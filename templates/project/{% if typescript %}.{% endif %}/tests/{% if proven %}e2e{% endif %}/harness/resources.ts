@@ -157,9 +157,14 @@ export class LogGroup {
     this.#part = { group: name, since: Date.now() };
   }
 
+  /** Returns each line as it is. */
+  async lines(): Promise<string[]> {
+    return (await ask("log-lines", this.#part)) as string[];
+  }
+
   /** Tells whether one line has all these texts. */
   async mentions(...texts: string[]): Promise<boolean> {
-    const lines = (await ask("log-lines", this.#part)) as string[];
+    const lines = await this.lines();
     return lines.some((line) => texts.every((text) => line.includes(text)));
   }
 
